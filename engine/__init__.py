@@ -1,0 +1,1 @@
+"""Models and images in, labels and submissions out."""

@@ -1,0 +1,5 @@
+"""`python -m seg`, the same as the command `seg`."""
+
+from seg.commands import main
+
+main()

@@ -1,0 +1,99 @@
+"""The model card: everything a stranger must know about a model, kept inside the model's own file.
+
+The same JSON sits in the safetensors metadata of a checkpoint and in `metadata_props` of an
+exported ONNX file, both times under the key `seg.card`.
+"""
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from seg.classes import ClassInfo
+from seg.errors import ModelError
+
+CARD_KEY: Final = "seg.card"
+CARD_VERSION: Final = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputCard(_Part):
+    """How the exported graph brings an image of any size to the network.
+
+    `pad` repeats the last row and column until height and width are multiples of `stride`, and
+    crops the result; `resize` goes to `size_hw` and back, bilinearly. `mean` and `std` are for RGB
+    in 0..1.
+    """
+
+    mode: Literal["pad", "resize"] = "pad"
+    stride: int = Field(default=32, ge=1)
+    size_hw: tuple[int, int] | None = None
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class TrainingCard(_Part):
+    """Where the weights came from. `views` is the set of orientations that training drew."""
+
+    metric: Literal["val_miou"] = "val_miou"
+    value: float
+    epoch: int
+    epochs: int
+    seed: int
+    views: Literal["none", "hflip", "flips", "rot90", "d4"]
+    dataset_fingerprint: str
+
+
+class VerificationCard(_Part):
+    """The exported model against the checkpoint in PyTorch, on validation images."""
+
+    images: int
+    batch_sizes: tuple[int, ...]
+    sizes_hw: tuple[tuple[int, int], ...]
+    largest_difference: float
+    label_agreement: float
+
+
+class ModelCard(_Part):
+    """The card itself. Fields that only an exported model has are None in a checkpoint."""
+
+    card_version: int = CARD_VERSION
+    name: str
+    architecture: str
+    encoder: str
+    classes: tuple[ClassInfo, ...]
+    unlabelled: str
+    input: InputCard
+    training: TrainingCard | None = None
+    checkpoint_sha256: str | None = None
+    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
+    opset: int | None = None
+    verification: VerificationCard | None = None
+
+
+def read_card(text: str, source: object) -> ModelCard:
+    """Parse a card found in the file `source`.
+
+    Raises:
+        ModelError: the text is not a card, or a newer version of `seg` wrote it.
+    """
+    try:
+        version = _Version.model_validate_json(text).card_version
+        if version > CARD_VERSION:
+            raise ModelError(
+                f"{source}: its model card has version {version} and this seg reads up to"
+                f" {CARD_VERSION}: upgrade seg"
+            )
+        return ModelCard.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the card"
+        raise ModelError(
+            f"{source}: {place} of its model card: {first['msg']}: export the model again"
+        ) from error
+
+
+class _Version(BaseModel):
+    card_version: int

@@ -1,0 +1,19 @@
+"""Specs: YAML files in, immutable and validated descriptions out."""
+
+from seg.spec.dataset import ClassEntry, DatasetSpec, SplitSpec, class_list, load_dataset
+from seg.spec.ensemble import EnsembleSpec, MemberSpec, OutputSpec, load_ensemble
+from seg.spec.recipe import NetworkInput, RecipeSpec
+
+__all__ = [
+    "ClassEntry",
+    "DatasetSpec",
+    "EnsembleSpec",
+    "MemberSpec",
+    "NetworkInput",
+    "OutputSpec",
+    "RecipeSpec",
+    "SplitSpec",
+    "class_list",
+    "load_dataset",
+    "load_ensemble",
+]

@@ -1,0 +1,51 @@
+"""What all specs share: strict fields, paths relative to the YAML file, sizes, near names."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """A question for the end of a message, or the whole list where nothing is near."""
+    known = sorted(candidates)
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+
+
+class Spec(BaseModel):
+    """Base of all specs: immutable, and a key that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _resolve(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, str | Path):
+        folder: Path = (info.context or {}).get("folder", Path())
+        return (folder / Path(value).expanduser()).absolute()
+    return value
+
+
+LocalPath = Annotated[Path, BeforeValidator(_resolve, json_schema_input_type=str)]
+"""A path, relative to the folder of the YAML file that holds it."""
+
+
+def _size_hw(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value, value)
+    if isinstance(value, str):
+        height, cross, width = value.lower().partition("x")
+        if cross and height.strip().isdigit() and width.strip().isdigit():
+            return (int(height), int(width))
+        raise ValueError(f"a size is a number, [height, width] or HEIGHTxWIDTH, got {value!r}")
+    return value
+
+
+_Side = Annotated[int, Field(ge=1, le=65536)]
+SizeHW = Annotated[
+    tuple[_Side, _Side],
+    BeforeValidator(_size_hw, json_schema_input_type=int | str | tuple[int, int]),
+]
+"""Height and width in pixels; written `512`, `[360, 480]` or `360x480`."""

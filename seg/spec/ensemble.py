@@ -1,0 +1,118 @@
+"""The ensemble spec: one YAML from labelled images to a submission."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from seg.spec.base import LocalPath, SizeHW, Spec
+from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
+from seg.spec.recipe import RecipeSpec
+from seg.spec.source import load
+from seg.views import VIEW_SETS, ViewName, ViewSetName
+
+Runtime = Literal["auto", "cpu", "cuda"]
+Format = Literal["kaggle", "kaggle-per-image"]
+
+
+def _names_of_views(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in VIEW_SETS:
+            sets = ", ".join(VIEW_SETS)
+            raise ValueError(f"views are one of {sets}, or a list of views, got {value!r}")
+        return VIEW_SETS[value]
+    if isinstance(value, list) and len(set(map(str, value))) != len(value):
+        raise ValueError("a view is listed twice, which would count it twice")
+    return value
+
+
+Views = Annotated[
+    tuple[ViewName, ...],
+    Field(min_length=1),
+    BeforeValidator(_names_of_views, json_schema_input_type=ViewSetName | list[ViewName]),
+]
+"""The views of an image that are predicted and merged; written as a set's name or a list."""
+
+
+class MemberSpec(RecipeSpec):
+    """One member: a recipe (what it does not say, the ensemble's `recipe` says), or a `model`.
+
+    `weight` is its share in the merge, relative to the others.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    model: LocalPath | None = None
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    views: Views | None = None
+
+    @model_validator(mode="after")
+    def _a_model_needs_no_recipe(self) -> Self:
+        given = self.model_fields_set & RecipeSpec.model_fields.keys()
+        if self.model and given:
+            raise ValueError(
+                f"'model' names a finished model, so {sorted(given)[0]!r} has no meaning here:"
+                " remove one of them"
+            )
+        return self
+
+
+class OutputSpec(Spec):
+    """What `seg ensemble` writes. `size` is the grid of the submission, by default each image's own."""
+
+    file: LocalPath = Field(default=Path("submission.csv"), validate_default=True)
+    format: Format = "kaggle"
+    size: SizeHW | None = None
+    sample: LocalPath | None = None
+
+
+class EnsembleSpec(Spec):
+    """An ensemble: data, members with weights, views, merge, runtime and output."""
+
+    data: Annotated[DatasetSpec, DATASET_OR_PATH]
+    members: tuple[MemberSpec, ...] = Field(min_length=1)
+    recipe: RecipeSpec = RecipeSpec()
+    views: Views = VIEW_SETS["none"]
+    merge: Literal["mean"] = "mean"
+    runtime: Runtime = "auto"
+    batch_size: int = Field(default=4, ge=1)
+    output: OutputSpec = Field(default_factory=dict, validate_default=True)  # type: ignore[arg-type]
+    runs: LocalPath = Field(default=Path("runs"), validate_default=True)
+
+    @model_validator(mode="after")
+    def _member_names_are_distinct(self) -> Self:
+        names = [member.name for member in self.members]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two members are named {name!r}: a name is also a folder in runs")
+        return self
+
+    def member(self, name: str) -> MemberSpec:
+        """The member of that name; raises KeyError."""
+        return next(member for member in self.members if member.name == name)
+
+    def recipe_of(self, member: MemberSpec) -> RecipeSpec:
+        """The ensemble's recipe with what the member says put over it."""
+        own = {
+            field: getattr(member, field)
+            for field in member.model_fields_set & RecipeSpec.model_fields.keys()
+        }
+        return self.recipe.model_copy(update=own)
+
+    def run_folder(self, member: MemberSpec) -> Path:
+        """Where the member's training leaves its files: `<runs>/<name>`."""
+        return self.runs / member.name
+
+    def checkpoint(self, member: MemberSpec) -> Path:
+        return self.run_folder(member) / "model.safetensors"
+
+    def model(self, member: MemberSpec) -> Path:
+        """The exported model of a member: the one it names, or the one its run leaves."""
+        return member.model or self.run_folder(member) / "model.onnx"
+
+    def views_of(self, member: MemberSpec) -> tuple[ViewName, ...]:
+        return member.views or self.views
+
+
+def load_ensemble(path: Path) -> EnsembleSpec:
+    """Read an ensemble spec; raises SpecError with the line of each mistake."""
+    return load(EnsembleSpec, path)

@@ -1,0 +1,90 @@
+"""The training recipe: everything that decides what a member learns, one line each."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+
+from seg.spec.base import SizeHW, Spec
+from seg.views import ViewSetName
+
+Architecture = Literal[
+    "unet",
+    "unetplusplus",
+    "manet",
+    "linknet",
+    "fpn",
+    "pspnet",
+    "pan",
+    "deeplabv3",
+    "deeplabv3plus",
+    "upernet",
+    "segformer",
+    "dpt",
+]
+LossName = Literal["cross_entropy", "focal", "dice"]
+LossWeight = Annotated[float, Field(gt=0)]
+Optimiser = Literal["adamw", "adam", "sgd"]
+Schedule = Literal["one_cycle", "constant", "cosine"]
+Augmentation = Literal["none", "light"]
+
+
+def _local_file_or_name(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, str) and Path(value).suffix in {".safetensors", ".pth", ".pt", ".bin"}:
+        folder: Path = (info.context or {}).get("folder", Path())
+        return str((folder / Path(value).expanduser()).absolute())
+    return value
+
+
+class NetworkInput(Spec):
+    """How images of any size reach the network.
+
+    `pad` keeps the image's own size and pads it to the stride; `resize` brings every image to
+    `size` and the probabilities back.
+    """
+
+    mode: Literal["pad", "resize"] = "pad"
+    size: SizeHW | None = None
+
+    @model_validator(mode="after")
+    def _resize_needs_a_size(self) -> Self:
+        if (self.mode == "resize") != (self.size is not None):
+            raise ValueError("'size' belongs to mode 'resize', which needs it")
+        return self
+
+
+class RecipeSpec(Spec):
+    """How one member is trained.
+
+    `encoder` is any name of smp, or of timm as `tu-NAME`. `encoder_weights` is a local
+    safetensors/pth file, a name such as `imagenet` (fetched by the library), or nothing.
+    `train_views` are the orientations that training images are drawn in; a model's views at
+    prediction should stay among them. `scale` is the range of random zoom before the crop.
+    """
+
+    architecture: Architecture = "unet"
+    encoder: str = "resnet34"
+    encoder_weights: Annotated[str | None, BeforeValidator(_local_file_or_name)] = None
+    input: NetworkInput = NetworkInput()
+
+    epochs: int = Field(default=40, ge=1)
+    batch_size: int = Field(default=8, ge=2)
+    crop: SizeHW = (512, 512)
+    scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.75, 1.5)
+    train_views: ViewSetName = "hflip"
+    augmentation: Augmentation = "light"
+
+    loss: dict[LossName, LossWeight] = Field(default={"cross_entropy": 1.0}, min_length=1)
+    optimiser: Optimiser = "adamw"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    schedule: Schedule = "one_cycle"
+
+    seed: int = Field(default=0, ge=0)
+    workers: int = Field(default=2, ge=0)
+
+    @model_validator(mode="after")
+    def _scale_in_order(self) -> Self:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale goes from small to large, got {list(self.scale)}")
+        return self
