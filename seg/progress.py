@@ -53,9 +53,9 @@ def _bar(title: str, total: int, unit: str, done: int) -> Iterator[Advance]:
         def advance(steps: int = 1, *, note: str | None = None) -> None:
             nonlocal finished
             finished += steps
-            fields = {} if note is None else {"note": note}
-            rate = _rate(finished, time.monotonic() - start, unit)
-            bar.update(task, advance=steps, rate=rate, **fields)
+            bar.update(task, advance=steps, rate=_rate(finished, time.monotonic() - start, unit))
+            if note is not None:
+                bar.update(task, note=note)
 
         yield advance
 

@@ -1,4 +1,4 @@
-"""The dataset's own YAML: where images and labels lie, which classes, what unlabelled pixels mean."""
+"""The dataset's own YAML: where images and labels lie, the classes, what unlabelled pixels mean."""
 
 from pathlib import Path
 from typing import Any, Self
@@ -101,12 +101,12 @@ def class_list(entries: tuple[ClassEntry, ...], unlabelled: str) -> tuple[ClassI
         for position, entry in enumerate(entries)
     ]
     if unlabelled != UNLABELLED_IGNORED and unlabelled not in {name for _, name, _ in numbered}:
-        taken = {id for id, _, _ in numbered}
-        free = next(id for id in range(len(taken) + 1) if id not in taken)
+        taken = {number for number, _, _ in numbered}
+        free = next(number for number in range(len(taken) + 1) if number not in taken)
         numbered.insert(0, (free, unlabelled, None))
     return tuple(
-        ClassInfo(id=id, name=name, colour=colour or default_colour(position))
-        for position, (id, name, colour) in enumerate(numbered)
+        ClassInfo(id=number, name=name, colour=colour or default_colour(position))
+        for position, (number, name, colour) in enumerate(numbered)
     )
 
 

@@ -57,7 +57,7 @@ class MemberSpec(RecipeSpec):
 
 
 class OutputSpec(Spec):
-    """What `seg ensemble` writes. `size` is the grid of the submission, by default each image's own."""
+    """What `seg ensemble` writes, on a grid of `size` or, by default, of each image's own size."""
 
     file: LocalPath = Field(default=Path("submission.csv"), validate_default=True)
     format: Format = "kaggle"
@@ -75,7 +75,7 @@ class EnsembleSpec(Spec):
     merge: Literal["mean"] = "mean"
     runtime: Runtime = "auto"
     batch_size: int = Field(default=4, ge=1)
-    output: OutputSpec = Field(default_factory=dict, validate_default=True)  # type: ignore[arg-type]
+    output: OutputSpec = Field(default_factory=dict, validate_default=True)
     runs: LocalPath = Field(default=Path("runs"), validate_default=True)
 
     @model_validator(mode="after")

@@ -29,9 +29,8 @@ def load(model: type[Model], path: Path) -> Model:
     try:
         return model.model_validate(document, context={"folder": path.absolute().parent})
     except ValidationError as error:
-        raise SpecError(
-            "\n".join(_describe(path, model, document, one) for one in error.errors())
-        ) from error
+        lines = [_describe(path, model, document, one) for one in _innermost(error.errors())]
+        raise SpecError("\n".join(lines)) from error
 
 
 def _parse(path: Path) -> Any:
@@ -49,6 +48,18 @@ def _parse(path: Path) -> Any:
         raise SpecError(f"{path}:{line}: not valid YAML: {problem}") from error
     except YAMLError as error:
         raise SpecError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from error
+
+
+def _innermost(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without the errors that only follow from one further inside."""
+    places = [error["loc"] for error in errors]
+    return [
+        error
+        for error in errors
+        if not any(
+            len(p) > len(error["loc"]) and p[: len(error["loc"])] == error["loc"] for p in places
+        )
+    ]
 
 
 def _describe(path: Path, model: type[BaseModel], document: Any, error: ErrorDetails) -> str:
