@@ -1,5 +1,7 @@
 """What every dataset format is read into."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -39,3 +41,15 @@ class Split(Protocol):
             DataError: the labels cannot be read, or have another size than they claim.
         """
         ...
+
+
+def named(folder: Path, images: Sequence[Path]) -> tuple[Sample, ...]:
+    """Samples with ids: the file name without its ending, or the path where two share a name."""
+    stems = Counter(image.stem for image in images)
+
+    def name(image: Path) -> str:
+        if stems[image.stem] == 1 or not image.is_relative_to(folder):
+            return image.stem
+        return image.relative_to(folder).with_suffix("").as_posix()
+
+    return tuple(Sample(name(image), image) for image in images)

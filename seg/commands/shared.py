@@ -1,0 +1,55 @@
+"""What several commands need: their common arguments, tables, and the check for an extra."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seg.errors import SegError, SpecError
+
+if TYPE_CHECKING:
+    from seg.spec import EnsembleSpec, MemberSpec
+
+SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The ensemble's YAML.")]
+MemberName = Annotated[
+    str | None, typer.Option("--member", metavar="NAME", help="Only this member.")
+]
+
+
+def require_extra(extra: str, package: str, command: str) -> None:
+    """Raise SegError where an optional part of the installation is missing."""
+    if importlib.util.find_spec(package) is None:
+        raise SegError(f"{command} needs {package}: pip install 'seg[{extra}]'")
+
+
+def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple[MemberSpec, ...]":
+    """All members, or the one named; raises SpecError with the nearest name."""
+    from seg.spec.base import did_you_mean
+
+    if name is None:
+        return spec.members
+    names = [member.name for member in spec.members]
+    if name not in names:
+        raise SpecError(f"{path}: no member {name!r}: {did_you_mean(name, names)}")
+    return (spec.member(name),)
+
+
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout; the first column is text, the others are numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for position, name in enumerate(header):
+        table.add_column(name, justify="right" if position else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if _is_terminal() else 120).print(table)
+
+
+def _is_terminal() -> bool:
+    import sys
+
+    return sys.stdout.isatty()

@@ -1,0 +1,39 @@
+"""`seg spec`: check a spec, or print the schema that editors complete from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Check specs.", no_args_is_help=True)
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Ensemble specs.")],
+) -> None:
+    """Check ensemble specs; every mistake is one line with its file and line number."""
+    from seg.errors import SpecError
+    from seg.spec import load_ensemble
+
+    mistakes = []
+    for file in files:
+        try:
+            spec = load_ensemble(file)
+        except SpecError as error:
+            mistakes.append(str(error))
+        else:
+            passes = sum(len(spec.views_of(member)) for member in spec.members)
+            typer.echo(f"{file}: {len(spec.members)} members, {passes} passes an image")
+    if mistakes:
+        raise SpecError("\n".join(mistakes))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of an ensemble spec, for completion in an editor."""
+    import json
+
+    from seg.spec import EnsembleSpec
+
+    typer.echo(json.dumps(EnsembleSpec.model_json_schema(), indent=2))

@@ -1,0 +1,120 @@
+"""Pictures of label maps: overlays, legends and contact sheets, all uint8 RGB `[H, W, 3]`."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+
+from seg.classes import ClassInfo
+from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
+
+PAPER: Final = (255, 255, 255)
+INK: Final = (32, 32, 32)
+IGNORED_COLOUR: Final = (128, 128, 128)
+_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+_TEXT_SCALE: Final = 0.42
+_LINE_HEIGHT: Final = 20
+_GAP: Final = 6
+
+
+def colourise(labels_hw: LabelsHW, classes: Sequence[ClassInfo]) -> ImageHWC:
+    """Each label in its class's colour, and ignored pixels in grey."""
+    palette = np.full((256, 3), IGNORED_COLOUR, dtype=np.uint8)
+    palette[: len(classes)] = [c.colour for c in classes]
+    return palette[labels_hw]
+
+
+def overlay(
+    image_hwc: ImageHWC,
+    labels_hw: LabelsHW,
+    classes: Sequence[ClassInfo],
+    *,
+    opacity: float = 0.5,
+    clear: int | None = None,
+) -> ImageHWC:
+    """The image with its label map over it and the borders between labels drawn.
+
+    Pixels labelled `clear` (a background, say) or ignored show the bare image.
+    """
+    colours_hwc = colourise(labels_hw, classes)
+    blended = cv2.addWeighted(image_hwc, 1 - opacity, colours_hwc, opacity, 0)
+    bare = labels_hw == IGNORE_INDEX
+    if clear is not None:
+        bare |= labels_hw == clear
+    picture = np.where(bare[..., None], image_hwc, blended)
+    border = _borders(labels_hw)
+    picture[border] = np.where(bare[border][:, None], INK, colours_hwc[border])
+    return picture.astype(np.uint8)
+
+
+def legend(classes: Sequence[ClassInfo], width: int) -> ImageHWC:
+    """A swatch and a name for each class, in as many rows as `width` asks for."""
+    cells = [_GAP * 4 + _LINE_HEIGHT // 2 + _text_width(c.name) for c in classes]
+    column = max(cells)
+    columns = max(1, width // column)
+    rows = -(-len(classes) // columns)
+    sheet = _paper(rows * _LINE_HEIGHT + _GAP, width)
+    for position, c in enumerate(classes):
+        row, place = divmod(position, columns)
+        x, y = place * column + _GAP, row * _LINE_HEIGHT + _GAP
+        side = _LINE_HEIGHT // 2 + 2
+        cv2.rectangle(sheet, (x, y), (x + side, y + side), c.colour, cv2.FILLED)
+        cv2.rectangle(sheet, (x, y), (x + side, y + side), INK, 1)
+        _write(sheet, c.name, (x + side + _GAP, y + side - 1))
+    return sheet
+
+
+def contact_sheet(rows: Sequence[Sequence[ImageHWC]], titles: Sequence[str]) -> ImageHWC:
+    """Pictures in rows and columns, each brought to the size of the first, with column titles."""
+    height, width = rows[0][0].shape[:2]
+    header = np.hstack([_title(title, width) for title in titles])
+    body = [
+        np.hstack(
+            [
+                _framed(
+                    cv2.resize(cell, (width, height)) if cell.shape[:2] != (height, width) else cell
+                )
+                for cell in row
+            ]
+        )
+        for row in rows
+    ]
+    return np.vstack([header, *body])
+
+
+def enlarged(image_hwc: ImageHWC, least_width: int) -> ImageHWC:
+    """The image magnified by the smallest whole number that makes it `least_width` wide."""
+    factor = max(1, -(-least_width // image_hwc.shape[1]))
+    return image_hwc.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _borders(labels_hw: LabelsHW) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    border = np.zeros(labels_hw.shape, dtype=np.bool_)
+    border[:, 1:] |= labels_hw[:, 1:] != labels_hw[:, :-1]
+    border[1:] |= labels_hw[1:] != labels_hw[:-1]
+    return border
+
+
+def _paper(height: int, width: int) -> ImageHWC:
+    return np.full((height, width, 3), PAPER, dtype=np.uint8)
+
+
+def _framed(cell: ImageHWC) -> ImageHWC:
+    framed = cv2.copyMakeBorder(cell, 0, _GAP, 0, _GAP, cv2.BORDER_CONSTANT, value=PAPER)
+    return np.asarray(framed, dtype=np.uint8)
+
+
+def _title(text: str, width: int) -> ImageHWC:
+    strip = _paper(_LINE_HEIGHT + 2, width + _GAP)
+    _write(strip, text, (2, _LINE_HEIGHT - 5))
+    return strip
+
+
+def _write(sheet: ImageHWC, text: str, origin: tuple[int, int]) -> None:
+    cv2.putText(sheet, text, origin, _FONT, _TEXT_SCALE, INK, 1, cv2.LINE_AA)
+
+
+def _text_width(text: str) -> int:
+    (width, _), _ = cv2.getTextSize(text, _FONT, _TEXT_SCALE, 1)
+    return int(width)
