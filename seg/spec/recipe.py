@@ -27,6 +27,7 @@ LossWeight = Annotated[float, Field(gt=0)]
 Optimiser = Literal["adamw", "adam", "sgd"]
 Schedule = Literal["one_cycle", "constant", "cosine"]
 Augmentation = Literal["none", "light"]
+Precision = Literal["fp32", "bf16"]
 
 
 def _local_file_or_name(value: Any, info: ValidationInfo) -> Any:
@@ -79,9 +80,10 @@ class RecipeSpec(Spec):
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     schedule: Schedule = "one_cycle"
+    precision: Precision = "fp32"
 
     seed: int = Field(default=0, ge=0)
-    workers: int = Field(default=2, ge=0)
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
 
     @model_validator(mode="after")
     def _scale_in_order(self) -> Self:
