@@ -1,1 +1,5 @@
 """Models and images in, labels and submissions out."""
+
+from seg.engine.ensemble import Ensemble, Prediction
+
+__all__ = ["Ensemble", "Prediction"]

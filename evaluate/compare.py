@@ -1,50 +1,128 @@
 """Each member and the ensemble on the validation split, without and with views.
 
-Every configuration runs through the engine itself, so a figure here is what a submission gets.
-The figures are kept in `<runs>/evaluation.json` under a fingerprint of models, views, weights and
-data, and are computed again only when one of these changes.
+Every configuration runs through the engine itself, so a figure here is what a submission gets. The
+figures are kept in `<runs>/evaluation.json` under a fingerprint of models, views, weights and data,
+and are computed again only when one of these changes.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
-from seg.data import open_split
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from seg.data import Sample, Split, open_split, read_image
 from seg.engine import Ensemble
-from seg.evaluate.metrics import Scores
+from seg.engine.accumulate import ProbabilitiesCHW
+from seg.engine.decide import decide
+from seg.evaluate.metrics import ConfusionMatrix, Scores
+from seg.files import sha256_of, write_text
+from seg.labels import ImageHWC
+from seg.progress import Advance, progress
+from seg.spec import EnsembleSpec
+from seg.views import VIEW_SETS
 
-if TYPE_CHECKING:
-    from seg.spec import EnsembleSpec
-
-ENSEMBLE_ROW = "ensemble"
+ENSEMBLE = "ensemble"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One predictor: `plain` on the image as it is, `viewed` with the spec's views.
+class Row(BaseModel):
+    """One predictor: `plain` on the images as they are, `viewed` with the spec's views.
 
-    `ms` is the time an image takes with views, from pixels to label map, in milliseconds.
+    The times are seconds for all images, from pixels to label maps, decoding included.
     """
 
+    model_config = ConfigDict(frozen=True)
+
     name: str
-    images: int
     plain: Scores
+    plain_seconds: float
     viewed: Scores
-    ms: float
+    viewed_seconds: float
 
 
-def compare_members(spec: "EnsembleSpec") -> list[Row]:
-    """Score every member and, where there are several, the ensemble.
+class Comparison(BaseModel):
+    """All members, and last the ensemble where there are several."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fingerprint: str
+    images: int
+    rows: tuple[Row, ...]
+
+
+def compare_members(spec: EnsembleSpec) -> Comparison:
+    """Score every member and the ensemble by mIoU over the whole split.
 
     Raises:
-        DataError: the validation split has no labels or an image cannot be read.
+        DataError: the validation split has no labels, or an image cannot be read.
         ModelError: a model is missing or not usable.
     """
     split = open_split(spec.data, "val")
     kept = spec.runs / "evaluation.json"
-    ensemble = Ensemble(spec)
     fingerprint = _fingerprint(spec, split)
-    rows = _read(kept, fingerprint)
-    if rows is None:
-        rows = _score_all(ensemble, split)
-        _write(kept, fingerprint, rows)
-    return rows
+    comparison = _read(kept, fingerprint)
+    if comparison is None:
+        rows = tuple(_score_all(Ensemble.load(spec), split))
+        comparison = Comparison(fingerprint=fingerprint, images=len(split.samples), rows=rows)
+        write_text(kept, comparison.model_dump_json(indent=2) + "\n")
+    return comparison
+
+
+def _score_all(ensemble: Ensemble, split: Split) -> Iterator[Row]:
+    predictors = {member.name: ensemble.only([member.name]) for member in ensemble.members}
+    if len(predictors) > 1:
+        predictors[ENSEMBLE] = ensemble
+    with progress("evaluate", 2 * len(predictors) * len(split.samples), unit="images") as advance:
+        for name, predictor in predictors.items():
+            plain = predictor.with_views(VIEW_SETS["none"])
+            plain_scores, plain_seconds = _score(plain, split, advance)
+            viewed_scores, viewed_seconds = plain_scores, plain_seconds
+            if plain.members != predictor.members:
+                viewed_scores, viewed_seconds = _score(predictor, split, advance)
+            yield Row(
+                name=name,
+                plain=plain_scores,
+                plain_seconds=plain_seconds,
+                viewed=viewed_scores,
+                viewed_seconds=viewed_seconds,
+            )
+
+
+def _score(ensemble: Ensemble, split: Split, advance: Advance) -> tuple[Scores, float]:
+    """The figures of one predictor, and the seconds it took."""
+    matrix = ConfusionMatrix(len(ensemble.classes))
+
+    def count(index: int, merged: ProbabilitiesCHW) -> None:
+        matrix.add(split.labels(index), decide(merged))
+
+    start = time.perf_counter()
+    for _ in ensemble.predict_all(_indexed(split.samples), count):
+        advance()
+    return matrix.scores(ensemble.classes), time.perf_counter() - start
+
+
+def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
+    return ((index, read_image(sample.image)) for index, sample in enumerate(samples))
+
+
+def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
+    said = {
+        "members": [
+            (m.name, sha256_of(spec.model(m)) if spec.model(m).exists() else None, m.weight, spec.views_of(m))
+            for m in spec.members
+        ],
+        "merge": spec.merge,
+        "split": split.fingerprint,
+    }
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _read(path: Path, fingerprint: str) -> Comparison | None:
+    """Figures that were kept under the same fingerprint."""
+    try:
+        comparison = Comparison.model_validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError):
+        return None
+    return comparison if comparison.fingerprint == fingerprint else None

@@ -50,9 +50,7 @@ class ConfusionMatrix:
         truth, predicted = truth_hw[known], predicted_hw[known]
         for name, labels in (("truth", truth), ("prediction", predicted)):
             if labels.size and labels.max() >= classes:
-                raise DataError(
-                    f"the {name} has label {labels.max()}, but there are {classes} classes"
-                )
+                raise DataError(f"the {name} has label {labels.max()}, but there are {classes} classes")
         pairs = truth.astype(np.intp) * classes + predicted
         self.counts_cc += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
         return self

@@ -72,9 +72,7 @@ def contact_sheet(rows: Sequence[Sequence[ImageHWC]], titles: Sequence[str]) -> 
     body = [
         np.hstack(
             [
-                _framed(
-                    cv2.resize(cell, (width, height)) if cell.shape[:2] != (height, width) else cell
-                )
+                _framed(cv2.resize(cell, (width, height)) if cell.shape[:2] != (height, width) else cell)
                 for cell in row
             ]
         )

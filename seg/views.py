@@ -5,9 +5,7 @@ The words only, for specs and cards; `seg.engine.views` holds the array operatio
 
 from typing import Final, Literal, get_args
 
-ViewName = Literal[
-    "identity", "hflip", "vflip", "rot180", "transpose", "rot90", "rot270", "antitranspose"
-]
+ViewName = Literal["identity", "hflip", "vflip", "rot180", "transpose", "rot90", "rot270", "antitranspose"]
 ViewSetName = Literal["none", "hflip", "flips", "rot90", "d4"]
 
 VIEW_NAMES: Final[tuple[ViewName, ...]] = get_args(ViewName)

@@ -26,9 +26,7 @@ def sample(
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset's YAML.")],
-    strict: Annotated[
-        bool, typer.Option("--strict", help="End with code 2 if anything is found.")
-    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="End with code 2 if anything is found.")] = False,
 ) -> None:
     """Count classes and pixels, and find what is missing, broken, doubled or out of place."""
     from seg.data.check import check_dataset

@@ -7,9 +7,7 @@ from seg.commands.shared import SpecPath
 
 def ensemble(
     path: SpecPath,
-    strict: bool = typer.Option(
-        False, "--strict", help="Stop at the first image that cannot be read."
-    ),
+    strict: bool = typer.Option(False, "--strict", help="Stop at the first image that cannot be read."),
     restart: bool = typer.Option(
         False, "--restart", help="Throw away the journal of an earlier run and begin anew."
     ),

@@ -18,12 +18,19 @@ def evaluate(
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
-    rows = compare_members(spec)
+    comparison = compare_members(spec)
+    images, rows = comparison.images, comparison.rows
     print_table(
-        f"val mIoU, {rows[0].images} images",
-        ("", "without views", "with views", "ms an image"),
+        f"val mIoU over {images} images",
+        ("", "without views", "ms an image", "with views", "ms an image"),
         [
-            (row.name, f"{row.plain.miou:.4f}", f"{row.viewed.miou:.4f}", f"{row.ms:.0f}")
+            (
+                row.name,
+                f"{row.plain.miou:.4f}",
+                f"{row.plain_seconds / images * 1000:.0f}",
+                f"{row.viewed.miou:.4f}",
+                f"{row.viewed_seconds / images * 1000:.0f}",
+            )
             for row in rows
         ],
     )

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The ensemble's YAML.")]
-MemberName = Annotated[
-    str | None, typer.Option("--member", metavar="NAME", help="Only this member.")
-]
+MemberName = Annotated[str | None, typer.Option("--member", metavar="NAME", help="Only this member.")]
 
 
 def require_extra(extra: str, package: str, command: str) -> None:

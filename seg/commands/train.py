@@ -8,9 +8,7 @@ from seg.commands.shared import MemberName, SpecPath, chosen_members, require_ex
 def train(
     path: SpecPath,
     member: MemberName = None,
-    retrain: bool = typer.Option(
-        False, "--retrain", help="Train again, also where a finished run is there."
-    ),
+    retrain: bool = typer.Option(False, "--retrain", help="Train again, also where a finished run is there."),
 ) -> None:
     """Train each member that is not trained yet; a run that was cut off goes on."""
     require_extra("train", "torch", "seg train")
@@ -24,6 +22,5 @@ def train(
             continue
         run = train_member(spec, one, retrain=retrain)
         typer.echo(
-            f"{one.name}: val mIoU {run.best_miou:.4f} in epoch {run.best_epoch}:"
-            f" {spec.checkpoint(one)}"
+            f"{one.name}: val mIoU {run.best_miou:.4f} in epoch {run.best_epoch}: {spec.checkpoint(one)}"
         )

@@ -137,9 +137,7 @@ class CocoSplit:
         self._of_image: dict[int, list[CocoAnnotation]] = defaultdict(list)
         for annotation in coco.annotations:
             self._of_image[annotation.image_id].append(annotation)
-        self.samples: tuple[Sample, ...] = named(
-            images, [images / image.file_name for image in coco.images]
-        )
+        self.samples: tuple[Sample, ...] = named(images, [images / image.file_name for image in coco.images])
         self.fingerprint = hashlib.sha256(coco.model_dump_json().encode()).hexdigest()
 
     def labels(self, index: int) -> LabelsHW:

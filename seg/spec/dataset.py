@@ -59,9 +59,7 @@ class DatasetSpec(Spec):
     train: SplitSpec
     val: SplitSpec
     predict: SplitSpec | None = None
-    classes: tuple[ClassEntry, ...] | None = Field(
-        default=None, min_length=2, max_length=MAX_CLASSES
-    )
+    classes: tuple[ClassEntry, ...] | None = Field(default=None, min_length=2, max_length=MAX_CLASSES)
     unlabelled: str = UNLABELLED_IGNORED
     unlabelled_values: tuple[int, ...] = (255,)
 

@@ -56,9 +56,7 @@ def _innermost(errors: list[ErrorDetails]) -> list[ErrorDetails]:
     return [
         error
         for error in errors
-        if not any(
-            len(p) > len(error["loc"]) and p[: len(error["loc"])] == error["loc"] for p in places
-        )
+        if not any(len(p) > len(error["loc"]) and p[: len(error["loc"])] == error["loc"] for p in places)
     ]
 
 
@@ -73,9 +71,7 @@ def _describe(path: Path, model: type[BaseModel], document: Any, error: ErrorDet
             message = f"unknown key: {did_you_mean(str(place[-1]), known)}"
         case "literal_error":
             choices = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-            message = (
-                f"{error['input']!r} is not known: {did_you_mean(str(error['input']), choices)}"
-            )
+            message = f"{error['input']!r} is not known: {did_you_mean(str(error['input']), choices)}"
     line = line_of(document, place)
     where = ".".join(str(part) for part in place)
     return f"{path}:{line}: {where}: {message}" if where else f"{path}:{line}: {message}"

@@ -1,0 +1,81 @@
+"""ONNX Runtime on the CPU and on CUDA."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any, Literal
+
+from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime
+from seg.errors import MissingRuntimeError, ModelError
+
+Device = Literal["cpu", "cuda"]
+
+_PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_ERRORS_ONLY = 3
+
+
+class OrtRuntime(Runtime):
+    """A session on one device. Asked for CUDA, it runs on CUDA or not at all."""
+
+    def __init__(self, model: Path, device: Device) -> None:
+        import onnxruntime
+
+        if device == "cuda":
+            _load_cuda_libraries()
+        self._device = device
+        self._version: str = onnxruntime.__version__
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                model, _session_options(device), providers=[_PROVIDERS[device]]
+            )
+        except Exception as error:  # its exceptions have no common base of their own
+            reason = str(error).splitlines()[0]
+            if device == "cuda":
+                raise _cuda_is_missing(reason) from error
+            raise ModelError(f"{model}: ONNX Runtime cannot load it: {reason}") from error
+        used = self._session.get_providers()[0]
+        if used != _PROVIDERS[device]:
+            raise _cuda_is_missing(f"the session was built on {used}")
+
+    def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
+        probabilities: ProbabilitiesNCHW = self._session.run(None, {"image": images_nhwc})[0]
+        return probabilities
+
+    def describe(self) -> str:
+        return f"ONNX Runtime {self._version} on {self._device.upper()}"
+
+
+def cuda_is_usable() -> bool:
+    """Whether ONNX Runtime has a CUDA provider and this machine a device for it."""
+    import onnxruntime
+
+    return _PROVIDERS["cuda"] in onnxruntime.get_available_providers() and _has_cuda_device()
+
+
+def _has_cuda_device() -> bool:
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/proc/driver/nvidia/version").exists()
+
+
+def _load_cuda_libraries() -> None:
+    """Let the session find CUDA's libraries in the environment, where pip put them."""
+    import onnxruntime
+
+    if importlib.util.find_spec("nvidia") and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()
+
+
+def _session_options(device: Device) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    if device == "cuda":
+        # Without this a node that CUDA lacks runs on the CPU without a word.
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    return options
+
+
+def _cuda_is_missing(reason: str) -> MissingRuntimeError:
+    return MissingRuntimeError(
+        f"runtime cuda: not usable here: {reason}: it needs an NVIDIA driver, onnxruntime-gpu, and"
+        " CUDA 13 with cuDNN 9 (pip install 'onnxruntime-gpu[cuda,cudnn]'); or say runtime: cpu"
+    )

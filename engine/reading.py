@@ -1,0 +1,53 @@
+"""Reading images ahead of the networks."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+
+from seg.data import Sample, read_image
+from seg.engine.clock import Clock
+from seg.errors import DataError
+from seg.labels import ImageHWC
+
+READERS = 2
+AHEAD = 8
+
+
+@dataclass(slots=True)
+class Reader:
+    """Decodes images in threads, a few ahead. One that cannot be read is noted, or raised.
+
+    Attributes:
+        strict: raise DataError at the first image that cannot be read.
+        failures: one line for each image that could not be read so far.
+    """
+
+    clock: Clock
+    strict: bool = False
+    failures: list[str] = field(default_factory=list)
+
+    def read(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, ImageHWC]]:
+        """Samples with their images, in order, without those that cannot be read."""
+        waiting: deque[tuple[Sample, Future[ImageHWC]]] = deque()
+        remaining = iter(samples)
+        with ThreadPoolExecutor(READERS, thread_name_prefix="seg-read") as pool:
+            while True:
+                for sample in islice(remaining, AHEAD - len(waiting)):
+                    waiting.append((sample, pool.submit(self._decode, sample)))
+                if not waiting:
+                    return
+                sample, future = waiting.popleft()
+                try:
+                    image_hwc = self.clock.waiting_for(future)
+                except DataError as error:
+                    if self.strict:
+                        raise
+                    self.failures.append(str(error))
+                else:
+                    yield sample, image_hwc
+
+    def _decode(self, sample: Sample) -> ImageHWC:
+        with self.clock.stage("decode"):
+            return read_image(sample.image)

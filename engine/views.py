@@ -1,0 +1,63 @@
+"""The eight symmetries of the square, as numpy views of an image and back.
+
+Nothing is copied: a view of an image is read when its batch is filled, and a view of probabilities
+when they are added up.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.labels import ImageHWC
+from seg.views import ViewName
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """First the transpose, then the flips. A view that transposes swaps height and width."""
+
+    name: ViewName
+    transposes: bool = False
+    flips_rows: bool = False
+    flips_columns: bool = False
+
+    def apply(self, image_hwc: ImageHWC) -> ImageHWC:
+        """The image in this view, `[H, W, 3]` or, transposed, `[W, H, 3]`."""
+        turned = image_hwc.transpose(1, 0, 2) if self.transposes else image_hwc
+        return turned[self._rows, self._columns]
+
+    def invert(self, planes_hw: NDArray[Scalar]) -> NDArray[Scalar]:
+        """What was predicted for this view, `[..., H, W]`, turned back to the image's own frame."""
+        unflipped = planes_hw[..., self._rows, self._columns]
+        return unflipped.swapaxes(-1, -2) if self.transposes else unflipped
+
+    def size(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of an image of size `size_hw` in this view."""
+        return size_hw[::-1] if self.transposes else size_hw
+
+    @property
+    def _rows(self) -> Any:
+        return slice(None, None, -1) if self.flips_rows else slice(None)
+
+    @property
+    def _columns(self) -> Any:
+        return slice(None, None, -1) if self.flips_columns else slice(None)
+
+
+VIEWS: Final[dict[ViewName, View]] = {
+    view.name: view
+    for view in (
+        View("identity"),
+        View("hflip", flips_columns=True),
+        View("vflip", flips_rows=True),
+        View("rot180", flips_rows=True, flips_columns=True),
+        View("transpose", transposes=True),
+        View("rot90", transposes=True, flips_rows=True),
+        View("rot270", transposes=True, flips_columns=True),
+        View("antitranspose", transposes=True, flips_rows=True, flips_columns=True),
+    )
+}

@@ -1,0 +1,82 @@
+"""An exported model against its checkpoint, on real images."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+import torch
+
+from seg.card import VerificationCard
+from seg.errors import VerificationError
+from seg.export.contract import ExportedModel
+from seg.labels import ImageHWC
+from seg.model_file import INPUT
+
+BATCH_SIZES: Final = (1, 2, 3)
+LEAST_AGREEMENT: Final = 0.999
+_ERRORS_ONLY: Final = 3
+
+
+def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> VerificationCard:
+    """Compare the ONNX file with the PyTorch module at several sizes and batch sizes.
+
+    The sizes are that of the first image, and a crop of it that is neither square nor a multiple of the
+    stride.
+
+    Raises:
+        VerificationError: fewer than 99.9% of all labels agree; the message has both figures.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    largest = 0.0
+    agreeing = pixels = 0
+    sizes = _sizes(images[0].shape[:2], model.segmenter.card.stride)
+    for batch_nhwc in _batches(images, sizes):
+        exported = session.run(None, {INPUT: batch_nhwc})[0]
+        with torch.no_grad():
+            reference = model(torch.from_numpy(batch_nhwc)).numpy()
+        if exported.shape != reference.shape:
+            raise VerificationError(f"{path}: gives shape {exported.shape}, PyTorch {reference.shape}")
+        largest = max(largest, float(np.abs(exported - reference).max()))
+        agreeing += int((exported.argmax(1) == reference.argmax(1)).sum())
+        pixels += exported.argmax(1).size
+    agreement = agreeing / pixels
+    if not agreement >= LEAST_AGREEMENT or not np.isfinite(largest):
+        raise VerificationError(
+            f"{path}: label agreement with the checkpoint is {agreement:.4%} (at least"
+            f" {LEAST_AGREEMENT:.1%} is asked), largest difference of a probability {largest:.2e}:"
+            " not written"
+        )
+    return VerificationCard(
+        images=len(images),
+        batch_sizes=BATCH_SIZES,
+        sizes_hw=sizes,
+        largest_difference=largest,
+        label_agreement=agreement,
+    )
+
+
+def _sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]:
+    height, width = size_hw
+    odd = (max(1, height * 2 // 3), max(1, width // 2))
+    if odd[0] % stride == 0:
+        odd = (odd[0] + 1, odd[1])
+    if odd[0] == odd[1]:
+        odd = (odd[0], odd[1] + 3)
+    return (size_hw, (min(odd[0], height), min(odd[1], width)))
+
+
+def _batches(
+    images: Sequence[ImageHWC], sizes: Sequence[tuple[int, int]]
+) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+    """For each size and batch size one batch, walking on through the images."""
+    position = 0
+    for height, width in sizes:
+        fitting = [i for i in images if i.shape[0] >= height and i.shape[1] >= width]
+        for batch_size in BATCH_SIZES:
+            rows = [fitting[(position + row) % len(fitting)] for row in range(batch_size)]
+            position += batch_size
+            yield np.stack([row[:height, :width] for row in rows])
