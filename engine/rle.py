@@ -5,6 +5,7 @@ column to the head of the next; a class without pixels is the empty string.
 """
 
 import re
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -29,7 +30,7 @@ def encode(labels_hw: LabelsHW, classes: int) -> list[str]:
     bounds = np.searchsorted(labels[order], np.arange(classes + 1))
     return [
         " ".join(map(str, pairs[first:last].ravel().tolist()))
-        for first, last in zip(bounds[:-1], bounds[1:], strict=True)
+        for first, last in pairwise(bounds)
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import onnx
 import torch
 
@@ -17,7 +18,9 @@ from seg.export.contract import ExportedModel
 from seg.model_file import INPUT, OUTPUT
 
 OPSET: Final = 20
+TEMPERATURE: Final = "temperature"
 _EXAMPLE_SIDE_IN_STRIDES: Final = 2
+_NOT_ONE: Final = 0.5
 
 # Pooling to fixed bins (PSPNet, UPerNet) and position embeddings (DPT) are exported for the size
 # of the example; another size fails at run time.
@@ -38,6 +41,8 @@ def write_onnx(model: ExportedModel, card: ModelCard, path: Path) -> None:
     side = card.input.stride * _EXAMPLE_SIDE_IN_STRIDES
     example = torch.zeros((2, side + 1, side + 3, 3), dtype=torch.uint8)
     free = {0: torch.export.Dim("N"), 1: torch.export.Dim("H"), 2: torch.export.Dim("W")}
+    # A division by 1 would be optimised away, and with it the place to calibrate.
+    model.temperature.fill_(_NOT_ONE)
     with _silence(), torch.no_grad():
         try:
             program = torch.onnx.export(
@@ -55,20 +60,40 @@ def write_onnx(model: ExportedModel, card: ModelCard, path: Path) -> None:
         except torch.onnx.errors.OnnxExporterError as error:
             reason = " ".join(str(error.__cause__ or error).split())[:200]
             raise ModelError(f"{card.name}: {card.architecture} cannot be exported: {reason}") from error
+        finally:
+            model.temperature.fill_(1.0)
     if program is None:
         raise TypeError("torch.onnx.export returned no program")
-    write_card(program.model_proto, card, path)
+    graph = program.model_proto
+    _set_temperature(graph)
+    _tidy(graph)
+    write_card(graph, card, path)
 
 
 def write_card(graph: onnx.ModelProto, card: ModelCard, path: Path) -> None:
-    """Save a graph with the card in its metadata, in place of any other."""
-    kept = [entry for entry in graph.metadata_props if entry.key != CARD_KEY]
+    """Save a graph with the card as its metadata."""
     del graph.metadata_props[:]
-    graph.metadata_props.extend(kept)
-    onnx.helper.set_model_props(
-        graph, {entry.key: entry.value for entry in kept} | {CARD_KEY: card.model_dump_json()}
-    )
+    onnx.helper.set_model_props(graph, {CARD_KEY: card.model_dump_json()})
     onnx.save(graph, path)
+
+
+def _set_temperature(graph: onnx.ModelProto) -> None:
+    found = [tensor for tensor in graph.graph.initializer if tensor.name.endswith(TEMPERATURE)]
+    if len(found) != 1:
+        raise TypeError(f"one initializer {TEMPERATURE!r} expected, got {len(found)}")
+    for node in graph.graph.node:
+        node.input[:] = [TEMPERATURE if name == found[0].name else name for name in node.input]
+    found[0].CopyFrom(onnx.numpy_helper.from_array(np.float32(1.0), TEMPERATURE))
+
+
+def _tidy(graph: onnx.ModelProto) -> None:
+    """Drop the exporter's remarks, and say H and W where it says a formula that comes to them."""
+    for part in (*graph.graph.node, *graph.graph.input, *graph.graph.output, *graph.graph.value_info):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    del graph.graph.value_info[:]
+    for axis, name in ((0, "N"), (2, "H"), (3, "W")):
+        graph.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = name
 
 
 @contextlib.contextmanager

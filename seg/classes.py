@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Channel = Annotated[int, Field(ge=0, le=255)]
 Colour = tuple[Channel, Channel, Channel]
 
-# Okabe and Ito, "Color Universal Design" (2008): told apart with any common colour blindness.
-_OKABE_ITO: tuple[Colour, ...] = (
+# The first seven are those of Okabe and Ito, "Color Universal Design" (2008), which any common colour
+# blindness tells apart; four more lie far from them in hue or brightness.
+_PALETTE: tuple[Colour, ...] = (
     (230, 159, 0),
     (86, 180, 233),
     (0, 158, 115),
@@ -18,6 +19,10 @@ _OKABE_ITO: tuple[Colour, ...] = (
     (0, 114, 178),
     (213, 94, 0),
     (204, 121, 167),
+    (117, 76, 180),
+    (140, 81, 60),
+    (170, 200, 60),
+    (250, 150, 160),
 )
 _GOLDEN_RATIO = 0.618033988749895
 
@@ -38,14 +43,14 @@ class ClassInfo(BaseModel):
 def default_colour(position: int) -> Colour:
     """The colour of the class at `position` when the dataset names none.
 
-    The first eight are black and the Okabe-Ito palette; the rest walk the hue circle by the golden
-    ratio, at alternating brightness.
+    Black, then a palette for colour-blind readers; from the thirteenth on, steps of the golden ratio
+    around the hue circle, at alternating brightness.
     """
     if position == 0:
         return (0, 0, 0)
-    if position <= len(_OKABE_ITO):
-        return _OKABE_ITO[position - 1]
-    step = position - len(_OKABE_ITO)
+    if position <= len(_PALETTE):
+        return _PALETTE[position - 1]
+    step = position - len(_PALETTE)
     brightness = 0.95 if step % 2 else 0.6
     red, green, blue = colorsys.hsv_to_rgb(step * _GOLDEN_RATIO % 1.0, 0.65, brightness)
     return (round(red * 255), round(green * 255), round(blue * 255))

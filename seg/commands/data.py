@@ -40,4 +40,17 @@ def check(
 
 
 def _print_report(report: "CheckReport") -> None:
-    typer.echo(report.text())
+    from seg.commands.shared import print_table
+    from seg.data.check import UNLABELLED
+
+    print_table(
+        "images that show a class, and its share of all pixels",
+        ("class", *(f"{split.name} ({split.images})" for split in report.splits)),
+        [
+            (name, *(f"{split.images_with[name]}  {split.share(name):6.2%}" for split in report.splits))
+            for name in (*report.classes, UNLABELLED)
+        ],
+    )
+    for finding in report.findings:
+        typer.echo(str(finding))
+    typer.echo(f"{len(report.findings)} findings" if report.findings else "nothing is wrong")

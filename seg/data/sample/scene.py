@@ -1,0 +1,165 @@
+"""One picture: a ground, objects that cover one another, and planks that split them.
+
+A class is a shape with a texture. Shapes are shared, and textures too, so that neither alone tells
+the class; colour and light tell nothing.
+"""
+
+import colorsys
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.sample.shapes import SHAPES, Points, ShapeName
+from seg.data.sample.textures import TEXTURES, Plane, TextureName, clouds
+from seg.labels import ImageHWC
+
+Mask = NDArray[np.bool_]
+
+CLASSES: Final[dict[str, tuple[ShapeName, TextureName]]] = {
+    "UNKNOWN": ("blob", "speckle"),
+    "General trash": ("blob", "stripes"),
+    "Paper": ("sheet", "lines"),
+    "Paper pack": ("gable", "lines"),
+    "Metal": ("capsule", "sheen"),
+    "Glass": ("bottle", "sheen"),
+    "Plastic": ("bottle", "plain"),
+    "Styrofoam": ("sheet", "dots"),
+    "Plastic bag": ("bag", "waves"),
+    "Battery": ("capsule", "halves"),
+    "Clothing": ("shirt", "plaid"),
+}
+BACKGROUND: Final = "Background"
+
+_OBJECTS: Final = (4, 8)
+_SIZE: Final = (0.28, 0.5)
+_PLANKS: Final = 0.6
+_LEAST_VISIBLE: Final = 40
+_MUCH_SMALLER: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """An object as it shall be annotated: its category (from 1) and a bool mask `[H, W]`."""
+
+    category: int
+    mask_hw: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    category: int
+    """0 for a plank, which belongs to the background."""
+    mask_hw: Mask
+
+
+def draw_scene(size_hw: tuple[int, int], rng: np.random.Generator) -> tuple[ImageHWC, list[Thing]]:
+    """An image, uint8 RGB `[H, W, 3]`, and its objects."""
+    canvas = _ground(size_hw, rng)
+    placed = [_draw_object(canvas, category, rng) for category in _some_categories(rng)]
+    if rng.random() < _PLANKS:
+        placed.append(_draw_plank(canvas, placed[int(rng.integers(len(placed)))], rng))
+    return _developed(canvas, rng), _annotated(placed)
+
+
+def _some_categories(rng: np.random.Generator) -> list[int]:
+    """Few classes with several objects each, so that an image repeats its classes."""
+    few = rng.choice(np.arange(1, len(CLASSES) + 1), size=4, replace=False)
+    return [int(c) for c in rng.choice(few, size=int(rng.integers(*_OBJECTS)))]
+
+
+def _ground(size_hw: tuple[int, int], rng: np.random.Generator) -> Plane:
+    pattern = 0.6 * clouds(size_hw, rng, 24) + 0.25 * clouds(size_hw, rng, 5)
+    pattern += 0.15 * rng.random(size_hw)
+    return _between(*_two_tones(rng, contrast=0.35), pattern)
+
+
+def _draw_object(canvas: Plane, category: int, rng: np.random.Generator) -> _Placed:
+    shape, texture = list(CLASSES.values())[category - 1]
+    height, width = canvas.shape[:2]
+    scale = rng.uniform(*_SIZE) * height
+    angle = rng.uniform(0, 2 * np.pi)
+    centre = rng.uniform((0.1 * width, 0.1 * height), (0.9 * width, 0.9 * height))
+    turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
+    outline = SHAPES[shape](rng) @ turn * scale + centre
+    mask_hw = _filled(outline, (height, width))
+    rows, columns = np.indices((height, width))
+    local = (np.stack((columns, rows), axis=-1) - centre) / scale @ turn.T
+    brightness = TEXTURES[texture](local[..., 0], local[..., 1], rng)
+    _cast_shadow(canvas, mask_hw)
+    canvas[mask_hw] = _between(*_two_tones(rng, contrast=0.5), brightness)[mask_hw]
+    return _Placed(category, mask_hw)
+
+
+def _draw_plank(canvas: Plane, over: _Placed, rng: np.random.Generator) -> _Placed:
+    """A long thin board across an object, which leaves it in two parts."""
+    rows, columns = np.nonzero(over.mask_hw)
+    if not rows.size:
+        return _Placed(0, over.mask_hw)
+    centre = np.array((columns.mean(), rows.mean()))
+    angle = rng.uniform(0, np.pi)
+    along = np.array((np.cos(angle), np.sin(angle)))
+    across = np.array((-along[1], along[0]))
+    length, breadth = max(canvas.shape), rng.uniform(3.0, 5.0)
+    signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    outline = np.array([centre + s * length * along + t * breadth * across for s, t in signs])
+    mask_hw = _filled(outline, (canvas.shape[0], canvas.shape[1]))
+    _cast_shadow(canvas, mask_hw)
+    grain = clouds((canvas.shape[0], canvas.shape[1]), rng, 3)
+    canvas[mask_hw] = _between(*_two_tones(rng, contrast=0.25), grain)[mask_hw]
+    return _Placed(0, mask_hw)
+
+
+def _annotated(placed: list[_Placed]) -> list[Thing]:
+    """Objects as an annotator outlines them.
+
+    What covers an object is cut out of it, unless it is another object and much smaller: then the
+    outline runs underneath, and painting by area, large first, shows the smaller one.
+    """
+    things = []
+    for number, thing in enumerate(placed):
+        above = placed[number + 1 :]
+        covered = np.any([other.mask_hw for other in above] or [np.zeros_like(thing.mask_hw)], axis=0)
+        visible = int((thing.mask_hw & ~covered).sum())
+        if thing.category == 0 or visible < _LEAST_VISIBLE:
+            continue
+        mask_hw = thing.mask_hw.copy()
+        for other in above:
+            if other.category == 0 or other.mask_hw.sum() > _MUCH_SMALLER * visible:
+                mask_hw &= ~other.mask_hw
+        things.append(Thing(thing.category, mask_hw))
+    return things
+
+
+def _filled(outline: Points, size_hw: tuple[int, int]) -> Mask:
+    mask = np.zeros(size_hw, dtype=np.uint8)
+    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 1, shift=4)
+    return mask.astype(np.bool_)
+
+
+def _cast_shadow(canvas: Plane, mask_hw: Mask) -> None:
+    shifted = np.roll(mask_hw, (2, 2), axis=(0, 1)).astype(np.float64)
+    canvas *= 1 - 0.35 * cv2.GaussianBlur(shifted, (0, 0), 1.5)[..., None]
+
+
+def _developed(canvas: Plane, rng: np.random.Generator) -> ImageHWC:
+    """Uneven light, a little blur, grain."""
+    size_hw = (canvas.shape[0], canvas.shape[1])
+    light = 0.75 + 0.4 * clouds(size_hw, rng, max(size_hw) // 2)
+    soft = cv2.GaussianBlur(canvas * light[..., None], (0, 0), 0.5)
+    grainy = soft + rng.normal(0, 0.015, canvas.shape)
+    return np.clip(grainy * 255, 0, 255).astype(np.uint8)
+
+
+def _two_tones(rng: np.random.Generator, contrast: float) -> tuple[Plane, Plane]:
+    """A dark and a light tone of one random hue."""
+    hue, saturation = rng.random(), rng.uniform(0.05, 0.6)
+    dark = rng.uniform(0.15, 0.85 - contrast)
+    tones = [colorsys.hsv_to_rgb(hue, saturation, value) for value in (dark, dark + contrast)]
+    return np.array(tones[0]), np.array(tones[1])
+
+
+def _between(dark: Plane, light: Plane, brightness: Plane) -> Plane:
+    return np.asarray(dark + (light - dark) * brightness[..., None], dtype=np.float64)
