@@ -148,8 +148,10 @@ def _next_payload(file: IO[bytes]) -> bytes | None:
     if len(frame) < _FRAME.size:
         return None
     length, checksum = _FRAME.unpack(frame)
+    if length > os.fstat(file.fileno()).st_size - file.tell():
+        return None
     payload = file.read(length)
-    return payload if len(payload) == length and zlib.crc32(payload) == checksum else None
+    return payload if zlib.crc32(payload) == checksum else None
 
 
 def _packed(labels_hw: LabelsHW) -> bytes:

@@ -28,7 +28,8 @@ class View:
     def apply(self, image_hwc: ImageHWC) -> ImageHWC:
         """The image in this view, `[H, W, 3]` or, transposed, `[W, H, 3]`."""
         turned = image_hwc.transpose(1, 0, 2) if self.transposes else image_hwc
-        return turned[self._rows, self._columns]
+        view: ImageHWC = turned[self._rows, self._columns]
+        return view
 
     def invert(self, planes_hw: NDArray[Scalar]) -> NDArray[Scalar]:
         """What was predicted for this view, `[..., H, W]`, turned back to the image's own frame."""

@@ -83,7 +83,7 @@ def _set_temperature(graph: onnx.ModelProto) -> None:
         raise TypeError(f"one initializer {TEMPERATURE!r} expected, got {len(found)}")
     for node in graph.graph.node:
         node.input[:] = [TEMPERATURE if name == found[0].name else name for name in node.input]
-    found[0].CopyFrom(onnx.numpy_helper.from_array(np.float32(1.0), TEMPERATURE))
+    found[0].CopyFrom(onnx.numpy_helper.from_array(np.array(1.0, dtype=np.float32), TEMPERATURE))
 
 
 def _tidy(graph: onnx.ModelProto) -> None:

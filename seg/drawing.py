@@ -5,6 +5,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.classes import ClassInfo
 from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
@@ -69,15 +70,7 @@ def contact_sheet(rows: Sequence[Sequence[ImageHWC]], titles: Sequence[str]) -> 
     """Pictures in rows and columns, each brought to the size of the first, with column titles."""
     height, width = rows[0][0].shape[:2]
     header = np.hstack([_title(title, width) for title in titles])
-    body = [
-        np.hstack(
-            [
-                _framed(cv2.resize(cell, (width, height)) if cell.shape[:2] != (height, width) else cell)
-                for cell in row
-            ]
-        )
-        for row in rows
-    ]
+    body = [np.hstack([_framed(_resized(cell, (height, width))) for cell in row]) for row in rows]
     return np.vstack([header, *body])
 
 
@@ -87,7 +80,7 @@ def enlarged(image_hwc: ImageHWC, least_width: int) -> ImageHWC:
     return image_hwc.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _borders(labels_hw: LabelsHW) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _borders(labels_hw: LabelsHW) -> NDArray[np.bool_]:
     border = np.zeros(labels_hw.shape, dtype=np.bool_)
     border[:, 1:] |= labels_hw[:, 1:] != labels_hw[:, :-1]
     border[1:] |= labels_hw[1:] != labels_hw[:-1]
@@ -96,6 +89,12 @@ def _borders(labels_hw: LabelsHW) -> np.ndarray[tuple[int, int], np.dtype[np.boo
 
 def _paper(height: int, width: int) -> ImageHWC:
     return np.full((height, width, 3), PAPER, dtype=np.uint8)
+
+
+def _resized(cell: ImageHWC, size_hw: tuple[int, int]) -> ImageHWC:
+    if cell.shape[:2] == size_hw:
+        return cell
+    return np.asarray(cv2.resize(cell, size_hw[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _framed(cell: ImageHWC) -> ImageHWC:

@@ -45,7 +45,7 @@ def read_mask(path: Path) -> LabelsHW:
 def write_image(path: Path, image_hwc: ImageHWC) -> None:
     """Encode an RGB image by the ending of `path`, atomically (JPEG at quality 92)."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix.lower() in {".jpg", ".jpeg"} else []
-    _write(path, cv2.cvtColor(image_hwc, cv2.COLOR_RGB2BGR), quality)
+    _write(path, np.ascontiguousarray(image_hwc[..., ::-1]), quality)
 
 
 def write_mask(path: Path, labels_hw: LabelsHW) -> None:

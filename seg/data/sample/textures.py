@@ -1,13 +1,13 @@
 """Textures: brightness in 0..1 at coordinates u and v, which turn and grow with the object."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float64]
+Plane = NDArray[np.floating[Any]]
 TextureName = Literal["speckle", "stripes", "lines", "sheen", "plain", "dots", "waves", "halves", "plaid"]
 
 

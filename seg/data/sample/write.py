@@ -111,7 +111,7 @@ def _annotation(number: int, image: int, thing: Thing) -> dict[str, Any]:
 
 def _polygons(mask_hw: Mask) -> list[list[float]]:
     """Outlines along the outer edges of pixels, traced on a grid three times as fine."""
-    fine = np.kron(mask_hw.astype(np.uint8), np.ones((3, 3), dtype=np.uint8))
+    fine = mask_hw.astype(np.uint8).repeat(3, axis=0).repeat(3, axis=1)
     contours, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     edges = [(contour[:, 0, :] + 0.5) / 3 for contour in contours if len(contour) > 2]
     return [np.round(edge, 2).ravel().tolist() for edge in edges]

@@ -1,0 +1,64 @@
+"""A tiny exported model, built by hand, whose answer depends on place and neighbourhood."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from seg.card import CARD_KEY, InputCard, ModelCard
+from seg.classes import ClassInfo, default_colour
+
+CLASSES = tuple(
+    ClassInfo(id=number + 1, name=name, colour=default_colour(number))
+    for number, name in enumerate(["ground", "paper", "glass", "metal"])
+)
+
+MakeModel = Callable[..., Path]
+
+
+def tiny_graph(seed: int, classes: int) -> onnx.ModelProto:
+    """Convolution over the image, whose kernel is not symmetric, then softmax."""
+    rng = np.random.default_rng(seed)
+    kernel = rng.normal(0, 0.02, (classes, 3, 5, 3)).astype(np.float32)
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["float"], ["nchw"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["nchw", "kernel"], ["logits"], pads=[2, 1, 2, 1]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", "H", "W", 3])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes, "H", "W"])],
+        [numpy_helper.from_array(kernel, "kernel")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def tiny_card(name: str, classes: tuple[ClassInfo, ...] = CLASSES) -> ModelCard:
+    return ModelCard(
+        name=name,
+        architecture="unet",
+        encoder="resnet18",
+        classes=classes,
+        unlabelled="ground",
+        input=InputCard(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    )
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
+    """Writes a tiny model with a card: `make_model(seed=0, classes=CLASSES)`."""
+
+    def make(seed: int = 0, classes: tuple[ClassInfo, ...] = CLASSES) -> Path:
+        path = tmp_path_factory.mktemp("models") / f"tiny-{seed}.onnx"
+        model = tiny_graph(seed, len(classes))
+        helper.set_model_props(model, {CARD_KEY: tiny_card(f"tiny-{seed}", classes).model_dump_json()})
+        onnx.save(model, path)
+        return path
+
+    return make
