@@ -15,6 +15,7 @@ from seg.engine import Ensemble
 from seg.engine.decide import decide, on_grid
 from seg.engine.members import Member, open_runtime
 from seg.errors import ModelError
+from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec
 from seg.views import VIEW_SETS, ViewSetName
@@ -23,7 +24,7 @@ from tests.engine.conftest import CLASSES, MakeModel
 SIZES = [(5, 7), (7, 5), (6, 6), (1, 1), (5, 7), (9, 2), (7, 5), (5, 7)]
 
 
-def images(seed: int = 0) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+def images(seed: int = 0) -> list[ImageHWC]:
     rng = np.random.default_rng(seed)
     return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES]
 
@@ -37,7 +38,10 @@ def load(models: list[Path], weights: list[float], views: ViewSetName, batch_siz
 
 
 def plain_loop(
-    models: list[Path], weights: list[float], views: ViewSetName, image_hwc: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    models: list[Path],
+    weights: list[float],
+    views: ViewSetName,
+    image_hwc: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
 ) -> torch.Tensor:
     """Softmax averaging over members and ttach's views, one by one, in float64."""
     transforms = {

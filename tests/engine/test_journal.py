@@ -74,9 +74,12 @@ def test_another_run_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
-    with Journal(tmp_path / "out.csv", "a run"):
-        with pytest.raises(OutputError, match="another run is writing"), Journal(tmp_path / "out.csv", "a run"):
-            pass
+    with (
+        Journal(tmp_path / "out.csv", "a run"),
+        pytest.raises(OutputError, match="another run is writing"),
+        Journal(tmp_path / "out.csv", "a run"),
+    ):
+        pass
 
 
 def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:

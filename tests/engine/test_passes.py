@@ -49,9 +49,7 @@ def test_every_pass_runs_once_in_a_fitting_batch(
     plan: list[PlannedPass], images: list[tuple[int, int]], batch_size: int, limit: int
 ) -> None:
     batches, most_open = drive(plan, images, batch_size, limit)
-    wanted = Counter(
-        Pass(image, position) for image in range(len(images)) for position in range(len(plan))
-    )
+    wanted = Counter(Pass(image, position) for image in range(len(images)) for position in range(len(plan)))
     assert Counter(one for batch in batches for one in batch.passes) == wanted
     for batch in batches:
         assert 1 <= len(batch.passes) <= batch_size
@@ -63,9 +61,7 @@ def test_every_pass_runs_once_in_a_fitting_batch(
 
 
 @given(plan=plans, count=st.integers(1, 20), batch_size=st.integers(1, 5))
-def test_batches_are_full_while_room_is_left(
-    plan: list[PlannedPass], count: int, batch_size: int
-) -> None:
+def test_batches_are_full_while_room_is_left(plan: list[PlannedPass], count: int, batch_size: int) -> None:
     scheduler = Scheduler(plan, batch_size, open_images=count + 1)
     for number in range(count):
         scheduler.open(number, (3, 3))

@@ -56,7 +56,20 @@ def test_the_example_that_everyone_knows() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1", "1 2 3", "a b", "1  2", " 1 2", "0 3", "3 0", "1 3 2 2", "5 1 1 1", "1 21", "-1 2", "1 9999999999999999"],
+    [
+        "1",
+        "1 2 3",
+        "a b",
+        "1  2",
+        " 1 2",
+        "0 3",
+        "3 0",
+        "1 3 2 2",
+        "5 1 1 1",
+        "1 21",
+        "-1 2",
+        "1 9999999999999999",
+    ],
 )
 def test_malformed_runs_are_refused(text: str) -> None:
     with pytest.raises(DataError):
@@ -69,4 +82,4 @@ def test_decode_never_raises_anything_else(text: str) -> None:
         mask_hw = rle.decode(text, (5, 4))
     except DataError:
         return
-    assert by_counting(mask_hw) == " ".join(by_counting(rle.decode(text, (5, 4))).split())
+    assert mask_hw.sum() == sum(int(length) for length in text.split()[1::2])

@@ -24,9 +24,7 @@ TTACH = {
 @pytest.mark.parametrize("name", ["hflip", "flips", "rot90", "d4"])
 def test_sets_are_those_of_ttach(name: ViewSetName) -> None:
     image_nchw = torch.from_numpy(IMAGE).permute(2, 0, 1)[None]
-    theirs = {
-        t.augment_image(image_nchw)[0].permute(1, 2, 0).numpy().tobytes() for t in TTACH[name]
-    }
+    theirs = {t.augment_image(image_nchw)[0].permute(1, 2, 0).numpy().tobytes() for t in TTACH[name]}
     ours = {np.ascontiguousarray(VIEWS[view].apply(IMAGE)).tobytes() for view in VIEW_SETS[name]}
     assert ours == theirs
     assert len(ours) == len(VIEW_SETS[name])

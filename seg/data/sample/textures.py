@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.floating[Any]]
+Plane = NDArray[np.float64]
 TextureName = Literal["speckle", "stripes", "lines", "sheen", "plain", "dots", "waves", "halves", "plaid"]
 
 
@@ -20,11 +20,11 @@ def stripes(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
 
 
 def lines(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
-    return 1.0 - 0.8 * (np.mod(v * 9.0, 1.0) < 0.3)
+    return _plane(1.0 - 0.8 * (np.mod(v * 9.0, 1.0) < 0.3))
 
 
 def sheen(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
-    return 0.15 + 0.85 * np.exp(-(((u + 0.08) / 0.09) ** 2))
+    return _plane(0.15 + 0.85 * np.exp(-(((u + 0.08) / 0.09) ** 2)))
 
 
 def plain(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
@@ -33,30 +33,34 @@ def plain(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
 
 def dots(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
     across, down = np.mod(u * 7.0, 1.0) - 0.5, np.mod(v * 7.0, 1.0) - 0.5
-    return 1.0 - 0.7 * (across**2 + down**2 < 0.09)
+    return _plane(1.0 - 0.7 * (across**2 + down**2 < 0.09))
 
 
 def waves(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
-    return 0.5 + 0.5 * np.sin(2 * np.pi * (5.0 * u + 0.5 * np.sin(9.0 * v)))
+    return _plane(0.5 + 0.5 * np.sin(2 * np.pi * (5.0 * u + 0.5 * np.sin(9.0 * v))))
 
 
 def halves(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
-    return np.where(u > 0.15, 1.0, 0.1)
+    return _plane(np.where(u > 0.15, 1.0, 0.1))
 
 
 def plaid(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
-    return 0.5 * _square_wave(u, 5.0) + 0.5 * _square_wave(v, 5.0)
+    return _plane(0.5 * _square_wave(u, 5.0) + 0.5 * _square_wave(v, 5.0))
+
+
+def _plane(values: Any) -> Plane:
+    return np.asarray(values, dtype=np.float64)
 
 
 def _square_wave(x: Plane, frequency: float) -> Plane:
-    return (np.mod(x * frequency, 1.0) < 0.5).astype(np.float64)
+    return _plane(np.mod(x * frequency, 1.0) < 0.5)
 
 
 def clouds(size_hw: tuple[int, int], rng: np.random.Generator, cell: int) -> Plane:
     """Smooth noise in 0..1 with features of about `cell` pixels."""
     height, width = size_hw
     coarse = rng.random((height // cell + 2, width // cell + 2))
-    return np.clip(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+    return _plane(np.clip(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1))
 
 
 TEXTURES: dict[TextureName, Callable[[Plane, Plane, np.random.Generator], Plane]] = {
