@@ -1,0 +1,204 @@
+"""Exported models against PyTorch, at sizes that were never traced."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from seg.card import CARD_KEY, InputCard, ModelCard, read_card
+from seg.classes import ClassInfo, default_colour
+from seg.errors import ModelError, VerificationError
+from seg.export.export import export_checkpoint, is_exported
+from seg.labels import ImageHWC
+from seg.model_file import read_model_card
+from seg.train.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks import build_network
+
+CLASSES = tuple(ClassInfo(id=n, name=f"c{n}", colour=default_colour(n)) for n in range(3))
+ENCODER = "timm-tf_efficientnet_lite0"
+
+
+def image(height: int, width: int, seed: int = 0) -> ImageHWC:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def checkpoint(
+    folder: Path, architecture: str, size_hw: tuple[int, int] | None = None, encoder: str = ENCODER
+) -> Path:
+    """An untrained network whose batch norms have seen something, saved with its card."""
+    torch.manual_seed(0)
+    network = build_network(architecture, encoder, len(CLASSES))
+    network.train()
+    with torch.no_grad():
+        network(torch.randn(2, 3, 64, 64))
+    card = ModelCard(
+        name="x",
+        architecture=architecture,
+        encoder=encoder,
+        classes=CLASSES,
+        unlabelled="ignore",
+        input=InputCard(
+            mode="resize" if size_hw else "pad", size_hw=size_hw, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25)
+        ),
+    )
+    save_checkpoint(folder / "model.safetensors", network, card)
+    return folder / "model.safetensors"
+
+
+def by_hand(path: Path, image_hwc: ImageHWC) -> NDArray[np.float32]:
+    """Preprocessing, network and softmax written out once more, apart from the code under test."""
+    network, card = load_checkpoint(path)
+    height, width = image_hwc.shape[:2]
+    rgb = torch.from_numpy(image_hwc).float().permute(2, 0, 1)[None] / 255
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (card.input.mean, card.input.std))
+    if card.input.size_hw is None:
+        rgb = torch.nn.functional.pad(rgb, (0, -width % 32, 0, -height % 32), mode="replicate")
+    else:
+        rgb = torch.nn.functional.interpolate(rgb, card.input.size_hw, mode="bilinear")
+    with torch.no_grad():
+        logits = network((rgb - mean) / std)
+    if card.input.size_hw is None:
+        logits = logits[..., :height, :width]
+    else:
+        logits = torch.nn.functional.interpolate(logits, (height, width), mode="bilinear")
+    return np.asarray(logits.softmax(1)[0].numpy(), dtype=np.float32)
+
+
+def run(model: Path, batch: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> NDArray[np.float32]:
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"image": batch_nhwc})[0])
+
+
+CASES = [("fpn", None), ("unet", None), ("deeplabv3plus", None), ("pspnet", (64, 96))]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case[0])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A checkpoint and the model it was exported to."""
+    folder = tmp_path_factory.mktemp("export")
+    path = checkpoint(folder, *request.param)
+    export_checkpoint(path, folder / "model.onnx", [image(70, 100, seed) for seed in range(3)])
+    return path, folder / "model.onnx"
+
+
+@pytest.mark.parametrize("size_hw", [(64, 64), (70, 100), (33, 95), (1, 1), (1, 40)])
+def test_probabilities_are_those_of_pytorch(exported: tuple[Path, Path], size_hw: tuple[int, int]) -> None:
+    path, model = exported
+    images = [image(*size_hw, seed) for seed in range(3)]
+    answers = run(model, np.stack(images))
+    assert answers.shape == (3, len(CLASSES), *size_hw)
+    for answer, image_hwc in zip(answers, images, strict=True):
+        np.testing.assert_allclose(answer, by_hand(path, image_hwc), atol=2e-4)
+
+
+def test_the_card_travels_inside(exported: tuple[Path, Path]) -> None:
+    path, model = exported
+    card = read_model_card(model)
+    assert card.classes == CLASSES
+    assert card.verification is not None
+    assert card.verification.label_agreement >= 0.999
+    assert len(card.verification.sizes_hw) == 2
+    assert is_exported(path, model)
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert not is_exported(path, model)
+
+
+def test_temperature_divides_the_logits(exported: tuple[Path, Path], tmp_path: Path) -> None:
+    _, model = exported
+    graph = onnx.load(model)
+    (temperature,) = [t for t in graph.graph.initializer if t.name == "temperature"]
+    assert numpy_helper.to_array(temperature) == 1
+    temperature.CopyFrom(numpy_helper.from_array(np.array(2, np.float32), "temperature"))
+    onnx.save(graph, tmp_path / "warm.onnx")
+    batch = image(40, 50)[None]
+    cold, warm = run(model, batch), run(tmp_path / "warm.onnx", batch)
+    expected = np.sqrt(cold) / np.sqrt(cold).sum(1, keepdims=True)
+    np.testing.assert_allclose(warm, expected, atol=1e-5)
+
+
+def test_a_model_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the exporter had got one convolution wrong."""
+    import seg.export.export as export_room
+
+    path = checkpoint(tmp_path, "fpn")
+    right = export_room.write_onnx
+
+    def wrong(model: object, card: ModelCard, target: Path) -> None:
+        right(model, card, target)  # type: ignore[arg-type]
+        graph = onnx.load(target)
+        weights = max(graph.graph.initializer, key=lambda t: len(t.raw_data))
+        noise = np.random.default_rng(0).normal(0, 1, tuple(weights.dims)).astype(np.float32)
+        weights.CopyFrom(numpy_helper.from_array(noise, weights.name))
+        onnx.save(graph, target)
+
+    monkeypatch.setattr(export_room, "write_onnx", wrong)
+    with pytest.raises(VerificationError, match=r"model\.onnx: label agreement .*%.*largest difference"):
+        export_checkpoint(path, tmp_path / "model.onnx", [image(70, 100)])
+    assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_what_works_at_one_size_only_is_refused_with_the_fix(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path, "upernet", encoder="resnet18")
+    with pytest.raises(ModelError, match="mode: resize"):
+        export_checkpoint(path, tmp_path / "model.onnx", [image(70, 100)])
+    assert not (tmp_path / "model.onnx").exists()
+
+
+class TestForeignFiles:
+    """What is not ours is one line, before anything runs it."""
+
+    def test_no_onnx(self, tmp_path: Path) -> None:
+        (tmp_path / "x.onnx").write_bytes(b"\x00garbage" * 40)
+        with pytest.raises(ModelError, match=r"x\.onnx: "):
+            read_model_card(tmp_path / "x.onnx")
+
+    def test_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(ModelError, match="seg export"):
+            read_model_card(tmp_path / "x.onnx")
+
+    def test_no_card(self, exported: tuple[Path, Path], tmp_path: Path) -> None:
+        graph = onnx.load(exported[1])
+        del graph.metadata_props[:]
+        onnx.save(graph, tmp_path / "x.onnx")
+        with pytest.raises(ModelError, match="no model card"):
+            read_model_card(tmp_path / "x.onnx")
+
+    def test_a_card_of_the_future(self, exported: tuple[Path, Path], tmp_path: Path) -> None:
+        graph = onnx.load(exported[1])
+        graph.metadata_props[0].value = '{"card_version": 99, "unheard": "of"}'
+        onnx.save(graph, tmp_path / "x.onnx")
+        with pytest.raises(ModelError, match=r"version 99.*upgrade"):
+            read_model_card(tmp_path / "x.onnx")
+
+    def test_weights_in_another_file(self, exported: tuple[Path, Path], tmp_path: Path) -> None:
+        graph = onnx.load(exported[1])
+        tensor = graph.graph.initializer[0]
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="../../etc/passwd")
+        (tmp_path / "x.onnx").write_bytes(graph.SerializeToString())
+        with pytest.raises(ModelError, match="another file"):
+            read_model_card(tmp_path / "x.onnx")
+
+    def test_other_inputs(self, exported: tuple[Path, Path], tmp_path: Path) -> None:
+        graph = onnx.load(exported[1])
+        graph.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+        (tmp_path / "x.onnx").write_bytes(graph.SerializeToString())
+        with pytest.raises(ModelError, match="expected one uint8 'image'"):
+            read_model_card(tmp_path / "x.onnx")
+
+
+def test_a_card_comes_back_from_json() -> None:
+    card = ModelCard(
+        name="x",
+        architecture="fpn",
+        encoder="resnet18",
+        classes=CLASSES,
+        unlabelled="ignore",
+        input=InputCard(mean=(0, 0, 0), std=(1, 1, 1)),
+    )
+    assert read_card(card.model_dump_json(), CARD_KEY) == card
