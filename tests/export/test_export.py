@@ -69,7 +69,7 @@ def by_hand(path: Path, image_hwc: ImageHWC) -> NDArray[np.float32]:
     return np.asarray(logits.softmax(1)[0].numpy(), dtype=np.float32)
 
 
-def run(model: Path, batch: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> NDArray[np.float32]:
+def run(model: Path, batch_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     return np.asarray(session.run(None, {"image": batch_nhwc})[0])
 

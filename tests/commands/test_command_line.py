@@ -1,0 +1,115 @@
+"""The command line as a user meets it: help, errors, exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seg.data.sample import write_sample_dataset
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def seg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "seg", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+COMMANDS = ["train", "export", "ensemble", "evaluate", "show", "data", "data sample", "data check", "spec"]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_is_there_for_every_command(command: str) -> None:
+    done = seg(*command.split(), "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """Time is not for tests to tell, but what takes it is."""
+    program = """
+import sys
+from typer.testing import CliRunner
+from seg.commands.app import app
+assert CliRunner().invoke(app, ["--help"]).exit_code == 0
+heavy = {"torch", "numpy", "cv2", "onnx", "onnxruntime", "pydantic", "lightning", "ruamel"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_shipped_specs_load(tmp_path: Path) -> None:
+    write_sample_dataset(tmp_path / "quickstart/data", train=2, val=1, predict=1, size_hw=(32, 32))
+    (tmp_path / "ensembles").mkdir()
+    for name in ("quickstart", "top5"):
+        text = (ROOT / f"ensembles/{name}.yaml").read_text(encoding="utf-8")
+        (tmp_path / f"ensembles/{name}.yaml").write_text(text, encoding="utf-8")
+        done = seg("spec", "check", tmp_path / f"ensembles/{name}.yaml")
+        assert done.returncode == 0, done.stderr
+    assert "5 members, 40 passes" in done.stdout
+
+
+def test_mistakes_in_a_spec_are_lines_with_places(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "data:\n  train: {images: a}\n  val: {images: a}\nmembers:\n- name: a\n  archtecture: fpn\n"
+    )
+    done = seg("spec", "check", path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"seg: {path}:6: members.0.archtecture: unknown key: did you mean 'architecture'?\n"
+    )
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = seg("spec", "check", tmp_path / "nothing.yaml", "--debug")
+    assert "Traceback" in done.stderr
+    assert "nothing.yaml: cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["train", "export", "ensemble", "evaluate", "show"])
+def test_a_spec_that_is_not_there_is_one_line(command: str, tmp_path: Path) -> None:
+    done = seg(command, tmp_path / "nothing.yaml")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "nothing.yaml: cannot be read" in line
+
+
+@pytest.mark.parametrize("command", ["export", "ensemble", "evaluate", "show"])
+def test_a_stage_whose_input_is_missing_names_the_stage_before(command: str, tmp_path: Path) -> None:
+    write_sample_dataset(tmp_path / "data", train=2, val=1, predict=1, size_hw=(32, 32))
+    spec = {"data": "data/dataset.yaml", "members": [{"name": "a"}]}
+    (tmp_path / "x.yaml").write_text(json.dumps(spec))
+    done = seg(command, tmp_path / "x.yaml")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert ("seg train" if command == "export" else "seg export") in line
+
+
+def test_an_unknown_member_names_the_nearest(tmp_path: Path) -> None:
+    write_sample_dataset(tmp_path / "data", train=2, val=1, predict=1, size_hw=(32, 32))
+    spec = {"data": "data/dataset.yaml", "members": [{"name": "unet-a"}]}
+    (tmp_path / "x.yaml").write_text(json.dumps(spec))
+    done = seg("train", tmp_path / "x.yaml", "--member", "unet-b")
+    assert done.returncode == 2
+    assert "did you mean 'unet-a'?" in done.stderr
+
+
+def test_strict_check_ends_with_two(tmp_path: Path) -> None:
+    write_sample_dataset(tmp_path / "data", train=2, val=1, predict=1, size_hw=(32, 32))
+    yaml = tmp_path / "data/dataset.yaml"
+    assert seg("data", "check", yaml, "--strict").returncode == 0
+    (tmp_path / "data/val/val_0001.jpg").unlink()
+    assert seg("data", "check", yaml).returncode == 0
+    done = seg("data", "check", yaml, "--strict")
+    assert done.returncode == 2
+    assert "val_0001.jpg" in done.stdout
+
+
+def test_the_schema_is_json() -> None:
+    schema = json.loads(seg("spec", "schema").stdout)
+    assert {"data", "members", "views", "output"} <= schema["properties"].keys()

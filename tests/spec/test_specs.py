@@ -1,0 +1,122 @@
+"""Specs: what they say, and what is said of their mistakes."""
+
+from pathlib import Path
+
+import pytest
+
+from seg.errors import SpecError
+from seg.spec import EnsembleSpec, load_dataset, load_ensemble
+
+SHORT = """\
+data:
+  train: {images: train, annotations: train.json}
+  val: {images: val, annotations: val.json}
+members:
+  - name: a
+"""
+
+
+def load(folder: Path, text: str) -> EnsembleSpec:
+    (folder / "x.yaml").write_text(text)
+    return load_ensemble(folder / "x.yaml")
+
+
+def mistakes(folder: Path, text: str) -> list[str]:
+    with pytest.raises(SpecError) as error:
+        load(folder, text)
+    return str(error.value).removeprefix(f"{folder}/").replace(f"\n{folder}/", "\n").splitlines()
+
+
+def test_a_short_spec_is_enough(tmp_path: Path) -> None:
+    spec = load(tmp_path, SHORT)
+    assert spec.members[0].name == "a"
+    assert spec.views == ("identity",)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    spec = load(tmp_path, SHORT)
+    assert spec.data.train.images == tmp_path / "train"
+    assert spec.output.file == tmp_path / "submission.csv"
+    assert spec.model(spec.members[0]) == tmp_path / "runs/a/model.onnx"
+
+
+def test_a_dataset_may_stand_in_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets/d.yaml").write_text("train: {images: t}\nval: {images: v}\nunlabelled: ground\n")
+    spec = load(tmp_path, "data: sets/d.yaml\nmembers: [{name: a}]\n")
+    assert spec.data == load_dataset(tmp_path / "sets/d.yaml")
+    assert spec.data.train.images == tmp_path / "sets/t"
+
+
+def test_a_member_overrides_the_shared_recipe(tmp_path: Path) -> None:
+    text = SHORT.replace("- name: a", "- {name: a, epochs: 3}\n  - {name: b, encoder: resnet18}")
+    spec = load(tmp_path, "recipe: {epochs: 9, encoder: resnet50}\n" + text)
+    a, b = (spec.recipe_of(member) for member in spec.members)
+    assert (a.epochs, a.encoder) == (3, "resnet50")
+    assert (b.epochs, b.encoder) == (9, "resnet18")
+
+
+@pytest.mark.parametrize("text", ["96x128", "[96, 128]"])
+def test_sizes_have_short_forms(text: str, tmp_path: Path) -> None:
+    assert load(tmp_path, f"recipe: {{crop: {text}}}\n" + SHORT).recipe.crop == (96, 128)
+    assert load(tmp_path, "recipe: {crop: 64}\n" + SHORT).recipe.crop == (64, 64)
+
+
+def test_views_are_a_set_or_a_list(tmp_path: Path) -> None:
+    assert len(load(tmp_path, SHORT + "views: d4\n").views) == 8
+    assert load(tmp_path, SHORT + "views: [identity, rot180]\n").views == ("identity", "rot180")
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ("viws: d4", "x.yaml:6: viws: unknown key: did you mean 'views'?"),
+        ("views: d5", "x.yaml:6: views: views are one of none, hflip"),
+        ("views: [identity, hflop]", "x.yaml:6: views.1: 'hflop' is not known: did you mean 'hflip'?"),
+        ("views: [hflip, hflip]", "x.yaml:6: views: a view is listed twice"),
+        ("output:\n  format: kagle", "x.yaml:7: output.format: 'kagle' is not known: did you mean 'kaggle'?"),
+        ("recipe:\n  epochs: 0", "x.yaml:7: recipe.epochs: Input should be greater than or equal to 1"),
+        ("recipe:\n  crop: big", "x.yaml:7: recipe.crop: a size is a number"),
+        ("recipe:\n  input: {mode: resize}", "x.yaml:7: recipe.input: 'size' belongs to mode 'resize'"),
+        ("recipe:\n  loss: {cross_entrpy: 1}", "did you mean 'cross_entropy'?"),
+        ("batch_size: [", "x.yaml:7: not valid YAML"),
+        ("views: d4\nviews: d4", "x.yaml:7: not valid YAML: found duplicate key"),
+    ],
+)
+def test_a_mistake_names_its_line_and_the_nearest_name(more: str, line: str, tmp_path: Path) -> None:
+    (found,) = mistakes(tmp_path, SHORT + more + "\n")
+    assert line in found
+
+
+@pytest.mark.parametrize(
+    ("member", "line"),
+    [
+        ("{name: a}", "two members are named 'a'"),
+        ("{name: b, model: m.onnx, epochs: 3}", "'epochs' has no meaning here"),
+        ("{name: b, weight: -1}", "members.1.weight"),
+        ("{name: b, weight: .inf}", "members.1.weight"),
+        ("{name: ../b}", "members.1.name"),
+        ("{architecture: unett, name: b}", "did you mean 'unet'?"),
+        ("{epochs: 3}", "members.1.name: is required"),
+    ],
+)
+def test_a_mistake_in_a_member(member: str, line: str, tmp_path: Path) -> None:
+    (found,) = mistakes(tmp_path, SHORT + f"  - {member}\n")
+    assert line in found
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    assert len(mistakes(tmp_path, SHORT + "viws: d4\nmerge: men\nbatch_size: 0\n")) == 3
+
+
+def test_masks_and_annotations_exclude_each_other(tmp_path: Path) -> None:
+    (found,) = mistakes(tmp_path, SHORT.replace("val.json}", "val.json, masks: m}"))
+    assert "x.yaml:3: data.val: annotations (COCO) and masks" in found
+
+
+@pytest.mark.parametrize(("text", "problem"), [("", "a mapping"), ("- 1", "a mapping"), ("\xff", "UTF-8")])
+def test_what_is_no_spec(text: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(SpecError, match=problem):
+        load_ensemble(tmp_path / "x.yaml")
