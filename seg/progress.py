@@ -14,9 +14,12 @@ PLAIN_LINE_EVERY_S: Final = 10.0
 
 
 class Advance(Protocol):
-    """Reports that `steps` more units are done; `note` replaces the text behind the bar."""
+    """Reports that `steps` more units are done.
 
-    def __call__(self, steps: int = 1, *, note: str | None = None) -> None: ...
+    `note` replaces the text behind the bar; `line` is written above it and stays.
+    """
+
+    def __call__(self, steps: int = 1, *, note: str | None = None, line: str | None = None) -> None: ...
 
 
 @contextmanager
@@ -50,12 +53,14 @@ def _bar(title: str, total: int, unit: str, done: int) -> Iterator[Advance]:
         start = time.monotonic()
         finished = 0
 
-        def advance(steps: int = 1, *, note: str | None = None) -> None:
+        def advance(steps: int = 1, *, note: str | None = None, line: str | None = None) -> None:
             nonlocal finished
             finished += steps
             bar.update(task, advance=steps, rate=_rate(finished, time.monotonic() - start, unit))
             if note is not None:
                 bar.update(task, note=note)
+            if line is not None:
+                bar.console.print(line, markup=False, highlight=False)
 
         yield advance
 
@@ -78,10 +83,12 @@ def _lines(title: str, total: int, unit: str, done: int) -> Iterator[Advance]:
         sys.stderr.write(", ".join(part for part in parts if part) + "\n")
         sys.stderr.flush()
 
-    def advance(steps: int = 1, *, note: str | None = None) -> None:
+    def advance(steps: int = 1, *, note: str | None = None, line: str | None = None) -> None:
         nonlocal finished, last, latest_note
         finished += steps
         latest_note = latest_note if note is None else note
+        if line is not None:
+            sys.stderr.write(f"{title}: {line}\n")
         if time.monotonic() - last >= PLAIN_LINE_EVERY_S and done + finished < total:
             last = time.monotonic()
             write()

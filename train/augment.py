@@ -26,9 +26,7 @@ class Augment:
             [*_turn(recipe.train_views), *_zoom_and_crop(recipe), *_preset(recipe.augmentation)]
         )
 
-    def __call__(
-        self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int
-    ) -> tuple[ImageHWC, LabelsHW]:
+    def __call__(self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int) -> tuple[ImageHWC, LabelsHW]:
         self._compose.set_random_seed(seed % _LARGEST_SEED)
         changed = self._compose(image=image_hwc, mask=labels_hw)
         return np.ascontiguousarray(changed["image"]), np.ascontiguousarray(changed["mask"])
@@ -70,8 +68,6 @@ def _preset(name: Augmentation) -> list[Any]:
         "none": [],
         "light": [
             albu.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.2, p=0.5),
-            albu.HueSaturationValue(
-                hue_shift_limit=10, sat_shift_limit=20, val_shift_limit=10, p=0.5
-            ),
+            albu.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=20, val_shift_limit=10, p=0.5),
         ],
     }[name]

@@ -16,8 +16,7 @@ from seg.train.networks import build_network
 def save_checkpoint(path: Path, network: nn.Module, card: ModelCard) -> None:
     """Write a network and its card, atomically; the same weights and card give the same bytes."""
     tensors = {
-        name: tensor.detach().cpu().contiguous().clone()
-        for name, tensor in network.state_dict().items()
+        name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()
     }
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={CARD_KEY: card.model_dump_json()})
@@ -54,9 +53,7 @@ def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Tensor], Model
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such checkpoint: train it first") from error
     except (SafetensorError, OSError) as error:
-        raise ModelError(
-            f"{path}: is not a whole safetensors file ({error}): copy it again"
-        ) from error
+        raise ModelError(f"{path}: is not a whole safetensors file ({error}): copy it again") from error
     if CARD_KEY not in metadata:
         raise ModelError(f"{path}: has no model card, so it is not a checkpoint of seg train")
     return tensors, read_card(metadata[CARD_KEY], path)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.labels import IGNORE_INDEX
+from seg.spec.recipe import LossName
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -19,7 +20,7 @@ FOCAL_GAMMA = 2.0
 class LossMix(nn.Module):
     """The sum of losses, each times its weight."""
 
-    def __init__(self, weights: Mapping[str, float]) -> None:
+    def __init__(self, weights: Mapping[LossName, float]) -> None:
         super().__init__()
         self.weights = dict(weights)
 
@@ -58,7 +59,7 @@ def dice(logits: Tensor, labels: Tensor) -> Tensor:
     return ((1 - coefficient) * present).sum() / present.sum().clamp(min=1)
 
 
-LOSSES: Mapping[str, Loss] = {"cross_entropy": cross_entropy, "focal": focal, "dice": dice}
+LOSSES: Mapping[LossName, Loss] = {"cross_entropy": cross_entropy, "focal": focal, "dice": dice}
 
 
 def _pixel_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ float32 `[N, C, H, W]`. It has no softmax of its own.
 """
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -46,21 +47,19 @@ def build_network(
         # smp announces that `timm-` names will go; they are the names of published results.
         warnings.simplefilter("ignore")
         try:
-            network = smp.create_model(
+            network: nn.Module = smp.create_model(
                 architecture, encoder_name=encoder, encoder_weights=named, classes=classes
             )
         except (ValueError, NotImplementedError, TypeError, AttributeError) as error:
             reason = str(error).splitlines()[0]
-            raise SpecError(
-                f"{architecture} does not go with encoder {encoder!r}: {reason}"
-            ) from error
+            raise SpecError(f"{architecture} does not go with encoder {encoder!r}: {reason}") from error
         except OSError as error:
             raise SpecError(
                 f"encoder weights {encoder_weights!r} of {encoder!r} cannot be fetched:"
                 " name a local file, or none, where there is no internet"
             ) from error
     if encoder_weights and named is None:
-        load_encoder(network.encoder, Path(encoder_weights))
+        load_encoder(network.get_submodule("encoder"), Path(encoder_weights))
     return network
 
 
@@ -83,10 +82,15 @@ def encoder_preprocessing(encoder: str) -> tuple[RGB, RGB]:
     if encoder.startswith(("tu-", "timm-")) and timm.is_model(name):
         config = timm.get_pretrained_cfg(name)
         if config is not None:
-            return tuple(config.mean), tuple(config.std)
+            return _rgb(config.mean), _rgb(config.std)
     if encoder.startswith(_CENTRED_ENCODERS):
         return _HALF, _HALF
     return IMAGENET_MEAN, IMAGENET_STD
+
+
+def _rgb(values: Sequence[float]) -> RGB:
+    red, green, blue = values
+    return red, green, blue
 
 
 def network_stride(network: nn.Module) -> int:

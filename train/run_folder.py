@@ -1,54 +1,28 @@
 """What a training run leaves in its folder, and whether that is what a recipe asks for.
 
-    runs/<member>/
-        run.json             recipe, dataset, versions, time and figures; `result` once it is finished
-        metrics.csv          a line for each epoch
-        model.safetensors    the best epoch's weights, with the model card inside
-        best.safetensors     the same while training goes on
-        last.ckpt            all that is needed to go on after a kill
+runs/<member>/
+    run.json             recipe, dataset, versions; time and figures once it is finished
+    metrics.csv          a line for each epoch
+    best.safetensors     the best epoch so far, while training goes on
+    last.ckpt            all that is needed to go on after a kill, while training goes on
+    model.safetensors    the best epoch of a finished run, with the model card inside
 """
 
 import csv
 import io
-import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from filelock import FileLock, Timeout
 
-from seg.errors import ModelError, SpecError
+from seg.errors import OutputError, SpecError
 from seg.files import write_text
-from seg.spec.recipe import RecipeSpec
+from seg.train.run_record import Result, RunRecord, difference, read_record
 
-_LIBRARIES: Final = ("seg", "torch", "lightning", "segmentation-models-pytorch", "timm")
-_WITHOUT_EFFECT: Final = frozenset({"workers"})
-
-
-class Result(BaseModel):
-    """The figures of a finished run; times in seconds, over all sittings."""
-
-    best_epoch: int
-    best_miou: float
-    best_iou: dict[str, float | None]
-    parameters: int
-    seconds: float
-
-
-class RunRecord(BaseModel):
-    """`run.json`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    member: str
-    recipe: dict[str, Any]
-    classes: list[str]
-    train_fingerprint: str
-    val_fingerprint: str
-    versions: dict[str, str]
-    device: str
-    result: Result | None = None
+Row = Mapping[str, float | None]
+"""One line of `metrics.csv`, by column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +32,12 @@ class RunFolder:
     path: Path
 
     @property
-    def record_path(self) -> Path:
+    def record(self) -> Path:
         return self.path / "run.json"
 
     @property
     def metrics(self) -> Path:
         return self.path / "metrics.csv"
-
-    @property
-    def model(self) -> Path:
-        return self.path / "model.safetensors"
 
     @property
     def best(self) -> Path:
@@ -77,58 +47,80 @@ class RunFolder:
     def last(self) -> Path:
         return self.path / "last.ckpt"
 
-    def record(self) -> RunRecord | None:
-        """What `run.json` says, or None where there is none."""
+    @property
+    def model(self) -> Path:
+        return self.path / "model.safetensors"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder, so that no other process trains into it; raises OutputError if one does."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock")
         try:
-            return RunRecord.model_validate_json(self.record_path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValidationError as error:
-            raise ModelError(
-                f"{self.record_path}: is not a run's record: remove the folder to train again"
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise OutputError(
+                f"{self.path}: another run is training this member: wait for it, or rename the member"
             ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def begin(self, wanted: RunRecord, *, retrain: bool) -> Result | None:
+        """Make the folder ready for a run; the result is returned if the very same run is finished.
+
+        Raises:
+            SpecError: the folder holds a run of another recipe or dataset.
+            ModelError: its `run.json` is none.
+        """
+        if retrain:
+            self._clear()
+        found = read_record(self.record)
+        if found is not None and self._holds_work:
+            if changed := difference(found, wanted):
+                raise SpecError(f"{self.path}: {changed}: rename the member, or pass --retrain")
+            if found.result is not None and self.model.exists():
+                self.drop_state()
+                return found.result
+        self.write_record(wanted)
+        return None
+
+    def finish(self, record: RunRecord) -> None:
+        """Give the best weights their final name.
+
+        The record comes first and the state for resuming goes last, so that a kill in between costs
+        nothing: the next run finds all epochs done and comes here again.
+        """
+        self.write_record(record)
+        self.name_best()
+        self.drop_state()
 
     def write_record(self, record: RunRecord) -> None:
-        write_text(self.record_path, record.model_dump_json(indent=2) + "\n")
+        write_text(self.record, record.model_dump_json(indent=2) + "\n")
 
-    def write_metrics(self, rows: list[dict[str, float]]) -> None:
-        """Write `metrics.csv` anew with one line for each epoch."""
+    def write_metrics(self, rows: Sequence[Row]) -> None:
+        """Write `metrics.csv` anew with one line for each epoch; a figure that is None stays empty."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(rows[0])
+        writer.writerows([_cell(value) for value in row.values()] for row in rows)
         write_text(self.metrics, text.getvalue())
 
-    def clear(self) -> None:
-        """Remove what an earlier run left, so that training begins anew."""
-        for file in (self.record_path, self.metrics, self.model, self.best, self.last):
+    def name_best(self) -> None:
+        self.best.replace(self.model)
+
+    def drop_state(self) -> None:
+        self.last.unlink(missing_ok=True)
+
+    @property
+    def _holds_work(self) -> bool:
+        return self.model.exists() or self.last.exists()
+
+    def _clear(self) -> None:
+        for file in (self.record, self.metrics, self.best, self.last, self.model):
             file.unlink(missing_ok=True)
 
 
-def recipe_as_json(recipe: RecipeSpec) -> dict[str, Any]:
-    """What decides the outcome of training, as plain JSON values."""
-    return {
-        name: value
-        for name, value in recipe.model_dump(mode="json").items()
-        if name in RecipeSpec.model_fields and name not in _WITHOUT_EFFECT
-    }
-
-
-def refuse_if_changed(folder: RunFolder, found: RunRecord, wanted: RunRecord) -> None:
-    """Raise SpecError, naming what changed, if the folder's run is of another recipe or dataset."""
-    for name, value in wanted.recipe.items():
-        if found.recipe.get(name) != value:
-            raise SpecError(
-                f"{folder.path}: was trained with {name}: {found.recipe.get(name)!r}, the spec says"
-                f" {value!r}: rename the member, or pass --retrain"
-            )
-    for name in ("classes", "train_fingerprint", "val_fingerprint"):
-        if getattr(found, name) != getattr(wanted, name):
-            raise SpecError(
-                f"{folder.path}: was trained on other data ({name} differs):"
-                " rename the member, or pass --retrain"
-            )
-
-
-def library_versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.8g}"

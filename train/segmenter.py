@@ -45,9 +45,7 @@ class Segmenter(nn.Module):
 
     def _resized(self, image: Tensor, size_hw: tuple[int, int]) -> Tensor:
         own_size = (image.shape[1], image.shape[2])
-        small = functional.interpolate(
-            self._normalised(image), size_hw, mode="bilinear", align_corners=False
-        )
+        small = functional.interpolate(self._normalised(image), size_hw, mode="bilinear", align_corners=False)
         logits = self.network(small)
         return functional.interpolate(logits, own_size, mode="bilinear", align_corners=False)
 

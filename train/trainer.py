@@ -1,48 +1,30 @@
 """From a member's recipe to its checkpoint."""
 
-import logging
-import math
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
 import lightning
-import torch
-from torch import nn
-from torch.utils.data import DataLoader
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerStatus
 
-from seg.card import InputCard, ModelCard, TrainingCard
-from seg.data import Split, open_split
-from seg.progress import Advance, progress
+from seg.data import open_split
+from seg.errors import DataError
+from seg.progress import progress
 from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe import Precision
-from seg.train.augment import Augment
-from seg.train.checkpoint import save_checkpoint
-from seg.train.keeper import Keeper, epochs_done
+from seg.train.decoded import DecodedSplit
+from seg.train.figures import best_epoch
+from seg.train.job import Job, build_segmenter, card_of
+from seg.train.keeper import Keeper, epochs_done, named_iou
+from seg.train.loaders import Loaders, build_loaders
 from seg.train.module import MemberModule
-from seg.train.networks import build_network, encoder_preprocessing, network_stride
-from seg.train.run_folder import (
-    Result,
-    RunFolder,
-    RunRecord,
-    library_versions,
-    recipe_as_json,
-    refuse_if_changed,
-)
-from seg.train.samples import (
-    Batch,
-    Draw,
-    EpochSampler,
-    TrainSamples,
-    ValSamples,
-    stacked_by_size,
-)
-from seg.train.segmenter import Segmenter
+from seg.train.quiet import quiet
+from seg.train.repeatable import repeatable
+from seg.train.reporter import Reporter
+from seg.train.run_folder import RunFolder
+from seg.train.run_record import Result, new_record
 
-
+_FEWEST_TO_TRAIN: Final = 2
 _LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed"]]] = {
     "fp32": "32-true",
     "bf16": "bf16-mixed",
@@ -54,192 +36,99 @@ def train_member(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool = Fals
 
     Raises:
         SpecError: its folder holds a run of another recipe or dataset, or the encoder is unknown.
-        DataError: an image or label cannot be read.
-        ModelError: the encoder's weights do not fit.
+        DataError: an image or label cannot be read, or there are too few.
+        ModelError: the encoder's weights do not fit, or training diverged.
+        OutputError: another process is training this member.
     """
-    recipe = spec.recipe_of(member)
+    recipe = _crop_of_network_size(spec.recipe_of(member))
+    train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     folder = RunFolder(spec.run_folder(member))
-    train_split, val_split = open_split(spec.data, "train"), open_split(spec.data, "val")
-    wanted = _new_record(member.name, recipe, train_split, val_split)
-    if retrain:
-        folder.clear()
-    found = folder.record()
-    if found is not None:
-        refuse_if_changed(folder, found, wanted)
-        if found.result is not None and folder.model.exists():
-            return found.result
-    else:
-        folder.write_record(wanted)
-
-    torch.manual_seed(recipe.seed)
-    segmenter = _build_segmenter(recipe, val_split)
-    card = _card(spec, member.name, recipe, segmenter.card, val_split, wanted)
-    result = _fit(folder, recipe, segmenter, card, train_split, val_split)
-    folder.best.replace(folder.model)
-    folder.write_record(wanted.model_copy(update={"result": result}))
-    folder.last.unlink()
+    record = new_record(member.name, recipe, train, val)
+    with folder.held():
+        finished = folder.begin(record, retrain=retrain)
+        if finished is not None:
+            return finished
+        job = Job(
+            recipe=recipe,
+            record=record,
+            folder=folder,
+            train=train,
+            val=val,
+            unlabelled=spec.data.unlabelled,
+        )
+        with repeatable(recipe.seed), quiet():
+            result = _train(job)
+        folder.finish(record.model_copy(update={"result": result}))
     return result
 
 
-def _fit(
-    folder: RunFolder,
-    recipe: RecipeSpec,
-    segmenter: Segmenter,
-    card: ModelCard,
-    train_split: Split,
-    val_split: Split,
-) -> Result:
-    loaders = _loaders(recipe, train_split, val_split)
-    names = [c.name for c in val_split.classes]
-    done = epochs_done(folder.last)
-    images = len(loaders[0]) * recipe.batch_size
-
-    def save_best(path: Path, network: nn.Module, miou: float, epoch: int) -> None:
-        training = card.training
-        if training is not None:
-            training = training.model_copy(update={"value": miou, "epoch": epoch})
-        save_checkpoint(path, network, card.model_copy(update={"training": training}))
-
+def _train(job: Job) -> Result:
+    segmenter = build_segmenter(job)
+    done = epochs_done(job.folder.last)
+    train, val = _decode(job)
+    loaders = build_loaders(job.recipe, train, val, epoch=done)
+    keeper = Keeper(job.folder, job.train.classes, card_of(job, segmenter.card))
+    module = MemberModule(segmenter, job.recipe, job.classes, loaders.steps * job.recipe.epochs)
     with progress(
-        f"train {card.name}", images * recipe.epochs, unit="images", done=images * done
+        f"train {job.name}",
+        loaders.images * job.recipe.epochs,
+        unit="images",
+        done=loaders.images * done,
     ) as advance:
-        keeper = Keeper(folder, names, save_best, advance)
-        module = MemberModule(segmenter, recipe, len(names))
-        with _quiet():
-            _trainer(recipe, keeper).fit(
-                module,
-                *loaders,
-                ckpt_path=folder.last if done else None,
-                weights_only=True,
-            )
+        trainer = _lightning_trainer(job, [keeper, Reporter(keeper, advance)])
+        _fit(trainer, module, loaders, job.folder.last if done else None)
+    best = best_epoch(keeper.history)
+    figures = keeper.history[best - 1]
     return Result(
-        best_epoch=keeper.best_epoch,
-        best_miou=keeper.best_miou,
-        best_iou={k: None if math.isnan(v) else v for k, v in keeper.best_iou.items()},
-        parameters=sum(p.numel() for p in segmenter.parameters()),
+        best_epoch=best,
+        best_miou=figures.miou,
+        best_iou=named_iou(job.train.classes, figures),
+        parameters=sum(p.numel() for p in segmenter.network.parameters()),
         seconds=round(keeper.seconds, 1),
     )
 
 
-def _trainer(recipe: RecipeSpec, keeper: Keeper) -> lightning.Trainer:
+def _crop_of_network_size(recipe: RecipeSpec) -> RecipeSpec:
+    """In mode `resize` the network always sees whole images, so training crops have their size."""
+    if recipe.input.size is None:
+        return recipe
+    return recipe.model_copy(update={"crop": recipe.input.size})
+
+
+def _decode(job: Job) -> tuple[DecodedSplit, DecodedSplit]:
+    for name, split, fewest in (("training", job.train, _FEWEST_TO_TRAIN), ("validation", job.val, 1)):
+        if len(split.samples) < fewest:
+            raise DataError(
+                f"{job.name}: the {name} split has {len(split.samples)} images, at least {fewest} are needed"
+            )
+    train, val = DecodedSplit(job.train, job.recipe.input.size), DecodedSplit(job.val)
+    with progress(f"read images of {job.name}", len(train) + len(val), unit="images") as advance:
+        train.read_ahead(advance)
+        val.read_ahead(advance)
+    return train, val
+
+
+def _lightning_trainer(job: Job, callbacks: list[Callback]) -> lightning.Trainer:
     return lightning.Trainer(
-        max_epochs=recipe.epochs,
-        precision=_LIGHTNING_PRECISION[recipe.precision],
+        max_epochs=job.recipe.epochs,
+        precision=_LIGHTNING_PRECISION[job.recipe.precision],
         accelerator="auto",
         devices=1,
-        callbacks=[keeper],
+        callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        deterministic="warn",
-        benchmark=False,
         use_distributed_sampler=False,
     )
 
 
-def _loaders(
-    recipe: RecipeSpec, train_split: Split, val_split: Split
-) -> tuple[DataLoader[Batch], DataLoader[Batch]]:
-    train: TrainSamples = TrainSamples(train_split, Augment(recipe), recipe.seed)
-    sampler: EpochSampler = EpochSampler(len(train), recipe.seed)
-    batch_size = min(recipe.batch_size, len(train))
-    workers = _workers(recipe)
-    return (
-        DataLoader(
-            train,
-            batch_size,
-            sampler=sampler,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            drop_last=True,
-            pin_memory=torch.cuda.is_available(),
-        ),
-        DataLoader(
-            ValSamples(val_split),
-            recipe.batch_size,
-            collate_fn=stacked_by_size,
-            pin_memory=torch.cuda.is_available(),
-        ),
-    )
-
-
-def _workers(recipe: RecipeSpec) -> int:
-    """On the CPU the network needs every core; decoded images are at hand after one epoch."""
-    if recipe.workers != "auto":
-        return recipe.workers
-    return min(8, os.cpu_count() or 1) if torch.cuda.is_available() else 0
-
-
-def _build_segmenter(recipe: RecipeSpec, split: Split) -> Segmenter:
-    network = build_network(
-        recipe.architecture, recipe.encoder, len(split.classes), recipe.encoder_weights
-    )
-    mean, std = encoder_preprocessing(recipe.encoder)
-    card = InputCard(
-        mode=recipe.input.mode,
-        stride=network_stride(network),
-        size_hw=recipe.input.size,
-        mean=mean,
-        std=std,
-    )
-    # Images arrive as NHWC, and convolutions are faster where they may stay so.
-    segmenter = Segmenter(network, card)
-    return segmenter.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def _card(
-    spec: EnsembleSpec,
-    name: str,
-    recipe: RecipeSpec,
-    input_card: InputCard,
-    split: Split,
-    record: RunRecord,
-) -> ModelCard:
-    return ModelCard(
-        name=name,
-        architecture=recipe.architecture,
-        encoder=recipe.encoder,
-        classes=split.classes,
-        unlabelled=spec.data.unlabelled,
-        input=input_card,
-        training=TrainingCard(
-            value=0.0,
-            epoch=0,
-            epochs=recipe.epochs,
-            seed=recipe.seed,
-            views=recipe.train_views,
-            dataset_fingerprint=record.train_fingerprint,
-        ),
-    )
-
-
-def _new_record(
-    member: str, recipe: RecipeSpec, train_split: Split, val_split: Split
-) -> RunRecord:
-    return RunRecord(
-        member=member,
-        recipe=recipe_as_json(recipe),
-        classes=[c.name for c in train_split.classes],
-        train_fingerprint=train_split.fingerprint,
-        val_fingerprint=val_split.fingerprint,
-        versions=library_versions(),
-        device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-    )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Lightning's tips and remarks are for those who call it; our user sees one progress bar."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+def _fit(trainer: lightning.Trainer, module: MemberModule, loaders: Loaders, last: Path | None) -> None:
+    try:
+        trainer.fit(module, loaders.train, loaders.val, ckpt_path=last, weights_only=True)
+    except SystemExit as error:
+        # Lightning turns Ctrl-C into an exit of its own.
+        if trainer.state.status == TrainerStatus.INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise

@@ -1,0 +1,195 @@
+"""A run that was cut off anywhere ends with the very bytes of one that was not."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+
+from seg.errors import ModelError, OutputError, SpecError
+from seg.files import sha256_of
+from seg.spec import load_ensemble
+from seg.train import keeper
+from seg.train.module import MemberModule
+from seg.train.run_folder import RunFolder
+from seg.train.run_record import Result
+from seg.train.trainer import train_member
+
+SpecWriter = Callable[..., Path]
+EPOCHS = 5
+
+
+class PowerCutError(Exception):
+    """Stands for whatever ends a process at a given place."""
+
+
+def train(spec_path: Path, *, retrain: bool = False) -> Result:
+    spec = load_ensemble(spec_path)
+    return train_member(spec, spec.member("toy"), retrain=retrain)
+
+
+def outcome(spec_path: Path) -> tuple[str, str]:
+    """The metrics as text and the model's SHA-256."""
+    folder = spec_path.parent / "runs" / "toy"
+    assert sorted(f.name for f in folder.iterdir() if not f.name.startswith(".")) == [
+        "metrics.csv",
+        "model.safetensors",
+        "run.json",
+    ]
+    return (folder / "metrics.csv").read_text(), sha256_of(folder / "model.safetensors")
+
+
+def cut_at_call(monkeypatch: pytest.MonkeyPatch, holder: Any, name: str, call: int) -> None:
+    """Raise PowerCutError in place of the `call`-th call (from 1) of a function."""
+    whole, calls = getattr(holder, name), 0
+
+    def cut(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise PowerCutError
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(holder, name, cut)
+
+
+@pytest.mark.parametrize(
+    ("holder", "name", "call"),
+    [
+        pytest.param(MemberModule, "training_step", 1, id="before anything"),
+        pytest.param(MemberModule, "training_step", 4, id="in the second epoch"),
+        pytest.param(MemberModule, "validation_step", 3, id="in validation"),
+        pytest.param(keeper, "save_checkpoint", 2, id="before the best is saved"),
+        pytest.param(RunFolder, "write_metrics", 2, id="after the best is saved"),
+        pytest.param(lightning.Trainer, "save_checkpoint", 3, id="after the metrics are written"),
+        pytest.param(lightning.Trainer, "save_checkpoint", EPOCHS, id="in the last epoch"),
+        pytest.param(RunFolder, "finish", 1, id="after the last epoch"),
+        pytest.param(RunFolder, "write_record", 2, id="before the last record"),
+        pytest.param(RunFolder, "name_best", 1, id="after the last record"),
+        pytest.param(RunFolder, "drop_state", 1, id="before the state is removed"),
+    ],
+)
+def test_goes_on_from_any_cut(
+    toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch, holder: Any, name: str, call: int
+) -> None:
+    whole, cut = toy_spec("whole", epochs=EPOCHS), toy_spec("cut", epochs=EPOCHS)
+    train(whole)
+    with monkeypatch.context() as patch, pytest.raises(PowerCutError):
+        cut_at_call(patch, holder, name, call)
+        train(cut)
+
+    train(cut)
+    assert outcome(cut) == outcome(whole)
+
+
+def test_goes_on_after_kill_9(toy_spec: SpecWriter) -> None:
+    whole, killed = toy_spec("whole", epochs=30), toy_spec("killed", epochs=30)
+    train(whole)
+    folder = killed.parent / "runs" / "toy"
+    command = [sys.executable, "-m", "seg", "train", str(killed)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not (folder / "last.ckpt").exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    assert 1 <= keeper.epochs_done(folder / "last.ckpt") < 30
+    assert not (folder / "model.safetensors").exists()
+
+    train(killed)
+    assert outcome(killed) == outcome(whole)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_nothing(toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    alone, helped = toy_spec("alone", workers=0), toy_spec("helped", workers=workers)
+    train(alone)
+    with monkeypatch.context() as patch, pytest.raises(PowerCutError):
+        cut_at_call(patch, RunFolder, "write_metrics", 3)
+        train(helped)
+    train(helped)
+    assert outcome(helped) == outcome(alone)
+
+
+def test_another_seed_is_another_run(toy_spec: SpecWriter) -> None:
+    one, other = toy_spec("one", seed=1, epochs=1), toy_spec("other", seed=2, epochs=1)
+    train(one)
+    train(other)
+    assert outcome(one) != outcome(other)
+
+
+def test_a_finished_run_is_not_trained_again(toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = toy_spec(epochs=1)
+    result = train(spec)
+    with monkeypatch.context() as patch:
+        patch.setattr(MemberModule, "training_step", None)
+        assert train(spec) == result
+        assert train(toy_spec(epochs=1, workers=3)) == result
+    before = outcome(spec)
+    train(spec, retrain=True)
+    assert outcome(spec) == before
+
+
+def test_a_changed_recipe_is_refused_by_name(toy_spec: SpecWriter) -> None:
+    train(toy_spec(epochs=1))
+    with pytest.raises(
+        SpecError, match=r"learning_rate 0\.005 .* 0\.1: rename the member, or pass --retrain"
+    ):
+        train(toy_spec(epochs=1, learning_rate=0.1))
+    train(toy_spec(epochs=1, learning_rate=0.1), retrain=True)
+
+
+def test_a_changed_recipe_is_refused_in_the_middle(
+    toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(PowerCutError):
+        cut_at_call(patch, MemberModule, "training_step", 4)
+        train(toy_spec())
+    with pytest.raises(SpecError, match="scale"):
+        train(toy_spec(scale=[1.0, 1.0]))
+
+
+def test_a_run_that_never_began_may_change(toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(PowerCutError):
+        cut_at_call(patch, MemberModule, "training_step", 1)
+        train(toy_spec(epochs=1))
+    train(toy_spec(epochs=1, scale=[1.0, 1.0]))
+
+
+def test_changed_labels_are_refused(toy_spec: SpecWriter) -> None:
+    spec = toy_spec(epochs=1)
+    train(spec)
+    text = spec.read_text()
+    spec.write_text(text.replace("red", "crimson"))
+    with pytest.raises(SpecError, match="other classes"):
+        train(spec)
+    spec.write_text(text.replace("/val", "/train"))
+    with pytest.raises(SpecError, match="other validation labels"):
+        train(spec)
+
+
+def test_one_run_at_a_time(toy_spec: SpecWriter) -> None:
+    spec = toy_spec(epochs=1)
+    with RunFolder(spec.parent / "runs" / "toy").held(), pytest.raises(OutputError, match="another run"):
+        train(spec)
+    train(spec)
+
+
+def test_damaged_files_are_named(toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = toy_spec()
+    folder = spec.parent / "runs" / "toy"
+    with monkeypatch.context() as patch, pytest.raises(PowerCutError):
+        cut_at_call(patch, MemberModule, "training_step", 4)
+        train(spec)
+    whole = (folder / "last.ckpt").read_bytes()
+    for damaged in (b"", whole[:1000], b"not a checkpoint"):
+        (folder / "last.ckpt").write_bytes(damaged)
+        with pytest.raises(ModelError, match=r"last\.ckpt: is damaged"):
+            train(spec)
+    (folder / "run.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"run\.json: is not the record of a run"):
+        train(spec)

@@ -1,0 +1,45 @@
+"""The figures of an epoch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What an epoch came to. `iou` has a class's position in the class list; NaN where it is absent.
+
+    The losses are means over images. `miou` is the mean IoU of the classes that are not absent.
+    """
+
+    train_loss: float
+    val_loss: float
+    miou: float
+    iou: tuple[float, ...]
+    learning_rate: float
+
+
+class RunningMean:
+    """A mean over images that stays on their device until it is asked for."""
+
+    def __init__(self) -> None:
+        self._sum = torch.zeros((), dtype=torch.float64)
+        self._count = 0
+
+    def add(self, mean: Tensor, count: int) -> None:
+        """Count in the mean, a scalar, of `count` more images."""
+        self._sum = self._sum.to(mean.device) + mean.detach().double() * count
+        self._count += count
+
+    def take(self) -> float:
+        """The mean so far, NaN without images; starts anew."""
+        mean = float(self._sum / self._count) if self._count else float("nan")
+        self._sum, self._count = torch.zeros_like(self._sum), 0
+        return mean
+
+
+def best_epoch(history: Sequence[Figures]) -> int:
+    """The epoch (from 1) with the highest mIoU; of equals, the first."""
+    return 1 + max(range(len(history)), key=lambda position: history[position].miou)

@@ -1,0 +1,81 @@
+"""One member to train: what it is asked to be, from which images, into which folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from seg.card import InputCard, ModelCard, TrainingCard
+from seg.data import Split
+from seg.spec.recipe import RecipeSpec
+from seg.train.networks import build_network, encoder_preprocessing, network_stride
+from seg.train.run_folder import RunFolder
+from seg.train.run_record import RunRecord
+from seg.train.segmenter import Segmenter
+
+CardOf = Callable[[int, float], ModelCard]
+"""The card of the weights after an epoch (from 1), given their val mIoU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """`unlabelled` is what the dataset's YAML says of unlabelled pixels."""
+
+    recipe: RecipeSpec
+    record: RunRecord
+    folder: RunFolder
+    train: Split
+    val: Split
+    unlabelled: str
+
+    @property
+    def name(self) -> str:
+        return self.record.member
+
+    @property
+    def classes(self) -> int:
+        return len(self.train.classes)
+
+
+def build_segmenter(job: Job) -> Segmenter:
+    """The network with its preprocessing, with fresh weights or those of the recipe's encoder.
+
+    Raises:
+        SpecError: there is no such encoder, or it does not go with the architecture.
+        ModelError: the file of encoder weights does not fit the encoder.
+    """
+    recipe = job.recipe
+    network = build_network(recipe.architecture, recipe.encoder, job.classes, recipe.encoder_weights)
+    mean, std = encoder_preprocessing(recipe.encoder)
+    card = InputCard(
+        mode=recipe.input.mode,
+        stride=network_stride(network),
+        size_hw=recipe.input.size,
+        mean=mean,
+        std=std,
+    )
+    return Segmenter(network, card)
+
+
+def card_of(job: Job, input_card: InputCard) -> CardOf:
+    """What writes the cards of a job's checkpoints."""
+    recipe = job.recipe
+
+    def card(epoch: int, miou: float) -> ModelCard:
+        training = TrainingCard(
+            value=miou,
+            epoch=epoch,
+            epochs=recipe.epochs,
+            seed=recipe.seed,
+            views=recipe.train_views,
+            dataset_fingerprint=job.train.fingerprint,
+        )
+        return ModelCard(
+            name=job.name,
+            architecture=recipe.architecture,
+            encoder=recipe.encoder,
+            classes=job.train.classes,
+            unlabelled=job.unlabelled,
+            input=input_card,
+            training=training,
+        )
+
+    return card

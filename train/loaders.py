@@ -1,0 +1,95 @@
+"""From decoded images to batches."""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import cv2
+import torch
+from torch.utils.data import DataLoader
+
+from seg.spec.recipe import RecipeSpec
+from seg.train.augment import Augment
+from seg.train.decoded import DecodedSplit
+from seg.train.samples import EpochSampler, Sample, TrainSamples, ValSamples
+
+_MOST_WORKERS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Loaders:
+    """Batches of an epoch: augmented crops to train on, whole images to validate on.
+
+    `steps` is the number of training batches, `images` that of all images in an epoch.
+    """
+
+    train: DataLoader[Sample]
+    val: DataLoader[list[Sample]]
+    steps: int
+    images: int
+
+
+def build_loaders(recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *, epoch: int) -> Loaders:
+    """The loaders of a run that begins with `epoch`; an incomplete last training batch is left out."""
+    samples = TrainSamples(train, Augment(recipe), recipe.seed)
+    batch_size = min(recipe.batch_size, len(samples))
+    steps = len(samples) // batch_size
+    training: DataLoader[Sample] = DataLoader(
+        samples,
+        batch_size,
+        sampler=EpochSampler(len(samples), recipe.seed, epoch),
+        drop_last=True,
+        **_options(recipe),
+    )
+    validation: DataLoader[Any] = DataLoader(
+        ValSamples(val),
+        recipe.batch_size,
+        collate_fn=partial(stacked_by_size, most_pixels=batch_size * math.prod(recipe.crop)),
+        **_options(recipe),
+    )
+    return Loaders(training, validation, steps, steps * batch_size + len(val))
+
+
+def stacked_by_size(samples: Sequence[Sample], most_pixels: int) -> list[Sample]:
+    """Stack images with others of their own size, in the order they came.
+
+    A batch holds at most `most_pixels`, or a single image.
+    """
+    by_size: dict[torch.Size, list[Sample]] = {}
+    for sample in samples:
+        by_size.setdefault(sample[1].shape, []).append(sample)
+    return [
+        (torch.stack([image for image, _ in batch]), torch.stack([labels for _, labels in batch]))
+        for size, group in by_size.items()
+        for batch in _chunks(group, max(1, most_pixels // size.numel()))
+    ]
+
+
+def workers_for(recipe: RecipeSpec) -> int:
+    """How many processes prepare crops: none beside a network that needs the same cores."""
+    if recipe.workers != "auto":
+        return recipe.workers
+    return min(_MOST_WORKERS, os.cpu_count() or 1) if torch.cuda.is_available() else 0
+
+
+def _options(recipe: RecipeSpec) -> dict[str, Any]:
+    workers = workers_for(recipe)
+    return {
+        "num_workers": workers,
+        "persistent_workers": workers > 0,
+        "worker_init_fn": _use_one_thread,
+        "pin_memory": torch.cuda.is_available(),
+        # One of its own, so that the start of an epoch draws nothing from torch's.
+        "generator": torch.Generator(),
+    }
+
+
+def _use_one_thread(worker: int) -> None:
+    cv2.setNumThreads(1)
+
+
+def _chunks(samples: Sequence[Sample], most: int) -> Iterator[Sequence[Sample]]:
+    return (samples[start : start + most] for start in range(0, len(samples), most))
