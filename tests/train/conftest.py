@@ -44,13 +44,11 @@ def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def toy_spec(tmp_path: Path, toy_data: Path) -> SpecWriter:
-    """Writes `<tmp>/<folder>/spec.yaml`: one member, `toy`, whose runs go to `<tmp>/<folder>/runs`."""
+@pytest.fixture(scope="session")
+def toy_spec(toy_data: Path) -> SpecWriter:
+    """Writes `<folder>/spec.yaml`: one member, `toy`, whose runs go to `<folder>/runs`."""
 
-    def write(folder: str = "here", **recipe: Any) -> Path:
-        path = tmp_path / folder / "spec.yaml"
-        path.parent.mkdir(exist_ok=True)
+    def write(folder: Path, **recipe: Any) -> Path:
         splits = {s: {"images": str(toy_data / s), "masks": str(toy_data / f"{s}_masks")} for s in SIZES}
         document = {
             "data": {**splits, "classes": CLASSES},
@@ -58,6 +56,8 @@ def toy_spec(tmp_path: Path, toy_data: Path) -> SpecWriter:
             "members": [{"name": "toy"}],
             "runs": "runs",
         }
+        folder.mkdir(exist_ok=True)
+        path = folder / "spec.yaml"
         YAML(typ="safe").dump(document, path)
         return path
 

@@ -44,6 +44,14 @@ def outcome(spec_path: Path) -> tuple[str, str]:
     return (folder / "metrics.csv").read_text(), sha256_of(folder / "model.safetensors")
 
 
+@pytest.fixture(scope="module")
+def whole(toy_spec: SpecWriter, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The outcome of a run that nothing cut off."""
+    spec = toy_spec(tmp_path_factory.mktemp("whole"), epochs=EPOCHS)
+    train(spec)
+    return outcome(spec)
+
+
 def cut_at_call(monkeypatch: pytest.MonkeyPatch, holder: Any, name: str, call: int) -> None:
     """Raise PowerCutError in place of the `call`-th call (from 1) of a function."""
     whole, calls = getattr(holder, name), 0
@@ -75,20 +83,25 @@ def cut_at_call(monkeypatch: pytest.MonkeyPatch, holder: Any, name: str, call: i
     ],
 )
 def test_goes_on_from_any_cut(
-    toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch, holder: Any, name: str, call: int
+    toy_spec: SpecWriter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: tuple[str, str],
+    holder: Any,
+    name: str,
+    call: int,
 ) -> None:
-    whole, cut = toy_spec("whole", epochs=EPOCHS), toy_spec("cut", epochs=EPOCHS)
-    train(whole)
+    spec = toy_spec(tmp_path, epochs=EPOCHS)
     with monkeypatch.context() as patch, pytest.raises(PowerCutError):
         cut_at_call(patch, holder, name, call)
-        train(cut)
+        train(spec)
 
-    train(cut)
-    assert outcome(cut) == outcome(whole)
+    train(spec)
+    assert outcome(spec) == whole
 
 
-def test_goes_on_after_kill_9(toy_spec: SpecWriter) -> None:
-    whole, killed = toy_spec("whole", epochs=30), toy_spec("killed", epochs=30)
+def test_goes_on_after_kill_9(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    whole, killed = (toy_spec(tmp_path / name, epochs=20) for name in ("whole", "killed"))
     train(whole)
     folder = killed.parent / "runs" / "toy"
     command = [sys.executable, "-m", "seg", "train", str(killed)]
@@ -97,7 +110,7 @@ def test_goes_on_after_kill_9(toy_spec: SpecWriter) -> None:
             assert process.poll() is None
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
-    assert 1 <= keeper.epochs_done(folder / "last.ckpt") < 30
+    assert 1 <= keeper.epochs_done(folder / "last.ckpt") < 20
     assert not (folder / "model.safetensors").exists()
 
     train(killed)
@@ -105,63 +118,72 @@ def test_goes_on_after_kill_9(toy_spec: SpecWriter) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_workers_change_nothing(toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
-    alone, helped = toy_spec("alone", workers=0), toy_spec("helped", workers=workers)
-    train(alone)
+def test_workers_change_nothing(
+    toy_spec: SpecWriter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: tuple[str, str],
+    workers: int,
+) -> None:
+    spec = toy_spec(tmp_path, epochs=EPOCHS, workers=workers)
     with monkeypatch.context() as patch, pytest.raises(PowerCutError):
         cut_at_call(patch, RunFolder, "write_metrics", 3)
-        train(helped)
-    train(helped)
-    assert outcome(helped) == outcome(alone)
+        train(spec)
+    train(spec)
+    assert outcome(spec) == whole
 
 
-def test_another_seed_is_another_run(toy_spec: SpecWriter) -> None:
-    one, other = toy_spec("one", seed=1, epochs=1), toy_spec("other", seed=2, epochs=1)
+def test_another_seed_is_another_run(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    one, other = toy_spec(tmp_path / "one", seed=1, epochs=1), toy_spec(tmp_path / "other", seed=2, epochs=1)
     train(one)
     train(other)
     assert outcome(one) != outcome(other)
 
 
-def test_a_finished_run_is_not_trained_again(toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = toy_spec(epochs=1)
+def test_a_finished_run_is_not_trained_again(
+    toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = toy_spec(tmp_path, epochs=1)
     result = train(spec)
     with monkeypatch.context() as patch:
         patch.setattr(MemberModule, "training_step", None)
         assert train(spec) == result
-        assert train(toy_spec(epochs=1, workers=3)) == result
+        assert train(toy_spec(tmp_path, epochs=1, workers=3)) == result
     before = outcome(spec)
     train(spec, retrain=True)
     assert outcome(spec) == before
 
 
-def test_a_changed_recipe_is_refused_by_name(toy_spec: SpecWriter) -> None:
-    train(toy_spec(epochs=1))
+def test_a_changed_recipe_is_refused_by_name(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    train(toy_spec(tmp_path, epochs=1))
     with pytest.raises(
         SpecError, match=r"learning_rate 0\.005 .* 0\.1: rename the member, or pass --retrain"
     ):
-        train(toy_spec(epochs=1, learning_rate=0.1))
-    train(toy_spec(epochs=1, learning_rate=0.1), retrain=True)
+        train(toy_spec(tmp_path, epochs=1, learning_rate=0.1))
+    train(toy_spec(tmp_path, epochs=1, learning_rate=0.1), retrain=True)
 
 
 def test_a_changed_recipe_is_refused_in_the_middle(
-    toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch
+    toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(PowerCutError):
         cut_at_call(patch, MemberModule, "training_step", 4)
-        train(toy_spec())
+        train(toy_spec(tmp_path))
     with pytest.raises(SpecError, match="scale"):
-        train(toy_spec(scale=[1.0, 1.0]))
+        train(toy_spec(tmp_path, scale=[1.0, 1.0]))
 
 
-def test_a_run_that_never_began_may_change(toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_never_began_may_change(
+    toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch, pytest.raises(PowerCutError):
         cut_at_call(patch, MemberModule, "training_step", 1)
-        train(toy_spec(epochs=1))
-    train(toy_spec(epochs=1, scale=[1.0, 1.0]))
+        train(toy_spec(tmp_path, epochs=1))
+    train(toy_spec(tmp_path, epochs=1, scale=[1.0, 1.0]))
 
 
-def test_changed_labels_are_refused(toy_spec: SpecWriter) -> None:
-    spec = toy_spec(epochs=1)
+def test_changed_labels_are_refused(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    spec = toy_spec(tmp_path, epochs=1)
     train(spec)
     text = spec.read_text()
     spec.write_text(text.replace("red", "crimson"))
@@ -172,15 +194,17 @@ def test_changed_labels_are_refused(toy_spec: SpecWriter) -> None:
         train(spec)
 
 
-def test_one_run_at_a_time(toy_spec: SpecWriter) -> None:
-    spec = toy_spec(epochs=1)
+def test_one_run_at_a_time(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    spec = toy_spec(tmp_path, epochs=1)
     with RunFolder(spec.parent / "runs" / "toy").held(), pytest.raises(OutputError, match="another run"):
         train(spec)
     train(spec)
 
 
-def test_damaged_files_are_named(toy_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = toy_spec()
+def test_damaged_files_are_named(
+    toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = toy_spec(tmp_path)
     folder = spec.parent / "runs" / "toy"
     with monkeypatch.context() as patch, pytest.raises(PowerCutError):
         cut_at_call(patch, MemberModule, "training_step", 4)
