@@ -14,7 +14,7 @@ import pytest
 from seg.errors import ModelError, OutputError, SpecError
 from seg.files import sha256_of
 from seg.spec import load_ensemble
-from seg.train import keeper
+from seg.train import decoded, keeper
 from seg.train.module import MemberModule
 from seg.train.run_folder import RunFolder
 from seg.train.run_record import Result
@@ -129,6 +129,15 @@ def test_workers_change_nothing(
     with monkeypatch.context() as patch, pytest.raises(PowerCutError):
         cut_at_call(patch, RunFolder, "write_metrics", 3)
         train(spec)
+    train(spec)
+    assert outcome(spec) == whole
+
+
+def test_images_that_do_not_fit_into_memory_change_nothing(
+    toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: tuple[str, str]
+) -> None:
+    spec = toy_spec(tmp_path, epochs=EPOCHS)
+    monkeypatch.setattr(decoded, "KEPT_BYTES", 3 * 32 * 32 * 4)
     train(spec)
     assert outcome(spec) == whole
 
