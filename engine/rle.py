@@ -28,10 +28,7 @@ def encode(labels_hw: LabelsHW, classes: int) -> list[str]:
     order = np.argsort(labels, kind="stable")
     pairs = np.stack((starts[order] + 1, lengths[order]), axis=1)
     bounds = np.searchsorted(labels[order], np.arange(classes + 1))
-    return [
-        " ".join(map(str, pairs[first:last].ravel().tolist()))
-        for first, last in pairwise(bounds)
-    ]
+    return [" ".join(map(str, pairs[first:last].ravel().tolist())) for first, last in pairwise(bounds)]
 
 
 def decode(text: str, size_hw: tuple[int, int]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:

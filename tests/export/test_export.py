@@ -13,7 +13,9 @@ from onnx import numpy_helper
 from seg.card import CARD_KEY, InputCard, ModelCard, read_card
 from seg.classes import ClassInfo, default_colour
 from seg.errors import ModelError, VerificationError
+from seg.export.contract import ExportedModel
 from seg.export.export import export_checkpoint, is_exported
+from seg.export.to_onnx import write_onnx
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.train.checkpoint import load_checkpoint, save_checkpoint
@@ -123,20 +125,17 @@ def test_temperature_divides_the_logits(exported: tuple[Path, Path], tmp_path: P
 
 def test_a_model_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the exporter had got one convolution wrong."""
-    import seg.export.export as export_room
-
     path = checkpoint(tmp_path, "fpn")
-    right = export_room.write_onnx
 
-    def wrong(model: object, card: ModelCard, target: Path) -> None:
-        right(model, card, target)  # type: ignore[arg-type]
+    def wrong(model: ExportedModel, card: ModelCard, target: Path) -> None:
+        write_onnx(model, card, target)
         graph = onnx.load(target)
         weights = max(graph.graph.initializer, key=lambda t: len(t.raw_data))
         noise = np.random.default_rng(0).normal(0, 1, tuple(weights.dims)).astype(np.float32)
         weights.CopyFrom(numpy_helper.from_array(noise, weights.name))
         onnx.save(graph, target)
 
-    monkeypatch.setattr(export_room, "write_onnx", wrong)
+    monkeypatch.setattr("seg.export.export.write_onnx", wrong)
     with pytest.raises(VerificationError, match=r"model\.onnx: label agreement .*%.*largest difference"):
         export_checkpoint(path, tmp_path / "model.onnx", [image(70, 100)])
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
