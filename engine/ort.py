@@ -1,6 +1,8 @@
 """ONNX Runtime on the CPU and on CUDA."""
 
+import contextlib
 import importlib.util
+import io
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +22,7 @@ class OrtRuntime(Runtime):
         import onnxruntime
 
         if device == "cuda":
+            _refuse_without_cuda()
             _load_cuda_libraries()
         self._device = device
         self._version: str = onnxruntime.__version__
@@ -46,21 +49,35 @@ class OrtRuntime(Runtime):
 
 def cuda_is_usable() -> bool:
     """Whether ONNX Runtime has a CUDA provider and this machine a device for it."""
+    return _has_cuda_provider() and has_cuda_device()
+
+
+def has_cuda_device() -> bool:
+    """Whether an NVIDIA driver shows a device; its libraries may still be missing."""
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/proc/driver/nvidia/version").exists()
+
+
+def _has_cuda_provider() -> bool:
     import onnxruntime
 
-    return _PROVIDERS["cuda"] in onnxruntime.get_available_providers() and _has_cuda_device()
+    return _PROVIDERS["cuda"] in onnxruntime.get_available_providers()
 
 
-def _has_cuda_device() -> bool:
-    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/proc/driver/nvidia/version").exists()
+def _refuse_without_cuda() -> None:
+    if not has_cuda_device():
+        raise _cuda_is_missing("no NVIDIA device is visible")
+    if not _has_cuda_provider():
+        raise _cuda_is_missing("this ONNX Runtime was built without CUDA")
 
 
 def _load_cuda_libraries() -> None:
     """Let the session find CUDA's libraries in the environment, where pip put them."""
     import onnxruntime
 
-    if importlib.util.find_spec("nvidia") and hasattr(onnxruntime, "preload_dlls"):
-        onnxruntime.preload_dlls()
+    if importlib.util.find_spec("nvidia"):
+        # It prints what it does not find; the session below says the same as an error.
+        with contextlib.redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls()
 
 
 def _session_options(device: Device) -> Any:
