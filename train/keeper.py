@@ -49,7 +49,7 @@ class Keeper(Callback):
         epoch = len(self.history)
         if best_epoch(self.history) == epoch:
             card = self._card_of(epoch, self.history[-1].miou)
-            save_checkpoint(self._folder.best, pl_module.segmenter.network, card)
+            save_checkpoint(self._folder.best, pl_module.judged.network, card)
         self._folder.write_metrics([self._row(number + 1) for number in range(epoch)])
         with atomic_path(self._folder.last) as temporary:
             trainer.save_checkpoint(temporary)

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 from seg.spec.recipe import RecipeSpec
 from seg.train.augment import Augment
 from seg.train.decoded import DecodedSplit
-from seg.train.samples import EpochSampler, Sample, TrainSamples, ValSamples
+from seg.train.samples import Sample, TrainSamples, ValSamples
+from seg.train.sampling import EpochSampler, SharesN, class_balanced_shares
 
 _MOST_WORKERS: Final = 8
 
@@ -23,7 +24,7 @@ _MOST_WORKERS: Final = 8
 class Loaders:
     """Batches of an epoch: augmented crops to train on, whole images to validate on.
 
-    `steps` is the number of training batches, `images` that of all images in an epoch.
+    `steps` is the number of optimiser steps, `images` that of all images in an epoch.
     """
 
     train: DataLoader[Sample]
@@ -32,15 +33,16 @@ class Loaders:
     images: int
 
 
-def build_loaders(recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *, epoch: int) -> Loaders:
+def build_loaders(
+    recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *, classes: int, epoch: int
+) -> Loaders:
     """The loaders of a run that begins with `epoch`; an incomplete last training batch is left out."""
-    samples = TrainSamples(train, Augment(recipe), recipe.seed)
-    batch_size = min(recipe.batch_size, len(samples))
-    steps = len(samples) // batch_size
+    batch_size = min(recipe.batch_size, len(train))
+    batches = len(train) // batch_size
     training: DataLoader[Sample] = DataLoader(
-        samples,
+        TrainSamples(train, Augment(recipe)),
         batch_size,
-        sampler=EpochSampler(len(samples), recipe.seed, epoch),
+        sampler=EpochSampler(len(train), recipe.seed, epoch, _shares(recipe, train, classes)),
         drop_last=True,
         **_options(recipe),
     )
@@ -50,7 +52,12 @@ def build_loaders(recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *,
         collate_fn=partial(stacked_by_size, most_pixels=batch_size * math.prod(recipe.crop)),
         **_options(recipe),
     )
-    return Loaders(training, validation, steps, steps * batch_size + len(val))
+    return Loaders(
+        train=training,
+        val=validation,
+        steps=math.ceil(batches / recipe.accumulate),
+        images=batches * batch_size + len(val),
+    )
 
 
 def stacked_by_size(samples: Sequence[Sample], most_pixels: int) -> list[Sample]:
@@ -73,6 +80,12 @@ def workers_for(recipe: RecipeSpec) -> int:
     if recipe.workers != "auto":
         return recipe.workers
     return min(_MOST_WORKERS, os.cpu_count() or 1) if torch.cuda.is_available() else 0
+
+
+def _shares(recipe: RecipeSpec, train: DecodedSplit, classes: int) -> SharesN | None:
+    if recipe.sampling == "uniform":
+        return None
+    return class_balanced_shares((train.read(index)[1] for index in range(len(train))), classes)
 
 
 def _options(recipe: RecipeSpec) -> dict[str, Any]:

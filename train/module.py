@@ -1,6 +1,7 @@
 """The training and validation step."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import lightning
 import torch
@@ -8,6 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from seg.spec.recipe import RecipeSpec
+from seg.train.averaging import moving_average
 from seg.train.confusion import count_pixels, iou_per_class
 from seg.train.figures import Figures, RunningMean
 from seg.train.losses import LossMix
@@ -19,19 +21,25 @@ from seg.train.segmenter import Segmenter
 
 
 class MemberModule(lightning.LightningModule):
-    """One member in training, for a given number of optimiser steps."""
+    """One member in training, for a given number of optimiser steps an epoch."""
 
     confusion: Tensor
 
     def __init__(self, segmenter: Segmenter, recipe: RecipeSpec, classes: int, steps: int) -> None:
         super().__init__()
         self.segmenter = segmenter
+        self.average = moving_average(segmenter, recipe.ema) if recipe.ema else None
         self.recipe = recipe
         self.steps = steps
         self.loss = LossMix(recipe.loss)
         self.train_loss = RunningMean()
         self.val_loss = RunningMean()
         self.register_buffer("confusion", torch.zeros(classes, classes, dtype=torch.int64), persistent=False)
+
+    @property
+    def judged(self) -> Segmenter:
+        """What is validated and kept: the moving average where there is one."""
+        return cast(Segmenter, self.average.module) if self.average else self.segmenter
 
     def on_train_epoch_start(self) -> None:
         # Dropout draws from torch's generator: with a seed for each epoch a resumed run draws the same.
@@ -43,9 +51,14 @@ class MemberModule(lightning.LightningModule):
         self.train_loss.add(loss, len(images))
         return loss
 
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        if self.average:
+            self.average.update_parameters(self.segmenter)
+
     def validation_step(self, batches: Sequence[Sample], batch_index: int) -> None:
         for images, labels in batches:
-            logits, truth = self.segmenter(images), labels.long()
+            logits, truth = self.judged(images), labels.long()
             self.val_loss.add(self.loss(logits, truth), len(images))
             self.confusion += count_pixels(truth, logits.argmax(1), len(self.confusion))
 
@@ -58,10 +71,12 @@ class MemberModule(lightning.LightningModule):
             val_loss=self.val_loss.take(),
             miou=float(iou.nanmean()),
             iou=tuple(iou.tolist()),
-            learning_rate=self.trainer.optimizers[0].param_groups[0]["lr"],
+            learning_rate=self.trainer.optimizers[0].param_groups[-1]["lr"],
         )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimiser = build_optimiser(self.segmenter, self.recipe)
-        schedule = build_schedule(optimiser, self.recipe.schedule, self.steps)
+        recipe, network = self.recipe, self.segmenter.network
+        optimiser = build_optimiser(network, recipe)
+        warm_up = round(recipe.warm_up * self.steps)
+        schedule = build_schedule(optimiser, recipe.schedule, recipe.epochs * self.steps, warm_up)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

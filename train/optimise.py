@@ -1,31 +1,58 @@
-"""Optimisers by name."""
+"""Optimisers by name, and which parameters they treat how."""
 
-from typing import Final
+from typing import Any
 
+from timm.optim import create_optimizer_v2, list_optimizers
 from torch import nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import Optimizer
 
+from seg.errors import SpecError
+from seg.spec.base import did_you_mean
 from seg.spec.recipe import RecipeSpec
 
-_SGD_MOMENTUM: Final = 0.9
+_NEEDS_SECOND_DERIVATIVES = frozenset({"adahessian"})
 
 
 def build_optimiser(network: nn.Module, recipe: RecipeSpec) -> Optimizer:
-    """The recipe's optimiser; weight decay acts on weights, not on norms and biases."""
-    groups = parameter_groups(network, recipe.weight_decay)
-    match recipe.optimiser:
-        case "adamw":
-            return AdamW(groups, lr=recipe.learning_rate)
-        case "adam":
-            return Adam(groups, lr=recipe.learning_rate)
-        case "sgd":
-            return SGD(groups, lr=recipe.learning_rate, momentum=_SGD_MOMENTUM, nesterov=True)
+    """The recipe's optimiser for a network.
+
+    The last parameter groups are the decoder's, whose rate is the recipe's learning rate.
+
+    Raises:
+        SpecError: timm has no such optimiser, or it needs a library or device that is not here.
+    """
+    check_optimiser(recipe.optimiser)
+    groups = parameter_groups(network, recipe)
+    try:
+        return create_optimizer_v2(groups, opt=recipe.optimiser, lr=recipe.learning_rate)
+    except (AssertionError, ImportError) as error:
+        raise SpecError(f"optimiser {recipe.optimiser!r} cannot be used here: {error}") from error
 
 
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Parameters with and without decay: scalars and vectors are norms, biases and scales."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
+def check_optimiser(name: str) -> None:
+    """Raise SpecError, with the nearest name, if there is no such optimiser."""
+    known = {str(known) for known in list_optimizers()} - _NEEDS_SECOND_DERIVATIVES
+    if name not in known:
+        raise SpecError(f"there is no optimiser {name!r}: {did_you_mean(name, known)}")
+
+
+def parameter_groups(network: nn.Module, recipe: RecipeSpec) -> list[dict[str, Any]]:
+    """Encoder and decoder, each with and without weight decay; groups without parameters left out.
+
+    Weights decay; scalars and vectors, which are norms, biases and scales, do not. The encoder is
+    what the network calls `encoder`; a network without one is all decoder.
+    """
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {
+        (of_encoder, decays): [] for of_encoder in (True, False) for decays in (True, False)
+    }
+    for name, parameter in network.named_parameters():
+        groups[name.startswith("encoder."), parameter.ndim > 1].append(parameter)
     return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": parameters,
+            "lr": recipe.learning_rate * (recipe.encoder_rate if of_encoder else 1),
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+        }
+        for (of_encoder, decays), parameters in groups.items()
+        if parameters
     ]

@@ -9,32 +9,43 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from seg.spec.recipe import Schedule
 
-_WARM_UP: Final = 0.3
+_RISING: Final = 0.3
 _START: Final = 1 / 25
 _END: Final = 1e-5
+_POWER: Final = 0.9
+_FALLS: Final = (2 / 3, 8 / 9)
 
 Curve = Callable[[float], float]
-"""The share of the recipe's learning rate at a share of all steps, both in 0..1."""
+"""The share of the learning rate at a share of all steps, both in 0..1."""
 
 
-def build_schedule(optimiser: Optimizer, name: Schedule, steps: int) -> LambdaLR:
-    """A schedule over `steps` optimiser steps; each parameter group follows it from its own rate."""
-    curve = curve_of(name)
-    return LambdaLR(optimiser, lambda step: curve(min(1.0, step / steps)))
+def build_schedule(optimiser: Optimizer, name: Schedule, steps: int, warm_up: int = 0) -> LambdaLR:
+    """A schedule over `steps` optimiser steps; each parameter group follows it from its own rate.
 
+    The first `warm_up` steps rise linearly to the full rate, and the schedule has the rest.
+    """
+    curve = CURVES[name]
 
-def curve_of(name: Schedule) -> Curve:
-    match name:
-        case "constant":
-            return _constant
-        case "cosine":
-            return _cosine
-        case "one_cycle":
-            return _one_cycle
+    def share(step: int) -> float:
+        if step < warm_up:
+            return (step + 1) / (warm_up + 1)
+        return curve(min(1.0, (step - warm_up) / max(1, steps - warm_up)))
+
+    return LambdaLR(optimiser, share)
 
 
 def _constant(done: float) -> float:
     return 1.0
+
+
+def _step(done: float) -> float:
+    """A tenth after two thirds, a hundredth after eight ninths. Source: the 1x schedule of Detectron."""
+    return 0.1 ** sum(done >= fall for fall in _FALLS)
+
+
+def _poly(done: float) -> float:
+    """Source: Chen et al., "DeepLab", 2017, section 4.1."""
+    return float((1 - done) ** _POWER)
 
 
 def _cosine(done: float) -> float:
@@ -47,10 +58,19 @@ def _one_cycle(done: float) -> float:
 
     Source: Smith and Topin, "Super-Convergence", 2019; the shares are those of PyTorch's OneCycleLR.
     """
-    if done < _WARM_UP:
-        return _between(_START, 1.0, done / _WARM_UP)
-    return _between(1.0, _END, (done - _WARM_UP) / (1 - _WARM_UP))
+    if done < _RISING:
+        return _between(_START, 1.0, done / _RISING)
+    return _between(1.0, _END, (done - _RISING) / (1 - _RISING))
 
 
 def _between(start: float, end: float, done: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
+
+
+CURVES: Final[dict[Schedule, Curve]] = {
+    "constant": _constant,
+    "step": _step,
+    "poly": _poly,
+    "cosine": _cosine,
+    "one_cycle": _one_cycle,
+}

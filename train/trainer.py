@@ -1,15 +1,17 @@
 """From a member's recipe to its checkpoint."""
 
+import signal
 from pathlib import Path
 from typing import Final, Literal
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import open_split
-from seg.errors import DataError
-from seg.progress import progress
+from seg.errors import DataError, SpecError
+from seg.progress import Advance, progress
 from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe import Precision
 from seg.train.decoded import DecodedSplit
@@ -18,6 +20,9 @@ from seg.train.job import Job, build_segmenter, card_of
 from seg.train.keeper import Keeper, epochs_done, named_iou
 from seg.train.loaders import Loaders, build_loaders
 from seg.train.module import MemberModule
+from seg.train.networks import check_encoder
+from seg.train.optimise import check_optimiser
+from seg.train.patience import Patience
 from seg.train.quiet import quiet
 from seg.train.repeatable import repeatable
 from seg.train.reporter import Reporter
@@ -25,9 +30,10 @@ from seg.train.run_folder import RunFolder
 from seg.train.run_record import Result, new_record
 
 _FEWEST_TO_TRAIN: Final = 2
-_LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed"]]] = {
+_LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]]] = {
     "fp32": "32-true",
     "bf16": "bf16-mixed",
+    "fp16": "16-mixed",
 }
 
 
@@ -41,6 +47,7 @@ def train_member(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool = Fals
         OutputError: another process is training this member.
     """
     recipe = _crop_of_network_size(spec.recipe_of(member))
+    _refuse_impossible(recipe)
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     folder = RunFolder(spec.run_folder(member))
     record = new_record(member.name, recipe, train, val)
@@ -66,16 +73,16 @@ def _train(job: Job) -> Result:
     segmenter = build_segmenter(job)
     done = epochs_done(job.folder.last)
     train, val = _decode(job)
-    loaders = build_loaders(job.recipe, train, val, epoch=done)
+    loaders = build_loaders(job.recipe, train, val, classes=job.classes, epoch=done)
     keeper = Keeper(job.folder, job.train.classes, card_of(job, segmenter.card))
-    module = MemberModule(segmenter, job.recipe, job.classes, loaders.steps * job.recipe.epochs)
+    module = MemberModule(segmenter, job.recipe, job.classes, loaders.steps)
     with progress(
         f"train {job.name}",
         loaders.images * job.recipe.epochs,
         unit="images",
         done=loaders.images * done,
     ) as advance:
-        trainer = _lightning_trainer(job, [keeper, Reporter(keeper, advance)])
+        trainer = _lightning_trainer(job.recipe, _callbacks(job.recipe, keeper, advance))
         _fit(trainer, module, loaders, job.folder.last if done else None)
     best = best_epoch(keeper.history)
     figures = keeper.history[best - 1]
@@ -86,6 +93,13 @@ def _train(job: Job) -> Result:
         parameters=sum(p.numel() for p in segmenter.network.parameters()),
         seconds=round(keeper.seconds, 1),
     )
+
+
+def _refuse_impossible(recipe: RecipeSpec) -> None:
+    check_encoder(recipe.encoder)
+    check_optimiser(recipe.optimiser)
+    if recipe.precision == "fp16" and not torch.cuda.is_available():
+        raise SpecError("precision 'fp16' needs a GPU: 'bf16' is the half precision of CPUs")
 
 
 def _crop_of_network_size(recipe: RecipeSpec) -> RecipeSpec:
@@ -108,10 +122,20 @@ def _decode(job: Job) -> tuple[DecodedSplit, DecodedSplit]:
     return train, val
 
 
-def _lightning_trainer(job: Job, callbacks: list[Callback]) -> lightning.Trainer:
+def _callbacks(recipe: RecipeSpec, keeper: Keeper, advance: Advance) -> list[Callback]:
+    """In the order in which they see the end of an epoch."""
+    callbacks = [keeper, Reporter(keeper, advance)]
+    if recipe.patience:
+        callbacks.append(Patience(keeper, recipe.patience, advance))
+    return callbacks
+
+
+def _lightning_trainer(recipe: RecipeSpec, callbacks: list[Callback]) -> lightning.Trainer:
     return lightning.Trainer(
-        max_epochs=job.recipe.epochs,
-        precision=_LIGHTNING_PRECISION[job.recipe.precision],
+        max_epochs=recipe.epochs,
+        precision=_LIGHTNING_PRECISION[recipe.precision],
+        accumulate_grad_batches=recipe.accumulate,
+        gradient_clip_val=recipe.clip_norm,
         accelerator="auto",
         devices=1,
         callbacks=callbacks,
@@ -128,7 +152,8 @@ def _fit(trainer: lightning.Trainer, module: MemberModule, loaders: Loaders, las
     try:
         trainer.fit(module, loaders.train, loaders.val, ckpt_path=last, weights_only=True)
     except SystemExit as error:
-        # Lightning turns Ctrl-C into an exit of its own.
-        if trainer.state.status == TrainerStatus.INTERRUPTED:
-            raise KeyboardInterrupt from error
-        raise
+        if trainer.state.status != TrainerStatus.INTERRUPTED:
+            raise
+        # Lightning turns Ctrl-C into an exit of its own, after which it is deaf to it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from error

@@ -24,10 +24,10 @@ Architecture = Literal[
 ]
 LossName = Literal["cross_entropy", "focal", "dice"]
 LossWeight = Annotated[float, Field(gt=0)]
-Optimiser = Literal["adamw", "adam", "sgd"]
-Schedule = Literal["one_cycle", "constant", "cosine"]
+Schedule = Literal["one_cycle", "constant", "cosine", "poly", "step"]
 Augmentation = Literal["none", "light"]
-Precision = Literal["fp32", "bf16"]
+Sampling = Literal["uniform", "class_balanced"]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 def _local_file_or_name(value: Any, info: ValidationInfo) -> Any:
@@ -60,7 +60,15 @@ class RecipeSpec(Spec):
     `encoder` is any name of smp, or of timm as `tu-NAME`. `encoder_weights` is a local
     safetensors/pth file, a name such as `imagenet` (fetched by the library), or nothing.
     `train_views` are the orientations that training images are drawn in; a model's views at
-    prediction should stay among them. `scale` is the range of random zoom before the crop.
+    prediction should stay among them. `scale` is the range of random zoom before the crop; where
+    `input` resizes, the crop is its size. `sampling: class_balanced` draws images so that each class
+    is met equally often.
+
+    `optimiser` is any name of timm. The encoder learns at `encoder_rate` times `learning_rate`.
+    `warm_up` is the number of epochs in which the rate rises from 0, before what `schedule` says.
+    Gradients of `accumulate` batches make one step, and are scaled down to the norm `clip_norm`.
+    `ema` is the decay of a moving average of the weights, which is then what is validated and kept.
+    `patience` is the number of epochs without a better one after which training stops.
     """
 
     architecture: Architecture = "unet"
@@ -74,12 +82,19 @@ class RecipeSpec(Spec):
     scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.75, 1.5)
     train_views: ViewSetName = "hflip"
     augmentation: Augmentation = "light"
+    sampling: Sampling = "uniform"
 
     loss: dict[LossName, LossWeight] = Field(default={"cross_entropy": 1.0}, min_length=1)
-    optimiser: Optimiser = "adamw"
+    optimiser: str = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
+    encoder_rate: float = Field(default=1.0, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     schedule: Schedule = "one_cycle"
+    warm_up: float = Field(default=0.0, ge=0)
+    accumulate: int = Field(default=1, ge=1)
+    clip_norm: float | None = Field(default=None, gt=0)
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    patience: int | None = Field(default=None, ge=1)
     precision: Precision = "fp32"
 
     seed: int = Field(default=0, ge=0)

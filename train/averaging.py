@@ -1,0 +1,25 @@
+"""A moving average of the weights, which is often better than the weights themselves."""
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+
+def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """A copy of a network that follows it: `update_parameters` after each optimiser step.
+
+    Batch-norm statistics are averaged like weights. The first n updates use the smaller decay
+    (1 + n) / (10 + n), so that the random start is soon forgotten.
+    Source: Polyak and Juditsky, 1992; the start is that of TensorFlow's ExponentialMovingAverage.
+    """
+
+    def follow(average: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+        if not average.is_floating_point():
+            return current
+        count = torch.as_tensor(updates, dtype=average.dtype, device=average.device)
+        kept = ((1 + count) / (10 + count)).clamp(max=decay)
+        return current.lerp(average, kept)
+
+    averaged = AveragedModel(network, avg_fn=follow, use_buffers=True)
+    averaged.requires_grad_(False)
+    return averaged
