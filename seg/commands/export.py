@@ -31,7 +31,7 @@ def export(
             typer.echo(f"{one.name}: uses the finished model {one.model}")
             continue
         if not checkpoint.exists():
-            raise ModelError(f"{checkpoint}: not there: train it first: seg train {path}")
+            raise ModelError(f"{checkpoint}: is not there: train it first: seg train {path}")
         if is_exported(checkpoint, model) and not force:
             typer.echo(f"{one.name}: exported already: {model}")
             continue

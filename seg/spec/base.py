@@ -1,6 +1,7 @@
 """What all specs share: strict fields, paths relative to the YAML file, sizes, near names."""
 
 import difflib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +25,7 @@ class Spec(BaseModel):
 def _resolve(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, str | Path):
         folder: Path = (info.context or {}).get("folder", Path())
-        return (folder / Path(value).expanduser()).absolute()
+        return Path(os.path.normpath((folder / Path(value).expanduser()).absolute()))
     return value
 
 
