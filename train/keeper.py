@@ -29,9 +29,12 @@ class Keeper(Callback):
     from an epoch whose other files are complete, and writes the same files again.
     """
 
-    def __init__(self, folder: RunFolder, classes: Sequence[ClassInfo], card_of: CardOf) -> None:
+    def __init__(
+        self, folder: RunFolder, module: MemberModule, classes: Sequence[ClassInfo], card_of: CardOf
+    ) -> None:
         self.history: list[Figures] = []
         self._folder = folder
+        self._module = module
         self._classes = classes
         self._card_of = card_of
         self._start = time.monotonic()
@@ -43,13 +46,11 @@ class Keeper(Callback):
         return self._earlier_seconds + time.monotonic() - self._start
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if not isinstance(pl_module, MemberModule):
-            raise TypeError(f"MemberModule expected, got {type(pl_module).__name__}")
-        self.history.append(self._sound(pl_module.take_figures()))
+        self.history.append(self._sound(self._module.take_figures()))
         epoch = len(self.history)
         if best_epoch(self.history) == epoch:
             card = self._card_of(epoch, self.history[-1].miou)
-            save_checkpoint(self._folder.best, pl_module.judged.network, card)
+            save_checkpoint(self._folder.best, self._module.judged.network, card)
         self._folder.write_metrics([self._row(number + 1) for number in range(epoch)])
         with atomic_path(self._folder.last) as temporary:
             trainer.save_checkpoint(temporary)

@@ -74,8 +74,8 @@ def _train(job: Job) -> Result:
     done = epochs_done(job.folder.last)
     train, val = _decode(job)
     loaders = build_loaders(job.recipe, train, val, classes=job.classes, epoch=done)
-    keeper = Keeper(job.folder, job.train.classes, card_of(job, segmenter.card))
     module = MemberModule(segmenter, job.recipe, job.classes, loaders.steps)
+    keeper = Keeper(job.folder, module, job.train.classes, card_of(job, segmenter.card))
     with progress(
         f"train {job.name}",
         loaders.images * job.recipe.epochs,
@@ -136,8 +136,9 @@ def _lightning_trainer(recipe: RecipeSpec, callbacks: list[Callback]) -> lightni
         precision=_LIGHTNING_PRECISION[recipe.precision],
         accumulate_grad_batches=recipe.accumulate,
         gradient_clip_val=recipe.clip_norm,
-        accelerator="auto",
+        accelerator="cuda" if torch.cuda.is_available() else "cpu",
         devices=1,
+        benchmark=torch.cuda.is_available(),
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
