@@ -44,7 +44,7 @@ print(sorted(heavy & set(sys.modules)))
 def test_the_shipped_specs_load(tmp_path: Path) -> None:
     write_sample_dataset(tmp_path / "quickstart/data", train=2, val=1, predict=1, size_hw=(32, 32))
     (tmp_path / "ensembles").mkdir()
-    for name in ("quickstart", "top5"):
+    for name in ("quickstart", "camvid", "top5"):
         text = (ROOT / f"ensembles/{name}.yaml").read_text(encoding="utf-8")
         (tmp_path / f"ensembles/{name}.yaml").write_text(text, encoding="utf-8")
         done = seg("spec", "check", tmp_path / f"ensembles/{name}.yaml")
