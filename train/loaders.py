@@ -93,6 +93,8 @@ def _options(recipe: RecipeSpec) -> dict[str, Any]:
     return {
         "num_workers": workers,
         "persistent_workers": workers > 0,
+        # A forked worker hangs in OpenCV, whose threads stayed with the parent.
+        "multiprocessing_context": "spawn" if workers else None,
         "worker_init_fn": _use_one_thread,
         "pin_memory": torch.cuda.is_available(),
         # One of its own, so that the start of an epoch draws nothing from torch's.
