@@ -50,6 +50,11 @@ def run() -> None:
         for line in str(error).splitlines():
             typer.echo(f"seg: {line}", err=True)
         sys.exit(EXIT_USER_ERROR)
+    except OSError as error:
+        if debug or error.filename is None:
+            raise
+        typer.echo(f"seg: {error.filename}: {error.strerror}", err=True)
+        sys.exit(EXIT_USER_ERROR)
     except KeyboardInterrupt:
         typer.echo("seg: interrupted; the same command goes on from here", err=True)
         sys.exit(EXIT_INTERRUPTED)

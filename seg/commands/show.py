@@ -16,8 +16,14 @@ def show(
     images: Annotated[int, typer.Option(min=1, help="How many images, spread over the split.")] = 4,
 ) -> None:
     """Draw some images beside their labels, where there are any, and the ensemble's answer."""
+    from seg.data.images import IMAGE_SUFFIXES
+    from seg.errors import OutputError
     from seg.evaluate.picture import draw_overlays
     from seg.spec import load_ensemble
 
-    draw_overlays(load_ensemble(path), output, images)
+    spec = load_ensemble(path)
+    if output.suffix.lower() not in IMAGE_SUFFIXES:
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise OutputError(f"{output}: is no kind of picture that can be written: {known}")
+    draw_overlays(spec, output, images)
     typer.echo(f"{output}: written")

@@ -113,3 +113,21 @@ def test_strict_check_ends_with_two(tmp_path: Path) -> None:
 def test_the_schema_is_json() -> None:
     schema = json.loads(seg("spec", "schema").stdout)
     assert {"data", "members", "views", "output"} <= schema["properties"].keys()
+
+
+def test_a_picture_of_no_kind_is_refused(tmp_path: Path) -> None:
+    write_sample_dataset(tmp_path / "data", train=2, val=1, predict=1, size_hw=(32, 32))
+    (tmp_path / "x.yaml").write_text(json.dumps({"data": "data/dataset.yaml", "members": [{"name": "a"}]}))
+    done = seg("show", tmp_path / "x.yaml", "-o", tmp_path / "x.xyz")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "x.xyz" in line
+    assert ".png" in line
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = seg("data", "sample", tmp_path / "file" / "data")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "file" in line
