@@ -33,7 +33,7 @@ class DecodedSplit:
         return len(self._split.samples)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is kept: a worker decodes anew, which costs it less than the copy."""
+        """Without what is kept, for a worker process."""
         return {**self.__dict__, "_kept": {}}
 
     def read_ahead(self, advance: Advance) -> None:
@@ -44,6 +44,7 @@ class DecodedSplit:
                 room -= image_hwc.nbytes + labels_hw.nbytes
                 if room < 0:
                     threads.shutdown(cancel_futures=True)
+                    advance(len(self) - index, note="the others when they are needed")
                     return
                 self._kept[index] = (image_hwc, labels_hw)
                 advance()

@@ -44,13 +44,15 @@ def build_loaders(
         batch_size,
         sampler=EpochSampler(len(train), recipe.seed, epoch, _shares(recipe, train, classes)),
         drop_last=True,
-        **_options(recipe),
+        pin_memory=torch.cuda.is_available(),
+        **_processes(workers_for(recipe)),
     )
     validation: DataLoader[Any] = DataLoader(
         ValSamples(val),
         recipe.batch_size,
         collate_fn=partial(stacked_by_size, most_pixels=batch_size * math.prod(recipe.crop)),
-        **_options(recipe),
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),
     )
     return Loaders(
         train=training,
@@ -88,18 +90,17 @@ def _shares(recipe: RecipeSpec, train: DecodedSplit, classes: int) -> SharesN | 
     return class_balanced_shares((train.read(index)[1] for index in range(len(train))), classes)
 
 
-def _options(recipe: RecipeSpec) -> dict[str, Any]:
-    workers = workers_for(recipe)
-    return {
-        "num_workers": workers,
-        "persistent_workers": workers > 0,
-        # A forked worker hangs in OpenCV, whose threads stayed with the parent.
-        "multiprocessing_context": "spawn" if workers else None,
-        "worker_init_fn": _use_one_thread,
-        "pin_memory": torch.cuda.is_available(),
-        # One of its own, so that the start of an epoch draws nothing from torch's.
-        "generator": torch.Generator(),
-    }
+def _processes(workers: int) -> dict[str, Any]:
+    """A generator of its own, so that the start of an epoch draws nothing from torch's."""
+    options: dict[str, Any] = {"num_workers": workers, "generator": torch.Generator()}
+    if workers:
+        # A forked worker would hang in OpenCV, whose threads stay with the parent.
+        options |= {
+            "multiprocessing_context": "spawn",
+            "persistent_workers": True,
+            "worker_init_fn": _use_one_thread,
+        }
+    return options
 
 
 def _use_one_thread(worker: int) -> None:

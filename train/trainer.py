@@ -18,7 +18,7 @@ from seg.train.decoded import DecodedSplit
 from seg.train.figures import best_epoch
 from seg.train.job import Job, build_segmenter, card_of
 from seg.train.keeper import Keeper, epochs_done, named_iou
-from seg.train.loaders import Loaders, build_loaders
+from seg.train.loaders import Loaders, build_loaders, workers_for
 from seg.train.module import MemberModule
 from seg.train.networks import check_encoder
 from seg.train.optimise import check_optimiser
@@ -29,6 +29,7 @@ from seg.train.reporter import Reporter
 from seg.train.run_folder import RunFolder
 from seg.train.run_record import Result, new_record
 
+_QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
 _FEWEST_TO_TRAIN: Final = 2
 _LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]]] = {
     "fp32": "32-true",
@@ -116,9 +117,11 @@ def _decode(job: Job) -> tuple[DecodedSplit, DecodedSplit]:
                 f"{job.name}: the {name} split has {len(split.samples)} images, at least {fewest} are needed"
             )
     train, val = DecodedSplit(job.train, job.recipe.input.size), DecodedSplit(job.val)
-    with progress(f"read images of {job.name}", len(train) + len(val), unit="images") as advance:
-        train.read_ahead(advance)
-        val.read_ahead(advance)
+    # Workers are processes of their own, and decode what they need faster than they could be sent it.
+    kept = [val] if workers_for(job.recipe) else [train, val]
+    with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:
+        for images in kept:
+            images.read_ahead(advance)
     return train, val
 
 
@@ -152,6 +155,9 @@ def _lightning_trainer(recipe: RecipeSpec, callbacks: list[Callback]) -> lightni
 def _fit(trainer: lightning.Trainer, module: MemberModule, loaders: Loaders, last: Path | None) -> None:
     try:
         trainer.fit(module, loaders.train, loaders.val, ckpt_path=last, weights_only=True)
+    except DataError as error:
+        # From a worker process it comes with a traceback, whose last line is the message.
+        raise DataError(str(error).splitlines()[-1].removeprefix(_QUALIFIED)) from error
     except SystemExit as error:
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise

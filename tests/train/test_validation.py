@@ -1,6 +1,7 @@
 """The figures of an epoch against numpy and torchmetrics, image by image, and what is refused."""
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,6 +149,20 @@ def test_labels_of_another_size_are_refused(toy_spec: SpecWriter, tmp_path: Path
     spec = load_ensemble(path)
     with pytest.raises(DataError, match=r"0\.png: has size \(40, 36\) and its labels \(20, 18\)"):
         train_member(spec, spec.members[0])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_image_is_one_line_wherever_it_is_read(
+    toy_spec: SpecWriter, tmp_path: Path, toy_data: Path, workers: int
+) -> None:
+    path = toy_spec(tmp_path, workers=workers)
+    shutil.copytree(toy_data / "train", tmp_path / "broken")
+    (tmp_path / "broken" / "3.png").write_bytes(b"")
+    path.write_text(path.read_text().replace(str(toy_data / "train") + ",", str(tmp_path / "broken") + ","))
+    spec = load_ensemble(path)
+    with pytest.raises(DataError) as error:
+        train_member(spec, spec.members[0])
+    assert str(error.value) == f"{tmp_path / 'broken' / '3.png'}: is empty (0 bytes)"
 
 
 def test_an_unknown_encoder_is_refused_with_a_near_name(toy_spec: SpecWriter, tmp_path: Path) -> None:
