@@ -1,5 +1,6 @@
 """Reading and writing images and index masks: whole and right, or one clear line."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -7,67 +8,93 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.containers import as_greyscale_png, what_is_cut_off
-from seg.errors import DataError
+from seg.data.containers import for_decoder, for_index_decoder
+from seg.errors import DataError, OutputError
 from seg.files import atomic_path
 from seg.labels import ImageHWC, LabelsHW
 
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+_JPEG_QUALITY: Final = 92
 
 
 def read_image(path: Path) -> ImageHWC:
     """Decode an image to RGB, uint8 `[H, W, 3]`.
 
-    Greyscale and palettes become RGB, 16 bits a channel become 8, an alpha channel is dropped, and
-    the EXIF orientation is applied.
+    Greyscale and palettes become RGB, 16 bits a channel are scaled to 8, an alpha channel is dropped,
+    and the EXIF orientation is applied. OpenCV's own log is silenced in the whole process: the
+    DataError says what it would.
 
     Raises:
-        DataError: the file is missing, empty, cut off, or no image.
+        DataError: the file is missing, empty, cut off, damaged, or no image.
     """
-    return _decode(path, _whole_file(path), cv2.IMREAD_COLOR_RGB)
+    data = bytes_of(path)
+    try:
+        return _decode(for_decoder(data), cv2.IMREAD_COLOR_RGB)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def read_mask(path: Path) -> LabelsHW:
     """Decode an index mask to its pixel values, uint8 `[H, W]`; of a palette PNG, the indexes.
 
     Raises:
-        DataError: the file is missing, empty, cut off, no image, or not 8-bit with one channel.
+        DataError: as for an image, or it has not one channel of 8 bits at most.
     """
-    data, bits = as_greyscale_png(_whole_file(path))
-    mask = _decode(path, data, cv2.IMREAD_UNCHANGED)
+    data = bytes_of(path)
+    try:
+        plain, bits = for_index_decoder(data)
+        mask = _decode(plain, cv2.IMREAD_UNCHANGED)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
     if mask.ndim != 2 or mask.dtype != np.uint8:
-        shape = "x".join(map(str, mask.shape))
-        raise DataError(f"{path}: a mask has one 8-bit channel, this is {shape} {mask.dtype}")
-    steps = 255 // (2**bits - 1)
-    return np.ascontiguousarray(mask // steps if steps > 1 else mask, dtype=np.uint8)
+        channels = 1 if mask.ndim == 2 else mask.shape[2]
+        raise DataError(
+            f"{path}: has {channels} channels of {8 * mask.itemsize} bits: a mask's pixel values are"
+            " class ids: save it as 8-bit greyscale or with a palette"
+        )
+    return mask // _grey_step(bits)
 
 
 def write_image(path: Path, image_hwc: ImageHWC) -> None:
-    """Encode an RGB image by the ending of `path`, atomically (JPEG at quality 92)."""
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix.lower() in {".jpg", ".jpeg"} else []
-    _write(path, np.ascontiguousarray(image_hwc[..., ::-1]), quality)
+    """Encode an RGB image by the ending of `path`, atomically (JPEG at quality 92).
+
+    Raises:
+        OutputError: the ending names no format that can be written.
+    """
+    _write(path, np.ascontiguousarray(image_hwc[..., ::-1]), (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
 
 
 def write_mask(path: Path, labels_hw: LabelsHW) -> None:
     """Encode a label map as an 8-bit greyscale PNG, atomically."""
-    _write(path, labels_hw, [])
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"{path}: a mask must keep its values: name it .png")
+    _write(path, labels_hw, ())
 
 
 def images_in(folder: Path) -> list[Path]:
-    """All image files below `folder`, sorted by path.
+    """All image files below `folder`, sorted by path; hidden ones are left out.
 
     Raises:
         DataError: the folder is missing, or holds no image.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of images")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    )
     if not found:
         raise DataError(f"{folder}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return found
 
 
-def _whole_file(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """The contents of a file.
+
+    Raises:
+        DataError: the file is missing, empty, or cannot be read.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -76,27 +103,31 @@ def _whole_file(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     if not data:
         raise DataError(f"{path}: is empty (0 bytes)")
-    if missing := what_is_cut_off(data):
-        raise DataError(f"{path}: is cut off: {missing}: copy it again")
     return data
 
 
-def _decode(path: Path, data: bytes, mode: int) -> NDArray[np.uint8]:
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+def _decode(data: bytes, mode: int) -> NDArray[np.uint8]:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), mode)
     except cv2.error as error:
-        raise DataError(f"{path}: cannot be decoded: {error.err}") from error
-    finally:
-        cv2.utils.logging.setLogLevel(level)
+        raise ValueError(f"cannot be decoded: {error.err.splitlines()[0]}") from error
     if decoded is None:
-        raise DataError(f"{path}: is not an image that can be decoded")
+        raise ValueError("is not an image that can be decoded")
     return np.ascontiguousarray(decoded)
 
 
-def _write(path: Path, pixels: NDArray[np.uint8], options: list[int]) -> None:
-    encoded, data = cv2.imencode(path.suffix, pixels, options)
+def _grey_step(bits: int) -> int:
+    """How far apart decoded greys are when a pixel has fewer than 8 bits: they are spread over 0..255."""
+    return 255 // (2**bits - 1) if bits < 8 else 1
+
+
+def _write(path: Path, pixels: NDArray[np.uint8], options: Sequence[int]) -> None:
+    try:
+        encoded, data = cv2.imencode(path.suffix.lower(), pixels, options)
+    except cv2.error:
+        encoded = False
     if not encoded:
-        raise DataError(f"{path}: cannot be encoded as {path.suffix}")
+        raise OutputError(f"{path}: {path.suffix or 'no ending'} is no image format that can be written")
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.tobytes())

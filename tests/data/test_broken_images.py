@@ -1,0 +1,127 @@
+"""A file that is no whole image is one clear line, and nothing else is said."""
+
+import io
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data import read_image
+from seg.errors import DataError
+
+
+def encoded(form: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(1).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+FORMS = {
+    "jpg": encoded("JPEG"),
+    "progressive.jpg": encoded("JPEG", progressive=True),
+    "png": encoded("PNG"),
+    "webp": encoded("WEBP"),
+    "lossless.webp": encoded("WEBP", lossless=True),
+    "bmp": encoded("BMP"),
+    "tif": encoded("TIFF"),
+    "lzw.tif": encoded("TIFF", compression="tiff_lzw"),
+}
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+def test_a_file_that_was_cut_off_anywhere_is_one_line(
+    suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data, path = FORMS[suffix], tmp_path / f"x.{suffix}"
+    lengths = {*np.linspace(1, len(data) - 1, 40).astype(int), *range(len(data) - 8, len(data))}
+    for length in sorted(lengths):
+        path.write_bytes(data[:length])
+        with pytest.raises(DataError, match=rf"{path.name}: ") as error:
+            read_image(path)
+        assert "\n" not in str(error.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_png_with_a_changed_byte_is_damaged(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.png"
+    for place in (20, 200, 1000):
+        data = bytearray(FORMS["png"])
+        data[place] ^= 0x10
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=r"x\.png: is damaged: a checksum is wrong"):
+            read_image(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_odd_metadata_changes_nothing_and_says_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    png, jpeg = FORMS["png"], FORMS["jpg"]
+    profile = b"iCCPx\0\0no profile"
+    chunk = (len(profile) - 4).to_bytes(4, "big") + profile + zlib.crc32(profile).to_bytes(4, "big")
+    tables = jpeg.find(b"\xff\xdb")
+    for plain, odd in (
+        (png, png[:33] + chunk + png[33:]),
+        (png, png[:33] + chunk[:-4] + bytes(4) + png[33:]),
+        (png, png + b"more"),
+        (jpeg, jpeg[:tables] + b"\xff\xff" + jpeg[tables:]),
+        (jpeg, jpeg + b"more"),
+    ):
+        (tmp_path / "plain").write_bytes(plain)
+        (tmp_path / "odd").write_bytes(odd)
+        np.testing.assert_array_equal(read_image(tmp_path / "odd"), read_image(tmp_path / "plain"))
+    assert capfd.readouterr().err == ""
+
+
+def test_threads_keep_quiet_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.tif"
+    path.write_bytes(FORMS["lzw.tif"][:-500])
+
+    def read(_: int) -> bool:
+        with pytest.raises(DataError):
+            read_image(path)
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(read, range(100)))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_thumbnail_does_not_hide_that_the_rest_is_missing(tmp_path: Path) -> None:
+    data = FORMS["jpg"]
+    thumbnail = b"\xff\xe1" + (2 + 6 + len(data)).to_bytes(2, "big") + b"Exif\0\0" + data
+    whole = data[:2] + thumbnail + data[2:]
+    path = tmp_path / "x.jpg"
+    path.write_bytes(whole)
+    read_image(path)
+    path.write_bytes(whole[:-300])
+    with pytest.raises(DataError, match="no end marker"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "problem"),
+    [
+        ("empty.jpg", b"", "is empty"),
+        ("text.png", b"not an image", "not an image"),
+        ("nothing.jpg", None, "no such file"),
+        ("drawing.svg", b"<svg></svg>", "not an image"),
+        ("bare.png", b"\x89PNG\r\n\x1a\n", "no end chunk"),
+        ("headless.png", b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82", "does not begin with its header"),
+        ("bare.tif", b"II*\0", "is cut off"),
+    ],
+)
+def test_what_is_no_image_is_one_line(name: str, data: bytes | None, problem: str, tmp_path: Path) -> None:
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError, match=f"{name}: .*{problem}"):
+        read_image(tmp_path / name)
+
+
+def test_a_folder_is_no_image(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        read_image(tmp_path)
