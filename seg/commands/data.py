@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from seg.data.check import CheckReport
+    from seg.data.check import CheckReport, SplitReport
 
 app = typer.Typer(help="Write the built-in dataset; check your own.", no_args_is_help=True)
 
@@ -44,13 +44,17 @@ def _print_report(report: "CheckReport") -> None:
     from seg.data.check import UNLABELLED
 
     print_table(
-        "images that show a class, and its share of all pixels",
+        "objects of a class, images that show it, and its share of all pixels",
         ("class", *(f"{split.name} ({split.images})" for split in report.splits)),
         [
-            (name, *(f"{split.images_with[name]}  {split.share(name):6.2%}" for split in report.splits))
+            (name, *(_counts(split, name) for split in report.splits))
             for name in (*report.classes, UNLABELLED)
         ],
     )
     for finding in report.findings:
         typer.echo(str(finding))
     typer.echo(f"{len(report.findings)} findings" if report.findings else "nothing is wrong")
+
+
+def _counts(split: "SplitReport", name: str) -> str:
+    return f"{split.objects_of[name] or ''}  {split.images_with[name]}  {split.share(name):6.2%}"

@@ -1,33 +1,38 @@
 """Everything that is wrong with a dataset, found before a training run finds it."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Protocol
 
 import numpy as np
 
-from seg.data.check_coco import coco_findings
-from seg.data.findings import Finding
+from seg.classes import ClassInfo
+from seg.data.check_coco import CocoCheck
+from seg.data.check_folders import ImageCheck, MaskCheck
+from seg.data.findings import Finding, Look, error_in
 from seg.data.images import read_image
-from seg.data.open import SplitName, dataset_classes, open_split
-from seg.data.split import Split
+from seg.data.labelling import Labelling, labelling_of
+from seg.data.masks import MaskSplit
+from seg.data.open import SplitName, open_split
 from seg.errors import DataError
-from seg.files import sha256_of
-from seg.labels import IGNORE_INDEX
+from seg.labels import IGNORE_INDEX, ImageHWC
 from seg.progress import progress
 from seg.spec.dataset import DatasetSpec, SplitSpec
 
-UNLABELLED: Literal["(ignored)"] = "(ignored)"
+UNLABELLED: Final = "(ignored)"
 
 
 @dataclass(slots=True)
 class SplitReport:
-    """One split: how many images show a class, and how many of all pixels are of it."""
+    """One split: for each class its objects (COCO only), the images that show it, and its pixels."""
 
-    name: str
+    name: SplitName
     images: int = 0
+    objects_of: Counter[str] = field(default_factory=Counter)
     images_with: Counter[str] = field(default_factory=Counter)
     pixels_of: Counter[str] = field(default_factory=Counter)
 
@@ -35,6 +40,16 @@ class SplitReport:
         """The part of all pixels, 0..1, that bear this class."""
         total = self.pixels_of.total()
         return self.pixels_of[class_name] / total if total else 0.0
+
+    def count(self, look: Look, classes: Sequence[ClassInfo]) -> None:
+        self.objects_of.update(look.objects)
+        if look.labels_hw is None:
+            return
+        labels, counts = np.unique(look.labels_hw, return_counts=True)
+        for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
+            name = UNLABELLED if label == IGNORE_INDEX else classes[label].name
+            self.images_with[name] += 1
+            self.pixels_of[name] += count
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,84 +61,101 @@ class CheckReport:
     findings: tuple[Finding, ...]
 
 
-def check_dataset(dataset: DatasetSpec) -> CheckReport:
-    """Read every image and every label of a dataset, and go on after each finding.
+class SplitCheck(Protocol):
+    """A split that is looked at, not used: nothing that is wrong with an image or label raises."""
 
-    Raises:
-        DataError: the classes themselves cannot be read.
-    """
-    classes = tuple(c.name for c in dataset_classes(dataset))
+    images: list[Path]
+
+    def findings(self) -> Iterator[Finding]:
+        """What is wrong with the split as a whole."""
+        ...
+
+    def look(self, index: int, /) -> Look: ...
+
+
+def check_dataset(dataset: DatasetSpec) -> CheckReport:
+    """Read every image and every label of a dataset, and go on after each finding."""
+    labelling = _readable_labelling(dataset)
     findings: list[Finding] = []
-    splits = [report for name in _split_names(dataset) for report in _check_split(dataset, name, findings)]
-    findings += _seen_in_both(dataset)
-    return CheckReport(classes, tuple(splits), tuple(findings))
+    reports: list[SplitReport] = []
+    seen: dict[SplitName, dict[str, Path]] = {}
+    for name in _split_names(dataset):
+        reports.append(SplitReport(name))
+        try:
+            split = _open(dataset, name, labelling)
+        except DataError as error:
+            findings.append(_unopened(getattr(dataset, name), error))
+        else:
+            seen[name] = _check_split(split, labelling.classes, reports[-1], findings)
+    findings += _in_both(seen.get("train", {}), seen.get("val", {}))
+    return CheckReport(tuple(c.name for c in labelling.classes), tuple(reports), tuple(findings))
+
+
+def _readable_labelling(dataset: DatasetSpec) -> Labelling:
+    """By the training split's categories or, if they are broken, the validation split's, or none."""
+    for candidate in (dataset, dataset.model_copy(update={"train": dataset.val})):
+        with suppress(DataError):
+            return labelling_of(candidate)
+    return Labelling((), IGNORE_INDEX)
 
 
 def _split_names(dataset: DatasetSpec) -> tuple[SplitName, ...]:
     return ("train", "val") if dataset.predict is None else ("train", "val", "predict")
 
 
-def _check_split(dataset: DatasetSpec, name: SplitName, findings: list[Finding]) -> Iterator[SplitReport]:
+def _open(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
     spec: SplitSpec = getattr(dataset, name)
-    if spec.annotations is not None:
-        try:
-            findings += coco_findings(spec.annotations, [c.name for c in dataset_classes(dataset)])
-        except DataError as error:
-            findings.append(Finding(str(spec.annotations), None, str(error), "mend the file"))
-            return
-    try:
-        split = open_split(dataset, name)
-    except DataError as error:
-        findings.append(Finding(str(spec.images), None, str(error), "mend the dataset's YAML or files"))
-        return
-    yield _count(split, name, spec.labelled, findings)
+    labelled = name != "predict"
+    if spec.annotations:
+        return CocoCheck(spec.annotations, spec.images, labelling, labelled=labelled)
+    split = open_split(dataset, name)
+    if isinstance(split, MaskSplit):
+        return MaskCheck(split)
+    return ImageCheck(split, spec.images, labelled=labelled)
 
 
-def _count(split: Split, name: str, labelled: bool, findings: list[Finding]) -> SplitReport:
-    report = SplitReport(name, images=len(split.samples))
-    with progress(f"check {name}", len(split.samples), unit="images") as advance:
-        for index, sample in enumerate(split.samples):
-            findings += _check_sample(split, index, report, labelled)
-            advance(note=sample.id)
-    return report
+def _unopened(spec: SplitSpec, error: DataError) -> Finding:
+    place = spec.annotations or spec.masks or spec.images
+    return error_in(place, error, "mend it, or name another in the dataset's YAML")
 
 
-def _check_sample(split: Split, index: int, report: SplitReport, labelled: bool) -> Iterator[Finding]:
-    path = split.samples[index].image
-    try:
-        size_hw = read_image(path).shape[:2]
-    except DataError as error:
-        yield Finding(str(path), None, str(error).removeprefix(f"{path}: "), "replace or remove the image")
-        return
-    if not labelled:
-        return
-    try:
-        labels_hw = split.labels(index)
-    except DataError as error:
-        yield Finding(str(path), None, str(error), "mend or remove the labels")
-        return
-    if labels_hw.shape != size_hw:
-        problem = f"the image is {size_hw}, its labels are {labels_hw.shape} (height, width)"
-        yield Finding(str(path), None, problem, "bring both to one size; mind the EXIF orientation")
-    labels, counts = np.unique(labels_hw, return_counts=True)
-    for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
-        name = UNLABELLED if label == IGNORE_INDEX else split.classes[label].name
-        report.images_with[name] += 1
-        report.pixels_of[name] += count
+def _check_split(
+    split: SplitCheck, classes: Sequence[ClassInfo], report: SplitReport, findings: list[Finding]
+) -> dict[str, Path]:
+    """Count and look at everything; the images are returned by the digest of their pixels."""
+    by_digest: dict[str, Path] = {}
+    report.images = len(split.images)
+    findings += split.findings()
+    with progress(f"check {report.name}", len(split.images), unit="images") as advance:
+        for index, path in enumerate(split.images):
+            look = split.look(index)
+            findings += look.findings
+            report.count(look, classes)
+            try:
+                image_hwc = read_image(path)
+            except DataError as error:
+                findings.append(error_in(path, error, "replace or remove the image"))
+            else:
+                findings += _sizes(path, image_hwc, look)
+                by_digest.setdefault(_digest(image_hwc), path)
+            advance(note=path.name)
+    return by_digest
 
 
-def _seen_in_both(dataset: DatasetSpec) -> Iterator[Finding]:
-    """Images of the training split whose very bytes are in the validation split too."""
-    try:
-        splits = [open_split(dataset, "train"), open_split(dataset, "val")]
-    except DataError:
-        return
-    train = {digest: path for path, digest in _hashed(splits[0])}
-    for path, digest in _hashed(splits[1]):
+def _sizes(path: Path, image_hwc: ImageHWC, look: Look) -> Iterator[Finding]:
+    if look.size_hw is not None and look.size_hw != image_hwc.shape[:2]:
+        height, width = look.size_hw
+        problem = f"is {image_hwc.shape[1]}x{image_hwc.shape[0]}, its labels are {width}x{height}"
+        fix = "bring both to one size; mind the EXIF orientation"
+        yield Finding("error", path, None, problem, fix)
+
+
+def _digest(image_hwc: ImageHWC) -> str:
+    return hashlib.sha256(repr(image_hwc.shape).encode() + image_hwc.tobytes()).hexdigest()
+
+
+def _in_both(train: dict[str, Path], val: dict[str, Path]) -> Iterator[Finding]:
+    for digest, path in val.items():
         if digest in train:
-            problem = f"is the same image as {train[digest]} of the training split"
-            yield Finding(str(path), None, problem, "remove it from one of the splits")
-
-
-def _hashed(split: Split) -> Sequence[tuple[Path, str]]:
-    return [(s.image, sha256_of(s.image)) for s in split.samples if s.image.is_file()]
+            problem = f"is the same picture as {train[digest]} of the training split"
+            yield Finding("warning", path, None, problem, "remove it from one of the splits")

@@ -1,82 +1,115 @@
 """What can be wrong inside a COCO JSON."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
-from seg.data.coco import CocoAnnotation, CocoFile, CocoImage, CocoRle, rasterise, read_coco
-from seg.data.findings import Finding
+from seg.data.coco import labels_by_category, paint
+from seg.data.coco_file import CocoAnnotation, CocoImage, CocoRle, ambiguities, read_coco
+from seg.data.findings import Finding, Look, error_in
+from seg.data.labelling import Labelling
+from seg.data.rasterise import MaskHW, rasterise
 from seg.spec.base import did_you_mean
 
 _OUTSIDE_TOLERANCE = 1.0
 """How many pixels a polygon may leave the image: annotation tools round to the edge."""
 
 
-def coco_findings(path: Path, classes: Sequence[str]) -> Iterator[Finding]:
-    """All findings in the file itself; images are not opened.
+class CocoCheck:
+    """A COCO JSON, looked at as a whole and image by image.
 
     Raises:
         DataError: the file cannot be read, or is not COCO at all.
     """
-    coco = read_coco(path)
-    file = str(path)
-    yield from _category_findings(file, coco, classes)
-    yield from _doubled_ids(file, coco)
-    images = {image.id: image for image in coco.images}
-    for annotation in coco.annotations:
-        image = images.get(annotation.image_id)
-        if image is None:
-            problem = f"belongs to image {annotation.image_id}, which is not there"
-            yield Finding(file, annotation.id, problem, "remove the annotation or add the image")
-        else:
-            yield from _shape_findings(file, annotation, image)
-    annotated = {annotation.image_id for annotation in coco.annotations}
-    for image in coco.images:
-        if image.id not in annotated:
+
+    def __init__(self, path: Path, images: Path, labelling: Labelling, *, labelled: bool) -> None:
+        self._path = path
+        self._coco = read_coco(path)
+        self._labelling = labelling
+        self._labelled = labelled
+        self._of_image: dict[int, list[CocoAnnotation]] = defaultdict(list)
+        for annotation in self._coco.annotations:
+            self._of_image[annotation.image_id].append(annotation)
+        names = {c.name for c in labelling.classes}
+        self._known = [category for category in self._coco.categories if category.name in names]
+        self._label_of = labels_by_category(path, self._known, labelling.classes)
+        self.images = [images / image.file_name for image in self._coco.images]
+
+    def findings(self) -> Iterator[Finding]:
+        """What is wrong with the file as a whole."""
+        for category in self._coco.categories:
+            if self._labelling.classes and category not in self._known:
+                problem = f"category {category.id} {category.name!r} is not a class"
+                fix = did_you_mean(category.name, [c.name for c in self._labelling.classes])
+                yield Finding("error", self._path, None, problem, fix)
+        yield from self._repeated_ids()
+        images = {image.id for image in self._coco.images}
+        for annotation in self._coco.annotations:
+            if annotation.image_id not in images:
+                problem = f"belongs to image {annotation.image_id}, which is not there"
+                yield self._warning(annotation, problem, "remove the annotation or add the image")
+        if self._labelled and not self._coco.categories:
+            yield Finding("error", self._path, None, "has no categories", "name them")
+        if self._labelled and not self._coco.annotations:
+            problem = "has no annotations"
+            yield Finding("error", self._path, None, problem, "annotate its images to learn from them")
+
+    def look(self, index: int) -> Look:
+        image = self._coco.images[index]
+        size_hw = (image.height, image.width)
+        if not self._coco.annotations:
+            return Look(size_hw)
+        findings: list[Finding] = []
+        objects = list(self._objects(image, findings))
+        names = tuple(self._labelling.classes[label].name for label, _ in objects)
+        return Look(size_hw, paint(size_hw, objects, self._labelling.unlabelled), names, tuple(findings))
+
+    def _objects(self, image: CocoImage, findings: list[Finding]) -> Iterator[tuple[int, MaskHW]]:
+        annotations = self._of_image.get(image.id, [])
+        if not annotations:
             problem = f"image {image.id} ({image.file_name}) has no annotation"
-            yield Finding(file, None, problem, "annotate it, or leave it if nothing is on it")
+            fix = "annotate it, or leave it if nothing is on it"
+            findings.append(Finding("warning", self._path, None, problem, fix))
+        ids = {category.id for category in self._coco.categories}
+        for annotation in annotations:
+            if annotation.category_id not in ids:
+                problem = f"category {annotation.category_id} is not among the categories"
+                fix = "add the category or remove the annotation"
+                findings.append(Finding("error", self._path, annotation.id, problem, fix))
+            try:
+                mask_hw = rasterise(annotation.segmentation, (image.height, image.width))
+            except ValueError as error:
+                fix = "draw the object again or remove it"
+                findings.append(error_in(self._path, error, fix, annotation.id))
+                continue
+            findings += self._doubts(annotation, image, mask_hw)
+            if annotation.category_id in self._label_of:
+                yield self._label_of[annotation.category_id], mask_hw
 
-
-def _category_findings(file: str, coco: CocoFile, classes: Sequence[str]) -> Iterator[Finding]:
-    known = {category.id for category in coco.categories}
-    for category in coco.categories:
-        if category.name not in classes:
-            problem = f"category {category.id} {category.name!r} is not a class"
-            yield Finding(file, None, problem, did_you_mean(category.name, classes))
-    for annotation in coco.annotations:
-        if annotation.category_id not in known:
-            problem = f"category {annotation.category_id} is not among the categories"
-            yield Finding(file, annotation.id, problem, "add the category or mend the annotation")
-
-
-def _doubled_ids(file: str, coco: CocoFile) -> Iterator[Finding]:
-    for kind, ids in (
-        ("image", [image.id for image in coco.images]),
-        ("annotation", [annotation.id for annotation in coco.annotations]),
-        ("category", [category.id for category in coco.categories]),
-    ):
-        for number, count in Counter(ids).items():
-            if count > 1:
-                problem = f"{kind} id {number} is used {count} times"
-                yield Finding(file, None, problem, "give each its own id")
-
-
-def _shape_findings(file: str, annotation: CocoAnnotation, image: CocoImage) -> Iterator[Finding]:
-    try:
-        mask_hw = rasterise(annotation, (image.height, image.width))
-    except ValueError as error:
-        yield Finding(file, annotation.id, str(error), "draw the object again or remove it")
-        return
-    if not mask_hw.any():
-        yield Finding(file, annotation.id, "covers no pixel", "draw the object again or remove it")
-    if not isinstance(annotation.segmentation, CocoRle):
-        points = [p for one in annotation.segmentation for p in zip(one[::2], one[1::2], strict=True)]
-        if any(_is_outside(x, y, image) for x, y in points):
+    def _doubts(self, annotation: CocoAnnotation, image: CocoImage, mask_hw: MaskHW) -> Iterator[Finding]:
+        shape = annotation.segmentation
+        if not shape:
+            yield self._warning(annotation, "has no segmentation", "outline the object or remove it")
+        elif not mask_hw.any():
+            yield self._warning(annotation, "covers no pixel", "draw the object again or remove it")
+        if not isinstance(shape, CocoRle) and any(_leaves(polygon, image) for polygon in shape):
             problem = f"leaves its image of {image.width}x{image.height}"
-            yield Finding(file, annotation.id, problem, "clip the polygon; do width and height agree?")
+            yield self._warning(annotation, problem, "clip the polygon; do width and height agree?")
+
+    def _repeated_ids(self) -> Iterator[Finding]:
+        for problem in ambiguities(self._coco.categories, self._coco.images):
+            yield Finding("error", self._path, None, problem, "give each its own")
+        for number, count in Counter(annotation.id for annotation in self._coco.annotations).items():
+            if count > 1:
+                problem = f"annotation id {number} is used {count} times"
+                yield Finding("warning", self._path, None, problem, "give each its own")
+
+    def _warning(self, annotation: CocoAnnotation, problem: str, fix: str) -> Finding:
+        return Finding("warning", self._path, annotation.id, problem, fix)
 
 
-def _is_outside(x: float, y: float, image: CocoImage) -> bool:
-    across = -_OUTSIDE_TOLERANCE <= x <= image.width + _OUTSIDE_TOLERANCE
-    down = -_OUTSIDE_TOLERANCE <= y <= image.height + _OUTSIDE_TOLERANCE
+def _leaves(polygon: list[float], image: CocoImage) -> bool:
+    margin = _OUTSIDE_TOLERANCE
+    across = all(-margin <= x <= image.width + margin for x in polygon[::2])
+    down = all(-margin <= y <= image.height + margin for y in polygon[1::2])
     return not (across and down)

@@ -1,171 +1,89 @@
 """COCO JSON as a split: polygons, run lengths and crowds in, label maps out.
 
 Objects are painted by area, large first, so that small objects stay visible where they overlap.
-Source: the COCO data format, https://cocodataset.org/#format-data.
 """
 
 import hashlib
-import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seg.classes import ClassInfo
-from seg.data.split import Sample, named
+from seg.data.coco_file import CocoAnnotation, CocoCategory, CocoImage, ambiguities, read_coco
+from seg.data.labelling import Labelling, ReadLabelling
+from seg.data.rasterise import MaskHW, rasterise
+from seg.data.split import named
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX, LabelsHW
-
-_COORDINATES_OF_A_TRIANGLE = 6
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class CocoImage(_Part):
-    id: int
-    file_name: str
-    height: Annotated[int, Field(ge=1)]
-    width: Annotated[int, Field(ge=1)]
-
-
-class CocoCategory(_Part):
-    id: int
-    name: str
-
-
-class CocoRle(_Part):
-    """Run lengths, column-major, zeros first: a list of counts, or COCO's compressed text."""
-
-    size: tuple[int, int]
-    counts: str | list[int]
-
-
-class CocoAnnotation(_Part):
-    id: int
-    image_id: int
-    category_id: int
-    segmentation: list[list[float]] | CocoRle = []
-    iscrowd: int = 0
-
-
-class CocoFile(_Part):
-    images: list[CocoImage]
-    annotations: list[CocoAnnotation] = []
-    categories: list[CocoCategory] = []
-
-
-def read_coco(path: Path) -> CocoFile:
-    """Parse a COCO JSON.
-
-    Raises:
-        DataError: the file cannot be read, is no JSON, or has a part that is not as COCO says.
-    """
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: is not JSON: {error}") from error
-    try:
-        return CocoFile.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{path}: {_place(document, first['loc'])}: {first['msg']}") from error
-
-
-def _place(document: Any, loc: Sequence[str | int]) -> str:
-    """`annotations.3.image_id`, with the annotation's own id where it has one."""
-    place = ".".join(map(str, loc))
-    if len(loc) >= 2 and isinstance(loc[1], int):
-        entry = document[loc[0]][loc[1]]
-        if isinstance(entry, dict) and "id" in entry:
-            place += f" (id {entry['id']})"
-    return place
-
-
-def rasterise(annotation: CocoAnnotation, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels of one object, bool `[H, W]`.
-
-    Raises:
-        ValueError: the segmentation is malformed; the message says how, without file or id.
-    """
-    from pycocotools import mask as coco_mask
-
-    height, width = size_hw
-    shape = annotation.segmentation
-    if isinstance(shape, CocoRle):
-        if shape.size != size_hw:
-            raise ValueError(f"its run lengths are for {shape.size}, the image is {size_hw}")
-        if isinstance(shape.counts, str):
-            rle = {"size": [height, width], "counts": shape.counts.encode()}
-            return np.asarray(coco_mask.decode(rle), dtype=np.bool_)
-        if sum(shape.counts) != height * width or min(shape.counts, default=0) < 0:
-            raise ValueError(f"its counts sum to {sum(shape.counts)}, not {height * width} pixels")
-        zeros_and_ones = np.arange(len(shape.counts)) % 2
-        return np.repeat(zeros_and_ones, shape.counts).reshape(width, height).T.astype(np.bool_)
-    for polygon in shape:
-        if len(polygon) < _COORDINATES_OF_A_TRIANGLE or len(polygon) % 2:
-            raise ValueError(f"a polygon has at least 3 points, x and y each, got {len(polygon)}")
-    if not shape:
-        return np.zeros(size_hw, dtype=np.bool_)
-    parts = coco_mask.frPyObjects(shape, height, width)
-    return np.asarray(coco_mask.decode(coco_mask.merge(parts)), dtype=np.bool_)
+from seg.labels import LabelsHW
+from seg.spec.base import did_you_mean
 
 
 class CocoSplit:
     """A COCO JSON and its images. Labels are rasterised when asked for, not before."""
 
-    def __init__(
-        self,
-        annotations: Path,
-        images: Path,
-        classes: tuple[ClassInfo, ...],
-        unlabelled: int = IGNORE_INDEX,
-    ) -> None:
-        self.classes = classes
+    def __init__(self, annotations: Path, images: Path, read_labelling: ReadLabelling) -> None:
         self._path = annotations
-        self._unlabelled = unlabelled
-        coco = read_coco(annotations)
-        self._images = coco.images
-        self._label_of = _labels_by_category(annotations, coco.categories, classes)
+        self._read_labelling = read_labelling
+        self._coco = read_coco(annotations)
+        for problem in ambiguities(self._coco.categories, self._coco.images):
+            raise DataError(f"{annotations}: {problem}: give each its own")
         self._of_image: dict[int, list[CocoAnnotation]] = defaultdict(list)
-        for annotation in coco.annotations:
+        for annotation in self._coco.annotations:
             self._of_image[annotation.image_id].append(annotation)
-        self.samples: tuple[Sample, ...] = named(images, [images / image.file_name for image in coco.images])
-        self.fingerprint = hashlib.sha256(coco.model_dump_json().encode()).hexdigest()
+        self.samples = named(images, [images / image.file_name for image in self._coco.images])
+
+    @cached_property
+    def _labelling(self) -> Labelling:
+        return self._read_labelling()
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self._labelling.classes
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self._coco.model_dump_json().encode()).hexdigest()
 
     def labels(self, index: int) -> LabelsHW:
-        image = self._images[index]
-        size_hw = (image.height, image.width)
-        objects = [(a, self._mask(a, size_hw)) for a in self._of_image[image.id]]
-        labels_hw = np.full(size_hw, self._unlabelled, dtype=np.uint8)
-        for annotation, mask_hw in sorted(objects, key=lambda o: -int(o[1].sum())):
-            if annotation.category_id not in self._label_of:
-                raise DataError(
-                    f"{self._path}: annotation {annotation.id}: category {annotation.category_id}"
-                    " is not among the categories: add it or remove the annotation"
-                )
-            labels_hw[mask_hw] = self._label_of[annotation.category_id]
-        return labels_hw
+        image = self._coco.images[index]
+        if not self._coco.annotations:
+            raise DataError(f"{self._path}: has no annotations: annotate its images to learn from them")
+        objects = [self._object(annotation, image) for annotation in self._of_image.get(image.id, ())]
+        return paint((image.height, image.width), objects, self._labelling.unlabelled)
 
-    def _mask(self, annotation: CocoAnnotation, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    def _object(self, annotation: CocoAnnotation, image: CocoImage) -> tuple[int, MaskHW]:
+        label = self._label_of.get(annotation.category_id)
+        place = f"{self._path}: annotation {annotation.id}"
+        if label is None:
+            raise DataError(
+                f"{place}: category {annotation.category_id} is not among the categories:"
+                " add it or remove the annotation"
+            )
         try:
-            return rasterise(annotation, size_hw)
+            return label, rasterise(annotation.segmentation, (image.height, image.width))
         except ValueError as error:
-            raise DataError(f"{self._path}: annotation {annotation.id}: {error}") from error
+            raise DataError(f"{place}: {error}: draw the object again or remove it") from error
+
+    @cached_property
+    def _label_of(self) -> Mapping[int, int]:
+        return labels_by_category(self._path, self._coco.categories, self.classes)
 
 
-def _labels_by_category(
+def paint(size_hw: tuple[int, int], objects: Iterable[tuple[int, MaskHW]], unlabelled: int) -> LabelsHW:
+    """The label map of objects (label, mask): the largest at the bottom, the last of equals on top."""
+    labels_hw = np.full(size_hw, unlabelled, dtype=np.uint8)
+    for label, mask_hw in sorted(objects, key=lambda one: -int(np.count_nonzero(one[1]))):
+        labels_hw[mask_hw] = label
+    return labels_hw
+
+
+def labels_by_category(
     path: Path, categories: Sequence[CocoCategory], classes: Sequence[ClassInfo]
 ) -> Mapping[int, int]:
-    from seg.spec.base import did_you_mean
-
+    """The label of each category id, found by the category's name; raises DataError for an unknown name."""
     label_of_name = {c.name: label for label, c in enumerate(classes)}
     for category in categories:
         if category.name not in label_of_name:

@@ -1,10 +1,12 @@
 """A folder of images without labels, as a split that can be predicted."""
 
 import hashlib
+from functools import cached_property
 from pathlib import Path
 
 from seg.classes import ClassInfo
 from seg.data.images import images_in
+from seg.data.labelling import Labelling, ReadLabelling
 from seg.data.split import named
 from seg.errors import DataError
 from seg.labels import LabelsHW
@@ -13,12 +15,20 @@ from seg.labels import LabelsHW
 class FolderSplit:
     """All images below a folder, in the order of their paths."""
 
-    def __init__(self, images: Path, classes: tuple[ClassInfo, ...]) -> None:
-        self.classes = classes
+    def __init__(self, images: Path, read_labelling: ReadLabelling) -> None:
         self._folder = images
+        self._read_labelling = read_labelling
         self.samples = named(images, images_in(images))
 
+    @cached_property
+    def _labelling(self) -> Labelling:
+        return self._read_labelling()
+
     @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self._labelling.classes
+
+    @cached_property
     def fingerprint(self) -> str:
         names = "\n".join(sample.id for sample in self.samples)
         return hashlib.sha256(names.encode()).hexdigest()

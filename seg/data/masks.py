@@ -1,61 +1,75 @@
 """A folder of images and a folder of index masks with the same names, as a split."""
 
 import hashlib
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.classes import ClassInfo
-from seg.data.images import images_in, read_mask
+from seg.data.images import bytes_of, images_in, read_mask
+from seg.data.labelling import Labelling, ReadLabelling
 from seg.data.split import named
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX, LabelsHW
-
-_UNKNOWN = 254
+from seg.labels import LabelsHW
 
 
 class MaskSplit:
     """Masks are PNG files whose pixel values are class ids; unlabelled values are set apart."""
 
     def __init__(
-        self,
-        images: Path,
-        masks: Path,
-        classes: tuple[ClassInfo, ...],
-        unlabelled: int = IGNORE_INDEX,
-        unlabelled_values: tuple[int, ...] = (255,),
+        self, images: Path, masks: Path, read_labelling: ReadLabelling, unlabelled_values: tuple[int, ...]
     ) -> None:
-        self.classes = classes
-        self._masks = masks
+        if not masks.is_dir():
+            raise DataError(f"{masks}: there is no such folder of masks")
+        self.masks = masks
         self._folder = images
+        self._read_labelling = read_labelling
+        self._unlabelled_values = unlabelled_values
         self.samples = named(images, images_in(images))
-        self._label_of_value = np.full(256, _UNKNOWN, dtype=np.uint8)
-        for label, c in enumerate(classes):
-            if 0 <= c.id < 256:
-                self._label_of_value[c.id] = label
-        self._label_of_value[list(unlabelled_values)] = unlabelled
+
+    @cached_property
+    def _labelling(self) -> Labelling:
+        return self._read_labelling()
 
     @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self._labelling.classes
+
+    @cached_property
     def fingerprint(self) -> str:
         digest = hashlib.sha256()
         for index, sample in enumerate(self.samples):
             digest.update(sample.id.encode())
-            digest.update(self.mask_path(index).read_bytes())
+            digest.update(bytes_of(self.mask_path(index)))
         return digest.hexdigest()
 
     def mask_path(self, index: int) -> Path:
         """Where the mask of sample `index` lies: the image's path in the mask folder, as PNG."""
         inner = self.samples[index].image.relative_to(self._folder)
-        return (self._masks / inner).with_suffix(".png")
+        return (self.masks / inner).with_suffix(".png")
 
     def labels(self, index: int) -> LabelsHW:
         path = self.mask_path(index)
         values_hw = read_mask(path)
-        labels_hw = self._label_of_value[values_hw]
-        unknown = np.unique(values_hw[labels_hw == _UNKNOWN])
-        if unknown.size and len(self.classes) <= _UNKNOWN:
+        label_of_value, is_known = self._tables
+        unknown = np.unique(values_hw[~is_known[values_hw]])
+        if unknown.size:
             raise DataError(
-                f"{path}: pixel value {unknown[0]} is the id of no class:"
-                " name it under 'classes' or list it under 'unlabelled_values'"
+                f"{path}: holds {', '.join(map(str, unknown))}, the id of no class: name it under 'classes'"
+                " or list it under 'unlabelled_values'"
             )
-        return labels_hw
+        return label_of_value[values_hw]
+
+    @cached_property
+    def _tables(self) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """By pixel value: its label, and whether it has one. A class's id is never unlabelled."""
+        label_of_value = np.zeros(256, dtype=np.uint8)
+        is_known = np.zeros(256, dtype=np.bool_)
+        label_of_value[list(self._unlabelled_values)] = self._labelling.unlabelled
+        is_known[list(self._unlabelled_values)] = True
+        for label, c in enumerate(self.classes):
+            label_of_value[c.id] = label
+            is_known[c.id] = True
+        return label_of_value, is_known

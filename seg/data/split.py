@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Protocol
 
 from seg.classes import ClassInfo
+from seg.errors import DataError
 from seg.labels import LabelsHW
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image of a split. `id` names it in submissions: its file name without the ending."""
+    """One image of a split. `id` names it in submissions and is its own: see `named`."""
 
     id: str
     image: Path
@@ -44,12 +45,29 @@ class Split(Protocol):
 
 
 def named(folder: Path, images: Sequence[Path]) -> tuple[Sample, ...]:
-    """Samples with ids: the file name without its ending, or the path where two share a name."""
-    stems = Counter(image.stem for image in images)
+    """Samples with ids: the file name without its ending where that is enough to tell images apart.
 
-    def name(image: Path) -> str:
-        if stems[image.stem] == 1 or not image.is_relative_to(folder):
-            return image.stem
-        return image.relative_to(folder).with_suffix("").as_posix()
+    Images that share a name go by their path below `folder`, and where only the ending differs, by
+    their path with its ending.
 
-    return tuple(Sample(name(image), image) for image in images)
+    Raises:
+        DataError: an image is listed twice.
+    """
+    names = [image.stem for image in images]
+    for longer in (_path_without_ending, _path):
+        count = Counter(names)
+        names = [
+            longer(folder, image) if count[name] > 1 else name
+            for name, image in zip(names, images, strict=True)
+        ]
+    if doubled := next((image for image, count in Counter(images).items() if count > 1), None):
+        raise DataError(f"{doubled}: is listed twice: list each image once")
+    return tuple(map(Sample, names, images))
+
+
+def _path(folder: Path, image: Path) -> str:
+    return image.relative_to(folder).as_posix() if image.is_relative_to(folder) else image.as_posix()
+
+
+def _path_without_ending(folder: Path, image: Path) -> str:
+    return _path(folder, image.with_suffix(""))

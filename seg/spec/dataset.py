@@ -1,7 +1,7 @@
 """The dataset's own YAML: where images and labels lie, the classes, what unlabelled pixels mean."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -11,6 +11,7 @@ from seg.spec.base import LocalPath, Spec
 from seg.spec.source import load
 
 UNLABELLED_IGNORED = "ignore"
+PixelValue = Annotated[int, Field(ge=0, le=255)]
 
 
 class SplitSpec(Spec):
@@ -35,7 +36,11 @@ class SplitSpec(Spec):
 
 
 class ClassEntry(Spec):
-    """One class as a dataset YAML names it; `id` and `colour` default to its position."""
+    """One class as a dataset YAML names it.
+
+    `id` defaults to that of the COCO category of this name, or, for masks, to the position in the
+    list; `colour` to the position.
+    """
 
     name: str
     id: int | None = None
@@ -53,7 +58,7 @@ class DatasetSpec(Spec):
     `classes` is required for mask folders and optional for COCO, whose categories are the default.
     `unlabelled` is `ignore`, or the name of the class that pixels without an annotation belong to;
     where the classes do not name it, it becomes the first. In masks, `unlabelled_values` are the
-    pixel values that count as unlabelled.
+    pixel values that count as unlabelled; 255 is not among them where it is a class's id.
     """
 
     train: SplitSpec
@@ -61,7 +66,7 @@ class DatasetSpec(Spec):
     predict: SplitSpec | None = None
     classes: tuple[ClassEntry, ...] | None = Field(default=None, min_length=2, max_length=MAX_CLASSES)
     unlabelled: str = UNLABELLED_IGNORED
-    unlabelled_values: tuple[int, ...] = (255,)
+    unlabelled_values: tuple[PixelValue, ...] = (255,)
 
     @field_validator("classes")
     @classmethod
@@ -70,13 +75,48 @@ class DatasetSpec(Spec):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"class {name!r} is named twice")
+        ids = [entry.id for entry in entries or () if entry.id is not None]
+        for number in ids:
+            if ids.count(number) > 1:
+                raise ValueError(f"two classes have the id {number}: give each its own")
         return entries
 
     @model_validator(mode="after")
-    def _masks_need_classes(self) -> Self:
-        if self.classes is None and any(split.masks for split in (self.train, self.val)):
-            raise ValueError("mask folders name no classes: list them under 'classes'")
+    def _fits_into_a_byte(self) -> Self:
+        if len(class_list(self.classes or (), self.unlabelled)) > MAX_CLASSES:
+            raise ValueError(f"with {self.unlabelled!r} there are more than {MAX_CLASSES} classes")
         return self
+
+    @model_validator(mode="after")
+    def _mask_values_mean_one_thing(self) -> Self:
+        if not self.has_masks:
+            return self
+        if self.classes is None:
+            raise ValueError("mask folders name no classes: list them under 'classes'")
+        name_of: dict[int, str] = {}
+        for c in class_list(self.classes, self.unlabelled):
+            if not 0 <= c.id <= 255:
+                raise ValueError(f"class {c.name!r} has the id {c.id}: a mask's pixel values are 0..255")
+            if c.id in name_of:
+                raise ValueError(
+                    f"classes {name_of[c.id]!r} and {c.name!r} both have the id {c.id}: give each its own"
+                )
+            name_of[c.id] = c.name
+        if "unlabelled_values" in self.model_fields_set:
+            self._refuse_labelled_and_unlabelled(name_of)
+        return self
+
+    def _refuse_labelled_and_unlabelled(self, name_of: dict[int, str]) -> None:
+        for value in self.unlabelled_values:
+            if name_of.get(value, self.unlabelled) != self.unlabelled:
+                raise ValueError(
+                    f"{value} is the id of class {name_of[value]!r} and among 'unlabelled_values':"
+                    " it can be only one of them"
+                )
+
+    @property
+    def has_masks(self) -> bool:
+        return any(split.masks for split in (self.train, self.val, self.to_predict))
 
     @property
     def ignores_unlabelled(self) -> bool:

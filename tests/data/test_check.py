@@ -1,15 +1,22 @@
-"""Each thing that can be wrong, alone in a dataset, is found and named."""
+"""Each thing that can be wrong, alone in a dataset, is found, named, and as grave as it is said to be."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from seg.data import open_split, read_image
 from seg.data.check import check_dataset
+from seg.data.findings import Finding
+from seg.data.images import write_image, write_mask
 from seg.data.sample import write_sample_dataset
-from seg.spec import load_dataset
+from seg.errors import DataError
+from seg.spec import DatasetSpec, load_dataset
+from tests.data.conftest import CocoWriter, MaskWriter
 
 Document = dict[str, Any]
 
@@ -20,8 +27,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def findings(folder: Path) -> list[str]:
-    return [str(finding) for finding in check_dataset(load_dataset(folder / "dataset.yaml")).findings]
+def findings(folder: Path) -> tuple[Finding, ...]:
+    return check_dataset(load_dataset(folder / "dataset.yaml")).findings
+
+
+def can_be_used(dataset: DatasetSpec) -> bool:
+    """Whether what training does with a dataset goes through."""
+    try:
+        for split in (open_split(dataset, "train"), open_split(dataset, "val")):
+            for index, sample in enumerate(split.samples):
+                if read_image(sample.image).shape[:2] != split.labels(index).shape:
+                    return False
+    except DataError:
+        return False
+    return True
 
 
 def change(folder: Path, edit: Callable[[Document], object]) -> None:
@@ -32,11 +51,15 @@ def change(folder: Path, edit: Callable[[Document], object]) -> None:
 
 
 def orphan(document: Document) -> None:
-    document["annotations"][0]["image_id"] = 99
+    document["annotations"].append(document["annotations"][0] | {"id": 999, "image_id": 99})
 
 
 def unknown_category(document: Document) -> None:
     document["annotations"][0]["category_id"] = 77
+
+
+def no_segmentation(document: Document) -> None:
+    del document["annotations"][0]["segmentation"]
 
 
 def empty_polygon(document: Document) -> None:
@@ -48,7 +71,15 @@ def two_points(document: Document) -> None:
 
 
 def out_of_bounds(document: Document) -> None:
-    document["annotations"][0]["segmentation"] = [[5.0, 5.0, 400.0, 5.0, 400.0, 30.0, 5.0, 30.0]]
+    document["annotations"][0]["segmentation"] = [[5.0, 5.0, 90.0, 5.0, 90.0, 30.0, 5.0, 30.0]]
+
+
+def far_out_of_bounds(document: Document) -> None:
+    document["annotations"][0]["segmentation"] = [[5.0, 5.0, 900.0, 5.0, 900.0, 30.0, 5.0, 30.0]]
+
+
+def wrong_run_lengths(document: Document) -> None:
+    document["annotations"][0]["segmentation"] = {"size": [48, 64], "counts": [5, 6]}
 
 
 def wrong_size(document: Document) -> None:
@@ -59,48 +90,150 @@ def missing_file(document: Document) -> None:
     document["images"][0]["file_name"] = "train/gone.jpg"
 
 
-def doubled_id(document: Document) -> None:
+def listed_twice(document: Document) -> None:
+    document["images"][0]["file_name"] = document["images"][1]["file_name"]
+
+
+def repeated_annotation_id(document: Document) -> None:
     document["annotations"][1]["id"] = document["annotations"][0]["id"]
+
+
+def repeated_image_id(document: Document) -> None:
+    document["images"][1]["id"] = document["images"][0]["id"]
+
+
+def repeated_category(document: Document) -> None:
+    document["categories"][1]["name"] = document["categories"][0]["name"]
 
 
 def bare_image(document: Document) -> None:
     document["annotations"] = [a for a in document["annotations"] if a["image_id"] != 2]
 
 
+def no_categories(document: Document) -> None:
+    document["categories"] = []
+
+
+def all_bare(document: Document) -> None:
+    document["annotations"] = []
+
+
 @pytest.mark.parametrize(
-    ("edit", "expected"),
+    ("edit", "line"),
     [
-        (orphan, ["train.json: annotation 1: belongs to image 99"]),
-        (unknown_category, ["annotation 1: category 77"]),
-        (empty_polygon, ["annotation 1: covers no pixel"]),
-        (two_points, ["annotation 1: a polygon has at least 3 points"]),
-        (out_of_bounds, ["annotation 1: leaves its image of 64x48"]),
-        (wrong_size, ["its labels are (48, 70)"]),
-        (missing_file, ["gone.jpg: there is no such file"]),
-        (doubled_id, ["annotation id 1 is used 2 times"]),
-        (bare_image, ["image 2 (train/train_0002.jpg) has no annotation"]),
+        (orphan, "warning: {}/train.json: annotation 999: belongs to image 99"),
+        (unknown_category, "error: {}/train.json: annotation 1: category 77"),
+        (no_segmentation, "warning: {}/train.json: annotation 1: has no segmentation"),
+        (empty_polygon, "warning: {}/train.json: annotation 1: covers no pixel"),
+        (two_points, "error: {}/train.json: annotation 1: a polygon has at least 3 points"),
+        (out_of_bounds, "warning: {}/train.json: annotation 1: leaves its image of 64x48"),
+        (far_out_of_bounds, "error: {}/train.json: annotation 1: a polygon's point (900, 5)"),
+        (wrong_run_lengths, "error: {}/train.json: annotation 1: its run lengths sum to 11"),
+        (wrong_size, "error: {}/train/train_0001.jpg: is 64x48, its labels are 70x48"),
+        (missing_file, "error: {}/train/gone.jpg: there is no such file"),
+        (listed_twice, "error: {}/train.json: file name 'train/train_0002.jpg' is used 2 times"),
+        (repeated_annotation_id, "warning: {}/train.json: annotation id 1 is used 2 times"),
+        (repeated_image_id, "error: {}/train.json: image id 1 is used 2 times"),
+        (repeated_category, "error: {}/train.json: category name 'UNKNOWN' is used 2 times"),
+        (bare_image, "warning: {}/train.json: image 2 (train/train_0002.jpg) has no annotation"),
+        (no_categories, "error: {}/train.json: has no categories"),
+        (all_bare, "error: {}/train.json: has no annotations"),
     ],
 )
-def test_it_is_found(folder: Path, edit: Callable[[Document], None], expected: list[str]) -> None:
+def test_it_is_found(folder: Path, edit: Callable[[Document], None], line: str) -> None:
+    assert can_be_used(load_dataset(folder / "dataset.yaml"))
     change(folder, edit)
     found = findings(folder)
-    for text in expected:
-        assert any(text in line for line in found), found
+    assert any(str(finding).startswith(line.format(folder)) for finding in found), [*map(str, found)]
+    errors = [finding for finding in found if finding.severity == "error"]
+    assert can_be_used(load_dataset(folder / "dataset.yaml")) == (not errors), [*map(str, found)]
 
 
 def test_an_unreadable_image_is_found(folder: Path) -> None:
     (folder / "val/val_0001.jpg").write_bytes(b"")
-    assert any("val_0001.jpg: is empty" in line for line in findings(folder))
+    (found,) = findings(folder)
+    assert (found.severity, found.file, found.annotation, found.problem) == (
+        "error",
+        folder / "val/val_0001.jpg",
+        None,
+        "is empty (0 bytes)",
+    )
 
 
-def test_an_image_in_both_splits_is_found(folder: Path) -> None:
-    (folder / "val/val_0002.jpg").write_bytes((folder / "train/train_0003.jpg").read_bytes())
-    (line,) = findings(folder)
-    assert "val_0002.jpg: is the same image as" in line
-    assert "train_0003.jpg" in line
+def test_a_picture_in_both_splits_is_found_whatever_its_file(folder: Path) -> None:
+    source = read_image(folder / "train/train_0003.jpg")
+    png = cv2.imencode(".png", source[..., ::-1])[1].tobytes()
+    (folder / "val/val_0002.jpg").write_bytes(png)
+    (found,) = findings(folder)
+    assert found.severity == "warning"
+    assert found.file == folder / "val/val_0002.jpg"
+    assert f"is the same picture as {folder}/train/train_0003.jpg" in found.problem
 
 
-def test_a_file_that_is_no_coco_does_not_end_the_check(folder: Path) -> None:
-    (folder / "val.json").write_text(json.dumps({"images": 3, "categories": []}))
-    found = findings(folder)
-    assert any("val.json" in line for line in found)
+@pytest.mark.parametrize("broken", ["train", "val", "predict"])
+@pytest.mark.parametrize("text", ['{"images": 3, "categories": []}', "{", ""])
+def test_a_broken_file_does_not_end_the_check(broken: str, text: str, folder: Path) -> None:
+    (folder / f"{broken}.json").write_text(text)
+    (folder / "train/train_0001.jpg").unlink()
+    (folder / "val/val_0001.jpg").unlink()
+    report = check_dataset(load_dataset(folder / "dataset.yaml"))
+    files = [finding.file.name for finding in report.findings]
+    expected = [f"{broken}.json", *({"train_0001.jpg", "val_0001.jpg"} - {f"{broken}_0001.jpg"})]
+    assert sorted(files) == sorted(expected)
+    assert len(report.classes) == 12
+    assert [split.name for split in report.splits] == ["train", "val", "predict"]
+
+
+def test_two_broken_files_are_both_found(folder: Path) -> None:
+    for name in ("train", "val"):
+        (folder / f"{name}.json").write_text("{")
+    assert [finding.file.name for finding in findings(folder)] == ["train.json", "val.json"]
+
+
+def test_a_category_of_another_name_is_found(coco: CocoWriter) -> None:
+    report = check_dataset(coco([], classes=["paper", "glas"]))
+    assert any(
+        finding.severity == "error"
+        and finding.problem == "category 7 'glass' is not a class"
+        and finding.fix == "did you mean 'glas'?"
+        for finding in report.findings
+    )
+
+
+def test_what_is_to_be_predicted_needs_no_labels(coco: CocoWriter, tmp_path: Path) -> None:
+    square = [{"category_id": 3, "segmentation": [[0.0, 0.0, 6.0, 0.0, 6.0, 6.0, 0.0, 6.0]]}]
+    bare = {"images": [{"id": 1, "file_name": "a.png", "height": 20, "width": 30}]}
+    (tmp_path / "test.json").write_text(json.dumps(bare))
+    write_image(tmp_path / "others/b.png", np.ones((20, 30, 3), np.uint8))
+    for predict in ({"images": "images"}, {"images": "images", "annotations": "test.json"}):
+        dataset = coco(square, predict=predict, val={"images": "others"})
+        problems = [finding.problem for finding in check_dataset(dataset).findings]
+        assert problems == ["has no labels"], "of the validation split"
+
+
+def test_counts_are_of_objects_images_and_pixels(coco: CocoWriter) -> None:
+    def square(x: float) -> list[list[float]]:
+        return [[x, 0.0, x + 6, 0.0, x + 6, 6.0, x, 6.0]]
+
+    three = [{"category_id": 3, "segmentation": square(x)} for x in (0.0, 10.0, 20.0)]
+    train, val = check_dataset(coco([*three, {"category_id": 7, "segmentation": square(2.0)}])).splits
+    assert train.objects_of == val.objects_of == {"paper": 3, "glass": 1}
+    assert train.images_with == {"paper": 1, "glass": 1, "(ignored)": 1}
+    assert train.pixels_of == {"paper": 2 * 36 + 12, "glass": 36, "(ignored)": 600 - 120}
+    assert train.share("glass") == pytest.approx(36 / 600)
+
+
+def test_masks_are_checked(masks: MaskWriter, tmp_path: Path) -> None:
+    dataset = masks([0, 1, 9], classes=["a", "b"])
+    assert dataset.val.masks
+    problems = {str(f.file.relative_to(tmp_path)): f.problem for f in check_dataset(dataset).findings}
+    assert problems["masks/in/a.png"].startswith("holds 9, the id of no class")
+    (dataset.val.masks / "in/a.png").rename(dataset.val.masks / "b.png")
+    found = {str(f.file.relative_to(tmp_path)): f for f in check_dataset(dataset).findings}
+    assert found["masks/in/a.png"].severity == "error"
+    assert found["masks/in/a.png"].problem == "there is no such file"
+    assert found["masks/b.png"].severity == "warning"
+    assert found["masks/b.png"].problem == "is the mask of no image"
+    write_mask(dataset.val.masks / "in/a.png", np.zeros((2, 2), np.uint8))
+    found_in = [(f.file.parent.parent.name, f.problem) for f in check_dataset(dataset).findings]
+    assert ("images", "is 3x1, its labels are 2x2") in found_in

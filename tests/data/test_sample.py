@@ -8,7 +8,7 @@ import pytest
 
 from seg.data import open_split
 from seg.data.check import check_dataset
-from seg.data.coco import read_coco
+from seg.data.coco_file import read_coco
 from seg.data.sample import write_sample_dataset
 from seg.data.sample.scene import draw_scene
 from seg.errors import OutputError

@@ -1,0 +1,66 @@
+"""What a dataset's labels mean: its classes, and the label of pixels that nothing covers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from seg.classes import ClassInfo
+from seg.data.coco_file import CocoCategory, ambiguities, read_categories
+from seg.errors import DataError
+from seg.labels import IGNORE_INDEX
+from seg.spec.dataset import ClassEntry, DatasetSpec, class_list
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """The classes by label, and the label of unlabelled pixels: a class's or the ignore index."""
+
+    classes: tuple[ClassInfo, ...]
+    unlabelled: int
+
+
+ReadLabelling = Callable[[], Labelling]
+"""Splits read it when first asked: images can be predicted where the labels of others are not at hand."""
+
+
+def labelling_of(dataset: DatasetSpec) -> Labelling:
+    """The classes as the YAML lists them, or the COCO categories sorted by id.
+
+    Where the YAML lists names without ids and there are no masks, the ids are the COCO categories'.
+
+    Raises:
+        DataError: the categories cannot be read, share an id or a name, or are too many.
+    """
+    classes = class_list(_entries(dataset), dataset.unlabelled)
+    if dataset.ignores_unlabelled:
+        return Labelling(classes, IGNORE_INDEX)
+    return Labelling(classes, [c.name for c in classes].index(dataset.unlabelled))
+
+
+def _entries(dataset: DatasetSpec) -> tuple[ClassEntry, ...]:
+    listed = dataset.classes
+    if listed is not None and (dataset.has_masks or all(entry.id is not None for entry in listed)):
+        return listed
+    source = dataset.train.annotations or dataset.val.annotations
+    if source is None:
+        return listed or ()
+    categories = sorted(read_categories(source), key=lambda category: category.id)
+    if not categories:
+        raise DataError(f"{source}: has no categories: name them, or list 'classes' in the dataset's YAML")
+    for problem in ambiguities(categories):
+        raise DataError(f"{source}: {problem}: give each category its own id and name")
+    if listed is None:
+        return tuple(ClassEntry(name=category.name, id=category.id) for category in categories)
+    return _with_ids(listed, categories)
+
+
+def _with_ids(listed: Sequence[ClassEntry], categories: Sequence[CocoCategory]) -> tuple[ClassEntry, ...]:
+    """Missing ids are the categories' of that name, or the first free numbers where there is none."""
+    id_of = {category.name: category.id for category in categories}
+    taken = {*id_of.values(), *(entry.id for entry in listed)}
+    free = (number for number in range(len(taken) + len(listed)) if number not in taken)
+    return tuple(
+        entry
+        if entry.id is not None
+        else entry.model_copy(update={"id": id_of[entry.name] if entry.name in id_of else next(free)})
+        for entry in listed
+    )
