@@ -44,6 +44,13 @@ def test_writing_again_does_nothing_and_overwrites_nothing(folder: Path, tmp_pat
     assert contents(folder) == before
 
 
+def test_a_file_in_its_place_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("mine")
+    with pytest.raises(OutputError, match="holds something else"):
+        write(tmp_path / "data")
+    assert (tmp_path / "data").read_text() == "mine"
+
+
 def test_nothing_is_wrong_with_it(folder: Path) -> None:
     report = check_dataset(load_dataset(folder / "dataset.yaml"))
     assert [str(finding) for finding in report.findings] == []

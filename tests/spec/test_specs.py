@@ -1,5 +1,7 @@
 """Specs: what they say, and what is said of their mistakes."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,35 @@ def test_what_is_no_spec(text: str, problem: str, tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_bytes(text.encode("latin-1"))
     with pytest.raises(SpecError, match=problem):
         load_ensemble(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ("classes: [{name: a, id: 1}, b]", "classes 'a' and 'b' both have the id 1"),
+        ("classes: [{name: a, id: 300}, b]", "class 'a' has the id 300"),
+        ("classes: [{name: a, id: 1}, {name: b, id: 1}]", "two classes have the id 1"),
+        ("classes: [a, b]\nunlabelled_values: [1]", "1 is the id of class 'b' and among"),
+        ("classes: [a, b]\nunlabelled_values: [256]", "less than or equal to 255"),
+        ("unlabelled: a", "mask folders name no classes"),
+    ],
+)
+def test_a_mask_value_means_one_thing(more: str, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "d.yaml"
+    path.write_text(f"train: {{images: t, masks: tm}}\nval: {{images: v, masks: vm}}\n{more}\n")
+    with pytest.raises(SpecError) as error:
+        load_dataset(path)
+    assert re.match(rf"{path}:\d+: .*{problem}", str(error.value)), str(error.value)
+
+
+def test_a_mistake_in_a_dataset_of_its_own_names_that_file(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text("train: {images: t}\nvla: {images: v}\nval: {images: v}\n")
+    (found,) = mistakes(tmp_path, "data: d.yaml\nmembers: [{name: a}]\n")
+    assert found == "d.yaml:2: vla: unknown key: did you mean 'val'?"
+
+
+def test_editors_get_a_schema() -> None:
+    schema = json.loads(json.dumps(EnsembleSpec.model_json_schema()))
+    assert set(schema["required"]) == {"data", "members"}
+    assert schema["additionalProperties"] is False
+    assert "d4" in json.dumps(schema["properties"]["views"])

@@ -53,7 +53,7 @@ def write_sample_dataset(
     stamp = json.dumps(said) + "\n"
     if (folder / _STAMP).exists() and (folder / _STAMP).read_text(encoding="utf-8") == stamp:
         return False
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise OutputError(f"{folder}: holds something else: remove it or name another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
