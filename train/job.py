@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from seg.card import InputCard, ModelCard, TrainingCard
 from seg.data import Split
 from seg.spec.recipe import RecipeSpec
-from seg.train.networks import build_network, encoder_preprocessing, network_stride
+from seg.train.networks import STRIDE, build_network, encoder_preprocessing
 from seg.train.run_folder import RunFolder
 from seg.train.run_record import RunRecord
 from seg.train.segmenter import Segmenter
@@ -44,10 +44,10 @@ def build_segmenter(job: Job) -> Segmenter:
     """
     recipe = job.recipe
     network = build_network(recipe.architecture, recipe.encoder, job.classes, recipe.encoder_weights)
-    mean, std = encoder_preprocessing(recipe.encoder)
+    mean, std = encoder_preprocessing(recipe.encoder, recipe.encoder_weights)
     card = InputCard(
         mode=recipe.input.mode,
-        stride=network_stride(network),
+        stride=STRIDE,
         size_hw=recipe.input.size,
         mean=mean,
         std=std,

@@ -12,7 +12,7 @@ from seg.data import Split
 from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.spec.recipe import RecipeSpec
-from seg.train.pretrained import is_local_file
+from seg.train.networks.pretrained import is_local_file
 
 _LIBRARIES: Final = ("seg", "torch", "lightning", "segmentation-models-pytorch", "timm", "albumentations")
 _WITHOUT_EFFECT: Final = frozenset({"workers"})

@@ -20,7 +20,7 @@ from seg.train.job import Job, build_segmenter, card_of
 from seg.train.keeper import Keeper, epochs_done, named_iou
 from seg.train.loaders import Loaders, build_loaders, workers_for
 from seg.train.module import MemberModule
-from seg.train.networks import check_encoder
+from seg.train.networks import check_combination
 from seg.train.optimise import check_optimiser
 from seg.train.patience import Patience
 from seg.train.quiet import quiet
@@ -97,7 +97,7 @@ def _train(job: Job) -> Result:
 
 
 def _refuse_impossible(recipe: RecipeSpec) -> None:
-    check_encoder(recipe.encoder)
+    check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     check_optimiser(recipe.optimiser)
     if recipe.precision == "fp16" and not torch.cuda.is_available():
         raise SpecError("precision 'fp16' needs a GPU: 'bf16' is the half precision of CPUs")

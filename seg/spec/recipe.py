@@ -5,23 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
+from seg.spec.architectures import OWN_ENCODERS, Architecture
 from seg.spec.base import SizeHW, Spec
 from seg.views import ViewSetName
 
-Architecture = Literal[
-    "unet",
-    "unetplusplus",
-    "manet",
-    "linknet",
-    "fpn",
-    "pspnet",
-    "pan",
-    "deeplabv3",
-    "deeplabv3plus",
-    "upernet",
-    "segformer",
-    "dpt",
-]
 LossName = Literal["cross_entropy", "focal", "dice"]
 LossWeight = Annotated[float, Field(gt=0)]
 Schedule = Literal["one_cycle", "constant", "cosine", "poly", "step"]
@@ -57,7 +44,8 @@ class NetworkInput(Spec):
 class RecipeSpec(Spec):
     """How one member is trained.
 
-    `encoder` is any name of smp, or of timm as `tu-NAME`. `encoder_weights` is a local
+    `encoder` is any name of smp, or of timm as `tu-NAME`; an architecture with an encoder of its own
+    needs none. `encoder_weights` is a local
     safetensors/pth file, a name such as `imagenet` (fetched by the library), or nothing.
     `train_views` are the orientations that training images are drawn in; a model's views at
     prediction should stay among them. `scale` is the range of random zoom before the crop; where
@@ -99,6 +87,13 @@ class RecipeSpec(Spec):
 
     seed: int = Field(default=0, ge=0)
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _architecture_brings_its_encoder(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "encoder" not in value and value.get("architecture") in OWN_ENCODERS:
+            return {**value, "encoder": OWN_ENCODERS[value["architecture"]][0]}
+        return value
 
     @model_validator(mode="after")
     def _scale_in_order(self) -> Self:

@@ -1,0 +1,82 @@
+"""From names to a network."""
+
+from pathlib import Path
+from typing import Final, cast, get_args
+
+from torch import nn
+
+from seg.errors import SegError, SpecError
+from seg.spec.architectures import ClassicArchitecture, SmpArchitecture, TorchvisionArchitecture
+from seg.train.classics import FCN, DeepLabV1, SegNet
+from seg.train.networks.encoders import check_names
+from seg.train.networks.from_smp import create_from_smp
+from seg.train.networks.from_torchvision import create_from_torchvision, published_weights
+from seg.train.networks.pretrained import fit_encoder, is_local_file, load_encoder
+
+STRIDE: Final = 32
+"""What height and width of every network's input must be multiples of."""
+
+
+def build_network(
+    architecture: str, encoder: str, classes: int, encoder_weights: str | None = None
+) -> nn.Module:
+    """Build a network, with random weights or with a pretrained encoder.
+
+    Args:
+        architecture: a name of `seg.spec.architectures.Architecture`.
+        encoder: a name of smp, or of timm as `tu-NAME`, or one of the architecture's own.
+        classes: how many channels the logits have.
+        encoder_weights: a local safetensors or pth file, a name such as `imagenet`, or None.
+
+    Raises:
+        SpecError: there is no such encoder, or it does not go with the architecture.
+        ModelError: the local file does not fit the encoder.
+    """
+    check_names(architecture, encoder)
+    named = None if is_local_file(encoder_weights) else encoder_weights
+    try:
+        network = create(architecture, encoder, classes, named)
+    except SegError:
+        raise
+    except OSError as error:
+        raise SpecError(
+            f"encoder weights {encoder_weights!r} of {encoder!r} cannot be fetched:"
+            " name a local file, or none, where there is no internet"
+        ) from error
+    except Exception as error:
+        # smp, timm and torchvision say in any manner that something does not go together.
+        raise SpecError(f"{architecture} does not go with encoder {encoder!r}: {error!r}") from error
+    if encoder_weights and named is None:
+        load_encoder(network.get_submodule("encoder"), Path(encoder_weights))
+    return network
+
+
+def create(architecture: str, encoder: str, classes: int, weights: str | None) -> nn.Module:
+    """Build a network, its encoder with published weights if a name of such is given.
+
+    Raises whatever the library raises if that cannot be done.
+    """
+    if architecture in get_args(SmpArchitecture):
+        return create_from_smp(cast(SmpArchitecture, architecture), encoder, classes, weights)
+    if architecture in get_args(TorchvisionArchitecture):
+        network: nn.Module = create_from_torchvision(cast(TorchvisionArchitecture, architecture), classes)
+    else:
+        network = _create_classic(cast(ClassicArchitecture, architecture), encoder, classes)
+    if weights:
+        fit_encoder(network.get_submodule("encoder"), published_weights(encoder, weights), weights)
+    return network
+
+
+def _create_classic(architecture: ClassicArchitecture, encoder: str, classes: int) -> nn.Module:
+    batch_norm = encoder.endswith("_bn")
+    match architecture:
+        case "fcn32s":
+            return FCN(classes, 32, batch_norm=batch_norm)
+        case "fcn16s":
+            return FCN(classes, 16, batch_norm=batch_norm)
+        case "fcn8s":
+            return FCN(classes, 8, batch_norm=batch_norm)
+        case "segnet":
+            return SegNet(classes)
+        case "deeplabv1":
+            return DeepLabV1(classes, batch_norm=batch_norm)

@@ -1,0 +1,137 @@
+"""Which architecture goes with which encoder: found by trying, on torch's meta device.
+
+There a network has shapes and no numbers, so that building and running it takes a moment.
+"""
+
+import textwrap
+import warnings
+from collections.abc import Iterator
+from typing import Final, get_args
+
+import torch
+from torch import nn
+
+from seg.errors import SpecError
+from seg.spec.architectures import SmpArchitecture
+from seg.train.networks.build import STRIDE, create
+from seg.train.networks.encoders import check_names, own_size
+
+SizeHW = tuple[int, int]
+
+_DILATING: Final = ("deeplabv3", "deeplabv3plus", "pan")
+_NEAREST: Final[dict[str, tuple[SmpArchitecture, ...]]] = {
+    "deeplabv3": ("pspnet",),
+    "deeplabv3plus": ("fpn",),
+    "pan": ("fpn",),
+    "linknet": ("unet",),
+    "unetplusplus": ("unet",),
+    "dpt": ("upernet",),
+}
+_COMMON_ENCODERS: Final = ("resnet34", "tu-vit_small_patch16_224")
+_LARGER: Final = (2, 4, 8)
+_LONGEST_REASON: Final = 100
+_IMAGES: Final = 2
+_CLASSES: Final = 2
+
+
+def check_combination(
+    architecture: str, encoder: str, crop: SizeHW = (256, 256), size: SizeHW | None = None
+) -> None:
+    """Refuse a network that cannot be built, or cannot run at the sizes that it will meet.
+
+    Args:
+        architecture: a name of `seg.spec.architectures.Architecture`.
+        encoder: a name of smp, or of timm as `tu-NAME`, or one of the architecture's own.
+        crop: height and width of training crops.
+        size: what every image is resized to; None where images keep their own size.
+
+    Raises:
+        SpecError: with the reason, and the nearest combination that works.
+    """
+    check_names(architecture, encoder)
+    problem = problem_of(architecture, encoder, crop, size)
+    if problem:
+        advice = _advice(architecture, encoder, crop, size)
+        raise SpecError(f"{architecture} does not go with encoder {encoder!r}: {problem}: {advice}")
+
+
+def problem_of(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str | None:
+    """Why the network cannot be built or run, or None if it can."""
+    try:
+        network = _blank(architecture, encoder)
+    except Exception as error:
+        return _why_not_built(architecture, error)
+    for height, width in _sizes(crop, size):
+        try:
+            _run(network, (height, width))
+        except Exception as error:
+            return f"it cannot run at {height}x{width} ({_first_line(error)})"
+    return None
+
+
+def _advice(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str:
+    own = own_size(encoder)
+    if size != own and own and problem_of(architecture, encoder, crop, own) is None:
+        return f"the encoder is made for one size: give its recipe 'input: {{mode: resize, size: {own[0]}}}'"
+    for height, width in ((factor * crop[0], factor * crop[1]) for factor in _LARGER):
+        if size is None and problem_of(architecture, encoder, (height, width), size) is None:
+            return f"a crop of {height}x{width} works"
+    others = (*_NEAREST.get(architecture, ()), *get_args(SmpArchitecture))
+    found = [
+        *_first_that_works([(other, encoder) for other in others], crop, size),
+        *_first_that_works([(architecture, e) for e in (f"tu-{encoder}", *_COMMON_ENCODERS)], crop, size),
+    ]
+    return "what works is " + ", or ".join(f"{a} with {e}" for a, e in found)
+
+
+def _first_that_works(
+    pairs: list[tuple[str, str]], crop: SizeHW, size: SizeHW | None
+) -> Iterator[tuple[str, str]]:
+    working = (pair for pair in pairs if problem_of(*pair, crop, size) is None)
+    first = next(working, None)
+    if first:
+        yield first
+
+
+def _blank(architecture: str, encoder: str) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"):
+                return create(architecture, encoder, _CLASSES, None)
+        except RuntimeError:
+            # Some encoders compute with numbers while they are built.
+            return create(architecture, encoder, _CLASSES, None).to("meta")
+
+
+def _sizes(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:
+    """What the network will meet: one size, or padded crops and images of any shape."""
+    if size:
+        return [size]
+    rows, columns = (-(-side // STRIDE) for side in crop)
+    return [(rows * STRIDE, columns * STRIDE), ((rows + 1) * STRIDE, (columns + 2) * STRIDE)]
+
+
+def _run(network: nn.Module, size_hw: SizeHW) -> None:
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        logits = network(torch.empty(_IMAGES, 3, *size_hw, device="meta"))
+    if logits.shape != (_IMAGES, _CLASSES, *size_hw):
+        raise ValueError(f"logits of shape {tuple(logits.shape)}")
+
+
+def _why_not_built(architecture: str, error: Exception) -> str:
+    text = _first_line(error)
+    if "downsampling pattern" in text:
+        return "the encoder has no features at the strides 4, 8, 16 and 32"
+    if architecture in _DILATING:
+        return "the encoder cannot be dilated"
+    if "Only Timm encoders" in text:
+        return "it takes timm's encoders alone ('tu-NAME')"
+    if "not support" in text:
+        return "the encoder has no features at stride 2"
+    return text
+
+
+def _first_line(error: Exception) -> str:
+    first = (str(error).splitlines() or [""])[0]
+    return textwrap.shorten(first, _LONGEST_REASON) or type(error).__name__

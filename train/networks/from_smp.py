@@ -1,0 +1,40 @@
+"""smp's decoders over smp's and timm's encoders."""
+
+import warnings
+
+import segmentation_models_pytorch as smp
+from torch import nn
+
+from seg.errors import SpecError
+from seg.spec.architectures import SmpArchitecture
+from seg.spec.base import did_you_mean
+from seg.train.networks.encoders import takes_any_size
+
+
+def create_from_smp(
+    architecture: SmpArchitecture, encoder: str, classes: int, weights: str | None
+) -> nn.Module:
+    """Build a network, which fetches the encoder's weights if they are named.
+
+    Raises whatever smp and timm raise if that cannot be done.
+    """
+    if weights:
+        _check_weights(encoder, weights)
+    options = {"dynamic_img_size": True} if takes_any_size(encoder) else {}
+    with warnings.catch_warnings():
+        # smp announces that `timm-` names will go; they are the names of published results.
+        warnings.simplefilter("ignore")
+        network: nn.Module = smp.create_model(
+            architecture, encoder_name=encoder, encoder_weights=weights, classes=classes, **options
+        )
+    return network
+
+
+def _check_weights(encoder: str, weights: str) -> None:
+    if encoder not in smp.encoders.encoders:
+        return
+    known = smp.encoders.encoders[encoder]["pretrained_settings"]
+    if weights not in known:
+        raise SpecError(
+            f"encoder {encoder!r} has no published weights {weights!r}: {did_you_mean(weights, known)}"
+        )

@@ -1,0 +1,87 @@
+"""Pretrained encoders from a local file."""
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from seg.errors import ModelError
+
+_LOCAL_SUFFIXES: Final = frozenset({".safetensors", ".pth", ".pt", ".bin"})
+_WRAPPERS: Final = re.compile(r"^((module|encoder|model|backbone|features)\.)+")
+_FLATTENED: Final = re.compile(r"_(?=\d+\.)")
+_OPTIONAL: Final = "num_batches_tracked"
+
+
+def is_local_file(encoder_weights: str | None) -> bool:
+    """Whether a recipe's `encoder_weights` is a file rather than a name."""
+    return encoder_weights is not None and Path(encoder_weights).suffix in _LOCAL_SUFFIXES
+
+
+def load_encoder(encoder: nn.Module, path: Path) -> None:
+    """Load a state dict into an encoder; what the encoder does not have (a classifier) is left.
+
+    Raises:
+        ModelError: the file cannot be read, or lacks or misshapes a parameter of the encoder.
+    """
+    fit_encoder(encoder, _read(path), path)
+
+
+def fit_encoder(encoder: nn.Module, given: Mapping[str, Tensor], source: object) -> None:
+    """Load the tensors that bear the names of the encoder's, whatever module each side is held in.
+
+    A fully connected layer fits the convolution that computes the same.
+
+    Raises:
+        ModelError: a parameter of the encoder is missing or has another shape.
+    """
+    by_name = {_bare(name): tensor for name, tensor in given.items()}
+    wanted = encoder.state_dict()
+    missing = [name for name in wanted if _bare(name) not in by_name and not name.endswith(_OPTIONAL)]
+    if missing:
+        raise ModelError(f"{source}: lacks {missing[0]!r} and {len(missing) - 1} more of the encoder")
+    fitting = {
+        name: _as_convolution(by_name[_bare(name)], tensor.shape)
+        for name, tensor in wanted.items()
+        if _bare(name) in by_name
+    }
+    for name, tensor in fitting.items():
+        if tensor.shape != wanted[name].shape:
+            raise ModelError(
+                f"{source}: {name!r} has shape {tuple(tensor.shape)}, the encoder's is"
+                f" {tuple(wanted[name].shape)}: these weights belong to another encoder"
+            )
+    encoder.load_state_dict(wanted | fitting)
+
+
+def _bare(name: str) -> str:
+    """A parameter's name without what holds the encoder, and as it was before timm flattened it."""
+    return _FLATTENED.sub(".", _WRAPPERS.sub("", name))
+
+
+def _as_convolution(tensor: Tensor, shape: torch.Size) -> Tensor:
+    joined = tensor.ndim == 2 and len(shape) == 4 and tensor.numel() == shape.numel()
+    return tensor.reshape(shape) if joined else tensor
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: there is no such file of encoder weights") from error
+    except (SafetensorError, RuntimeError, OSError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise ModelError(f"{path}: cannot be read as weights: {error}".split("\n")[0]) from error
+    for key in ("state_dict", "model"):
+        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
+            loaded = loaded[key]
+    if not isinstance(loaded, dict):
+        raise ModelError(f"{path}: holds no state dict")
+    return loaded
