@@ -4,22 +4,28 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Literal
 
-T = TypeVar("T")
+Stage = Literal["decode", "wait for images", "assemble", "network", "accumulate", "decide", "write"]
 
 
 class Clock:
-    """Adds up seconds by stage, from any thread. Stages of different threads overlap."""
+    """Adds up seconds by stage, and passes, from any thread. Stages of different threads overlap.
+
+    Attributes:
+        seconds: by stage.
+        passes: how many were run, of the `planned` ones of all frames.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.seconds: dict[str, float] = defaultdict(float)
+        self.seconds: defaultdict[Stage, float] = defaultdict(float)
+        self.passes = 0
+        self.planned = 0
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: Stage) -> Iterator[None]:
         start = time.perf_counter()
         try:
             yield
@@ -28,7 +34,7 @@ class Clock:
             with self._lock:
                 self.seconds[name] += elapsed
 
-    def waiting_for(self, future: Future[T]) -> T:
-        """The future's result; the time until it is there counts as `wait`."""
-        with self.stage("wait"):
-            return future.result()
+    def count_passes(self, *, run: int = 0, planned: int = 0) -> None:
+        with self._lock:
+            self.passes += run
+            self.planned += planned

@@ -7,13 +7,17 @@ from typing import NamedTuple, Self, TypeVar
 
 from seg.classes import ClassInfo
 from seg.data import read_image
-from seg.engine.accumulate import ProbabilitiesCHW
 from seg.engine.clock import Clock
+from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
 from seg.engine.decide import decide
-from seg.engine.members import Member, load_members
-from seg.engine.stream import stream
-from seg.labels import ImageHWC, LabelsHW
+from seg.engine.load import load_members
+from seg.engine.members import Member, plan_passes
+from seg.engine.passes import Size
+from seg.engine.stopping import NewJudge
+from seg.engine.stream import Method, stream
+from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec.prediction import MergeName, TileSpec
 from seg.views import ViewName
 
 Key = TypeVar("Key")
@@ -32,10 +36,21 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Members that are loaded and ready; makes no files."""
+    """Members that are loaded and ready; makes no files.
+
+    Attributes:
+        members: with the same classes.
+        batch_size: the most passes that travel together.
+        merge: how the answers of all passes become one.
+        tile: how larger images are cut.
+        notes: what a user should know about how it was loaded, a line each.
+    """
 
     members: tuple[Member, ...]
     batch_size: int
+    merge: MergeName = "mean"
+    tile: TileSpec | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, spec: EnsembleSpec | Path | str) -> Self:
@@ -46,11 +61,22 @@ class Ensemble:
         """
         if not isinstance(spec, EnsembleSpec):
             spec = load_ensemble(Path(spec))
-        return cls(load_members(spec), spec.batch_size)
+        loaded = load_members(spec)
+        return cls(loaded.members, loaded.batch_size, spec.merge, spec.tile, loaded.notes)
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self.members[0].card.classes
+
+    @property
+    def passes(self) -> int:
+        """How many passes an image, or each of its tiles, takes."""
+        return sum(len(member.views) for member in self.members)
+
+    @property
+    def streams(self) -> int:
+        """How many batches run at once."""
+        return min(member.runtime.describe().streams.count for member in self.members)
 
     def predict(self, image: ImageHWC | Path | str) -> Prediction:
         """Predict one image: RGB uint8 `[H, W, 3]`, or a file.
@@ -67,8 +93,43 @@ class Ensemble:
         finish: Callable[[Key, ProbabilitiesCHW], Finished],
         clock: Clock | None = None,
     ) -> Iterator[Finished]:
-        """Predict many images with passes batched across them; see `seg.engine.stream.stream`."""
-        return stream(self.members, images, finish, batch_size=self.batch_size, clock=clock)
+        """Predict many images with all passes, batched across them.
+
+        Args:
+            images: any key with an RGB image, uint8 `[H, W, 3]`, of any size.
+            finish: called with the key and the merged probabilities, float32 `[C, H, W]`, from a
+                worker's thread; what it returns is yielded.
+            clock: where the seconds of each stage are added up.
+
+        Yields:
+            What `finish` returned, in the order in which images were finished.
+        """
+
+        def collector(key: Key, _: Size) -> Collector[Finished]:
+            return ProbabilityCollector(lambda merged: finish(key, merged))
+
+        return self._stream(images, collector, clock)
+
+    def label_all(
+        self,
+        images: Iterable[tuple[Key, ImageHWC]],
+        finish: Callable[[Key, LabelsHW], Finished],
+        *,
+        grid_hw: Size | None = None,
+        new_judge: NewJudge | None = None,
+        clock: Clock | None = None,
+    ) -> Iterator[Finished]:
+        """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
+
+        Args:
+            grid_hw: the size of the label maps; by default that of each image.
+            new_judge: makes what says that an image is settled before all passes are done.
+        """
+
+        def collector(key: Key, size_hw: Size) -> Collector[Finished]:
+            return LabelCollector(size_hw, grid_hw, lambda labels: finish(key, labels))
+
+        return self._stream(images, collector, clock, new_judge)
 
     def with_views(self, views: tuple[ViewName, ...]) -> Self:
         """The same loaded members, all with these views."""
@@ -77,6 +138,24 @@ class Ensemble:
     def only(self, names: Sequence[str]) -> Self:
         """The same loaded members, but only those named."""
         return replace(self, members=tuple(m for m in self.members if m.name in names))
+
+    def _stream(
+        self,
+        images: Iterable[tuple[Key, ImageHWC]],
+        new_collector: Callable[[Key, Size], Collector[Finished]],
+        clock: Clock | None,
+        new_judge: NewJudge | None = None,
+    ) -> Iterator[Finished]:
+        method = Method(
+            plan=plan_passes(self.members, by_view=new_judge is not None),
+            classes=len(self.classes),
+            batch_size=self.batch_size,
+            streams=self.streams,
+            merge=self.merge,
+            tile=self.tile,
+            new_judge=new_judge,
+        )
+        return stream([m.runtime for m in self.members], method, images, new_collector, clock)
 
 
 def _prediction(merged: ProbabilitiesCHW) -> Prediction:

@@ -1,8 +1,9 @@
 """The journal: what a run has finished, in a file that a kill at any byte cannot spoil.
 
 It lies next to the output. After a line that names the format come records: length and CRC-32 of a
-payload, then the payload. The first payload is the run's fingerprint; each other one is an image's id
-and label map. A record that was cut off is dropped when the journal is opened again.
+payload, then the payload. The first payload is the run's fingerprint; each other one is a line of JSON
+with an image's id and the bytes its file had, and the label map as PNG. A record that was cut off is dropped
+when the journal is opened again.
 """
 
 import json
@@ -13,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import IO, Any, Final, Self
 
 import cv2
 import numpy as np
@@ -29,10 +30,26 @@ _SYNC_EVERY_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An image that is decided: its id and its label map, uint8 `[H, W]`, on the output's grid."""
+    """An image that is decided, on the output's grid.
+
+    `source_bytes` is the size of the image's file: one that has another by now is another image.
+    """
 
     id: str
+    source_bytes: int
     labels_hw: LabelsHW
+
+    def packed(self) -> bytes:
+        """The entry as a record's payload."""
+        _, png = cv2.imencode(".png", self.labels_hw, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        head = json.dumps({"id": self.id, "bytes": self.source_bytes})
+        return head.encode() + b"\n" + png.tobytes()
+
+    @classmethod
+    def unpacked(cls, payload: bytes) -> Self:
+        head, png = _split(payload)
+        labels_hw = cv2.imdecode(np.frombuffer(png, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+        return cls(head["id"], head["bytes"], np.asarray(labels_hw, dtype=np.uint8))
 
 
 class Journal:
@@ -43,7 +60,7 @@ class Journal:
         self._fingerprint = fingerprint
         self._restart = restart
         self._lock = FileLock(output.with_name(output.name + ".lock"))
-        self._places: dict[str, int] = {}
+        self._places: dict[tuple[str, int], int] = {}
         self._file: IO[bytes]
         self._last_sync = 0.0
 
@@ -67,26 +84,25 @@ class Journal:
         self._file.close()
         self._lock.release()
 
-    @property
-    def done(self) -> frozenset[str]:
-        """The ids of all images in the journal."""
-        return frozenset(self._places)
+    def has(self, image_id: str, source_bytes: int) -> bool:
+        """Whether the image of that id was decided when its file had that size."""
+        return (image_id, source_bytes) in self._places
 
-    def append(self, entry: Entry) -> None:
-        """Add a decided image; on disk within a second, or when the journal is closed."""
-        self._places[entry.id] = self._file.seek(0, os.SEEK_END)
-        self._write(json.dumps({"id": entry.id}).encode() + b"\n" + _packed(entry.labels_hw))
+    def append(self, payload: bytes) -> None:
+        """Add a packed entry; on disk within a second, or when the journal is closed."""
+        place = self._file.seek(0, os.SEEK_END)
+        self._write(payload)
+        self._note(payload, place)
         if time.monotonic() - self._last_sync > _SYNC_EVERY_S:
             self._sync()
 
-    def read(self, image_id: str) -> Entry:
-        """The entry of an image that is in the journal."""
-        self._file.seek(self._places[image_id])
+    def read(self, image_id: str, source_bytes: int) -> Entry:
+        """The entry of an image that the journal has."""
+        self._file.seek(self._places[image_id, source_bytes])
         payload = _next_payload(self._file)
         if payload is None:
             raise OutputError(f"{self.path}: was changed by someone else: start again with --restart")
-        head, _, packed = payload.partition(b"\n")
-        return Entry(json.loads(head)["id"], _unpacked(packed))
+        return Entry.unpacked(payload)
 
     def _open(self) -> None:
         if self._restart or not self.path.exists() or self._starts_torn():
@@ -120,8 +136,12 @@ class Journal:
                 " start anew with --restart, or name another output file"
             )
         for place, payload in payloads:
-            self._places[json.loads(payload.partition(b"\n")[0])["id"]] = place
+            self._note(payload, place)
         self._file.truncate()
+
+    def _note(self, payload: bytes, place: int) -> None:
+        head, _ = _split(payload)
+        self._places[head["id"], head["bytes"]] = place
 
     def _write(self, payload: bytes) -> None:
         self._file.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
@@ -154,11 +174,6 @@ def _next_payload(file: IO[bytes]) -> bytes | None:
     return payload if zlib.crc32(payload) == checksum else None
 
 
-def _packed(labels_hw: LabelsHW) -> bytes:
-    _, png = cv2.imencode(".png", labels_hw, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    return png.tobytes()
-
-
-def _unpacked(png: bytes) -> LabelsHW:
-    decoded = cv2.imdecode(np.frombuffer(png, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-    return np.asarray(decoded, dtype=np.uint8)
+def _split(payload: bytes) -> tuple[dict[str, Any], bytes]:
+    head, _, png = payload.partition(b"\n")
+    return json.loads(head), png

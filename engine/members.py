@@ -3,19 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
 
 from seg.card import ModelCard
 from seg.classes import same_classes
-from seg.engine.ort import OrtRuntime, cuda_is_usable
 from seg.engine.passes import PlannedPass
 from seg.engine.runtime import Runtime
 from seg.engine.views import VIEWS
 from seg.errors import ModelError
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec
-from seg.spec.ensemble import Runtime as RuntimeName
-from seg.views import ViewName
+from seg.views import VIEW_SETS, ViewName
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,52 +25,41 @@ class Member:
     weight: float
     views: tuple[ViewName, ...]
 
+    @property
+    def unfamiliar_views(self) -> tuple[ViewName, ...]:
+        """The views that the model was not trained in, as far as its card tells."""
+        if self.card.training is None:
+            return ()
+        return tuple(view for view in self.views if view not in VIEW_SETS[self.card.training.views])
 
-def load_members(spec: EnsembleSpec) -> tuple[Member, ...]:
-    """Check and load every member's model.
+
+def read_cards(spec: EnsembleSpec) -> tuple[ModelCard, ...]:
+    """The cards of the members' models, which agree on the classes.
 
     Raises:
         ModelError: a model is missing, not ours, damaged, or has other classes than the first.
-        MissingRuntimeError: the runtime that the spec asks for is not here.
     """
     models = [spec.model(member) for member in spec.members]
-    cards = [read_model_card(model) for model in models]
+    cards = tuple(read_model_card(model) for model in models)
     _refuse_other_classes(models, cards)
-    return tuple(
-        Member(
-            member.name,
-            open_runtime(model, spec.runtime),
-            card,
-            member.weight,
-            spec.views_of(member),
-        )
-        for member, model, card in zip(spec.members, models, cards, strict=True)
-    )
+    return cards
 
 
-def open_runtime(model: Path, name: RuntimeName) -> Runtime:
-    """Load a model on the runtime of that name; `auto` is CUDA where there is a device, else CPU.
+def plan_passes(members: Sequence[Member], *, by_view: bool = False) -> tuple[PlannedPass, ...]:
+    """The passes of a frame. Shares sum to 1; a member's weight is spread over its views.
 
-    Raises:
-        MissingRuntimeError: that runtime is not here.
+    Member by member and upright views first, so that a batch finds passes of its kind; or `by_view`, with
+    every member's first view before any second, so that the sum comes near its end soonest.
     """
-    match name:
-        case "auto":
-            return OrtRuntime(model, "cuda" if cuda_is_usable() else "cpu")
-        case "cpu" | "cuda":
-            return OrtRuntime(model, name)
-        case _:
-            assert_never(name)
-
-
-def plan_passes(members: Sequence[Member]) -> tuple[PlannedPass, ...]:
-    """The passes of an image. Shares sum to 1; a member's weight is spread over its views."""
     total = sum(member.weight for member in members)
-    return tuple(
-        PlannedPass(position, VIEWS[view], member.weight / total / len(member.views))
+    passes = [
+        (round_, PlannedPass(position, VIEWS[view], member.weight / total / len(member.views)))
         for position, member in enumerate(members)
-        for view in member.views
-    )
+        for round_, view in enumerate(sorted(member.views, key=lambda view: VIEWS[view].transposes))
+    ]
+    if by_view:
+        passes.sort(key=lambda entry: (entry[0], -entry[1].share))
+    return tuple(planned for _, planned in passes)
 
 
 def _refuse_other_classes(models: Sequence[Path], cards: Sequence[ModelCard]) -> None:

@@ -6,8 +6,9 @@ import io
 from pathlib import Path
 from typing import Any, Literal
 
-from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime
+from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import MissingRuntimeError, ModelError
+from seg.model_file import INPUT
 
 Device = Literal["cpu", "cuda"]
 
@@ -18,17 +19,22 @@ _ERRORS_ONLY = 3
 class OrtRuntime(Runtime):
     """A session on one device. Asked for CUDA, it runs on CUDA or not at all."""
 
-    def __init__(self, model: Path, device: Device) -> None:
+    def __init__(self, model: Path, device: Device, streams: Streams) -> None:
         import onnxruntime
 
         if device == "cuda":
             _refuse_without_cuda()
             _load_cuda_libraries()
-        self._device = device
-        self._version: str = onnxruntime.__version__
+        self._info = RuntimeInfo(
+            name=device,
+            library=f"ONNX Runtime {onnxruntime.__version__}",
+            device=device.upper(),
+            streams=streams,
+            whole_batches=device == "cuda",
+        )
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                model, _session_options(device), providers=[_PROVIDERS[device]]
+                model, _session_options(device, streams), providers=[_PROVIDERS[device]]
             )
         except Exception as error:  # its exceptions have no common base of their own
             reason = str(error).splitlines()[0]
@@ -40,11 +46,11 @@ class OrtRuntime(Runtime):
             raise _cuda_is_missing(f"the session was built on {used}")
 
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
-        probabilities: ProbabilitiesNCHW = self._session.run(None, {"image": images_nhwc})[0]
+        probabilities: ProbabilitiesNCHW = self._session.run(None, {INPUT: images_nhwc})[0]
         return probabilities
 
-    def describe(self) -> str:
-        return f"ONNX Runtime {self._version} on {self._device.upper()}"
+    def describe(self) -> RuntimeInfo:
+        return self._info
 
 
 def cuda_is_usable() -> bool:
@@ -80,11 +86,14 @@ def _load_cuda_libraries() -> None:
             onnxruntime.preload_dlls()
 
 
-def _session_options(device: Device) -> Any:
+def _session_options(device: Device, streams: Streams) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = streams.threads
+    # Threads that spin for work take the core from the streams beside them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device == "cuda":
         # Without this a node that CUDA lacks runs on the CPU without a word.
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")

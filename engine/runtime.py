@@ -1,9 +1,12 @@
 """What every runtime can do: run a batch on a loaded model, and describe itself."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from seg.spec.prediction import RuntimeName
 
 ImagesNHWC = NDArray[np.uint8]
 """RGB images of one size, uint8 `[N, H, W, 3]`."""
@@ -12,11 +15,42 @@ ProbabilitiesNCHW = NDArray[np.float32]
 """Class probabilities, float32 `[N, C, H, W]`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """How the cores are shared: `count` batches run at once, on `threads` threads each."""
+
+    count: int
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.count} x {self.threads} threads"
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeInfo:
+    """What runs a model.
+
+    `whole_batches`: an answer's last bits depend on how many images its batch has, so every batch
+    should have as many.
+    """
+
+    name: RuntimeName
+    library: str
+    device: str
+    streams: Streams
+    whole_batches: bool
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.library}, {self.device}, {self.streams})"
+
+
 class Runtime(ABC):
     """A model, loaded and ready on its device."""
 
     def run(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
-        """Probabilities of a batch.
+        """Probabilities of a batch, in an array that is the caller's own.
+
+        As many threads may call this at once as the runtime has streams.
 
         Raises:
             ValueError: the batch is not uint8 `[N, H, W, 3]`.
@@ -29,5 +63,5 @@ class Runtime(ABC):
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW: ...
 
     @abstractmethod
-    def describe(self) -> str:
-        """The runtime, its version and its device, in a few words."""
+    def describe(self) -> RuntimeInfo:
+        """What runs the model, and where."""

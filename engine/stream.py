@@ -1,125 +1,231 @@
-"""Images in, merged probabilities out: passes through networks, answers added up, images finished.
+"""Images in, results out: frames are opened, their passes run, answers merged, images finished.
 
-Two threads share the work. The caller's fills batches and runs the networks; the other adds answers
-up and finishes images, while the next batch runs.
+The caller's thread opens frames and hands out batches. Workers, as many as the runtimes have streams,
+take a batch the whole way: fill it, run the network, add the answers up, and finish the image if
+that was its last. So no core waits for another.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 
-from seg.engine.accumulate import Accumulator, ProbabilitiesCHW
 from seg.engine.clock import Clock
-from seg.engine.members import Member, plan_passes
-from seg.engine.passes import Batch, Plan, Scheduler
-from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW
-from seg.labels import ImageHWC
+from seg.engine.collect import Collector
+from seg.engine.in_order import InOrder
+from seg.engine.merge import MeanMerge, Merge, new_merge
+from seg.engine.passes import Batch, Pass, Plan, Size
+from seg.engine.runtime import ImagesNHWC, Runtime
+from seg.engine.scheduler import Scheduler
+from seg.engine.stopping import Judge, NewJudge
+from seg.engine.tiles import Blender, lay_out
+from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.spec.prediction import MergeName, TileSpec
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
 
-BATCHES_BEHIND = 2
-"""How many answered batches may wait to be added up before the networks wait for them."""
+QUEUED: Final = 1
+"""Batches that wait for a worker, so that none waits for the next batch."""
 
 
-@dataclass(slots=True)
-class _OpenImage(Generic[Key]):
-    key: Key
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How frames are made and batched, and how the answers for one become one.
+
+    Attributes:
+        plan: the passes of every frame.
+        classes: how many there are.
+        batch_size: the most passes that travel together.
+        streams: how many batches run at once.
+        new_judge: makes what decides that an image needs no further pass; goes with the mean only.
+    """
+
+    plan: Plan
+    classes: int
+    batch_size: int
+    streams: int
+    merge: MergeName = "mean"
+    tile: TileSpec | None = None
+    new_judge: NewJudge | None = None
+
+
+class _Picture(Generic[Finished]):
+    """An image of which not all tiles are finished."""
+
+    def __init__(self, tiles: int, blender: Blender, collector: Collector[Finished]) -> None:
+        self._tiles = tiles
+        self._collector = collector
+        self._merged = InOrder(blender.add)
+
+    def put(self, tile: int, merged_chw: ProbabilitiesCHW) -> list[Finished]:
+        """Take a tile; gives what the image became, if that was its last."""
+        is_last = self._merged.put(tile, merged_chw) == self._tiles
+        return [self._collector.finish()] if is_last else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame(Generic[Finished]):
+    """An image, or a tile of one, that is open."""
+
     image_hwc: ImageHWC
-    sums: Accumulator
+    picture: _Picture[Finished]
+    tile: int
+    merge: Merge
+    answers: InOrder[ProbabilitiesCHW]
+    judge: Judge | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Report(Generic[Finished]):
+    """What became of a frame when an answer was brought: answers added, no further pass needed."""
+
+    frame: int
+    added: int | None
+    is_done: bool
+    finished: list[Finished]
 
 
 class _Stream(Generic[Key, Finished]):
     def __init__(
         self,
-        members: Sequence[Member],
-        finish: Callable[[Key, ProbabilitiesCHW], Finished],
-        batch_size: int,
+        runtimes: Sequence[Runtime],
+        method: Method,
+        new_collector: Callable[[Key, Size], Collector[Finished]],
         clock: Clock,
     ) -> None:
-        self._members = members
-        self._finish = finish
+        self._runtimes = runtimes
+        self._method = method
+        self._new_collector = new_collector
         self._clock = clock
-        self._plan: Plan = plan_passes(members)
-        self._classes = len(members[0].card.classes)
-        self._scheduler = Scheduler(self._plan, batch_size, open_images=2 * batch_size)
-        self._open: dict[int, _OpenImage[Key]] = {}
+        in_flight = method.batch_size * (method.streams + QUEUED)
+        self._scheduler = Scheduler(
+            method.plan,
+            batch_size=method.batch_size,
+            open_frames=2 * in_flight,
+            lead=1 if method.new_judge else in_flight,
+        )
+        self._open: dict[int, _Frame[Finished]] = {}
 
     def run(self, images: Iterable[tuple[Key, ImageHWC]]) -> Iterator[Finished]:
-        behind: deque[Future[list[Finished]]] = deque()
-        with ThreadPoolExecutor(1, thread_name_prefix="seg-merge") as merging:
-            for batch in self._batches(images):
-                answers = self._predict(batch)
-                behind.append(merging.submit(self._merge, batch, answers))
-                while len(behind) > BATCHES_BEHIND:
-                    yield from self._clock.waiting_for(behind.popleft())
-            for future in behind:
-                yield from self._clock.waiting_for(future)
+        frames = enumerate(self._frames(images))
+        running: set[Future[list[_Report[Finished]]]] = set()
+        pool = ThreadPoolExecutor(self._method.streams, thread_name_prefix="seg-pass")
+        try:
+            while True:
+                while len(running) < self._method.streams + QUEUED:
+                    batch = self._next_batch(frames, partial=len(running) < self._method.streams)
+                    if batch is None:
+                        break
+                    running.add(pool.submit(self._work, batch))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    for report in future.result():
+                        self._note(report)
+                        yield from report.finished
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def _batches(self, images: Iterable[tuple[Key, ImageHWC]]) -> Iterator[Batch]:
-        for number, (key, image_hwc) in enumerate(images):
+    def _frames(self, images: Iterable[tuple[Key, ImageHWC]]) -> Iterator[_Frame[Finished]]:
+        method = self._method
+        for key, image_hwc in images:
             size_hw = image_hwc.shape[:2]
-            sums = Accumulator(self._plan, self._classes, size_hw)
-            self._open[number] = _OpenImage(key, image_hwc, sums)
-            self._scheduler.open(number, size_hw)
-            while batch := self._scheduler.next_batch():
-                yield batch
-        while batch := self._scheduler.next_batch(drain=True):
-            yield batch
+            layout = lay_out(size_hw, method.tile)
+            collector = self._new_collector(key, size_hw)
+            picture = _Picture(layout.count, Blender(layout, collector.add), collector)
+            for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
+                merge = new_merge(method.merge, method.plan, method.classes, layout.tile_hw)
+                judge = method.new_judge and method.new_judge()
+                yield _Frame(tile_hwc, picture, tile, merge, InOrder(merge.add), judge)
 
-    def _predict(self, batch: Batch) -> ProbabilitiesNCHW:
+    def _next_batch(self, frames: Iterator[tuple[int, _Frame[Finished]]], *, partial: bool) -> Batch | None:
+        while True:
+            batch = self._scheduler.next_batch()
+            if batch is not None:
+                return batch
+            if not self._scheduler.has_room or not self._open_next(frames):
+                return self._scheduler.next_batch(partial=partial)
+
+    def _open_next(self, frames: Iterator[tuple[int, _Frame[Finished]]]) -> bool:
+        with self._clock.stage("wait for images"):
+            number, frame = next(frames, (0, None))
+        if frame is None:
+            return False
+        self._clock.count_passes(planned=len(self._method.plan))
+        self._open[number] = frame
+        self._scheduler.open(number, frame.image_hwc.shape[:2])
+        return True
+
+    def _note(self, report: _Report[Finished]) -> None:
+        if report.added is not None:
+            self._scheduler.added(report.frame, report.added)
+        if report.is_done:
+            self._scheduler.close(report.frame)
+            del self._open[report.frame]
+
+    def _work(self, batch: Batch) -> list[_Report[Finished]]:
+        runtime = self._runtimes[batch.member]
         with self._clock.stage("assemble"):
-            images_nhwc = self._assemble(batch)
+            images_nhwc = self._assemble(batch, runtime)
         with self._clock.stage("network"):
-            return self._members[batch.member].runtime.run(images_nhwc)
+            answers_nchw = runtime.run(images_nhwc)
+        self._clock.count_passes(run=len(batch.passes))
+        return [self._bring(one, answers_nchw[row]) for row, one in enumerate(batch.passes)]
 
-    def _assemble(self, batch: Batch) -> ImagesNHWC:
-        images_nhwc = np.empty((len(batch.passes), *batch.size_hw, 3), dtype=np.uint8)
+    def _assemble(self, batch: Batch, runtime: Runtime) -> ImagesNHWC:
+        rows = self._method.batch_size if runtime.describe().whole_batches else len(batch.passes)
+        images_nhwc = np.empty((rows, *batch.size_hw, 3), dtype=np.uint8)
         for row, one in enumerate(batch.passes):
-            view = self._plan[one.position].view
-            images_nhwc[row] = view.apply(self._open[one.image].image_hwc)
+            view = self._method.plan[one.position].view
+            images_nhwc[row] = view.apply(self._open[one.frame].image_hwc)
+        images_nhwc[len(batch.passes) :] = 0
         return images_nhwc
 
-    def _merge(self, batch: Batch, answers_nchw: ProbabilitiesNCHW) -> list[Finished]:
-        finished = []
-        for one, answer_chw in zip(batch.passes, answers_nchw, strict=True):
-            opened = self._open[one.image]
-            with self._clock.stage("accumulate"):
-                opened.sums.add(one.position, answer_chw)
-            if opened.sums.is_complete:
-                del self._open[one.image]
-                with self._clock.stage("finish"):
-                    finished.append(self._finish(opened.key, opened.sums.merged))
-        return finished
+    def _bring(self, one: Pass, answer_chw: ProbabilitiesCHW) -> _Report[Finished]:
+        frame = self._open[one.frame]
+        with self._clock.stage("accumulate"):
+            added = frame.answers.put(one.position, answer_chw)
+        with self._clock.stage("decide"):
+            is_done = added == len(self._method.plan) or _is_settled(frame)
+            finished = frame.picture.put(frame.tile, frame.merge.merged()) if is_done else []
+        return _Report(one.frame, added, is_done, finished)
+
+
+def _is_settled(frame: _Frame[Finished]) -> bool:
+    merge = frame.merge
+    return (
+        frame.judge is not None
+        and isinstance(merge, MeanMerge)
+        and frame.judge.is_settled(merge.sum_chw, merge.added)
+    )
 
 
 def stream(
-    members: Sequence[Member],
+    runtimes: Sequence[Runtime],
+    method: Method,
     images: Iterable[tuple[Key, ImageHWC]],
-    finish: Callable[[Key, ProbabilitiesCHW], Finished],
-    *,
-    batch_size: int,
+    new_collector: Callable[[Key, Size], Collector[Finished]],
     clock: Clock | None = None,
 ) -> Iterator[Finished]:
     """Predict images with all members and their views.
 
-    Memory is that of a few open images, however many there are: images are taken from the iterable
+    Memory is that of a few open frames, however many images there are: they are taken from the iterable
     only as fast as they are finished.
 
     Args:
-        members: loaded members with the same classes.
+        runtimes: a loaded model for each member that the plan speaks of.
+        method: the plan, and how it is carried out.
         images: any key with an RGB image, uint8 `[H, W, 3]`, of any size.
-        finish: called with the key and the merged probabilities, float32 `[C, H, W]`, from one
-            other thread, one image at a time; what it returns is yielded.
-        batch_size: the most passes that travel together.
+        new_collector: called with a key and the image's size when it is opened. The collector is called from
+            one worker at a time.
         clock: where the seconds of each stage are added up.
 
     Yields:
-        What `finish` returned, in the order in which images were finished.
+        What the collectors returned, in the order in which images were finished.
     """
-    run: _Stream[Key, Finished] = _Stream(members, finish, batch_size, clock or Clock())
+    run: _Stream[Key, Finished] = _Stream(runtimes, method, new_collector, clock or Clock())
     return run.run(images)

@@ -6,7 +6,7 @@ kaggle-per-image  a row for each image: `ImageId`, then a column for each class 
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -70,17 +70,16 @@ def dialect(name: Format, classes: Sequence[ClassInfo], unlabelled: str) -> Dial
 def write_submission(
     path: Path,
     form: Dialect,
-    ids: Iterable[str],
-    read: Callable[[str], Entry],
+    entries: Iterable[Entry],
     sample: Path | None = None,
 ) -> None:
-    """Write a submission, atomically; rows come in the order of `ids`, or of the `sample` CSV.
+    """Write a submission, atomically; rows come in the order of `entries`, or of the `sample` CSV.
 
     Raises:
         OutputError: the folder cannot be written.
         DataError: the sample submission has other ids than the predictions.
     """
-    rows: Iterable[Row] = (row for image_id in ids for row in form.rows(read(image_id)))
+    rows: Iterable[Row] = (row for entry in entries for row in form.rows(entry))
     if sample is not None:
         rows = _in_order_of(sample, rows)
     try:

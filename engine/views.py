@@ -1,12 +1,13 @@
 """The eight symmetries of the square, as numpy views of an image and back.
 
-Nothing is copied: a view of an image is read when its batch is filled, and a view of probabilities
-when they are added up.
+A view of an image is not copied before its batch is filled, nor a plane of probabilities before it
+is added up.
 """
 
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,9 @@ from seg.labels import ImageHWC
 from seg.views import ViewName
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+Plane = NDArray[np.float32]
+
+_FLIP_CODES: Final = {(True, False): 0, (False, True): 1, (True, True): -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,20 @@ class View:
         """What was predicted for this view, `[..., H, W]`, turned back to the image's own frame."""
         unflipped = planes_hw[..., self._rows, self._columns]
         return unflipped.swapaxes(-1, -2) if self.transposes else unflipped
+
+    def restore(self, plane_hw: Plane, spare_hw: Plane) -> Plane:
+        """The same for one float32 plane, but contiguous: itself, or written to `spare_hw`.
+
+        `spare_hw` has the size of the image. OpenCV's copies are vectorised; numpy's are not.
+        """
+        unflipped_hw = plane_hw
+        if self.flips_rows or self.flips_columns:
+            unflipped_hw = np.empty_like(plane_hw) if self.transposes else spare_hw
+            cv2.flip(plane_hw, _FLIP_CODES[self.flips_rows, self.flips_columns], dst=unflipped_hw)
+        if not self.transposes:
+            return unflipped_hw
+        cv2.transpose(unflipped_hw, dst=spare_hw)
+        return spare_hw
 
     def size(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         """Height and width of an image of size `size_hw` in this view."""

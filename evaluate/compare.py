@@ -15,11 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg.data import Sample, Split, open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.accumulate import ProbabilitiesCHW
 from seg.engine.decide import decide
 from seg.evaluate.metrics import ConfusionMatrix, Scores
 from seg.files import sha256_of, write_text
-from seg.labels import ImageHWC
+from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import Advance, progress
 from seg.spec import EnsembleSpec
 from seg.views import VIEW_SETS

@@ -16,3 +16,6 @@ ImageHWC = NDArray[np.uint8]
 
 LabelsHW = NDArray[np.uint8]
 """A label map, uint8 `[H, W]`."""
+
+ProbabilitiesCHW = NDArray[np.float32]
+"""Class probabilities, float32 `[C, H, W]`, which sum to 1 over C."""

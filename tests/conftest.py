@@ -1,11 +1,20 @@
 """Fixtures that tests of every room share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_remembered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What `runtime: auto` finds out is kept for these tests only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ def spec(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ensembl
         ],
         "recipe": {"epochs": 2, "batch_size": 4, "crop": 128},
         "views": "d4",
+        "runtime": "cpu",
     }
     (folder / "spec.yaml").write_text(json.dumps(said))
     spec = load_ensemble(folder / "spec.yaml")

@@ -7,11 +7,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from seg.spec.base import LocalPath, SizeHW, Spec
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
+from seg.spec.prediction import BatchSize, MergeName, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
 from seg.views import VIEW_SETS, ViewName, ViewSetName
 
-Runtime = Literal["auto", "cpu", "cuda"]
 Format = Literal["kaggle", "kaggle-per-image"]
 
 
@@ -72,9 +72,11 @@ class EnsembleSpec(Spec):
     members: tuple[MemberSpec, ...] = Field(min_length=1)
     recipe: RecipeSpec = RecipeSpec()
     views: Views = VIEW_SETS["none"]
-    merge: Literal["mean"] = "mean"
-    runtime: Runtime = "auto"
-    batch_size: int = Field(default=4, ge=1)
+    merge: MergeName = "mean"
+    stopping: Stopping | None = None
+    tile: TileSpec | None = None
+    runtime: Literal["auto", RuntimeName] = "auto"
+    batch_size: BatchSize = "auto"
     output: OutputSpec = Field(default_factory=dict, validate_default=True)
     runs: LocalPath = Field(default=Path("runs"), validate_default=True)
 
@@ -84,6 +86,20 @@ class EnsembleSpec(Spec):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two members are named {name!r}: a name is also a folder in runs")
+        return self
+
+    @model_validator(mode="after")
+    def _stopping_knows_what_is_missing(self) -> Self:
+        if self.stopping and self.merge != "mean":
+            raise ValueError(f"'stopping' goes with merge: mean, not {self.merge}: remove one of them")
+        if self.stopping and self.tile:
+            raise ValueError("'stopping' judges whole images and 'tile' cuts them: remove one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _tiles_keep_their_size(self) -> Self:
+        if self.tile and self.output.size:
+            raise ValueError("tiled images are written at their own size: remove 'tile' or 'output.size'")
         return self
 
     def member(self, name: str) -> MemberSpec:

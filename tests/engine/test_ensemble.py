@@ -1,7 +1,12 @@
 """The ensemble against the plain loop that everyone writes, with ttach's views."""
 
+import random
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +17,45 @@ import ttach
 
 from seg.classes import ClassInfo
 from seg.engine import Ensemble
+from seg.engine.clock import Clock
 from seg.engine.decide import decide, on_grid
-from seg.engine.members import Member, open_runtime
+from seg.engine.members import Member
+from seg.engine.open_runtime import open_runtime
+from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.stopping import judges
+from seg.engine.tiles import lay_out
 from seg.errors import ModelError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec
+from seg.spec.prediction import StoppingSpec, TileSpec
 from seg.views import VIEW_SETS, ViewSetName
 from tests.engine.conftest import CLASSES, MakeModel
+
+
+class Slow(Runtime):
+    """A runtime whose answers take a random while, with as many streams as asked."""
+
+    def __init__(self, inner: Runtime, streams: int) -> None:
+        self._inner = inner
+        self._info = replace(inner.describe(), streams=Streams(streams, 1))
+        self._random = random.Random(0)
+
+    def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
+        time.sleep(self._random.random() / 200)
+        return self._inner.run(images_nhwc)
+
+    def describe(self) -> RuntimeInfo:
+        return self._info
+
+
+class Failing(Slow):
+    def __init__(self, inner: Runtime) -> None:
+        super().__init__(inner, streams=2)
+
+    def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
+        raise ZeroDivisionError
+
 
 SIZES = [(5, 7), (7, 5), (6, 6), (1, 1), (5, 7), (9, 2), (7, 5), (5, 7)]
 
@@ -88,6 +124,91 @@ def test_an_answer_does_not_depend_on_company(make_model: MakeModel) -> None:
         for key, merged in answers:
             alone = ensemble.predict(pictures[key]).probabilities
             np.testing.assert_array_equal(merged, alone)
+
+
+def test_labels_are_those_of_the_probabilities(make_model: MakeModel) -> None:
+    ensemble = load([make_model(1), make_model(2)], [1.0, 2.0], "d4")
+    pictures = images()
+    labels = dict(ensemble.label_all(enumerate(pictures), lambda key, labels_hw: (key, labels_hw)))
+    for key, image_hwc in enumerate(pictures):
+        np.testing.assert_array_equal(labels[key], ensemble.predict(image_hwc).labels)
+
+
+def test_exact_stopping_saves_passes_and_no_label(make_model: MakeModel) -> None:
+    models, weights = [make_model(1), make_model(2)], [1.0, 9.0]
+    ensemble = load(models, weights, "d4", batch_size=1)
+    pictures = images()
+    clock = Clock()
+    labels = dict(
+        ensemble.label_all(
+            enumerate(pictures),
+            lambda key, labels_hw: (key, labels_hw),
+            new_judge=judges(StoppingSpec(), None),
+            clock=clock,
+        )
+    )
+    for key, image_hwc in enumerate(pictures):
+        np.testing.assert_array_equal(labels[key], ensemble.predict(image_hwc).labels)
+    assert clock.planned == len(pictures) * 16
+    assert clock.passes < clock.planned
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_tiles_are_images_that_are_blended(make_model: MakeModel, batch_size: int) -> None:
+    """Each tile through the plain loop, then a weighted mean over the whole image."""
+    models, weights = [make_model(1), make_model(2)], [0.7, 2.1]
+    tile = TileSpec(size=(8, 10), overlap=0.5, blend="uniform")
+    ensemble = replace(load(models, weights, "d4", batch_size), tile=tile)
+    image_hwc = np.random.default_rng(0).integers(0, 256, (21, 17, 3), dtype=np.uint8)
+    total = np.zeros((len(CLASSES), 21, 17))
+    count = np.zeros((21, 17))
+    layout = lay_out((21, 17), tile)
+    for top in layout.rows.starts:
+        for left in layout.columns.starts:
+            inside = (slice(top, top + 8), slice(left, left + 10))
+            total[:, *inside] += plain_loop(models, weights, "d4", image_hwc[inside]).numpy()
+            count[inside] += 1
+    prediction = ensemble.predict(image_hwc)
+    np.testing.assert_allclose(prediction.probabilities, total / count, atol=1e-5)
+    (labels_hw,) = ensemble.label_all([(0, image_hwc)], lambda _, labels_hw: labels_hw)
+    np.testing.assert_array_equal(labels_hw, prediction.labels)
+
+
+def test_many_streams_give_the_bits_of_one(make_model: MakeModel) -> None:
+    """Runtimes that answer after a random while, so that answers overtake one another."""
+    ensemble = load([make_model(1), make_model(2)], [1.0, 2.0], "d4")
+    slow = replace(
+        ensemble,
+        members=tuple(replace(m, runtime=Slow(m.runtime, streams=6)) for m in ensemble.members),
+        batch_size=2,
+    )
+    pictures = images()
+    answers = dict(slow.predict_all(enumerate(pictures), lambda key, merged: (key, merged)))
+    for key, image_hwc in enumerate(pictures):
+        np.testing.assert_array_equal(answers[key], ensemble.predict(image_hwc).probabilities)
+
+
+def test_a_failing_runtime_ends_the_stream(make_model: MakeModel) -> None:
+    ensemble = load([make_model(1)], [1.0], "d4")
+    (member,) = ensemble.members
+    failing = replace(ensemble, members=(replace(member, runtime=Failing(member.runtime)),))
+    with pytest.raises(ZeroDivisionError):
+        list(failing.label_all(enumerate(images()), lambda key, _: key))
+
+
+def test_images_are_taken_only_as_fast_as_they_are_finished(make_model: MakeModel) -> None:
+    ensemble = load([make_model(1)], [1.0], "d4", batch_size=1)
+    taken = 0
+
+    def endless() -> Iterator[tuple[int, ImageHWC]]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield taken, np.zeros((6, 6, 3), dtype=np.uint8)
+
+    labelled = ensemble.label_all(endless(), lambda key, _: key)
+    for finished, _ in enumerate(islice(labelled, 50), start=1):
+        assert taken - finished <= 2 * (ensemble.streams + 1)
 
 
 def test_prediction_unpacks_to_labels_and_probabilities(make_model: MakeModel) -> None:

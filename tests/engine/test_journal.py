@@ -1,5 +1,6 @@
 """The journal after a kill at any byte, and in the hands of two."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +14,46 @@ from seg.errors import OutputError
 
 def entries(count: int) -> list[Entry]:
     rng = np.random.default_rng(count)
-    return [Entry(f"image {n}", rng.integers(0, 5, (n + 1, 4), dtype=np.uint8)) for n in range(count)]
+    return [
+        Entry(f"image {n}", 100 + n, rng.integers(0, 5, (n + 1, 4), dtype=np.uint8)) for n in range(count)
+    ]
 
 
 def write(output: Path, some: list[Entry]) -> bytes:
     with Journal(output, "a run") as journal:
         for entry in some:
-            journal.append(entry)
+            journal.append(entry.packed())
     return journal.path.read_bytes()
+
+
+def present(journal: Journal, some: list[Entry]) -> list[Entry]:
+    return [entry for entry in some if journal.has(entry.id, entry.source_bytes)]
+
+
+def check(journal: Journal, entry: Entry) -> None:
+    read = journal.read(entry.id, entry.source_bytes)
+    assert (read.id, read.source_bytes) == (entry.id, entry.source_bytes)
+    np.testing.assert_array_equal(read.labels_hw, entry.labels_hw)
 
 
 def test_entries_come_back(tmp_path: Path) -> None:
     some = entries(4)
     write(tmp_path / "out.csv", some)
     with Journal(tmp_path / "out.csv", "a run") as journal:
-        assert journal.done == {entry.id for entry in some}
+        assert present(journal, some) == some
         for entry in some:
-            np.testing.assert_array_equal(journal.read(entry.id).labels_hw, entry.labels_hw)
+            check(journal, entry)
+
+
+def test_an_image_of_another_size_is_another_image(tmp_path: Path) -> None:
+    (old,) = entries(1)
+    new = replace(old, source_bytes=old.source_bytes + 1, labels_hw=old.labels_hw + 1)
+    with Journal(tmp_path / "out.csv", "a run") as journal:
+        journal.append(old.packed())
+        assert not journal.has(new.id, new.source_bytes)
+        journal.append(new.packed())
+        check(journal, new)
+        check(journal, old)
 
 
 def test_a_kill_at_any_byte_costs_only_what_was_not_whole(tmp_path: Path) -> None:
@@ -41,9 +65,9 @@ def test_a_kill_at_any_byte_costs_only_what_was_not_whole(tmp_path: Path) -> Non
         path.write_bytes(whole[:length])
         survivors = sum(end <= length for end in ends[1:])
         with Journal(tmp_path / "out.csv", "a run") as journal:
-            assert journal.done == {entry.id for entry in some[:survivors]}
+            assert present(journal, some) == some[:survivors]
             for entry in some[survivors:]:
-                journal.append(entry)
+                journal.append(entry.packed())
         assert path.read_bytes() == whole
 
 
@@ -57,9 +81,8 @@ def test_a_changed_byte_is_noticed(tmp_path_factory: pytest.TempPathFactory, pla
     (folder / "out.csv.journal").write_bytes(whole)
     try:
         with Journal(folder / "out.csv", "a run") as journal:
-            by_id = {entry.id: entry for entry in some}
-            for image_id in journal.done:
-                np.testing.assert_array_equal(journal.read(image_id).labels_hw, by_id[image_id].labels_hw)
+            for entry in present(journal, some):
+                check(journal, entry)
     except OutputError:
         pass
 
@@ -70,7 +93,7 @@ def test_another_run_is_refused_and_kept(tmp_path: Path) -> None:
         pass
     assert (tmp_path / "out.csv.journal").read_bytes() == before
     with Journal(tmp_path / "out.csv", "another run", restart=True) as journal:
-        assert not journal.done
+        assert not present(journal, entries(2))
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def project(tmp_path: Path, make_model: MakeModel) -> Path:
             {"name": "b", "model": str(make_model(2)), "weight": 2},
         ],
         "views": "d4",
+        "runtime": "cpu",
     }
     (tmp_path / "spec.yaml").write_text(json.dumps(spec))
     return tmp_path / "spec.yaml"

@@ -48,3 +48,15 @@ def test_invert_undoes_apply(name: ViewName, height: int, width: int, seed: int)
 def test_nothing_is_copied(name: ViewName) -> None:
     assert np.shares_memory(VIEWS[name].apply(IMAGE), IMAGE)
     assert np.shares_memory(VIEWS[name].invert(IMAGE), IMAGE)
+
+
+@pytest.mark.parametrize("name", VIEW_NAMES)
+@pytest.mark.parametrize("size_hw", [(5, 7), (7, 5), (1, 1), (1, 6), (64, 33)])
+def test_restore_writes_what_invert_shows(name: ViewName, size_hw: tuple[int, int]) -> None:
+    view = VIEWS[name]
+    height, width = view.size(size_hw)
+    plane_hw = np.random.default_rng(0).random((height + 3, width + 2)).astype(np.float32)[1:-2, 1:-1]
+    spare_hw = np.full(size_hw, np.nan, dtype=np.float32)
+    restored = view.restore(plane_hw, spare_hw)
+    np.testing.assert_array_equal(restored, view.invert(plane_hw))
+    assert np.shares_memory(restored, spare_hw) or name == "identity"

@@ -1,0 +1,92 @@
+"""What stopping learns from images that run to the end: how much changes after doubt has fallen so far.
+
+No labels are needed, only images like those to be predicted that the members were not trained on.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from seg.engine.decide import decide
+from seg.engine.ensemble import Ensemble
+from seg.engine.passes import Size
+from seg.engine.stopping import Rule, Standing, standing
+from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.spec.prediction import DOUBT_LEVELS
+
+DIGITS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One image that ran to the end.
+
+    `standings[k]` and `losses[k]` hold after pass k + 1; the last pass has neither, since it ends the
+    image anyway. A loss is the share of labels that differs from the final ones.
+    """
+
+    standings: tuple[Standing, ...]
+    losses: tuple[float, ...]
+
+    @property
+    def passes(self) -> int:
+        return len(self.standings) + 1
+
+    def replay(self, rule: Rule) -> tuple[int, float]:
+        """How many passes the rule would have taken, and the loss where it would have stopped."""
+        for number, (now, loss) in enumerate(zip(self.standings, self.losses, strict=True), start=1):
+            if rule.settles(now):
+                return number, loss
+        return self.passes, 0.0
+
+    def risks(self) -> list[float]:
+        """For each doubt level the largest loss from the first time on that doubt is at or below it."""
+        risks = [0.0] * len(DOUBT_LEVELS)
+        worst_to_come = 0.0
+        for now, loss in reversed(list(zip(self.standings, self.losses, strict=True))):
+            worst_to_come = max(worst_to_come, loss)
+            risks[now.level :] = [worst_to_come] * (len(DOUBT_LEVELS) - now.level)
+        return risks
+
+
+def trace_images(ensemble: Ensemble, images: Iterable[ImageHWC], grid_hw: Size | None) -> Iterable[Trace]:
+    """Run images to their end and note where each stood after every pass."""
+    recorders: list[_Recorder] = []
+
+    def new_recorder() -> _Recorder:
+        recorders.append(_Recorder(grid_hw))
+        return recorders[-1]
+
+    return ensemble.label_all(
+        enumerate(images),
+        lambda number, labels_hw: recorders[number].trace(labels_hw),
+        grid_hw=grid_hw,
+        new_judge=new_recorder,
+    )
+
+
+def learn_risk(traces: Sequence[Trace]) -> tuple[float, ...]:
+    """The mean risk over images at each doubt level, rounded up."""
+    mean = np.mean([trace.risks() for trace in traces], axis=0)
+    return tuple(float(value) for value in np.ceil(mean * 10**DIGITS) / 10**DIGITS)
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """A judge that settles nothing and remembers everything."""
+
+    grid_hw: Size | None
+    standings: list[Standing] = field(default_factory=list)
+    labels: list[LabelsHW] = field(default_factory=list)
+
+    def is_settled(self, sum_chw: ProbabilitiesCHW, added: float) -> bool:
+        self.standings.append(standing(sum_chw, added, self.grid_hw))
+        self.labels.append(decide(sum_chw, self.grid_hw))
+        return False
+
+    def trace(self, final_hw: LabelsHW) -> Trace:
+        losses = tuple(float((labels_hw != final_hw).mean()) for labels_hw in self.labels)
+        self.labels.clear()
+        return Trace(tuple(self.standings), losses)

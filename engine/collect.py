@@ -1,0 +1,59 @@
+"""What becomes of an image's merged probabilities, which come in bands of rows from the top."""
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from seg.engine.decide import decide
+from seg.engine.passes import Size
+from seg.labels import LabelsHW, ProbabilitiesCHW
+
+Finished = TypeVar("Finished")
+Finished_co = TypeVar("Finished_co", covariant=True)
+
+
+class Collector(Protocol[Finished_co]):
+    """Takes one image's bands, float32 `[C, rows, W]`, from the top."""
+
+    def add(self, band_chw: ProbabilitiesCHW) -> None: ...
+
+    def finish(self) -> Finished_co:
+        """Called once, after the last band."""
+        ...
+
+
+class LabelCollector(Generic[Finished]):
+    """Decides each band and forgets it: holds one byte a pixel.
+
+    With `grid_hw`, which takes the image in one band, labels are on that grid.
+    """
+
+    def __init__(self, size_hw: Size, grid_hw: Size | None, finish: Callable[[LabelsHW], Finished]) -> None:
+        self._labels_hw: LabelsHW = np.empty(grid_hw or size_hw, dtype=np.uint8)
+        self._grid_hw = grid_hw
+        self._finish = finish
+        self._rows = 0
+
+    def add(self, band_chw: ProbabilitiesCHW) -> None:
+        labels_hw = decide(band_chw, self._grid_hw)
+        self._labels_hw[self._rows : self._rows + len(labels_hw)] = labels_hw
+        self._rows += len(labels_hw)
+
+    def finish(self) -> Finished:
+        return self._finish(self._labels_hw)
+
+
+class ProbabilityCollector(Generic[Finished]):
+    """Keeps all probabilities of the image."""
+
+    def __init__(self, finish: Callable[[ProbabilitiesCHW], Finished]) -> None:
+        self._bands: list[ProbabilitiesCHW] = []
+        self._finish = finish
+
+    def add(self, band_chw: ProbabilitiesCHW) -> None:
+        self._bands.append(band_chw)
+
+    def finish(self) -> Finished:
+        whole = self._bands[0] if len(self._bands) == 1 else np.concatenate(self._bands, axis=1)
+        return self._finish(whole)

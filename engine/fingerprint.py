@@ -1,0 +1,42 @@
+"""A hash of what decides labels: two runs with the same one give the same labels."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from seg.data import Sample
+from seg.files import sha256_of
+from seg.spec import EnsembleSpec
+
+
+def ensemble_fingerprint(spec: EnsembleSpec) -> str:
+    """Of the models' content, weights, views, merge, tiles and the output's grid."""
+    return _hash(
+        {
+            "members": [
+                (sha256_of(spec.model(member)), member.weight, spec.views_of(member))
+                for member in spec.members
+            ],
+            "merge": spec.merge,
+            "tile": spec.tile and spec.tile.model_dump(),
+            "size": spec.output.size,
+        }
+    )
+
+
+def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample]) -> str:
+    """Of the ensemble, its stopping, and the images' names.
+
+    The runtime is not in it: all that `seg` runs on agree closely enough for a run to change over.
+    """
+    return _hash(
+        {
+            "ensemble": ensemble_fingerprint(spec),
+            "stopping": spec.stopping and spec.stopping.model_dump(),
+            "images": [(sample.id, sample.image.name) for sample in samples],
+        }
+    )
+
+
+def _hash(said: object) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,45 @@
+"""What this machine has."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Final
+
+from seg.engine.runtime import Streams
+
+CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
+"""Where a cgroup (version 2) says how much time in which period its processes get."""
+
+FEW: Final = 4
+"""Up to so many cores, each has a stream of its own; beyond, four share one."""
+
+
+def usable_cores() -> int:
+    """The cores that this process may use: by affinity, and by the quota of its container."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, _quota()))
+
+
+def usual_streams(cores: int) -> Streams:
+    """Streams that keep all cores busy: one thread each wastes the least, but each holds a batch."""
+    count = cores if cores <= FEW else max(FEW, cores // 4)
+    return Streams(count, cores // count)
+
+
+def processor() -> str:
+    """The processor's model, for a key under which measurements are remembered."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "flags"))]
+    return " ".join(names[:2]) or platform.machine()
+
+
+def _quota() -> int:
+    """Whole cores that the container grants; all of them where it sets no limit."""
+    try:
+        granted, period = CPU_MAX.read_text(encoding="utf-8").split()
+        return max(1, int(granted) // int(period))
+    except (OSError, ValueError):
+        return os.cpu_count() or 1

@@ -1,0 +1,141 @@
+"""How the answers for one frame become one: three ways behind one interface.
+
+Each holds one float32 `[C, H, W]`, whatever the number of passes, and makes no temporary larger
+than a plane. The order of additions is the caller's, and decides the last bit of a sum.
+"""
+
+from typing import Final, Protocol, assert_never
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.engine.decide import decide
+from seg.engine.passes import Plan, Size
+from seg.labels import ProbabilitiesCHW
+from seg.spec.prediction import MergeName
+
+LEAST_PROBABILITY: Final = 1e-7
+"""What a probability counts as, at least, before its logarithm is taken."""
+
+TIE: Final = 1e-4
+"""Shares of votes that differ by less are a tie."""
+
+
+class Merge(Protocol):
+    """Takes the answers of a frame's passes, each with its position in the plan."""
+
+    def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
+        """Take the answer of one pass, in the pass's own view."""
+        ...
+
+    def merged(self) -> ProbabilitiesCHW:
+        """The merged probabilities, in the frame's own orientation. Called once, at the end."""
+        ...
+
+
+def new_merge(name: MergeName, plan: Plan, classes: int, size_hw: Size) -> Merge:
+    """An empty merge of that name for a frame of that size."""
+    match name:
+        case "mean":
+            return MeanMerge(plan, classes, size_hw)
+        case "geometric":
+            return GeometricMerge(plan, classes, size_hw)
+        case "vote":
+            return VoteMerge(plan, classes, size_hw)
+        case _:
+            assert_never(name)
+
+
+class MeanMerge:
+    """The weighted mean of probabilities.
+
+    Attributes:
+        sum_chw: share x probabilities, summed so far.
+        added: the shares, summed so far; below 1 at the end where a frame was settled early.
+    """
+
+    def __init__(self, plan: Plan, classes: int, size_hw: Size) -> None:
+        self.sum_chw: ProbabilitiesCHW = np.zeros((classes, *size_hw), dtype=np.float32)
+        self.added = 0.0
+        self._plan = plan
+        self._spare_hw = np.empty(size_hw, dtype=np.float32)
+
+    def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
+        planned = self._plan[position]
+        for plane_hw, sum_hw in zip(probabilities_chw, self.sum_chw, strict=True):
+            cv2.scaleAdd(planned.view.restore(plane_hw, self._spare_hw), planned.share, sum_hw, sum_hw)
+        self.added += planned.share
+
+    def merged(self) -> ProbabilitiesCHW:
+        if not np.isclose(self.added, 1.0):
+            self.sum_chw *= np.float32(1.0 / self.added)
+        return self.sum_chw
+
+
+class GeometricMerge:
+    """The weighted geometric mean of probabilities, normalised over the classes.
+
+    The same as the softmax of the mean of all logits: a pass that rules a class out outweighs
+    several that are in doubt.
+    """
+
+    def __init__(self, plan: Plan, classes: int, size_hw: Size) -> None:
+        self._sum_chw: ProbabilitiesCHW = np.zeros((classes, *size_hw), dtype=np.float32)
+        self._plan = plan
+        self._spare_hw = np.empty(size_hw, dtype=np.float32)
+        self._log_hw = np.empty(size_hw, dtype=np.float32)
+
+    def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
+        planned = self._plan[position]
+        for plane_hw, sum_hw in zip(probabilities_chw, self._sum_chw, strict=True):
+            upright_hw = planned.view.restore(plane_hw, self._spare_hw)
+            np.maximum(upright_hw, np.float32(LEAST_PROBABILITY), out=self._log_hw)
+            cv2.log(self._log_hw, dst=self._log_hw)
+            cv2.scaleAdd(self._log_hw, planned.share, sum_hw, sum_hw)
+
+    def merged(self) -> ProbabilitiesCHW:
+        self._sum_chw -= self._sum_chw.max(axis=0)
+        np.exp(self._sum_chw, out=self._sum_chw)
+        self._sum_chw /= self._sum_chw.sum(axis=0)
+        return self._sum_chw
+
+
+class VoteMerge:
+    """Each pass gives its share to the class that it finds most probable.
+
+    The answer is the shares that the classes got. Where classes tie, the one wins that the best pass
+    voted for: that of the member with the most weight, and then the first in the plan.
+    """
+
+    def __init__(self, plan: Plan, classes: int, size_hw: Size) -> None:
+        self._votes_chw: ProbabilitiesCHW = np.zeros((classes, *size_hw), dtype=np.float32)
+        self._best_chw: NDArray[np.uint8] = np.zeros((classes, *size_hw), dtype=np.uint8)
+        self._plan = plan
+        self._standing = _standing(plan)
+
+    def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
+        planned = self._plan[position]
+        labels_hw = planned.view.invert(decide(probabilities_chw))
+        for label in range(len(self._votes_chw)):
+            mine_hw = labels_hw == label
+            self._votes_chw[label] += mine_hw * np.float32(planned.share)
+            np.maximum(self._best_chw[label], mine_hw * self._standing[position], out=self._best_chw[label])
+
+    def merged(self) -> ProbabilitiesCHW:
+        for label, best_hw in enumerate(self._best_chw):
+            self._votes_chw[label] += best_hw * np.float32(TIE / 255)
+        self._votes_chw /= self._votes_chw.sum(axis=0)
+        return self._votes_chw
+
+
+def _standing(plan: Plan) -> list[np.uint8]:
+    """For each pass a number up to 255, greater the better its member is."""
+    weight: dict[int, float] = {}
+    for planned in plan:
+        weight[planned.member] = weight.get(planned.member, 0.0) + planned.share
+    best_first = sorted(range(len(plan)), key=lambda position: -round(weight[plan[position].member], 9))
+    standing = [np.uint8(0)] * len(plan)
+    for rank, position in enumerate(best_first):
+        standing[position] = np.uint8(max(255 - rank, 1))
+    return standing

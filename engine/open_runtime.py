@@ -1,0 +1,47 @@
+"""Runtimes by name."""
+
+from pathlib import Path
+from typing import Final, assert_never
+
+from seg.engine.machine import usable_cores, usual_streams
+from seg.engine.openvino_runtime import OpenVinoRuntime, openvino_is_usable
+from seg.engine.ort import OrtRuntime, cuda_is_usable
+from seg.engine.runtime import Runtime, Streams
+from seg.spec.prediction import RuntimeName
+
+GPU_BATCH: Final = 8
+
+
+def open_runtime(model: Path, name: RuntimeName, streams: Streams | None = None) -> Runtime:
+    """Load a model on the runtime of that name, or not at all.
+
+    Raises:
+        MissingRuntimeError: that runtime is not here.
+        ModelError: the runtime cannot load the model.
+    """
+    streams = streams or usual_streams(usable_cores())
+    match name:
+        case "cpu" | "cuda":
+            return OrtRuntime(model, name, streams)
+        case "openvino":
+            return OpenVinoRuntime(model, "f32", streams)
+        case "openvino-bf16":
+            return OpenVinoRuntime(model, "bf16", streams)
+        case _:
+            assert_never(name)
+
+
+def usual_batch(name: RuntimeName) -> int:
+    """A core's cache holds one image, and more gain nothing there; a GPU wants many."""
+    return GPU_BATCH if name == "cuda" else 1
+
+
+def usable_runtimes() -> tuple[RuntimeName, ...]:
+    """Those that this machine can be expected to run, the reference first."""
+    usable: dict[RuntimeName, bool] = {
+        "cpu": True,
+        "cuda": cuda_is_usable(),
+        "openvino": openvino_is_usable("f32"),
+        "openvino-bf16": openvino_is_usable("bf16"),
+    }
+    return tuple(name for name, here in usable.items() if here)

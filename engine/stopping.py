@@ -1,0 +1,132 @@
+"""When an image needs no further pass.
+
+While the weight that is missing exceeds the lead of a pixel's leader, the pixel can still change. How
+many of those that can really do is learnt from images that ran to the end, by conformal risk control
+(Angelopoulos, Bates, Fisch, Lei and Schuster, 2022).
+
+`risk[l]` is the mean loss of n such images, had each been stopped when the doubt about it first fell
+to level l; the loss is the largest share of labels that differs, then or after a later pass, from the
+full ensemble's. A further image whose doubt has just fallen to level l, and of which the share u can
+still change, is stopped when
+
+    n * risk[l] + u  <=  (n + 1) * tolerance
+
+If it is exchangeable with the n images, the expected share of its labels that differ is then at most
+the tolerance. (The paper has the largest possible loss in the place of u; u bounds this image's loss.)
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from seg.engine.decide import leads, on_grid
+from seg.engine.passes import Size
+from seg.labels import ProbabilitiesCHW
+from seg.spec.prediction import DOUBT_LEVELS, StoppingSpec
+
+LEANING: Final = 0.2
+"""A pixel is in doubt if it changes when this share of the missing weight is against its leader.
+
+What stopping saves depends on it; the guarantee does not.
+"""
+
+ROUNDING: Final = 1e-5
+"""More than the float32 sum of a plan can be off."""
+
+
+class Judge(Protocol):
+    """Follows one image from pass to pass."""
+
+    def is_settled(self, sum_chw: ProbabilitiesCHW, added: float) -> bool:
+        """Whether the image needs no further pass.
+
+        Args:
+            sum_chw: the weighted sum of probabilities so far, float32 `[C, H, W]`.
+            added: the sum of the weights so far, below 1.
+        """
+        ...
+
+
+NewJudge = Callable[[], Judge]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The shares of an image's pixels that can still change, and about which there is doubt."""
+
+    can_change: float
+    in_doubt: float
+
+    @property
+    def level(self) -> int:
+        """The lowest of the doubt levels that is not below the share in doubt."""
+        return bisect_left(DOUBT_LEVELS, self.in_doubt)
+
+
+def standing(sum_chw: ProbabilitiesCHW, added: float, grid_hw: Size | None) -> Standing:
+    """Where an image stands after some passes, on the output's grid."""
+    leads_hw = leads(on_grid(sum_chw, grid_hw))
+    missing = 1.0 - added
+    can_change = np.count_nonzero(leads_hw <= missing + ROUNDING)
+    in_doubt = np.count_nonzero(leads_hw <= LEANING * missing + ROUNDING)
+    return Standing(can_change / leads_hw.size, in_doubt / leads_hw.size)
+
+
+@dataclass(slots=True)
+class CertainRule:
+    """Settled when no more than the tolerated share of pixels can still change, in any case."""
+
+    tolerance: float
+
+    def settles(self, now: Standing) -> bool:
+        return now.can_change <= self.tolerance
+
+
+@dataclass(slots=True)
+class CalibratedRule:
+    """Settled by the inequality above; `risk` holds a loss for each of the doubt levels."""
+
+    tolerance: float
+    images: int
+    risk: Sequence[float]
+    _lowest: int = len(DOUBT_LEVELS)
+
+    def settles(self, now: Standing) -> bool:
+        level = now.level
+        # Only the first time at a level counts, since that is where the risk was measured.
+        has_fallen = level < self._lowest
+        self._lowest = min(level, self._lowest)
+        budget = (self.images + 1) * self.tolerance
+        return now.can_change == 0 or (
+            has_fallen and self.images * self.risk[level] + now.can_change <= budget
+        )
+
+
+Rule = CertainRule | CalibratedRule
+
+
+def new_rule(spec: StoppingSpec) -> Rule:
+    """The rule for one image: calibrated where the spec is, else certain."""
+    known = spec.calibration
+    if known is None:
+        return CertainRule(spec.tolerance)
+    return CalibratedRule(spec.tolerance, known.images, known.risk)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleJudge:
+    """Asks a rule where an image stands after each pass."""
+
+    rule: Rule
+    grid_hw: Size | None
+
+    def is_settled(self, sum_chw: ProbabilitiesCHW, added: float) -> bool:
+        return self.rule.settles(standing(sum_chw, added, self.grid_hw))
+
+
+def judges(spec: StoppingSpec, grid_hw: Size | None) -> NewJudge:
+    """Judges by the spec's rule, on the output's grid."""
+    return lambda: RuleJudge(new_rule(spec), grid_hw)

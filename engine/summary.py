@@ -1,0 +1,70 @@
+"""What a run did, for a terminal and for whoever measures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seg.engine.clock import Stage
+
+OF_STREAMS: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "decide")
+"""What a stream does with its time; decoding and writing go on beside."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        images: all of them, of which `images_now` were predicted in this run.
+        passes: those that were run, of the `planned` ones that stopping did not save.
+        seconds: wall time from the first image to the last.
+        stages: seconds of work in each stage, over all threads.
+        streams: how many batches ran at once.
+        runtimes: what ran the members, each named once.
+    """
+
+    output: Path
+    images: int
+    images_now: int
+    passes: int
+    planned: int
+    seconds: float
+    stages: Mapping[Stage, float]
+    streams: int
+    runtimes: tuple[str, ...]
+
+    @property
+    def idle(self) -> float:
+        """Seconds that streams waited: for images, or at the end for one another."""
+        busy = sum(self.stages.get(stage, 0.0) for stage in OF_STREAMS)
+        return max(0.0, self.streams * self.seconds - busy)
+
+    def text(self) -> str:
+        """A few lines for a terminal."""
+        if not self.images_now:
+            return f"{self.output}: {self.images} images, all done before"
+        earlier = self.images - self.images_now
+        return "\n".join(
+            [
+                f"{self.output}: {self.images} images"
+                + (f" ({earlier} from an earlier run)" if earlier else ""),
+                self._passes_line(),
+                self._time_line(),
+            ]
+        )
+
+    def _passes_line(self) -> str:
+        rate = self.passes / self.seconds if self.seconds else 0.0
+        saved = 1 - self.passes / self.planned if self.planned else 0.0
+        return (
+            f"{self.passes} passes in {self.seconds:.1f} s, {rate:.1f} a second"
+            + (f", {saved:.0%} saved by stopping" if saved > 0 else "")
+            + f"; {'; '.join(self.runtimes)}"
+        )
+
+    def _time_line(self) -> str:
+        total = self.streams * self.seconds or 1.0
+        shares = [f"{stage} {self.stages.get(stage, 0.0) / total:.1%}" for stage in OF_STREAMS]
+        beside = [f"{stage} {self.stages.get(stage, 0.0):.1f} s" for stage in ("decode", "write")]
+        return f"streams: {', '.join(shares)}, idle {self.idle / total:.1%}; beside them: {', '.join(beside)}"

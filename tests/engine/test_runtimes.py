@@ -1,0 +1,135 @@
+"""The same demands on every runtime that this machine has, with ONNX Runtime on the CPU as the reference."""
+
+import importlib.util
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx.reference import ReferenceEvaluator
+
+from seg.engine.open_runtime import open_runtime, usable_runtimes
+from seg.engine.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
+from seg.engine.ort import OrtRuntime, cuda_is_usable, has_cuda_device
+from seg.engine.runtime import ImagesNHWC, Streams
+from seg.errors import MissingRuntimeError, ModelError
+from seg.spec.prediction import RuntimeName
+from tests.engine.conftest import MakeModel
+
+TWO = Streams(2, 1)
+NAMES: list[RuntimeName] = ["cpu", "cuda", "openvino", "openvino-bf16"]
+FURTHEST: dict[RuntimeName, float] = {"cpu": 1e-5, "cuda": 1e-3, "openvino": 1e-5, "openvino-bf16": 0.03}
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> RuntimeName:
+    chosen: RuntimeName = request.param
+    if chosen not in usable_runtimes():
+        pytest.skip(f"no {chosen} on this machine")
+    return chosen
+
+
+def images(count: int, height: int = 20, width: int = 30) -> ImagesNHWC:
+    return np.random.default_rng(count).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+
+
+def test_answers_are_those_of_the_onnx_reference(make_model: MakeModel, name: RuntimeName) -> None:
+    model = make_model(3)
+    runtime = open_runtime(model, name, TWO)
+    reference = ReferenceEvaluator(onnx.load(model))
+    for images_nhwc in (images(2), images(1, 31, 17), images(3, 1, 1)):
+        answer = runtime.run(images_nhwc)
+        assert answer.dtype == np.float32
+        expected = reference.run(None, {"image": images_nhwc})
+        assert isinstance(expected, list)
+        np.testing.assert_allclose(answer, np.asarray(expected[0]), atol=FURTHEST[name])
+
+
+def test_rows_do_not_depend_on_their_neighbours(make_model: MakeModel, name: RuntimeName) -> None:
+    """Bit by bit, in batches of one size; of any size where the runtime says so."""
+    runtime = open_runtime(make_model(3), name, TWO)
+    images_nhwc = images(5)
+    together = runtime.run(images_nhwc)
+    np.testing.assert_array_equal(runtime.run(images_nhwc[::-1].copy())[::-1], together)
+    if not runtime.describe().whole_batches:
+        for row in range(len(images_nhwc)):
+            np.testing.assert_array_equal(runtime.run(images_nhwc[row : row + 1])[0], together[row])
+
+
+def test_streams_run_at_once_and_agree(make_model: MakeModel, name: RuntimeName) -> None:
+    runtime = open_runtime(make_model(3), name, Streams(4, 1))
+    batches = [images(1, 20 + number % 3, 30) for number in range(24)]
+    alone = [runtime.run(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(runtime.run, batches))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_answer_is_the_callers_own(make_model: MakeModel, name: RuntimeName) -> None:
+    runtime = open_runtime(make_model(3), name, TWO)
+    first = runtime.run(images(1))
+    kept = first.copy()
+    runtime.run(255 - images(1))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_it_says_what_it_is(make_model: MakeModel, name: RuntimeName) -> None:
+    info = open_runtime(make_model(3), name, Streams(3, 1)).describe()
+    assert info.name == name
+    assert info.streams == Streams(3, 1)
+    assert name in str(info)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [np.zeros((1, 4, 4, 3), np.float32), np.zeros((4, 4, 3), np.uint8), np.zeros((1, 3, 4, 4), np.uint8)],
+)
+def test_a_wrong_batch_says_what_was_expected_and_received(
+    make_model: MakeModel, name: RuntimeName, wrong: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+) -> None:
+    with pytest.raises(ValueError, match=r"expected uint8 \[N, H, W, 3\], received"):
+        open_runtime(make_model(3), name, TWO).run(wrong)  # type: ignore[arg-type]
+
+
+def test_a_damaged_graph_is_one_line(tmp_path: Path, name: RuntimeName) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"nothing of the kind")
+    with pytest.raises((ModelError, MissingRuntimeError)) as error:
+        open_runtime(tmp_path / "x.onnx", name, TWO)
+    assert "x.onnx" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(has_cuda_device(), reason="this machine has an NVIDIA device")
+def test_cuda_is_refused_where_there_is_none(
+    make_model: MakeModel, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(MissingRuntimeError, match=r"no NVIDIA device.*runtime: cpu") as error:
+        OrtRuntime(make_model(3), "cuda", TWO)
+    assert "\n" not in str(error.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not cuda_is_usable(), reason="no CUDA device that ONNX Runtime can use")
+def test_cuda_runs_on_cuda(make_model: MakeModel) -> None:
+    assert OrtRuntime(make_model(3), "cuda", TWO).describe().device == "CUDA"
+
+
+def test_openvino_that_is_not_installed_says_how_to(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert not openvino_is_usable("f32")
+    with pytest.raises(MissingRuntimeError, match=r"pip install 'seg\[openvino\]'"):
+        OpenVinoRuntime(make_model(3), "f32", TWO)
+
+
+@pytest.mark.skipif(not openvino_is_usable("f32"), reason="no OpenVINO on this machine")
+def test_shapes_beyond_the_fixed_ones_give_the_same_bits(make_model: MakeModel) -> None:
+    """Else an image's labels would depend on which sizes came before it."""
+    runtime, fresh = (OpenVinoRuntime(make_model(3), "f32", TWO) for _ in range(2))
+    for height in range(FIXED_SHAPES):
+        runtime.run(images(1, 10 + height))
+    np.testing.assert_array_equal(runtime.run(images(1, 40)), fresh.run(images(1, 40)))

@@ -1,0 +1,135 @@
+"""Stopping against running everything."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from seg.engine.calibrate import Trace, learn_risk
+from seg.engine.decide import decide, leads
+from seg.engine.stopping import CertainRule, Judge, Rule, Standing, judges, new_rule, standing
+from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
+
+Passes = NDArray[np.float32]
+"""Probabilities of each pass, float32 `[K, C, H, W]`."""
+
+
+def passes(count: int, classes: int, seed: int, sharpness: float) -> Passes:
+    """Passes that agree the more, the sharper they are."""
+    rng = np.random.default_rng(seed)
+    common = rng.normal(0, sharpness, (1, classes, 6, 5))
+    logits = common + rng.normal(0, 1, (count, classes, 6, 5))
+    odds = np.exp(logits - logits.max(1, keepdims=True))
+    probabilities: Passes = (odds / odds.sum(1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def run(said: Passes, shares: list[float], judge: Judge) -> tuple[NDArray[np.uint8], int]:
+    """Labels and how many passes they took."""
+    total = np.zeros_like(said[0])
+    added = 0.0
+    for number, (answer, share) in enumerate(zip(said, shares, strict=True), start=1):
+        total += np.float32(share) * answer
+        added += share
+        if number < len(said) and judge.is_settled(total, added):
+            return decide(total), number
+    return decide(total), len(said)
+
+
+@given(
+    weights=st.lists(st.floats(0.01, 10), min_size=1, max_size=12),
+    classes=st.integers(2, 5),
+    seed=st.integers(0, 10_000),
+    sharpness=st.floats(0, 30),
+)
+@settings(max_examples=300)
+def test_exact_labels_are_those_of_the_full_ensemble(
+    weights: list[float], classes: int, seed: int, sharpness: float
+) -> None:
+    said = passes(len(weights), classes, seed, sharpness)
+    shares = [weight / sum(weights) for weight in weights]
+    labels_hw, _ = run(said, shares, judges(StoppingSpec(), None)())
+    full = np.tensordot(np.array(shares, dtype=np.float32), said, axes=1)
+    lead = leads(full)
+    same = labels_hw == full.argmax(0)
+    assert same[lead > 1e-5].all()
+
+
+def test_exact_saves_passes_where_members_agree() -> None:
+    said = passes(10, 3, 0, sharpness=1000)
+    _, taken = run(said, [0.1] * 10, judges(StoppingSpec(), None)())
+    assert taken < 10
+
+
+@given(
+    seed=st.integers(0, 10_000), sharpness=st.floats(0, 10), tolerance=st.sampled_from([0.0, 0.05, 0.1, 0.3])
+)
+def test_uncalibrated_tolerance_holds_for_every_image(seed: int, sharpness: float, tolerance: float) -> None:
+    said = passes(9, 4, seed, sharpness)
+    labels_hw, _ = run(said, [1 / 9] * 9, judges(StoppingSpec(tolerance=tolerance), None)())
+    full = said.mean(0)
+    changed = (labels_hw != full.argmax(0)) & (leads(full) > 1e-5)
+    assert changed.mean() <= tolerance
+
+
+@pytest.fixture(scope="module")
+def population() -> list[Trace]:
+    """Images from easy to hard, each run to the end."""
+    rng = np.random.default_rng(0)
+    return [trace_of(passes(9, 4, seed, rng.uniform(1, 12))) for seed in range(150)]
+
+
+def trace_of(said: Passes) -> Trace:
+    standings, losses = [], []
+    final = said.mean(0).argmax(0)
+    for taken in range(1, len(said)):
+        total = said[:taken].sum(0) / len(said)
+        standings.append(standing(total, taken / len(said), None))
+        losses.append(float((total.argmax(0) != final).mean()))
+    return Trace(tuple(standings), tuple(losses))
+
+
+def rule(calibrated_on: list[Trace], tolerance: float) -> Rule:
+    calibration = CalibrationSpec(
+        images=len(calibrated_on), risk=learn_risk(calibrated_on), fingerprint="of these"
+    )
+    return new_rule(StoppingSpec(tolerance=tolerance, calibration=calibration))
+
+
+@pytest.mark.parametrize("tolerance", [0.01, 0.03, 0.1])
+def test_calibrated_tolerance_holds_on_fresh_images(population: list[Trace], tolerance: float) -> None:
+    """Over many random halvings, which is the expectation that the guarantee speaks of."""
+    rng = np.random.default_rng(1)
+    losses: list[float] = []
+    taken: list[int] = []
+    for _ in range(40):
+        order = [population[n] for n in rng.permutation(len(population))]
+        known, fresh = order[:60], order[60:]
+        outcomes = [trace.replay(rule(known, tolerance)) for trace in fresh]
+        taken += [passes for passes, _ in outcomes]
+        losses += [loss for _, loss in outcomes]
+    assert np.mean(losses) <= tolerance
+    assert np.mean(taken) < population[0].passes, "nothing was saved: the test shows nothing"
+
+
+def test_calibration_saves_more_than_certainty(population: list[Trace]) -> None:
+    tolerance = 0.05
+    known, fresh = population[:100], population[100:]
+    certain = sum(trace.replay(CertainRule(tolerance))[0] for trace in fresh)
+    calibrated = sum(trace.replay(rule(known, tolerance))[0] for trace in fresh)
+    assert calibrated < certain
+
+
+def test_risk_is_the_largest_loss_after_doubt_has_fallen_that_far() -> None:
+    """By hand: doubt falls 0.5, 0.01, 0.02; losses 0.3, 0.1, 0.2."""
+    trace = Trace(tuple(Standing(1, doubt) for doubt in (0.5, 0.01, 0.02)), (0.3, 0.1, 0.2))
+    for level, value in zip(DOUBT_LEVELS, trace.risks(), strict=True):
+        assert value == (0.3 if level >= 0.5 else 0.2 if level >= 0.01 else 0.0)
+
+
+def test_doubt_that_does_not_fall_anew_settles_nothing() -> None:
+    one = rule([Trace((), ())], 0.25)
+    assert not one.settles(Standing(can_change=1, in_doubt=0.01))
+    assert not one.settles(Standing(can_change=0.4, in_doubt=0.01))
+    assert one.settles(Standing(can_change=0.4, in_doubt=0.001))
