@@ -9,12 +9,19 @@ from typing import Final
 
 import numpy as np
 
+from seg.data import open_split
+from seg.engine.clock import Clock
 from seg.engine.decide import decide
 from seg.engine.ensemble import Ensemble
+from seg.engine.fingerprint import ensemble_fingerprint
 from seg.engine.passes import Size
+from seg.engine.reading import Reader
 from seg.engine.stopping import Rule, Standing, standing
+from seg.errors import SpecError
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
-from seg.spec.prediction import DOUBT_LEVELS
+from seg.progress import progress
+from seg.spec import EnsembleSpec
+from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec
 
 DIGITS: Final = 6
 
@@ -49,6 +56,31 @@ class Trace:
             worst_to_come = max(worst_to_come, loss)
             risks[now.level :] = [worst_to_come] * (len(DOUBT_LEVELS) - now.level)
         return risks
+
+
+def calibrate_ensemble(spec: EnsembleSpec) -> tuple[CalibrationSpec, list[Trace]]:
+    """Learn from the validation images when those to be predicted may be stopped.
+
+    Raises:
+        SpecError: the spec merges or tiles in a way that stopping does not go with.
+        DataError, ModelError, MissingRuntimeError: one line that says what to mend.
+    """
+    if spec.against_stopping:
+        raise SpecError(spec.against_stopping)
+    ensemble = Ensemble.load(spec)
+    samples = open_split(spec.data, "val").samples
+    traces: list[Trace] = []
+    with progress("calibrate", len(samples), unit="images") as advance:
+        for note in ensemble.notes:
+            advance(0, line=note)
+        images = (image_hwc for _, image_hwc in Reader(Clock(), strict=True).read(samples))
+        for trace in trace_images(ensemble, images, spec.output.size):
+            traces.append(trace)
+            advance()
+    calibration = CalibrationSpec(
+        images=len(traces), risk=learn_risk(traces), fingerprint=ensemble_fingerprint(spec)
+    )
+    return calibration, traces
 
 
 def trace_images(ensemble: Ensemble, images: Iterable[ImageHWC], grid_hw: Size | None) -> Iterable[Trace]:

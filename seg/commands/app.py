@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from seg.commands import data, ensemble, evaluate, export, show, spec, train
+from seg.commands import calibrate, data, ensemble, evaluate, export, show, spec, train
 from seg.errors import SegError
 
 EXIT_USER_ERROR = 2
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("export")(export.export)
+app.command("calibrate")(calibrate.calibrate)
 app.command("ensemble")(ensemble.ensemble)
 app.command("evaluate")(evaluate.evaluate)
 app.command("show")(show.show)

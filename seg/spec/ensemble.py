@@ -90,11 +90,16 @@ class EnsembleSpec(Spec):
 
     @model_validator(mode="after")
     def _stopping_knows_what_is_missing(self) -> Self:
-        if self.stopping and self.merge != "mean":
-            raise ValueError(f"'stopping' goes with merge: mean, not {self.merge}: remove one of them")
-        if self.stopping and self.tile:
-            raise ValueError("'stopping' judges whole images and 'tile' cuts them: remove one of them")
+        if self.stopping and self.against_stopping:
+            raise ValueError(self.against_stopping)
         return self
+
+    @property
+    def against_stopping(self) -> str:
+        """Why images cannot be stopped before all passes are done; empty where they can."""
+        if self.merge != "mean":
+            return f"'stopping' goes with merge: mean, not {self.merge}: remove one of them"
+        return "'stopping' judges whole images and 'tile' cuts them: remove one of them" if self.tile else ""
 
     @model_validator(mode="after")
     def _tiles_keep_their_size(self) -> Self:

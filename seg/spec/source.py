@@ -23,7 +23,7 @@ def load(model: type[Model], path: Path) -> Model:
     Raises:
         SpecError: one line for each thing wrong, with the file, the line and the nearest name.
     """
-    document = _parse(path)
+    document = parse(path)
     if not isinstance(document, dict):
         raise SpecError(f"{path}:1: a mapping of keys to values is expected here")
     try:
@@ -33,7 +33,8 @@ def load(model: type[Model], path: Path) -> Model:
         raise SpecError("\n".join(lines)) from error
 
 
-def _parse(path: Path) -> Any:
+def parse(path: Path) -> Any:
+    """The YAML document at `path`, which knows its lines and comments; raises SpecError."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

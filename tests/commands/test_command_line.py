@@ -17,10 +17,11 @@ def seg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
-COMMANDS = ["train", "export", "ensemble", "evaluate", "show", "data", "data sample", "data check", "spec"]
+COMMANDS = ["train", "export", "calibrate", "ensemble", "evaluate", "show"]
+GROUPS = ["data", "data sample", "data check", "spec"]
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *COMMANDS, *GROUPS])
 def test_help_is_there_for_every_command(command: str) -> None:
     done = seg(*command.split(), "--help")
     assert done.returncode == 0
@@ -71,7 +72,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "nothing.yaml: cannot be read" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["train", "export", "ensemble", "evaluate", "show"])
+@pytest.mark.parametrize("command", ["train", "export", "calibrate", "ensemble", "evaluate", "show"])
 def test_a_spec_that_is_not_there_is_one_line(command: str, tmp_path: Path) -> None:
     done = seg(command, tmp_path / "nothing.yaml")
     assert done.returncode == 2

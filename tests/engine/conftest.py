@@ -1,5 +1,6 @@
-"""A tiny exported model, built by hand, whose answer depends on place and neighbourhood."""
+"""A tiny exported model, built by hand, whose answer depends on place and neighbourhood; a spec of two."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
+from seg.data.images import write_image
 
 CLASSES = tuple(
     ClassInfo(id=number + 1, name=name, colour=default_colour(number))
     for number, name in enumerate(["ground", "paper", "glass", "metal"])
 )
+
+IMAGES = 7
 
 MakeModel = Callable[..., Path]
 
@@ -62,3 +66,29 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
         return path
 
     return make
+
+
+@pytest.fixture
+def project(tmp_path: Path, make_model: MakeModel) -> Path:
+    """A folder with images, a COCO file that names the classes, and a spec; returns the spec."""
+    rng = np.random.default_rng(0)
+    for number in range(IMAGES):
+        size_hw = (12, 9) if number % 2 else (8, 10)
+        write_image(tmp_path / f"images/{number}.png", rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8))
+    coco = {"images": [], "categories": [{"id": c.id, "name": c.name} for c in CLASSES]}
+    (tmp_path / "train.json").write_text(json.dumps(coco))
+    spec = {
+        "data": {
+            "train": {"images": "images", "annotations": "train.json"},
+            "val": {"images": "images"},
+            "unlabelled": "ground",
+        },
+        "members": [
+            {"name": "a", "model": str(make_model(1))},
+            {"name": "b", "model": str(make_model(2)), "weight": 2},
+        ],
+        "views": "d4",
+        "runtime": "cpu",
+    }
+    (tmp_path / "spec.yaml").write_text(json.dumps(spec))
+    return tmp_path / "spec.yaml"

@@ -17,35 +17,7 @@ from seg.engine import Ensemble, rle
 from seg.engine.run import run_ensemble
 from seg.errors import DataError, ModelError
 from seg.spec import EnsembleSpec, load_ensemble
-from tests.engine.conftest import CLASSES, MakeModel
-
-IMAGES = 7
-
-
-@pytest.fixture
-def project(tmp_path: Path, make_model: MakeModel) -> Path:
-    """A folder with images, a COCO file that names the classes, and a spec; returns the spec."""
-    rng = np.random.default_rng(0)
-    for number in range(IMAGES):
-        size_hw = (12, 9) if number % 2 else (8, 10)
-        write_image(tmp_path / f"images/{number}.png", rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8))
-    coco = {"images": [], "categories": [{"id": c.id, "name": c.name} for c in CLASSES]}
-    (tmp_path / "train.json").write_text(json.dumps(coco))
-    spec = {
-        "data": {
-            "train": {"images": "images", "annotations": "train.json"},
-            "val": {"images": "images"},
-            "unlabelled": "ground",
-        },
-        "members": [
-            {"name": "a", "model": str(make_model(1))},
-            {"name": "b", "model": str(make_model(2)), "weight": 2},
-        ],
-        "views": "d4",
-        "runtime": "cpu",
-    }
-    (tmp_path / "spec.yaml").write_text(json.dumps(spec))
-    return tmp_path / "spec.yaml"
+from tests.engine.conftest import CLASSES, IMAGES
 
 
 def with_output(path: Path, **output: Any) -> EnsembleSpec:

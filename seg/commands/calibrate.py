@@ -1,0 +1,63 @@
+"""`seg calibrate`: how early images may be stopped, learnt from images that run to the end."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seg.commands.shared import SpecPath, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seg.engine.replay import Outcome
+
+DEFAULT_TOLERANCE = 0.005
+
+
+def calibrate(
+    path: SpecPath,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=0.99,
+            help="The share of labels that may differ from the full ensemble's, on average."
+            f"  [default: what the spec says, or {DEFAULT_TOLERANCE}]",
+        ),
+    ] = None,
+) -> None:
+    """Run the validation images through all passes, and write into the spec when images may be stopped.
+
+    No labels are needed. The table shows what would have been saved, and how many labels changed, on
+    images that the calibration had not seen.
+    """
+    from seg.engine.calibrate import calibrate_ensemble
+    from seg.engine.replay import TOLERANCES, replay_halves
+    from seg.spec import load_ensemble
+    from seg.spec.edit import write_under
+
+    spec = load_ensemble(path)
+    known = spec.stopping.tolerance if spec.stopping else 0.0
+    tolerance = (known or DEFAULT_TOLERANCE) if tolerance is None else tolerance
+    calibration, traces = calibrate_ensemble(spec)
+    write_under(path, "stopping", {"tolerance": tolerance, "calibration": calibration.model_dump()})
+    if len(traces) > 1:
+        _print_outcomes(replay_halves(traces, sorted({*TOLERANCES, tolerance})), len(traces))
+    typer.echo(f"{path}: stopping written: tolerance {tolerance:g}, {calibration.images} images")
+
+
+def _print_outcomes(outcomes: "Sequence[Outcome]", images: int) -> None:
+    print_table(
+        f"calibrated on one half of {images} images, judged on the other",
+        ("tolerance", "saved for certain", "saved", "labels changed", "in the worst image"),
+        [
+            (
+                f"{one.tolerance:.1%}",
+                f"{one.certain:.1%}",
+                f"{one.saved:.1%}",
+                f"{one.changed:.3%}",
+                f"{one.worst:.3%}",
+            )
+            for one in outcomes
+        ],
+    )

@@ -1,0 +1,76 @@
+"""`seg calibrate` as a whole: what it writes is taken by the next run, and only for the same ensemble."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seg.data import read_image
+from seg.engine import Ensemble
+from seg.engine.calibrate import Trace, calibrate_ensemble
+from seg.engine.replay import replay_halves
+from seg.engine.run import run_ensemble
+from seg.engine.stopping import Standing
+from seg.errors import SpecError
+from seg.spec import load_ensemble
+from seg.spec.edit import write_under
+from tests.engine.conftest import IMAGES
+
+
+def calibrate(path: Path, tolerance: float) -> list[Trace]:
+    calibration, traces = calibrate_ensemble(load_ensemble(path))
+    write_under(path, "stopping", {"tolerance": tolerance, "calibration": calibration.model_dump()})
+    return traces
+
+
+def test_the_next_run_stops_by_it(project: Path) -> None:
+    traces = calibrate(project, 0.2)
+    assert len(traces) == IMAGES
+    spec = load_ensemble(project)
+    assert spec.stopping
+    assert spec.stopping.calibration
+    assert spec.stopping.calibration.images == IMAGES
+    summary = run_ensemble(spec)
+    assert summary.passes < summary.planned
+
+
+def test_a_trace_tells_what_the_passes_said(project: Path) -> None:
+    """Against members run one by one: the share of labels that the first pass alone has otherwise."""
+    _, traces = calibrate_ensemble(load_ensemble(project))
+    ensemble = Ensemble.load(load_ensemble(project))
+    first = ensemble.only(["b"]).with_views(("identity",))
+    images = [read_image(project.parent / f"images/{number}.png") for number in range(IMAGES)]
+    expected = [np.mean(first.predict(image).labels != ensemble.predict(image).labels) for image in images]
+    assert sorted(trace.losses[0] for trace in traces) == pytest.approx(sorted(expected))
+    assert {trace.passes for trace in traces} == {16}
+
+
+def test_another_ensemble_refuses_it(project: Path) -> None:
+    calibrate(project, 0.2)
+    project.write_text(project.read_text().replace("d4", "hflip"))
+    with pytest.raises(SpecError, match="seg calibrate"):
+        run_ensemble(load_ensemble(project))
+
+
+def test_a_merge_that_cannot_stop_is_refused(project: Path) -> None:
+    project.write_text(json.dumps(json.loads(project.read_text()) | {"merge": "vote"}))
+    with pytest.raises(SpecError, match="merge: mean"):
+        calibrate_ensemble(load_ensemble(project))
+
+
+def test_halves_are_judged_by_the_other_half() -> None:
+    """By hand: of two images, one that may stop early says so of the other."""
+    easy = Trace((Standing(0.9, 0.001),), (0.0,))
+    hard = Trace((Standing(0.9, 0.001),), (0.6,))
+    (outcome,) = replay_halves([easy, hard], [0.45])
+    # 1 * risk + 0.9 <= 2 * 0.45 holds when the known image is the easy one: then the hard one is stopped.
+    assert outcome.saved == pytest.approx(outcome.changed / 0.6 * 0.5)
+    assert 0 < outcome.saved < 0.5
+    assert outcome.worst == 0.6
+    assert outcome.certain == 0.0
+
+
+def test_one_image_has_no_halves() -> None:
+    with pytest.raises(ValueError, match="two images"):
+        replay_halves([Trace((), ())])
