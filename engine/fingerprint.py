@@ -15,7 +15,7 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
         {
             "members": [
                 (sha256_of(spec.model(member)), member.weight, spec.views_of(member))
-                for member in spec.members
+                for member in spec.running
             ],
             "merge": spec.merge,
             "tile": spec.tile and spec.tile.model_dump(),

@@ -47,17 +47,17 @@ def load_members(spec: EnsembleSpec) -> Loaded:
             weight=member.weight,
             views=spec.views_of(member),
         )
-        for member, card, runtime in zip(spec.members, cards, runtimes, strict=True)
+        for member, card, runtime in zip(spec.running, cards, runtimes, strict=True)
     )
     return Loaded(members, _batch_size(spec, runtimes), (*notes, *_unfamiliar(members)))
 
 
 def _runtimes(spec: EnsembleSpec) -> tuple[Sequence[RuntimeName], Streams, Sequence[str]]:
     if spec.runtime != "auto":
-        return [spec.runtime] * len(spec.members), usual_streams(usable_cores()), ()
-    models = [spec.model(member) for member in spec.members]
+        return [spec.runtime] * len(spec.running), usual_streams(usable_cores()), ()
+    models = [spec.model(member) for member in spec.running]
     choice = choose_runtimes(models, _probes(spec), spec.batch_size)
-    return choice.runtimes, choice.streams, choice.lines([member.name for member in spec.members])
+    return choice.runtimes, choice.streams, choice.lines([member.name for member in spec.running])
 
 
 def _probes(spec: EnsembleSpec) -> list[ImageHWC]:

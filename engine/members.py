@@ -39,7 +39,7 @@ def read_cards(spec: EnsembleSpec) -> tuple[ModelCard, ...]:
     Raises:
         ModelError: a model is missing, not ours, damaged, or has other classes than the first.
     """
-    models = [spec.model(member) for member in spec.members]
+    models = [spec.model(member) for member in spec.running]
     cards = tuple(read_model_card(model) for model in models)
     _refuse_other_classes(models, cards)
     return cards

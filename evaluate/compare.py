@@ -110,7 +110,7 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
     said = {
         "members": [
             (m.name, sha256_of(spec.model(m)) if spec.model(m).exists() else None, m.weight, spec.views_of(m))
-            for m in spec.members
+            for m in spec.running
         ],
         "merge": spec.merge,
         "split": split.fingerprint,

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from seg.commands import calibrate, data, ensemble, evaluate, export, show, spec, train
+from seg.commands import calibrate, data, ensemble, evaluate, export, show, spec, train, tune
 from seg.errors import SegError
 
 EXIT_USER_ERROR = 2
@@ -25,9 +25,11 @@ app.command("export")(export.export)
 app.command("calibrate")(calibrate.calibrate)
 app.command("ensemble")(ensemble.ensemble)
 app.command("evaluate")(evaluate.evaluate)
+app.command("tune")(tune.tune)
 app.command("show")(show.show)
 app.add_typer(data.app, name="data")
 app.add_typer(spec.app, name="spec")
+app.add_typer(tune.app, name="cache")
 
 
 @app.callback(invoke_without_command=True)

@@ -37,12 +37,12 @@ Views = Annotated[
 class MemberSpec(RecipeSpec):
     """One member: a recipe (what it does not say, the ensemble's `recipe` says), or a `model`.
 
-    `weight` is its share in the merge, relative to the others.
+    `weight` is its share in the merge, relative to the others; one with weight 0 is not run.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     model: LocalPath | None = None
-    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     views: Views | None = None
 
     @model_validator(mode="after")
@@ -89,6 +89,12 @@ class EnsembleSpec(Spec):
         return self
 
     @model_validator(mode="after")
+    def _some_member_has_weight(self) -> Self:
+        if not self.running:
+            raise ValueError("no member has a weight above 0: give one of them a weight")
+        return self
+
+    @model_validator(mode="after")
     def _stopping_knows_what_is_missing(self) -> Self:
         if self.stopping and self.against_stopping:
             raise ValueError(self.against_stopping)
@@ -106,6 +112,11 @@ class EnsembleSpec(Spec):
         if self.tile and self.output.size:
             raise ValueError("tiled images are written at their own size: remove 'tile' or 'output.size'")
         return self
+
+    @property
+    def running(self) -> tuple[MemberSpec, ...]:
+        """The members that have weight."""
+        return tuple(member for member in self.members if member.weight > 0)
 
     def member(self, name: str) -> MemberSpec:
         """The member of that name; raises KeyError."""

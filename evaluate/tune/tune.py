@@ -1,0 +1,129 @@
+"""The command `seg tune`: from an ensemble and its validation images to the mixture worth running."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data import open_split
+from seg.errors import DataError, SpecError
+from seg.evaluate.cache import ProbabilityCache
+from seg.evaluate.tune.budget import Budget
+from seg.evaluate.tune.choose import EQUAL, Verdict, choose, is_worth_its_cost
+from seg.evaluate.tune.fit import FITS
+from seg.evaluate.tune.gather import Passes, gather_passes
+from seg.evaluate.tune.halves import Trials, random_halvings, try_on_halves
+from seg.evaluate.tune.mixture import Mixture
+from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
+from seg.evaluate.tune.value import FrontPoint, MemberValue, disagreement, pareto_front, value_members
+from seg.progress import progress
+from seg.spec import EnsembleSpec
+
+FEWEST_IMAGES: Final = 4
+RESAMPLES: Final = 1000
+INTERVAL: Final = (2.5, 97.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What tuning found.
+
+    Attributes:
+        mixtures: each fit's answer on all images, by the fit's name.
+        mious: its mIoU there, over all labelled pixels.
+        intervals: 95 % bootstrap intervals of these over images.
+        trials: fits on halves judged on the others.
+        verdict: which of them is handed back.
+        worth_it: whether that beats the best member beyond the noise.
+        values: of the members of the verdict's mixture; of all, where that is one member.
+        disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
+        front: sub-ensembles of the same that nothing cheaper equals.
+        chosen: the mixture: the verdict's, or what the budget allows of it.
+    """
+
+    passes: Passes
+    mixtures: Mapping[str, Mixture]
+    mious: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    trials: Trials
+    verdict: Verdict
+    worth_it: bool
+    values: tuple[MemberValue, ...]
+    disagreement: NDArray[np.float64]
+    front: tuple[FrontPoint, ...]
+    chosen: Mixture
+
+
+def tune(spec: EnsembleSpec, cache: ProbabilityCache, budget: Budget | None = None) -> Tuned:
+    """Find the mixture worth running.
+
+    Raises:
+        SpecError: there is nothing to choose, or nothing is within the budget.
+        DataError: the validation split has no labels or too few images.
+        ModelError, MissingRuntimeError: a member cannot be run.
+    """
+    spec = _with_all_members(spec)
+    split = open_split(spec.data, "val")
+    _refuse_too_little(spec, len(split.samples))
+    passes = gather_passes(spec, split, cache)
+    scorer = sample_pixels(passes)
+    trials = try_on_halves(scorer, FITS, random_halvings(len(scorer.labels_in)))
+    mixtures = {name: fit(scorer) for name, fit in FITS.items()}
+    counts = _count(passes, mixtures)
+    mious = {name: miou(counts_icc) for name, counts_icc in counts.items()}
+    verdict = choose(trials, mious)
+    chosen = mixtures[verdict.name]
+    studied = chosen if len(chosen.members) > 1 else mixtures[EQUAL]
+    front = tuple(pareto_front(scorer, studied, passes.milliseconds))
+    return Tuned(
+        passes=passes,
+        mixtures=mixtures,
+        mious=mious,
+        intervals={name: _interval(counts_icc) for name, counts_icc in counts.items()},
+        trials=trials,
+        verdict=verdict,
+        worth_it=is_worth_its_cost(trials, verdict.name),
+        values=tuple(value_members(scorer, studied)),
+        disagreement=disagreement(scorer),
+        front=front,
+        chosen=budget.best_of(front, min(passes.milliseconds)) if budget else chosen,
+    )
+
+
+def _with_all_members(spec: EnsembleSpec) -> EnsembleSpec:
+    """With those back that an earlier tuning left without weight."""
+    members = tuple(member.model_copy(update={"weight": member.weight or 1.0}) for member in spec.members)
+    return spec.model_copy(update={"members": members})
+
+
+def _refuse_too_little(spec: EnsembleSpec, images: int) -> None:
+    if sum(len(spec.views_of(member)) for member in spec.members) == 1:
+        raise SpecError("members: one member with one view leaves nothing to choose: add members or views")
+    if images < FEWEST_IMAGES:
+        raise DataError(
+            f"data.val: has {images} images, too few to fit on one half and judge on the other:"
+            f" give it at least {FEWEST_IMAGES}"
+        )
+
+
+def _count(passes: Passes, mixtures: Mapping[str, Mixture]) -> dict[str, CountsICC]:
+    """Counts over all pixels of all images."""
+    counted: dict[str, list[CountsICC]] = {name: [] for name in mixtures}
+    with progress("judge", passes.images, unit="images") as advance:
+        for image in range(passes.images):
+            counts = count_all(passes, list(mixtures.values()), [image])
+            for name, counts_icc in zip(mixtures, counts, strict=True):
+                counted[name].append(counts_icc)
+            advance()
+    return {name: np.concatenate(parts) for name, parts in counted.items()}
+
+
+def _interval(counts_icc: CountsICC) -> tuple[float, float]:
+    """Of mIoU, over images drawn with replacement."""
+    random = np.random.default_rng(0)
+    images = len(counts_icc)
+    drawn = [miou(counts_icc[random.integers(images, size=images)]) for _ in range(RESAMPLES)]
+    low, high = np.nanpercentile(drawn, INTERVAL)
+    return float(low), float(high)

@@ -1,0 +1,164 @@
+"""`seg tune`: which members, weights, views and merge, by measurement."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from seg.commands.shared import SpecPath, print_table, require_extra
+
+if TYPE_CHECKING:
+    from seg.evaluate.tune import Tuned
+
+NEAR_BEST = (0.001, 0.003, 0.01)
+
+
+def tune(
+    path: SpecPath,
+    budget: str | None = typer.Option(
+        None,
+        "--budget",
+        help="What an image may cost: milliseconds (50ms), or passes of the fastest member (5x).",
+    ),
+    keep: bool = typer.Option(True, "--write/--no-write", help="Write the answer back into the YAML."),
+    cache_limit: str = typer.Option(
+        "20GB", "--cache-limit", help="The most that the cache of passes may hold."
+    ),
+) -> None:
+    """Find weights, views and merge on the validation images, and write them into the YAML.
+
+    Every pass is computed once and kept, so that another try costs no network call. What was fitted
+    must beat equal weights on images that it was not fitted on, by more than the noise.
+    """
+    require_extra("tune", "blosc2", "seg tune")
+    from seg.commands.sizes import parse_bytes
+    from seg.evaluate.cache import ProbabilityCache
+    from seg.evaluate.tune import tune as find
+    from seg.evaluate.tune.budget import Budget
+    from seg.evaluate.tune.write import write_back
+    from seg.spec import load_ensemble
+
+    limit = parse_bytes("--cache-limit", cache_limit)
+    spec = load_ensemble(path)
+    cache = ProbabilityCache()
+    tuned = find(spec, cache, Budget.parse(budget) if budget else None)
+    cache.prune(limit)
+    _print_fits(tuned)
+    _print_members(tuned)
+    _print_disagreement(tuned)
+    _print_front(tuned)
+    _print_verdict(tuned)
+    if keep:
+        write_back(path, spec, tuned.chosen)
+        typer.echo(f"written to {path}")
+
+
+def _print_fits(tuned: "Tuned") -> None:
+    trials, per_pass = tuned.trials, tuned.passes.milliseconds
+    rows = [
+        (
+            name,
+            f"{tuned.mious[name]:.4f}",
+            "{:.4f}..{:.4f}".format(*tuned.intervals[name]),
+            f"{trials.mean(name):.4f} ± {trials.spread(name):.4f}",
+            f"{100 * trials.gain(name, 'equal weights'):+.2f}",
+            f"{trials.wins(name, 'equal weights')}/{len(trials.mious[name])}",
+            str(mixture.passes),
+            f"{mixture.milliseconds(per_pass):.0f}",
+        )
+        for name, mixture in tuned.mixtures.items()
+    ]
+    header = ("", "val mIoU", "95 %", "unseen halves", "over equal, points", "wins", "passes", "ms an image")
+    print_table(
+        f"fitted on {tuned.passes.images} images, {tuned.passes.computed} passes computed", header, rows
+    )
+
+
+def _print_members(tuned: "Tuned") -> None:
+    rows = [
+        (
+            value.name,
+            f"{value.alone:.4f}",
+            f"{100 * value.left_out:+.2f}",
+            f"{value.shapley:.4f}",
+            ", ".join(f"{view} {100 * gain:+.2f}" for view, gain in value.views.items()) or "-",
+        )
+        for value in tuned.values
+    ]
+    print_table(
+        "what each member is worth", ("", "alone", "lost without it, points", "Shapley", "views"), rows
+    )
+
+
+def _print_disagreement(tuned: "Tuned") -> None:
+    names = tuned.passes.names
+    rows = [
+        (name, *(f"{share:.1%}" for share in row))
+        for name, row in zip(names, tuned.disagreement, strict=True)
+    ]
+    print_table("pixels on which members differ", ("", *names), rows)
+
+
+def _print_front(tuned: "Tuned") -> None:
+    names, best = tuned.passes.names, tuned.front[-1].miou
+    rows = []
+    for point in tuned.front:
+        near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.miou <= gap]
+        members = " + ".join(names[m] for m in point.mixture.members)
+        passes = point.mixture.passes
+        rows.append(
+            (members, str(passes), f"{point.milliseconds:.0f}", f"{point.miou:.4f}", near[0] if near else "")
+        )
+    header = (
+        "sub-ensembles that nothing cheaper equals",
+        "passes",
+        "ms an image",
+        "mIoU",
+        "within points of the best",
+    )
+    print_table("", header, rows)
+
+
+def _print_verdict(tuned: "Tuned") -> None:
+    chosen, names = tuned.chosen, tuned.passes.names
+    typer.echo(f"chosen: {tuned.verdict.name}: {tuned.verdict.reason}")
+    for member in chosen.members:
+        typer.echo(
+            f"  {names[member]}: weight {chosen.weights[member]:.4g}, views {', '.join(chosen.views[member])}"
+        )
+    if not tuned.worth_it:
+        typer.echo(
+            "the ensemble does not beat the best member beyond the noise: it may not be worth its cost"
+        )
+
+
+def cache_list() -> None:
+    """List what the cache of passes holds, least recently used first."""
+    from seg.commands.sizes import format_bytes
+    from seg.evaluate.cache import ProbabilityCache
+
+    cache = ProbabilityCache()
+    shelves = cache.shelves()
+    rows = [(shelf.name, str(shelf.files), format_bytes(shelf.bytes), _date(shelf.used)) for shelf in shelves]
+    print_table(str(cache.folder), ("model and runtime", "passes", "size", "last used"), rows)
+    typer.echo(f"{format_bytes(sum(shelf.bytes for shelf in shelves))} in all")
+
+
+def cache_prune(
+    to: str = typer.Option("0GB", "--to", help="How much may stay; what was used last stays longest."),
+) -> None:
+    """Remove passes that were not used for longest."""
+    from seg.commands.sizes import format_bytes, parse_bytes
+    from seg.evaluate.cache import ProbabilityCache
+
+    typer.echo(f"{format_bytes(ProbabilityCache().prune(parse_bytes('--to', to)))} freed")
+
+
+def _date(seconds: float) -> str:
+    import datetime
+
+    return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+
+
+app = typer.Typer(no_args_is_help=True, help="The passes that `seg tune` keeps.")
+app.command("ls")(cache_list)
+app.command("prune")(cache_prune)
