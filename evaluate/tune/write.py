@@ -1,11 +1,11 @@
 """A mixture, written into the ensemble's YAML."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from seg.evaluate.tune.mixture import Mixture, Views
 from seg.spec import EnsembleSpec
-from seg.spec.edit import write_into_items, write_value
+from seg.spec.splice import Place, Value, set_values
 from seg.views import VIEW_SETS, ViewSetName
 
 DIGITS: Final = 4
@@ -16,15 +16,15 @@ def write_back(path: Path, spec: EnsembleSpec, mixture: Mixture) -> None:
 
     A member without weight stays, with weight 0, so that a later tuning can take it back.
     """
-    changes: dict[int, dict[str, Any]] = {}
+    changes: dict[Place, Value] = {}
     for position, member in enumerate(spec.members):
         weight = mixture.weights[position]
-        changes[position] = {"weight": round(weight, DIGITS)}
+        changes["members", position, "weight"] = round(weight, DIGITS)
         if weight > 0 and set(mixture.views[position]) != set(spec.views_of(member)):
-            changes[position]["views"] = _spelled(mixture.views[position])
-    write_into_items(path, "members", changes)
+            changes["members", position, "views"] = _spelled(mixture.views[position])
     if mixture.merge != spec.merge:
-        write_value(path, "merge", mixture.merge)
+        changes["merge",] = mixture.merge
+    set_values(path, changes)
 
 
 def _spelled(views: Views) -> ViewSetName | Views:

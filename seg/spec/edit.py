@@ -1,8 +1,7 @@
 """Writing into a YAML file that people write too: their comments, order and layout stay."""
 
 import io
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,50 +23,18 @@ def write_under(path: Path, key: str, values: Mapping[str, Any]) -> None:
     Raises:
         SpecError: the file cannot be read, or is no YAML.
     """
-
-    def change(block: CommentedMap) -> None:
-        if not isinstance(block.get(key), CommentedMap):
-            block[key] = CommentedMap()
-        block[key].update({name: _plain(value) for name, value in values.items()})
-
-    _rewrite(path, key, change)
-
-
-def write_into_items(path: Path, key: str, values: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write values into mappings of the list under the top-level `key`, by their position in it.
-
-    Raises:
-        SpecError: the file cannot be read, or is no YAML.
-    """
-
-    def change(block: CommentedMap) -> None:
-        for position, inside in values.items():
-            block[key][position].update({name: _plain(value) for name, value in inside.items()})
-
-    _rewrite(path, key, change)
-
-
-def write_value(path: Path, key: str, value: str | float) -> None:
-    """Write the value of a top-level key, which need not be there.
-
-    Raises:
-        SpecError: the file cannot be read, or is no YAML.
-    """
-    _rewrite(path, key, lambda block: block.update({key: value}))
-
-
-def _rewrite(path: Path, key: str, change: Callable[[CommentedMap], None]) -> None:
-    """Change the block of one top-level key, and no other line of the file."""
     document = parse(path)
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines(keepends=True)
     start, end = _lines_of(document, key, lines)
-    yaml = _yaml(text)
-    block = yaml.load("".join(lines[start:end])) or CommentedMap()
-    change(block)
+    block = _yaml().load("".join(lines[start:end])) or CommentedMap()
+    inside = block.get(key)
+    if not isinstance(inside, CommentedMap):
+        block[key] = inside = CommentedMap()
+    inside.update({name: _plain(value) for name, value in values.items()})
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
-    write_text(path, "".join([*lines[:start], _dumped(yaml, block), *lines[end:]]))
+    write_text(path, "".join([*lines[:start], _dumped(block), *lines[end:]]))
 
 
 def _lines_of(document: CommentedMap, key: str, lines: list[str]) -> tuple[int, int]:
@@ -96,18 +63,15 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _dumped(yaml: YAML, block: CommentedMap) -> str:
+def _dumped(block: CommentedMap) -> str:
     target = io.StringIO()
-    yaml.dump(block, target)
+    _yaml().dump(block, target)
     # Where it breaks a line within a list, ruamel leaves a space.
     return "".join(f"{line.rstrip()}\n" for line in target.getvalue().splitlines())
 
 
-def _yaml(text: str) -> YAML:
-    """As the text is laid out: lists stand under their key, or are indented."""
+def _yaml() -> YAML:
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = LINE_WIDTH
-    if re.search(r"^( +)- ", text, re.MULTILINE):
-        yaml.indent(sequence=4, offset=2)
     return yaml

@@ -1,0 +1,75 @@
+"""The cache of passes: what goes in comes out, within its stated error."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seg.evaluate.cache import LEVELS, PassKey, ProbabilityCache
+from seg.labels import ProbabilitiesCHW
+
+KEY = PassKey("0" * 64, "cpu", "identity", "1" * 64)
+
+
+def random_probabilities(seed: int, classes: int, height: int, width: int) -> ProbabilitiesCHW:
+    logits_chw = np.random.default_rng(seed).normal(0, 3, (classes, height, width)).astype(np.float32)
+    powers_chw: ProbabilitiesCHW = np.exp(logits_chw)
+    powers_chw /= powers_chw.sum(0)
+    return powers_chw
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    seed=st.integers(0, 99), classes=st.integers(1, 6), height=st.integers(1, 20), width=st.integers(1, 20)
+)
+def test_probabilities_come_back_within_half_a_level(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, classes: int, height: int, width: int
+) -> None:
+    cache = ProbabilityCache(tmp_path_factory.mktemp("cache"))
+    given_chw = random_probabilities(seed, classes, height, width)
+    cache.put(KEY, given_chw)
+    kept_chw = cache.get(KEY)
+    assert kept_chw.dtype == np.uint8
+    assert np.abs(kept_chw / LEVELS - given_chw).max() <= 0.5 / LEVELS + 1e-6
+
+
+def test_every_part_of_a_key_counts(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path)
+    cache.put(KEY, random_probabilities(0, 3, 4, 5))
+    assert cache.has(KEY)
+    others = [
+        PassKey("2" * 64, "cpu", "identity", "1" * 64),
+        PassKey("0" * 64, "openvino", "identity", "1" * 64),
+        PassKey("0" * 64, "cpu", "hflip", "1" * 64),
+        PassKey("0" * 64, "cpu", "identity", "2" * 64),
+    ]
+    assert not any(cache.has(other) for other in others)
+    with pytest.raises(FileNotFoundError):
+        cache.get(others[0])
+
+
+def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path)
+    keys = [PassKey(f"{n:064d}"[::-1], "cpu", "identity", "1" * 64) for n in range(1, 5)]
+    for age, key in enumerate(keys):
+        cache.put(key, random_probabilities(1, 3, 8, 8))
+        for file in tmp_path.rglob("*.b2nd"):
+            if key.model_sha256[:16] in str(file):
+                os.utime(file, (1000 - age, 1000 - age))
+    cache.get(keys[-1])
+    one = next(shelf.bytes for shelf in cache.shelves())
+    assert cache.prune(2 * one) == 2 * one
+    assert [cache.has(key) for key in keys] == [True, False, False, True]
+    assert cache.prune(0) == 2 * one
+    assert cache.shelves() == []
+
+
+def test_speeds_are_remembered_by_model_and_runtime(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path)
+    assert cache.speed("0" * 64, "cpu") is None
+    cache.note_speed("0" * 64, "cpu", 12.5)
+    assert cache.speed("0" * 64, "cpu") == 12.5
+    assert cache.speed("0" * 64, "openvino") is None

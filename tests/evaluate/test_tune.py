@@ -1,0 +1,251 @@
+"""Tuning against brute force, torchmetrics, and answers that are known beforehand."""
+
+import itertools
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.classification import MulticlassJaccardIndex
+
+from seg.data.images import write_image, write_mask
+from seg.engine import Ensemble
+from seg.errors import DataError, SpecError
+from seg.evaluate.cache import ProbabilityCache
+from seg.evaluate.compare import compare_members
+from seg.evaluate.tune import tune
+from seg.evaluate.tune.budget import Budget
+from seg.evaluate.tune.choose import choose, is_worth_its_cost
+from seg.evaluate.tune.fit import (
+    FITS,
+    best_single,
+    equal_weights,
+    greedy,
+    hand_weights,
+    simplex,
+    useful_views,
+)
+from seg.evaluate.tune.halves import Trials, random_halvings, try_on_halves
+from seg.evaluate.tune.mixture import Mixture
+from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.value import disagreement, pareto_front, value_members
+from seg.evaluate.tune.write import write_back
+from seg.spec import load_ensemble
+from tests.engine.conftest import CLASSES, MakeModel
+from tests.evaluate.conftest import MakeScorer
+
+
+def by_hand(scorer: Scorer, mixture: Mixture) -> float:
+    """mIoU of the weighted mean, with numpy and torchmetrics."""
+    merged_icn = sum(
+        weight * np.mean([scorer.answers[member, view] / 255 for view in mixture.views[member]], axis=0)
+        for member, weight in enumerate(mixture.weights)
+    )
+    metric = MulticlassJaccardIndex(scorer.classes, average="macro")
+    return float(metric(torch.tensor(merged_icn.argmax(1)), torch.tensor(scorer.labels_in.astype(int))))
+
+
+@pytest.mark.parametrize("weights", [(1, 0, 0), (0.2, 0.3, 0.5), (1, 1, 1)])
+def test_a_score_is_that_of_torchmetrics(make_scorer: MakeScorer, weights: tuple[float, ...]) -> None:
+    scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
+    mixture = Mixture.of(weights, scorer.views)
+    assert scorer.miou(mixture) == pytest.approx(by_hand(scorer, mixture), abs=1e-3)
+
+
+def test_fits_come_close_to_the_best_of_a_grid(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.5, 2.5, 4.0])
+    grid = [Mixture.of((a, b, 10 - a - b), scorer.views) for a in range(11) for b in range(11 - a)]
+    best = max(scorer.miou(mixture) for mixture in grid)
+    assert scorer.miou(greedy(scorer)) >= best - 0.01
+    assert scorer.miou(simplex(scorer)) >= max(best - 0.005, scorer.miou(greedy(scorer)))
+    assert scorer.miou(best_single(scorer)) <= best
+
+
+def test_no_fit_is_below_the_best_member_where_it_may_choose_it(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([0.8, 9.0, 9.0])
+    alone = scorer.miou(best_single(scorer))
+    assert best_single(scorer).members == (0,)
+    assert scorer.miou(equal_weights(scorer)) < alone
+    assert scorer.miou(greedy(scorer)) >= alone
+
+
+def test_hand_weights_go_down_the_list(make_scorer: MakeScorer) -> None:
+    weights = hand_weights(make_scorer([3.0, 1.0, 2.0])).weights
+    assert weights[1] > weights[2] > weights[0]
+    assert sum(weights) == pytest.approx(1)
+
+
+def test_a_view_that_harms_is_dropped(make_scorer: MakeScorer) -> None:
+    harmful = {(0, "hflip"): 30.0}
+    scorer = make_scorer([1.5, 1.5], views=("identity", "hflip"), harmful=harmful)
+    assert useful_views(scorer) == (("identity",), ("identity", "hflip"))
+
+
+def test_shapley_values_are_the_mean_over_all_orders(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.0, 2.0, 3.0])
+    mixture = Mixture.of((0.5, 0.3, 0.2), scorer.views)
+
+    def worth(members: tuple[int, ...]) -> float:
+        return scorer.miou(mixture.only(members)) if members else 0.0
+
+    values = value_members(scorer, mixture)
+    for member, value in enumerate(values):
+        gains = []
+        for order in itertools.permutations(range(3)):
+            before = order[: order.index(member)]
+            gains.append(worth((*before, member)) - worth(before))
+        assert value.shapley == pytest.approx(math.fsum(gains) / 6)
+        others = tuple(other for other in range(3) if other != member)
+        assert value.left_out == pytest.approx(worth((0, 1, 2)) - worth(others))
+        assert value.alone == worth((member,))
+    assert math.fsum(value.shapley for value in values) == pytest.approx(worth((0, 1, 2)))
+
+
+def test_members_disagree_where_their_labels_differ(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.0, 3.0])
+    labels = [scorer.answers[member, "identity"].argmax(1) for member in range(2)]
+    found = disagreement(scorer)
+    assert found[0, 1] == found[1, 0] == pytest.approx((labels[0] != labels[1]).mean())
+    assert found[0, 0] == found[1, 1] == 0
+
+
+def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
+    mixture = Mixture.of((0.4, 0.3, 0.3), scorer.views)
+    per_pass = (10.0, 4.0, 7.0)
+    front = pareto_front(scorer, mixture, per_pass)
+    for size, seen in itertools.product((1, 2, 3), (scorer.views, (("identity",),) * 3)):
+        for members in itertools.combinations(range(3), size):
+            candidate = mixture.only(members).seen_as(seen)
+            cost = sum(per_pass[m] * len(seen[m]) for m in members)
+            score = by_hand(scorer, candidate)
+            assert any(p.milliseconds <= cost and p.miou >= score - 1e-3 for p in front)
+
+
+def test_a_budget_picks_the_best_within_it(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.5, 2.0, 2.5])
+    front = pareto_front(scorer, equal_weights(scorer), (10.0, 4.0, 7.0))
+    assert Budget.parse("4ms").best_of(front, 4.0).members == (1,)
+    assert Budget.parse("100x").best_of(front, 4.0) == front[-1].mixture
+    with pytest.raises(SpecError, match=r"cheapest member takes 4\.0 ms"):
+        Budget.parse("3 ms").best_of(front, 4.0)
+    with pytest.raises(SpecError, match="50ms or 5x"):
+        Budget.parse("fast")
+
+
+def test_halves_are_disjoint_and_whole() -> None:
+    for first, second in random_halvings(9):
+        assert sorted(first + second) == list(range(9))
+        assert abs(len(first) - len(second)) <= 1
+
+
+def test_equal_weights_stay_where_members_are_alike(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([2.0, 2.0, 2.0], images=16)
+    fits = {
+        name: FITS[name] for name in ("best member", "equal weights", "hand weights", "greedy", "simplex")
+    }
+    trials = try_on_halves(scorer, fits, random_halvings(16))
+    verdict = choose(trials, {name: scorer.miou(fit(scorer)) for name, fit in fits.items()})
+    assert verdict.name == "equal weights"
+    assert is_worth_its_cost(trials, "equal weights")
+
+
+def test_weights_are_fitted_where_that_pays(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.4, 1.4, 12.0, 12.0], images=16)
+    trials = try_on_halves(scorer, FITS, random_halvings(16))
+    verdict = choose(trials, {name: scorer.miou(fit(scorer)) for name, fit in FITS.items()})
+    assert verdict.name not in ("equal weights", "best member")
+    assert trials.is_better(verdict.name, "equal weights")
+
+
+def test_a_gain_within_the_noise_is_no_gain() -> None:
+    steady = np.full(10, 0.5)
+    trials = Trials(
+        {"best member": steady - 0.1, "equal weights": steady, "greedy": steady + np.tile([0.05, -0.04], 5)},
+        {},
+    )
+    on_all = dict.fromkeys(trials.mious, 0.5)
+    assert choose(trials, on_all).name == "equal weights"
+    assert choose(trials, on_all | {"equal weights": 0.4}).name == "best member"
+    assert trials.noise("greedy", "equal weights") == pytest.approx(
+        np.std([0.05, -0.04] * 5, ddof=1) * np.sqrt(0.1 + 1)
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path, make_model: MakeModel) -> Path:
+    """Images labelled by the first of three tiny models; returns the spec."""
+    random = np.random.default_rng(0)
+    first = make_model(1)
+    spec = {
+        "data": {
+            "train": {"images": "images", "masks": "masks"},
+            "val": {"images": "images", "masks": "masks"},
+            "classes": [c.name for c in CLASSES],
+        },
+        "members": [
+            {"name": name, "model": str(make_model(seed))} for name, seed in (("a", 1), ("b", 2), ("c", 3))
+        ],
+        "views": "hflip",
+        "runtime": "cpu",
+    }
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(spec))
+    oracle_spec = tmp_path / "oracle.yaml"
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    for number in range(6):
+        write_image(
+            tmp_path / f"images/{number}.png", random.integers(0, 256, (20, 14 + number, 3), dtype=np.uint8)
+        )
+        write_mask(tmp_path / f"masks/{number}.png", np.zeros((20, 14 + number), dtype=np.uint8))
+    oracle_spec.write_text(
+        json.dumps(spec | {"members": [{"name": "a", "model": str(first)}], "views": "none"})
+    )
+    oracle = Ensemble.load(oracle_spec)
+    for number in range(6):
+        labels_hw, _ = oracle.predict(tmp_path / f"images/{number}.png")
+        write_mask(tmp_path / f"masks/{number}.png", labels_hw)
+    return path
+
+
+def test_tuning_finds_the_member_that_made_the_labels(project: Path, tmp_path: Path) -> None:
+    spec = load_ensemble(project)
+    cache = ProbabilityCache(tmp_path / "cache")
+    tuned = tune(spec, cache)
+    assert tuned.passes.computed == 6 * 6
+    assert tuned.chosen.members == (0,)
+    assert tuned.chosen.views[0] == ("identity",)
+    assert tuned.mious["best member"] == pytest.approx(1.0, abs=0.01)
+    assert tune(spec, cache).passes.computed == 0
+
+    write_back(project, spec, tuned.chosen)
+    written = load_ensemble(project)
+    assert [member.weight for member in written.members] == [1, 0, 0]
+    assert written.views_of(written.members[0]) == ("identity",)
+    assert [member.name for member in Ensemble.load(written).members] == ["a"]
+    again = tune(written, cache)
+    assert again.passes.names == ("a", "b", "c")
+
+
+def test_figures_are_those_of_seg_evaluate(project: Path, tmp_path: Path) -> None:
+    spec = load_ensemble(project)
+    tuned = tune(spec, ProbabilityCache(tmp_path / "cache"))
+    ensemble_row = compare_members(spec).rows[-1]
+    assert tuned.mious["equal weights"] == pytest.approx(ensemble_row.viewed.miou, abs=0.005)
+
+
+def test_too_little_to_choose_from_is_one_line(project: Path, tmp_path: Path) -> None:
+    document = json.loads(project.read_text())
+    one = document | {"members": document["members"][:1], "views": "none"}
+    project.write_text(json.dumps(one))
+    with pytest.raises(SpecError, match="nothing to choose"):
+        tune(load_ensemble(project), ProbabilityCache(tmp_path))
+    project.write_text(json.dumps(document))
+    for number in range(3, 6):
+        (project.parent / f"images/{number}.png").unlink()
+        (project.parent / f"masks/{number}.png").unlink()
+    with pytest.raises(DataError, match="at least 4"):
+        tune(load_ensemble(project), ProbabilityCache(tmp_path))
