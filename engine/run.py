@@ -11,7 +11,7 @@ from seg.engine.fingerprint import ensemble_fingerprint, run_fingerprint
 from seg.engine.journal import Entry, Journal
 from seg.engine.reading import Reader
 from seg.engine.stopping import NewJudge, judges
-from seg.engine.submission import dialect, write_submission
+from seg.engine.submissions import open_format
 from seg.engine.summary import RunSummary
 from seg.errors import DataError, SpecError
 from seg.labels import LabelsHW
@@ -37,9 +37,9 @@ def run_ensemble(spec: EnsembleSpec, *, strict: bool = False, restart: bool = Fa
     output = spec.output
     with Journal(output.file, run_fingerprint(spec, samples), restart=restart) as journal:
         summary = _predict(ensemble, new_judge, spec, samples, journal, strict)
-        form = dialect(output.format, ensemble.classes, spec.data.unlabelled)
+        form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle)
         entries = (journal.read(sample.id, _file_size(sample.image)) for sample in samples)
-        write_submission(output.file, form, entries, output.sample)
+        form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary
 
 

@@ -1,7 +1,8 @@
 """Specs: YAML files in, immutable and validated descriptions out."""
 
 from seg.spec.dataset import ClassEntry, DatasetSpec, SplitSpec, class_list, load_dataset
-from seg.spec.ensemble import EnsembleSpec, MemberSpec, OutputSpec, load_ensemble
+from seg.spec.ensemble import EnsembleSpec, MemberSpec, load_ensemble
+from seg.spec.output import OutputSpec
 from seg.spec.recipe import NetworkInput, RecipeSpec
 
 __all__ = [

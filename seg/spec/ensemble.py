@@ -5,14 +5,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from seg.spec.base import LocalPath, SizeHW, Spec
+from seg.spec.base import LocalPath, Spec
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
+from seg.spec.output import OutputSpec
 from seg.spec.prediction import BatchSize, MergeName, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
 from seg.views import VIEW_SETS, ViewName, ViewSetName
-
-Format = Literal["kaggle", "kaggle-per-image"]
 
 
 def _names_of_views(value: Any) -> Any:
@@ -54,15 +53,6 @@ class MemberSpec(RecipeSpec):
                 " remove one of them"
             )
         return self
-
-
-class OutputSpec(Spec):
-    """What `seg ensemble` writes, on a grid of `size` or, by default, of each image's own size."""
-
-    file: LocalPath = Field(default=Path("submission.csv"), validate_default=True)
-    format: Format = "kaggle"
-    size: SizeHW | None = None
-    sample: LocalPath | None = None
 
 
 class EnsembleSpec(Spec):

@@ -1,0 +1,29 @@
+"""Formats by name."""
+
+from collections.abc import Callable, Sequence
+
+from seg.classes import ClassInfo
+from seg.engine.submissions.arrays import Arrays
+from seg.engine.submissions.coco_results import CocoResults
+from seg.engine.submissions.kaggle import RowPerImage, RowPerImageAndClass
+from seg.engine.submissions.panoptic import CocoPanoptic
+from seg.engine.submissions.pictures import Pictures
+from seg.engine.submissions.pixels import PixelStrings
+from seg.engine.submissions.protocol import SubmissionFormat
+from seg.spec.output import Format, RleSpec
+
+
+def open_format(
+    name: Format, classes: Sequence[ClassInfo], unlabelled: str, rle: RleSpec
+) -> SubmissionFormat:
+    """The format of that name; `unlabelled` is the class that pixels without a label have, or `ignore`."""
+    formats: dict[Format, Callable[[], SubmissionFormat]] = {
+        "kaggle": lambda: RowPerImageAndClass(classes, unlabelled, rle),
+        "kaggle-per-image": lambda: RowPerImage(classes, unlabelled, rle),
+        "pixels": lambda: PixelStrings(classes),
+        "coco": lambda: CocoResults(classes, unlabelled),
+        "coco-panoptic": lambda: CocoPanoptic(classes),
+        "png": lambda: Pictures(classes),
+        "npz": Arrays,
+    }
+    return formats[name]()

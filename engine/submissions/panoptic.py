@@ -1,0 +1,90 @@
+"""COCO's panoptic format, for labels without instances: a segment is all pixels of a class.
+
+A folder with `panoptic.json` and a PNG for each image, whose colours are segment ids, R + 256 G + 65536 B;
+a segment's id here is its label plus 1, and 0 is void.
+
+Source: Kirillov, He, Girshick, Rother and Dollar, "Panoptic Segmentation", 2019, and the COCO dataset's
+page on the format.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from seg.classes import ClassInfo
+from seg.data.images import read_image, write_image
+from seg.engine.submissions.folders import atomic_folder
+from seg.engine.submissions.protocol import Labelled, SizeOf
+from seg.errors import DataError
+from seg.labels import IGNORE_INDEX, LabelsHW
+
+INDEX: Final = "panoptic.json"
+
+
+class CocoPanoptic:
+    """All classes are stuff: one segment of each an image."""
+
+    def __init__(self, classes: Sequence[ClassInfo]) -> None:
+        self._classes = classes
+
+    def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
+        annotations: list[dict[str, Any]] = []
+        with atomic_folder(path) as folder:
+            for image_id, labels_hw in images:
+                ids_hw3 = np.zeros((*labels_hw.shape, 3), dtype=np.uint8)
+                ids_hw3[..., 0] = np.where(labels_hw == IGNORE_INDEX, 0, labels_hw + 1)
+                write_image(folder / f"{image_id}.png", ids_hw3)
+                annotations.append(self._annotation(image_id, labels_hw))
+            categories = [
+                {"id": c.id, "name": c.name, "isthing": 0, "color": list(c.colour)} for c in self._classes
+            ]
+            index = {"annotations": annotations, "categories": categories}
+            (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
+
+    def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
+        label_of = {c.id: label for label, c in enumerate(self._classes)}
+        for annotation in _annotations(path):
+            ids_hw3 = read_image(path / annotation["file_name"]).astype(np.int64)
+            ids_hw = ids_hw3[..., 0] + 256 * ids_hw3[..., 1] + 65536 * ids_hw3[..., 2]
+            labels_hw = np.full(ids_hw.shape, IGNORE_INDEX, dtype=np.uint8)
+            for segment in annotation["segments_info"]:
+                if segment["category_id"] not in label_of:
+                    raise DataError(f"{path / INDEX}: {segment['category_id']} is no class id")
+                labels_hw[ids_hw == segment["id"]] = label_of[segment["category_id"]]
+            yield str(annotation["image_id"]), labels_hw
+
+    def _annotation(self, image_id: str, labels_hw: LabelsHW) -> dict[str, Any]:
+        labels, areas = np.unique(labels_hw[labels_hw != IGNORE_INDEX], return_counts=True)
+        segments = [
+            {
+                "id": label + 1,
+                "category_id": self._classes[label].id,
+                "area": area,
+                "iscrowd": 0,
+                "bbox": bbox,
+            }
+            for label, area in zip(labels.tolist(), areas.tolist(), strict=True)
+            for bbox in [_box(labels_hw == label)]
+        ]
+        return {"image_id": image_id, "file_name": f"{image_id}.png", "segments_info": segments}
+
+
+def _box(mask_hw: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[int]:
+    """Left, top, width and height."""
+    rows, columns = np.flatnonzero(mask_hw.any(1)), np.flatnonzero(mask_hw.any(0))
+    top, left = int(rows[0]), int(columns[0])
+    return [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1]
+
+
+def _annotations(path: Path) -> list[dict[str, Any]]:
+    try:
+        index = json.loads((path / INDEX).read_text(encoding="utf-8"))
+        annotations: list[dict[str, Any]] = index["annotations"]
+    except OSError as error:
+        raise DataError(f"{path / INDEX}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path / INDEX}: is no index of panoptic segments: {error!r}") from error
+    return annotations

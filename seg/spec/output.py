@@ -1,0 +1,48 @@
+"""What `seg ensemble` writes."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from seg.spec.base import LocalPath, SizeHW, Spec
+
+Format = Literal["kaggle", "kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz"]
+RLE_FORMATS: tuple[Format, ...] = ("kaggle", "kaggle-per-image")
+TABLE_FORMATS: tuple[Format, ...] = (*RLE_FORMATS, "pixels")
+
+
+class RleSpec(Spec):
+    """How a contest counts pixels: along columns or rows, from 1 or 0, and what an empty class is.
+
+    `empty` is the text of a class without pixels, or `drop`, which leaves its row out.
+    """
+
+    order: Literal["columns", "rows"] = "columns"
+    first: Literal[0, 1] = 1
+    empty: Literal["", "-1", "drop"] = ""
+
+
+class OutputSpec(Spec):
+    """The submission: labels on a grid of `size` or, by default, of each image's own size.
+
+    `file` is a folder for `png` and `coco-panoptic`. `sample` is a CSV whose order of rows is kept.
+    """
+
+    file: LocalPath = Field(default=Path("submission.csv"), validate_default=True)
+    format: Format = "kaggle"
+    rle: RleSpec = RleSpec()
+    size: SizeHW | None = None
+    sample: LocalPath | None = None
+
+    @model_validator(mode="after")
+    def _what_is_said_has_a_meaning(self) -> Self:
+        if "rle" in self.model_fields_set and self.format not in RLE_FORMATS:
+            raise ValueError(f"'rle' has no meaning for format {self.format}: remove it")
+        if self.sample and self.format not in TABLE_FORMATS:
+            raise ValueError(f"'sample' has no meaning for format {self.format}: remove it")
+        if self.rle.empty == "drop" and self.format == "kaggle-per-image":
+            raise ValueError("a row for each image has all classes: 'rle.empty' is '' or '-1' there")
+        if self.sample and self.rle.empty == "drop":
+            raise ValueError("the sample's rows are all wanted: 'rle.empty' is '' or '-1' with it")
+        return self
