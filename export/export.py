@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import onnx
-
 from seg.card import ModelCard
 from seg.errors import ModelError, VerificationError
 from seg.export.contract import ExportedModel
-from seg.export.to_onnx import OPSET, write_card, write_onnx
+from seg.export.save import atomic_model, replace_card
+from seg.export.to_onnx import OPSET, write_onnx
 from seg.export.verify import verify
-from seg.files import atomic_path, sha256_of
+from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.train.checkpoint import load_checkpoint
@@ -30,14 +29,14 @@ def export_checkpoint(checkpoint: Path, model: Path, images: Sequence[ImageHWC])
     network, card = load_checkpoint(checkpoint)
     exported = ExportedModel(Segmenter(network, card.input)).eval()
     card = card.model_copy(update={"checkpoint_sha256": sha256_of(checkpoint), "opset": OPSET})
-    with atomic_path(model) as temporary:
-        write_onnx(exported, card, temporary)
+    with atomic_model(model) as temporary:
+        card = write_onnx(exported, card, temporary)
         try:
             verification = verify(temporary, exported, images)
         except VerificationError as error:
             raise VerificationError(str(error).replace(str(temporary), str(model))) from error
         card = card.model_copy(update={"verification": verification})
-        write_card(onnx.load(temporary), card, temporary)
+        replace_card(temporary, card)
     return card
 
 

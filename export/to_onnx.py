@@ -8,27 +8,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import onnx
 import torch
 
-from seg.card import CARD_KEY, ModelCard
+from seg.card import ModelCard
 from seg.errors import ModelError
 from seg.export.contract import ExportedModel
+from seg.export.save import save_model
+from seg.export.tidy import tidy
 from seg.model_file import INPUT, OUTPUT
 
 OPSET: Final = 20
-TEMPERATURE: Final = "temperature"
 _EXAMPLE_SIDE_IN_STRIDES: Final = 2
-_NOT_ONE: Final = 0.5
+_MARK: Final = 0.7310586
 
 # Pooling to fixed bins (PSPNet, UPerNet) and position embeddings (DPT) are exported for the size
 # of the example; another size fails at run time.
 NEEDS_FIXED_SIZE: Final = frozenset({"pspnet", "upernet", "dpt"})
 
 
-def write_onnx(model: ExportedModel, card: ModelCard, path: Path) -> None:
-    """Export to `path`, with N, H and W free and the card inside.
+def write_onnx(model: ExportedModel, card: ModelCard, path: Path) -> ModelCard:
+    """Export to `path`, with N, H and W free and the card inside; return the card as it was written.
 
     Raises:
         ModelError: the architecture can only be exported with a fixed input size, or not at all.
@@ -38,11 +38,19 @@ def write_onnx(model: ExportedModel, card: ModelCard, path: Path) -> None:
             f"{card.name}: {card.architecture} works at one size only once it is exported: give its recipe"
             " 'input: {mode: resize, size: HEIGHTxWIDTH}' and train it so"
         )
+    # A division by 1 would be optimised away, and with it the place to calibrate; this number is found again.
+    model.temperature.fill_(_MARK)
+    try:
+        graph = tidy(_export(model, card), _MARK)
+    finally:
+        model.temperature.fill_(1.0)
+    return save_model(graph, card, path)
+
+
+def _export(model: ExportedModel, card: ModelCard) -> onnx.ModelProto:
     side = card.input.stride * _EXAMPLE_SIDE_IN_STRIDES
     example = torch.zeros((2, side + 1, side + 3, 3), dtype=torch.uint8)
     free = {0: torch.export.Dim("N"), 1: torch.export.Dim("H"), 2: torch.export.Dim("W")}
-    # A division by 1 would be optimised away, and with it the place to calibrate.
-    model.temperature.fill_(_NOT_ONE)
     with _silence(), torch.no_grad():
         try:
             program = torch.onnx.export(
@@ -60,40 +68,10 @@ def write_onnx(model: ExportedModel, card: ModelCard, path: Path) -> None:
         except torch.onnx.errors.OnnxExporterError as error:
             reason = " ".join(str(error.__cause__ or error).split())[:200]
             raise ModelError(f"{card.name}: {card.architecture} cannot be exported: {reason}") from error
-        finally:
-            model.temperature.fill_(1.0)
     if program is None:
         raise TypeError("torch.onnx.export returned no program")
-    graph = program.model_proto
-    _set_temperature(graph)
-    _tidy(graph)
-    write_card(graph, card, path)
-
-
-def write_card(graph: onnx.ModelProto, card: ModelCard, path: Path) -> None:
-    """Save a graph with the card as its metadata."""
-    del graph.metadata_props[:]
-    onnx.helper.set_model_props(graph, {CARD_KEY: card.model_dump_json()})
-    onnx.save(graph, path)
-
-
-def _set_temperature(graph: onnx.ModelProto) -> None:
-    found = [tensor for tensor in graph.graph.initializer if tensor.name.endswith(TEMPERATURE)]
-    if len(found) != 1:
-        raise TypeError(f"one initializer {TEMPERATURE!r} expected, got {len(found)}")
-    for node in graph.graph.node:
-        node.input[:] = [TEMPERATURE if name == found[0].name else name for name in node.input]
-    found[0].CopyFrom(onnx.numpy_helper.from_array(np.array(1.0, dtype=np.float32), TEMPERATURE))
-
-
-def _tidy(graph: onnx.ModelProto) -> None:
-    """Drop the exporter's remarks, and say H and W where it says a formula that comes to them."""
-    for part in (*graph.graph.node, *graph.graph.input, *graph.graph.output, *graph.graph.value_info):
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-    del graph.graph.value_info[:]
-    for axis, name in ((0, "N"), (2, "H"), (3, "W")):
-        graph.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = name
+    graph: onnx.ModelProto = program.model_proto
+    return graph
 
 
 @contextlib.contextmanager

@@ -57,7 +57,10 @@ class VerificationCard(_Part):
 
 
 class ModelCard(_Part):
-    """The card itself. Fields that only an exported model has are None in a checkpoint."""
+    """The card itself. Fields that only an exported model has are None in a checkpoint.
+
+    `weights_sha256` is that of the file beside the model, where it is too large to be one.
+    """
 
     card_version: int = CARD_VERSION
     name: str
@@ -68,6 +71,7 @@ class ModelCard(_Part):
     input: InputCard
     training: TrainingCard | None = None
     checkpoint_sha256: str | None = None
+    weights_sha256: str | None = None
     precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
     opset: int | None = None
     verification: VerificationCard | None = None

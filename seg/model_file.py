@@ -6,65 +6,62 @@ metadata `seg.card`      the model card
 """
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from seg.card import CARD_KEY, ModelCard, read_card
 from seg.errors import ModelError
+from seg.files import sha256_of
+from seg.model_safety import load_graph, weights_beside
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 INPUT: Final = "image"
 OUTPUT: Final = "probabilities"
-LARGEST_MODEL_BYTES: Final = 2 * 2**30
-"""The most that one protobuf message can hold."""
+LARGEST_CARD: Final = 2**20
 
 
 def read_model_card(path: Path) -> ModelCard:
     """The card of an exported model, whose inputs and outputs are as the contract says.
 
     Raises:
-        ModelError: the file is missing, no ONNX, not exported by seg, of a newer version, or refers
-            to data outside itself.
+        ModelError: the file is missing, no ONNX, not exported by seg, of a newer version, damaged, or
+            refers to data that is not beside it.
     """
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        if path.stat().st_size > LARGEST_MODEL_BYTES:
-            raise ModelError(f"{path}: is larger than an ONNX file can be (2 GiB)")
-        model = onnx.load(path, load_external_data=False)
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: there is no such model: export it first: seg export") from error
-    except (DecodeError, OSError) as error:
-        raise ModelError(f"{path}: is not an ONNX file, or is damaged: export it again") from error
+    model = load_graph(path)
     cards = [entry.value for entry in model.metadata_props if entry.key == CARD_KEY]
     if not cards:
         raise ModelError(f"{path}: has no model card: it was not made by seg export")
-    _refuse_external_data(path, model)
+    if len(cards[0]) > LARGEST_CARD:
+        raise ModelError(
+            f"{path}: its model card has {len(cards[0])} characters: it was not made by seg export"
+        )
     card = read_card(cards[0], path)
-    _check_interface(path, model)
+    _check_interface(path, model, len(card.classes))
+    _check_weights(path, model, card)
     return card
 
 
-def _refuse_external_data(path: Path, model: object) -> None:
-    from onnx import ModelProto, TensorProto
+def _check_interface(path: Path, model: "ModelProto", classes: int) -> None:
+    from onnx import TensorProto
 
-    if not isinstance(model, ModelProto):
-        raise TypeError(f"ModelProto expected, got {type(model).__name__}")
-    for tensor in model.graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL:
-            raise ModelError(
-                f"{path}: keeps {tensor.name!r} in another file; an exported model is one file:"
-                " export it again"
-            )
-
-
-def _check_interface(path: Path, model: object) -> None:
-    from onnx import ModelProto, TensorProto
-
-    if not isinstance(model, ModelProto):
-        raise TypeError(f"ModelProto expected, got {type(model).__name__}")
     inputs = [(i.name, i.type.tensor_type.elem_type) for i in model.graph.input]
     outputs = [(o.name, o.type.tensor_type.elem_type) for o in model.graph.output]
     if inputs != [(INPUT, TensorProto.UINT8)]:
         raise ModelError(f"{path}: its inputs are {inputs}, expected one uint8 {INPUT!r}")
     if outputs[:1] != [(OUTPUT, TensorProto.FLOAT)]:
         raise ModelError(f"{path}: its first output is {outputs[:1]}, expected float {OUTPUT!r}")
+    channels = [d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim[1:2]]
+    if channels not in ([], [0], [classes]):
+        raise ModelError(
+            f"{path}: gives {channels[0]} channels and its card names {classes} classes: export it again"
+        )
+
+
+def _check_weights(path: Path, model: "ModelProto", card: ModelCard) -> None:
+    """Weights outside the file are the very bytes that were exported."""
+    for name in weights_beside(model):
+        if sha256_of(path.parent / name) != card.weights_sha256:
+            raise ModelError(
+                f"{path}: {name!r} is not the weights that it was exported with: export it again"
+            )

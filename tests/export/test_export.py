@@ -15,7 +15,9 @@ from seg.classes import ClassInfo, default_colour
 from seg.errors import ModelError, VerificationError
 from seg.export.contract import ExportedModel
 from seg.export.export import export_checkpoint, is_exported
+from seg.export.save import atomic_model, replace_card, save_model
 from seg.export.to_onnx import write_onnx
+from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.train.checkpoint import load_checkpoint, save_checkpoint
@@ -98,7 +100,7 @@ def test_probabilities_are_those_of_pytorch(exported: tuple[Path, Path], size_hw
         np.testing.assert_allclose(answer, by_hand(path, image_hwc), atol=2e-4)
 
 
-def test_the_card_travels_inside(exported: tuple[Path, Path]) -> None:
+def test_the_card_travels_inside(exported: tuple[Path, Path], tmp_path: Path) -> None:
     path, model = exported
     card = read_model_card(model)
     assert card.classes == CLASSES
@@ -106,8 +108,8 @@ def test_the_card_travels_inside(exported: tuple[Path, Path]) -> None:
     assert card.verification.label_agreement >= 0.999
     assert len(card.verification.sizes_hw) == 2
     assert is_exported(path, model)
-    path.write_bytes(path.read_bytes() + b"\0")
-    assert not is_exported(path, model)
+    (tmp_path / "other.safetensors").write_bytes(path.read_bytes() + b"\0")
+    assert not is_exported(tmp_path / "other.safetensors", model)
 
 
 def test_temperature_divides_the_logits(exported: tuple[Path, Path], tmp_path: Path) -> None:
@@ -123,17 +125,58 @@ def test_temperature_divides_the_logits(exported: tuple[Path, Path], tmp_path: P
     np.testing.assert_allclose(warm, expected, atol=1e-5)
 
 
+def test_nodes_are_called_after_the_modules_they_come_from(exported: tuple[Path, Path]) -> None:
+    path, model = exported
+    modules = {name for name, _ in load_checkpoint(path)[0].named_modules()}
+    names = [node.name for node in onnx.load(model).graph.node]
+    assert len(set(names)) == len(names)
+    assert {name.rpartition("/")[0] for name in names} <= modules | {"contract"}
+    assert "segmentation_head.0/Conv" in names
+
+
+def test_weights_too_large_for_one_file_lie_beside_it(
+    exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the limit lowered from 2 GiB to 10 kB."""
+    path, model = exported[0], tmp_path / "model.onnx"
+    whole, card = onnx.load(exported[1]), read_model_card(exported[1])
+    monkeypatch.setattr("seg.export.save.LARGEST_INLINE_BYTES", 10_000)
+    for _ in range(2):
+        with atomic_model(model) as temporary:
+            written = save_model(onnx.load(exported[1]), card, temporary)
+            replace_card(temporary, written)
+    (beside,) = tmp_path.glob("*.data")
+    assert beside.stat().st_size > 0.9 * exported[1].stat().st_size > 10 * model.stat().st_size
+    assert read_model_card(model).weights_sha256 == sha256_of(beside)
+    assert is_exported(path, model)
+    np.testing.assert_array_equal(run(model, image(40, 50)[None]), run(exported[1], image(40, 50)[None]))
+    np.testing.assert_allclose(run(model, image(40, 50)[None])[0], by_hand(path, image(40, 50)), atol=2e-4)
+
+    changed = onnx.load(exported[1])
+    largest = max(changed.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    largest.raw_data = bytes(len(largest.raw_data))
+    with pytest.raises(VerificationError), atomic_model(model) as temporary:
+        save_model(changed, card, temporary)
+        raise VerificationError("as if it did not agree")
+    assert sorted(tmp_path.iterdir()) == [model, beside]
+    monkeypatch.undo()
+    with atomic_model(model) as temporary:
+        save_model(whole, card, temporary)
+    assert list(tmp_path.iterdir()) == [model]
+
+
 def test_a_model_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the exporter had got one convolution wrong."""
     path = checkpoint(tmp_path, "fpn")
 
-    def wrong(model: ExportedModel, card: ModelCard, target: Path) -> None:
-        write_onnx(model, card, target)
+    def wrong(model: ExportedModel, card: ModelCard, target: Path) -> ModelCard:
+        written = write_onnx(model, card, target)
         graph = onnx.load(target)
         weights = max(graph.graph.initializer, key=lambda t: len(t.raw_data))
         noise = np.random.default_rng(0).normal(0, 1, tuple(weights.dims)).astype(np.float32)
         weights.CopyFrom(numpy_helper.from_array(noise, weights.name))
         onnx.save(graph, target)
+        return written
 
     monkeypatch.setattr("seg.export.export.write_onnx", wrong)
     with pytest.raises(VerificationError, match=r"model\.onnx: label agreement .*%.*largest difference"):
@@ -146,49 +189,6 @@ def test_what_works_at_one_size_only_is_refused_with_the_fix(tmp_path: Path) -> 
     with pytest.raises(ModelError, match="mode: resize"):
         export_checkpoint(path, tmp_path / "model.onnx", [image(70, 100)])
     assert not (tmp_path / "model.onnx").exists()
-
-
-class TestForeignFiles:
-    """What is not ours is one line, before anything runs it."""
-
-    def test_no_onnx(self, tmp_path: Path) -> None:
-        (tmp_path / "x.onnx").write_bytes(b"\x00garbage" * 40)
-        with pytest.raises(ModelError, match=r"x\.onnx: "):
-            read_model_card(tmp_path / "x.onnx")
-
-    def test_not_there(self, tmp_path: Path) -> None:
-        with pytest.raises(ModelError, match="seg export"):
-            read_model_card(tmp_path / "x.onnx")
-
-    def test_no_card(self, exported: tuple[Path, Path], tmp_path: Path) -> None:
-        graph = onnx.load(exported[1])
-        del graph.metadata_props[:]
-        onnx.save(graph, tmp_path / "x.onnx")
-        with pytest.raises(ModelError, match="no model card"):
-            read_model_card(tmp_path / "x.onnx")
-
-    def test_a_card_of_the_future(self, exported: tuple[Path, Path], tmp_path: Path) -> None:
-        graph = onnx.load(exported[1])
-        graph.metadata_props[0].value = '{"card_version": 99, "unheard": "of"}'
-        onnx.save(graph, tmp_path / "x.onnx")
-        with pytest.raises(ModelError, match=r"version 99.*upgrade"):
-            read_model_card(tmp_path / "x.onnx")
-
-    def test_weights_in_another_file(self, exported: tuple[Path, Path], tmp_path: Path) -> None:
-        graph = onnx.load(exported[1])
-        tensor = graph.graph.initializer[0]
-        tensor.data_location = onnx.TensorProto.EXTERNAL
-        tensor.external_data.add(key="location", value="../../etc/passwd")
-        (tmp_path / "x.onnx").write_bytes(graph.SerializeToString())
-        with pytest.raises(ModelError, match="another file"):
-            read_model_card(tmp_path / "x.onnx")
-
-    def test_other_inputs(self, exported: tuple[Path, Path], tmp_path: Path) -> None:
-        graph = onnx.load(exported[1])
-        graph.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
-        (tmp_path / "x.onnx").write_bytes(graph.SerializeToString())
-        with pytest.raises(ModelError, match="expected one uint8 'image'"):
-            read_model_card(tmp_path / "x.onnx")
 
 
 def test_a_card_comes_back_from_json() -> None:

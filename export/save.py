@@ -1,0 +1,91 @@
+"""Graphs on disk: with the card inside, and with weights beside where one file cannot hold them."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import onnx
+from onnx.external_data_helper import set_external_data
+
+from seg.card import CARD_KEY, ModelCard
+from seg.errors import ModelError
+from seg.export.tidy import weight_bytes
+from seg.files import atomic_path
+from seg.model_safety import LARGEST_MODEL_BYTES, load_graph, weights_beside
+
+LARGEST_INLINE_BYTES: Final = LARGEST_MODEL_BYTES - 2**24
+"""Room for the graph itself is left in the one file."""
+
+SMALLEST_WEIGHT: Final = 1024
+"""Smaller tensors are shapes and the like, which readers want to see in the graph."""
+
+
+def save_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> ModelCard:
+    """Save a graph with the card as its metadata.
+
+    Weights above 2 GiB go to `weights-DIGEST.data` beside it, whose SHA-256 the card then holds.
+
+    Returns:
+        The card as it was written.
+    """
+    if weight_bytes(model) > LARGEST_INLINE_BYTES:
+        card = card.model_copy(update={"weights_sha256": _move_weights_out(model, path.parent)})
+    _set_card(model, card)
+    onnx.save(model, path)
+    return card
+
+
+def replace_card(path: Path, card: ModelCard) -> None:
+    """Write another card into a model; its weights stay where they are."""
+    model = onnx.load(path, load_external_data=False)
+    _set_card(model, card)
+    onnx.save(model, path)
+
+
+@contextmanager
+def atomic_model(final: Path) -> Iterator[Path]:
+    """Yield a path for a new model, as `atomic_path`; no weights of the loser stay beside it."""
+    before = _weights_of(final)
+    with atomic_path(final) as temporary:
+        try:
+            yield temporary
+        except BaseException:
+            _remove(_weights_of(temporary) - before)
+            raise
+    _remove(before - _weights_of(final))
+
+
+def _set_card(model: onnx.ModelProto, card: ModelCard) -> None:
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {CARD_KEY: card.model_dump_json()})
+
+
+def _move_weights_out(model: onnx.ModelProto, folder: Path) -> str:
+    """Write all weights into one file named by what is in it; return its SHA-256."""
+    weights = [tensor for tensor in model.graph.initializer if len(tensor.raw_data) >= SMALLEST_WEIGHT]
+    digest = hashlib.sha256()
+    for tensor in weights:
+        digest.update(tensor.raw_data)
+    name = f"weights-{digest.hexdigest()[:16]}.data"
+    with atomic_path(folder / name) as temporary, temporary.open("wb") as file:
+        for tensor in weights:
+            set_external_data(tensor, name, offset=file.tell(), length=len(tensor.raw_data))
+            file.write(tensor.raw_data)
+            tensor.ClearField("raw_data")
+    return digest.hexdigest()
+
+
+def _weights_of(path: Path) -> set[Path]:
+    try:
+        return {path.parent / name for name in weights_beside(load_graph(path))}
+    except ModelError:
+        return set()
+
+
+def _remove(files: set[Path]) -> None:
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()

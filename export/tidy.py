@@ -1,0 +1,79 @@
+"""An exported graph made small and readable; what it computes is verified afterwards."""
+
+import ast
+from collections import Counter
+from typing import Final
+
+import numpy as np
+import onnx
+import onnxslim
+
+from seg.model_safety import LARGEST_MODEL_BYTES
+
+TEMPERATURE: Final = "temperature"
+_SCOPES: Final = "pkg.torch.onnx.name_scopes"
+_AROUND: Final = ("segmenter.network.network.", "segmenter.network.", "segmenter.")
+"""What holds the network; a node of `segmenter.network.encoder.bn1` is called `encoder.bn1/Conv`."""
+
+
+def tidy(model: onnx.ModelProto, temperature: float) -> onnx.ModelProto:
+    """Drop what the graph does not need, and name what stays after the network's own modules.
+
+    Args:
+        model: as PyTorch exported it.
+        temperature: the value by which the place to calibrate is known; it becomes 1.
+    """
+    _name_after_modules(model)
+    # The library infers shapes on one message, which cannot hold more.
+    if weight_bytes(model) < LARGEST_MODEL_BYTES:
+        model = onnxslim.slim(model)
+    _set_temperature(model, temperature)
+    _drop_remarks(model)
+    return model
+
+
+def weight_bytes(model: onnx.ModelProto) -> int:
+    """How many bytes the weights hold; a message too large to be written cannot say its own size."""
+    return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+
+
+def _name_after_modules(model: onnx.ModelProto) -> None:
+    used: Counter[str] = Counter()
+    for node in model.graph.node:
+        name = f"{_module_of(node)}/{node.op_type}"
+        used[name] += 1
+        node.name = name if used[name] == 1 else f"{name}_{used[name]}"
+
+
+def _module_of(node: onnx.NodeProto) -> str:
+    """The innermost module, from the exporter's list of all of them and the operation."""
+    said = [entry.value for entry in node.metadata_props if entry.key == _SCOPES]
+    scopes: list[str] = ast.literal_eval(said[0])[:-1] if said else []
+    innermost = next((scope for scope in reversed(scopes) if scope.startswith("segmenter.")), "")
+    around = next((prefix for prefix in _AROUND if f"{innermost}.".startswith(prefix)), "")
+    return f"{innermost}.".removeprefix(around).rstrip(".") or "contract"
+
+
+def _set_temperature(model: onnx.ModelProto, value: float) -> None:
+    """Find the one division by the temperature, and give it a name and the value 1."""
+    found = [
+        tensor
+        for tensor in model.graph.initializer
+        if not tensor.dims and onnx.numpy_helper.to_array(tensor) == np.float32(value)
+    ]
+    if len(found) != 1:
+        raise TypeError(f"one initializer of {value} expected, got {len(found)}")
+    old = found[0].name
+    for node in model.graph.node:
+        node.input[:] = [TEMPERATURE if name == old else name for name in node.input]
+    found[0].CopyFrom(onnx.numpy_helper.from_array(np.array(1.0, dtype=np.float32), TEMPERATURE))
+
+
+def _drop_remarks(model: onnx.ModelProto) -> None:
+    """Drop the exporter's remarks, and say H and W where it says a formula that comes to them."""
+    for part in (*model.graph.node, *model.graph.input, *model.graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    del model.graph.value_info[:]
+    for axis, name in ((0, "N"), (2, "H"), (3, "W")):
+        model.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = name

@@ -1,0 +1,157 @@
+"""An ONNX file from elsewhere, looked through before anything runs it.
+
+A graph may ask for operators that nobody here has, and may name any file on the machine as the home of its
+weights. Both are refused by their names alone: no weight is read.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from seg.errors import ModelError
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+
+LARGEST_MODEL_BYTES: Final = 2 * 2**30
+"""The most that one protobuf message can hold; weights beyond it lie in a file beside."""
+
+LARGEST_WEIGHTS_BYTES: Final = 64 * 2**30
+STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
+
+
+def load_graph(path: Path) -> "ModelProto":
+    """Parse an ONNX file without its external weights, and refuse what nothing here should run.
+
+    Raises:
+        ModelError: the file is missing, too large, no ONNX, needs a newer ONNX or operators beyond its
+            standard, or keeps weights in a place other than a file beside it.
+    """
+    model = _parse(path)
+    try:
+        _check_versions(path, model)
+        _check_operators(path, model)
+        for tensor in _tensors(model):
+            _check_place(path, tensor)
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: has names that are no text: it is damaged: export it again") from error
+    return model
+
+
+def weights_beside(model: "ModelProto") -> frozenset[str]:
+    """The names of the files beside the model that hold weights."""
+    return frozenset(_external(tensor)["location"] for tensor in _tensors(model) if _is_external(tensor))
+
+
+def _parse(path: Path) -> "ModelProto":
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        if path.stat().st_size > LARGEST_MODEL_BYTES:
+            raise ModelError(f"{path}: is larger than an ONNX file can be (2 GiB)")
+        return onnx.load(path, load_external_data=False)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: there is no such model: export it first: seg export") from error
+    except (DecodeError, OSError) as error:
+        raise ModelError(f"{path}: is not an ONNX file, or is damaged: export it again") from error
+
+
+def _check_versions(path: Path, model: "ModelProto") -> None:
+    import onnx
+
+    opset = max(
+        (entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS), default=0
+    )
+    for what, version, newest in (
+        ("opset", opset, onnx.defs.onnx_opset_version()),
+        ("ONNX format", model.ir_version, onnx.IR_VERSION),
+    ):
+        if version > newest:
+            raise ModelError(f"{path}: has {what} {version}, this onnx knows up to {newest}: upgrade onnx")
+
+
+def _check_operators(path: Path, model: "ModelProto") -> None:
+    for node in _nodes(model):
+        if node.domain not in STANDARD_DOMAINS:
+            raise ModelError(
+                f"{path}: needs the operator {f'{node.domain}.{node.op_type}'!r}, which is not of ONNX's"
+                " standard: seg export writes no such file"
+            )
+
+
+def _check_place(path: Path, tensor: "TensorProto") -> None:
+    if not _is_external(tensor):
+        return
+    place = _external(tensor)
+    location = place.get("location", "")
+    beside = path.parent / location
+    if not _is_file_name(location) or len(place) != len(tensor.external_data):
+        raise ModelError(
+            f"{path}: keeps {tensor.name!r} in {location!r}, which is not a file beside it: such a file is"
+            " not opened"
+        )
+    if beside.is_symlink() or not beside.is_file():
+        kind = "is a link" if beside.is_symlink() else "is not there"
+        raise ModelError(f"{path}: its weights {location!r} {kind}: copy both files together")
+    _check_extent(path, tensor, beside, place)
+
+
+def _is_file_name(location: str) -> bool:
+    printable = location.isprintable() and not set(location) & {"/", "\\", ":"}
+    return printable and location not in {"", ".", ".."}
+
+
+def _check_extent(path: Path, tensor: "TensorProto", beside: Path, place: dict[str, str]) -> None:
+    size = beside.stat().st_size
+    try:
+        offset, length = int(place.get("offset", 0)), int(place.get("length", 0))
+    except ValueError:
+        offset = length = -1
+    if size > LARGEST_WEIGHTS_BYTES or offset < 0 or length < 0 or offset + length > size:
+        raise ModelError(
+            f"{path}: {tensor.name!r} does not lie within {beside.name!r}, which has {size} bytes: copy both"
+            " files together"
+        )
+
+
+def _is_external(tensor: "TensorProto") -> bool:
+    # A tensor that names a place is one that some reader follows, whatever else it says.
+    return tensor.data_location != tensor.DEFAULT or len(tensor.external_data) > 0
+
+
+def _external(tensor: "TensorProto") -> dict[str, str]:
+    return {entry.key: entry.value for entry in tensor.external_data}
+
+
+def _tensors(model: "ModelProto") -> "Iterator[TensorProto]":
+    for graph in _graphs(model):
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+    for node in _nodes(model):
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                yield from (sparse.values, sparse.indices)
+
+
+def _nodes(model: "ModelProto") -> "Iterator[NodeProto]":
+    for graph in _graphs(model):
+        yield from graph.node
+    for function in model.functions:
+        yield from function.node
+
+
+def _graphs(model: "ModelProto") -> "Iterator[GraphProto]":
+    """The graph and all that hang in its nodes, or in those of functions."""
+    waiting = [model.graph]
+    nodes = [node for function in model.functions for node in function.node]
+    while waiting or nodes:
+        if waiting:
+            graph = waiting.pop()
+            yield graph
+            nodes.extend(graph.node)
+        else:
+            for attribute in nodes.pop().attribute:
+                waiting.extend((*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs))
