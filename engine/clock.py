@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-Stage = Literal["decode", "wait for images", "assemble", "network", "accumulate", "decide", "write"]
+Stage = Literal["decode", "wait for images", "assemble", "network", "accumulate", "decide", "encode", "write"]
 
 
 class Clock:
     """Adds up seconds by stage, and passes, from any thread. Stages of different threads overlap.
+
+    Where a stage is entered within another, its time is not the other's.
 
     Attributes:
         seconds: by stage.
@@ -20,19 +22,23 @@ class Clock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._thread = threading.local()
         self.seconds: defaultdict[Stage, float] = defaultdict(float)
         self.passes = 0
         self.planned = 0
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
+        outside: float = getattr(self._thread, "inside", 0.0)
+        self._thread.inside = 0.0
         start = time.perf_counter()
         try:
             yield
         finally:
             elapsed = time.perf_counter() - start
             with self._lock:
-                self.seconds[name] += elapsed
+                self.seconds[name] += elapsed - self._thread.inside
+            self._thread.inside = outside + elapsed
 
     def count_passes(self, *, run: int = 0, planned: int = 0) -> None:
         with self._lock:

@@ -56,7 +56,8 @@ def _predict(
     reader = Reader(clock, strict)
 
     def finish(sample: Sample, labels_hw: LabelsHW) -> bytes:
-        return Entry(sample.id, _file_size(sample.image), labels_hw).packed()
+        with clock.stage("encode"):
+            return Entry(sample.id, _file_size(sample.image), labels_hw).packed()
 
     start = time.perf_counter()
     with progress("ensemble", len(samples), unit="images", done=len(samples) - len(missing)) as advance:

@@ -7,7 +7,7 @@ from typing import Final
 
 from seg.engine.clock import Stage
 
-OF_STREAMS: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "decide")
+OF_STREAMS: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "decide", "encode")
 """What a stream does with its time; decoding and writing go on beside."""
 
 

@@ -1,0 +1,229 @@
+"""The engine beside the loops that everyone writes, on the same images and checkpoints.
+
+    python -m benchmarks.engine ensembles/camvid.yaml --views d4 --images 20 --rounds 3
+    python -m benchmarks.engine ensembles/camvid.yaml --also int8=ensembles/camvid-int8.yaml
+
+All take turns in one process, in alternating order; the table has medians over the rounds, ratios to
+the first row within a round, labels as the first row's, and mIoU. A second table says where the time
+of a whole run goes, from files to the submission.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from benchmarks.plain_loops import OpenVinoLoop, OrtLoop, TorchLoop
+from seg.data import Split, open_split, read_image
+from seg.engine import Ensemble
+from seg.engine.calibrate import learn_risk, trace_images
+from seg.engine.machine import usable_cores
+from seg.engine.members import plan_passes
+from seg.engine.openvino_runtime import openvino_is_usable
+from seg.engine.run import run_ensemble
+from seg.engine.stopping import judges
+from seg.engine.summary import OF_STREAMS
+from seg.evaluate.metrics import ConfusionMatrix
+from seg.labels import ImageHWC, LabelsHW
+from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec.prediction import CalibrationSpec, StoppingSpec
+from seg.views import VIEW_SETS
+
+Answer = list[LabelsHW]
+
+
+@dataclass
+class Contender:
+    """One row: what it does, and what its rounds gave."""
+
+    name: str
+    run: Callable[[], Answer]
+    seconds: list[float] = field(default_factory=list)
+    answer: Answer = field(default_factory=list)
+
+    def race(self) -> None:
+        start = time.perf_counter()
+        self.answer = self.run()
+        self.seconds.append(time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
+class Track:
+    """What all contenders run on."""
+
+    spec: EnsembleSpec
+    split: Split
+    indexes: list[int]
+    images: list[ImageHWC]
+
+    @classmethod
+    def of(cls, spec: EnsembleSpec, count: int) -> "Track":
+        split = open_split(spec.data, "val")
+        indexes = sorted({round(i) for i in np.linspace(0, len(split.samples) - 1, count)})
+        return cls(spec, split, indexes, [read_image(split.samples[index].image) for index in indexes])
+
+    def others(self) -> list[ImageHWC]:
+        """The images that no contender is timed on."""
+        samples = [s for index, s in enumerate(self.split.samples) if index not in set(self.indexes)]
+        return [read_image(sample.image) for sample in samples]
+
+    def miou(self, answer: Answer) -> float:
+        matrix = ConfusionMatrix(len(self.split.classes))
+        for index, labels_hw in zip(self.indexes, answer, strict=True):
+            matrix.add(self.split.labels(index), labels_hw)
+        return matrix.scores(self.split.classes).miou
+
+
+def with_engine(ensemble: Ensemble, images: list[ImageHWC], stopping: StoppingSpec | None = None) -> Answer:
+    """Labels of all images, through one stream of passes."""
+    new_judge = judges(stopping, None) if stopping else None
+    labelled = ensemble.label_all(
+        enumerate(images), lambda key, labels_hw: (key, labels_hw), new_judge=new_judge
+    )
+    answers = dict(labelled)
+    return [answers[key] for key in range(len(images))]
+
+
+def bare_networks(ensemble: Ensemble, images: list[ImageHWC]) -> Answer:
+    """The batches of all passes through their networks, and nothing else."""
+    runtimes = [member.runtime for member in ensemble.members]
+    rows = ensemble.batch_size
+    shape_of = {
+        planned.view.size(image_hwc.shape[:2]): np.zeros(
+            (rows, *planned.view.size(image_hwc.shape[:2]), 3), dtype=np.uint8
+        )
+        for planned in plan_passes(ensemble.members)
+        for image_hwc in images
+    }
+    calls = [
+        (runtimes[planned.member], shape_of[planned.view.size(image_hwc.shape[:2])])
+        for planned in plan_passes(ensemble.members)
+        for image_hwc in images[::rows]
+    ]
+    with ThreadPoolExecutor(ensemble.streams) as pool:
+        list(pool.map(lambda call: call[0].run(call[1]), calls))
+    return []
+
+
+def loops(track: Track) -> list[Contender]:
+    fp32, bf16 = TorchLoop(track.spec, "fp32"), TorchLoop(track.spec, "bf16 channels_last")
+    ort = OrtLoop(track.spec)
+    found = [
+        Contender("smp + ttach, PyTorch", lambda: [fp32.predict(image) for image in track.images]),
+        Contender("the same in bf16 channels_last", lambda: [bf16.predict(image) for image in track.images]),
+        Contender("ONNX Runtime in a loop", lambda: [ort.predict(image) for image in track.images]),
+    ]
+    if openvino_is_usable("f32"):
+        openvino = OpenVinoLoop(track.spec)
+        found.append(
+            Contender("OpenVINO in a loop", lambda: [openvino.predict(image) for image in track.images])
+        )
+    return found
+
+
+def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[Contender], Ensemble]:
+    fastest_fp32 = "openvino" if openvino_is_usable("f32") else "cpu"
+    fp32 = Ensemble.load(track.spec.model_copy(update={"runtime": fastest_fp32}))
+    best = Ensemble.load(track.spec.model_copy(update={"runtime": "auto"}))
+    print(*(f"- {note}" for note in best.notes), "", sep="\n")
+    found = [
+        Contender(f"engine, {fastest_fp32}", lambda: with_engine(fp32, track.images)),
+        Contender("engine, auto", lambda: with_engine(best, track.images)),
+    ]
+    for one in also:
+        name, _, path = one.partition("=")
+        best = Ensemble.load(load_ensemble(Path(path)).model_copy(update={"views": track.spec.views}))
+        print(*(f"- {name}: {note}" for note in best.notes), "", sep="\n")
+        found.append(Contender(f"engine, {name}", partial(with_engine, best, track.images)))
+    stopping = calibrated(best, track.others(), tolerance)
+    found.append(
+        Contender(
+            f"{found[-1].name}, stopping at {tolerance:.1%}",
+            lambda: with_engine(best, track.images, stopping),
+        )
+    )
+    found.append(
+        Contender(f"{found[-2].name}: its networks alone", lambda: bare_networks(best, track.images))
+    )
+    return found, best
+
+
+def calibrated(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
+    risk = learn_risk(list(trace_images(ensemble, images, None)))
+    calibration = CalibrationSpec(images=len(images), risk=risk, fingerprint="of these images")
+    return StoppingSpec(tolerance=tolerance, calibration=calibration)
+
+
+def print_race(contenders: Sequence[Contender], track: Track) -> None:
+    first = contenders[0]
+    print("| | s an image | times faster | labels equal | mIoU |\n|---|---|---|---|---|")
+    for one in contenders:
+        seconds = statistics.median(one.seconds) / len(track.images)
+        faster = statistics.median(a / b for a, b in zip(first.seconds, one.seconds, strict=True))
+        figures = (
+            f"{equal(first.answer, one.answer):.3%} | {track.miou(one.answer):.4f}" if one.answer else "|"
+        )
+        print(f"| {one.name} | {seconds:.3f} | {faster:.2f} | {figures} |")
+    engine, stopped, bare = contenders[-3:]
+    over = statistics.median(a / b for a, b in zip(engine.seconds, bare.seconds, strict=True))
+    print(f"\n{engine.name}: {over:.3f} x its networks alone")
+    print(f"{stopped.name}: {1 - equal(engine.answer, stopped.answer):.3%} of labels changed by stopping\n")
+
+
+def equal(ours: Answer, theirs: Answer) -> float:
+    return float(np.mean([(a == b).mean() for a, b in zip(ours, theirs, strict=True)]))
+
+
+def print_breakdown(spec: EnsembleSpec) -> None:
+    """A whole run over the validation images, from files to the submission."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = spec.output.model_copy(update={"file": Path(folder) / "submission.csv", "sample": None})
+        data = spec.data.model_copy(update={"predict": spec.data.val})
+        summary = run_ensemble(spec.model_copy(update={"output": output, "data": data, "stopping": None}))
+    total = summary.streams * summary.seconds
+    print(
+        f"A whole run: {summary.images} images, {summary.passes} passes, {summary.seconds:.1f} s"
+        f" on {summary.streams} streams\n\n| of the streams' time | |\n|---|---|"
+    )
+    for stage in OF_STREAMS:
+        print(f"| {stage} | {summary.stages.get(stage, 0.0) / total:.2%} |")
+    print(f"| idle | {summary.idle / total:.2%} |")
+    print(f"| beside them: decode | {summary.stages.get('decode', 0.0) / total:.2%} |")
+    print(f"| beside them: write | {summary.stages.get('write', 0.0) / total:.2%} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("spec", type=Path)
+    parser.add_argument("--views", choices=["none", "hflip", "d4"], default="d4")
+    parser.add_argument("--images", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tolerance", type=float, default=0.005)
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=SPEC")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(usable_cores())
+
+    spec = load_ensemble(options.spec).model_copy(update={"views": VIEW_SETS[options.views]})
+    track = Track.of(spec, options.images)
+    ours, best = engines(track, options.also, options.tolerance)
+    contenders = [*loops(track), *ours]
+    print(f"{len(track.images)} images, {best.passes} passes an image, {usable_cores()} cores\n")
+    for number in range(options.rounds):
+        for one in contenders if number % 2 == 0 else reversed(contenders):
+            one.race()
+    print_race(contenders, track)
+    print_breakdown(spec)
+
+
+if __name__ == "__main__":
+    main()
