@@ -6,9 +6,11 @@ rows or from 0, or want -1 for nothing, say so in an `RleSpec`.
 """
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +20,7 @@ from seg.spec.output import RleSpec
 
 KAGGLE: Final = RleSpec()
 
-_PAIRS: Final = re.compile(r"(\d+ \d+( \d+ \d+)*)?")
-_LONGEST_NUMBER: Final = 12
+_PAIRS: Final = re.compile(r"\d{1,12} \d{1,12}(?: \d{1,12} \d{1,12})*")
 _NUMPY_ORDER: Final[dict[str, Literal["C", "F"]]] = {"rows": "C", "columns": "F"}
 
 
@@ -29,9 +30,9 @@ def encode(labels_hw: LabelsHW, classes: int, style: RleSpec = KAGGLE) -> list[s
     A class without pixels is the style's text for that, and the empty string where its row is dropped.
     """
     empty = style.empty.replace("drop", "")
-    pixels = labels_hw.ravel(order=_NUMPY_ORDER[style.order])
-    if not pixels.size:
+    if not labels_hw.size:
         return [empty] * classes
+    pixels = (labels_hw if style.order == "rows" else cv2.transpose(labels_hw)).ravel()
     starts = np.concatenate(([0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1))
     lengths = np.diff(starts, append=pixels.size)
     labels = pixels[starts]
@@ -50,17 +51,16 @@ def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
         DataError: the text is no list of pairs, or its runs overlap, are empty, out of order or
             outside an image of so many pixels.
     """
-    if text == style.empty:
-        text = ""
+    if text in ("", style.empty):
+        return np.zeros((0, 2), dtype=np.int64)
     if not _PAIRS.fullmatch(text):
-        raise DataError(f"run lengths are pairs of numbers with one space between, got {text[:40]!r}")
-    numbers = text.split()
-    if any(len(number) > _LONGEST_NUMBER for number in numbers):
-        raise DataError(f"run lengths of an image of {pixels} pixels have no such large number")
-    runs = np.array(numbers, dtype=np.int64).reshape(-1, 2)
+        raise DataError(
+            f"run lengths are pairs of numbers with one space between, up to 12 digits each, got {text[:40]!r}"
+        )
+    runs = np.fromstring(text, dtype=np.int64, sep=" ").reshape(-1, 2)
     runs[:, 0] -= style.first
     ends = runs.sum(1)
-    before = np.concatenate(([0], ends[:-1])) if len(runs) else ends
+    before = np.concatenate(([0], ends[:-1]))
     wrong = (runs[:, 1] < 1) | (runs[:, 0] < before) | (ends > pixels)
     if wrong.any():
         start, length = runs[wrong.argmax()]
@@ -71,23 +71,34 @@ def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
     return runs
 
 
-def decode(
-    text: str, size_hw: tuple[int, int], style: RleSpec = KAGGLE
-) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def decode(text: str, size_hw: tuple[int, int], style: RleSpec = KAGGLE) -> NDArray[np.bool_]:
     """The mask, bool `[H, W]`, of one encoded class.
 
     Raises:
         DataError: the runs are not those of a mask of that size: see `parse`.
     """
-    mask = np.zeros(size_hw[0] * size_hw[1], dtype=np.bool_)
-    paint(mask, parse(text, mask.size, style))
-    return mask.reshape(size_hw, order=_NUMPY_ORDER[style.order])
+    pixels = size_hw[0] * size_hw[1]
+    labels = join([parse(text, pixels, style)], pixels, 1)
+    mask_hw: NDArray[np.bool_] = on_image(labels, size_hw, style) == 0
+    return mask_hw
 
 
-def paint(pixels: NDArray[np.bool_], runs: NDArray[np.int64]) -> None:
-    """Set the runs of a flat mask, in place."""
-    for start, length in runs.tolist():
-        pixels[start : start + length] = True
+def join(runs: Sequence[NDArray[np.int64]], pixels: int, background: int) -> NDArray[np.uint8]:
+    """A flat label map from the runs of each class, int64 `[R, 2]` as `parse` gives them.
+
+    Raises:
+        DataError: a pixel has two classes.
+    """
+    labels = np.repeat(np.arange(len(runs)), [len(pairs) for pairs in runs])
+    starts, lengths = np.concatenate([np.zeros((0, 2), dtype=np.int64), *runs]).T
+    order = np.argsort(starts, kind="stable")
+    bounds = np.stack((starts[order], (starts + lengths)[order]), axis=1).ravel()
+    stretches = np.diff(bounds, prepend=0, append=pixels)
+    if (stretches < 0).any():
+        raise DataError("runs cover pixels of another class")
+    values = np.full(len(stretches), background, dtype=np.uint8)
+    values[1::2] = labels[order]
+    return np.repeat(values, stretches)
 
 
 def on_image(pixels: NDArray[np.uint8], size_hw: tuple[int, int], style: RleSpec) -> LabelsHW:

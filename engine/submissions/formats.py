@@ -1,6 +1,7 @@
 """Formats by name."""
 
 from collections.abc import Callable, Sequence
+from typing import cast, get_args
 
 from seg.classes import ClassInfo
 from seg.engine.submissions.arrays import Arrays
@@ -10,6 +11,8 @@ from seg.engine.submissions.panoptic import CocoPanoptic
 from seg.engine.submissions.pictures import Pictures
 from seg.engine.submissions.pixels import PixelStrings
 from seg.engine.submissions.protocol import SubmissionFormat
+from seg.errors import SpecError
+from seg.spec.base import did_you_mean
 from seg.spec.output import Format, RleSpec
 
 
@@ -27,3 +30,11 @@ def open_format(
         "npz": Arrays,
     }
     return formats[name]()
+
+
+def format_of(text: str) -> Format:
+    """A format's name, checked; raises SpecError with the nearest one."""
+    names = get_args(Format)
+    if text not in names:
+        raise SpecError(f"there is no format {text!r}: {did_you_mean(text, names)}")
+    return cast(Format, text)

@@ -7,6 +7,7 @@ kaggle-per-image  a row for each image: `ImageId`, then a column for each class 
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,35 @@ from seg.spec.output import RleSpec
 ROW_HEADER: Final = ("ImageId_ClassId", "EncodedPixels")
 
 
+class _Canvas:
+    """Gathers the runs of an image's classes, and makes them a label map."""
+
+    def __init__(self, path: Path, size_hw: Size, classes: int, background: int, style: RleSpec) -> None:
+        self._path = path
+        self._size_hw = size_hw
+        self._background = background
+        self._style = style
+        self._runs = [np.zeros((0, 2), dtype=np.int64) for _ in range(classes)]
+        self._line = 0
+
+    def add(self, line: int, label: int, text: str) -> None:
+        self._line = line
+        with self._in_its_line():
+            self._runs[label] = rle.parse(text, self._size_hw[0] * self._size_hw[1], self._style)
+
+    def labels_hw(self) -> LabelsHW:
+        with self._in_its_line():
+            pixels = rle.join(self._runs, self._size_hw[0] * self._size_hw[1], self._background)
+        return rle.on_image(pixels, self._size_hw, self._style)
+
+    @contextmanager
+    def _in_its_line(self) -> Iterator[None]:
+        try:
+            yield
+        except DataError as error:
+            raise DataError(f"{self._path}:{self._line}: {error}") from error
+
+
 class RowPerImageAndClass:
     """A class without pixels has a row with the style's text for that, or none."""
 
@@ -39,15 +69,18 @@ class RowPerImageAndClass:
         labels = {str(c.id): label for label, c in enumerate(self._classes)}
         rows = body_of(path, ROW_HEADER)
         for image_id, group in itertools.groupby(rows, key=lambda entry: entry[1][0].rpartition("_")[0]):
-            canvas = _Canvas(size_of(image_id), self._background, self._style)
+            canvas = self._canvas(path, size_of(image_id))
             for line, (row_id, text) in group:
                 class_id = row_id.rpartition("_")[2]
                 if class_id not in labels:
                     raise DataError(
                         f"{path}:{line}: {row_id!r} ends in no class id: known are {', '.join(labels)}"
                     )
-                canvas.add(path, line, labels[class_id], text)
+                canvas.add(line, labels[class_id], text)
             yield image_id, canvas.labels_hw()
+
+    def _canvas(self, path: Path, size_hw: Size) -> _Canvas:
+        return _Canvas(path, size_hw, len(self._classes), self._background, self._style)
 
     def _rows(self, image: Labelled) -> Iterator[Row]:
         image_id, labels_hw = image
@@ -74,10 +107,13 @@ class RowPerImage:
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
         for line, (image_id, *texts) in body_of(path, self._header):
-            canvas = _Canvas(size_of(image_id), self._background, self._style)
+            canvas = self._canvas(path, size_of(image_id))
             for label, text in zip(self._columns, texts, strict=True):
-                canvas.add(path, line, label, text)
+                canvas.add(line, label, text)
             yield image_id, canvas.labels_hw()
+
+    def _canvas(self, path: Path, size_hw: Size) -> _Canvas:
+        return _Canvas(path, size_hw, len(self._classes), self._background, self._style)
 
     def _row(self, image: Labelled) -> Row:
         image_id, labels_hw = image
@@ -88,28 +124,3 @@ class RowPerImage:
 def label_of(classes: Sequence[ClassInfo], name: str) -> int:
     """The label of the class of that name, or the ignore index."""
     return next((label for label, c in enumerate(classes) if c.name == name), IGNORE_INDEX)
-
-
-class _Canvas:
-    """A label map on which classes are painted, each pixel once."""
-
-    def __init__(self, size_hw: Size, background: int, style: RleSpec) -> None:
-        self._size_hw = size_hw
-        self._background = background
-        self._style = style
-        self._pixels = np.full(size_hw[0] * size_hw[1], IGNORE_INDEX, dtype=np.uint8)
-
-    def add(self, path: Path, line: int, label: int, text: str) -> None:
-        try:
-            runs = rle.parse(text, self._pixels.size, self._style)
-        except DataError as error:
-            raise DataError(f"{path}:{line}: {error}") from error
-        mask = np.zeros(self._pixels.size, dtype=np.bool_)
-        rle.paint(mask, runs)
-        if (self._pixels[mask] != IGNORE_INDEX).any():
-            raise DataError(f"{path}:{line}: covers pixels of another class")
-        self._pixels[mask] = label
-
-    def labels_hw(self) -> LabelsHW:
-        self._pixels[self._pixels == IGNORE_INDEX] = self._background
-        return rle.on_image(self._pixels, self._size_hw, self._style)

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from seg.commands import calibrate, data, ensemble, evaluate, export, show, spec, train, tune
+from seg.commands import calibrate, data, ensemble, evaluate, export, show, spec, submission, train, tune
 from seg.errors import SegError
 
 EXIT_USER_ERROR = 2
@@ -26,9 +26,11 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("ensemble")(ensemble.ensemble)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
+app.command("vote")(submission.vote)
 app.command("show")(show.show)
 app.add_typer(data.app, name="data")
 app.add_typer(spec.app, name="spec")
+app.add_typer(submission.app, name="submission")
 app.add_typer(tune.app, name="cache")
 
 

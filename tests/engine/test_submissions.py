@@ -172,7 +172,11 @@ def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
         ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,1 1 1\n", ":2: run lengths are pairs"),
         ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,1 99\n", ":2: the run '1 99'"),
         ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,3 1 1 1\n", ":2: the run '1 1'"),
-        ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,1 2\nx_2,2 1\n", ":3: covers pixels of another class"),
+        (
+            "kaggle",
+            "ImageId_ClassId,EncodedPixels\nx_1,1 2\nx_2,2 1\n",
+            ":3: runs cover pixels of another class",
+        ),
         ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1\n", ":2: has 1 fields"),
         ("pixels", "image_id,PredictionString\nx,1 1\n", ":2: has 2 pixels, not 2 x 3"),
         ("pixels", "image_id,PredictionString\nx,1 1 1 1 1 77\n", ":2: '77' is no class id"),

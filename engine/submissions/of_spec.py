@@ -1,0 +1,52 @@
+"""The submission that a spec describes: its format, and the size of each label map."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from seg.classes import ClassInfo
+from seg.data import Split, open_split, read_image
+from seg.engine.passes import Size
+from seg.engine.submissions.formats import open_format
+from seg.engine.submissions.protocol import SubmissionFormat
+from seg.errors import DataError
+from seg.spec import EnsembleSpec
+from seg.spec.output import Format
+
+
+@dataclass(frozen=True)
+class SubmissionSpec:
+    """What is known about submissions for the images that a spec predicts."""
+
+    spec: EnsembleSpec
+
+    @cached_property
+    def split(self) -> Split:
+        return open_split(self.spec.data, "predict")
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self.split.classes
+
+    def form(self, name: Format | None = None) -> SubmissionFormat:
+        """The spec's format, or another with the same classes."""
+        output = self.spec.output
+        return open_format(name or output.format, self.classes, self.spec.data.unlabelled, output.rle)
+
+    def size_of(self, image_id: str) -> Size:
+        """The size of an image's label map: the spec's output size, or the image's own.
+
+        Raises:
+            DataError: there is no such image, or it cannot be read.
+        """
+        if self.spec.output.size:
+            return self.spec.output.size
+        image = self._images.get(image_id)
+        if image is None:
+            raise DataError(f"{image_id!r} is no image of the spec's 'predict' split")
+        height, width = read_image(image).shape[:2]
+        return height, width
+
+    @cached_property
+    def _images(self) -> dict[str, Path]:
+        return {sample.id: sample.image for sample in self.split.samples}

@@ -1,0 +1,92 @@
+"""Run lengths, read with patience: every mistake is found, and those that are safe to mend are."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.spec.output import RleSpec
+
+_NUMBERS: Final = re.compile(r"-?\d{1,12}(\s+-?\d{1,12})*")
+_NOTHING: Final = ("", "-1")
+
+
+@dataclass(frozen=True, slots=True)
+class RunMistake:
+    problem: str
+    fix: str
+    is_mended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What a cell says: starts from 0 and lengths, int64 `[R, 2]`, and what is wrong with them."""
+
+    pairs: NDArray[np.int64]
+    mistakes: tuple[RunMistake, ...]
+
+
+def read_runs(text: str, pixels: int, style: RleSpec) -> Runs:
+    """Read a cell of an image with so many pixels."""
+    nothing = np.zeros((0, 2), dtype=np.int64)
+    if text.strip() in _NOTHING:
+        return Runs(nothing, _mistakes_of_nothing(text, style))
+    if not _NUMBERS.fullmatch(text.strip()):
+        return Runs(nothing, (RunMistake(f"{text[:30]!r} is no list of numbers", "encode the mask again"),))
+    numbers = text.split()
+    if len(numbers) % 2:
+        return Runs(nothing, (RunMistake(f"{len(numbers)} numbers make no pairs", "encode the mask again"),))
+    pairs = np.array(numbers, dtype=np.int64).reshape(-1, 2)
+    pairs[:, 0] -= style.first
+    return Runs(pairs, tuple(_mistakes(text, pairs, pixels, style)))
+
+
+def _mistakes_of_nothing(text: str, style: RleSpec) -> tuple[RunMistake, ...]:
+    if style.empty in (text, "drop"):
+        return ()
+    return (RunMistake(f"a class without pixels is {style.empty!r} here, got {text!r}", "write it so", True),)
+
+
+def _mistakes(text: str, pairs: NDArray[np.int64], pixels: int, style: RleSpec) -> list[RunMistake]:
+    starts, lengths = pairs.T
+    ends = starts + lengths
+    found = []
+    if text != " ".join(text.split()):
+        found.append(RunMistake("has more than one space between numbers", "write one", True))
+    if (starts < 0).any():
+        counted = "runs count from 0, and this contest's from 1" if style.first and starts.min() == -1 else ""
+        found.append(RunMistake(counted or "a run starts before the image", "add 1 to every start"))
+    if (ends > pixels).any():
+        found.append(
+            RunMistake(
+                f"a run ends at pixel {int(ends.max())} of {pixels}",
+                "encode at the size that the contest wants",
+            )
+        )
+    if (lengths < 0).any():
+        found.append(RunMistake("a run has a negative length", "encode the mask again"))
+    if (lengths == 0).any():
+        found.append(RunMistake("a run has no pixels", "leave it out", True))
+    order = np.argsort(starts, kind="stable")
+    if (order != np.arange(len(order))).any():
+        found.append(RunMistake("runs are not sorted", "sort them by their start", True))
+    if (ends[order][:-1] > starts[order][1:]).any():
+        found.append(RunMistake("runs overlap", "merge them", True))
+    return found
+
+
+def mend_runs(runs: Runs, style: RleSpec) -> str | None:
+    """The cell as it should be, or None where that is not safe to say."""
+    if any(not mistake.is_mended for mistake in runs.mistakes):
+        return None
+    merged: list[list[int]] = []
+    for start, length in sorted(pair for pair in runs.pairs.tolist() if pair[1] > 0):
+        if merged and start <= merged[-1][0] + merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], start + length - merged[-1][0])
+        else:
+            merged.append([start, length])
+    if not merged:
+        return style.empty.replace("drop", "")
+    return " ".join(f"{start + style.first} {length}" for start, length in merged)

@@ -1,0 +1,171 @@
+"""A vote over submissions whose models are gone: each pixel gets the class with the most weight.
+
+Where classes tie, the one wins that the best submission chose: that with the most weight, and among
+equals the first. Submissions are read side by side, so memory does not grow with the images as long as
+they have the same order.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.engine.submissions import Labelled, SubmissionFormat
+from seg.engine.submissions.protocol import SizeOf
+from seg.errors import DataError, SpecError
+from seg.labels import IGNORE_INDEX, LabelsHW
+
+Ties = Literal["best", "lowest"]
+
+EQUAL: Final = 1e-6
+"""Weights that differ by less are equal: sums of floats have their last bits from the order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """How a vote went: images, and the share of pixels on which two submissions agree, float64 `[S, S]`."""
+
+    images: int
+    agreement: NDArray[np.float64]
+
+
+class _Agreement:
+    """Pixels on which pairs agree, added up."""
+
+    def __init__(self, submissions: int) -> None:
+        self._equal = np.zeros((submissions, submissions), dtype=np.int64)
+        self._pixels = 0
+        self.images = 0
+
+    def add(self, maps_shw: NDArray[np.uint8]) -> None:
+        flat = maps_shw.reshape(len(maps_shw), -1)
+        for row, labels in enumerate(flat):
+            self._equal[row] += (flat == labels).sum(1)
+        self._pixels += flat.shape[1]
+        self.images += 1
+
+    def voted(self) -> Voted:
+        return Voted(self.images, self._equal / max(1, self._pixels))
+
+
+def vote_submissions(
+    form: SubmissionFormat,
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    weights: Sequence[float],
+    classes: int,
+    size_of: SizeOf,
+    ties: Ties = "best",
+) -> Voted:
+    """Vote over submissions of one format and write the result in the same format and order.
+
+    Raises:
+        DataError: a submission cannot be read, lacks an image of the first, or has one of another size.
+    """
+    agreement = _Agreement(len(paths))
+
+    def decided() -> Iterator[Labelled]:
+        for image_id, maps_shw in _side_by_side(form, paths, size_of):
+            agreement.add(maps_shw)
+            yield image_id, vote(maps_shw, weights, classes, ties)
+
+    form.write(output, decided())
+    return agreement.voted()
+
+
+def vote(
+    maps_shw: NDArray[np.uint8], weights: Sequence[float], classes: int, ties: Ties = "best"
+) -> LabelsHW:
+    """The class with the most weight of each pixel, from label maps uint8 `[S, H, W]`.
+
+    A pixel that has the ignore index in all of them keeps it.
+    """
+    votes_chw = np.zeros((classes, *maps_shw.shape[1:]), dtype=np.float32)
+    for labels_hw, weight in zip(maps_shw, weights, strict=True):
+        for label in np.unique(labels_hw).tolist():
+            if label != IGNORE_INDEX:
+                votes_chw[label] += (labels_hw == label) * np.float32(weight)
+    most_hw = votes_chw.max(0)
+    winner_hw: LabelsHW = votes_chw.argmax(0).astype(np.uint8)
+    if ties == "best":
+        worst_first = sorted(range(len(weights)), key=lambda position: (weights[position], -position))
+        for labels_hw in maps_shw[worst_first]:
+            inside_hw = np.where(labels_hw == IGNORE_INDEX, 0, labels_hw)
+            mine_hw = np.take_along_axis(votes_chw, inside_hw[None].astype(np.intp), axis=0)[0]
+            is_winner_hw = (mine_hw >= most_hw - EQUAL) & (labels_hw != IGNORE_INDEX)
+            winner_hw[is_winner_hw] = labels_hw[is_winner_hw]
+    winner_hw[most_hw == 0] = IGNORE_INDEX
+    return winner_hw
+
+
+def _side_by_side(
+    form: SubmissionFormat, paths: Sequence[Path], size_of: SizeOf
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Each image of the first submission with its label maps in all, uint8 `[S, H, W]`."""
+    first, *others = (_Finder(path, form.read(path, size_of)) for path in paths)
+    for image_id, labels_hw in first.rest():
+        maps = [labels_hw, *(other.find(image_id) for other in others)]
+        sizes = [found.shape for found in maps]
+        if len(set(sizes)) > 1:
+            where = next(path for path, size in zip(paths, sizes, strict=True) if size != sizes[0])
+            raise DataError(f"{where}: image {image_id!r} has another size than in {paths[0]}")
+        yield image_id, np.stack(maps)
+    for other in others:
+        other.refuse_more(paths[0])
+
+
+class _Finder:
+    """Finds images by id in a submission that is read once, and keeps what it meets on the way."""
+
+    def __init__(self, path: Path, images: Iterable[Labelled]) -> None:
+        self._path = path
+        self._images = iter(images)
+        self._passed: dict[str, LabelsHW] = {}
+
+    def rest(self) -> Iterator[Labelled]:
+        yield from self._images
+
+    def find(self, image_id: str) -> LabelsHW:
+        while image_id not in self._passed:
+            found, labels_hw = next(self._images, (None, None))
+            if found is None or labels_hw is None:
+                raise DataError(f"{self._path}: lacks the image {image_id!r}")
+            self._passed[found] = labels_hw
+        return self._passed.pop(image_id)
+
+    def refuse_more(self, first: Path) -> None:
+        more = next(iter(self._passed), None) or next((image_id for image_id, _ in self._images), None)
+        if more is not None:
+            raise DataError(f"{self._path}: has the image {more!r}, which {first} lacks")
+
+
+def weights_of(text: str | None, submissions: int) -> list[float]:
+    """`3,2,1` as numbers, one for each submission; all alike without a text.
+
+    Raises:
+        SpecError: there are more or fewer, or one is no number above 0.
+    """
+    if text is None:
+        return [1.0] * submissions
+    try:
+        weights = [float(word) for word in text.split(",")]
+    except ValueError as error:
+        raise SpecError(f"--weights: are numbers with commas between, got {text!r}") from error
+    if len(weights) != submissions or not all(0 < weight < math.inf for weight in weights):
+        raise SpecError(
+            f"--weights: are {submissions} numbers above 0, one for each submission, got {text!r}"
+        )
+    return weights
+
+
+def ties_of(text: str) -> Ties:
+    """Raises SpecError where the text is no way to break ties."""
+    for name in get_args(Ties):
+        if text == name:
+            return cast(Ties, text)
+    raise SpecError(f"--ties: is best or lowest, got {text!r}")

@@ -1,0 +1,114 @@
+"""`seg vote`, `seg submission convert` and `seg submission check`: submissions as files, without models."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seg.commands.shared import SpecPath, print_table
+
+EXIT_FINDINGS = 2
+
+Submission = Annotated[
+    Path, typer.Argument(metavar="SUBMISSION", help="A submission as the spec's output says.")
+]
+
+
+def vote(
+    path: SpecPath,
+    submissions: Annotated[list[Path], typer.Argument(metavar="SUBMISSION...", help="The best first.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The submission to write.")] = Path(
+        "voted.csv"
+    ),
+    weights: Annotated[
+        str | None, typer.Option("--weights", help="One for each, such as 3,2,1; default: all alike.")
+    ] = None,
+    ties: Annotated[
+        str,
+        typer.Option(
+            "--ties", help="To whom: best, the best submission's class, or lowest, the lowest label."
+        ),
+    ] = "best",
+) -> None:
+    """Vote pixel by pixel over submissions whose models are gone, and say how much they agree.
+
+    SPEC says what the classes are and how submissions are written; its members play no part.
+    """
+    from seg.engine.submissions import SubmissionSpec
+    from seg.evaluate.vote import ties_of, vote_submissions, weights_of
+    from seg.spec import load_ensemble
+
+    known = SubmissionSpec(load_ensemble(path))
+    voted = vote_submissions(
+        known.form(),
+        submissions,
+        output,
+        weights=weights_of(weights, len(submissions)),
+        classes=len(known.classes),
+        size_of=known.size_of,
+        ties=ties_of(ties),
+    )
+    names = [file.name for file in submissions]
+    rows = [
+        (name, *(f"{share:.1%}" for share in row)) for name, row in zip(names, voted.agreement, strict=True)
+    ]
+    print_table("pixels on which submissions agree", ("", *names), rows)
+    typer.echo(f"{output}: {voted.images} images")
+
+
+def convert(
+    path: SpecPath,
+    submission: Submission,
+    to: Annotated[
+        str,
+        typer.Option("--to", help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png or npz."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file or folder to write.")],
+) -> None:
+    """Write a submission in another format."""
+    from seg.engine.submissions import SubmissionSpec
+    from seg.engine.submissions.formats import format_of
+    from seg.spec import load_ensemble
+
+    known = SubmissionSpec(load_ensemble(path))
+    known.form(format_of(to)).write(output, known.form().read(submission, known.size_of))
+    typer.echo(f"{output}: written")
+
+
+def check(
+    path: SpecPath,
+    submission: Submission,
+    sample: Annotated[
+        Path | None, typer.Option("--sample", help="The contest's sample submission: ids and their order.")
+    ] = None,
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="Compare masks with the edges of the images.")
+    ] = True,
+    fix: Annotated[
+        Path | None,
+        typer.Option("--fix", metavar="FILE", help="Write a mended copy, as far as that is safe."),
+    ] = None,
+) -> None:
+    """Find what a leaderboard would punish: each mistake with its row and what mends it."""
+    from seg.evaluate.validator import check_submission, mend_submission
+    from seg.spec import load_ensemble
+
+    spec = load_ensemble(path)
+    findings = check_submission(spec, submission, sample or spec.output.sample, look_at_images=images)
+    if fix:
+        rows = mend_submission(spec, submission, sample or spec.output.sample, fix)
+        typer.echo(f"{fix}: {rows} rows mended")
+    for finding in findings:
+        typer.echo(f"{submission}: {finding}")
+    if findings:
+        mended = sum(finding.is_mended for finding in findings)
+        typer.echo(f"{submission}: {len(findings)} findings, of which --fix mends {mended}")
+        raise typer.Exit(EXIT_FINDINGS)
+    typer.echo(f"{submission}: nothing found")
+
+
+app = typer.Typer(
+    no_args_is_help=True, help="Submissions as files: check them, write them in another format."
+)
+app.command("check")(check)
+app.command("convert")(convert)

@@ -1,0 +1,185 @@
+"""Deliberately broken submissions, and what the validator says of each."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seg.data.images import write_image
+from seg.engine.submissions import open_format
+from seg.errors import DataError
+from seg.evaluate.validator import check_submission, mend_submission
+from seg.evaluate.validator.runs import mend_runs, read_runs
+from seg.labels import LabelsHW
+from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec.output import RleSpec
+from tests.engine.conftest import CLASSES
+
+SQUARE = (48, 48)
+WIDE = (32, 60)
+HEADER = "ImageId_ClassId,EncodedPixels"
+
+
+def shapes(seed: int, size_hw: tuple[int, int]) -> LabelsHW:
+    """A few bars and discs, more wide than high."""
+    random = np.random.default_rng(seed)
+    labels_hw = np.zeros(size_hw, dtype=np.uint8)
+    for label in range(1, len(CLASSES)):
+        middle = (int(random.integers(size_hw[1])), int(random.integers(size_hw[0])))
+        cv2.ellipse(labels_hw, middle, (14, 5), 0, 0, 360, label, thickness=-1)
+    return labels_hw
+
+
+class Contest:
+    """Images, a spec, and a right submission to break."""
+
+    def __init__(self, folder: Path, size_hw: tuple[int, int]) -> None:
+        self.maps = {f"street_{n}": shapes(n, size_hw) for n in range(4)}
+        colours = np.array([(20, 20, 20), (220, 60, 60), (60, 220, 60), (60, 60, 220)], dtype=np.uint8)
+        for image_id, labels_hw in self.maps.items():
+            write_image(folder / f"images/{image_id}.png", colours[labels_hw])
+        classes = [{"id": c.id, "name": c.name} for c in CLASSES]
+        (folder / "train.json").write_text(json.dumps({"images": [], "categories": classes}))
+        spec = {
+            "data": {
+                "train": {"images": "images", "annotations": "train.json"},
+                "val": {"images": "images"},
+                "unlabelled": "ground",
+            },
+            "members": [{"name": "a"}],
+        }
+        (folder / "spec.yaml").write_text(json.dumps(spec))
+        self.spec: EnsembleSpec = load_ensemble(folder / "spec.yaml")
+        self.path = folder / "a.csv"
+        self.write(RleSpec())
+
+    def write(self, style: RleSpec) -> None:
+        open_format("kaggle", CLASSES, "ground", style).write(self.path, list(self.maps.items()))
+
+    def findings(self) -> list[str]:
+        return [str(finding) for finding in check_submission(self.spec, self.path)]
+
+
+@pytest.fixture
+def contest(tmp_path: Path) -> Contest:
+    return Contest(tmp_path, SQUARE)
+
+
+def lines_of(text: str) -> list[str]:
+    return text.splitlines()
+
+
+def test_nothing_is_found_where_nothing_is_wrong(contest: Contest) -> None:
+    assert contest.findings() == []
+
+
+def swap(text: str) -> str:
+    first, second, third, *rest = lines_of(text)
+    return "\n".join([first, third, second, *rest]) + "\n"
+
+
+def set_runs(runs: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        lines = lines_of(text)
+        lines[1] = f"{lines[1].split(',')[0]},{runs}"
+        return "\n".join(lines) + "\n"
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda t: t.replace(HEADER, "id,rle"), "line 1: the header is 'id,rle'"),
+        (lambda t: t.replace("\n", "\r\n"), "whole file: lines end with CR LF"),
+        (lambda t: "\ufeff" + t, "whole file: starts with a byte order mark"),
+        (lambda t: "\n".join(lines_of(t)[:-1]) + "\n", "1 rows of the spec's images are missing: street_3_4"),
+        (lambda t: t + "more_1,1 1\n", "1 rows are not in the spec's images: more_1"),
+        (lambda t: t + lines_of(t)[1] + "\n", "'street_0_1' was there in line 2"),
+        (swap, "rows have another order"),
+        (set_runs("1 2 3"), "line 2: 3 numbers make no pairs"),
+        (set_runs("a b"), "line 2: 'a b' is no list of numbers"),
+        (set_runs("5 2 1 1"), "line 2: runs are not sorted"),
+        (set_runs("1 4 3 4"), "line 2: runs overlap"),
+        (set_runs("1 0"), "line 2: a run has no pixels"),
+        (set_runs("0 1"), "line 2: runs count from 0"),
+        (set_runs("2304 2"), "line 2: a run ends at pixel 2305 of 2304"),
+        (set_runs("1 -4"), "line 2: a run has a negative length"),
+        (set_runs("-1"), "line 2: a class without pixels is '' here"),
+        (set_runs("1 2304"), "pixels have another class already"),
+        (lambda t: t.replace("street_0_1,", "street_0_9,"), "line 2: 'street_0_9' ends in no class id"),
+        (lambda t: t.replace("street_0_1,", "street_0_1,,"), "line 2: has 3 fields"),
+        (lambda t: "\n".join(f"{line.split(',')[0]}," for line in lines_of(t)[1:]), "every mask is empty"),
+    ],
+)
+def test_every_mistake_is_named_with_its_line(
+    contest: Contest, change: Callable[[str], str], expected: str
+) -> None:
+    text = contest.path.read_text(encoding="utf-8")
+    contest.path.write_bytes(change(text).encode("utf-8"))
+    assert any(expected in finding for finding in contest.findings()), contest.findings()
+
+
+@pytest.mark.parametrize("size_hw", [SQUARE, WIDE])
+def test_a_transposed_submission_is_found(tmp_path: Path, size_hw: tuple[int, int]) -> None:
+    contest = Contest(tmp_path, size_hw)
+    assert contest.findings() == []
+    contest.write(RleSpec(order="rows"))
+    assert any("counted along rows" in finding for finding in contest.findings())
+
+
+def test_every_pixel_of_one_class_is_found(contest: Contest) -> None:
+    contest.maps = {image_id: np.ones(SQUARE, dtype=np.uint8) for image_id in contest.maps}
+    contest.write(RleSpec())
+    assert any("every pixel is paper" in finding for finding in contest.findings())
+
+
+def test_what_is_mended_has_no_findings(contest: Contest, tmp_path: Path) -> None:
+    right = contest.path.read_bytes()
+    lines = lines_of(contest.path.read_text())
+    cells = [line.partition(",") for line in lines[1:]]
+    broken = []
+    for row_id, _, runs in reversed(cells):
+        numbers = runs.split()
+        pairs = [f"{a} {b}" for a, b in zip(numbers[::2], numbers[1::2], strict=True)]
+        broken.append(f"{row_id},{' '.join(pairs[::-1]) or '-1'}")
+    contest.path.write_bytes(("\ufeffid,rle\r\n" + "\r\n".join(broken[1:])).encode())
+    assert len(contest.findings()) > 3
+    assert mend_submission(contest.spec, contest.path, None, tmp_path / "mended.csv") > 3
+    mended = (tmp_path / "mended.csv").read_text()
+    assert check_submission(contest.spec, tmp_path / "mended.csv") == []
+    assert lines_of(mended)[:-1] == lines_of(right.decode())[:-1]
+
+
+def test_what_cannot_be_mended_is_refused(contest: Contest, tmp_path: Path) -> None:
+    contest.path.write_text(set_runs("1 2 3")(contest.path.read_text()))
+    with pytest.raises(DataError, match=r"a\.csv:2: its runs cannot be mended"):
+        mend_submission(contest.spec, contest.path, None, tmp_path / "mended.csv")
+    assert not (tmp_path / "mended.csv").exists()
+
+
+@given(text=st.text(alphabet="0123456789 -", max_size=40))
+def test_any_text_is_read(text: str) -> None:
+    read_runs(text, 20, RleSpec())
+
+
+@settings(deadline=None)
+@given(
+    runs=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9)), max_size=8),
+    first=st.sampled_from([0, 1]),
+)
+def test_mending_keeps_the_pixels(runs: list[tuple[int, int]], first: int) -> None:
+    style = RleSpec(first=first)
+    text = " ".join(f"{start} {length}" for start, length in runs)
+    mended = mend_runs(read_runs(text, 40, style), style)
+    assert mended is not None
+    pixels = {start + k for start, length in runs for k in range(length)}
+    numbers = list(map(int, mended.split()))
+    again = {s + k for s, n in zip(numbers[::2], numbers[1::2], strict=True) for k in range(n)}
+    assert again == pixels
+    assert not read_runs(mended, 40, style).mistakes
