@@ -54,9 +54,7 @@ def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
     if text in ("", style.empty):
         return np.zeros((0, 2), dtype=np.int64)
     if not _PAIRS.fullmatch(text):
-        raise DataError(
-            f"run lengths are pairs of numbers with one space between, up to 12 digits each, got {text[:40]!r}"
-        )
+        raise DataError(f"run lengths are pairs of numbers with one space between, got {text[:40]!r}")
     runs = np.fromstring(text, dtype=np.int64, sep=" ").reshape(-1, 2)
     runs[:, 0] -= style.first
     ends = runs.sum(1)
