@@ -14,6 +14,7 @@ from seg.errors import DataError, SpecError
 from seg.progress import Advance, progress
 from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe import Precision
+from seg.train.augment import check_augmentation
 from seg.train.decoded import DecodedSplit
 from seg.train.figures import best_epoch
 from seg.train.job import Job, build_segmenter, card_of
@@ -99,6 +100,7 @@ def _train(job: Job) -> Result:
 def _refuse_impossible(recipe: RecipeSpec) -> None:
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     check_optimiser(recipe.optimiser)
+    check_augmentation(recipe)
     if recipe.precision == "fp16" and not torch.cuda.is_available():
         raise SpecError("precision 'fp16' needs a GPU: 'bf16' is the half precision of CPUs")
 

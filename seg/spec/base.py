@@ -4,16 +4,21 @@ import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+_MOST_LISTED: Final = 40
+
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """A question for the end of a message, or the whole list where nothing is near."""
-    known = sorted(candidates)
+    """A question for the end of a message, or a list where nothing is near."""
+    known = {candidate.lower(): candidate for candidate in sorted(candidates)}
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    if near:
+        return f"did you mean {known[near[0]]!r}?"
+    more = [f"{len(known) - _MOST_LISTED} more"] if len(known) > _MOST_LISTED else []
+    return f"known: {', '.join([*list(known.values())[:_MOST_LISTED], *more])}"
 
 
 class Spec(BaseModel):

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from seg.spec.architectures import OWN_ENCODERS, Architecture
+from seg.spec.augmentation import Augmentation, CopyPasteSpec, StepSpec
 from seg.spec.base import SizeHW, Spec
 from seg.views import ViewSetName
 
 LossName = Literal["cross_entropy", "focal", "dice"]
 LossWeight = Annotated[float, Field(gt=0)]
 Schedule = Literal["one_cycle", "constant", "cosine", "poly", "step"]
-Augmentation = Literal["none", "light"]
 Sampling = Literal["uniform", "class_balanced"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -48,9 +48,11 @@ class RecipeSpec(Spec):
     needs none. `encoder_weights` is a local
     safetensors/pth file, a name such as `imagenet` (fetched by the library), or nothing.
     `train_views` are the orientations that training images are drawn in; a model's views at
-    prediction should stay among them. `scale` is the range of random zoom before the crop; where
-    `input` resizes, the crop is its size. `sampling: class_balanced` draws images so that each class
-    is met equally often.
+    prediction should stay among them; the preset `notes` makes them `d4` where they are not given.
+    `scale` is the range of random zoom before the crop; where `input` resizes, the crop is its size.
+    `multiply` is how often an epoch has each image: from 2 on once as it is, only cropped, and
+    otherwise transformed. `sampling: class_balanced` draws images so that each class is met equally
+    often.
 
     `optimiser` is any name of timm. The encoder learns at `encoder_rate` times `learning_rate`.
     `warm_up` is the number of epochs in which the rate rises from 0, before what `schedule` says.
@@ -69,7 +71,9 @@ class RecipeSpec(Spec):
     crop: SizeHW = (512, 512)
     scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.75, 1.5)
     train_views: ViewSetName = "hflip"
-    augmentation: Augmentation = "light"
+    augmentation: Augmentation = (StepSpec(name="light"),)
+    multiply: int = Field(default=1, ge=1, le=16)
+    copy_paste: CopyPasteSpec | None = None
     sampling: Sampling = "uniform"
 
     loss: dict[LossName, LossWeight] = Field(default={"cross_entropy": 1.0}, min_length=1)
@@ -93,6 +97,16 @@ class RecipeSpec(Spec):
     def _architecture_brings_its_encoder(cls, value: Any) -> Any:
         if isinstance(value, dict) and "encoder" not in value and value.get("architecture") in OWN_ENCODERS:
             return {**value, "encoder": OWN_ENCODERS[value["architecture"]][0]}
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _notes_turn_images(cls, value: Any) -> Any:
+        """The preset's flips and quarter turns, said where views are said."""
+        if isinstance(value, dict) and "train_views" not in value:
+            steps = value.get("augmentation")
+            if "notes" in (steps if isinstance(steps, list) else [steps]):
+                return {**value, "train_views": "d4"}
         return value
 
     @model_validator(mode="after")

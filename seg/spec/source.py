@@ -27,7 +27,7 @@ def load(model: type[Model], path: Path) -> Model:
     if not isinstance(document, dict):
         raise SpecError(f"{path}:1: a mapping of keys to values is expected here")
     try:
-        return model.model_validate(document, context={"folder": path.absolute().parent})
+        return model.model_validate(document, context={"folder": path.absolute().parent, "file": path})
     except ValidationError as error:
         lines = [_describe(path, model, document, one) for one in _innermost(error.errors())]
         raise SpecError("\n".join(lines)) from error

@@ -1,0 +1,98 @@
+"""What happens to training images, as a recipe writes it: presets, transforms by name, pasting.
+
+Names and parameters of transforms are albumentations', which is not at hand here: they are checked
+before training, and `place` keeps the line that an error then names.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, ValidationInfo, model_validator
+from ruamel.yaml.comments import CommentedSeq
+
+from seg.spec.base import Spec, did_you_mean
+
+Preset = Literal["none", "light", "notes", "heavy"]
+PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
+
+
+class StepSpec(Spec):
+    """A preset by its name, or a transform of albumentations with its parameters.
+
+    Written `light`, `CLAHE` or `{GaussNoise: {p: 0.3}}`. `place` is the file and line it stands in.
+    """
+
+    name: str
+    parameters: dict[str, JsonValue] = Field(default={})
+    place: str = Field(default="augmentation", exclude=True, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if not isinstance(value, _Placed):
+            return value
+        written, place = value.written, value.place
+        if isinstance(written, str):
+            return {"name": _known(written), "place": place}
+        if isinstance(written, Mapping) and len(written) == 1:
+            ((name, parameters),) = written.items()
+            if name not in PRESETS and isinstance(parameters, Mapping | None):
+                return {"name": _known(str(name)), "parameters": parameters or {}, "place": place}
+        raise ValueError(f"is a preset, a transform, or {{Transform: {{parameter: value}}}}, got {written!r}")
+
+    def written(self) -> str | dict[str, dict[str, Any]]:
+        """The step as a recipe writes it."""
+        return {self.name: dict(self.parameters)} if self.parameters else self.name
+
+
+class _Placed:
+    """What was written, and where."""
+
+    def __init__(self, written: Any, place: str) -> None:
+        self.written = written
+        self.place = place
+
+
+def _known(name: str) -> str:
+    """Transforms are CamelCase; what is not must be a preset."""
+    if name not in PRESETS and not name[:1].isupper():
+        raise ValueError(f"{name!r} is not known: {did_you_mean(name, PRESETS)}")
+    return name
+
+
+def _as_list(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, str):
+        if _known(value) not in PRESETS:
+            raise ValueError(f"a transform stands in a list: [{value}]")
+        return [_Placed(value, "augmentation")]
+    if isinstance(value, CommentedSeq):
+        file = (info.context or {}).get("file", "augmentation")
+        return [_Placed(one, f"{file}:{value.lc.item(i)[0] + 1}") for i, one in enumerate(value)]
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError(
+            f"is one of {', '.join(PRESETS)}, or a list of them and of transforms, got {value!r}"
+        )
+    return value
+
+
+def _as_written(steps: tuple[StepSpec, ...]) -> Any:
+    written = [step.written() for step in steps]
+    return written[0] if len(written) == 1 and written[0] in PRESETS else written
+
+
+Augmentation = Annotated[
+    tuple[StepSpec, ...],
+    BeforeValidator(_as_list, json_schema_input_type=Preset | list[str | dict[str, dict[str, JsonValue]]]),
+    PlainSerializer(_as_written),
+]
+"""Steps in order; written as a preset's name or a list."""
+
+
+class CopyPasteSpec(Spec):
+    """Objects of some classes, pasted from other training images into a share of the crops.
+
+    `rare` are the classes with less than half the pixels of the median class.
+    """
+
+    probability: float = Field(default=0.5, gt=0, le=1)
+    classes: Literal["rare"] | Annotated[tuple[str, ...], Field(min_length=1)] = "rare"

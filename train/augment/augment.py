@@ -1,0 +1,119 @@
+"""From an image and its labels to the recipe's crop.
+
+An image is turned to a random one of the recipe's views, zoomed, cropped, and then changed by the
+augmentation's steps. Everything follows from one seed; labels are never interpolated, and pixels
+outside the image have the ignore index.
+"""
+
+from typing import Any, Final
+
+import albumentations as albu
+import cv2
+import numpy as np
+
+from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.spec.base import SizeHW
+from seg.spec.recipe import RecipeSpec
+from seg.train.augment.presets import PRESETS
+from seg.train.augment.transforms import build_transform
+from seg.train.augment.trial import try_transform
+from seg.views import ViewSetName
+
+_LARGEST_SEED: Final = 2**32
+
+
+class Augment:
+    """Image and label map in, the recipe's crop out: uint8 `[h, w, 3]` and uint8 `[h, w]`.
+
+    An original is cropped, at a random place, and nothing else.
+
+    Raises:
+        SpecError: as `check_augmentation`, but without trying the transforms.
+    """
+
+    def __init__(self, recipe: RecipeSpec) -> None:
+        crop = _crop(recipe.crop)
+        self._original = _compose(crop)
+        self._transformed = _compose(
+            [*_turn(recipe.train_views), *_zoom(recipe.scale), *crop, *_steps(recipe)]
+        )
+
+    def __call__(
+        self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool = False
+    ) -> tuple[ImageHWC, LabelsHW]:
+        changed = self._run(image_hwc, labels_hw, seed, original=original)
+        return np.ascontiguousarray(changed["image"]), np.ascontiguousarray(changed["mask"])
+
+    def names_of_applied(
+        self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool = False
+    ) -> list[str]:
+        """Which transforms the same call applies."""
+        changed = self._run(image_hwc, labels_hw, seed, original=original)
+        return [name for name, _ in changed["applied_transforms"]]
+
+    def _run(self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool) -> Any:
+        compose = self._original if original else self._transformed
+        compose.set_random_seed(seed % _LARGEST_SEED)
+        return compose(image=image_hwc, mask=labels_hw)
+
+
+def check_augmentation(recipe: RecipeSpec) -> None:
+    """Build and try each step of the recipe's augmentation on crops of its size.
+
+    Raises:
+        SpecError: a transform or parameter is not known, a value is refused, or the transform gives
+            other sizes or labels than training can use, or something else each time; with the line
+            of the YAML that names it.
+    """
+    for step in recipe.augmentation:
+        if step.name not in PRESETS:
+            try_transform(build_transform(step), step.place, recipe.crop)
+
+
+def _compose(transforms: list[Any]) -> Any:
+    return albu.Compose(transforms, save_applied_params=True)
+
+
+def _turn(views: ViewSetName) -> list[Any]:
+    return {
+        "none": [],
+        "hflip": [albu.HorizontalFlip(p=0.5)],
+        "flips": [albu.HorizontalFlip(p=0.5), albu.VerticalFlip(p=0.5)],
+        "rot90": [albu.RandomRotate90(p=1.0)],
+        "d4": [albu.D4(p=1.0)],
+    }[views]
+
+
+def _zoom(scale: tuple[float, float]) -> list[Any]:
+    smallest, largest = scale
+    if smallest == largest == 1:
+        return []
+    return [
+        albu.RandomScale(
+            scale_limit=(smallest - 1, largest - 1),
+            interpolation=cv2.INTER_LINEAR,
+            mask_interpolation=cv2.INTER_NEAREST,
+            p=1.0,
+        )
+    ]
+
+
+def _crop(size_hw: SizeHW) -> list[Any]:
+    height, width = size_hw
+    pad = albu.PadIfNeeded(
+        min_height=height,
+        min_width=width,
+        border_mode=cv2.BORDER_CONSTANT,
+        fill=0,
+        fill_mask=IGNORE_INDEX,
+        position="random",
+    )
+    return [pad, albu.RandomCrop(height=height, width=width)]
+
+
+def _steps(recipe: RecipeSpec) -> list[Any]:
+    return [
+        transform
+        for step in recipe.augmentation
+        for transform in (PRESETS[step.name]() if step.name in PRESETS else [build_transform(step)])
+    ]

@@ -1,0 +1,87 @@
+"""The presets: lists of transforms of a crop, mildest first."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import albumentations as albu
+import cv2
+
+from seg.labels import IGNORE_INDEX
+
+_OUTSIDE: Final = {"border_mode": cv2.BORDER_CONSTANT, "fill": 0, "fill_mask": IGNORE_INDEX}
+
+
+def _none() -> list[Any]:
+    return []
+
+
+def _light() -> list[Any]:
+    return [
+        albu.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.2, p=0.5),
+        albu.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=20, val_shift_limit=10, p=0.5),
+    ]
+
+
+def _notes() -> list[Any]:
+    """Without the flips and quarter turns of the set, which are `train_views: d4`."""
+    return [
+        albu.ElasticTransform(alpha=80, sigma=6, p=0.3, **_OUTSIDE),
+        albu.OpticalDistortion(distort_limit=0.3, p=0.3, **_OUTSIDE),
+        albu.MotionBlur(blur_limit=(3, 7), p=0.3),
+    ]
+
+
+def _heavy() -> list[Any]:
+    return [
+        albu.Affine(rotate=(-15, 15), shear=(-8, 8), p=0.5, **_OUTSIDE),
+        albu.OneOf(
+            [
+                albu.ElasticTransform(alpha=80, sigma=6, **_OUTSIDE),
+                albu.OpticalDistortion(distort_limit=0.3, **_OUTSIDE),
+                albu.GridDistortion(distort_limit=0.2, **_OUTSIDE),
+            ],
+            p=0.4,
+        ),
+        albu.OneOf(
+            [
+                albu.RandomBrightnessContrast(brightness_limit=0.25, contrast_limit=0.25),
+                albu.RandomGamma(gamma_limit=(70, 140)),
+                albu.CLAHE(clip_limit=(1, 3)),
+            ],
+            p=0.6,
+        ),
+        albu.HueSaturationValue(hue_shift_limit=15, sat_shift_limit=30, val_shift_limit=15, p=0.5),
+        albu.ToGray(p=0.05),
+        albu.OneOf(
+            [
+                albu.MotionBlur(blur_limit=(3, 7)),
+                albu.GaussianBlur(blur_limit=0, sigma_limit=(0.5, 1.5)),
+                albu.Downscale(scale_range=(0.5, 0.8)),
+            ],
+            p=0.25,
+        ),
+        albu.OneOf(
+            [
+                albu.GaussNoise(std_range=(0.02, 0.06)),
+                albu.ISONoise(intensity=(0.1, 0.4)),
+                albu.ImageCompression(quality_range=(40, 90)),
+            ],
+            p=0.25,
+        ),
+        albu.CoarseDropout(
+            num_holes_range=(1, 4),
+            hole_height_range=(0.05, 0.15),
+            hole_width_range=(0.05, 0.15),
+            fill=0,
+            fill_mask=IGNORE_INDEX,
+            p=0.25,
+        ),
+    ]
+
+
+PRESETS: Final[Mapping[str, Callable[[], list[Any]]]] = {
+    "none": _none,
+    "light": _light,
+    "notes": _notes,
+    "heavy": _heavy,
+}
