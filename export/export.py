@@ -6,25 +6,36 @@ from pathlib import Path
 from seg.card import ModelCard
 from seg.errors import ModelError, VerificationError
 from seg.export.contract import ExportedModel
+from seg.export.precision.choose import Trial, choose_precision
 from seg.export.save import atomic_model, replace_card
 from seg.export.to_onnx import OPSET, write_onnx
 from seg.export.verify import verify
 from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
+from seg.spec import ExportSpec
 from seg.train.checkpoint import load_checkpoint
 from seg.train.segmenter import Segmenter
 
 
-def export_checkpoint(checkpoint: Path, model: Path, images: Sequence[ImageHWC]) -> ModelCard:
+def export_checkpoint(
+    checkpoint: Path, model: Path, images: Sequence[ImageHWC], trial: Trial | None = None
+) -> ModelCard:
     """Export a checkpoint to `model` and verify it on `images`, uint8 RGB of any size.
+
+    Args:
+        checkpoint: what training left.
+        model: the file to write.
+        images: uint8 RGB of any size.
+        trial: what else than fp32 to try, and on what; None for fp32 alone.
 
     Returns:
         The card of the exported model, with the result of the verification.
 
     Raises:
         ModelError: the checkpoint cannot be used, or its network cannot be exported.
-        VerificationError: the exported model does not agree with the checkpoint.
+        VerificationError: the exported model does not agree with the checkpoint, or no precision that
+            was asked for passes.
     """
     network, card = load_checkpoint(checkpoint)
     exported = ExportedModel(Segmenter(network, card.input)).eval()
@@ -37,15 +48,26 @@ def export_checkpoint(checkpoint: Path, model: Path, images: Sequence[ImageHWC])
             raise VerificationError(str(error).replace(str(temporary), str(model))) from error
         card = card.model_copy(update={"verification": verification})
         replace_card(temporary, card)
+        if trial is not None:
+            card = choose_precision(temporary, exported, card, trial)
     return card
 
 
-def is_exported(checkpoint: Path, model: Path) -> bool:
-    """Whether `model` is there, verified, and of this very checkpoint."""
+def is_exported(checkpoint: Path, model: Path, wish: ExportSpec) -> bool:
+    """Whether `model` is there, verified, of this very checkpoint, and chosen as is wished."""
     if not model.exists():
         return False
     try:
         card = read_model_card(model)
     except ModelError:
         return False
-    return card.verification is not None and card.checkpoint_sha256 == sha256_of(checkpoint)
+    return (
+        card.verification is not None
+        and card.checkpoint_sha256 == sha256_of(checkpoint)
+        and _wish_of(card) in {(wish.precision, wish.least_agreement, wish.largest_loss), wish.precision}
+    )
+
+
+def _wish_of(card: ModelCard) -> tuple[str, float, float] | str:
+    choice = card.precision_choice
+    return (choice.asked, choice.least_agreement, choice.largest_loss) if choice else card.precision

@@ -33,8 +33,8 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     largest = 0.0
     agreeing = pixels = 0
-    sizes = _sizes(images[0].shape[:2], model.segmenter.card.stride)
-    for batch_nhwc in _batches(images, sizes):
+    shapes = sizes(images[0].shape[:2], model.segmenter.card.stride)
+    for batch_nhwc in batches(images, shapes):
         exported = session.run(None, {INPUT: batch_nhwc})[0]
         with torch.no_grad():
             reference = model(torch.from_numpy(batch_nhwc)).numpy()
@@ -53,13 +53,14 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
     return VerificationCard(
         images=len(images),
         batch_sizes=BATCH_SIZES,
-        sizes_hw=sizes,
+        sizes_hw=shapes,
         largest_difference=largest,
         label_agreement=agreement,
     )
 
 
-def _sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]:
+def sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]:
+    """A size, and one below it that is neither square nor a multiple of the stride."""
     height, width = size_hw
     odd = (max(1, height * 2 // 3), max(1, width // 2))
     if odd[0] % stride == 0:
@@ -69,12 +70,12 @@ def _sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]
     return (size_hw, (min(odd[0], height), min(odd[1], width)))
 
 
-def _batches(
-    images: Sequence[ImageHWC], sizes: Sequence[tuple[int, int]]
+def batches(
+    images: Sequence[ImageHWC], sizes_hw: Sequence[tuple[int, int]]
 ) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
     """For each size and batch size one batch, walking on through the images."""
     position = 0
-    for height, width in sizes:
+    for height, width in sizes_hw:
         fitting = [i for i in images if i.shape[0] >= height and i.shape[1] >= width]
         for batch_size in BATCH_SIZES:
             rows = [fitting[(position + row) % len(fitting)] for row in range(batch_size)]

@@ -14,6 +14,9 @@ from seg.errors import ModelError
 CARD_KEY: Final = "seg.card"
 CARD_VERSION: Final = 1
 
+PrecisionName = Literal["fp32", "fp16", "bf16", "int8"]
+"""bf16 is a float32 file that its runtime is asked to run in bf16."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,6 +59,41 @@ class VerificationCard(_Part):
     label_agreement: float
 
 
+class CandidateCard(_Part):
+    """One precision on one runtime, against fp32 on the CPU, on validation images.
+
+    `milliseconds` are those of one image. `agreement` is the share of equal labels, `agreement_at_worst`
+    the least of any batch and image size that was tried. `loss` is in points of mIoU, and
+    `largest_class_loss` in those of the class's IoU.
+    """
+
+    precision: PrecisionName
+    runtime: str
+    megabytes: float
+    milliseconds: float
+    agreement: float
+    agreement_at_worst: float
+    miou: float
+    loss: float
+    worst_class: str
+    largest_class_loss: float
+    passed: bool
+
+
+class PrecisionCard(_Part):
+    """What was asked, and all that was measured to choose; the chosen candidate is the first.
+
+    `float_layers` are those that int8 left in float32, the most sensitive first.
+    """
+
+    asked: Literal["auto", PrecisionName]
+    least_agreement: float
+    largest_loss: float
+    images: int
+    float_layers: tuple[str, ...] = ()
+    candidates: tuple[CandidateCard, ...]
+
+
 class ModelCard(_Part):
     """The card itself. Fields that only an exported model has are None in a checkpoint.
 
@@ -72,7 +110,8 @@ class ModelCard(_Part):
     training: TrainingCard | None = None
     checkpoint_sha256: str | None = None
     weights_sha256: str | None = None
-    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
+    precision: PrecisionName = "fp32"
+    precision_choice: PrecisionCard | None = None
     opset: int | None = None
     verification: VerificationCard | None = None
 

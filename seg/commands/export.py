@@ -1,22 +1,40 @@
 """`seg export`: one checkpoint in, one verified ONNX file out, for each member."""
 
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.shared import MemberName, SpecPath, chosen_members, require_extra
+from seg.commands.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
 from seg.errors import ModelError
 
 if TYPE_CHECKING:
+    from seg.card import ModelCard, PrecisionCard
+    from seg.export.precision.choose import Trial
+    from seg.export.precision.measure import Answer
     from seg.labels import ImageHWC
-    from seg.spec import EnsembleSpec
+    from seg.spec import EnsembleSpec, ExportSpec
 
 VERIFICATION_IMAGES = 6
+
+
+class Precision(StrEnum):
+    """What may be asked for."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    fp16 = "fp16"
+    bf16 = "bf16"
+    int8 = "int8"
 
 
 def export(
     path: SpecPath,
     member: MemberName = None,
+    precision: Annotated[
+        Precision | None, typer.Option(help="Other than the spec's; auto takes the fastest that passes.")
+    ] = None,
     force: bool = typer.Option(False, "--force", help="Export again what is exported already."),
 ) -> None:
     """Export each member to ONNX and verify it against PyTorch on validation images."""
@@ -25,6 +43,8 @@ def export(
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
+    wish = spec.export if precision is None else spec.export.model_copy(update={"precision": precision.value})
+    trial = None if wish.precision == "fp32" else _trial(spec, wish)
     for one in chosen_members(path, spec, member):
         checkpoint, model = spec.checkpoint(one), spec.model(one)
         if one.model is not None:
@@ -32,15 +52,63 @@ def export(
             continue
         if not checkpoint.exists():
             raise ModelError(f"{checkpoint}: is not there: train it first: seg train {path}")
-        if is_exported(checkpoint, model) and not force:
+        if is_exported(checkpoint, model, wish) and not force:
             typer.echo(f"{one.name}: exported already: {model}")
             continue
-        verification = export_checkpoint(checkpoint, model, _some_images(spec)).verification
-        if verification is not None:
-            typer.echo(
-                f"{one.name}: label agreement {verification.label_agreement:.4%},"
-                f" largest difference {verification.largest_difference:.1e}: {model}"
+        card = export_checkpoint(checkpoint, model, _some_images(spec), trial)
+        _report(one.name, model, card)
+
+
+def _trial(spec: "EnsembleSpec", wish: "ExportSpec") -> "Trial":
+    """Precisions are measured on the very runtimes that will run them."""
+    from seg.data import open_split
+    from seg.engine.machine import usable_cores
+    from seg.engine.open_runtime import open_runtime, usable_runtimes
+    from seg.engine.runtime import Streams
+    from seg.export.precision.choose import Trial
+
+    runtimes = {str(name): name for name in usable_runtimes()}
+
+    def open_model(model: Path, name: str) -> "Answer":
+        return open_runtime(model, runtimes[name], Streams(1, usable_cores())).run
+
+    train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
+    return Trial(wish, train, val, tuple(runtimes), open_model)
+
+
+def _report(name: str, model: Path, card: "ModelCard") -> None:
+    if card.verification is not None:
+        typer.echo(
+            f"{name}: label agreement {card.verification.label_agreement:.4%},"
+            f" largest difference {card.verification.largest_difference:.1e}: {model}"
+        )
+    if card.precision_choice is not None:
+        _print_choice(name, card.precision_choice)
+
+
+def _print_choice(name: str, choice: "PrecisionCard") -> None:
+    best = choice.candidates[0]
+    print_table(
+        f"{name}: {best.precision} on {best.runtime}, of what was measured on {choice.images} images",
+        ("", "MB", "ms an image", "labels as fp32", "at worst", "mIoU", "worst class", "passes"),
+        [
+            (
+                f"{c.precision} on {c.runtime}",
+                f"{c.megabytes:.1f}",
+                f"{c.milliseconds:.1f}",
+                f"{c.agreement:.2%}",
+                f"{c.agreement_at_worst:.2%}",
+                f"{c.miou:.4f}",
+                f"{c.worst_class} {-c.largest_class_loss:+.2f}",
+                "yes" if c.passed else "no",
             )
+            for c in choice.candidates
+        ],
+    )
+    if choice.float_layers:
+        typer.echo(
+            f"{name}: {len(choice.float_layers)} layers stay in float: {', '.join(choice.float_layers)}"
+        )
 
 
 def _some_images(spec: "EnsembleSpec") -> "list[ImageHWC]":

@@ -2,6 +2,7 @@
 
 from seg.spec.dataset import ClassEntry, DatasetSpec, SplitSpec, class_list, load_dataset
 from seg.spec.ensemble import EnsembleSpec, MemberSpec, load_ensemble
+from seg.spec.export import ExportSpec
 from seg.spec.output import OutputSpec
 from seg.spec.recipe import NetworkInput, RecipeSpec
 
@@ -9,6 +10,7 @@ __all__ = [
     "ClassEntry",
     "DatasetSpec",
     "EnsembleSpec",
+    "ExportSpec",
     "MemberSpec",
     "NetworkInput",
     "OutputSpec",

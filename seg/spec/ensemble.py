@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from seg.spec.base import LocalPath, Spec
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
+from seg.spec.export import ExportSpec
 from seg.spec.output import OutputSpec
 from seg.spec.prediction import BatchSize, MergeName, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
@@ -67,6 +68,7 @@ class EnsembleSpec(Spec):
     tile: TileSpec | None = None
     runtime: Literal["auto", RuntimeName] = "auto"
     batch_size: BatchSize = "auto"
+    export: ExportSpec = ExportSpec()
     output: OutputSpec = Field(default_factory=dict, validate_default=True)
     runs: LocalPath = Field(default=Path("runs"), validate_default=True)
 

@@ -20,6 +20,7 @@ from seg.export.to_onnx import write_onnx
 from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
+from seg.spec import ExportSpec
 from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks import build_network
 
@@ -107,9 +108,9 @@ def test_the_card_travels_inside(exported: tuple[Path, Path], tmp_path: Path) ->
     assert card.verification is not None
     assert card.verification.label_agreement >= 0.999
     assert len(card.verification.sizes_hw) == 2
-    assert is_exported(path, model)
+    assert is_exported(path, model, ExportSpec())
     (tmp_path / "other.safetensors").write_bytes(path.read_bytes() + b"\0")
-    assert not is_exported(tmp_path / "other.safetensors", model)
+    assert not is_exported(tmp_path / "other.safetensors", model, ExportSpec())
 
 
 def test_temperature_divides_the_logits(exported: tuple[Path, Path], tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_weights_too_large_for_one_file_lie_beside_it(
     (beside,) = tmp_path.glob("*.data")
     assert beside.stat().st_size > 0.9 * exported[1].stat().st_size > 10 * model.stat().st_size
     assert read_model_card(model).weights_sha256 == sha256_of(beside)
-    assert is_exported(path, model)
+    assert is_exported(path, model, ExportSpec())
     np.testing.assert_array_equal(run(model, image(40, 50)[None]), run(exported[1], image(40, 50)[None]))
     np.testing.assert_allclose(run(model, image(40, 50)[None])[0], by_hand(path, image(40, 50)), atol=2e-4)
 

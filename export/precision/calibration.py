@@ -1,0 +1,37 @@
+"""Training images that between them show every class."""
+
+from typing import Final
+
+import numpy as np
+
+from seg.data import Split, read_image
+from seg.labels import IGNORE_INDEX, ImageHWC
+
+LABELS_READ: Final = 500
+"""Of a larger split, so many label maps, evenly spread, are looked at."""
+
+
+def covering_images(split: Split, count: int) -> list[ImageHWC]:
+    """So many images, each the one that shows most of what the ones before show least."""
+    candidates = _spread(len(split.samples), LABELS_READ)
+    shares = np.stack([_class_shares(split, index) for index in candidates])
+    seen = np.zeros(shares.shape[1])
+    chosen: list[int] = []
+    for _ in range(min(count, len(candidates))):
+        # A class counts by the root of its share, so that the rare one outweighs more of the common one.
+        gain = np.sqrt(seen + shares).sum(1)
+        gain[chosen] = -np.inf
+        chosen.append(int(gain.argmax()))
+        seen += shares[chosen[-1]]
+    return [read_image(split.samples[candidates[position]].image) for position in sorted(chosen)]
+
+
+def _class_shares(split: Split, index: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    labels_hw = split.labels(index)
+    known = labels_hw[labels_hw != IGNORE_INDEX]
+    counts = np.bincount(known, minlength=len(split.classes))
+    return np.asarray(counts / max(1, known.size), dtype=np.float64)
+
+
+def _spread(total: int, count: int) -> list[int]:
+    return [position * total // min(total, count) for position in range(min(total, count))]

@@ -1,0 +1,147 @@
+"""Precisions tried on the runtimes of this machine; the fastest that passes becomes the model."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import onnx
+
+from seg.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
+from seg.data import Split
+from seg.errors import MissingRuntimeError, ModelError, VerificationError
+from seg.export.contract import ExportedModel
+from seg.export.precision.calibration import covering_images
+from seg.export.precision.half import in_half
+from seg.export.precision.measure import Gate, OpenModel, Reference, measure, take_reference
+from seg.export.precision.sensitive import quantise_within
+from seg.export.save import save_model
+from seg.export.to_onnx import write_onnx
+from seg.labels import ImageHWC
+from seg.progress import progress
+from seg.spec import ExportSpec
+
+REFERENCE: Final = "cpu"
+BF16_RUNTIME: Final = "openvino-bf16"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is wished for, the images to judge it on, and the runtimes that this machine has."""
+
+    wish: ExportSpec
+    train: Split
+    val: Split
+    runtimes: Sequence[str]
+    open_model: OpenModel
+
+    @property
+    def gate(self) -> Gate:
+        return Gate(self.wish.least_agreement, self.wish.largest_loss)
+
+    @property
+    def precisions(self) -> tuple[PrecisionName, ...]:
+        """fp32 is always measured, for comparison; bf16 where there is a runtime that has it."""
+        if self.wish.precision != "auto":
+            return ("fp32", self.wish.precision) if self.wish.precision != "fp32" else ("fp32",)
+        return ("fp32", "bf16", "fp16", "int8") if BF16_RUNTIME in self.runtimes else ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    precision: PrecisionName
+    runtimes: Sequence[str]
+    float_layers: tuple[str, ...] = ()
+
+
+def choose_precision(path: Path, model: ExportedModel, card: ModelCard, trial: Trial) -> ModelCard:
+    """Put the best of the precisions that are wished for in the place of the verified fp32 model at `path`.
+
+    Returns:
+        The card that lies in it, with all that was measured.
+
+    Raises:
+        MissingRuntimeError: bf16 is wished for and nothing here runs it.
+        ModelError: the model is too large for anything but fp32.
+        VerificationError: nothing that was wished for passes.
+    """
+    _refuse_what_cannot_be(card, trial)
+    reference = take_reference(trial.open_model(path, REFERENCE), trial.val, card.input.stride)
+    with tempfile.TemporaryDirectory(prefix=".precision-", dir=path.parent) as folder:
+        files = _build_all(path, model, card, trial, reference, Path(folder))
+        pairs = [(file, runtime) for file in files for runtime in file.runtimes]
+        measured = []
+        with progress(f"{card.name}: measuring", len(pairs), unit="candidates") as advance:
+            for file, runtime in pairs:
+                answer = trial.open_model(file.path, runtime)
+                measured.append(measure(file.path, file.precision, runtime, answer, reference, trial.gate))
+                advance(note=f"{file.precision} on {runtime}")
+        best = _fastest(card.name, measured, trial)
+        chosen = next(file for file in files if file.precision == best.precision)
+        others = sorted((c for c in measured if c != best), key=lambda c: (not c.passed, c.milliseconds))
+        choice = PrecisionCard(
+            asked=trial.wish.precision,
+            least_agreement=trial.gate.least_agreement,
+            largest_loss=trial.gate.largest_loss,
+            images=len(reference.indices),
+            float_layers=chosen.float_layers,
+            candidates=(best, *others),
+        )
+        card = card.model_copy(update={"precision": best.precision, "precision_choice": choice})
+        return save_model(onnx.load(chosen.path), card, path)
+
+
+def _refuse_what_cannot_be(card: ModelCard, trial: Trial) -> None:
+    if trial.wish.precision == "bf16" and BF16_RUNTIME not in trial.runtimes:
+        raise MissingRuntimeError(
+            f"{card.name}: precision bf16 is that of runtime {BF16_RUNTIME}, which is not usable here:"
+            " name another precision, or auto"
+        )
+    if card.weights_sha256 and trial.wish.precision != "fp32":
+        raise ModelError(f"{card.name}: is larger than 2 GiB, which is exported in fp32 alone")
+
+
+def _build_all(
+    path: Path, model: ExportedModel, card: ModelCard, trial: Trial, reference: Reference, folder: Path
+) -> list[_File]:
+    exact = [runtime for runtime in trial.runtimes if runtime != BF16_RUNTIME]
+    files = [_File(path, "fp32", exact)]
+    if "bf16" in trial.precisions:
+        files.append(_File(path, "bf16", [BF16_RUNTIME]))
+    if "fp16" in trial.precisions:
+        write_onnx(in_half(model), card, folder / "fp16.onnx")
+        files.append(_File(folder / "fp16.onnx", "fp16", exact))
+    if "int8" in trial.precisions:
+        files += _build_int8(path, trial, reference, folder / "int8.onnx")
+    return files
+
+
+def _build_int8(path: Path, trial: Trial, reference: Reference, target: Path) -> list[_File]:
+    images: list[ImageHWC] = covering_images(trial.train, trial.wish.calibration_images)
+
+    def passes(candidate: onnx.ModelProto) -> bool:
+        onnx.save(candidate, target)
+        answer = trial.open_model(target, REFERENCE)
+        return measure(target, "int8", REFERENCE, answer, reference, trial.gate).passed
+
+    found = quantise_within(onnx.load(path), images, trial.gate.least_agreement, passes)
+    return [_File(target, "int8", trial.runtimes, found[1])] if found else []
+
+
+def _fastest(name: str, measured: Sequence[CandidateCard], trial: Trial) -> CandidateCard:
+    wished = [c for c in measured if trial.wish.precision in {"auto", c.precision}]
+    passing = [candidate for candidate in wished if candidate.passed]
+    if not passing:
+        best = max(wished, key=lambda candidate: candidate.agreement, default=None)
+        found = (
+            f"at best {best.agreement:.2%} of labels agree, for {best.loss:.2f} points of mIoU"
+            if best
+            else "not even with half of its layers in float"
+        )
+        raise VerificationError(
+            f"{name}: {trial.wish.precision} does not pass ({found}; asked are"
+            f" {trial.gate.least_agreement:.2%} and {trial.gate.largest_loss} points): not written"
+        )
+    return min(passing, key=lambda candidate: candidate.milliseconds)

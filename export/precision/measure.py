@@ -1,0 +1,123 @@
+"""What a file does on a runtime: how fast, how like fp32, how right."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seg.card import CandidateCard, PrecisionName
+from seg.data import Split, read_image
+from seg.export.verify import batches, sizes
+from seg.labels import ImageHWC
+from seg.train.confusion import count_pixels, iou_per_class
+
+Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Images, uint8 `[N, H, W, 3]`, to probabilities, float32 `[N, C, H, W]`."""
+
+OpenModel = Callable[[Path, str], Answer]
+"""A model file and the name of a runtime to what answers."""
+
+MOST_IMAGES: Final = 200
+SHAPE_IMAGES: Final = 6
+TIMED_S: Final = 1.0
+SLACK_AT_WORST: Final = 2.0
+"""One odd batch or size may disagree on so many times what the whole may: it has few pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """`least_agreement` is a share of labels, `largest_loss` in points (hundredths) of mIoU."""
+
+    least_agreement: float
+    largest_loss: float
+
+    def passes(self, agreement: float, at_worst: float, loss: float) -> bool:
+        least_at_worst = 1 - SLACK_AT_WORST * (1 - self.least_agreement)
+        return agreement >= self.least_agreement and at_worst >= least_at_worst and loss <= self.largest_loss
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The labels of fp32 on the CPU: for validation images, and for batches of several shapes."""
+
+    split: Split
+    indices: Sequence[int]
+    labels: Sequence[NDArray[np.uint8]]
+    counts_cc: Tensor
+    shaped: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+
+
+def take_reference(answer: Answer, split: Split, stride: int) -> Reference:
+    """Let the reference answer the validation images, at most `MOST_IMAGES` of them, evenly spread."""
+    total = len(split.samples)
+    indices = [n * total // min(total, MOST_IMAGES) for n in range(min(total, MOST_IMAGES))]
+    labels = [_labels(answer, image_hwc[None]) for image_hwc in _images(split, indices)]
+    some = list(_images(split, indices[:: max(1, len(indices) // SHAPE_IMAGES)][:SHAPE_IMAGES]))
+    shaped = [(batch, _labels(answer, batch)) for batch in batches(some, sizes(some[0].shape[:2], stride))]
+    return Reference(split, indices, labels, _count(split, indices, labels), shaped)
+
+
+def measure(
+    model: Path, precision: PrecisionName, runtime: str, answer: Answer, reference: Reference, gate: Gate
+) -> CandidateCard:
+    """All figures of one candidate."""
+    split, indices = reference.split, reference.indices
+    labels = [_labels(answer, image_hwc[None]) for image_hwc in _images(split, indices)]
+    agreement = _agreement(labels, reference.labels)
+    shaped = [(_labels(answer, batch), truth) for batch, truth in reference.shaped]
+    at_worst = min(agreement, *(_agreement([ours], [truth]) for ours, truth in shaped))
+    before, after = iou_per_class(reference.counts_cc), iou_per_class(_count(split, indices, labels))
+    loss = float(before.nanmean() - after.nanmean()) * 100
+    fall = torch.nan_to_num(before - after, nan=-1.0)
+    return CandidateCard(
+        precision=precision,
+        runtime=runtime,
+        megabytes=model.stat().st_size / 1e6,
+        milliseconds=_milliseconds(answer, next(_images(split, indices))),
+        agreement=agreement,
+        agreement_at_worst=at_worst,
+        miou=float(after.nanmean()),
+        loss=loss,
+        worst_class=split.classes[int(fall.argmax())].name,
+        largest_class_loss=float(fall.max()) * 100,
+        passed=gate.passes(agreement, at_worst, loss),
+    )
+
+
+def _milliseconds(answer: Answer, image_hwc: ImageHWC) -> float:
+    """The least of many rounds, as disturbances only add."""
+    rounds: list[float] = []
+    while not rounds or sum(rounds[1:]) < TIMED_S:
+        start = time.perf_counter()
+        answer(image_hwc[None])
+        rounds.append(time.perf_counter() - start)
+    return min(rounds[1:]) * 1e3
+
+
+def _labels(answer: Answer, images_nhwc: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    labels_nhw: NDArray[np.uint8] = answer(images_nhwc).argmax(1).astype(np.uint8)
+    return labels_nhw
+
+
+def _agreement(ours: Sequence[NDArray[np.uint8]], theirs: Sequence[NDArray[np.uint8]]) -> float:
+    equal = sum(int((a == b).sum()) for a, b in zip(ours, theirs, strict=True))
+    return equal / sum(labels.size for labels in theirs)
+
+
+def _images(split: Split, indices: Sequence[int]) -> Iterator[ImageHWC]:
+    return (read_image(split.samples[index].image) for index in indices)
+
+
+def _count(split: Split, indices: Sequence[int], labels: Sequence[NDArray[np.uint8]]) -> Tensor:
+    classes = len(split.classes)
+    counts_cc = torch.zeros((classes, classes), dtype=torch.int64)
+    for index, ours_nhw in zip(indices, labels, strict=True):
+        truth = torch.from_numpy(split.labels(index).astype(np.int64))
+        counts_cc += count_pixels(truth, torch.from_numpy(ours_nhw[0].astype(np.int64)), classes)
+    return counts_cc

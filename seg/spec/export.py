@@ -1,0 +1,22 @@
+"""How members are exported: in which precision, and what that may cost."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from seg.card import PrecisionName
+from seg.spec.base import Spec
+
+
+class ExportSpec(Spec):
+    """`precision: auto` takes the fastest on this machine that passes.
+
+    To pass, `least_agreement` of all labels must be those of fp32, and `largest_loss` is how many points
+    (hundredths) of mIoU may be lost, both on the validation split. int8 is fitted to `calibration_images`
+    of the training split.
+    """
+
+    precision: Literal["auto", PrecisionName] = "fp32"
+    least_agreement: float = Field(default=0.995, ge=0, le=1)
+    largest_loss: float = Field(default=0.2, ge=0)
+    calibration_images: int = Field(default=32, ge=1)
