@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import cv2
 
+from seg.classes import ClassInfo
 from seg.data import Split, read_image
 from seg.errors import DataError
 from seg.labels import ImageHWC, LabelsHW
@@ -32,6 +33,10 @@ class DecodedSplit:
     def __len__(self) -> int:
         return len(self._split.samples)
 
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self._split.classes
+
     def __getstate__(self) -> dict[str, Any]:
         """Without what is kept, for a worker process."""
         return {**self.__dict__, "_kept": {}}
@@ -52,6 +57,10 @@ class DecodedSplit:
     def read(self, index: int) -> Pair:
         """Raises DataError if a file cannot be read, or image and label map differ in size."""
         return self._kept.get(index) or self._decode(index)
+
+    def labels(self, index: int) -> LabelsHW:
+        """The label map as the split has it, without its image; raises DataError as `read` does."""
+        return self._split.labels(index)
 
     def _decode(self, index: int) -> Pair:
         path = self._split.samples[index].image

@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from seg.spec.recipe import RecipeSpec
-from seg.train.augment import Augment
+from seg.train.augment import Augment, CopyPaste, labels_to_paste
+from seg.train.class_counts import count_classes
 from seg.train.decoded import DecodedSplit
 from seg.train.samples import Sample, TrainSamples, ValSamples
 from seg.train.sampling import EpochSampler, SharesN, class_balanced_shares
@@ -33,16 +34,20 @@ class Loaders:
     images: int
 
 
-def build_loaders(
-    recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *, classes: int, epoch: int
-) -> Loaders:
-    """The loaders of a run that begins with `epoch`; an incomplete last training batch is left out."""
+def build_loaders(recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *, epoch: int) -> Loaders:
+    """The loaders of a run that begins with `epoch`; an incomplete last training batch is left out.
+
+    Raises:
+        SpecError: `copy_paste` names a class that is none, or none is rare.
+        DataError: labels that must be counted cannot be read.
+    """
     batch_size = min(recipe.batch_size, len(train))
-    batches = len(train) // batch_size
+    sampler = EpochSampler(len(train), recipe.seed, epoch, _shares(recipe, train), recipe.multiply)
+    batches = len(sampler) // batch_size
     training: DataLoader[Sample] = DataLoader(
-        TrainSamples(train, Augment(recipe)),
+        _train_samples(recipe, train),
         batch_size,
-        sampler=EpochSampler(len(train), recipe.seed, epoch, _shares(recipe, train, classes)),
+        sampler=sampler,
         drop_last=True,
         pin_memory=torch.cuda.is_available(),
         **_processes(workers_for(recipe)),
@@ -84,10 +89,20 @@ def workers_for(recipe: RecipeSpec) -> int:
     return min(_MOST_WORKERS, os.cpu_count() or 1) if torch.cuda.is_available() else 0
 
 
-def _shares(recipe: RecipeSpec, train: DecodedSplit, classes: int) -> SharesN | None:
+def _train_samples(recipe: RecipeSpec, train: DecodedSplit) -> TrainSamples:
+    augment = Augment(recipe)
+    if recipe.copy_paste is None:
+        return TrainSamples(train, augment)
+    counts_nc = count_classes(train)
+    labels = labels_to_paste(recipe.copy_paste, train.classes, counts_nc)
+    copy_paste = CopyPaste(train, counts_nc, labels, augment, recipe.crop, recipe.copy_paste.probability)
+    return TrainSamples(train, augment, copy_paste)
+
+
+def _shares(recipe: RecipeSpec, train: DecodedSplit) -> SharesN | None:
     if recipe.sampling == "uniform":
         return None
-    return class_balanced_shares((train.read(index)[1] for index in range(len(train))), classes)
+    return class_balanced_shares(count_classes(train))
 
 
 def _processes(workers: int) -> dict[str, Any]:

@@ -1,35 +1,35 @@
 """Training and validation images as torch datasets."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from seg.labels import ImageHWC, LabelsHW
+from seg.train.augment import Augment, CopyPaste
 from seg.train.decoded import DecodedSplit
 from seg.train.sampling import Draw
 
 Sample = tuple[Tensor, Tensor]
 """An image uint8 `[H, W, 3]` and its labels uint8 `[H, W]`; in a batch, N of each."""
 
-Augmentation = Callable[[ImageHWC, LabelsHW, int], tuple[ImageHWC, LabelsHW]]
-"""Image, label map and seed in; the crop that the network is trained on out."""
-
 
 class TrainSamples(Dataset[Sample]):
     """Augmented crops. A draw decides the image and all that is random about it."""
 
-    def __init__(self, images: DecodedSplit, augmentation: Augmentation) -> None:
+    def __init__(self, images: DecodedSplit, augment: Augment, copy_paste: CopyPaste | None = None) -> None:
         self._images = images
-        self._augmentation = augmentation
+        self._augment = augment
+        self._copy_paste = copy_paste
 
     def __len__(self) -> int:
         return len(self._images)
 
     def __getitem__(self, draw: Draw) -> Sample:
-        index, seed = draw
-        return _tensors(*self._augmentation(*self._images.read(index), seed))
+        index, seed, original = draw
+        crop = self._augment(*self._images.read(index), seed, original=original)
+        if self._copy_paste and not original:
+            crop = self._copy_paste(index, *crop, seed)
+        return _tensors(*crop)
 
 
 class ValSamples(Dataset[Sample]):

@@ -75,7 +75,7 @@ def _train(job: Job) -> Result:
     segmenter = build_segmenter(job)
     done = epochs_done(job.folder.last)
     train, val = _decode(job)
-    loaders = build_loaders(job.recipe, train, val, classes=job.classes, epoch=done)
+    loaders = build_loaders(job.recipe, train, val, epoch=done)
     module = MemberModule(segmenter, job.recipe, job.classes, loaders.steps)
     keeper = Keeper(job.folder, module, job.train.classes, card_of(job, segmenter.card))
     with progress(

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from seg.errors import SpecError
-from seg.labels import IGNORE_INDEX
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train import trainer
 from seg.train.averaging import moving_average
@@ -150,32 +149,55 @@ def test_without_patience_a_run_goes_to_its_end(
 
 
 def test_balanced_shares_meet_each_class_equally_often() -> None:
-    labels = [np.array([row], np.uint8) for row in ([0, 0], [0, 1], [0, 255], [2, 1], [255, 255])]
-    shares = class_balanced_shares(labels, classes=4)
+    shares = class_balanced_shares(
+        np.array([[2, 0, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]])
+    )
     by_hand = [1 / 9, 1 / 9 + 1 / 6, 1 / 9, 1 / 3 + 1 / 6, 0]
     assert shares == pytest.approx(by_hand)
 
-    sampler = EpochSampler(len(labels), seed=0, epoch=0, shares_n=shares)
+    sampler = EpochSampler(len(shares), seed=0, epoch=0, shares_n=shares)
     drawn = []
     for epoch in range(2000):
         sampler.set_epoch(epoch)
-        drawn += [index for index, _ in sampler]
+        drawn += [draw.image for draw in sampler]
     assert np.bincount(drawn, minlength=5) / len(drawn) == pytest.approx(by_hand, abs=0.02)
 
 
 def test_shares_without_any_label_are_equal() -> None:
-    labels = [np.full((2, 2), IGNORE_INDEX, np.uint8)] * 4
-    assert class_balanced_shares(labels, classes=3).tolist() == [0.25] * 4
+    assert class_balanced_shares(np.zeros((4, 3), np.int64)).tolist() == [0.25] * 4
 
 
 def test_a_draw_depends_on_seed_epoch_and_place_alone() -> None:
     sampler = EpochSampler(50, seed=3, epoch=7)
     draws = list(sampler)
-    assert sorted(index for index, _ in draws) == list(range(50))
-    assert len({seed for _, seed in draws}) == 50
+    assert sorted(draw.image for draw in draws) == list(range(50))
+    assert len({draw.seed for draw in draws}) == 50
+    assert not any(draw.original for draw in draws)
     assert list(EpochSampler(50, seed=3, epoch=7)) == draws == list(sampler)
     for other in (EpochSampler(50, seed=4, epoch=7), EpochSampler(50, seed=3, epoch=8)):
-        assert {seed for _, seed in other}.isdisjoint(seed for _, seed in draws)
+        assert {draw.seed for draw in other}.isdisjoint(draw.seed for draw in draws)
+
+
+def test_multiplied_epochs_have_each_image_once_as_it_is() -> None:
+    draws = list(EpochSampler(20, seed=3, epoch=7, multiply=4))
+    assert sorted(draw.image for draw in draws if draw.original) == list(range(20))
+    assert sorted(draw.image for draw in draws if not draw.original) == sorted([*range(20)] * 3)
+    assert len({draw.seed for draw in draws}) == 80
+    assert [draw.original for draw in draws] != sorted((draw.original for draw in draws), reverse=True)
+
+
+def test_multiplied_epochs_with_shares_have_as_many_originals() -> None:
+    shares_n = np.array([0.7, 0.3, 0.0])
+    draws = [
+        draw
+        for epoch in range(300)
+        for draw in EpochSampler(3, seed=0, epoch=epoch, shares_n=shares_n, multiply=2)
+    ]
+    assert len(draws) == 300 * 6
+    for kind in (True, False):
+        drawn = [draw.image for draw in draws if draw.original is kind]
+        assert len(drawn) == 300 * 3
+        assert np.bincount(drawn, minlength=3) / len(drawn) == pytest.approx(shares_n, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +207,7 @@ def test_a_draw_depends_on_seed_epoch_and_place_alone() -> None:
         {"optimiser": "lion", "schedule": "poly", "warm_up": 1},
         {"schedule": "step", "warm_up": 0.5, "precision": "bf16"},
         {"sampling": "class_balanced", "accumulate": 2, "clip_norm": 1.0, "ema": 0.9, "patience": 3},
+        {"augmentation": "heavy", "multiply": 2, "copy_paste": {"classes": ["blue"]}},
     ],
     ids=" ".join,
 )

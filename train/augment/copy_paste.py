@@ -1,0 +1,114 @@
+"""Objects of rare classes, pasted from other training images.
+
+Source: Ghiasi et al., "Simple Copy-Paste", 2021, section 3, by class instead of by instance: both
+images are augmented on their own, then pixels are copied with their labels, without blending.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.classes import ClassInfo
+from seg.errors import SpecError
+from seg.labels import ImageHWC, LabelsHW
+from seg.spec.augmentation import CopyPasteSpec
+from seg.spec.base import SizeHW, did_you_mean
+from seg.train.augment.augment import Augment
+from seg.train.class_counts import CountsNC
+from seg.train.decoded import DecodedSplit
+from seg.train.seeds import seed_of
+
+_RARE: Final = 0.5
+_PASTING: Final = 1
+"""Sets the seeds of pasting apart from those of the crop that is pasted into."""
+
+
+class CopyPaste:
+    """Pastes what crops of other images show of `labels`, into a share of the crops it is given."""
+
+    def __init__(
+        self,
+        images: DecodedSplit,
+        counts_nc: CountsNC,
+        labels: Sequence[int],
+        augment: Augment,
+        crop: SizeHW,
+        probability: float,
+    ) -> None:
+        self._images = images
+        self._has_nc = counts_nc > 0
+        self._labels = list(labels)
+        self._augment = augment
+        self._crop = crop
+        self._probability = probability
+
+    def __call__(
+        self, index: int, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int
+    ) -> tuple[ImageHWC, LabelsHW]:
+        """The crop of image `index`, which stays as it is, with objects of another image on it."""
+        rng = np.random.default_rng([seed, _PASTING])
+        if rng.random() >= self._probability:
+            return image_hwc, labels_hw
+        label = int(rng.choice(self._labels))
+        sources = np.flatnonzero(self._has_nc[:, label])
+        sources = sources[sources != index]
+        if not len(sources):
+            return image_hwc, labels_hw
+        around = _window(*self._images.read(int(rng.choice(sources))), label, self._crop, rng)
+        source_hwc, source_labels_hw = self._augment(*around, seed_of(seed, _PASTING))
+        pasted = np.isin(source_labels_hw, self._labels)
+        return (
+            np.where(pasted[..., None], source_hwc, image_hwc),
+            np.where(pasted, source_labels_hw, labels_hw),
+        )
+
+
+def labels_to_paste(spec: CopyPasteSpec, classes: Sequence[ClassInfo], counts_nc: CountsNC) -> list[int]:
+    """The labels of the classes that a recipe names.
+
+    Raises:
+        SpecError: there is no such class, no training image has it, or none is rare.
+    """
+    names = [c.name for c in classes]
+    if spec.classes == "rare":
+        rare = rare_labels(counts_nc)
+        if not rare:
+            raise SpecError(
+                "copy_paste: no class has less than half the pixels of the median class:"
+                f" name those to paste: {', '.join(names)}"
+            )
+        return rare
+    for name in spec.classes:
+        if name not in names:
+            raise SpecError(f"copy_paste: there is no class {name!r}: {did_you_mean(name, names)}")
+        if not counts_nc[:, names.index(name)].any():
+            raise SpecError(f"copy_paste: no training image has class {name!r}: leave it out")
+    return [names.index(name) for name in spec.classes]
+
+
+def rare_labels(counts_nc: CountsNC) -> list[int]:
+    """The classes with less than half the pixels of the median of all classes that occur."""
+    pixels_c = counts_nc.sum(0)
+    occurring = pixels_c > 0
+    if not occurring.any():
+        return []
+    rare: NDArray[np.bool_] = occurring & (pixels_c < _RARE * np.median(pixels_c[occurring]))
+    return [int(label) for label in np.flatnonzero(rare)]
+
+
+def _window(
+    image_hwc: ImageHWC, labels_hw: LabelsHW, label: int, size_hw: SizeHW, rng: np.random.Generator
+) -> tuple[ImageHWC, LabelsHW]:
+    """A part of the image, at most of a size, that has a random pixel of the class at a random place."""
+    pixels = np.flatnonzero(labels_hw == label)
+    middle = int(rng.choice(pixels)) if len(pixels) else labels_hw.size // 2
+    place = []
+    for position, side, length in zip(
+        np.unravel_index(middle, labels_hw.shape), size_hw, labels_hw.shape, strict=True
+    ):
+        start = int(np.clip(position - rng.integers(side), 0, max(0, length - side)))
+        place.append(slice(start, start + side))
+    rows, columns = place
+    return image_hwc[rows, columns], labels_hw[rows, columns]
