@@ -1,24 +1,63 @@
-"""`seg evaluate`: how good each member is, alone and with views, and what the ensemble adds."""
+"""`seg evaluate`: how good each member is, alone and with views, what the ensemble adds; or a submission."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seg.commands.shared import SpecPath, print_table
 
+if TYPE_CHECKING:
+    from seg.evaluate.compare import Comparison
+    from seg.evaluate.judge import ClassFigures, Figures
+    from seg.evaluate.submission import Paired
+
 
 def evaluate(
     path: SpecPath,
-    per_class: bool = typer.Option(False, "--per-class", help="Also the IoU of each class."),
+    per_class: Annotated[bool, typer.Option("--per-class", help="Also the figures of each class.")] = False,
+    submission: Annotated[
+        Path | None, typer.Option("--submission", help="Judge this submission, not the members.")
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="Another submission for the same images, to compare with."),
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="Write the figures of each class to this file.")
+    ] = None,
 ) -> None:
     """Score members and ensemble on the validation split, without and with views (mIoU).
 
     The figures are kept beside the runs; nothing is computed again while models and data are the
-    same.
+    same. With --submission, a file in the format of the spec's output is judged, without any model.
     """
-    from seg.evaluate.compare import compare_members
+    from seg.errors import SpecError
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
-    comparison = compare_members(spec)
+    if submission is None:
+        if against or json_file or csv_file:
+            raise SpecError("--against, --json and --csv go with --submission")
+        from seg.evaluate.compare import compare_members
+
+        _print_comparison(compare_members(spec), per_class)
+        return
+    from seg.evaluate.submission import compare_submissions, judge_submission, write_csv, write_json
+
+    judge = judge_submission(spec, submission)
+    figures = judge.figures()
+    _print_figures(submission, figures, per_class)
+    if against:
+        _print_pair(against, compare_submissions(judge, judge_submission(spec, against)))
+    if json_file:
+        write_json(json_file, figures)
+    if csv_file:
+        write_csv(csv_file, figures)
+
+
+def _print_comparison(comparison: "Comparison", per_class: bool) -> None:
     images, rows = comparison.images, comparison.rows
     print_table(
         f"val mIoU over {images} images",
@@ -43,5 +82,37 @@ def evaluate(
         )
 
 
-def _figure(iou: float | None) -> str:
-    return "absent" if iou is None else f"{iou:.4f}"
+def _print_figures(submission: Path, figures: "Figures", per_class: bool) -> None:
+    low, high = figures.miou_interval
+    rows = [
+        ("mIoU", f"{figures.miou:.4f} (95 %: {low:.4f}..{high:.4f})"),
+        ("mean Dice", f"{figures.mean_dice:.4f}"),
+        ("mean boundary IoU", f"{figures.mean_boundary_iou:.4f}"),
+        ("mean boundary F", f"{figures.mean_boundary_f:.4f}"),
+        ("pixel accuracy", f"{figures.pixel_accuracy:.4f}"),
+        ("mean accuracy", f"{figures.mean_accuracy:.4f}"),
+        ("frequency weighted IoU", f"{figures.frequency_weighted_iou:.4f}"),
+        ("mean of each image's mIoU", f"{figures.image_miou:.4f}"),
+        ("Kaggle's Dice, 1 where empty", f"{figures.kaggle_dice:.4f}"),
+    ]
+    print_table(f"{submission}: {figures.images} images", ("", "figure"), rows)
+    if per_class:
+        header = ("", "pixels", "IoU", "95 %", "Dice", "precision", "recall", "boundary IoU", "boundary F")
+        print_table("each class", header, [_class_row(c) for c in figures.classes])
+
+
+def _class_row(c: "ClassFigures") -> tuple[str, ...]:
+    interval = "{:.4f}..{:.4f}".format(*c.iou_interval) if c.iou_interval else ""
+    shares = (c.dice, c.precision, c.recall, c.boundary_iou, c.boundary_f)
+    return (c.name, str(c.pixels), _figure(c.iou), interval, *map(_figure, shares))
+
+
+def _print_pair(against: Path, paired: "Paired") -> None:
+    typer.echo(
+        f"{100 * paired.gain:+.2f} points of mIoU against {against} ({paired.other.miou:.4f});"
+        f" 95 % of drawn images: {100 * paired.low:+.2f}..{100 * paired.high:+.2f}"
+    )
+
+
+def _figure(share: float | None) -> str:
+    return "absent" if share is None else f"{share:.4f}"

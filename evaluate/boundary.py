@@ -1,0 +1,97 @@
+"""How well the boundaries of classes are met.
+
+Boundary IoU (Cheng, Girshick, Dollar, Berg and Kirillov, "Boundary IoU", 2021): the IoU of those pixels of
+both masks that lie within 2 % of the image's diagonal of their own mask's boundary.
+
+Boundary F (Csurka, Larlus, Perronnin and Meylan, "What is a good evaluation measure for semantic
+segmentation?", 2013): the harmonic mean of the shares of predicted and of true contour pixels that have one
+of the other within 0.75 % of the diagonal.
+"""
+
+import math
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.labels import IGNORE_INDEX, LabelsHW
+
+BAND: Final = 0.02
+NEAR: Final = 0.0075
+
+BoundaryC6 = NDArray[np.int64]
+"""Counts of each class, int64 `[C, 6]`: band intersection and union, predicted contour pixels near a true
+one and all of them, true ones near a predicted one and all of them."""
+
+
+def count_boundaries(truth_hw: LabelsHW, predicted_hw: LabelsHW, classes: int) -> BoundaryC6:
+    """Count one image; pixels with the ignore index in the truth count nowhere."""
+    known_hw = truth_hw != IGNORE_INDEX
+    diagonal = math.hypot(*truth_hw.shape)
+    band, near = (max(1, round(share * diagonal)) for share in (BAND, NEAR))
+    counts = np.zeros((classes, 6), dtype=np.int64)
+    present = set(np.unique(truth_hw).tolist()) | set(np.unique(predicted_hw[known_hw]).tolist())
+    for label in sorted(present - {IGNORE_INDEX}):
+        # What is ignored belongs to the predicted mask as to the true one, so that it draws no boundary.
+        true_hw = (truth_hw == label) | (~known_hw & (predicted_hw == label))
+        counts[label] = _count_class(true_hw, predicted_hw == label, known_hw, band, near)
+    return counts
+
+
+def boundary_iou(counts: BoundaryC6) -> NDArray[np.float64]:
+    """Of each class, float64 `[C]`; NaN where neither truth nor prediction has it."""
+    return _ratio(counts[:, 0], counts[:, 1])
+
+
+def boundary_f(counts: BoundaryC6) -> NDArray[np.float64]:
+    """Of each class, float64 `[C]`; NaN where neither truth nor prediction has it."""
+    precision, recall = _ratio(counts[:, 2], counts[:, 3]), _ratio(counts[:, 4], counts[:, 5])
+    found = np.nan_to_num(precision), np.nan_to_num(recall)
+    harmonic = _ratio(2 * found[0] * found[1], found[0] + found[1])
+    present = (counts[:, 3] > 0) | (counts[:, 5] > 0)
+    return np.where(present, np.nan_to_num(harmonic), np.nan)
+
+
+def _count_class(
+    true_hw: NDArray[np.bool_],
+    predicted_hw: NDArray[np.bool_],
+    known_hw: NDArray[np.bool_],
+    band: int,
+    near: int,
+) -> list[int]:
+    inside_true, inside_predicted = _depth(true_hw), _depth(predicted_hw)
+    true_band = true_hw & (inside_true <= band) & known_hw
+    predicted_band = predicted_hw & (inside_predicted <= band) & known_hw
+    true_line = true_hw & (inside_true <= 1) & known_hw
+    predicted_line = predicted_hw & (inside_predicted <= 1) & known_hw
+    return [
+        int((true_band & predicted_band).sum()),
+        int((true_band | predicted_band).sum()),
+        int((_distance(true_line) <= near)[predicted_line].sum()),
+        int(predicted_line.sum()),
+        int((_distance(predicted_line) <= near)[true_line].sum()),
+        int(true_line.sum()),
+    ]
+
+
+def _depth(mask_hw: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Steps from each pixel of a mask to the outside, diagonal ones too; beyond the image is outside."""
+    padded = np.pad(mask_hw.astype(np.uint8), 1)
+    depth: NDArray[np.float32] = cv2.distanceTransform(padded, cv2.DIST_C, 3)[1:-1, 1:-1].astype(np.float32)
+    return depth
+
+
+def _distance(line_hw: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """From each pixel to the nearest of a line, in pixels; infinite where there is no line."""
+    if not line_hw.any():
+        return np.full(line_hw.shape, np.inf, dtype=np.float32)
+    off_line = (~line_hw).astype(np.uint8)
+    distance: NDArray[np.float32] = cv2.distanceTransform(off_line, cv2.DIST_L2, 5).astype(np.float32)
+    return distance
+
+
+def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio: NDArray[np.float64] = np.asarray(part, dtype=np.float64) / np.asarray(whole, dtype=np.float64)
+    return np.where(np.asarray(whole) > 0, ratio, np.nan)
