@@ -9,9 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -21,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg.engine.machine import processor, usable_cores, usual_streams
 from seg.engine.open_runtime import open_runtime, usable_runtimes, usual_batch
-from seg.engine.runtime import ImagesNHWC, Runtime, Streams
+from seg.engine.runtime import ImagesNHWC, Streams
+from seg.engine.speed import milliseconds_a_pass
 from seg.errors import SegError
 from seg.files import sha256_of, write_text
 from seg.labels import ImageHWC
@@ -30,9 +29,6 @@ from seg.spec.prediction import BatchSize, RuntimeName
 REFERENCE: Final[RuntimeName] = "cpu"
 LEAST_AGREEMENT: Final = 0.995
 """The share of labels that a runtime must give as the reference does."""
-
-TIMED_S: Final = 0.5
-"""How long a candidate is timed, at least, after a round that does not count."""
 
 CLEARLY: Final = 0.9
 """Other streams than the usual ones must take less than this share of their time."""
@@ -103,7 +99,7 @@ def _find_out(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: Ba
     cost = {usual: CLEARLY * sum(winner.milliseconds for winner in winners)}
     for streams in _other_streams(usual):
         cost[streams] = sum(
-            _milliseconds(
+            milliseconds_a_pass(
                 open_runtime(model, winner.runtime, streams), _batch(images[0], batch_size, winner.runtime)
             )
             for model, winner in zip(models, winners, strict=True)
@@ -141,20 +137,8 @@ def _try(
         runtime.run(image[None]).argmax(1) == labels for image, labels in zip(images, truth, strict=True)
     ]
     agreement = sum(int(e.sum()) for e in equal) / sum(e.size for e in equal)
-    milliseconds = _milliseconds(runtime, _batch(images[0], batch_size, name))
+    milliseconds = milliseconds_a_pass(runtime, _batch(images[0], batch_size, name))
     return Trial(runtime=name, milliseconds=milliseconds, agreement=agreement)
-
-
-def _milliseconds(runtime: Runtime, images_nhwc: ImagesNHWC) -> float:
-    """Wall time a pass while all streams are busy; the least of the rounds, as disturbances only add."""
-    streams = runtime.describe().streams.count
-    rounds: list[float] = []
-    with ThreadPoolExecutor(streams) as pool:
-        while not rounds or sum(rounds[1:]) < TIMED_S:
-            start = time.perf_counter()
-            list(pool.map(runtime.run, [images_nhwc] * streams))
-            rounds.append(time.perf_counter() - start)
-    return min(rounds[1:]) / (streams * len(images_nhwc)) * 1e3
 
 
 def _batch(image_hwc: ImageHWC, batch_size: BatchSize, name: RuntimeName) -> ImagesNHWC:

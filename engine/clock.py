@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-Stage = Literal["decode", "wait for images", "assemble", "network", "accumulate", "decide", "encode", "write"]
+Stage = Literal[
+    "decode", "wait for images", "load", "assemble", "network", "accumulate", "decide", "encode", "write"
+]
 
 
 class Clock:

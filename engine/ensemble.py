@@ -44,6 +44,8 @@ class Ensemble:
         merge: how the answers of all passes become one.
         tile: how larger images are cut.
         notes: what a user should know about how it was loaded, a line each.
+        open_frames: how many images or tiles are worked on at once, at least; members that take turns
+            in memory are loaded once for so many.
     """
 
     members: tuple[Member, ...]
@@ -51,18 +53,22 @@ class Ensemble:
     merge: MergeName = "mean"
     tile: TileSpec | None = None
     notes: tuple[str, ...] = ()
+    open_frames: int = 0
 
     @classmethod
-    def load(cls, spec: EnsembleSpec | Path | str) -> Self:
+    def load(cls, spec: EnsembleSpec | Path | str, *, memory: int | None = None) -> Self:
         """Load all members of a spec, or of the YAML file at a path.
+
+        Args:
+            memory: the bytes that this process may take; members that do not fit together take turns.
 
         Raises:
             SpecError, ModelError, MissingRuntimeError: one line that says what to mend.
         """
         if not isinstance(spec, EnsembleSpec):
             spec = load_ensemble(Path(spec))
-        loaded = load_members(spec)
-        return cls(loaded.members, loaded.batch_size, spec.merge, spec.tile, loaded.notes)
+        loaded = load_members(spec, memory)
+        return cls(loaded.members, loaded.batch_size, spec.merge, spec.tile, loaded.notes, loaded.open_frames)
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -154,6 +160,7 @@ class Ensemble:
             merge=self.merge,
             tile=self.tile,
             new_judge=new_judge,
+            open_frames=self.open_frames,
         )
         return stream([m.runtime for m in self.members], method, images, new_collector, clock)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.members import Member, read_cards
 from seg.engine.open_runtime import open_runtime, usual_batch
 from seg.engine.runtime import Streams
+from seg.engine.turns import Turns, plan_turns
 from seg.errors import DataError
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
@@ -23,15 +25,22 @@ PROBE_SIDE: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Members with what was found out while loading them; notes are for the user, a line each."""
+    """Members with what was found out while loading them; notes are for the user, a line each.
+
+    `open_frames` is how many frames memory allows, where a budget says so.
+    """
 
     members: tuple[Member, ...]
     batch_size: int
     notes: tuple[str, ...]
+    open_frames: int = 0
 
 
-def load_members(spec: EnsembleSpec) -> Loaded:
+def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
     """Check and load every member's model.
+
+    Args:
+        memory: the bytes that this process may take; members that do not fit together take turns.
 
     Raises:
         ModelError: a model is missing, not ours, damaged, or has other classes than the first.
@@ -39,28 +48,32 @@ def load_members(spec: EnsembleSpec) -> Loaded:
     """
     cards = read_cards(spec)
     runtimes, streams, notes = _runtimes(spec)
+    openers = [
+        partial(open_runtime, spec.model(member), runtime, streams)
+        for member, runtime in zip(spec.running, runtimes, strict=True)
+    ]
+    batch_size = _batch_size(spec, runtimes)
+    if memory is None:
+        turns = Turns([open_it() for open_it in openers])
+    else:
+        in_flight = batch_size * (streams.count + 1)
+        turns = plan_turns(openers, probe_images(spec), len(cards[0].classes), batch_size, in_flight, memory)
     members = tuple(
-        Member(
-            name=member.name,
-            runtime=open_runtime(spec.model(member), runtime, streams),
-            card=card,
-            weight=member.weight,
-            views=spec.views_of(member),
-        )
-        for member, card, runtime in zip(spec.running, cards, runtimes, strict=True)
+        Member(member.name, runtime, card, member.weight, spec.views_of(member))
+        for member, card, runtime in zip(spec.running, cards, turns.runtimes, strict=True)
     )
-    return Loaded(members, _batch_size(spec, runtimes), (*notes, *_unfamiliar(members)))
+    return Loaded(members, batch_size, (*notes, *turns.notes, *_unfamiliar(members)), turns.open_frames)
 
 
 def _runtimes(spec: EnsembleSpec) -> tuple[Sequence[RuntimeName], Streams, Sequence[str]]:
     if spec.runtime != "auto":
         return [spec.runtime] * len(spec.running), usual_streams(usable_cores()), ()
     models = [spec.model(member) for member in spec.running]
-    choice = choose_runtimes(models, _probes(spec), spec.batch_size)
+    choice = choose_runtimes(models, probe_images(spec), spec.batch_size)
     return choice.runtimes, choice.streams, choice.lines([member.name for member in spec.running])
 
 
-def _probes(spec: EnsembleSpec) -> list[ImageHWC]:
+def probe_images(spec: EnsembleSpec) -> list[ImageHWC]:
     """A few of the images to be predicted, or, on a machine that has none, a drawn one."""
     try:
         samples = open_split(spec.data, "predict").samples

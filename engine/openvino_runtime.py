@@ -2,14 +2,14 @@
 
 import importlib.util
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Literal
 
 import numpy as np
 
-from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.prediction import RuntimeName
 
@@ -21,6 +21,7 @@ FIXED_SHAPES: Final = 8
 others share one model with free shapes. Both give the same bits."""
 
 _DEVICE: Final = "CPU"
+_NO_WORK: Final = frozenset({"Const", "Input", "Output"})
 
 
 class OpenVinoRuntime(Runtime):
@@ -60,6 +61,19 @@ class OpenVinoRuntime(Runtime):
         self._idle[key].put(request)
         return probabilities
 
+    def placement(self, images_nhwc: ImagesNHWC) -> Placement:
+        """By the precision that a node computes in; one for which there is no fast kernel fell back."""
+        _, compiled = self._compiled_for(images_nhwc.shape)
+        nodes = [_facts(node) for node in compiled.get_runtime_model().get_ops()]
+        computing = [node for node in nodes if node["layerType"] not in _NO_WORK]
+        counts = Counter(node["runtimePrecision"] for node in computing)
+        fallen_back = tuple(
+            f"{node['originalLayersNames']} ({node['layerType']})"
+            for node in computing
+            if node["primitiveType"].startswith("ref")
+        )
+        return Placement(dict(counts.most_common()), fallen_back)
+
     def describe(self) -> RuntimeInfo:
         return self._info
 
@@ -89,6 +103,10 @@ class OpenVinoRuntime(Runtime):
             return self._idle[key].get_nowait()
         except Empty:
             return compiled.create_infer_request()
+
+
+def _facts(node: Any) -> dict[str, str]:
+    return {key: value.astype(str) for key, value in node.get_rt_info().items()}
 
 
 def openvino_is_usable(precision: Precision) -> bool:

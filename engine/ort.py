@@ -3,10 +3,11 @@
 import contextlib
 import importlib.util
 import io
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
-from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import MissingRuntimeError, ModelError
 from seg.model_file import INPUT
 
@@ -25,6 +26,7 @@ class OrtRuntime(Runtime):
         if device == "cuda":
             _refuse_without_cuda()
             _load_cuda_libraries()
+        self._device = device
         self._info = RuntimeInfo(
             name=device,
             library=f"ONNX Runtime {onnxruntime.__version__}",
@@ -48,6 +50,19 @@ class OrtRuntime(Runtime):
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         probabilities: ProbabilitiesNCHW = self._session.run(None, {INPUT: images_nhwc})[0]
         return probabilities
+
+    def placement(self, _: ImagesNHWC) -> Placement:
+        parts = self._session.get_provider_graph_assignment_info()
+        nodes: Counter[str] = Counter()
+        for part in parts:
+            nodes[part.ep_name.removesuffix("ExecutionProvider")] += len(part.get_nodes())
+        fallen_back = tuple(
+            f"{node.name} ({node.op_type})"
+            for part in parts
+            for node in part.get_nodes()
+            if part.ep_name != _PROVIDERS[self._device]
+        )
+        return Placement(dict(nodes), fallen_back)
 
     def describe(self) -> RuntimeInfo:
         return self._info
@@ -94,6 +109,7 @@ def _session_options(device: Device, streams: Streams) -> Any:
     options.intra_op_num_threads = streams.threads
     # Threads that spin for work take the core from the streams beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if device == "cuda":
         # Without this a node that CUDA lacks runs on the CPU without a word.
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")

@@ -19,12 +19,15 @@ from seg.progress import progress
 from seg.spec import EnsembleSpec
 
 
-def run_ensemble(spec: EnsembleSpec, *, strict: bool = False, restart: bool = False) -> RunSummary:
+def run_ensemble(
+    spec: EnsembleSpec, *, strict: bool = False, restart: bool = False, memory: int | None = None
+) -> RunSummary:
     """Predict all images of the spec that its journal does not have, and write the submission.
 
     Args:
         strict: stop at the first image that cannot be read, not after the others.
         restart: throw away the journal of an earlier run.
+        memory: the bytes that the run may take; members that do not fit together take turns.
 
     Raises:
         DataError: images could not be read, named a line each. All others are in the journal, and
@@ -32,7 +35,7 @@ def run_ensemble(spec: EnsembleSpec, *, strict: bool = False, restart: bool = Fa
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
     new_judge = _new_judge(spec)
-    ensemble = Ensemble.load(spec)
+    ensemble = Ensemble.load(spec, memory=memory)
     samples = open_split(spec.data, "predict").samples
     output = spec.output
     with Journal(output.file, run_fingerprint(spec, samples), restart=restart) as journal:

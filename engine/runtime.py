@@ -1,6 +1,7 @@
 """What every runtime can do: run a batch on a loaded model, and describe itself."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +45,27 @@ class RuntimeInfo:
         return f"{self.name} ({self.library}, {self.device}, {self.streams})"
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the nodes of a model run: how many on what, and the names of those that fell back."""
+
+    counts: Mapping[str, int]
+    fallen_back: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count} {where}" for where, count in self.counts.items())
+
+
 class Runtime(ABC):
     """A model, loaded and ready on its device."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it is in memory; where members take turns there, one waits until it is loaded."""
+        return True
+
+    def load(self) -> None:  # noqa: B027
+        """Bring it into memory, if it is not there; never while another runs."""
 
     def run(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         """Probabilities of a batch, in an array that is the caller's own.
@@ -61,6 +81,10 @@ class Runtime(ABC):
 
     @abstractmethod
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW: ...
+
+    @abstractmethod
+    def placement(self, images_nhwc: ImagesNHWC) -> Placement:
+        """Where the nodes run when it is given such a batch."""
 
     @abstractmethod
     def describe(self) -> RuntimeInfo:

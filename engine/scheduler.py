@@ -1,5 +1,6 @@
 """Which passes travel together, and when: continuous batching over the open frames."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from seg.engine.passes import Batch, Pass, Plan, Size
@@ -51,11 +52,17 @@ class Scheduler:
         """Forget a frame that needs no further pass, and make room for another."""
         del self._open[frame]
 
-    def next_batch(self, *, partial: bool = False) -> Batch | None:
-        """The next full batch; with `partial`, the fullest that the oldest frame can travel in."""
+    def next_batch(
+        self, *, partial: bool = False, can_run: Callable[[int], bool] = lambda _: True
+    ) -> Batch | None:
+        """The next full batch; with `partial`, the fullest that the oldest frame can travel in.
+
+        `can_run` says of a member whether its passes may leave now.
+        """
         queues: dict[Key, list[tuple[int, int]]] = {}
         for frame, progress in self._open.items():
-            if ready := self._ready(progress):
+            ready = self._ready(progress)
+            if ready and can_run(self._key(progress)[0]):
                 queues.setdefault(self._key(progress), []).append((frame, ready))
         for key, queue in queues.items():
             if sum(ready for _, ready in queue) >= self._batch_size:

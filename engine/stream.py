@@ -41,6 +41,7 @@ class Method:
         batch_size: the most passes that travel together.
         streams: how many batches run at once.
         new_judge: makes what decides that an image needs no further pass; goes with the mean only.
+        open_frames: how many frames are worked on at once; by default enough to fill all batches.
     """
 
     plan: Plan
@@ -50,6 +51,7 @@ class Method:
     merge: MergeName = "mean"
     tile: TileSpec | None = None
     new_judge: NewJudge | None = None
+    open_frames: int = 0
 
 
 class _Picture(Generic[Finished]):
@@ -104,7 +106,7 @@ class _Stream(Generic[Key, Finished]):
         self._scheduler = Scheduler(
             method.plan,
             batch_size=method.batch_size,
-            open_frames=2 * in_flight,
+            open_frames=max(method.open_frames, 2 * in_flight),
             lead=1 if method.new_judge else in_flight,
         )
         self._open: dict[int, _Frame[Finished]] = {}
@@ -117,6 +119,8 @@ class _Stream(Generic[Key, Finished]):
             while True:
                 while len(running) < self._method.streams + QUEUED:
                     batch = self._next_batch(frames, partial=len(running) < self._method.streams)
+                    if batch is None and not running:
+                        batch = self._first_of_another_member()
                     if batch is None:
                         break
                     running.add(pool.submit(self._work, batch))
@@ -143,12 +147,24 @@ class _Stream(Generic[Key, Finished]):
                 yield _Frame(tile_hwc, picture, tile, merge, InOrder(merge.add), judge)
 
     def _next_batch(self, frames: Iterator[tuple[int, _Frame[Finished]]], *, partial: bool) -> Batch | None:
+        """A batch of a member that is loaded."""
         while True:
-            batch = self._scheduler.next_batch()
+            batch = self._scheduler.next_batch(can_run=self._is_loaded)
             if batch is not None:
                 return batch
             if not self._scheduler.has_room or not self._open_next(frames):
-                return self._scheduler.next_batch(partial=partial)
+                return self._scheduler.next_batch(partial=partial, can_run=self._is_loaded)
+
+    def _first_of_another_member(self) -> Batch | None:
+        """Where those that are loaded have nothing left to do, let others take their turn."""
+        batch = self._scheduler.next_batch(partial=True)
+        if batch is not None:
+            with self._clock.stage("load"):
+                self._runtimes[batch.member].load()
+        return batch
+
+    def _is_loaded(self, member: int) -> bool:
+        return self._runtimes[member].is_loaded
 
     def _open_next(self, frames: Iterator[tuple[int, _Frame[Finished]]]) -> bool:
         with self._clock.stage("wait for images"):

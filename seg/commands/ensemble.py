@@ -1,8 +1,13 @@
 """`seg ensemble`: models and images in, a submission out."""
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from seg.commands.shared import SpecPath
+from seg.commands.shared import SpecPath, print_table
+
+if TYPE_CHECKING:
+    from seg.engine.explain import Explanation
 
 
 def ensemble(
@@ -11,15 +16,56 @@ def ensemble(
     restart: bool = typer.Option(
         False, "--restart", help="Throw away the journal of an earlier run and begin anew."
     ),
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="What the run may take, such as 4GB; by default what it likes."),
+    ] = None,
+    explain: bool = typer.Option(
+        False, "--explain", help="Say what would run where, and what it would take; predict nothing."
+    ),
 ) -> None:
     """Predict every image with all members and views, and write the submission.
 
     A run that was cut off goes on where it stopped. An image that cannot be read does not stop the
     others; the command then ends with code 2, naming it, and the next run tries it again.
     """
+    from seg.commands.sizes import parse_bytes
+    from seg.engine.explain import explain_ensemble
     from seg.engine.run import run_ensemble
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
-    summary = run_ensemble(spec, strict=strict, restart=restart)
+    allowed = None if memory is None else parse_bytes("--memory", memory)
+    if explain:
+        _print_explanation(explain_ensemble(spec, allowed))
+        return
+    summary = run_ensemble(spec, strict=strict, restart=restart, memory=allowed)
     typer.echo(summary.text())
+
+
+def _print_explanation(plan: "Explanation") -> None:
+    print_table(
+        f"{plan.images} images, {plan.passes} passes an image, in batches of {plan.batch_size}"
+        f" on {plan.streams} streams",
+        ("", "share", "views", "ms a pass", "MB", "nodes"),
+        [
+            (
+                member.name,
+                f"{member.share:.1%}",
+                ", ".join(member.views),
+                f"{member.milliseconds:.1f}",
+                f"{member.taken / 1e6:.0f}",
+                str(member.placement),
+            )
+            for member in plan.members
+        ],
+    )
+    for member in plan.members:
+        typer.echo(f"{member.name}: {member.runtime}")
+        if member.placement.fallen_back:
+            typer.echo(f"{member.name}: fell back: {', '.join(member.placement.fallen_back)}")
+    for note in plan.notes:
+        typer.echo(note)
+    typer.echo(
+        f"networks alone: {plan.seconds:.0f} s; memory: {plan.taken / 1e6:.0f} MB with all that is loaded"
+    )

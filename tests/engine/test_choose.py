@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.engine import choose
+from seg.engine import choose, speed
 from seg.engine.choose import choose_runtimes
 from seg.engine.open_runtime import open_runtime
-from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import ModelError
 from seg.labels import ImageHWC
 from seg.spec.prediction import RuntimeName
@@ -32,6 +32,9 @@ class Staged(Runtime):
         answer = self._inner.run(images_nhwc)
         return answer[:, ::-1].copy() if self._wrong else answer
 
+    def placement(self, images_nhwc: ImagesNHWC) -> Placement:
+        return self._inner.placement(images_nhwc)
+
     def describe(self) -> RuntimeInfo:
         return self._inner.describe()
 
@@ -53,7 +56,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[RuntimeName]:
 
     monkeypatch.setattr(choose, "open_runtime", staged)
     monkeypatch.setattr(choose, "usable_runtimes", lambda: ("cpu", "cuda", "openvino", "openvino-bf16"))
-    monkeypatch.setattr(choose, "TIMED_S", 0.05)
+    monkeypatch.setattr(speed, "TIMED_S", 0.05)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return opened
 
@@ -99,6 +102,6 @@ def test_streams_are_those_that_are_fastest_together(
     monkeypatch.setattr(choose, "open_runtime", staged)
     monkeypatch.setattr(choose, "usable_runtimes", lambda: ("cpu",))
     monkeypatch.setattr(choose, "usable_cores", lambda: 4)
-    monkeypatch.setattr(choose, "TIMED_S", 0.05)
+    monkeypatch.setattr(speed, "TIMED_S", 0.05)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert choose_runtimes([make_model(1)], IMAGES, 1).streams == Streams(1, 4)

@@ -21,7 +21,7 @@ from seg.engine.clock import Clock
 from seg.engine.decide import decide, on_grid
 from seg.engine.members import Member
 from seg.engine.open_runtime import open_runtime
-from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.stopping import judges
 from seg.engine.tiles import lay_out
 from seg.errors import ModelError
@@ -44,6 +44,9 @@ class Slow(Runtime):
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         time.sleep(self._random.random() / 200)
         return self._inner.run(images_nhwc)
+
+    def placement(self, images_nhwc: ImagesNHWC) -> Placement:
+        return self._inner.placement(images_nhwc)
 
     def describe(self) -> RuntimeInfo:
         return self._info

@@ -1,0 +1,97 @@
+"""What `seg ensemble` would do, and what it would take, without doing it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seg.data import open_split
+from seg.engine.ensemble import Ensemble
+from seg.engine.load import probe_images
+from seg.engine.members import Member
+from seg.engine.runtime import ImagesNHWC, Placement
+from seg.engine.speed import bytes_taken, milliseconds_a_pass, resident_bytes
+from seg.engine.tiles import lay_out
+from seg.engine.turns import both_ways
+from seg.spec import EnsembleSpec
+from seg.views import ViewName
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPlan:
+    """One member: its part in the merge, what runs it, and what a pass costs.
+
+    Attributes:
+        share: of the merge, all views together.
+        runtime: the name of what runs it.
+        placement: on what its nodes run.
+        milliseconds: wall time a pass while all streams are busy.
+        taken: bytes by which running it makes the process grow.
+    """
+
+    name: str
+    share: float
+    views: tuple[ViewName, ...]
+    runtime: str
+    placement: Placement
+    milliseconds: float
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The plan of a run: `tiles` is how many the first image is cut into, `taken` in bytes, in all."""
+
+    members: tuple[MemberPlan, ...]
+    images: int
+    tiles: int
+    batch_size: int
+    streams: int
+    taken: int
+    notes: tuple[str, ...]
+
+    @property
+    def passes(self) -> int:
+        """How many there are for one image."""
+        return self.tiles * sum(len(member.views) for member in self.members)
+
+    @property
+    def seconds(self) -> float:
+        """What the networks take for all images, if all are like the first."""
+        one_tile = sum(len(member.views) * member.milliseconds for member in self.members)
+        return self.images * self.tiles * one_tile / 1e3
+
+
+def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanation:
+    """Load the members and try each on one of the images; nothing is written.
+
+    Args:
+        memory: the bytes that the run may take.
+
+    Raises:
+        SpecError, ModelError, MissingRuntimeError, DataError: one line that says what to mend.
+    """
+    images = probe_images(spec)
+    layout = lay_out(images[0].shape[:2], spec.tile)
+    ensemble = Ensemble.load(spec, memory=memory)
+    batches = both_ways([next(layout.cut(images[0]))], ensemble.batch_size)
+    weight = sum(member.weight for member in ensemble.members)
+    return Explanation(
+        members=tuple(_plan_of(member, weight, batches) for member in ensemble.members),
+        images=len(open_split(spec.data, "predict").samples),
+        tiles=layout.count,
+        batch_size=ensemble.batch_size,
+        streams=ensemble.streams,
+        taken=resident_bytes(),
+        notes=ensemble.notes,
+    )
+
+
+def _plan_of(member: Member, weight: float, batches: Sequence[ImagesNHWC]) -> MemberPlan:
+    return MemberPlan(
+        name=member.name,
+        share=member.weight / weight,
+        views=member.views,
+        runtime=str(member.runtime.describe()),
+        taken=bytes_taken(member.runtime, batches),
+        placement=member.runtime.placement(batches[0]),
+        milliseconds=milliseconds_a_pass(member.runtime, batches[0]),
+    )
