@@ -74,6 +74,17 @@ def contact_sheet(rows: Sequence[Sequence[ImageHWC]], titles: Sequence[str]) -> 
     return np.vstack([header, *body])
 
 
+def captioned(image_hwc: ImageHWC, text: str) -> ImageHWC:
+    """The image with a line of small text below, cut off where it does not fit."""
+    width = image_hwc.shape[1]
+    shown = text
+    while shown and _text_width(f"{shown}...") > width and shown != text[:1]:
+        shown = shown[:-1]
+    strip = _paper(_LINE_HEIGHT, width)
+    _write(strip, text if _text_width(text) <= width else f"{shown}...", (0, _LINE_HEIGHT - 6))
+    return np.vstack([image_hwc, strip])
+
+
 def enlarged(image_hwc: ImageHWC, least_width: int) -> ImageHWC:
     """The image magnified by the smallest whole number that makes it `least_width` wide."""
     factor = max(1, -(-least_width // image_hwc.shape[1]))

@@ -44,15 +44,26 @@ def build_segmenter(job: Job) -> Segmenter:
     """
     recipe = job.recipe
     network = build_network(recipe.architecture, recipe.encoder, job.classes, recipe.encoder_weights)
+    return Segmenter(network, input_card_of(recipe))
+
+
+def input_card_of(recipe: RecipeSpec) -> InputCard:
+    """How images reach the network of a recipe."""
     mean, std = encoder_preprocessing(recipe.encoder, recipe.encoder_weights)
-    card = InputCard(
+    return InputCard(
         mode=recipe.input.mode,
         stride=STRIDE,
         size_hw=recipe.input.size,
         mean=mean,
         std=std,
     )
-    return Segmenter(network, card)
+
+
+def crop_of_network_size(recipe: RecipeSpec) -> RecipeSpec:
+    """In mode `resize` the network always sees whole images, so training crops have their size."""
+    if recipe.input.size is None:
+        return recipe
+    return recipe.model_copy(update={"crop": recipe.input.size})
 
 
 def card_of(job: Job, input_card: InputCard) -> CardOf:

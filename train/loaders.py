@@ -42,10 +42,10 @@ def build_loaders(recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *,
         DataError: labels that must be counted cannot be read.
     """
     batch_size = min(recipe.batch_size, len(train))
-    sampler = EpochSampler(len(train), recipe.seed, epoch, _shares(recipe, train), recipe.multiply)
+    sampler = build_sampler(recipe, train, epoch)
     batches = len(sampler) // batch_size
     training: DataLoader[Sample] = DataLoader(
-        _train_samples(recipe, train),
+        build_train_samples(recipe, train),
         batch_size,
         sampler=sampler,
         drop_last=True,
@@ -89,7 +89,8 @@ def workers_for(recipe: RecipeSpec) -> int:
     return min(_MOST_WORKERS, os.cpu_count() or 1) if torch.cuda.is_available() else 0
 
 
-def _train_samples(recipe: RecipeSpec, train: DecodedSplit) -> TrainSamples:
+def build_train_samples(recipe: RecipeSpec, train: DecodedSplit) -> TrainSamples:
+    """The crops that a recipe makes; raises SpecError and DataError as `build_loaders`."""
     augment = Augment(recipe)
     if recipe.copy_paste is None:
         return TrainSamples(train, augment)
@@ -97,6 +98,11 @@ def _train_samples(recipe: RecipeSpec, train: DecodedSplit) -> TrainSamples:
     labels = labels_to_paste(recipe.copy_paste, train.classes, counts_nc)
     copy_paste = CopyPaste(train, counts_nc, labels, augment, recipe.crop, recipe.copy_paste.probability)
     return TrainSamples(train, augment, copy_paste)
+
+
+def build_sampler(recipe: RecipeSpec, train: DecodedSplit, epoch: int) -> EpochSampler:
+    """The draws of an epoch; raises DataError as `build_loaders`."""
+    return EpochSampler(len(train), recipe.seed, epoch, _shares(recipe, train), recipe.multiply)
 
 
 def _shares(recipe: RecipeSpec, train: DecodedSplit) -> SharesN | None:

@@ -31,6 +31,13 @@ class TrainSamples(Dataset[Sample]):
             crop = self._copy_paste(index, *crop, seed)
         return _tensors(*crop)
 
+    def names_of_applied(self, draw: Draw) -> list[str]:
+        """What happens to the image of a draw, beside the crop."""
+        index, seed, original = draw
+        names = self._augment.names_of_applied(*self._images.read(index), seed, original=original)
+        pasted = self._copy_paste and not original and self._copy_paste.happens(seed)
+        return [*names, "copy_paste"] if pasted else names
+
 
 class ValSamples(Dataset[Sample]):
     """Whole images with their label maps, unchanged."""

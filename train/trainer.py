@@ -17,7 +17,7 @@ from seg.spec.recipe import Precision
 from seg.train.augment import check_augmentation
 from seg.train.decoded import DecodedSplit
 from seg.train.figures import best_epoch
-from seg.train.job import Job, build_segmenter, card_of
+from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
 from seg.train.keeper import Keeper, epochs_done, named_iou
 from seg.train.loaders import Loaders, build_loaders, workers_for
 from seg.train.module import MemberModule
@@ -48,7 +48,7 @@ def train_member(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool = Fals
         ModelError: the encoder's weights do not fit, or training diverged.
         OutputError: another process is training this member.
     """
-    recipe = _crop_of_network_size(spec.recipe_of(member))
+    recipe = crop_of_network_size(spec.recipe_of(member))
     _refuse_impossible(recipe)
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     folder = RunFolder(spec.run_folder(member))
@@ -103,13 +103,6 @@ def _refuse_impossible(recipe: RecipeSpec) -> None:
     check_augmentation(recipe)
     if recipe.precision == "fp16" and not torch.cuda.is_available():
         raise SpecError("precision 'fp16' needs a GPU: 'bf16' is the half precision of CPUs")
-
-
-def _crop_of_network_size(recipe: RecipeSpec) -> RecipeSpec:
-    """In mode `resize` the network always sees whole images, so training crops have their size."""
-    if recipe.input.size is None:
-        return recipe
-    return recipe.model_copy(update={"crop": recipe.input.size})
 
 
 def _decode(job: Job) -> tuple[DecodedSplit, DecodedSplit]:

@@ -1,12 +1,16 @@
-"""`seg data`: write the built-in dataset, and check one's own."""
+"""`seg data`: write the built-in dataset, check one's own, and see it as the network will."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seg.commands.shared import MemberName, check_picture_name, chosen_members, require_extra
+from seg.errors import SpecError
+
 if TYPE_CHECKING:
     from seg.data.check import CheckReport, SplitReport
+    from seg.spec import DatasetSpec, RecipeSpec
 
 app = typer.Typer(help="Write the built-in dataset; check your own.", no_args_is_help=True)
 
@@ -37,6 +41,49 @@ def check(
     _print_report(report)
     if strict and report.findings:
         raise DataError(f"{file}: {len(report.findings)} findings")
+
+
+@app.command()
+def preview(
+    file: Annotated[Path, typer.Argument(metavar="SPEC", help="An ensemble's or a dataset's YAML.")],
+    member: MemberName = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PNG", help="The picture to write.")
+    ] = Path("preview.png"),
+    count: Annotated[int, typer.Option(min=1, help="How many crops are drawn.")] = 8,
+) -> None:
+    """Draw what the network will see in training, and warn about crops that look wrong.
+
+    By the recipe of the first member, or that named; images of a dataset are left as they are.
+    """
+    require_extra("train", "torch", "seg data preview")
+    check_picture_name(output)
+    data, recipe = _data_and_recipe(file, member)
+    from seg.data.images import write_image
+    from seg.train.preview import preview as draw_preview
+
+    sheet_hwc, suspicious = draw_preview(data, recipe, count)
+    write_image(output, sheet_hwc)
+    for crop in suspicious:
+        typer.echo(f"warning: {crop.warning()}")
+    typer.echo(f"{output}: written")
+
+
+def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":
+    from seg.spec import load_dataset, load_ensemble
+    from seg.spec.source import parse
+
+    document = parse(file)
+    if isinstance(document, dict) and "train" in document and member is None:
+        from seg.train.preview import whole_images
+
+        data = load_dataset(file)
+        return data, whole_images(data)
+    spec = load_ensemble(file)
+    trained = [one for one in chosen_members(file, spec, member) if one.model is None]
+    if not trained:
+        raise SpecError(f"{file}: {member or 'every member'} is a finished model: there is nothing to train")
+    return spec.data, spec.recipe_of(trained[0])
 
 
 def _print_report(report: "CheckReport") -> None:

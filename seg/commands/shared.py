@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.errors import SegError, SpecError
+from seg.errors import OutputError, SegError, SpecError
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
@@ -32,6 +32,15 @@ def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple
     if name not in names:
         raise SpecError(f"{path}: no member {name!r}: {did_you_mean(name, names)}")
     return (spec.member(name),)
+
+
+def check_picture_name(path: Path) -> None:
+    """Raise OutputError where the ending is not that of a picture."""
+    from seg.data.images import IMAGE_SUFFIXES
+
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise OutputError(f"{path}: is no kind of picture that can be written: {known}")
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

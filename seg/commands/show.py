@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seg.commands.shared import SpecPath
+from seg.commands.shared import SpecPath, check_picture_name
 
 
 def show(
@@ -16,14 +16,10 @@ def show(
     images: Annotated[int, typer.Option(min=1, help="How many images, spread over the split.")] = 4,
 ) -> None:
     """Draw some images beside their labels, where there are any, and the ensemble's answer."""
-    from seg.data.images import IMAGE_SUFFIXES
-    from seg.errors import OutputError
     from seg.evaluate.picture import draw_overlays
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
-    if output.suffix.lower() not in IMAGE_SUFFIXES:
-        known = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise OutputError(f"{output}: is no kind of picture that can be written: {known}")
+    check_picture_name(output)
     draw_overlays(spec, output, images)
     typer.echo(f"{output}: written")

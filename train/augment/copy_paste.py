@@ -21,12 +21,13 @@ from seg.train.decoded import DecodedSplit
 from seg.train.seeds import seed_of
 
 _RARE: Final = 0.5
-_PASTING: Final = 1
-"""Sets the seeds of pasting apart from those of the crop that is pasted into."""
+# They set the seeds of pasting apart from those of the crop that is pasted into.
+_HAPPENING: Final = 1
+_PASTING: Final = 2
 
 
 class CopyPaste:
-    """Pastes what crops of other images show of `labels`, into a share of the crops it is given."""
+    """Pastes what a crop of another image shows of one of `labels`, into a share of the crops it is given."""
 
     def __init__(
         self,
@@ -44,13 +45,17 @@ class CopyPaste:
         self._crop = crop
         self._probability = probability
 
+    def happens(self, seed: int) -> bool:
+        """Whether the seed is among the share of crops that objects are pasted into."""
+        return bool(np.random.default_rng([seed, _HAPPENING]).random() < self._probability)
+
     def __call__(
         self, index: int, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int
     ) -> tuple[ImageHWC, LabelsHW]:
         """The crop of image `index`, which stays as it is, with objects of another image on it."""
-        rng = np.random.default_rng([seed, _PASTING])
-        if rng.random() >= self._probability:
+        if not self.happens(seed):
             return image_hwc, labels_hw
+        rng = np.random.default_rng([seed, _PASTING])
         label = int(rng.choice(self._labels))
         sources = np.flatnonzero(self._has_nc[:, label])
         sources = sources[sources != index]
@@ -58,7 +63,7 @@ class CopyPaste:
             return image_hwc, labels_hw
         around = _window(*self._images.read(int(rng.choice(sources))), label, self._crop, rng)
         source_hwc, source_labels_hw = self._augment(*around, seed_of(seed, _PASTING))
-        pasted = np.isin(source_labels_hw, self._labels)
+        pasted = source_labels_hw == label
         return (
             np.where(pasted[..., None], source_hwc, image_hwc),
             np.where(pasted, source_labels_hw, labels_hw),

@@ -44,13 +44,13 @@ def _heavy() -> list[Any]:
         ),
         albu.OneOf(
             [
-                albu.RandomBrightnessContrast(brightness_limit=0.25, contrast_limit=0.25),
+                albu.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.2),
                 albu.RandomGamma(gamma_limit=(70, 140)),
                 albu.CLAHE(clip_limit=(1, 3)),
             ],
             p=0.6,
         ),
-        albu.HueSaturationValue(hue_shift_limit=15, sat_shift_limit=30, val_shift_limit=15, p=0.5),
+        albu.HueSaturationValue(hue_shift_limit=15, sat_shift_limit=30, val_shift_limit=10, p=0.5),
         albu.ToGray(p=0.05),
         albu.OneOf(
             [
@@ -63,7 +63,7 @@ def _heavy() -> list[Any]:
         albu.OneOf(
             [
                 albu.GaussNoise(std_range=(0.02, 0.06)),
-                albu.ISONoise(intensity=(0.1, 0.4)),
+                albu.ISONoise(intensity=(0.1, 0.3)),
                 albu.ImageCompression(quality_range=(40, 90)),
             ],
             p=0.25,

@@ -1,0 +1,165 @@
+"""The preview shows and judges what the network is given in training."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seg.data import open_split, read_image
+from seg.data.images import write_mask
+from seg.errors import DataError
+from seg.labels import IGNORE_INDEX, ImageHWC
+from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
+from seg.train import preview as module
+from seg.train.decoded import DecodedSplit
+from seg.train.job import input_card_of
+from seg.train.loaders import build_loaders
+from seg.train.preview import Crop, preview, whole_images
+from seg.train.sampling import Draw
+
+SpecWriter = Callable[..., Path]
+DARK = [{"RandomBrightnessContrast": {"brightness_limit": [-1, -1], "contrast_limit": [0, 0], "p": 0.5}}]
+
+
+def load(path: Path) -> tuple[EnsembleSpec, RecipeSpec]:
+    spec = load_ensemble(path)
+    return spec, spec.recipe_of(spec.members[0])
+
+
+def contains(sheet_hwc: ImageHWC, picture_hwc: ImageHWC) -> bool:
+    """Whether the picture stands somewhere on the sheet."""
+    windows = np.lib.stride_tricks.sliding_window_view(sheet_hwc, picture_hwc.shape)[:, :, 0]
+    corners = np.argwhere((windows[:, :, 0, 0] == picture_hwc[0, 0]).all(2))
+    return any(np.array_equal(windows[y, x], picture_hwc) for y, x in corners)
+
+
+@pytest.mark.parametrize("encoder", ["tu-test_efficientnet", "resnet18"])
+@pytest.mark.parametrize("input_size", [None, 48])
+def test_the_sheet_shows_the_first_batch_of_training(
+    toy_spec: SpecWriter, tmp_path: Path, encoder: str, input_size: int | None
+) -> None:
+    size = {"input": {"mode": "resize", "size": input_size}} if input_size else {}
+    spec, recipe = load(toy_spec(tmp_path, augmentation="heavy", multiply=2, encoder=encoder, **size))
+    sheet_hwc, _ = preview(spec.data, recipe, count=2)
+
+    if input_size:
+        recipe = recipe.model_copy(update={"crop": (input_size, input_size)})
+    train, val = (DecodedSplit(open_split(spec.data, name), recipe.input.size) for name in ("train", "val"))
+    images, _ = next(iter(build_loaders(recipe, train, val, epoch=0).train))
+    factor = -(-300 // recipe.crop[1])
+    for image in images[:2].numpy():
+        assert contains(sheet_hwc, image.repeat(factor, 0).repeat(factor, 1))
+
+
+def test_black_crops_are_told_with_their_transforms(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    spec, recipe = load(toy_spec(tmp_path, augmentation=DARK, multiply=4, scale=[1, 1], train_views="none"))
+    _, suspicious = preview(spec.data, recipe, count=1)
+    ids = {sample.id for sample in open_split(spec.data, "train").samples}
+    # Ten images, of which three in four are darkened at a probability of one half.
+    assert 5 <= len(suspicious) <= 25
+    for crop in suspicious:
+        assert crop.id in ids
+        assert crop.image_hwc.max() == 0
+        assert crop.applied == ("RandomBrightnessContrast",)
+        assert crop.warning().startswith(f"{crop.id}: near-black, mean 0.0 (the image's mean is ")
+        assert crop.warning().endswith(" of 255) after RandomBrightnessContrast")
+
+
+def test_suspicious_crops_are_drawn_first(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    spec, recipe = load(toy_spec(tmp_path, augmentation=DARK))
+    sheet_hwc, suspicious = preview(spec.data, recipe, count=1)
+    assert 0 < len(suspicious) < 10
+    assert contains(sheet_hwc, np.zeros((300, 300, 3), np.uint8))
+
+
+def test_nothing_is_said_of_good_crops(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    for augmentation in ("none", "light", "notes", "heavy"):
+        spec, recipe = load(toy_spec(tmp_path / augmentation, augmentation=augmentation))
+        assert preview(spec.data, recipe, count=1)[1] == []
+
+
+def test_flat_and_undefined_crops_are_told(
+    toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    white = [{"RandomBrightnessContrast": {"brightness_limit": [1, 1], "contrast_limit": [0, 0], "p": 1}}]
+    spec, recipe = load(toy_spec(tmp_path, augmentation=white))
+    assert {crop.problem.split(",")[0] for crop in preview(spec.data, recipe, 1)[1]} == {"near-constant"}
+
+    spec, recipe = load(toy_spec(tmp_path, augmentation="none"))
+    card = input_card_of(recipe)
+    monkeypatch.setattr(module, "input_card_of", lambda _: card.model_copy(update={"std": (0.0, 0.0, 0.0)}))
+    assert {crop.problem[:15] for crop in preview(spec.data, recipe, 1)[1]} == {"NaN or infinite"}
+
+
+def test_crops_without_a_label_are_told(toy_spec: SpecWriter, tmp_path: Path, toy_data: Path) -> None:
+    spec, recipe = load(toy_spec(tmp_path, augmentation="none"))
+    write_mask(tmp_path / "masks" / "0.png", np.full((32, 32), IGNORE_INDEX, np.uint8))
+    for other in range(1, 10):
+        (tmp_path / "masks" / f"{other}.png").write_bytes(
+            (toy_data / "train_masks" / f"{other}.png").read_bytes()
+        )
+    train = spec.data.train.model_copy(update={"masks": tmp_path / "masks"})
+    data = spec.data.model_copy(update={"train": train})
+    (only,) = preview(data, recipe, 1)[1]
+    assert (only.id, only.problem.split(" (")[0]) == ("0", "without a labelled pixel")
+
+
+def test_a_dataset_is_shown_as_it_is(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    spec, _ = load(toy_spec(tmp_path))
+    recipe = whole_images(spec.data)
+    sheet_hwc, suspicious = preview(spec.data, recipe, count=10)
+    assert suspicious == []
+    for sample in open_split(spec.data, "train").samples[:2]:
+        assert contains(sheet_hwc, read_image(sample.image).repeat(10, 0).repeat(10, 1))
+
+
+def test_a_dataset_without_images_is_one_line(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    spec, recipe = load(toy_spec(tmp_path))
+    (tmp_path / "none.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    train = spec.data.train.model_copy(update={"masks": None, "annotations": tmp_path / "none.json"})
+    with pytest.raises(DataError, match="the training split has no images"):
+        preview(spec.data.model_copy(update={"train": train}), recipe, 1)
+
+
+def test_a_warning_is_one_line() -> None:
+    nothing = np.zeros((1, 1, 3), np.uint8)
+    crop = Crop("a", Draw(0, 0, original=True), nothing, nothing[..., 0], "near-black, mean 0.0")
+    assert crop.warning() == "a: near-black, mean 0.0 after no transform"
+    assert replace(crop, applied=("CLAHE", "ToGray")).warning().endswith(" after CLAHE, ToGray")
+
+
+def seg(*arguments: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "seg", "data", "preview", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    path, picture = toy_spec(tmp_path, augmentation=DARK), tmp_path / "out.png"
+    done = seg(path, "-o", picture, "--count", 3)
+    assert done.returncode == 0, done.stderr
+    *warnings, last = done.stdout.splitlines()
+    assert warnings
+    assert all(line.startswith("warning: ") and "RandomBrightness" in line for line in warnings)
+    assert last == f"{picture}: written"
+    assert read_image(picture).shape[1] > 4 * 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--member", "toi"], "no member 'toi': did you mean 'toy'?"),
+        (["-o", "x.gif"], "x.gif: is no kind of picture"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    toy_spec: SpecWriter, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = seg(toy_spec(tmp_path), *arguments)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert message in line

@@ -1,0 +1,155 @@
+"""What the network will really see: a sheet of the crops it is trained on, and what looks wrong.
+
+Crops come from the sampler and the augmentation of training, go through the segmenter's own padding,
+resizing and normalisation to where the network would stand, and are drawn de-normalised.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seg.classes import ClassInfo
+from seg.data import open_split, read_image
+from seg.data.split import Split
+from seg.drawing import captioned, contact_sheet, enlarged, legend, overlay
+from seg.errors import DataError
+from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.progress import progress
+from seg.spec import DatasetSpec, RecipeSpec
+from seg.spec.augmentation import StepSpec
+from seg.train.augment import check_augmentation
+from seg.train.decoded import DecodedSplit
+from seg.train.job import crop_of_network_size, input_card_of
+from seg.train.loaders import build_sampler, build_train_samples
+from seg.train.samples import TrainSamples
+from seg.train.sampling import Draw
+from seg.train.segmenter import Segmenter
+
+LEAST_LOOKED_AT: Final = 200
+"""How many crops are looked at, where an epoch has as many; a few of them are drawn."""
+
+_BLACK: Final = 10.0
+_FLAT: Final = 4.0
+_LEAST_WIDTH: Final = 300
+_PAIRS_IN_A_ROW: Final = 2
+_TITLES: Final = ("what the network sees", "with its labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A crop as the network sees it, de-normalised; `problem` is empty where it looks right."""
+
+    id: str
+    draw: Draw
+    image_hwc: ImageHWC
+    labels_hw: LabelsHW
+    problem: str
+    applied: tuple[str, ...] = ()
+
+    def warning(self) -> str:
+        """One line: the image's id, what is wrong, and which transforms were applied."""
+        return f"{self.id}: {self.problem} after {', '.join(self.applied) or 'no transform'}"
+
+
+def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC, list[Crop]]:
+    """Draw `count` crops of the first epoch, suspicious ones first; all suspicious crops come with it.
+
+    Raises:
+        SpecError: a step of the augmentation cannot be used, or `copy_paste` finds no class.
+        DataError: an image or its labels cannot be read, or there is none.
+    """
+    recipe = crop_of_network_size(recipe)
+    check_augmentation(recipe)
+    split = _training_split(data)
+    images = DecodedSplit(split, recipe.input.size)
+    samples = build_train_samples(recipe, images)
+    draws = list(build_sampler(recipe, images, epoch=0))[: max(count, LEAST_LOOKED_AT)]
+    segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
+    crops = []
+    with progress("look at crops", len(draws), unit="crops") as advance:
+        for draw in draws:
+            crops.append(_crop(split, images, samples, segmenter, draw))
+            advance()
+    crops.sort(key=lambda crop: not crop.problem)
+    suspicious = sum(bool(crop.problem) for crop in crops)
+    told = [
+        replace(crop, applied=tuple(samples.names_of_applied(crop.draw)))
+        for crop in crops[: max(count, suspicious)]
+    ]
+    sheet_hwc = _sheet(told[:count], split.classes, _label_without_colour(data, split.classes))
+    return sheet_hwc, told[:suspicious]
+
+
+def whole_images(data: DatasetSpec) -> RecipeSpec:
+    """A recipe that leaves images as they are, in the size of the first; raises DataError."""
+    height, width = read_image(_training_split(data).samples[0].image).shape[:2]
+    return RecipeSpec(
+        crop=(height, width),
+        scale=(1.0, 1.0),
+        train_views="none",
+        augmentation=(StepSpec(name="none"),),
+    )
+
+
+def _training_split(data: DatasetSpec) -> Split:
+    split = open_split(data, "train")
+    if not split.samples:
+        raise DataError(f"{data.train.images}: the training split has no images")
+    return split
+
+
+def _crop(
+    split: Split, images: DecodedSplit, samples: TrainSamples, segmenter: Segmenter, draw: Draw
+) -> Crop:
+    image, labels = samples[draw]
+    seen_chw = segmenter(image[None])[0]
+    image_hwc, labels_hw = _denormalised(segmenter, seen_chw), labels.numpy()
+    problem = _problem(seen_chw, image_hwc, labels_hw)
+    if problem:
+        problem += f" (the image's mean is {images.read(draw.image)[0].mean():.0f} of 255)"
+    return Crop(split.samples[draw.image].id, draw, image_hwc, labels_hw, problem)
+
+
+def _denormalised(segmenter: Segmenter, seen_chw: Tensor) -> ImageHWC:
+    seen_hwc = seen_chw.permute(1, 2, 0) * segmenter.std + segmenter.mean
+    return np.asarray(seen_hwc.nan_to_num().round().clamp(0, 255).to(torch.uint8).numpy())
+
+
+def _problem(seen_chw: Tensor, image_hwc: ImageHWC, labels_hw: LabelsHW) -> str:
+    """What is wrong with the pixels that count; empty if nothing is."""
+    if not bool(seen_chw.isfinite().all()):
+        return "NaN or infinite"
+    known = labels_hw != IGNORE_INDEX
+    if not known.any():
+        return "without a labelled pixel"
+    mean, deviation = float(image_hwc[known].mean()), float(image_hwc[known].std(0).mean())
+    if mean < _BLACK:
+        return f"near-black, mean {mean:.1f}"
+    return f"near-constant, deviation {deviation:.1f}" if deviation < _FLAT else ""
+
+
+def _sheet(crops: Sequence[Crop], classes: Sequence[ClassInfo], clear: int | None) -> ImageHWC:
+    cells = [cell for crop in crops for cell in _pair(crop, classes, clear)]
+    columns = min(2 * _PAIRS_IN_A_ROW, len(cells))
+    blank = np.full_like(cells[0], 255)
+    cells += [blank] * (-len(cells) % columns)
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    sheet = contact_sheet(rows, _TITLES * (columns // 2))
+    return np.vstack([sheet, legend(classes, sheet.shape[1])])
+
+
+def _pair(crop: Crop, classes: Sequence[ClassInfo], clear: int | None) -> tuple[ImageHWC, ImageHWC]:
+    labelled = overlay(crop.image_hwc, crop.labels_hw, classes, clear=clear)
+    return (
+        captioned(enlarged(crop.image_hwc, _LEAST_WIDTH), f"{crop.id} {crop.problem}"),
+        captioned(enlarged(labelled, _LEAST_WIDTH), ", ".join(crop.applied)),
+    )
+
+
+def _label_without_colour(data: DatasetSpec, classes: Sequence[ClassInfo]) -> int | None:
+    """That of unlabelled pixels, if they are a class."""
+    return next((label for label, c in enumerate(classes) if c.name == data.unlabelled), None)
