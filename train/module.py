@@ -1,7 +1,7 @@
 """The training and validation step."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import lightning
 import torch
@@ -13,11 +13,15 @@ from seg.train.averaging import moving_average
 from seg.train.confusion import count_pixels, iou_per_class
 from seg.train.figures import Figures, RunningMean
 from seg.train.losses import LossMix
+from seg.train.mixing import mix
 from seg.train.optimise import build_optimiser
 from seg.train.samples import Sample
 from seg.train.schedule import build_schedule
 from seg.train.seeds import seed_of
 from seg.train.segmenter import Segmenter
+
+_MIXING: Final = 2
+"""Sets the seeds of mixing apart from those of crops."""
 
 
 class MemberModule(lightning.LightningModule):
@@ -25,13 +29,15 @@ class MemberModule(lightning.LightningModule):
 
     confusion: Tensor
 
-    def __init__(self, segmenter: Segmenter, recipe: RecipeSpec, classes: int, steps: int) -> None:
+    def __init__(
+        self, segmenter: Segmenter, recipe: RecipeSpec, loss: LossMix, classes: int, steps: int
+    ) -> None:
         super().__init__()
         self.segmenter = segmenter
         self.average = moving_average(segmenter, recipe.ema) if recipe.ema else None
         self.recipe = recipe
         self.steps = steps
-        self.loss = LossMix(recipe.loss)
+        self.loss = loss
         self.train_loss = RunningMean()
         self.val_loss = RunningMean()
         self.register_buffer("confusion", torch.zeros(classes, classes, dtype=torch.int64), persistent=False)
@@ -47,7 +53,9 @@ class MemberModule(lightning.LightningModule):
 
     def training_step(self, batch: Sample, batch_index: int) -> Tensor:
         images, labels = batch
-        loss: Tensor = self.loss(self.segmenter(images), labels.long())
+        seed = seed_of(self.recipe.seed, self.current_epoch, batch_index, _MIXING)
+        mixed = mix(images, labels, self.recipe.mix, seed)
+        loss = mixed.loss(self.loss, self.segmenter(mixed.images))
         self.train_loss.add(loss, len(images))
         return loss
 

@@ -20,6 +20,7 @@ from seg.train.figures import best_epoch
 from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
 from seg.train.keeper import Keeper, epochs_done, named_iou
 from seg.train.loaders import Loaders, build_loaders, workers_for
+from seg.train.losses import build_loss, check_loss
 from seg.train.module import MemberModule
 from seg.train.networks import check_combination
 from seg.train.optimise import check_optimiser
@@ -51,6 +52,7 @@ def train_member(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool = Fals
     recipe = crop_of_network_size(spec.recipe_of(member))
     _refuse_impossible(recipe)
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
+    check_loss(recipe, train.classes)
     folder = RunFolder(spec.run_folder(member))
     record = new_record(member.name, recipe, train, val)
     with folder.held():
@@ -76,7 +78,9 @@ def _train(job: Job) -> Result:
     done = epochs_done(job.folder.last)
     train, val = _decode(job)
     loaders = build_loaders(job.recipe, train, val, epoch=done)
-    module = MemberModule(segmenter, job.recipe, job.classes, loaders.steps)
+    module = MemberModule(
+        segmenter, job.recipe, build_loss(job.recipe.loss, train), job.classes, loaders.steps
+    )
     keeper = Keeper(job.folder, module, job.train.classes, card_of(job, segmenter.card))
     with progress(
         f"train {job.name}",

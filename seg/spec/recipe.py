@@ -8,10 +8,10 @@ from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 from seg.spec.architectures import OWN_ENCODERS, Architecture
 from seg.spec.augmentation import Augmentation, CopyPasteSpec, StepSpec
 from seg.spec.base import SizeHW, Spec
+from seg.spec.losses import CrossEntropySpec, LossMixSpec
+from seg.spec.mixing import MixSpec
 from seg.views import ViewSetName
 
-LossName = Literal["cross_entropy", "focal", "dice"]
-LossWeight = Annotated[float, Field(gt=0)]
 Schedule = Literal["one_cycle", "constant", "cosine", "poly", "step"]
 Sampling = Literal["uniform", "class_balanced"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -54,6 +54,7 @@ class RecipeSpec(Spec):
     otherwise transformed. `sampling: class_balanced` draws images so that each class is met equally
     often.
 
+    `loss` names losses with their weights, `mix` what happens to which share of the training batches.
     `optimiser` is any name of timm. The encoder learns at `encoder_rate` times `learning_rate`.
     `warm_up` is the number of epochs in which the rate rises from 0, before what `schedule` says.
     Gradients of `accumulate` batches make one step, and are scaled down to the norm `clip_norm`.
@@ -76,7 +77,8 @@ class RecipeSpec(Spec):
     copy_paste: CopyPasteSpec | None = None
     sampling: Sampling = "uniform"
 
-    loss: dict[LossName, LossWeight] = Field(default={"cross_entropy": 1.0}, min_length=1)
+    loss: LossMixSpec = LossMixSpec(cross_entropy=CrossEntropySpec())
+    mix: MixSpec = MixSpec()
     optimiser: str = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
     encoder_rate: float = Field(default=1.0, gt=0)

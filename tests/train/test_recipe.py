@@ -206,6 +206,7 @@ def test_multiplied_epochs_with_shares_have_as_many_originals() -> None:
         {"optimiser": "adamp"},
         {"optimiser": "lion", "schedule": "poly", "warm_up": 1},
         {"schedule": "step", "warm_up": 0.5, "precision": "bf16"},
+        {"mix": {"cutmix": 0.5, "mixup": 0.3, "gridmask": 0.2}, "loss": {"dice": 0.5, "ohem": 1}},
         {"sampling": "class_balanced", "accumulate": 2, "clip_norm": 1.0, "ema": 0.9, "patience": 3},
         {"augmentation": "heavy", "multiply": 2, "copy_paste": {"classes": ["blue"]}},
     ],

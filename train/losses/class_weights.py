@@ -1,0 +1,77 @@
+"""The weights of classes in a loss, from what the recipe says of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.classes import ClassInfo
+from seg.errors import SpecError
+from seg.spec.base import did_you_mean
+from seg.spec.losses import ClassWeights
+from seg.spec.recipe import RecipeSpec
+from seg.train.class_counts import CountsNC, count_classes
+from seg.train.decoded import DecodedSplit
+from seg.train.losses.ms_ssim import LEAST_SIDE
+
+WeightsC = NDArray[np.float32]
+"""A weight for each of C classes."""
+
+_WITHOUT_ONE: Final = 1.0
+
+
+def check_loss(recipe: RecipeSpec, classes: Sequence[ClassInfo]) -> None:
+    """Raises SpecError if class weights name other classes, or the crop is too small for a loss."""
+    for name, loss in recipe.loss.losses.items():
+        if not isinstance(loss.class_weights, str | None):
+            _check_class_weights(f"loss: {name}: class_weights", loss.class_weights, classes)
+    if recipe.loss.ms_ssim and min(recipe.crop) < LEAST_SIDE:
+        raise SpecError(
+            f"loss: ms_ssim: needs a crop of at least {LEAST_SIDE} pixels, got {min(recipe.crop)}"
+        )
+
+
+def class_weights(said: ClassWeights | None, images: DecodedSplit) -> WeightsC:
+    """The weights for the classes of the training split.
+
+    Raises:
+        DataError: labels that must be counted cannot be read.
+    """
+    names = [c.name for c in images.classes]
+    if said is None:
+        return np.ones(len(names), np.float32)
+    if said == "balanced":
+        return balanced(count_classes(images))
+    if isinstance(said, Mapping):
+        return np.array([said.get(name, _WITHOUT_ONE) for name in names], np.float32)
+    return np.array(said, np.float32)
+
+
+def balanced(counts_nc: CountsNC) -> WeightsC:
+    """The median frequency of the classes over each one's own; 1 for a class that no image shows.
+
+    The frequency of a class is its share of the labelled pixels of the images that show it. Source: Eigen
+    and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", 2015, section 6.3.2.
+    """
+    pixels_n = counts_nc.sum(1)
+    pixels_c, around_c = counts_nc.sum(0), pixels_n @ (counts_nc > 0)
+    shown = pixels_c > 0
+    weights = np.full(len(pixels_c), _WITHOUT_ONE, np.float32)
+    if shown.any():
+        frequencies = pixels_c[shown] / around_c[shown]
+        weights[shown] = np.median(frequencies) / frequencies
+    return weights
+
+
+def _check_class_weights(
+    place: str, said: Mapping[str, float] | Sequence[float], classes: Sequence[ClassInfo]
+) -> None:
+    names = [c.name for c in classes]
+    if not isinstance(said, Mapping):
+        if len(said) != len(names):
+            raise SpecError(f"{place}: has {len(said)} weights for {len(names)} classes: {', '.join(names)}")
+        return
+    for name in said:
+        if name not in names:
+            raise SpecError(f"{place}: there is no class {name!r}: {did_you_mean(name, names)}")

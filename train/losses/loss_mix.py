@@ -1,0 +1,83 @@
+"""From the losses of a recipe to the one that is trained on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seg.spec.losses import LossMixSpec
+from seg.train.decoded import DecodedSplit
+from seg.train.losses.boundary import boundary
+from seg.train.losses.class_weights import WeightsC, class_weights
+from seg.train.losses.cross_entropy import cross_entropy
+from seg.train.losses.focal import focal
+from seg.train.losses.lovasz import lovasz
+from seg.train.losses.ms_ssim import ms_ssim
+from seg.train.losses.ohem import ohem
+from seg.train.losses.overlap import dice, jaccard, tversky
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Logits `[N, C, H, W]`, labels `[N, H, W]` and class weights `[C]` in, a scalar out."""
+
+_LOSSES: Final[Mapping[str, Callable[..., Tensor]]] = {
+    "cross_entropy": cross_entropy,
+    "focal": focal,
+    "dice": dice,
+    "jaccard": jaccard,
+    "tversky": tversky,
+    "lovasz": lovasz,
+    "ms_ssim": ms_ssim,
+    "boundary": boundary,
+    "ohem": ohem,
+}
+"""By the names of the fields of `LossMixSpec`; what a loss is told are its keyword arguments."""
+
+
+class Term(NamedTuple):
+    """A loss, its weight in the sum, and the weights of classes in it."""
+
+    loss: Loss
+    weight: float
+    class_weights: WeightsC
+
+
+class LossMix(nn.Module):
+    """The sum of losses, each times its weight; in float32, whatever the precision of training."""
+
+    class_weights: Tensor
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        super().__init__()
+        self.terms = tuple(terms)
+        stacked = torch.stack([torch.from_numpy(term.class_weights) for term in terms])
+        self.register_buffer("class_weights", stacked, persistent=False)
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Logits `[N, C, H, W]` of any float type and labels `[N, H, W]` of any integer type."""
+        with torch.autocast(logits.device.type, enabled=False):
+            logits, labels = logits.float(), labels.long()
+            parts = [
+                term.weight * term.loss(logits, labels, class_weights)
+                for term, class_weights in zip(self.terms, self.class_weights, strict=True)
+            ]
+            return torch.stack(parts).sum()
+
+
+def build_loss(spec: LossMixSpec, images: DecodedSplit) -> LossMix:
+    """The loss for training on `images`, whose pixels are counted where class weights are `balanced`.
+
+    Raises:
+        DataError: labels that must be counted cannot be read.
+    """
+    return LossMix(
+        [
+            Term(
+                partial(_LOSSES[name], **loss.parameters),
+                loss.weight,
+                class_weights(loss.class_weights, images),
+            )
+            for name, loss in spec.losses.items()
+        ]
+    )

@@ -1,0 +1,42 @@
+"""GridMask: a grid of squares is hidden from the network.
+
+Source: Chen et al., "GridMask Data Augmentation", 2020, section 3: squares of side (1 - r) d, d apart,
+without their rotation.
+"""
+
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seg.labels import IGNORE_INDEX
+from seg.train.mixing.mixed import Mixed
+
+_KEPT: Final = 0.5
+"""The r of the paper: a quarter of the image is hidden."""
+
+_DISTANCES: Final = (96 / 224, 1.0)
+"""The range of d, as a share of the shorter side; the paper's for ImageNet."""
+
+
+def gridmask(images: Tensor, labels: Tensor, rng: np.random.Generator) -> Mixed:
+    """Hidden pixels are black, and ignored: a whole object under a square leaves nothing to learn from."""
+    _, height, width = labels.shape
+    hidden = np.stack([_grid(height, width, rng) for _ in labels])
+    hidden_nhw = torch.from_numpy(hidden).to(labels.device)
+    return Mixed(
+        images.masked_fill(hidden_nhw.unsqueeze(-1), 0),
+        ((labels.masked_fill(hidden_nhw, IGNORE_INDEX), 1.0),),
+    )
+
+
+def _grid(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """True in the squares, `[H, W]`."""
+    distance = max(2, round(min(height, width) * rng.uniform(*_DISTANCES)))
+    return np.logical_and.outer(_stripes(height, distance, rng), _stripes(width, distance, rng))
+
+
+def _stripes(length: int, distance: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    return (np.arange(length) + rng.integers(distance)) % distance >= round(_KEPT * distance)
