@@ -24,5 +24,6 @@ class ExportedModel(nn.Module):
         self.register_buffer("temperature", torch.tensor(1.0))
 
     def forward(self, image: Tensor) -> Tensor:
-        logits: Tensor = self.segmenter(image)
+        # TensorRT takes bytes at the door and nowhere else.
+        logits: Tensor = self.segmenter(image.float())
         return torch.softmax(logits / self.temperature, dim=1)

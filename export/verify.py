@@ -7,12 +7,15 @@ from typing import Final
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 
 from seg.card import VerificationCard
 from seg.errors import VerificationError
 from seg.export.contract import ExportedModel
 from seg.labels import ImageHWC
 from seg.model_file import INPUT
+
+Images = NDArray[np.uint8]
 
 BATCH_SIZES: Final = (1, 2, 3)
 LEAST_AGREEMENT: Final = 0.999
@@ -30,12 +33,15 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common base of their own
+        raise VerificationError(f"{path}: ONNX Runtime cannot load it: {_first_line(error)}") from error
     largest = 0.0
     agreeing = pixels = 0
     shapes = sizes(images[0].shape[:2], model.segmenter.card.stride)
     for batch_nhwc in batches(images, shapes):
-        exported = session.run(None, {INPUT: batch_nhwc})[0]
+        exported = _run(session, batch_nhwc, path)
         with torch.no_grad():
             reference = model(torch.from_numpy(batch_nhwc)).numpy()
         if exported.shape != reference.shape:
@@ -59,6 +65,21 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
     )
 
 
+def _run(session: onnxruntime.InferenceSession, batch_nhwc: Images, path: Path) -> NDArray[np.float32]:
+    try:
+        probabilities: NDArray[np.float32] = session.run(None, {INPUT: batch_nhwc})[0]
+    except Exception as error:
+        batch, height, width, _ = batch_nhwc.shape
+        raise VerificationError(
+            f"{path}: ONNX Runtime cannot run it on {batch} images of {height}x{width}: {_first_line(error)}"
+        ) from error
+    return probabilities
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
 def sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]:
     """A size, and one below it that is neither square nor a multiple of the stride."""
     height, width = size_hw
@@ -70,9 +91,7 @@ def sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]:
     return (size_hw, (min(odd[0], height), min(odd[1], width)))
 
 
-def batches(
-    images: Sequence[ImageHWC], sizes_hw: Sequence[tuple[int, int]]
-) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+def batches(images: Sequence[ImageHWC], sizes_hw: Sequence[tuple[int, int]]) -> Iterator[Images]:
     """For each size and batch size one batch, walking on through the images."""
     position = 0
     for height, width in sizes_hw:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seg.commands.formats import Format, convert
 from seg.commands.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
 from seg.errors import ModelError
 
@@ -35,6 +36,9 @@ def export(
     precision: Annotated[
         Precision | None, typer.Option(help="Other than the spec's; auto takes the fastest that passes.")
     ] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="Beside model.onnx, also write this.")
+    ] = Format.onnx,
     force: bool = typer.Option(False, "--force", help="Export again what is exported already."),
 ) -> None:
     """Export each member to ONNX and verify it against PyTorch on validation images."""
@@ -49,14 +53,14 @@ def export(
         checkpoint, model = spec.checkpoint(one), spec.model(one)
         if one.model is not None:
             typer.echo(f"{one.name}: uses the finished model {one.model}")
-            continue
-        if not checkpoint.exists():
+        elif not checkpoint.exists():
             raise ModelError(f"{checkpoint}: is not there: train it first: seg train {path}")
-        if is_exported(checkpoint, model, wish) and not force:
+        elif is_exported(checkpoint, model, wish) and not force:
             typer.echo(f"{one.name}: exported already: {model}")
-            continue
-        card = export_checkpoint(checkpoint, model, _some_images(spec), trial)
-        _report(one.name, model, card)
+        else:
+            _report(one.name, model, export_checkpoint(checkpoint, model, _some_images(spec), trial))
+        if format_ is not Format.onnx:
+            convert(format_, spec, one, _some_images(spec))
 
 
 def _trial(spec: "EnsembleSpec", wish: "ExportSpec") -> "Trial":

@@ -5,7 +5,19 @@ from typing import Literal
 from pydantic import Field
 
 from seg.card import PrecisionName
-from seg.spec.base import Spec
+from seg.spec.base import SizeHW, Spec
+
+
+class PlanSpec(Spec):
+    """What a TensorRT plan takes: images from the smallest to the largest of `sizes`, fastest at the middle.
+
+    Without `sizes` they are those of the tiles or of the images to predict. `batch` is the largest, and what
+    it is made fastest for; `memory_gib` is what TensorRT may use besides.
+    """
+
+    sizes: tuple[SizeHW, ...] | None = Field(default=None, min_length=1)
+    batch: int = Field(default=8, ge=1)
+    memory_gib: float = Field(default=4.0, gt=0)
 
 
 class ExportSpec(Spec):
@@ -20,3 +32,4 @@ class ExportSpec(Spec):
     least_agreement: float = Field(default=0.995, ge=0, le=1)
     largest_loss: float = Field(default=0.2, ge=0)
     calibration_images: int = Field(default=32, ge=1)
+    plan: PlanSpec = PlanSpec()

@@ -1,0 +1,55 @@
+"""The batches that a TensorRT plan must take."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from seg.data import open_split, read_image
+from seg.spec import EnsembleSpec
+from seg.spec.ensemble import MemberSpec
+from seg.views import ViewName
+
+LOOKED_AT: Final = 50
+TRANSPOSING: Final[frozenset[ViewName]] = frozenset({"transpose", "rot90", "rot270", "antitranspose"})
+
+Shape = tuple[int, int, int]
+"""N, H and W of a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The least and largest batch that a plan takes, and the one that it is made fastest for."""
+
+    least: Shape
+    usual: Shape
+    most: Shape
+
+    def __str__(self) -> str:
+        return ", ".join("x".join(map(str, shape)) for shape in (self.least, self.usual, self.most))
+
+
+def profile_of(spec: EnsembleSpec, member: MemberSpec) -> Profile:
+    """The sizes that the spec names, or those of its tiles, or of the images to predict; and its batch.
+
+    Where a view lies the image on its side, both ways fit.
+
+    Raises:
+        DataError: the sizes are those of images that cannot be read.
+    """
+    plan = spec.export.plan
+    sizes = sorted(plan.sizes or _sizes_to_predict(spec), key=lambda size: size[0] * size[1])
+    heights, widths = zip(*sizes, strict=True)
+    usual = sizes[len(sizes) // 2]
+    least, most = (min(heights), min(widths)), (max(heights), max(widths))
+    if TRANSPOSING & set(spec.views_of(member)):
+        least, most = (min(least),) * 2, (max(most),) * 2
+    return Profile((1, *least), (plan.batch, *usual), (plan.batch, *most))
+
+
+def _sizes_to_predict(spec: EnsembleSpec) -> list[tuple[int, int]]:
+    if spec.tile is not None:
+        return [spec.tile.size]
+    samples = open_split(spec.data, "predict").samples
+    images = [
+        read_image(sample.image) for sample in samples[:: max(1, len(samples) // LOOKED_AT)][:LOOKED_AT]
+    ]
+    return [(image.shape[0], image.shape[1]) for image in images]

@@ -1,0 +1,170 @@
+"""TensorRT's builder: an ONNX file in, a plan (what TensorRT calls an engine) out.
+
+One way for TensorRT 10, 11 and TensorRT for RTX: the network is strongly typed, so that the ONNX file alone
+says what is fp16 and what is int8. The library is an argument, as it comes under two names.
+"""
+
+import importlib
+import importlib.util
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, Literal
+
+from seg.errors import MissingRuntimeError, ModelError
+from seg.export.profile import Profile
+from seg.model_file import INPUT
+from seg.progress import Advance, progress
+
+LibraryName = Literal["tensorrt", "tensorrt_rtx"]
+OLDEST: Final[dict[LibraryName, int]] = {"tensorrt": 10, "tensorrt_rtx": 1}
+CHANNELS: Final = 3
+LONGEST_REASON: Final = 200
+_MEMORY_WORDS: Final = ("memory", "workspace")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A serialised plan, and what the builder learnt of this GPU's speed, for the next build.
+
+    TensorRT for RTX times nothing while it builds.
+    """
+
+    plan: bytes
+    timing_cache: bytes | None
+
+
+def load_library(name: LibraryName) -> ModuleType:
+    """Import TensorRT, or say what to install; raises MissingRuntimeError."""
+    package = name.replace("_", "-")
+    if importlib.util.find_spec(name) is None:
+        raise MissingRuntimeError(f"{package} is not installed: pip install {package}")
+    library = importlib.import_module(name)
+    if int(library.__version__.split(".")[0]) < OLDEST[name]:
+        raise MissingRuntimeError(
+            f"{package} {library.__version__} is too old: {OLDEST[name]} or newer: pip install -U {package}"
+        )
+    return library
+
+
+def gpu_of(name: LibraryName) -> str:
+    """The GPU that a plan is good for, with its compute capability; RTX plans are finished where they run.
+
+    Raises:
+        MissingRuntimeError: there is none, and TensorRT builds on the GPU that will run the plan.
+    """
+    if name == "tensorrt_rtx":
+        return "any"
+    import torch
+
+    if not torch.cuda.is_available():
+        raise MissingRuntimeError(
+            "tensorrt builds a plan on the GPU that will run it, and none is here: run this there,"
+            " or build for tensorrt-rtx"
+        )
+    found = torch.cuda.get_device_properties(0)
+    return f"{found.name}, compute capability {found.major}.{found.minor}"
+
+
+def build(
+    library: ModuleType, model: Path, profile: Profile, memory_bytes: int, timing_cache: bytes
+) -> Built:
+    """Parse the model, with N, H and W free within the profile, and build its plan.
+
+    Raises:
+        ModelError: the model has something that TensorRT lacks, or the build ran out of memory.
+    """
+    said = _Said()
+    logger = _logger(library, said)
+    builder = library.Builder(logger)
+    network = builder.create_network(_strongly_typed(library))
+    parser = library.OnnxParser(network, logger)
+    if not parser.parse_from_file(str(model)):
+        raise ModelError(f"{model}: TensorRT {library.__version__} cannot read it: {_parser_error(parser)}")
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(library.MemoryPoolType.WORKSPACE, memory_bytes)
+    ranges = builder.create_optimization_profile()
+    ranges.set_shape(INPUT, *((*shape, CHANNELS) for shape in (profile.least, profile.usual, profile.most)))
+    config.add_optimization_profile(ranges)
+    cache = _with_timings(library, config, timing_cache)
+    with ExitStack() as stack:
+        config.progress_monitor = _monitor(library, stack, model)
+        plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise ModelError(f"{model}: {_why_not(said.errors, memory_bytes, profile)}")
+    return Built(bytes(plan), bytes(cache.serialize()) if cache else None)
+
+
+def _strongly_typed(library: ModuleType) -> int:
+    """The flag that asks for it; where there is none any more, nothing else is left."""
+    flag = getattr(library.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    return 0 if flag is None else 1 << int(flag)
+
+
+def _with_timings(library: ModuleType, config: Any, known: bytes) -> Any | None:
+    if library.__name__ == "tensorrt_rtx":
+        return None
+    cache = config.create_timing_cache(known)
+    # Timings of another version or GPU would be wrong: they are refused, and taken anew.
+    if not config.set_timing_cache(cache, ignore_mismatch=False):
+        cache = config.create_timing_cache(b"")
+        config.set_timing_cache(cache, ignore_mismatch=False)
+    return cache
+
+
+class _Said:
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+
+
+def _logger(library: ModuleType, said: _Said) -> Any:
+    class Logger(library.ILogger):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            library.ILogger.__init__(self)
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in {library.ILogger.Severity.ERROR, library.ILogger.Severity.INTERNAL_ERROR}:
+                said.errors.append(" ".join(message.split()))
+
+    return Logger()
+
+
+def _monitor(library: ModuleType, stack: ExitStack, model: Path) -> Any:
+    """Shows the steps of the outermost phases."""
+
+    class Monitor(library.IProgressMonitor):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            library.IProgressMonitor.__init__(self)
+            self.shown: dict[str, Advance] = {}
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            if not parent_phase:
+                title = f"{model.name}: {phase_name}"
+                self.shown[phase_name] = stack.enter_context(progress(title, num_steps, unit="steps"))
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            if phase_name in self.shown:
+                self.shown[phase_name](1)
+            return True
+
+        def phase_finish(self, phase_name: str) -> None:
+            if self.shown.pop(phase_name, None) is not None:
+                stack.close()
+
+    return Monitor()
+
+
+def _parser_error(parser: Any) -> str:
+    first = parser.get_error(0)
+    return " ".join(f"{first.node_name() or 'the graph'}: {first.desc()}".split())[:LONGEST_REASON]
+
+
+def _why_not(errors: list[str], memory_bytes: int, profile: Profile) -> str:
+    if any(word in error.lower() for error in errors for word in _MEMORY_WORDS):
+        return (
+            f"TensorRT ran out of memory: it may use {memory_bytes / 2**30:g} GiB for batches up to"
+            f" {'x'.join(map(str, profile.most))}: raise memory_gib in the spec's"
+            " export.plan, or lower batch or sizes there"
+        )
+    return f"TensorRT cannot build it: {errors[0] if errors else 'it does not say why'}"

@@ -1,0 +1,45 @@
+"""What `seg export --format` makes of an exported model."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from seg.labels import ImageHWC
+    from seg.spec import EnsembleSpec, MemberSpec
+
+
+class Format(StrEnum):
+    """The model itself, or what a runtime makes of it."""
+
+    onnx = "onnx"
+    openvino = "openvino"
+    tensorrt = "tensorrt"
+    tensorrt_rtx = "tensorrt-rtx"
+
+
+def convert(
+    format_: Format, spec: "EnsembleSpec", member: "MemberSpec", images: "Sequence[ImageHWC]"
+) -> None:
+    """Write the format beside the member's model, unless it is there, and say so."""
+    from seg.export.profile import profile_of
+
+    profile = profile_of(spec, member)
+    match format_:
+        case Format.onnx:
+            return
+        case Format.openvino:
+            from seg.export.ir import write_ir
+
+            typer.echo(f"{member.name}: {write_ir(spec.model(member), profile, images)}")
+        case Format.tensorrt | Format.tensorrt_rtx:
+            from seg.export.plan import ensure_plan
+            from seg.export.trt import LibraryName, gpu_of, load_library
+
+            name: LibraryName = "tensorrt" if format_ is Format.tensorrt else "tensorrt_rtx"
+            library, gpu = load_library(name), gpu_of(name)
+            plan = ensure_plan(spec.model(member), library, gpu, profile, spec.export.plan.memory_gib)
+            why = "there already" if plan.reason is None else f"built, as {plan.reason}"
+            typer.echo(f"{member.name}: {plan.path}: {why}")
