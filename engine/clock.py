@@ -20,6 +20,7 @@ class Clock:
     Attributes:
         seconds: by stage.
         passes: how many were run, of the `planned` ones of all frames.
+        dropped: those that no time was left for.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class Clock:
         self.seconds: defaultdict[Stage, float] = defaultdict(float)
         self.passes = 0
         self.planned = 0
+        self.dropped = 0
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
@@ -42,7 +44,8 @@ class Clock:
                 self.seconds[name] += elapsed - self._thread.inside
             self._thread.inside = outside + elapsed
 
-    def count_passes(self, *, run: int = 0, planned: int = 0) -> None:
+    def count_passes(self, *, run: int = 0, planned: int = 0, dropped: int = 0) -> None:
         with self._lock:
             self.passes += run
             self.planned += planned
+            self.dropped += dropped

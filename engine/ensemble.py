@@ -9,6 +9,7 @@ from seg.classes import ClassInfo
 from seg.data import read_image
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
+from seg.engine.deadline import Rush
 from seg.engine.decide import decide
 from seg.engine.load import load_members
 from seg.engine.members import Member, plan_passes
@@ -123,6 +124,7 @@ class Ensemble:
         *,
         grid_hw: Size | None = None,
         new_judge: NewJudge | None = None,
+        rush: Rush | None = None,
         clock: Clock | None = None,
     ) -> Iterator[Finished]:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
@@ -130,12 +132,13 @@ class Ensemble:
         Args:
             grid_hw: the size of the label maps; by default that of each image.
             new_judge: makes what says that an image is settled before all passes are done.
+            rush: has the plan in another order, and says how much of it an image gets.
         """
 
         def collector(key: Key, size_hw: Size) -> Collector[Finished]:
             return LabelCollector(size_hw, grid_hw, lambda labels: finish(key, labels))
 
-        return self._stream(images, collector, clock, new_judge)
+        return self._stream(images, collector, clock, new_judge, rush)
 
     def with_views(self, views: tuple[ViewName, ...]) -> Self:
         """The same loaded members, all with these views."""
@@ -151,9 +154,10 @@ class Ensemble:
         new_collector: Callable[[Key, Size], Collector[Finished]],
         clock: Clock | None,
         new_judge: NewJudge | None = None,
+        rush: Rush | None = None,
     ) -> Iterator[Finished]:
         method = Method(
-            plan=plan_passes(self.members, by_view=new_judge is not None),
+            plan=rush.plan if rush else plan_passes(self.members, by_view=new_judge is not None),
             classes=len(self.classes),
             batch_size=self.batch_size,
             streams=self.streams,
@@ -161,6 +165,7 @@ class Ensemble:
             tile=self.tile,
             new_judge=new_judge,
             open_frames=self.open_frames,
+            pace=rush.pace if rush else None,
         )
         return stream([m.runtime for m in self.members], method, images, new_collector, clock)
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from seg.data import open_split
 from seg.engine.ensemble import Ensemble
-from seg.engine.load import probe_images
+from seg.engine.load import probe_frames
 from seg.engine.members import Member
 from seg.engine.runtime import ImagesNHWC, Placement
 from seg.engine.speed import bytes_taken, milliseconds_a_pass, resident_bytes
-from seg.engine.tiles import lay_out
 from seg.engine.turns import both_ways
 from seg.spec import EnsembleSpec
 from seg.views import ViewName
@@ -69,15 +68,14 @@ def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanati
     Raises:
         SpecError, ModelError, MissingRuntimeError, DataError: one line that says what to mend.
     """
-    images = probe_images(spec)
-    layout = lay_out(images[0].shape[:2], spec.tile)
+    probe = probe_frames(spec)[0]
     ensemble = Ensemble.load(spec, memory=memory)
-    batches = both_ways([next(layout.cut(images[0]))], ensemble.batch_size)
+    batches = both_ways([probe.frame_hwc], ensemble.batch_size)
     weight = sum(member.weight for member in ensemble.members)
     return Explanation(
         members=tuple(_plan_of(member, weight, batches) for member in ensemble.members),
         images=len(open_split(spec.data, "predict").samples),
-        tiles=layout.count,
+        tiles=probe.tiles,
         batch_size=ensemble.batch_size,
         streams=ensemble.streams,
         taken=resident_bytes(),

@@ -24,8 +24,8 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
     )
 
 
-def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample]) -> str:
-    """Of the ensemble, its stopping, and the images' names.
+def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample], *, in_haste: bool = False) -> str:
+    """Of the ensemble, its stopping, the images' names, and whether passes may be dropped for lack of time.
 
     The runtime is not in it: all that `seg` runs on agree closely enough for a run to change over.
     """
@@ -34,6 +34,7 @@ def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample]) -> str:
             "ensemble": ensemble_fingerprint(spec),
             "stopping": spec.stopping and spec.stopping.model_dump(),
             "images": [(sample.id, sample.image.name) for sample in samples],
+            **({"in haste": True} if in_haste else {}),
         }
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -13,14 +14,23 @@ from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.members import Member, read_cards
 from seg.engine.open_runtime import open_runtime, usual_batch
 from seg.engine.runtime import Streams
+from seg.engine.tiles import lay_out
 from seg.engine.turns import Turns, plan_turns
 from seg.errors import DataError
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
-from seg.spec.prediction import RuntimeName
+from seg.spec.prediction import RuntimeName, TileSpec
 
 PROBES: Final = 2
 PROBE_SIDE: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A frame like those to come, to measure on: an image, or the tile in its middle, one of so many."""
+
+    frame_hwc: ImageHWC
+    tiles: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,8 @@ def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
         MissingRuntimeError: the runtime that the spec asks for is not here.
     """
     cards = read_cards(spec)
-    runtimes, streams, notes = _runtimes(spec)
+    probes = probe_frames(spec)
+    runtimes, streams, notes = _runtimes(spec, probes)
     openers = [
         partial(open_runtime, spec.model(member), runtime, streams)
         for member, runtime in zip(spec.running, runtimes, strict=True)
@@ -57,7 +68,8 @@ def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
         turns = Turns([open_it() for open_it in openers])
     else:
         in_flight = batch_size * (streams.count + 1)
-        turns = plan_turns(openers, probe_images(spec), len(cards[0].classes), batch_size, in_flight, memory)
+        frames = [probe.frame_hwc for probe in probes]
+        turns = plan_turns(openers, frames, len(cards[0].classes), batch_size, in_flight, memory)
     members = tuple(
         Member(member.name, runtime, card, member.weight, spec.views_of(member))
         for member, card, runtime in zip(spec.running, cards, turns.runtimes, strict=True)
@@ -65,22 +77,32 @@ def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
     return Loaded(members, batch_size, (*notes, *turns.notes, *_unfamiliar(members)), turns.open_frames)
 
 
-def _runtimes(spec: EnsembleSpec) -> tuple[Sequence[RuntimeName], Streams, Sequence[str]]:
+def _runtimes(
+    spec: EnsembleSpec, probes: Sequence[Probe]
+) -> tuple[Sequence[RuntimeName], Streams, Sequence[str]]:
     if spec.runtime != "auto":
         return [spec.runtime] * len(spec.running), usual_streams(usable_cores()), ()
     models = [spec.model(member) for member in spec.running]
-    choice = choose_runtimes(models, probe_images(spec), spec.batch_size)
+    choice = choose_runtimes(models, [probe.frame_hwc for probe in probes], spec.batch_size)
     return choice.runtimes, choice.streams, choice.lines([member.name for member in spec.running])
 
 
-def probe_images(spec: EnsembleSpec) -> list[ImageHWC]:
+def probe_frames(spec: EnsembleSpec) -> list[Probe]:
     """A few of the images to be predicted, or, on a machine that has none, a drawn one."""
     try:
         samples = open_split(spec.data, "predict").samples
-        return [read_image(sample.image) for sample in samples[:: max(1, len(samples) // PROBES)][:PROBES]]
+        chosen = samples[:: max(1, len(samples) // PROBES)][:PROBES]
+        return [_probe(read_image(sample.image), spec.tile) for sample in chosen]
     except DataError:
         slope = np.linspace(0, 255, PROBE_SIDE, dtype=np.uint8)
-        return [np.stack(np.broadcast_arrays(slope, slope[:, None], slope[::-1]), axis=-1)]
+        drawn_hwc = np.stack(np.broadcast_arrays(slope, slope[:, None], slope[::-1]), axis=-1)
+        return [_probe(drawn_hwc, spec.tile)]
+
+
+def _probe(image_hwc: ImageHWC, tile: TileSpec | None) -> Probe:
+    layout = lay_out(image_hwc.shape[:2], tile)
+    middle_hwc = next(islice(layout.cut(image_hwc), layout.count // 2, None))
+    return Probe(np.ascontiguousarray(middle_hwc), layout.count)
 
 
 def _batch_size(spec: EnsembleSpec, runtimes: Sequence[RuntimeName]) -> int:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from seg.data import Sample, open_split
 from seg.engine.clock import Clock
+from seg.engine.deadline import Rush
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint, run_fingerprint
 from seg.engine.journal import Entry, Journal
+from seg.engine.passes import Plan
 from seg.engine.reading import Reader
+from seg.engine.rush import plan_rush
 from seg.engine.stopping import NewJudge, judges
 from seg.engine.submissions import open_format
 from seg.engine.summary import RunSummary
@@ -20,7 +23,12 @@ from seg.spec import EnsembleSpec
 
 
 def run_ensemble(
-    spec: EnsembleSpec, *, strict: bool = False, restart: bool = False, memory: int | None = None
+    spec: EnsembleSpec,
+    *,
+    strict: bool = False,
+    restart: bool = False,
+    memory: int | None = None,
+    deadline: float | None = None,
 ) -> RunSummary:
     """Predict all images of the spec that its journal does not have, and write the submission.
 
@@ -28,18 +36,26 @@ def run_ensemble(
         strict: stop at the first image that cannot be read, not after the others.
         restart: throw away the journal of an earlier run.
         memory: the bytes that the run may take; members that do not fit together take turns.
+        deadline: the seconds that it may take; passes that there is no time for are dropped, the least
+            valuable first.
 
     Raises:
         DataError: images could not be read, named a line each. All others are in the journal, and
             the submission is not written.
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
+    ends_at = None if deadline is None else time.monotonic() + deadline
+    if deadline is not None and spec.stopping:
+        raise SpecError("--deadline drops passes and 'stopping' counts on them: leave one of them away")
     new_judge = _new_judge(spec)
     ensemble = Ensemble.load(spec, memory=memory)
     samples = open_split(spec.data, "predict").samples
     output = spec.output
-    with Journal(output.file, run_fingerprint(spec, samples), restart=restart) as journal:
-        summary = _predict(ensemble, new_judge, spec, samples, journal, strict)
+    fingerprint = run_fingerprint(spec, samples, in_haste=deadline is not None)
+    with Journal(output.file, fingerprint, restart=restart) as journal:
+        missing = [s for s in samples if not journal.has(s.id, _file_size(s.image))]
+        rush = None if ends_at is None else plan_rush(ensemble, spec, len(missing), ends_at)
+        summary = _predict(ensemble, new_judge, rush, spec, len(samples), missing, journal, strict)
         form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle)
         entries = (journal.read(sample.id, _file_size(sample.image)) for sample in samples)
         form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
@@ -49,12 +65,13 @@ def run_ensemble(
 def _predict(
     ensemble: Ensemble,
     new_judge: NewJudge | None,
+    rush: Rush | None,
     spec: EnsembleSpec,
-    samples: Sequence[Sample],
+    images: int,
+    missing: Sequence[Sample],
     journal: Journal,
     strict: bool,
 ) -> RunSummary:
-    missing = [s for s in samples if not journal.has(s.id, _file_size(s.image))]
     clock = Clock()
     reader = Reader(clock, strict)
 
@@ -63,11 +80,16 @@ def _predict(
             return Entry(sample.id, _file_size(sample.image), labels_hw).packed()
 
     start = time.perf_counter()
-    with progress("ensemble", len(samples), unit="images", done=len(samples) - len(missing)) as advance:
+    with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
         for note in ensemble.notes:
             advance(0, line=note)
         payloads = ensemble.label_all(
-            reader.read(missing), finish, grid_hw=spec.output.size, new_judge=new_judge, clock=clock
+            reader.read(missing),
+            finish,
+            grid_hw=spec.output.size,
+            new_judge=new_judge,
+            rush=rush,
+            clock=clock,
         )
         for payload in payloads:
             with clock.stage("write"):
@@ -77,7 +99,7 @@ def _predict(
         raise DataError("\n".join([*reader.failures, _advice(len(reader.failures), spec.output.file)]))
     return RunSummary(
         output=spec.output.file,
-        images=len(samples),
+        images=images,
         images_now=len(missing),
         passes=clock.passes,
         planned=clock.planned,
@@ -85,7 +107,13 @@ def _predict(
         stages=clock.seconds,
         streams=ensemble.streams,
         runtimes=tuple(dict.fromkeys(str(member.runtime.describe()) for member in ensemble.members)),
+        dropped=clock.dropped,
+        dropped_of=_names_of(rush.dropped, ensemble) if rush else (),
     )
+
+
+def _names_of(passes: Plan, ensemble: Ensemble) -> tuple[str, ...]:
+    return tuple(f"{ensemble.members[planned.member].name} {planned.view.name}" for planned in passes)
 
 
 def _new_judge(spec: EnsembleSpec) -> NewJudge | None:

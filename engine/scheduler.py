@@ -11,6 +11,7 @@ Key = tuple[int, Size]
 @dataclass(slots=True)
 class _Progress:
     size_hw: Size
+    passes: int
     dispatched: int = 0
     added: int = 0
 
@@ -39,9 +40,12 @@ class Scheduler:
         """Whether another frame may be opened."""
         return len(self._open) < self._open_frames
 
-    def open(self, frame: int, size_hw: Size) -> None:
-        """Plan all passes of a frame; one that was opened earlier goes first."""
-        self._open[frame] = _Progress(size_hw)
+    def open(self, frame: int, size_hw: Size, passes: int | None = None) -> None:
+        """Take in a frame for the first so many passes of the plan; by default all.
+
+        One that was opened earlier goes first.
+        """
+        self._open[frame] = _Progress(size_hw, len(self._plan) if passes is None else passes)
 
     def added(self, frame: int, count: int) -> None:
         """Note that the first `count` answers of a frame are added up."""
@@ -73,7 +77,7 @@ class Scheduler:
 
     def _ready(self, progress: _Progress) -> int:
         """How many of a frame's next passes share a member and an oriented size, and may leave now."""
-        last = min(len(self._plan), progress.added + self._lead)
+        last = min(progress.passes, progress.added + self._lead)
         position = progress.dispatched
         while position < last and self._key(progress, position) == self._key(progress):
             position += 1

@@ -14,6 +14,7 @@ import numpy as np
 
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector
+from seg.engine.deadline import Pace
 from seg.engine.in_order import InOrder
 from seg.engine.merge import MeanMerge, Merge, new_merge
 from seg.engine.passes import Batch, Pass, Plan, Size
@@ -42,6 +43,7 @@ class Method:
         streams: how many batches run at once.
         new_judge: makes what decides that an image needs no further pass; goes with the mean only.
         open_frames: how many frames are worked on at once; by default enough to fill all batches.
+        pace: says how many passes of the plan an image gets; by default all.
     """
 
     plan: Plan
@@ -52,6 +54,7 @@ class Method:
     tile: TileSpec | None = None
     new_judge: NewJudge | None = None
     open_frames: int = 0
+    pace: Pace | None = None
 
 
 class _Picture(Generic[Finished]):
@@ -70,11 +73,12 @@ class _Picture(Generic[Finished]):
 
 @dataclass(frozen=True, slots=True)
 class _Frame(Generic[Finished]):
-    """An image, or a tile of one, that is open."""
+    """An image, or a tile of one, that is open and gets the first `passes` of the plan."""
 
     image_hwc: ImageHWC
     picture: _Picture[Finished]
     tile: int
+    passes: int
     merge: Merge
     answers: InOrder[ProbabilitiesCHW]
     judge: Judge | None
@@ -141,10 +145,11 @@ class _Stream(Generic[Key, Finished]):
             layout = lay_out(size_hw, method.tile)
             collector = self._new_collector(key, size_hw)
             picture = _Picture(layout.count, Blender(layout, collector.add), collector)
+            passes = method.pace.open_image() if method.pace else len(method.plan)
             for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
                 merge = new_merge(method.merge, method.plan, method.classes, layout.tile_hw)
                 judge = method.new_judge and method.new_judge()
-                yield _Frame(tile_hwc, picture, tile, merge, InOrder(merge.add), judge)
+                yield _Frame(tile_hwc, picture, tile, passes, merge, InOrder(merge.add), judge)
 
     def _next_batch(self, frames: Iterator[tuple[int, _Frame[Finished]]], *, partial: bool) -> Batch | None:
         """A batch of a member that is loaded."""
@@ -171,9 +176,10 @@ class _Stream(Generic[Key, Finished]):
             number, frame = next(frames, (0, None))
         if frame is None:
             return False
-        self._clock.count_passes(planned=len(self._method.plan))
+        planned = len(self._method.plan)
+        self._clock.count_passes(planned=planned, dropped=planned - frame.passes)
         self._open[number] = frame
-        self._scheduler.open(number, frame.image_hwc.shape[:2])
+        self._scheduler.open(number, frame.image_hwc.shape[:2], frame.passes)
         return True
 
     def _note(self, report: _Report[Finished]) -> None:
@@ -206,8 +212,10 @@ class _Stream(Generic[Key, Finished]):
         with self._clock.stage("accumulate"):
             added = frame.answers.put(one.position, answer_chw)
         with self._clock.stage("decide"):
-            is_done = added == len(self._method.plan) or _is_settled(frame)
+            is_done = added == frame.passes or _is_settled(frame)
             finished = frame.picture.put(frame.tile, frame.merge.merged()) if is_done else []
+        if finished and self._method.pace:
+            self._method.pace.close_image(frame.passes)
         return _Report(one.frame, added, is_done, finished)
 
 

@@ -18,6 +18,7 @@ class RunSummary:
     Attributes:
         images: all of them, of which `images_now` were predicted in this run.
         passes: those that were run, of the `planned` ones that stopping did not save.
+        dropped: those that no time was left for, and `dropped_of` what they were: "member view".
         seconds: wall time from the first image to the last.
         stages: seconds of work in each stage, over all threads.
         streams: how many batches ran at once.
@@ -33,6 +34,8 @@ class RunSummary:
     stages: Mapping[Stage, float]
     streams: int
     runtimes: tuple[str, ...]
+    dropped: int = 0
+    dropped_of: tuple[str, ...] = ()
 
     @property
     def idle(self) -> float:
@@ -50,18 +53,26 @@ class RunSummary:
                 f"{self.output}: {self.images} images"
                 + (f" ({earlier} from an earlier run)" if earlier else ""),
                 self._passes_line(),
+                *self._dropped_lines(),
                 self._time_line(),
             ]
         )
 
     def _passes_line(self) -> str:
         rate = self.passes / self.seconds if self.seconds else 0.0
-        saved = 1 - self.passes / self.planned if self.planned else 0.0
+        saved = 1 - (self.passes + self.dropped) / self.planned if self.planned else 0.0
         return (
             f"{self.passes} passes in {self.seconds:.1f} s, {rate:.1f} a second"
             + (f", {saved:.0%} saved by stopping" if saved > 0 else "")
             + f"; {'; '.join(self.runtimes)}"
         )
+
+    def _dropped_lines(self) -> list[str]:
+        if not self.dropped:
+            return []
+        share = self.dropped / self.planned
+        of = ", ".join(self.dropped_of)
+        return [f"{self.dropped} passes ({share:.0%}) dropped to end in time, the last of these first: {of}"]
 
     def _time_line(self) -> str:
         total = self.streams * self.seconds or 1.0

@@ -20,6 +20,10 @@ def ensemble(
         str | None,
         typer.Option(metavar="SIZE", help="What the run may take, such as 4GB; by default what it likes."),
     ] = None,
+    deadline: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="End within a time such as 8h30m: drop the least valuable passes."),
+    ] = None,
     explain: bool = typer.Option(
         False, "--explain", help="Say what would run where, and what it would take; predict nothing."
     ),
@@ -30,6 +34,7 @@ def ensemble(
     others; the command then ends with code 2, naming it, and the next run tries it again.
     """
     from seg.commands.sizes import parse_bytes
+    from seg.engine.deadline import parse_duration
     from seg.engine.explain import explain_ensemble
     from seg.engine.run import run_ensemble
     from seg.spec import load_ensemble
@@ -39,7 +44,8 @@ def ensemble(
     if explain:
         _print_explanation(explain_ensemble(spec, allowed))
         return
-    summary = run_ensemble(spec, strict=strict, restart=restart, memory=allowed)
+    seconds = None if deadline is None else parse_duration(deadline)
+    summary = run_ensemble(spec, strict=strict, restart=restart, memory=allowed, deadline=seconds)
     typer.echo(summary.text())
 
 

@@ -1,0 +1,30 @@
+"""From an ensemble and a deadline to the order and the pace of its passes."""
+
+from seg.engine.deadline import Pace, Rush, price_passes
+from seg.engine.ensemble import Ensemble
+from seg.engine.load import probe_frames
+from seg.engine.members import plan_passes
+from seg.errors import SpecError
+from seg.spec import EnsembleSpec
+
+
+def plan_rush(ensemble: Ensemble, spec: EnsembleSpec, images: int, ends_at: float) -> Rush:
+    """Measure what every pass takes and adds on some of the images, and keep to a time from then on.
+
+    Args:
+        ensemble: loaded, all of it.
+        spec: the spec it was loaded from.
+        images: how many there are to do.
+        ends_at: when all must be done, by `time.monotonic`.
+
+    Raises:
+        SpecError: members take turns in memory, or not even one pass an image would be done in time.
+    """
+    if ensemble.open_frames:
+        raise SpecError("--deadline: members that take turns in memory cannot be timed: allow more memory")
+    probes = probe_frames(spec)
+    plan = plan_passes(ensemble.members)
+    runtimes = [member.runtime for member in ensemble.members]
+    priced = price_passes(runtimes, plan, [probe.frame_hwc for probe in probes], ensemble.batch_size)
+    seconds = [one.seconds * probes[0].tiles for one in priced]
+    return Rush([one.planned for one in priced], Pace(seconds, images, ends_at))
