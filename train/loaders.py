@@ -38,7 +38,7 @@ def build_loaders(recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *,
     """The loaders of a run that begins with `epoch`; an incomplete last training batch is left out.
 
     Raises:
-        SpecError: `copy_paste` names a class that is none, or none is rare.
+        SpecError: `copy_paste` names a class that no image has, or none is rare.
         DataError: labels that must be counted cannot be read.
     """
     batch_size = min(recipe.batch_size, len(train))

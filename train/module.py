@@ -1,7 +1,7 @@
 """The training and validation step."""
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import lightning
 import torch
@@ -13,15 +13,12 @@ from seg.train.averaging import moving_average
 from seg.train.confusion import count_pixels, iou_per_class
 from seg.train.figures import Figures, RunningMean
 from seg.train.losses import LossMix
-from seg.train.mixing import mix
+from seg.train.mixing import mix, mixing_seed
 from seg.train.optimise import build_optimiser
 from seg.train.samples import Sample
 from seg.train.schedule import build_schedule
 from seg.train.seeds import seed_of
 from seg.train.segmenter import Segmenter
-
-_MIXING: Final = 2
-"""Sets the seeds of mixing apart from those of crops."""
 
 
 class MemberModule(lightning.LightningModule):
@@ -53,7 +50,7 @@ class MemberModule(lightning.LightningModule):
 
     def training_step(self, batch: Sample, batch_index: int) -> Tensor:
         images, labels = batch
-        seed = seed_of(self.recipe.seed, self.current_epoch, batch_index, _MIXING)
+        seed = mixing_seed(self.recipe.seed, self.current_epoch, batch_index)
         mixed = mix(images, labels, self.recipe.mix, seed)
         loss = mixed.loss(self.loss, self.segmenter(mixed.images))
         self.train_loss.add(loss, len(images))

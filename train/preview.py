@@ -1,16 +1,17 @@
 """What the network will really see: a sheet of the crops it is trained on, and what looks wrong.
 
-Crops come from the sampler and the augmentation of training, go through the segmenter's own padding,
-resizing and normalisation to where the network would stand, and are drawn de-normalised.
+Crops come from the sampler, the augmentation and the mixing of training, go through the segmenter's
+own padding, resizing and normalisation to where the network would stand, and are drawn de-normalised.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import default_collate
 
 from seg.classes import ClassInfo
 from seg.data import open_split, read_image
@@ -21,11 +22,11 @@ from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
 from seg.progress import progress
 from seg.spec import DatasetSpec, RecipeSpec
 from seg.spec.augmentation import StepSpec
-from seg.train.augment import check_augmentation
+from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.decoded import DecodedSplit
 from seg.train.job import crop_of_network_size, input_card_of
 from seg.train.loaders import build_sampler, build_train_samples
-from seg.train.samples import TrainSamples
+from seg.train.mixing import mix, mixing_seed, way_of_mixing
 from seg.train.sampling import Draw
 from seg.train.segmenter import Segmenter
 
@@ -44,11 +45,10 @@ class Crop:
     """A crop as the network sees it, de-normalised; `problem` is empty where it looks right."""
 
     id: str
-    draw: Draw
     image_hwc: ImageHWC
     labels_hw: LabelsHW
+    applied: tuple[str, ...]
     problem: str
-    applied: tuple[str, ...] = ()
 
     def warning(self) -> str:
         """One line: the image's id, what is wrong, and which transforms were applied."""
@@ -65,23 +65,11 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
     recipe = crop_of_network_size(recipe)
     check_augmentation(recipe)
     split = _training_split(data)
-    images = DecodedSplit(split, recipe.input.size)
-    samples = build_train_samples(recipe, images)
-    draws = list(build_sampler(recipe, images, epoch=0))[: max(count, LEAST_LOOKED_AT)]
-    segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
-    crops = []
-    with progress("look at crops", len(draws), unit="crops") as advance:
-        for draw in draws:
-            crops.append(_crop(split, images, samples, segmenter, draw))
-            advance()
-    crops.sort(key=lambda crop: not crop.problem)
-    suspicious = sum(bool(crop.problem) for crop in crops)
-    told = [
-        replace(crop, applied=tuple(samples.names_of_applied(crop.draw)))
-        for crop in crops[: max(count, suspicious)]
-    ]
-    sheet_hwc = _sheet(told[:count], split.classes, _label_without_colour(data, split.classes))
-    return sheet_hwc, told[:suspicious]
+    check_copy_paste(recipe, split.classes)
+    crops = _Road(split, recipe).crops(max(count, LEAST_LOOKED_AT))
+    suspicious = [crop for crop in crops if crop.problem]
+    drawn = [*suspicious, *(crop for crop in crops if not crop.problem)][:count]
+    return _sheet(drawn, split.classes, _label_without_colour(data, split.classes)), suspicious
 
 
 def whole_images(data: DatasetSpec) -> RecipeSpec:
@@ -102,16 +90,46 @@ def _training_split(data: DatasetSpec) -> Split:
     return split
 
 
-def _crop(
-    split: Split, images: DecodedSplit, samples: TrainSamples, segmenter: Segmenter, draw: Draw
-) -> Crop:
-    image, labels = samples[draw]
-    seen_chw = segmenter(image[None])[0]
-    image_hwc, labels_hw = _denormalised(segmenter, seen_chw), labels.numpy()
-    problem = _problem(seen_chw, image_hwc, labels_hw)
-    if problem:
-        problem += f" (the image's mean is {images.read(draw.image)[0].mean():.0f} of 255)"
-    return Crop(split.samples[draw.image].id, draw, image_hwc, labels_hw, problem)
+class _Road:
+    """The road of an image from its file to the network, as training takes it in the first epoch."""
+
+    def __init__(self, split: Split, recipe: RecipeSpec) -> None:
+        self._split = split
+        self._recipe = recipe
+        self._images = DecodedSplit(split, recipe.input.size)
+        self._samples = build_train_samples(recipe, self._images)
+        self._segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
+
+    def crops(self, least: int) -> list[Crop]:
+        """Whole batches with at least as many crops, where the epoch has them."""
+        draws = list(build_sampler(self._recipe, self._images, epoch=0))
+        size = min(self._recipe.batch_size, len(self._images))
+        batches = [draws[start : start + size] for start in range(0, min(least, len(draws)), size)]
+        crops = []
+        with progress("look at crops", sum(map(len, batches)), unit="crops") as advance:
+            for position, batch in enumerate(batches):
+                crops += self._crops_of(batch, mixing_seed(self._recipe.seed, 0, position))
+                advance(len(batch))
+        return crops
+
+    def _crops_of(self, draws: Sequence[Draw], seed: int) -> list[Crop]:
+        images, labels = default_collate([self._samples[draw] for draw in draws])
+        mixed = mix(images, labels, self._recipe.mix, seed)
+        way = way_of_mixing(self._recipe.mix, seed)
+        labels_nhw, _ = max(mixed.targets, key=lambda target: target[1])
+        seen_nchw = self._segmenter(mixed.images)
+        return [
+            self._crop(draw, seen_chw, labels_hw.numpy(), way)
+            for draw, seen_chw, labels_hw in zip(draws, seen_nchw, labels_nhw, strict=True)
+        ]
+
+    def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelsHW, way: str | None) -> Crop:
+        image_hwc = _denormalised(self._segmenter, seen_chw)
+        problem = _problem(seen_chw, image_hwc, labels_hw)
+        if problem:
+            problem += f" (the image's mean is {self._images.read(draw.image)[0].mean():.0f} of 255)"
+        applied = (*self._samples.names_of_applied(draw), *([way] if way else []))
+        return Crop(self._split.samples[draw.image].id, image_hwc, labels_hw, applied, problem)
 
 
 def _denormalised(segmenter: Segmenter, seen_chw: Tensor) -> ImageHWC:

@@ -14,7 +14,7 @@ from seg.errors import DataError, SpecError
 from seg.progress import Advance, progress
 from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe import Precision
-from seg.train.augment import check_augmentation
+from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.decoded import DecodedSplit
 from seg.train.figures import best_epoch
 from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
@@ -53,6 +53,7 @@ def train_member(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool = Fals
     _refuse_impossible(recipe)
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     check_loss(recipe, train.classes)
+    check_copy_paste(recipe, train.classes)
     folder = RunFolder(spec.run_folder(member))
     record = new_record(member.name, recipe, train, val)
     with folder.held():

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, ValidationInfo, model_validator
-from ruamel.yaml.comments import CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from seg.spec.base import Spec, did_you_mean
 
@@ -60,14 +60,17 @@ def _known(name: str) -> str:
     return name
 
 
+def _place(info: ValidationInfo, line: int) -> str:
+    return f"{(info.context or {}).get('file', 'YAML')}:{line + 1}"
+
+
 def _as_list(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, str):
         if _known(value) not in PRESETS:
             raise ValueError(f"a transform stands in a list: [{value}]")
         return [_Placed(value, "augmentation")]
     if isinstance(value, CommentedSeq):
-        file = (info.context or {}).get("file", "augmentation")
-        return [_Placed(one, f"{file}:{value.lc.item(i)[0] + 1}") for i, one in enumerate(value)]
+        return [_Placed(one, _place(info, value.lc.item(i)[0])) for i, one in enumerate(value)]
     if not isinstance(value, list | tuple) or not value:
         raise ValueError(
             f"is one of {', '.join(PRESETS)}, or a list of them and of transforms, got {value!r}"
@@ -88,11 +91,23 @@ Augmentation = Annotated[
 """Steps in order; written as a preset's name or a list."""
 
 
+def _rare_or_names(value: Any) -> Any:
+    if value != "rare" and (isinstance(value, str) or not value):
+        raise ValueError(f"is 'rare', or a list of classes, got {value!r}")
+    return value
+
+
 class CopyPasteSpec(Spec):
     """Objects of some classes, pasted from other training images into a share of the crops.
 
-    `rare` are the classes with less than half the pixels of the median class.
+    `classes` are names or `rare`: the classes with less than half the pixels of the median class.
     """
 
     probability: float = Field(default=0.5, gt=0, le=1)
-    classes: Literal["rare"] | Annotated[tuple[str, ...], Field(min_length=1)] = "rare"
+    classes: Annotated[tuple[str, ...] | Literal["rare"], BeforeValidator(_rare_or_names)] = "rare"
+    place: str = Field(default="copy_paste", exclude=True, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _note_place(cls, value: Any, info: ValidationInfo) -> Any:
+        return {**value, "place": _place(info, value.lc.line)} if isinstance(value, CommentedMap) else value

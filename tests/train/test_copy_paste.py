@@ -10,9 +10,9 @@ from seg.data import Sample
 from seg.data.images import write_image
 from seg.errors import SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.spec import RecipeSpec
+from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.augmentation import CopyPasteSpec, StepSpec
-from seg.train.augment import Augment, CopyPaste, labels_to_paste
+from seg.train.augment import Augment, CopyPaste, check_copy_paste, labels_to_paste
 from seg.train.class_counts import count_classes
 from seg.train.decoded import DecodedSplit
 
@@ -121,11 +121,25 @@ def test_rare_is_less_than_half_the_median_of_what_occurs(images: DecodedSplit) 
     assert labels_to_paste(CopyPasteSpec(classes=("dog", "sky")), CLASSES, by_hand) == [2, 0]
 
 
+def test_a_class_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(
+        "data: {train: {images: a, masks: b}, val: {images: a, masks: b}, classes: [a, b]}\n"
+        "members:\n"
+        "  - name: m\n"
+        "    copy_paste:\n"
+        "      classes: [dog, dgo]\n"
+    )
+    spec = load_ensemble(path)
+    with pytest.raises(SpecError) as error:
+        check_copy_paste(spec.recipe_of(spec.members[0]), CLASSES)
+    assert str(error.value) == f"{path}:5: there is no class 'dgo': did you mean 'dog'?"
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
         (CopyPasteSpec(), "no class has less than half .* name those to paste: sky, road, dog, cat"),
-        (CopyPasteSpec(classes=("dgo",)), "there is no class 'dgo': did you mean 'dog'?"),
         (CopyPasteSpec(classes=("sky", "cat")), "no training image has class 'cat'"),
     ],
 )

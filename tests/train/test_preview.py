@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from seg.data import open_split, read_image
 from seg.data.images import write_mask
@@ -20,7 +21,8 @@ from seg.train.decoded import DecodedSplit
 from seg.train.job import input_card_of
 from seg.train.loaders import build_loaders
 from seg.train.preview import Crop, preview, whole_images
-from seg.train.sampling import Draw
+from seg.train.segmenter import Segmenter
+from seg.train.trainer import train_member
 
 SpecWriter = Callable[..., Path]
 DARK = [{"RandomBrightnessContrast": {"brightness_limit": [-1, -1], "contrast_limit": [0, 0], "p": 0.5}}]
@@ -54,6 +56,27 @@ def test_the_sheet_shows_the_first_batch_of_training(
     factor = -(-300 // recipe.crop[1])
     for image in images[:2].numpy():
         assert contains(sheet_hwc, image.repeat(factor, 0).repeat(factor, 1))
+
+
+@pytest.mark.parametrize("way", ["cutmix", "mixup", "gridmask"])
+def test_mixed_batches_are_shown_as_the_network_gets_them(
+    toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    path = toy_spec(tmp_path, mix={way: 1.0}, epochs=1)
+    spec, recipe = load(path)
+    sheet_hwc, _ = preview(spec.data, recipe, count=2)
+
+    given: list[torch.Tensor] = []
+    forward = Segmenter.forward
+
+    def watched(segmenter: Segmenter, image: torch.Tensor) -> torch.Tensor:
+        given.append(image)
+        return forward(segmenter, image)
+
+    monkeypatch.setattr(Segmenter, "forward", watched)
+    train_member(spec, spec.members[0])
+    for image in given[0][:2].numpy():
+        assert contains(sheet_hwc, image.repeat(10, 0).repeat(10, 1))
 
 
 def test_black_crops_are_told_with_their_transforms(toy_spec: SpecWriter, tmp_path: Path) -> None:
@@ -128,7 +151,7 @@ def test_a_dataset_without_images_is_one_line(toy_spec: SpecWriter, tmp_path: Pa
 
 def test_a_warning_is_one_line() -> None:
     nothing = np.zeros((1, 1, 3), np.uint8)
-    crop = Crop("a", Draw(0, 0, original=True), nothing, nothing[..., 0], "near-black, mean 0.0")
+    crop = Crop("a", nothing, nothing[..., 0], (), "near-black, mean 0.0")
     assert crop.warning() == "a: near-black, mean 0.0 after no transform"
     assert replace(crop, applied=("CLAHE", "ToGray")).warning().endswith(" after CLAHE, ToGray")
 
@@ -153,6 +176,7 @@ def test_the_command(toy_spec: SpecWriter, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--member", "toi"], "no member 'toi': did you mean 'toy'?"),
+        (["--member", "x"], "no member 'x'"),
         (["-o", "x.gif"], "x.gif: is no kind of picture"),
     ],
 )

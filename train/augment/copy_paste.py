@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seg.classes import ClassInfo
 from seg.errors import SpecError
 from seg.labels import ImageHWC, LabelsHW
+from seg.spec import RecipeSpec
 from seg.spec.augmentation import CopyPasteSpec
 from seg.spec.base import SizeHW, did_you_mean
 from seg.train.augment.augment import Augment
@@ -70,26 +71,34 @@ class CopyPaste:
         )
 
 
+def check_copy_paste(recipe: RecipeSpec, classes: Sequence[ClassInfo]) -> None:
+    """Raises SpecError if `copy_paste` names a class that is none."""
+    spec, names = recipe.copy_paste, [c.name for c in classes]
+    if spec is None or spec.classes == "rare":
+        return
+    for name in spec.classes:
+        if name not in names:
+            raise SpecError(f"{spec.place}: there is no class {name!r}: {did_you_mean(name, names)}")
+
+
 def labels_to_paste(spec: CopyPasteSpec, classes: Sequence[ClassInfo], counts_nc: CountsNC) -> list[int]:
-    """The labels of the classes that a recipe names.
+    """The labels of the classes that a checked recipe names.
 
     Raises:
-        SpecError: there is no such class, no training image has it, or none is rare.
+        SpecError: no training image has a class, or none is rare.
     """
     names = [c.name for c in classes]
     if spec.classes == "rare":
         rare = rare_labels(counts_nc)
         if not rare:
             raise SpecError(
-                "copy_paste: no class has less than half the pixels of the median class:"
+                f"{spec.place}: no class has less than half the pixels of the median class:"
                 f" name those to paste: {', '.join(names)}"
             )
         return rare
     for name in spec.classes:
-        if name not in names:
-            raise SpecError(f"copy_paste: there is no class {name!r}: {did_you_mean(name, names)}")
         if not counts_nc[:, names.index(name)].any():
-            raise SpecError(f"copy_paste: no training image has class {name!r}: leave it out")
+            raise SpecError(f"{spec.place}: no training image has class {name!r}: leave it out")
     return [names.index(name) for name in spec.classes]
 
 

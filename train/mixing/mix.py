@@ -11,6 +11,7 @@ from seg.train.mixing.cutmix import cutmix
 from seg.train.mixing.gridmask import gridmask
 from seg.train.mixing.mixed import Mixed
 from seg.train.mixing.mixup import mixup
+from seg.train.seeds import seed_of
 
 _WAYS: Final[Mapping[str, Callable[[Tensor, Tensor, np.random.Generator], Mixed]]] = {
     "cutmix": cutmix,
@@ -19,6 +20,14 @@ _WAYS: Final[Mapping[str, Callable[[Tensor, Tensor, np.random.Generator], Mixed]
 }
 """By the names of the fields of `MixSpec`."""
 
+_MIXING: Final = 2
+"""Sets the seeds of mixing apart from those of crops."""
+
+
+def mixing_seed(seed: int, epoch: int, batch: int) -> int:
+    """The seed for a batch of an epoch, by its place in it."""
+    return seed_of(seed, epoch, batch, _MIXING)
+
 
 def mix(images: Tensor, labels: Tensor, spec: MixSpec, seed: int) -> Mixed:
     """Mix a batch, images uint8 `[N, H, W, 3]` and labels uint8 `[N, H, W]`, in at most one way.
@@ -26,9 +35,19 @@ def mix(images: Tensor, labels: Tensor, spec: MixSpec, seed: int) -> Mixed:
     All that is random follows from the seed, on any device.
     """
     rng = np.random.default_rng(seed)
+    way = _drawn(spec, rng)
+    return _WAYS[way](images, labels, rng) if way else Mixed(images, ((labels, 1.0),))
+
+
+def way_of_mixing(spec: MixSpec, seed: int) -> str | None:
+    """How `mix` mixes a batch with this seed; None where it leaves it as it is."""
+    return _drawn(spec, np.random.default_rng(seed))
+
+
+def _drawn(spec: MixSpec, rng: np.random.Generator) -> str | None:
     drawn = rng.random()
     for name, share in spec.shares.items():
         if drawn < share:
-            return _WAYS[name](images, labels, rng)
+            return name
         drawn -= share
-    return Mixed(images, ((labels, 1.0),))
+    return None
