@@ -170,7 +170,7 @@ def _save_untrained(case: Case, path: Path) -> None:
     torch.manual_seed(0)
     check_combination(case.architecture, case.encoder, (256, 256), case.size_hw)
     network = build_network(case.architecture, case.encoder, len(CLASSES)).train()
-    side = case.size_hw or (2 * STRIDE, 2 * STRIDE)
+    side = case.size_hw or (4 * STRIDE, 4 * STRIDE)
     with torch.no_grad():
         network(torch.randn(2, 3, *side))
     card = ModelCard(

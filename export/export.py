@@ -53,8 +53,8 @@ def export_checkpoint(
     return card
 
 
-def is_exported(checkpoint: Path, model: Path, wish: ExportSpec) -> bool:
-    """Whether `model` is there, verified, of this very checkpoint, and chosen as is wished."""
+def is_exported(checkpoint: Path, model: Path, wish: ExportSpec | None) -> bool:
+    """Whether `model` is there, verified, of this very checkpoint, and chosen as is wished, if it is."""
     if not model.exists():
         return False
     try:
@@ -64,10 +64,13 @@ def is_exported(checkpoint: Path, model: Path, wish: ExportSpec) -> bool:
     return (
         card.verification is not None
         and card.checkpoint_sha256 == sha256_of(checkpoint)
-        and _wish_of(card) in {(wish.precision, wish.least_agreement, wish.largest_loss), wish.precision}
+        and (wish is None or _is_wished(card, wish))
     )
 
 
-def _wish_of(card: ModelCard) -> tuple[str, float, float] | str:
+def _is_wished(card: ModelCard, wish: ExportSpec) -> bool:
     choice = card.precision_choice
-    return (choice.asked, choice.least_agreement, choice.largest_loss) if choice else card.precision
+    if choice is None:
+        return card.precision == wish.precision
+    asked = (choice.asked, choice.least_agreement, choice.largest_loss)
+    return asked == (wish.precision, wish.least_agreement, wish.largest_loss)

@@ -19,7 +19,7 @@ from seg.export.tidy import tidy
 from seg.model_file import INPUT, OUTPUT
 
 OPSET: Final = 20
-_EXAMPLE_SIDE_IN_STRIDES: Final = 2
+_EXAMPLE_SIDE_IN_STRIDES: Final = 4
 _MARK: Final = 0.7310586
 
 # Pooling to fixed bins (PSPNet, UPerNet) and position embeddings (DPT) are exported for the size

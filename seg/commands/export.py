@@ -48,6 +48,8 @@ def export(
 
     spec = load_ensemble(path)
     wish = spec.export if precision is None else spec.export.model_copy(update={"precision": precision.value})
+    # What nobody asks for again does not undo what was chosen before.
+    asked = precision is not None or "precision" in spec.export.model_fields_set
     trial = None if wish.precision == "fp32" else _trial(spec, wish)
     for one in chosen_members(path, spec, member):
         checkpoint, model = spec.checkpoint(one), spec.model(one)
@@ -55,7 +57,7 @@ def export(
             typer.echo(f"{one.name}: uses the finished model {one.model}")
         elif not checkpoint.exists():
             raise ModelError(f"{checkpoint}: is not there: train it first: seg train {path}")
-        elif is_exported(checkpoint, model, wish) and not force:
+        elif is_exported(checkpoint, model, wish if asked else None) and not force:
             typer.echo(f"{one.name}: exported already: {model}")
         else:
             _report(one.name, model, export_checkpoint(checkpoint, model, _some_images(spec), trial))

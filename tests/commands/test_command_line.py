@@ -132,3 +132,17 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "file" in line
+
+
+def test_a_precision_or_format_that_is_not_known_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    for option, known in (("--precision", "int8"), ("--format", "tensorrt-rtx")):
+        done = seg("export", tmp_path / "x.yaml", option, "int4")
+        assert done.returncode == 2
+        assert known in done.stderr
+    (tmp_path / "x.yaml").write_text(
+        "data: {train: {images: a}, val: {images: a}, classes: [a, b]}\nmembers: [{name: a}]\n"
+        "export:\n  precision: int4\n"
+    )
+    done = seg("spec", "check", tmp_path / "x.yaml")
+    assert done.returncode == 2
+    assert f"{tmp_path / 'x.yaml'}:4: export.precision: 'int4' is not known" in done.stderr

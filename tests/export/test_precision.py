@@ -174,6 +174,7 @@ def test_another_wish_is_another_export(path: Path, network: ExportedModel, spli
         card.model_copy(update={"verification": verification, "checkpoint_sha256": sha256_of(checkpoint)}),
     )
     assert is_exported(checkpoint, path, wish)
+    assert is_exported(checkpoint, path, None)
     assert not is_exported(checkpoint, path, ExportSpec())
     assert not is_exported(checkpoint, path, ExportSpec(precision="bf16", largest_loss=0.1))
 
