@@ -1,9 +1,11 @@
 """`seg ensemble`: models and images in, a submission out."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seg.commands.elsewhere import elsewhere
 from seg.commands.shared import SpecPath, print_table
 
 if TYPE_CHECKING:
@@ -16,6 +18,16 @@ def ensemble(
     restart: bool = typer.Option(
         False, "--restart", help="Throw away the journal of an earlier run and begin anew."
     ),
+    images: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Other images: a folder, a pattern, a list (.txt, .csv), or - for stdin.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Another file to write.")
+    ] = None,
     memory: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="What the run may take, such as 4GB; by default what it likes."),
@@ -39,14 +51,14 @@ def ensemble(
     from seg.engine.run import run_ensemble
     from seg.spec import load_ensemble
 
-    spec = load_ensemble(path)
     allowed = None if memory is None else parse_bytes("--memory", memory)
-    if explain:
-        _print_explanation(explain_ensemble(spec, allowed))
-        return
     seconds = None if deadline is None else parse_duration(deadline)
-    summary = run_ensemble(spec, strict=strict, restart=restart, memory=allowed, deadline=seconds)
-    typer.echo(summary.text())
+    with elsewhere(load_ensemble(path), images, output) as spec:
+        if explain:
+            _print_explanation(explain_ensemble(spec, allowed))
+            return
+        summary = run_ensemble(spec, strict=strict, restart=restart, memory=allowed, deadline=seconds)
+        typer.echo(summary.text())
 
 
 def _print_explanation(plan: "Explanation") -> None:

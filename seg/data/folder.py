@@ -1,24 +1,23 @@
-"""A folder of images without labels, as a split that can be predicted."""
+"""Images without labels, as a split that can be predicted."""
 
 import hashlib
 from functools import cached_property
 from pathlib import Path
 
 from seg.classes import ClassInfo
-from seg.data.images import images_in
 from seg.data.labelling import Labelling, ReadLabelling
-from seg.data.split import named
+from seg.data.listing import list_samples
 from seg.errors import DataError
 from seg.labels import LabelsHW
 
 
 class FolderSplit:
-    """All images below a folder, in the order of their paths."""
+    """All images below a folder, or else named; see `seg.data.listing`."""
 
-    def __init__(self, images: Path, read_labelling: ReadLabelling) -> None:
+    def __init__(self, images: Path, read_labelling: ReadLabelling, ids: Path | None = None) -> None:
         self._folder = images
         self._read_labelling = read_labelling
-        self.samples = named(images, images_in(images))
+        self.samples = list_samples(images, ids)
 
     @cached_property
     def _labelling(self) -> Labelling:

@@ -25,4 +25,4 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
         return CocoSplit(spec.annotations, spec.images, read_labelling)
     if spec.masks:
         return MaskSplit(spec.images, spec.masks, read_labelling, dataset.unlabelled_values)
-    return FolderSplit(spec.images, read_labelling)
+    return FolderSplit(spec.images, read_labelling, spec.ids)

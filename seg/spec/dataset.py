@@ -17,17 +17,25 @@ PixelValue = Annotated[int, Field(ge=0, le=255)]
 class SplitSpec(Spec):
     """Images with labels: a COCO JSON, or a folder of index masks named like the images.
 
-    A split with neither has images only, and can be predicted but not learnt from.
+    A split with neither has images only, and can be predicted but not learnt from. Its `images` may also
+    be a pattern or a list, and `ids` a CSV that chooses among them; see `seg.data.listing`.
     """
 
     images: LocalPath
     annotations: LocalPath | None = None
     masks: LocalPath | None = None
+    ids: LocalPath | None = None
 
     @model_validator(mode="after")
     def _one_kind_of_label(self) -> Self:
         if self.annotations and self.masks:
             raise ValueError("annotations (COCO) and masks (a folder) exclude each other: keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_choose_their_images(self) -> Self:
+        if self.ids and self.labelled:
+            raise ValueError("'ids' chooses among images without labels: remove it, or the labels")
         return self
 
     @property

@@ -146,3 +146,19 @@ def test_a_killed_run_goes_on_and_ends_byte_identical(project: Path) -> None:
     again = run_ensemble(spec)
     assert 0 < again.images_now < again.images
     assert spec.output.file.read_bytes() == expected
+
+
+@pytest.mark.parametrize("where", ["images", "images/[3-9].png", "list.txt", "-"])
+def test_other_images_by_pattern_list_and_stdin(project: Path, where: str) -> None:
+    """The rows of the images that are named are those of a run over all."""
+    spec = load_ensemble(project)
+    run_ensemble(spec)
+    whole = rows_of(spec.output.file)[1:]
+    listed = [f"{project.parent}/images/{number}.png" for number in (5, 2)]
+    (project.parent / "list.txt").write_text("\n".join(listed))
+    command = [sys.executable, "-m", "seg", "ensemble", str(project), "-o", str(project.parent / "other.csv")]
+    command += ["--images", where if where == "-" else str(project.parent / where)]
+    subprocess.run(command, input="\n".join(listed), text=True, check=True, capture_output=True)
+    numbers = {"images": range(IMAGES), "images/[3-9].png": range(3, IMAGES)}.get(where, (5, 2))
+    expected = [row for number in numbers for row in whole if row[0].startswith(f"{number}_")]
+    assert rows_of(project.parent / "other.csv")[1:] == expected
