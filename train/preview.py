@@ -68,7 +68,8 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
     check_copy_paste(recipe, split.classes)
     crops = _Road(split, recipe).crops(max(count, LEAST_LOOKED_AT))
     suspicious = [crop for crop in crops if crop.problem]
-    drawn = [*suspicious, *(crop for crop in crops if not crop.problem)][:count]
+    others = [crop for crop in crops if not crop.problem]
+    drawn = [*suspicious[:count], *_spread(others, count - len(suspicious))]
     return _sheet(drawn, split.classes, _label_without_colour(data, split.classes)), suspicious
 
 
@@ -76,6 +77,7 @@ def whole_images(data: DatasetSpec) -> RecipeSpec:
     """A recipe that leaves images as they are, in the size of the first; raises DataError."""
     height, width = read_image(_training_split(data).samples[0].image).shape[:2]
     return RecipeSpec(
+        batch_size=2,
         crop=(height, width),
         scale=(1.0, 1.0),
         train_views="none",
@@ -101,10 +103,11 @@ class _Road:
         self._segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
 
     def crops(self, least: int) -> list[Crop]:
-        """Whole batches with at least as many crops, where the epoch has them."""
+        """Whole batches with at least as many crops, where the epoch has them; only those are trained on."""
         draws = list(build_sampler(self._recipe, self._images, epoch=0))
         size = min(self._recipe.batch_size, len(self._images))
-        batches = [draws[start : start + size] for start in range(0, min(least, len(draws)), size)]
+        last = min(least, len(draws) - size + 1)
+        batches = [draws[start : start + size] for start in range(0, last, size)]
         crops = []
         with progress("look at crops", sum(map(len, batches)), unit="crops") as advance:
             for position, batch in enumerate(batches):
@@ -113,23 +116,29 @@ class _Road:
         return crops
 
     def _crops_of(self, draws: Sequence[Draw], seed: int) -> list[Crop]:
-        images, labels = default_collate([self._samples[draw] for draw in draws])
+        samples, applied = zip(*map(self._samples.explained, draws), strict=True)
+        images, labels = default_collate(list(samples))
         mixed = mix(images, labels, self._recipe.mix, seed)
         way = way_of_mixing(self._recipe.mix, seed)
         labels_nhw, _ = max(mixed.targets, key=lambda target: target[1])
         seen_nchw = self._segmenter(mixed.images)
         return [
-            self._crop(draw, seen_chw, labels_hw.numpy(), way)
-            for draw, seen_chw, labels_hw in zip(draws, seen_nchw, labels_nhw, strict=True)
+            self._crop(draw, seen_chw, labels_hw.numpy(), (*names, *([way] if way else [])))
+            for draw, seen_chw, labels_hw, names in zip(draws, seen_nchw, labels_nhw, applied, strict=True)
         ]
 
-    def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelsHW, way: str | None) -> Crop:
+    def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelsHW, applied: tuple[str, ...]) -> Crop:
         image_hwc = _denormalised(self._segmenter, seen_chw)
         problem = _problem(seen_chw, image_hwc, labels_hw)
         if problem:
             problem += f" (the image's mean is {self._images.read(draw.image)[0].mean():.0f} of 255)"
-        applied = (*self._samples.names_of_applied(draw), *([way] if way else []))
         return Crop(self._split.samples[draw.image].id, image_hwc, labels_hw, applied, problem)
+
+
+def _spread(crops: Sequence[Crop], count: int) -> list[Crop]:
+    """That many of the crops, from all over the epoch."""
+    places = np.linspace(0, len(crops) - 1, min(max(0, count), len(crops)))
+    return [crops[int(place)] for place in places]
 
 
 def _denormalised(segmenter: Segmenter, seen_chw: Tensor) -> ImageHWC:

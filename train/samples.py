@@ -25,18 +25,18 @@ class TrainSamples(Dataset[Sample]):
         return len(self._images)
 
     def __getitem__(self, draw: Draw) -> Sample:
-        index, seed, original = draw
-        crop = self._augment(*self._images.read(index), seed, original=original)
-        if self._copy_paste and not original:
-            crop = self._copy_paste(index, *crop, seed)
-        return _tensors(*crop)
+        return self.explained(draw)[0]
 
-    def names_of_applied(self, draw: Draw) -> list[str]:
-        """What happens to the image of a draw, beside the crop."""
+    def explained(self, draw: Draw) -> tuple[Sample, tuple[str, ...]]:
+        """The crop of a draw, and what happened to it beside cropping."""
         index, seed, original = draw
-        names = self._augment.names_of_applied(*self._images.read(index), seed, original=original)
-        pasted = self._copy_paste and not original and self._copy_paste.happens(seed)
-        return [*names, "copy_paste"] if pasted else names
+        image_hwc, labels_hw, applied = self._augment.explained(
+            *self._images.read(index), seed, original=original
+        )
+        if self._copy_paste and not original and self._copy_paste.happens(seed):
+            image_hwc, labels_hw = self._copy_paste(index, image_hwc, labels_hw, seed)
+            applied = (*applied, "copy_paste")
+        return _tensors(image_hwc, labels_hw), applied
 
 
 class ValSamples(Dataset[Sample]):

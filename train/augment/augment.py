@@ -42,21 +42,18 @@ class Augment:
     def __call__(
         self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool = False
     ) -> tuple[ImageHWC, LabelsHW]:
-        changed = self._run(image_hwc, labels_hw, seed, original=original)
-        return np.ascontiguousarray(changed["image"]), np.ascontiguousarray(changed["mask"])
+        return self.explained(image_hwc, labels_hw, seed, original=original)[:2]
 
-    def names_of_applied(
+    def explained(
         self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool = False
-    ) -> list[str]:
-        """Which transforms the same call applies, beside the crop."""
-        changed = self._run(image_hwc, labels_hw, seed, original=original)
-        return [name for name, _ in changed["applied_transforms"] if name not in _CROPPING]
-
-    def _run(self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool) -> Any:
+    ) -> tuple[ImageHWC, LabelsHW, tuple[str, ...]]:
+        """The crop, and which transforms were applied beside cropping."""
         compose = self._original if original else self._transformed
         # With set_random_seed each transform would draw the same numbers, and happen along with all others.
         compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        return compose(image=image_hwc, mask=labels_hw)
+        changed = compose(image=image_hwc, mask=labels_hw)
+        applied = tuple(name for name, _ in changed["applied_transforms"] if name not in _CROPPING)
+        return np.ascontiguousarray(changed["image"]), np.ascontiguousarray(changed["mask"]), applied
 
 
 def check_augmentation(recipe: RecipeSpec) -> None:

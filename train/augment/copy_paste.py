@@ -28,7 +28,7 @@ _PASTING: Final = 2
 
 
 class CopyPaste:
-    """Pastes what a crop of another image shows of one of `labels`, into a share of the crops it is given."""
+    """Pastes what a crop of another image shows of one of `labels`."""
 
     def __init__(
         self,
@@ -54,8 +54,6 @@ class CopyPaste:
         self, index: int, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int
     ) -> tuple[ImageHWC, LabelsHW]:
         """The crop of image `index`, which stays as it is, with objects of another image on it."""
-        if not self.happens(seed):
-            return image_hwc, labels_hw
         rng = np.random.default_rng([seed, _PASTING])
         label = int(rng.choice(self._labels))
         sources = np.flatnonzero(self._has_nc[:, label])
