@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from seg.commands import calibrate, data, ensemble, evaluate, export, show, spec, submission, train, tune
+from seg.commands import (
+    calibrate,
+    data,
+    ensemble,
+    evaluate,
+    export,
+    show,
+    spec,
+    submission,
+    train,
+    tune,
+    video,
+)
 from seg.errors import SegError
 
 EXIT_USER_ERROR = 2
@@ -28,6 +40,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
 app.command("vote")(submission.vote)
 app.command("show")(show.show)
+app.command("video")(video.video)
 app.add_typer(data.app, name="data")
 app.add_typer(spec.app, name="spec")
 app.add_typer(submission.app, name="submission")

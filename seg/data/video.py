@@ -1,0 +1,102 @@
+"""Video files: frames in, frames out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from seg.errors import DataError, OutputError
+from seg.files import atomic_path
+from seg.labels import ImageHWC
+
+CODECS: Final = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}
+"""The codec for each ending that can be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What a video says of itself; `frames` is its own count, which need not be right."""
+
+    frames: int
+    frames_a_second: float
+
+
+def video_facts(path: Path) -> VideoFacts:
+    """Read a video's header.
+
+    Raises:
+        DataError: the file is missing, or no video that can be decoded.
+    """
+    capture = _opened(path)
+    try:
+        return VideoFacts(
+            max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))), capture.get(cv2.CAP_PROP_FPS) or 25.0
+        )
+    finally:
+        capture.release()
+
+
+def read_frames(path: Path) -> Iterator[ImageHWC]:
+    """Frames in order, RGB uint8 `[H, W, 3]`, one at a time.
+
+    Raises:
+        DataError: the file is missing, is no video, or has no frame.
+    """
+    capture = _opened(path)
+    try:
+        there, frame_hwc = capture.read()
+        if not there:
+            raise DataError(f"{path}: has no frame that can be decoded")
+        while there:
+            yield np.ascontiguousarray(frame_hwc[..., ::-1])
+            there, frame_hwc = capture.read()
+    finally:
+        capture.release()
+
+
+def write_video(path: Path, frames: Iterable[ImageHWC], frames_a_second: float) -> int:
+    """Encode RGB frames of one size by the ending of `path`, atomically; returns how many.
+
+    Raises:
+        OutputError: the ending names no format that can be written, or the encoder is missing.
+    """
+    refuse_unknown_ending(path)
+    count = 0
+    writer: cv2.VideoWriter | None = None
+    with atomic_path(path) as temporary:
+        try:
+            for frame_hwc in frames:
+                writer = writer or _writer(path, temporary, frame_hwc, frames_a_second)
+                writer.write(np.ascontiguousarray(frame_hwc[..., ::-1]))
+                count += 1
+        finally:
+            if writer is not None:
+                writer.release()
+    return count
+
+
+def refuse_unknown_ending(path: Path) -> None:
+    """Raise OutputError unless a video of that name can be written."""
+    if path.suffix.lower() not in CODECS:
+        raise OutputError(f"{path}: is no kind of video that can be written: {', '.join(sorted(CODECS))}")
+
+
+def _opened(path: Path) -> cv2.VideoCapture:
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file")
+    capture = cv2.VideoCapture(str(path))
+    if not capture.isOpened():
+        raise DataError(f"{path}: is not a video that can be decoded")
+    return capture
+
+
+def _writer(path: Path, temporary: Path, frame_hwc: ImageHWC, frames_a_second: float) -> cv2.VideoWriter:
+    height, width = frame_hwc.shape[:2]
+    codec = cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()])
+    writer = cv2.VideoWriter(str(temporary), codec, frames_a_second, (width, height))
+    if not writer.isOpened():
+        raise OutputError(f"{path}: this OpenCV has no encoder for it: try another ending")
+    return writer
