@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, ValidationInfo, model_validator
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from seg.spec.base import Spec, did_you_mean
+from seg.spec.base import Spec, did_you_mean, place_of
 
 Preset = Literal["none", "light", "notes", "heavy"]
 PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
@@ -60,17 +60,13 @@ def _known(name: str) -> str:
     return name
 
 
-def _place(info: ValidationInfo, line: int) -> str:
-    return f"{(info.context or {}).get('file', 'YAML')}:{line + 1}"
-
-
 def _as_list(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, str):
         if _known(value) not in PRESETS:
             raise ValueError(f"a transform stands in a list: [{value}]")
         return [_Placed(value, "augmentation")]
     if isinstance(value, CommentedSeq):
-        return [_Placed(one, _place(info, value.lc.item(i)[0])) for i, one in enumerate(value)]
+        return [_Placed(one, place_of(value.lc.item(i)[0], info)) for i, one in enumerate(value)]
     if not isinstance(value, list | tuple) or not value:
         raise ValueError(
             f"is one of {', '.join(PRESETS)}, or a list of them and of transforms, got {value!r}"
@@ -110,4 +106,4 @@ class CopyPasteSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _note_place(cls, value: Any, info: ValidationInfo) -> Any:
-        return {**value, "place": _place(info, value.lc.line)} if isinstance(value, CommentedMap) else value
+        return {**value, "place": place_of(value.lc.line, info)} if isinstance(value, CommentedMap) else value

@@ -21,6 +21,11 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     return f"known: {', '.join([*list(known.values())[:_MOST_LISTED], *more])}"
 
 
+def place_of(line: int, info: ValidationInfo) -> str:
+    """`FILE:LINE` for a line (from 0) of the YAML that is read."""
+    return f"{(info.context or {}).get('file', 'YAML')}:{line + 1}"
+
+
 class Spec(BaseModel):
     """Base of all specs: immutable, and a key that is not known is an error."""
 

@@ -8,14 +8,18 @@ from pydantic import (
     BeforeValidator,
     Field,
     GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     model_serializer,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+from ruamel.yaml.comments import CommentedMap
 
-from seg.spec.base import Spec
+from seg.spec.base import Spec, place_of
 
 
 def _checked_class_weights(value: Any) -> Any:
@@ -45,6 +49,12 @@ class LossSpec(Spec):
 
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     class_weights: ClassWeights | None = None
+    _place: str = PrivateAttr("loss")
+
+    @property
+    def place(self) -> str:
+        """The file and line of its class weights."""
+        return self._place
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -56,6 +66,14 @@ class LossSpec(Spec):
     @classmethod
     def _weight_alone(cls, value: Any) -> Any:
         return {"weight": value} if isinstance(value, int | float | str) else value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _note_place(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        loss = handler(value)
+        if isinstance(value, CommentedMap) and "class_weights" in value:
+            loss._place = place_of(value.lc.key("class_weights")[0], info)
+        return loss
 
     @model_serializer(mode="wrap")
     def _as_written(self, handler: SerializerFunctionWrapHandler) -> Any:

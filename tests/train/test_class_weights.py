@@ -63,19 +63,23 @@ def test_balanced_counts_the_training_labels(toy_spec: SpecWriter, tmp_path: Pat
     [
         (
             {"loss": {"dice": {"class_weights": [1, 2]}}},
-            "loss: dice: class_weights: has 2 weights for 3 classes: red",
+            "are 2 for 3 classes: red, green, blue",
         ),
-        ({"loss": {"dice": {"class_weights": {"rde": 2}}}}, "there is no class 'rde': did you mean 'red'?"),
+        ({"loss": {"ohem": {"class_weights": {"rde": 2}}}}, "there is no class 'rde': did you mean 'red'?"),
         ({"loss": {"ms_ssim": 1}, "crop": [10, 64]}, "ms_ssim: needs a crop of at least 11 pixels, got 10"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(
     toy_spec: SpecWriter, tmp_path: Path, fields: dict[str, Any], message: str
 ) -> None:
-    spec = load_ensemble(toy_spec(tmp_path, **fields))
+    path = toy_spec(tmp_path, **fields)
+    spec = load_ensemble(path)
     with pytest.raises(SpecError) as error:
         train_member(spec, spec.members[0])
     assert message in str(error.value)
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if "class_weights" in line:
+            assert str(error.value).startswith(f"{path}:{number}: class_weights: ")
     assert not (tmp_path / "runs").exists()
 
 

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
-from torchmetrics.functional.image import structural_similarity_index_measure
 from torchvision.ops import sigmoid_focal_loss
 
 from seg.labels import IGNORE_INDEX
@@ -173,37 +172,6 @@ def test_of_certain_answers_they_are_the_jaccard_loss(loss: Callable[..., Tensor
         for c in range(CLASSES)
     ]
     torch.testing.assert_close(loss(logits, labels, EVEN), 1 - torch.stack(ious).mean())
-
-
-@pytest.mark.parametrize(("side", "scales"), [(14, 1), (43, 2), (90, 4), (176, 5)])
-def test_ms_ssim_from_torchmetrics_similarity_of_each_scale(side: int, scales: int) -> None:
-    """Where a window reaches beyond the map, torchmetrics mirrors it: those places are cut off."""
-    logits, labels = batch(size_hw=(side, side + 5))
-    known = (labels != IGNORE_INDEX).unsqueeze(1)
-    truth = functional.one_hot(labels.where(labels != IGNORE_INDEX, 0), CLASSES).movedim(-1, 1) * known
-    seen, wanted = (logits.softmax(1) * known).flatten(0, 1)[:, None], truth.flatten(0, 1)[:, None].float()
-    exponents = torch.tensor([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])[:scales]
-    similarity = torch.ones(len(seen))
-    for number, exponent in enumerate(exponents / exponents.sum(), start=1):
-        last = number == scales
-        _, term = structural_similarity_index_measure(
-            seen, wanted, data_range=1.0, return_full_image=last, return_contrast_sensitivity=not last
-        )
-        assert isinstance(term, Tensor)
-        mean = term[..., 5:-5, 5:-5].mean((1, 2, 3)) if last else term
-        similarity *= ((mean + 1) / 2) ** exponent
-        seen, wanted = functional.avg_pool2d(seen, 2), functional.avg_pool2d(wanted, 2)
-    weights = (truth.amax((2, 3)) * UNEVEN).flatten()
-    expected = ((1 - similarity) * weights).sum() / weights.sum()
-    torch.testing.assert_close(ms_ssim(logits, labels, UNEVEN), expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("side", [11, 21, 22, 43, 44, 87, 88, 175, 176])
-def test_ms_ssim_takes_any_size_from_eleven_on(side: int) -> None:
-    _, labels = batch(size_hw=(side, 176))
-    right = functional.one_hot(labels.where(labels != IGNORE_INDEX, 0), CLASSES).movedim(-1, 1) * 50.0
-    assert float(ms_ssim(right, labels, EVEN)) == pytest.approx(0, abs=1e-5)
-    assert float(ms_ssim(-right, labels, EVEN)) > 0.1
 
 
 def test_boundary_by_brute_force() -> None:

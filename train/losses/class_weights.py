@@ -23,9 +23,9 @@ _WITHOUT_ONE: Final = 1.0
 
 def check_loss(recipe: RecipeSpec, classes: Sequence[ClassInfo]) -> None:
     """Raises SpecError if class weights name other classes, or the crop is too small for a loss."""
-    for name, loss in recipe.loss.losses.items():
+    for loss in recipe.loss.losses.values():
         if not isinstance(loss.class_weights, str | None):
-            _check_class_weights(f"loss: {name}: class_weights", loss.class_weights, classes)
+            _check_class_weights(f"{loss.place}: class_weights", loss.class_weights, classes)
     if recipe.loss.ms_ssim and min(recipe.crop) < LEAST_SIDE:
         raise SpecError(
             f"loss: ms_ssim: needs a crop of at least {LEAST_SIDE} pixels, got {min(recipe.crop)}"
@@ -70,7 +70,7 @@ def _check_class_weights(
     names = [c.name for c in classes]
     if not isinstance(said, Mapping):
         if len(said) != len(names):
-            raise SpecError(f"{place}: has {len(said)} weights for {len(names)} classes: {', '.join(names)}")
+            raise SpecError(f"{place}: are {len(said)} for {len(names)} classes: {', '.join(names)}")
         return
     for name in said:
         if name not in names:
