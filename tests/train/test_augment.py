@@ -178,6 +178,7 @@ def test_presets_leave_something_to_see(preset: str) -> None:
         ({"Transpose": {}}, "Transpose makes crops of 56x40x3 out of 40x56x3"),
         ({"Morphological": {}}, "Morphological computes with labels as if they were numbers"),
         ({"TimeMasking": {}}, "TimeMasking computes with labels as if they were numbers"),
+        ({"GaussianBlur": {"sigma_limit": 0}}, "GaussianBlur leaves nothing of the image but the colour 0"),
         ({"FDA": {}}, "FDA fails on a crop .*fda_metadata"),
     ],
     ids=str,

@@ -25,7 +25,7 @@ from seg.train.segmenter import Segmenter
 from seg.train.trainer import train_member
 
 SpecWriter = Callable[..., Path]
-DARK = [{"RandomBrightnessContrast": {"brightness_limit": [-1, -1], "contrast_limit": [0, 0], "p": 0.5}}]
+DARK = [{"RandomBrightnessContrast": {"brightness_limit": [-0.9, -0.9], "contrast_limit": [0, 0], "p": 0.5}}]
 
 
 def load(path: Path) -> tuple[EnsembleSpec, RecipeSpec]:
@@ -109,7 +109,7 @@ def test_nothing_is_said_of_good_crops(toy_spec: SpecWriter, tmp_path: Path) -> 
 def test_flat_and_undefined_crops_are_told(
     toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    white = [{"RandomBrightnessContrast": {"brightness_limit": [1, 1], "contrast_limit": [0, 0], "p": 1}}]
+    white = [{"RandomBrightnessContrast": {"brightness_limit": [0.9, 0.9], "contrast_limit": [0, 0], "p": 1}}]
     spec, recipe = load(toy_spec(tmp_path, augmentation=white))
     assert {crop.problem.split(",")[0] for crop in preview(spec.data, recipe, 1)[1]} == {"near-constant"}
 

@@ -19,8 +19,8 @@ def try_transform(transform: Any, place: str, size_hw: SizeHW) -> None:
     """Apply a transform, which is applied for certain afterwards, to made-up crops.
 
     Raises:
-        SpecError: it fails, gives other sizes or types, differs with the same seed, or computes with
-            labels as if they were numbers.
+        SpecError: it fails, gives other sizes or types, differs with the same seed, leaves nothing of
+            the image, or computes with labels as if they were numbers.
     """
     transform.p = 1.0
     compose = albu.Compose([transform])
@@ -45,6 +45,8 @@ def _problem(compose: Any, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int) 
     again_image, again_labels = _apply(compose, image_hwc, labels_hw, seed)
     if not (np.array_equal(image, again_image) and np.array_equal(labels, again_labels)):
         return "gives something else each time with the same seed: take another transform"
+    if image.min() == image.max():
+        return f"leaves nothing of the image but the colour {image.max()}: choose other parameters"
     renamed = _renaming(seed)
     _, labels_of_renamed = _apply(compose, image_hwc, renamed[labels_hw], seed)
     if not np.array_equal(labels_of_renamed, renamed[labels]):
