@@ -14,7 +14,7 @@ from seg.errors import MissingRuntimeError, ModelError, VerificationError
 from seg.export.contract import ExportedModel
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.half import in_half
-from seg.export.precision.measure import Gate, OpenModel, Reference, measure, take_reference
+from seg.export.precision.measure import Answer, Gate, OpenModel, Reference, measure, take_reference
 from seg.export.precision.sensitive import quantise_within
 from seg.export.save import save_model
 from seg.export.to_onnx import write_onnx
@@ -121,12 +121,18 @@ def _build_all(
 def _build_int8(path: Path, trial: Trial, reference: Reference, target: Path) -> list[_File]:
     images: list[ImageHWC] = covering_images(trial.train, trial.wish.calibration_images)
 
-    def passes(candidate: onnx.ModelProto) -> bool:
-        onnx.save(candidate, target)
-        answer = trial.open_model(target, REFERENCE)
-        return measure(target, "int8", REFERENCE, answer, reference, trial.gate).passed
+    runtimes = [REFERENCE, *(name for name in trial.runtimes if name not in {REFERENCE, BF16_RUNTIME})]
 
-    found = quantise_within(onnx.load(path), images, trial.gate.least_agreement, passes)
+    def open_everywhere(graph: onnx.ModelProto) -> list[Answer]:
+        target.unlink(missing_ok=True)
+        onnx.save(graph, target)
+        return [trial.open_model(target, runtime) for runtime in runtimes]
+
+    def passes(candidate: onnx.ModelProto) -> bool:
+        answers = zip(runtimes, open_everywhere(candidate), strict=True)
+        return all(measure(target, "int8", *one, reference, trial.gate).passed for one in answers)
+
+    found = quantise_within(onnx.load(path), images, trial.gate.least_agreement, open_everywhere, passes)
     return [_File(target, "int8", trial.runtimes, found[1])] if found else []
 
 

@@ -5,25 +5,28 @@ from typing import Final
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
+from seg.export.precision.measure import Answer
 from seg.export.precision.quantise import Layer, layers_of, quantise
 from seg.export.precision.ranges import clipping_values
 from seg.labels import ImageHWC
-from seg.model_file import INPUT
 from seg.progress import progress
 
 RANKING_IMAGES: Final = 4
 MOST_RELEASED: Final = 0.5
 """The share of layers in float beyond which int8 is given up."""
 
-_ERRORS_ONLY: Final = 3
 Gate = Callable[[onnx.ModelProto], bool]
+OpenEverywhere = Callable[[onnx.ModelProto], Sequence[Answer]]
 
 
 def quantise_within(
-    model: onnx.ModelProto, images: Sequence[ImageHWC], least_agreement: float, passes: Gate
+    model: onnx.ModelProto,
+    images: Sequence[ImageHWC],
+    least_agreement: float,
+    open_everywhere: OpenEverywhere,
+    passes: Gate,
 ) -> tuple[onnx.ModelProto, tuple[str, ...]] | None:
     """An int8 graph that passes, and the names of its layers in float, the most sensitive first.
 
@@ -33,16 +36,18 @@ def quantise_within(
     Args:
         model: an exported graph in float32.
         images: real images to fit the ranges to.
-        least_agreement: the share of labels that must be those of `model`.
+        least_agreement: the share of labels that must be those of `model`, on every runtime.
+        open_everywhere: opens a graph on all runtimes, the reference first: they fuse int8 each in its own
+            way, and what one gets right another may not.
         passes: judges a graph on other images; costly.
     """
     layers = layers_of(model)
     clipping = clipping_values(model, sorted({layer.source for layer in layers}), images)
-    truth = _labels(model, images)
+    truth = _labels(open_everywhere(model)[0], images)
 
     def agreement(quantised: Sequence[Layer], count: int) -> float:
-        found = _labels(quantise(model, quantised, clipping), images[:count])
-        return float(np.mean([np.mean(a == b) for a, b in zip(found, truth, strict=False)]))
+        answers = open_everywhere(quantise(model, quantised, clipping))
+        return min(_share_equal(_labels(answer, images[:count]), truth[:count]) for answer in answers)
 
     if agreement(layers, len(images)) >= least_agreement:
         ranked = list(layers)
@@ -68,10 +73,9 @@ def _most_sensitive_first(layers: Sequence[Layer], alone: Callable[[Layer], floa
     return sorted(layers, key=lambda layer: agreements[layer])
 
 
-def _labels(model: onnx.ModelProto, images: Sequence[ImageHWC]) -> list[NDArray[np.intp]]:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return [session.run(None, {INPUT: image_hwc[None]})[0].argmax(1) for image_hwc in images]
+def _labels(answer: Answer, images: Sequence[ImageHWC]) -> list[NDArray[np.intp]]:
+    return [answer(image_hwc[None]).argmax(1) for image_hwc in images]
+
+
+def _share_equal(ours: Sequence[NDArray[np.intp]], theirs: Sequence[NDArray[np.intp]]) -> float:
+    return float(np.mean([np.mean(a == b) for a, b in zip(ours, theirs, strict=True)]))

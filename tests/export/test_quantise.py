@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from seg.export.precision.measure import Answer
 from seg.export.precision.quantise import layers_of, quantise, to_bytes
 from seg.export.precision.ranges import STEPS, clipping_values, least_error_clip
 from seg.export.precision.sensitive import quantise_within
@@ -79,16 +80,38 @@ def test_the_range_of_a_tensor_is_that_of_the_images() -> None:
     assert clip == pytest.approx(0.2, rel=0.01)
 
 
+def open_twice(graph: onnx.ModelProto) -> list[Answer]:
+    return [lambda batch: run(graph, batch)] * 2
+
+
+def wrong_with_int8_second(graph: onnx.ModelProto) -> list[Answer]:
+    """A second runtime that gets one kind of int8 layer wrong."""
+    right = open_twice(graph)[0]
+    second = next(node for node in graph.graph.node if node.name == "second")
+
+    def wrong(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return right(batch)[:, ::-1]
+
+    return [right, wrong if second.input[1] != "k1" else right]
+
+
+def test_a_layer_that_any_runtime_gets_wrong_stays_in_float() -> None:
+    images = [image(seed=seed) for seed in range(2)]
+    found = quantise_within(model(), images, 0.9, wrong_with_int8_second, lambda _: True)
+    assert found is not None
+    assert found[1] == ("second",)
+
+
 def test_the_layer_that_int8_hurts_stays_in_float() -> None:
     """One channel a thousand times the others, which the second layer needs all the same."""
     k0, k1 = KERNELS[0].copy(), KERNELS[1].copy()
     k1[:, 3] /= 1000
     graph = model((k0, k1), gain=(1, 1, 1, 1000))
     images = [image(seed=seed) for seed in range(4)]
-    found = quantise_within(graph, images, 0.98, lambda _: True)
+    found = quantise_within(graph, images, 0.98, open_twice, lambda _: True)
     assert found is not None
     quantised, in_float = found
     assert in_float == ("second",)
     for one in images:
         assert np.mean(run(quantised, one[None]).argmax(1) == run(graph, one[None]).argmax(1)) >= 0.95
-    assert quantise_within(graph, images, 0.98, lambda _: False) is None
+    assert quantise_within(graph, images, 0.98, open_twice, lambda _: False) is None
