@@ -52,7 +52,7 @@ def balanced(counts_nc: CountsNC) -> WeightsC:
     """The median frequency of the classes over each one's own; 1 for a class that no image shows.
 
     The frequency of a class is its share of the labelled pixels of the images that show it. Source: Eigen
-    and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", 2015, section 6.3.2.
+    and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", 2015.
     """
     pixels_n = counts_nc.sum(1)
     pixels_c, around_c = counts_nc.sum(0), pixels_n @ (counts_nc > 0)

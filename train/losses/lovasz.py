@@ -1,7 +1,6 @@
 """Lovász-softmax: a convex surrogate of the Jaccard index.
 
-Source: Berman et al., "The Lovász-Softmax loss", 2018: equation 12 over the classes that the batch
-shows, algorithm 1.
+Source: Berman et al., "The Lovász-Softmax loss", 2018, algorithm 1, over the classes that the batch shows.
 """
 
 import torch

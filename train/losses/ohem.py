@@ -12,7 +12,7 @@ def ohem(logits: Tensor, labels: Tensor, class_weights: Tensor, *, keep: float =
 
     Source: Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example Mining",
     2016; for pixels Wu et al., "Bridging Category-level and Instance-level Semantic Image Segmentation",
-    2016, section 3.2, with a share in place of a number.
+    2016, with a share in place of a number.
     """
     weights = pixel_weights(labels, class_weights)
     pixelwise_p, weights_p = pixel_cross_entropy(logits, labels)[weights > 0], weights[weights > 0]

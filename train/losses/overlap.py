@@ -28,7 +28,7 @@ def tversky(
 ) -> Tensor:
     """Hits over hits + alpha x false positives + beta x false negatives.
 
-    Source: Salehi et al., "Tversky loss function for image segmentation", 2017, equation 4.
+    Source: Salehi et al., "Tversky loss function for image segmentation", 2017.
     """
     probabilities, truth = probabilities_and_truth(logits, labels)
     predicted_c, true_c = probabilities.sum((0, 2, 3)), truth.sum((0, 2, 3))
