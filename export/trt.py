@@ -19,6 +19,7 @@ from seg.progress import Advance, progress
 
 LibraryName = Literal["tensorrt", "tensorrt_rtx"]
 OLDEST: Final[dict[LibraryName, int]] = {"tensorrt": 10, "tensorrt_rtx": 1}
+EXTRA: Final[dict[LibraryName, str]] = {"tensorrt": "tensorrt", "tensorrt_rtx": "rtx"}
 CHANNELS: Final = 3
 LONGEST_REASON: Final = 200
 _MEMORY_WORDS: Final = ("memory", "workspace")
@@ -39,7 +40,7 @@ def load_library(name: LibraryName) -> ModuleType:
     """Import TensorRT, or say what to install; raises MissingRuntimeError."""
     package = name.replace("_", "-")
     if importlib.util.find_spec(name) is None:
-        raise MissingRuntimeError(f"{package} is not installed: pip install {package}")
+        raise MissingRuntimeError(f"{package} is not installed: pip install 'seg[{EXTRA[name]}]'")
     library = importlib.import_module(name)
     if int(library.__version__.split(".")[0]) < OLDEST[name]:
         raise MissingRuntimeError(
