@@ -25,7 +25,7 @@ import torch
 from benchmarks.plain_loops import OpenVinoLoop, OrtLoop, TorchLoop
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.calibrate import learn_risk, trace_images
+from seg.engine.calibrate import RANKED, learn_risk, trace_images
 from seg.engine.machine import usable_cores
 from seg.engine.members import plan_passes
 from seg.engine.openvino_runtime import openvino_is_usable
@@ -85,9 +85,12 @@ class Track:
 
 def with_engine(ensemble: Ensemble, images: list[ImageHWC], stopping: StoppingSpec | None = None) -> Answer:
     """Labels of all images, through one stream of passes."""
-    new_judge = judges(stopping, None) if stopping else None
+    known = stopping.calibration if stopping else None
     labelled = ensemble.label_all(
-        enumerate(images), lambda key, labels_hw: (key, labels_hw), new_judge=new_judge
+        enumerate(images),
+        lambda key, labels_hw: (key, labels_hw),
+        new_judge=judges(stopping, None) if stopping else None,
+        plan=ensemble.plan(known.order) if known else None,
     )
     answers = dict(labelled)
     return [answers[key] for key in range(len(images))]
@@ -158,8 +161,11 @@ def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[C
 
 
 def calibrated(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
-    risk = learn_risk(list(trace_images(ensemble, images, None)))
-    calibration = CalibrationSpec(images=len(images), risk=risk, fingerprint="of these images")
+    order = ensemble.rank(images[:: max(1, len(images) // RANKED)][:RANKED]).positions
+    traces = list(trace_images(ensemble, images, None, ensemble.plan(order)))
+    calibration = CalibrationSpec(
+        images=len(images), order=order, risk=learn_risk(traces), fingerprint="of these images"
+    )
     return StoppingSpec(tolerance=tolerance, calibration=calibration)
 
 

@@ -9,12 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from seg.data import open_split
+from seg.data import open_split, read_image
 from seg.engine.clock import Clock
 from seg.engine.decide import decide
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
-from seg.engine.passes import Size
+from seg.engine.passes import Plan, Size
 from seg.engine.reading import Reader
 from seg.engine.stopping import Rule, Standing, standing
 from seg.errors import SpecError
@@ -24,6 +24,9 @@ from seg.spec import EnsembleSpec
 from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec
 
 DIGITS: Final = 6
+
+RANKED: Final = 8
+"""Images on which the order of the passes is decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +76,22 @@ def calibrate_ensemble(spec: EnsembleSpec) -> tuple[CalibrationSpec, list[Trace]
     with progress("calibrate", len(samples), unit="images") as advance:
         for note in ensemble.notes:
             advance(0, line=note)
+        ranked = [read_image(sample.image) for sample in samples[:: max(1, len(samples) // RANKED)][:RANKED]]
+        order = ensemble.rank(ranked).positions
         images = (image_hwc for _, image_hwc in Reader(Clock(), strict=True).read(samples))
-        for trace in trace_images(ensemble, images, spec.output.size):
+        for trace in trace_images(ensemble, images, spec.output.size, ensemble.plan(order)):
             traces.append(trace)
             advance()
     calibration = CalibrationSpec(
-        images=len(traces), risk=learn_risk(traces), fingerprint=ensemble_fingerprint(spec)
+        images=len(traces), order=order, risk=learn_risk(traces), fingerprint=ensemble_fingerprint(spec)
     )
     return calibration, traces
 
 
-def trace_images(ensemble: Ensemble, images: Iterable[ImageHWC], grid_hw: Size | None) -> Iterable[Trace]:
-    """Run images to their end and note where each stood after every pass."""
+def trace_images(
+    ensemble: Ensemble, images: Iterable[ImageHWC], grid_hw: Size | None, plan: Plan
+) -> Iterable[Trace]:
+    """Run images to their end and note where each stood after every pass of the plan."""
     recorders: list[_Recorder] = []
 
     def new_recorder() -> _Recorder:
@@ -96,6 +103,7 @@ def trace_images(ensemble: Ensemble, images: Iterable[ImageHWC], grid_hw: Size |
         lambda number, labels_hw: recorders[number].trace(labels_hw),
         grid_hw=grid_hw,
         new_judge=new_recorder,
+        plan=plan,
     )
 
 

@@ -9,13 +9,14 @@ from seg.classes import ClassInfo
 from seg.data import read_image
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
-from seg.engine.deadline import Rush
+from seg.engine.deadline import Pace
 from seg.engine.decide import decide
 from seg.engine.load import load_members
 from seg.engine.members import Member, plan_passes
-from seg.engine.passes import Size
+from seg.engine.passes import Plan, Size
 from seg.engine.stopping import NewJudge
 from seg.engine.stream import Method, stream
+from seg.engine.worth import Order, rank_passes
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import MergeName, TileSpec
@@ -85,6 +86,16 @@ class Ensemble:
         """How many batches run at once."""
         return min(member.runtime.describe().streams.count for member in self.members)
 
+    def plan(self, positions: Sequence[int]) -> Plan:
+        """The passes of an image in another order: positions in the usual one."""
+        usual = plan_passes(self.members)
+        return [usual[position] for position in positions]
+
+    def rank(self, images: Sequence[ImageHWC]) -> Order:
+        """The order in which passes are worth their time on images like these."""
+        runtimes = [member.runtime for member in self.members]
+        return rank_passes(runtimes, plan_passes(self.members), images, self.batch_size)
+
     def predict(self, image: ImageHWC | Path | str) -> Prediction:
         """Predict one image: RGB uint8 `[H, W, 3]`, or a file.
 
@@ -124,7 +135,8 @@ class Ensemble:
         *,
         grid_hw: Size | None = None,
         new_judge: NewJudge | None = None,
-        rush: Rush | None = None,
+        plan: Plan | None = None,
+        pace: Pace | None = None,
         clock: Clock | None = None,
     ) -> Iterator[Finished]:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
@@ -132,13 +144,14 @@ class Ensemble:
         Args:
             grid_hw: the size of the label maps; by default that of each image.
             new_judge: makes what says that an image is settled before all passes are done.
-            rush: has the plan in another order, and says how much of it an image gets.
+            plan: all passes, in another order than the usual one.
+            pace: says how many of them an image gets.
         """
 
         def collector(key: Key, size_hw: Size) -> Collector[Finished]:
             return LabelCollector(size_hw, grid_hw, lambda labels: finish(key, labels))
 
-        return self._stream(images, collector, clock, new_judge, rush)
+        return self._stream(images, collector, clock, new_judge, plan, pace)
 
     def with_views(self, views: tuple[ViewName, ...]) -> Self:
         """The same loaded members, all with these views."""
@@ -154,10 +167,11 @@ class Ensemble:
         new_collector: Callable[[Key, Size], Collector[Finished]],
         clock: Clock | None,
         new_judge: NewJudge | None = None,
-        rush: Rush | None = None,
+        plan: Plan | None = None,
+        pace: Pace | None = None,
     ) -> Iterator[Finished]:
         method = Method(
-            plan=rush.plan if rush else plan_passes(self.members, by_view=new_judge is not None),
+            plan=plan or plan_passes(self.members, by_view=new_judge is not None),
             classes=len(self.classes),
             batch_size=self.batch_size,
             streams=self.streams,
@@ -165,7 +179,7 @@ class Ensemble:
             tile=self.tile,
             new_judge=new_judge,
             open_frames=self.open_frames,
-            pace=rush.pace if rush else None,
+            pace=pace,
         )
         return stream([m.runtime for m in self.members], method, images, new_collector, clock)
 

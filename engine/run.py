@@ -88,7 +88,8 @@ def _predict(
             finish,
             grid_hw=spec.output.size,
             new_judge=new_judge,
-            rush=rush,
+            plan=_plan(ensemble, spec, rush),
+            pace=rush.pace if rush else None,
             clock=clock,
         )
         for payload in payloads:
@@ -116,16 +117,31 @@ def _names_of(passes: Plan, ensemble: Ensemble) -> tuple[str, ...]:
     return tuple(f"{ensemble.members[planned.member].name} {planned.view.name}" for planned in passes)
 
 
+def _plan(ensemble: Ensemble, spec: EnsembleSpec, rush: Rush | None) -> Plan | None:
+    """The order of the passes where it is not the usual one."""
+    if rush:
+        return rush.plan
+    known = spec.stopping.calibration if spec.stopping else None
+    return ensemble.plan(known.order) if known else None
+
+
 def _new_judge(spec: EnsembleSpec) -> NewJudge | None:
     if spec.stopping is None:
         return None
     calibration = spec.stopping.calibration
-    if calibration and calibration.fingerprint != ensemble_fingerprint(spec):
+    if calibration and (
+        calibration.fingerprint != ensemble_fingerprint(spec)
+        or sorted(calibration.order) != list(range(_passes(spec)))
+    ):
         raise SpecError(
             "stopping.calibration: was made for other models, weights, views or output size:"
             " run `seg calibrate` again, or remove it"
         )
     return judges(spec.stopping, spec.output.size)
+
+
+def _passes(spec: EnsembleSpec) -> int:
+    return sum(len(spec.views_of(member)) for member in spec.running)
 
 
 def _advice(failures: int, output: Path) -> str:

@@ -1,9 +1,8 @@
 """From an ensemble and a deadline to the order and the pace of its passes."""
 
-from seg.engine.deadline import Pace, Rush, price_passes
+from seg.engine.deadline import Pace, Rush
 from seg.engine.ensemble import Ensemble
 from seg.engine.load import probe_frames
-from seg.engine.members import plan_passes
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec
 
@@ -23,8 +22,7 @@ def plan_rush(ensemble: Ensemble, spec: EnsembleSpec, images: int, ends_at: floa
     if ensemble.open_frames:
         raise SpecError("--deadline: members that take turns in memory cannot be timed: allow more memory")
     probes = probe_frames(spec)
-    plan = plan_passes(ensemble.members)
-    runtimes = [member.runtime for member in ensemble.members]
-    priced = price_passes(runtimes, plan, [probe.frame_hwc for probe in probes], ensemble.batch_size)
-    seconds = [one.seconds * probes[0].tiles for one in priced]
-    return Rush([one.planned for one in priced], Pace(seconds, images, ends_at))
+    frames = [probe.frame_hwc for probe in probes]
+    order = ensemble.rank(frames)
+    seconds = [each * probes[0].tiles for each in order.seconds]
+    return Rush(ensemble.plan(order.positions), Pace(seconds, images, ends_at))

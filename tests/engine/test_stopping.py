@@ -92,7 +92,7 @@ def trace_of(said: Passes) -> Trace:
 
 def rule(calibrated_on: list[Trace], tolerance: float) -> Rule:
     calibration = CalibrationSpec(
-        images=len(calibrated_on), risk=learn_risk(calibrated_on), fingerprint="of these"
+        images=len(calibrated_on), order=(), risk=learn_risk(calibrated_on), fingerprint="of these"
     )
     return new_rule(StoppingSpec(tolerance=tolerance, calibration=calibration))
 
