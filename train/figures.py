@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from seg.charts import draw_curves
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,14 @@ class RunningMean:
 def best_epoch(history: Sequence[Figures]) -> int:
     """The epoch (from 1) with the highest mIoU; of equals, the first."""
     return 1 + max(range(len(history)), key=lambda position: history[position].miou)
+
+
+def draw_history(path: Path, history: Sequence[Figures]) -> None:
+    """Draw the losses, the mIoU and the learning rate over the epochs."""
+    losses = {"train": [f.train_loss for f in history], "val": [f.val_loss for f in history]}
+    panels = {
+        "loss": losses,
+        "val mIoU": {"val": [f.miou for f in history]},
+        "learning rate": {"decoder": [f.learning_rate for f in history]},
+    }
+    draw_curves(path, panels, along="epoch")

@@ -3,6 +3,7 @@
 runs/<member>/
     run.json             recipe, dataset, versions; time and figures once it is finished
     metrics.csv          a line for each epoch
+    curves.png           the same as a picture, of a finished run
     best.safetensors     the best epoch so far, while training goes on
     last.ckpt            all that is needed to go on after a kill, while training goes on
     model.safetensors    the best epoch of a finished run, with the model card inside
@@ -40,6 +41,10 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def curves(self) -> Path:
+        return self.path / "curves.png"
+
+    @property
     def best(self) -> Path:
         return self.path / "best.safetensors"
 
@@ -55,7 +60,7 @@ class RunFolder:
     def held(self) -> Iterator[None]:
         """Hold the folder, so that no other process trains into it; raises OutputError if one does."""
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock")
+        lock = self._lock()
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
@@ -66,6 +71,18 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    def is_held(self) -> bool:
+        """Whether a process trains into the folder now."""
+        if not self.path.exists():
+            return False
+        lock = self._lock()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
+        return False
 
     def begin(self, wanted: RunRecord, *, retrain: bool) -> Result | None:
         """Make the folder ready for a run; the result is returned if the very same run is finished.
@@ -113,12 +130,15 @@ class RunFolder:
     def drop_state(self) -> None:
         self.last.unlink(missing_ok=True)
 
+    def _lock(self) -> FileLock:
+        return FileLock(self.path / ".lock")
+
     @property
     def _holds_work(self) -> bool:
         return self.model.exists() or self.last.exists()
 
     def _clear(self) -> None:
-        for file in (self.record, self.metrics, self.best, self.last, self.model):
+        for file in (self.record, self.metrics, self.curves, self.best, self.last, self.model):
             file.unlink(missing_ok=True)
 
 

@@ -27,7 +27,7 @@ class Result(BaseModel):
     """The figures of a finished run.
 
     `best_iou` is None for a class that neither labels nor prediction have. `seconds` is the time of
-    training and validation over all sittings.
+    training and validation over all sittings, `gflops` what an image of the crop's size takes forward.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,6 +36,7 @@ class Result(BaseModel):
     best_miou: float
     best_iou: dict[str, float | None]
     parameters: int
+    gflops: float | None = None
     seconds: float
 
 

@@ -16,13 +16,15 @@ from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe import Precision
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.decoded import DecodedSplit
-from seg.train.figures import best_epoch
+from seg.train.figures import best_epoch, draw_history
 from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
 from seg.train.keeper import Keeper, epochs_done, named_iou
+from seg.train.listener import Listener, OnEpoch
 from seg.train.loaders import Loaders, build_loaders, workers_for
 from seg.train.losses import build_loss, check_loss
 from seg.train.module import MemberModule
 from seg.train.networks import check_combination
+from seg.train.networks.cost import cost_of, padded_size
 from seg.train.optimise import check_optimiser
 from seg.train.patience import Patience
 from seg.train.quiet import quiet
@@ -40,8 +42,14 @@ _LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed", "16
 }
 
 
-def train_member(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool = False) -> Result:
+def train_member(
+    spec: EnsembleSpec, member: MemberSpec, *, retrain: bool = False, on_epoch: OnEpoch | None = None
+) -> Result:
     """Train a member unless it is trained; go on from its last whole epoch if it was cut off.
+
+    Args:
+        retrain: throw away what its folder holds.
+        on_epoch: is told of every epoch, and may end the run by raising.
 
     Raises:
         SpecError: its folder holds a run of another recipe or dataset, or the encoder is unknown.
@@ -69,12 +77,12 @@ def train_member(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool = Fals
             unlabelled=spec.data.unlabelled,
         )
         with repeatable(recipe.seed), quiet():
-            result = _train(job)
+            result = _train(job, on_epoch)
         folder.finish(record.model_copy(update={"result": result}))
     return result
 
 
-def _train(job: Job) -> Result:
+def _train(job: Job, on_epoch: OnEpoch | None) -> Result:
     segmenter = build_segmenter(job)
     done = epochs_done(job.folder.last)
     train, val = _decode(job)
@@ -89,15 +97,18 @@ def _train(job: Job) -> Result:
         unit="images",
         done=loaders.images * done,
     ) as advance:
-        trainer = _lightning_trainer(job.recipe, _callbacks(job.recipe, keeper, advance))
+        trainer = _lightning_trainer(job.recipe, _callbacks(job.recipe, keeper, advance, on_epoch))
         _fit(trainer, module, loaders, job.folder.last if done else None)
+    draw_history(job.folder.curves, keeper.history)
     best = best_epoch(keeper.history)
     figures = keeper.history[best - 1]
+    cost = cost_of(segmenter.network, padded_size(job.recipe.crop))
     return Result(
         best_epoch=best,
         best_miou=figures.miou,
         best_iou=named_iou(job.train.classes, figures),
-        parameters=sum(p.numel() for p in segmenter.network.parameters()),
+        parameters=cost.parameters,
+        gflops=round(cost.gflops, 2),
         seconds=round(keeper.seconds, 1),
     )
 
@@ -125,11 +136,15 @@ def _decode(job: Job) -> tuple[DecodedSplit, DecodedSplit]:
     return train, val
 
 
-def _callbacks(recipe: RecipeSpec, keeper: Keeper, advance: Advance) -> list[Callback]:
+def _callbacks(
+    recipe: RecipeSpec, keeper: Keeper, advance: Advance, on_epoch: OnEpoch | None
+) -> list[Callback]:
     """In the order in which they see the end of an epoch."""
     callbacks = [keeper, Reporter(keeper, advance)]
     if recipe.patience:
         callbacks.append(Patience(keeper, recipe.patience, advance))
+    if on_epoch:
+        callbacks.append(Listener(keeper, on_epoch))
     return callbacks
 
 

@@ -10,9 +10,11 @@ from seg.commands import (
     ensemble,
     evaluate,
     export,
+    runs,
     show,
     spec,
     submission,
+    sweep,
     train,
     tune,
     video,
@@ -41,6 +43,8 @@ app.command("tune")(tune.tune)
 app.command("vote")(submission.vote)
 app.command("show")(show.show)
 app.command("video")(video.video)
+app.add_typer(sweep.app, name="sweep")
+app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 app.add_typer(spec.app, name="spec")
 app.add_typer(submission.app, name="submission")

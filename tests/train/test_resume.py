@@ -37,6 +37,7 @@ def outcome(spec_path: Path) -> tuple[str, str]:
     """The metrics as text and the model's SHA-256."""
     folder = spec_path.parent / "runs" / "toy"
     assert sorted(f.name for f in folder.iterdir() if not f.name.startswith(".")) == [
+        "curves.png",
         "metrics.csv",
         "model.safetensors",
         "run.json",

@@ -1,0 +1,69 @@
+"""`seg runs`: what was trained, how good it is, and what was noted of it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seg.commands.shared import print_table
+
+app = typer.Typer(help="List runs as a leaderboard, and note what became of them.")
+
+COLUMNS = (
+    "name",
+    "architecture",
+    "encoder",
+    "miou",
+    "leaderboard",
+    "loss",
+    "epochs",
+    "minutes",
+    "parameters",
+    "gflops",
+)
+
+
+@app.callback(invoke_without_command=True)
+def runs(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Option("--folder", help="Where the runs are; those below count, too.")
+    ] = Path("runs"),
+    sort: Annotated[str, typer.Option("--sort", help="The column to sort by.")] = "miou",
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="COLUMN=TEXT", help="Only runs whose column has this text."),
+    ] = None,
+    form: Annotated[str, typer.Option("--as", help="table, csv, md or json.")] = "table",
+) -> None:
+    """List all runs: mIoU, loss, epochs, minutes, millions of parameters, GFLOPs, leaderboard score, note."""
+    if context.invoked_subcommand:
+        return
+    from seg.commands.listing import chosen, spelled
+    from seg.runs import list_runs
+
+    found = chosen(list_runs(folder), sort, where or [])
+    if form == "table":
+        names = (*COLUMNS, "note") if any(run.note for run in found) else COLUMNS
+        print_table(str(folder), names, [tuple(_cell(getattr(run, name)) for name in names) for run in found])
+        return
+    typer.echo(spelled(found, form))
+
+
+@app.command("note")
+def note(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
+    leaderboard: Annotated[float | None, typer.Option("--lb", help="What the leaderboard said.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Anything worth remembering.")] = None,
+) -> None:
+    """Note a leaderboard score, or a text, beside a run."""
+    from seg.runs import write_note
+
+    noted = write_note(run, leaderboard=leaderboard, text=text)
+    typer.echo(f"{run}: leaderboard {noted.leaderboard}, {noted.text or 'no text'}")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

@@ -1,0 +1,113 @@
+"""`seg sweep`: many recipes for a few epochs each, and the ensemble of the best together."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from seg.commands.shared import print_table, require_extra
+
+if TYPE_CHECKING:
+    from seg.train.sweep import Outcome
+
+SweepPath = Annotated[Path, typer.Argument(metavar="SWEEP", help="The sweep's YAML.")]
+
+
+class RunsByDefault(TyperGroup):
+    """`seg sweep FILE` is `seg sweep run FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=RunsByDefault,
+    no_args_is_help=True,
+    help="Try many recipes, and choose those worth training for long.",
+)
+
+
+@app.command("run")
+def run(path: SweepPath) -> None:
+    """Train what is left to try, as one of any number of workers; then show the table and the picture.
+
+    A trial that fails is recorded with its reason. A sweep that was cut off goes on.
+    """
+    require_extra("train", "torch", "seg sweep")
+    from seg.spec.sweep import load_sweep
+    from seg.train.sweep import open_sweep
+
+    sweep = open_sweep(load_sweep(path))
+    sweep.run(_print_trial)
+    show(path)
+
+
+@app.command("show")
+def show(path: SweepPath) -> None:
+    """The trials so far as a table, and a picture of mIoU against time and GFLOPs."""
+    require_extra("train", "torch", "seg sweep")
+    from seg.spec.sweep import load_sweep
+    from seg.train.sweep import open_sweep
+    from seg.train.sweep.picture import draw_sweep
+
+    spec = load_sweep(path)
+    outcomes = open_sweep(spec).outcomes()
+    print_table(
+        str(path),
+        ("trial", "mIoU", "epochs", "minutes", "M parameters", "GFLOPs", ""),
+        list(map(_row, outcomes)),
+    )
+    picture = spec.runs / "sweep.png"
+    if draw_sweep(picture, outcomes):
+        typer.echo(f"{picture}: written")
+
+
+@app.command("top")
+def top(
+    path: SweepPath,
+    count: Annotated[int, typer.Argument(min=1, metavar="N", help="How many members.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The ensemble's YAML to write.")] = Path(
+        "top.yaml"
+    ),
+) -> None:
+    """Write the ensemble of the N trials that are best together."""
+    require_extra("train", "torch", "seg sweep")
+    from seg.data import open_split
+    from seg.spec.sweep import load_sweep
+    from seg.train.sweep import choose_together, open_sweep
+    from seg.train.sweep.ensemble import write_ensemble
+
+    spec = load_sweep(path)
+    chosen = choose_together(open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count)
+    write_ensemble(output, spec, chosen)
+    rows = [
+        (one.outcome.name, f"{one.outcome.miou:.4f}", f"{one.miou:.4f}", f"{one.disagreement:.1%}")
+        for one in chosen
+    ]
+    print_table("chosen, the best first", ("", "alone", "together so far", "differs from those before"), rows)
+    typer.echo(f"{output}: written; next: seg export {output}")
+
+
+def _print_trial(outcome: "Outcome") -> None:
+    figure = f"mIoU {outcome.miou:.4f}" if outcome.miou is not None else ""
+    words = [outcome.state, figure, outcome.reason]
+    typer.echo(f"{outcome.name or outcome.setting}: {', '.join(word for word in words if word)}")
+
+
+def _row(outcome: "Outcome") -> tuple[str, ...]:
+    return (
+        outcome.name or str(outcome.setting),
+        _number(outcome.miou, 4),
+        str(outcome.epochs),
+        _number(outcome.seconds and outcome.seconds / 60, 1),
+        _number(outcome.parameters and outcome.parameters / 1e6, 1),
+        _number(outcome.gflops, 1),
+        outcome.reason or ("" if outcome.is_finished else outcome.state),
+    )
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,120 @@
+"""The sweep spec: which recipes to try, each for a few epochs, to find those worth training for long."""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from seg.spec.base import LocalPath, Spec
+from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
+from seg.spec.recipe import RecipeSpec
+from seg.spec.source import load
+
+Setting = dict[str, Any]
+"""Fields of a recipe with their values."""
+
+FIELDS: Final = frozenset(RecipeSpec.model_fields)
+
+
+def _several(value: Any) -> Any:
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"is a list of values to try, got {value!r}")
+    return value
+
+
+class RangeSpec(Spec):
+    """Numbers between `low` and `high`, drawn evenly or, with `log`, evenly in their logarithm."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low is below high, got {self.low} and {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError("a range with log is above 0")
+        return self
+
+
+Choices = Annotated[list[Any], BeforeValidator(_several)]
+
+
+class SweepSpec(Spec):
+    """A sweep over recipes.
+
+    `grid` has a list of values for each field, and every combination is tried. `search` has lists or
+    ranges, from which `trials` combinations are chosen one after another, by what went well before. A
+    value that is itself a mapping of recipe fields sets them together.
+
+    `pruner` ends trials that lag behind: `median` those below the median of the others at their epoch,
+    `hyperband` by successive halving. `storage` is any database URL of Optuna; several workers share
+    a study through it.
+    """
+
+    data: Annotated[DatasetSpec, DATASET_OR_PATH]
+    recipe: RecipeSpec = RecipeSpec()
+    grid: dict[str, Choices] = Field(default={})
+    search: dict[str, RangeSpec | Choices] = Field(default={})
+    trials: int | None = Field(default=None, ge=1)
+    pruner: Literal["none", "median", "hyperband"] = "none"
+    seed: int = Field(default=0, ge=0)
+    storage: str | None = None
+    runs: LocalPath = Field(default=Path("runs/sweep"), validate_default=True)
+
+    @field_validator("grid", "search")
+    @classmethod
+    def _fields_are_those_of_a_recipe(cls, value: Mapping[str, Any], info: ValidationInfo) -> Any:
+        base = info.data.get("recipe")
+        for field, choices in value.items():
+            if field not in FIELDS:
+                raise ValueError(f"{field!r} is no field of a recipe")
+            if base is not None and isinstance(choices, list):
+                for choice in choices:
+                    _merge(base, setting_of(field, choice), info.context)
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> Self:
+        if bool(self.grid) == bool(self.search):
+            raise ValueError("a sweep has either a 'grid' or a 'search'")
+        if bool(self.search) != (self.trials is not None):
+            raise ValueError("'trials' belongs to a 'search', which needs it")
+        return self
+
+    @property
+    def url(self) -> str:
+        """The database of the study: by default a file beside the runs."""
+        return self.storage or f"sqlite:///{self.runs / 'sweep.db'}"
+
+    def combinations(self) -> Iterator[dict[str, str]]:
+        """The grid, each value as JSON, by field."""
+        spelled = [
+            [(field, json.dumps(choice)) for choice in choices] for field, choices in self.grid.items()
+        ]
+        return map(dict, itertools.product(*spelled))
+
+    def with_setting(self, setting: Setting) -> RecipeSpec:
+        """The recipe with some fields set otherwise; raises ValueError where they do not go together."""
+        return _merge(self.recipe, setting, {"folder": self.runs})
+
+
+def setting_of(field: str, value: Any) -> Setting:
+    """What a value of a field sets: itself, or all fields that it names."""
+    if isinstance(value, Mapping) and value and set(value) <= FIELDS:
+        return dict(value)
+    return {field: value}
+
+
+def _merge(base: RecipeSpec, setting: Setting, context: Any) -> RecipeSpec:
+    return RecipeSpec.model_validate(base.model_dump(exclude_unset=True) | setting, context=context)
+
+
+def load_sweep(path: Path) -> SweepSpec:
+    """Read a sweep spec; raises SpecError with the line of each mistake."""
+    return load(SweepSpec, path)

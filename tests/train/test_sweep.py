@@ -1,0 +1,180 @@
+"""Sweeps on the toy: what is tried, what fails, what a kill costs, what is chosen."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from seg.data import open_split
+from seg.errors import SpecError
+from seg.spec import load_ensemble
+from seg.spec.sweep import load_sweep
+from seg.train.sweep import Outcome, choose_together, open_sweep
+from seg.train.sweep.ensemble import write_ensemble
+from seg.train.sweep.picture import draw_sweep
+from seg.train.trainer import train_member
+
+WriteSweep = Callable[..., Path]
+
+
+@pytest.fixture
+def write_sweep(toy_spec: Callable[..., Path], tmp_path: Path) -> WriteSweep:
+    def write(**parts: Any) -> Path:
+        document = YAML(typ="safe").load(toy_spec(tmp_path / "base", epochs=2))
+        sweep = {"data": document["data"], "recipe": document["recipe"], "runs": "sweep", **parts}
+        path = tmp_path / "sweep.yaml"
+        YAML(typ="safe").dump(sweep, path)
+        return path
+
+    return write
+
+
+def run(path: Path) -> list[Outcome]:
+    """Run a sweep; the trials that ended in it."""
+    ended: list[Outcome] = []
+    open_sweep(load_sweep(path)).run(ended.append)
+    return ended
+
+
+def test_every_combination_is_tried_once_and_failures_are_recorded(write_sweep: WriteSweep) -> None:
+    path = write_sweep(
+        grid={
+            "architecture": ["linknet", "deeplabv3plus"],
+            "encoder": ["tu-test_efficientnet", {"encoder": "densenet121", "epochs": 1}],
+        }
+    )
+    spec = load_sweep(path)
+    assert len(list(spec.combinations())) == 4
+    small = spec.model_copy(update={"grid": {"architecture": ["linknet", "deeplabv3plus"]}})
+    assert len(list(small.combinations())) == 2
+    document = YAML(typ="safe").load(path)
+    document["grid"] = {
+        "encoder": ["tu-test_efficientnet", {"architecture": "deeplabv3plus", "encoder": "densenet121"}]
+    }
+    YAML(typ="safe").dump(document, path)
+    ended = run(path)
+    assert sorted(outcome.state for outcome in ended) == ["complete", "fail"]
+    failed = next(outcome for outcome in ended if outcome.state == "fail")
+    assert "cannot be dilated" in failed.reason
+    assert run(path) == []
+    found = open_sweep(load_sweep(path)).outcomes()
+    assert [outcome.state for outcome in found] == ["complete", "fail"]
+    assert found[0].parameters and found[0].gflops and found[0].seconds
+    assert draw_sweep(path.parent / "sweep.png", found)
+
+
+def test_a_trial_is_what_training_its_recipe_is(
+    write_sweep: WriteSweep, toy_spec: Callable[..., Path], tmp_path: Path
+) -> None:
+    (outcome,) = run(write_sweep(grid={"learning_rate": [0.01]}))
+    alone = load_ensemble(toy_spec(tmp_path / "alone", epochs=2, learning_rate=0.01))
+    assert outcome.miou == train_member(alone, alone.members[0]).best_miou
+
+
+def test_a_killed_sweep_goes_on_with_the_trial_that_ran(write_sweep: WriteSweep) -> None:
+    path = write_sweep(grid={"seed": [0, 1]})
+    document = YAML(typ="safe").load(path)
+    document["recipe"]["epochs"] = 30
+    YAML(typ="safe").dump(document, path)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "seg", "sweep", str(path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    runs = path.parent / "sweep"
+    deadline = time.monotonic() + 120
+    while not list(runs.glob("*/last.ckpt")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    (begun,) = runs.glob("*/last.ckpt")
+    assert not (begun.parent / "model.safetensors").exists(), "the trial ended before it was killed"
+    ended = run(path)
+    assert [outcome.state for outcome in ended] == ["complete", "complete"]
+    assert begun.parent.name in {outcome.name for outcome in ended}
+    states = [outcome.state for outcome in open_sweep(load_sweep(path)).outcomes()]
+    assert sorted(states) == ["complete", "complete", "taken back"]
+
+
+def test_two_workers_share_a_study(write_sweep: WriteSweep) -> None:
+    path = write_sweep(grid={"seed": [0, 1, 2, 3]})
+    open_sweep(load_sweep(path))
+    command = [sys.executable, "-m", "seg", "sweep", str(path)]
+    workers = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in "ab"
+    ]
+    said = [worker.communicate(timeout=300)[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], said
+    found = open_sweep(load_sweep(path)).outcomes()
+    finished = [outcome for outcome in found if outcome.is_finished]
+    assert sorted({outcome.setting["seed"] for outcome in finished}) == [0, 1, 2, 3]
+    assert len({outcome.name for outcome in finished}) == 4
+
+
+def test_a_search_draws_what_the_ranges_allow_and_prunes(write_sweep: WriteSweep) -> None:
+    search = {
+        "learning_rate": {"low": 1e-6, "high": 1e-2, "log": True},
+        "loss": [{"cross_entropy": 1.0}, {"cross_entropy": 0.5, "dice": 0.5}],
+    }
+    path = write_sweep(search=search, trials=5, pruner="median")
+    document = YAML(typ="safe").load(path)
+    document["recipe"]["epochs"] = 4
+    YAML(typ="safe").dump(document, path)
+    found = open_sweep(load_sweep(path))
+    found.run(lambda _: None)
+    assert len(found.outcomes()) == 5
+    for outcome in found.outcomes():
+        assert 1e-6 <= outcome.setting["learning_rate"] <= 1e-2
+        assert outcome.setting["loss"] in search["loss"]
+        assert outcome.state in {"complete", "pruned"}
+        if outcome.state == "pruned":
+            assert "behind the others" in outcome.reason
+
+
+def test_the_best_together_are_not_copies(write_sweep: WriteSweep, tmp_path: Path) -> None:
+    path = write_sweep(grid={"seed": [0, 1], "learning_rate": [0.01, 0.005]})
+    run(path)
+    spec = load_sweep(path)
+    outcomes = open_sweep(spec).outcomes()
+    twin = Outcome(99, outcomes[0].name, outcomes[0].setting, "complete", outcomes[0].miou)
+    val = open_split(spec.data, "val")
+    chosen = choose_together([outcomes[0], twin, *outcomes[1:]], spec.runs, val, 2)
+    assert len(chosen) == 2
+    assert chosen[1].miou >= chosen[0].miou or chosen[1].disagreement > 0
+    together = choose_together(outcomes, spec.runs, val, 3)
+    assert together[0].miou == max(one.miou for one in choose_together(outcomes, spec.runs, val, 1))
+    write_ensemble(tmp_path / "top.yaml", spec, together)
+    written = load_ensemble(tmp_path / "top.yaml")
+    assert [member.name for member in written.members] == [one.outcome.name for one in together]
+    for member in written.members:
+        assert train_member(written, member).best_miou in {outcome.miou for outcome in outcomes}
+
+
+@pytest.mark.parametrize(
+    ("parts", "problem"),
+    [
+        ({}, "either a 'grid' or a 'search'"),
+        ({"grid": {"sed": [1]}}, "'sed' is no field of a recipe"),
+        ({"grid": {"seed": 1}}, "is a list of values to try"),
+        ({"grid": {"epochs": [0]}}, "greater than or equal to 1"),
+        ({"search": {"seed": [1]}}, "'trials' belongs to a 'search'"),
+        ({"search": {"learning_rate": {"low": 1, "high": 0.1}}, "trials": 1}, "low is below high"),
+    ],
+)
+def test_a_wrong_sweep_is_one_line_that_names_its_place(
+    write_sweep: WriteSweep, parts: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(SpecError, match=problem):
+        load_sweep(write_sweep(**parts))
+
+
+def test_a_database_that_cannot_be_opened_is_one_line(write_sweep: WriteSweep) -> None:
+    path = write_sweep(grid={"seed": [0]}, storage="nothing://here")
+    with pytest.raises(SpecError, match="storage: nothing://here cannot be opened"):
+        open_sweep(load_sweep(path))

@@ -1,0 +1,36 @@
+"""What a network costs, counted without numbers on torch's meta device."""
+
+import copy
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from seg.train.networks.build import STRIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Parameters, and the operations of one image forward in GFLOPs; a multiply-add is two."""
+
+    parameters: int
+    gflops: float
+
+
+def cost_of(network: nn.Module, size_hw: tuple[int, int]) -> Cost:
+    """Count for an image of that size."""
+    blank = copy.deepcopy(network).to("meta").eval()
+    counter = FlopCounterMode(display=False)
+    with warnings.catch_warnings(), torch.no_grad(), counter:
+        warnings.simplefilter("ignore")
+        blank(torch.empty(1, 3, *size_hw, device="meta"))
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Cost(parameters, counter.get_total_flops() / 1e9)
+
+
+def padded_size(size_hw: tuple[int, int]) -> tuple[int, int]:
+    """What a network sees of images of that size."""
+    height, width = (-(-side // STRIDE) * STRIDE for side in size_hw)
+    return height, width

@@ -1,0 +1,56 @@
+"""The chosen trials as an ensemble's YAML."""
+
+import os
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from seg.files import write_text
+from seg.spec.recipe import RecipeSpec
+from seg.spec.sweep import SweepSpec
+from seg.train.sweep.top import Chosen
+
+
+def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[Chosen]) -> None:
+    """Write a spec whose members are the trials in their run folders, which export finds trained."""
+    folder = path.absolute().parent
+    members = CommentedSeq()
+    for position, one in enumerate(chosen):
+        recipe = sweep.with_setting(one.outcome.setting)
+        members.append(CommentedMap({"name": one.outcome.name} | _said(recipe, folder)))
+        comment = f"alone {one.outcome.miou:.4f}, with those above {one.miou:.4f}"
+        members.yaml_set_comment_before_after_key(position, before=comment, indent=2)
+    document = CommentedMap(
+        {
+            "data": _said(sweep.data, folder),
+            "members": members,
+            "views": sweep.recipe.train_views,
+            "runs": _relative(sweep.runs, folder),
+        }
+    )
+    document.yaml_set_start_comment(f"The {len(chosen)} trials of a sweep that are best together.")
+    yaml = YAML()
+    yaml.indent(sequence=4, offset=2)
+    text = StringIO()
+    yaml.dump(document, text)
+    write_text(path, text.getvalue())
+
+
+def _said(spec: Any, folder: Path) -> dict[str, Any]:
+    """What a spec says that is not a default, its files as seen from a folder."""
+    said: dict[str, Any] = spec.model_dump(mode="json", exclude_defaults=True)
+    weights = said.get("encoder_weights")
+    if isinstance(spec, RecipeSpec) and weights and Path(weights).is_absolute():
+        said["encoder_weights"] = _relative(Path(weights), folder)
+    for split in ("train", "val", "predict"):
+        if isinstance(said.get(split), dict):
+            said[split] = {key: _relative(Path(value), folder) for key, value in said[split].items() if value}
+    return said
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return os.path.relpath(path, folder)

@@ -1,0 +1,26 @@
+"""What trials cost and what they are worth, drawn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seg.charts import Point, draw_trade_offs
+from seg.train.sweep.trial import Outcome
+
+
+def draw_sweep(path: Path, outcomes: Sequence[Outcome]) -> bool:
+    """Draw mIoU against minutes of training and against GFLOPs; False where nothing is finished."""
+    finished = [outcome for outcome in outcomes if outcome.is_finished]
+    if not finished:
+        return False
+    panels = {
+        "minutes of training": [_point(o, (o.seconds or 0.0) / 60) for o in finished],
+        "GFLOPs an image": [_point(o, o.gflops or 0.0) for o in finished],
+    }
+    draw_trade_offs(path, "val mIoU", panels)
+    return True
+
+
+def _point(outcome: Outcome, cost: float) -> Point:
+    group = str(outcome.setting.get("architecture", ""))
+    name = outcome.name.rpartition("-")[0].removeprefix(f"{group}-")
+    return Point(name, cost, outcome.miou or 0.0, group)

@@ -1,0 +1,188 @@
+"""A sweep as a study of Optuna: what is left to try, what was found, who is at work.
+
+The database is the only thing that workers share. A trial whose worker died is tried again with the same
+values, and goes on from its run folder.
+"""
+
+import json
+import socket
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from pydantic import ValidationError
+
+from seg.errors import SegError, SpecError
+from seg.spec.sweep import RangeSpec, SweepSpec
+from seg.train.figures import Figures
+from seg.train.run_folder import RunFolder
+from seg.train.sweep.trial import Outcome, as_ensemble, name_of, setting_of_all
+from seg.train.trainer import train_member
+
+STUDY: Final = "sweep"
+HEARTBEAT_S: Final = 60
+
+OnTrial = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A sweep that can be run, by any number of workers, and looked at."""
+
+    spec: SweepSpec
+    study: optuna.Study
+
+    def run(self, on_trial: OnTrial) -> None:
+        """Try all that is left; `on_trial` is told of every trial that ends here."""
+        self._take_back_what_died()
+        self._enqueue_grid()
+        while self._has_more():
+            self.study.optimize(
+                self._objective,
+                n_trials=1,
+                catch=(Exception,),
+                callbacks=[lambda _, trial: on_trial(self._outcome(trial))],
+            )
+
+    def outcomes(self) -> list[Outcome]:
+        """All trials so far, the best first; those that failed last."""
+        found = [self._outcome(trial) for trial in self.study.get_trials(deepcopy=False) if trial.params]
+        return sorted(found, key=lambda outcome: (-(outcome.miou or -1.0), outcome.number))
+
+    def _objective(self, trial: optuna.Trial) -> float:
+        trial.set_user_attr("host", socket.gethostname())
+        try:
+            return self._train(trial)
+        except optuna.TrialPruned:
+            raise
+        except Exception as error:
+            trial.set_user_attr("reason", _reason(error))
+            raise
+
+    def _train(self, trial: optuna.Trial) -> float:
+        setting = setting_of_all(self._suggest(trial))
+        recipe = self.spec.with_setting(setting)
+        name = name_of(setting, recipe)
+        trial.set_user_attr("name", name)
+
+        def on_epoch(epoch: int, figures: Figures) -> None:
+            trial.report(figures.miou, epoch)
+            trial.set_user_attr("best", max(figures.miou, trial.user_attrs.get("best", 0.0)))
+            if epoch < recipe.epochs and trial.should_prune():
+                trial.set_user_attr("reason", f"behind the others in epoch {epoch}")
+                raise optuna.TrialPruned
+
+        result = train_member(*as_ensemble(self.spec, name, recipe), on_epoch=on_epoch)
+        trial.set_user_attr("seconds", result.seconds)
+        trial.set_user_attr("parameters", result.parameters)
+        trial.set_user_attr("gflops", result.gflops)
+        trial.set_user_attr("epochs", recipe.epochs)
+        return result.best_miou
+
+    def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+        if self.spec.grid:
+            choices = {field: _spelled(values) for field, values in self.spec.grid.items()}
+            return {field: trial.suggest_categorical(field, texts) for field, texts in choices.items()}
+        return {field: _draw(trial, field, values) for field, values in self.spec.search.items()}
+
+    def _enqueue_grid(self) -> None:
+        for values in self.spec.combinations() if self.spec.grid else ():
+            self.study.enqueue_trial(values, skip_if_exists=True)
+
+    def _take_back_what_died(self) -> None:
+        """Try again what a worker of this machine left: nobody holds its folder any more."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            name = trial.user_attrs.get("name")
+            here = trial.user_attrs.get("host") == socket.gethostname()
+            if here and (name is None or not RunFolder(self.spec.runs / name).is_held()):
+                self.study.enqueue_trial(trial.params)
+                self.study.tell(trial.number, state=TrialState.FAIL)
+
+    def _has_more(self) -> bool:
+        if self.spec.grid:
+            return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+        begun = [t for t in self.study.get_trials(deepcopy=False) if not _was_taken_back(t)]
+        waiting = [t for t in begun if t.state == TrialState.WAITING]
+        return bool(waiting) or len(begun) < (self.spec.trials or 0)
+
+    def _outcome(self, trial: FrozenTrial) -> Outcome:
+        said: Mapping[str, Any] = trial.user_attrs
+        return Outcome(
+            number=trial.number,
+            name=said.get("name", ""),
+            setting=setting_of_all(trial.params),
+            state="taken back" if _was_taken_back(trial) else trial.state.name.lower(),
+            miou=trial.value if trial.value is not None else said.get("best"),
+            epochs=said.get("epochs", len(trial.intermediate_values)),
+            seconds=said.get("seconds"),
+            parameters=said.get("parameters"),
+            gflops=said.get("gflops"),
+            reason=said.get("reason", ""),
+        )
+
+
+def open_sweep(spec: SweepSpec) -> Sweep:
+    """Open or begin the study of a sweep.
+
+    Raises:
+        SpecError: the database cannot be opened, or holds a sweep with other choices.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    # Heartbeats, which tell a dead worker of another machine, are called experimental.
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    spec.runs.mkdir(parents=True, exist_ok=True)
+    try:
+        study = optuna.create_study(
+            storage=optuna.storages.RDBStorage(
+                spec.url,
+                heartbeat_interval=HEARTBEAT_S,
+                heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
+            ),
+            study_name=STUDY,
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=spec.seed),
+            pruner=_pruner(spec),
+            load_if_exists=True,
+        )
+    except Exception as error:
+        # Every database driver has errors of its own.
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SpecError(f"storage: {spec.url} cannot be opened: {first}") from error
+    return Sweep(spec, study)
+
+
+def _pruner(spec: SweepSpec) -> optuna.pruners.BasePruner:
+    match spec.pruner:
+        case "median":
+            return optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1)
+        case "hyperband":
+            return optuna.pruners.HyperbandPruner(max_resource=spec.recipe.epochs)
+        case _:
+            return optuna.pruners.NopPruner()
+
+
+def _draw(trial: optuna.Trial, field: str, values: RangeSpec | list[Any]) -> Any:
+    if isinstance(values, list):
+        return trial.suggest_categorical(field, _spelled(values))
+    if values.whole:
+        return trial.suggest_int(field, round(values.low), round(values.high), log=values.log)
+    return trial.suggest_float(field, values.low, values.high, log=values.log)
+
+
+def _spelled(values: list[Any]) -> list[str]:
+    return [json.dumps(value) for value in values]
+
+
+def _was_taken_back(trial: FrozenTrial) -> bool:
+    """Whether its worker died, so that another trial has its values."""
+    return trial.state == TrialState.FAIL and "reason" not in trial.user_attrs
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return str(error.errors()[0]["msg"])
+    text = str(error).splitlines()[0] if str(error) else ""
+    return text if isinstance(error, SegError) else f"{type(error).__name__}: {text}".removesuffix(": ")
