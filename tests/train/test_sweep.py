@@ -109,9 +109,10 @@ def test_two_workers_share_a_study(write_sweep: WriteSweep) -> None:
     workers = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in "ab"
     ]
-    said = [worker.communicate(timeout=300)[0] for worker in workers]
+    said = [worker.communicate(timeout=600)[0] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], said
     found = open_sweep(load_sweep(path)).outcomes()
+    assert len(found) == 4
     finished = [outcome for outcome in found if outcome.is_finished]
     assert sorted({outcome.setting["seed"] for outcome in finished}) == [0, 1, 2, 3]
     assert len({outcome.name for outcome in finished}) == 4

@@ -37,23 +37,27 @@ class Sweep:
 
     def run(self, on_trial: OnTrial) -> None:
         """Try all that is left; `on_trial` is told of every trial that ends here."""
+
+        def tell(_: optuna.Study, trial: FrozenTrial) -> None:
+            if not _is_double(trial):
+                on_trial(self._outcome(trial))
+
         self._take_back_what_died()
         self._enqueue_grid()
         while self._has_more():
-            self.study.optimize(
-                self._objective,
-                n_trials=1,
-                catch=(Exception,),
-                callbacks=[lambda _, trial: on_trial(self._outcome(trial))],
-            )
+            self.study.optimize(self._objective, n_trials=1, catch=(Exception,), callbacks=[tell])
 
     def outcomes(self) -> list[Outcome]:
         """All trials so far, the best first; those that failed last."""
-        found = [self._outcome(trial) for trial in self.study.get_trials(deepcopy=False) if trial.params]
+        trials = self.study.get_trials(deepcopy=False)
+        found = [self._outcome(trial) for trial in trials if trial.params and not _is_double(trial)]
         return sorted(found, key=lambda outcome: (-(outcome.miou or -1.0), outcome.number))
 
     def _objective(self, trial: optuna.Trial) -> float:
         trial.set_user_attr("host", socket.gethostname())
+        if self._is_double(trial):
+            trial.set_user_attr("double", True)
+            raise optuna.TrialPruned
         try:
             return self._train(trial)
         except optuna.TrialPruned:
@@ -91,6 +95,14 @@ class Sweep:
     def _enqueue_grid(self) -> None:
         for values in self.spec.combinations() if self.spec.grid else ():
             self.study.enqueue_trial(values, skip_if_exists=True)
+
+    def _is_double(self, trial: optuna.Trial) -> bool:
+        """Whether two workers that began at once have both put this combination of the grid on the list."""
+        if not self.spec.grid:
+            return False
+        values = self._suggest(trial)
+        earlier = self.study.get_trials(deepcopy=False)[: trial.number]
+        return any(other.params == values and other.state != TrialState.FAIL for other in earlier)
 
     def _take_back_what_died(self) -> None:
         """Try again what a worker of this machine left: nobody holds its folder any more."""
@@ -174,6 +186,10 @@ def _draw(trial: optuna.Trial, field: str, values: RangeSpec | list[Any]) -> Any
 
 def _spelled(values: list[Any]) -> list[str]:
     return [json.dumps(value) for value in values]
+
+
+def _is_double(trial: FrozenTrial) -> bool:
+    return "double" in trial.user_attrs
 
 
 def _was_taken_back(trial: FrozenTrial) -> bool:
