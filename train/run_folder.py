@@ -60,7 +60,7 @@ class RunFolder:
     def held(self) -> Iterator[None]:
         """Hold the folder, so that no other process trains into it; raises OutputError if one does."""
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = self._lock()
+        lock = FileLock(self.path / ".lock")
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
@@ -71,18 +71,6 @@ class RunFolder:
             yield
         finally:
             lock.release()
-
-    def is_held(self) -> bool:
-        """Whether a process trains into the folder now."""
-        if not self.path.exists():
-            return False
-        lock = self._lock()
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
-        lock.release()
-        return False
 
     def begin(self, wanted: RunRecord, *, retrain: bool) -> Result | None:
         """Make the folder ready for a run; the result is returned if the very same run is finished.
@@ -129,9 +117,6 @@ class RunFolder:
 
     def drop_state(self) -> None:
         self.last.unlink(missing_ok=True)
-
-    def _lock(self) -> FileLock:
-        return FileLock(self.path / ".lock")
 
     @property
     def _holds_work(self) -> bool:

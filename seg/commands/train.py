@@ -1,22 +1,44 @@
 """`seg train`: labelled images in, one checkpoint a member out."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from seg.commands.shared import MemberName, SpecPath, chosen_members, require_extra
+from seg.commands.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
+
+if TYPE_CHECKING:
+    from seg.spec import EnsembleSpec, MemberSpec
+    from seg.spec.dataset import DatasetSpec
+
+ASSUMED_CLASSES = 12
 
 
 def train(
     path: SpecPath,
     member: MemberName = None,
-    retrain: bool = typer.Option(False, "--retrain", help="Train again, also where a finished run is there."),
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train again, also where a finished run is there.")
+    ] = False,
+    dry: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only say what each member takes: size, operations, memory, one step."
+        ),
+    ] = False,
 ) -> None:
     """Train each member that is not trained yet; a run that was cut off goes on."""
     require_extra("train", "torch", "seg train")
     from seg.spec import load_ensemble
-    from seg.train.trainer import train_member
 
     spec = load_ensemble(path)
-    for one in chosen_members(path, spec, member):
+    members = chosen_members(path, spec, member)
+    if dry:
+        _print_dry_run(path, spec, members)
+        return
+    from seg.train.trainer import train_member
+
+    for one in members:
         if one.model is not None:
             typer.echo(f"{one.name}: uses the finished model {one.model}")
             continue
@@ -24,3 +46,62 @@ def train(
         typer.echo(
             f"{one.name}: val mIoU {run.best_miou:.4f} in epoch {run.best_epoch}: {spec.checkpoint(one)}"
         )
+
+
+def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec, ...]") -> None:
+    """Raises SpecError with all combinations that cannot work, after the table of the others."""
+    from seg.errors import SpecError
+    from seg.train.dry_run import STEP_IMAGES, dry_run
+
+    classes, said_by = _classes(spec.data)
+    rows, refused = [], []
+    for one in members:
+        if one.model is not None:
+            continue
+        recipe = spec.recipe_of(one)
+        try:
+            found = dry_run(recipe, classes)
+        except SpecError as error:
+            refused.append(f"{path}: {one.name}: {error}")
+            continue
+        rows.append(
+            (
+                one.name,
+                f"{recipe.architecture} {recipe.encoder}",
+                "{}x{}".format(*found.crop),
+                str(recipe.batch_size),
+                f"{found.cost.parameters / 1e6:.1f}",
+                f"{found.cost.gflops:.1f}",
+                f"{found.memory / 2**30:.1f}",
+                f"{found.step_seconds:.1f}",
+                f"{found.loss:.2f}",
+            )
+        )
+    header = (
+        "",
+        "network",
+        "crop",
+        "batch",
+        "M parameters",
+        "GFLOPs",
+        "GiB",
+        f"s, step of {STEP_IMAGES}",
+        "loss",
+    )
+    if rows:
+        print_table(f"{path}: {classes} classes, {said_by}", header, rows)
+    if refused:
+        raise SpecError("\n".join(refused))
+
+
+def _classes(data: "DatasetSpec") -> tuple[int, str]:
+    """How many classes there are, and where that is known from: a dry run needs no dataset."""
+    from seg.data import open_split
+    from seg.spec.dataset import class_list
+
+    annotations = data.train.annotations
+    if annotations and annotations.exists():
+        return len(open_split(data, "train").classes), "as the dataset has"
+    if data.classes:
+        return len(class_list(data.classes, data.unlabelled)), "as the spec says"
+    return ASSUMED_CLASSES, f"assumed, as {annotations} is not here"

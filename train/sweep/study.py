@@ -5,6 +5,7 @@ values, and goes on from its run folder.
 """
 
 import json
+import os
 import socket
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,7 +19,6 @@ from pydantic import ValidationError
 from seg.errors import SegError, SpecError
 from seg.spec.sweep import RangeSpec, SweepSpec
 from seg.train.figures import Figures
-from seg.train.run_folder import RunFolder
 from seg.train.sweep.trial import Outcome, as_ensemble, name_of, setting_of_all
 from seg.train.trainer import train_member
 
@@ -54,7 +54,7 @@ class Sweep:
         return sorted(found, key=lambda outcome: (-(outcome.miou or -1.0), outcome.number))
 
     def _objective(self, trial: optuna.Trial) -> float:
-        trial.set_user_attr("host", socket.gethostname())
+        trial.set_user_attr("worker", [socket.gethostname(), os.getpid()])
         if self._is_double(trial):
             trial.set_user_attr("double", True)
             raise optuna.TrialPruned
@@ -105,13 +105,12 @@ class Sweep:
         return any(other.params == values and other.state != TrialState.FAIL for other in earlier)
 
     def _take_back_what_died(self) -> None:
-        """Try again what a worker of this machine left: nobody holds its folder any more."""
+        """Try again what a worker of this machine left; those of others are told by their heartbeats."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            name = trial.user_attrs.get("name")
-            here = trial.user_attrs.get("host") == socket.gethostname()
-            if here and (name is None or not RunFolder(self.spec.runs / name).is_held()):
+            host, process = trial.user_attrs.get("worker", (None, 0))
+            if host == socket.gethostname() and not _is_alive(process):
                 self.study.enqueue_trial(trial.params)
-                self.study.tell(trial.number, state=TrialState.FAIL)
+                self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _has_more(self) -> bool:
         if self.spec.grid:
@@ -186,6 +185,19 @@ def _draw(trial: optuna.Trial, field: str, values: RangeSpec | list[Any]) -> Any
 
 def _spelled(values: list[Any]) -> list[str]:
     return [json.dumps(value) for value in values]
+
+
+def _is_alive(process: int) -> bool:
+    """Whether another process of this machine has that number: this one has only begun."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _is_double(trial: FrozenTrial) -> bool:
