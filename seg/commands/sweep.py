@@ -68,12 +68,12 @@ def show(path: SweepPath) -> None:
 @app.command("top")
 def top(
     path: SweepPath,
-    count: Annotated[int, typer.Argument(min=1, metavar="N", help="How many members.")],
+    count: Annotated[int, typer.Argument(min=1, metavar="N", help="How many members, at most.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The ensemble's YAML to write.")] = Path(
         "top.yaml"
     ),
 ) -> None:
-    """Write the ensemble of the N trials that are best together."""
+    """Write the ensemble of the trials that are best together, N or fewer."""
     require_extra("train", "torch", "seg sweep")
     from seg.data import open_split
     from seg.spec.sweep import load_sweep
@@ -88,6 +88,8 @@ def top(
         for one in chosen
     ]
     print_table("chosen, the best first", ("", "alone", "together so far", "differs from those before"), rows)
+    if len(chosen) < count:
+        typer.echo(f"{len(chosen)} of {count}: no other makes them better")
     typer.echo(f"{output}: written; next: seg export {output}")
 
 

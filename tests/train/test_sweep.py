@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -145,11 +146,11 @@ def test_the_best_together_are_not_copies(write_sweep: WriteSweep, tmp_path: Pat
     outcomes = open_sweep(spec).outcomes()
     twin = Outcome(99, outcomes[0].name, outcomes[0].setting, "complete", outcomes[0].miou)
     val = open_split(spec.data, "val")
-    chosen = choose_together([outcomes[0], twin, *outcomes[1:]], spec.runs, val, 2)
-    assert len(chosen) == 2
-    assert chosen[1].miou >= chosen[0].miou or chosen[1].disagreement > 0
+    (alone,) = choose_together([outcomes[0], twin], spec.runs, val, 2)
+    assert alone.outcome == outcomes[0]
     together = choose_together(outcomes, spec.runs, val, 3)
     assert together[0].miou == max(one.miou for one in choose_together(outcomes, spec.runs, val, 1))
+    assert all(earlier.miou < later.miou for earlier, later in pairwise(together))
     write_ensemble(tmp_path / "top.yaml", spec, together)
     written = load_ensemble(tmp_path / "top.yaml")
     assert [member.name for member in written.members] == [one.outcome.name for one in together]

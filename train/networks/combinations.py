@@ -58,7 +58,7 @@ def check_combination(
 def problem_of(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str | None:
     """Why the network cannot be built or run, or None if it can."""
     try:
-        network = _blank(architecture, encoder)
+        network = blank_network(architecture, encoder)
     except Exception as error:
         return _why_not_built(architecture, error)
     for height, width in _sizes(crop, size):
@@ -93,7 +93,11 @@ def _first_that_works(
         yield first
 
 
-def _blank(architecture: str, encoder: str) -> nn.Module:
+def blank_network(architecture: str, encoder: str) -> nn.Module:
+    """The network on torch's meta device, with two classes.
+
+    Raises whatever the library raises if it cannot be built.
+    """
     with torch.random.fork_rng(devices=[]):
         try:
             with torch.device("meta"):

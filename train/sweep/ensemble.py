@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -14,6 +14,8 @@ from seg.spec.recipe import RecipeSpec
 from seg.spec.sweep import SweepSpec
 from seg.train.sweep.top import Chosen
 
+LINE_WIDTH: Final = 200
+
 
 def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[Chosen]) -> None:
     """Write a spec whose members are the trials in their run folders, which export finds trained."""
@@ -21,7 +23,8 @@ def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[Chosen]) -> No
     members = CommentedSeq()
     for position, one in enumerate(chosen):
         recipe = sweep.with_setting(one.outcome.setting)
-        members.append(CommentedMap({"name": one.outcome.name} | _said(recipe, folder)))
+        network = {"architecture": recipe.architecture, "encoder": recipe.encoder}
+        members.append(CommentedMap({"name": one.outcome.name} | network | _said(recipe, folder)))
         comment = f"alone {one.outcome.miou:.4f}, with those above {one.miou:.4f}"
         members.yaml_set_comment_before_after_key(position, before=comment, indent=2)
     document = CommentedMap(
@@ -34,6 +37,7 @@ def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[Chosen]) -> No
     )
     document.yaml_set_start_comment(f"The {len(chosen)} trials of a sweep that are best together.")
     yaml = YAML()
+    yaml.width = LINE_WIDTH
     yaml.indent(sequence=4, offset=2)
     text = StringIO()
     yaml.dump(document, text)
@@ -43,6 +47,10 @@ def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[Chosen]) -> No
 def _said(spec: Any, folder: Path) -> dict[str, Any]:
     """What a spec says that is not a default, its files as seen from a folder."""
     said: dict[str, Any] = spec.model_dump(mode="json", exclude_defaults=True)
+    for name, value in said.items():
+        if isinstance(value, list) and not any(isinstance(one, dict) for one in value):
+            said[name] = CommentedSeq(value)
+            said[name].fa.set_flow_style()
     weights = said.get("encoder_weights")
     if isinstance(spec, RecipeSpec) and weights and Path(weights).is_absolute():
         said["encoder_weights"] = _relative(Path(weights), folder)

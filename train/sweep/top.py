@@ -1,6 +1,7 @@
 """The trials that are worth having together: not five copies of one network.
 
-Greedy: first the best alone, then always the one with which the mean of all probabilities scores highest.
+Greedy: first the best alone, then always the one with which the mean of all probabilities scores highest, for
+as long as it scores higher than without.
 """
 
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Chosen:
 
 
 def choose_together(outcomes: list[Outcome], runs: Path, val: Split, count: int) -> list[Chosen]:
-    """Choose from finished trials, the best first.
+    """Choose from finished trials, the best first, at most `count`.
 
     Raises:
         DataError: a validation image cannot be read.
@@ -55,6 +56,8 @@ def choose_together(outcomes: list[Outcome], runs: Path, val: Split, count: int)
     while left and len(chosen) < count:
         mious = {number: _miou(truth, total + answer) for number, answer in left.items()}
         best = max(mious, key=lambda number: mious[number])
+        if chosen and mious[best] <= chosen[-1].miou:
+            break
         answer = left.pop(best)
         differs = float((answer.argmax(1) != total.argmax(1)).mean()) if chosen else 0.0
         chosen.append(Chosen(candidates[best], mious[best], differs))
