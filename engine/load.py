@@ -11,13 +11,14 @@ import numpy as np
 from seg.data import open_split, read_image
 from seg.engine.choose import choose_runtimes
 from seg.engine.machine import usable_cores, usual_streams
-from seg.engine.members import Member, read_cards
+from seg.engine.members import Member
 from seg.engine.open_runtime import open_runtime, usual_batch
 from seg.engine.runtime import Streams
 from seg.engine.tiles import lay_out
 from seg.engine.turns import Turns, plan_turns
 from seg.errors import DataError
 from seg.labels import ImageHWC
+from seg.model_file import read_model_cards
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import RuntimeName, TileSpec
 
@@ -56,7 +57,7 @@ def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
         ModelError: a model is missing, not ours, damaged, or has other classes than the first.
         MissingRuntimeError: the runtime that the spec asks for is not here.
     """
-    cards = read_cards(spec)
+    cards = read_model_cards([spec.model(member) for member in spec.running])
     probes = probe_frames(spec)
     runtimes, streams, notes = _runtimes(spec, probes)
     openers = [

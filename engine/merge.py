@@ -4,7 +4,7 @@ Each holds one float32 `[C, H, W]`, whatever the number of passes, and makes no 
 than a plane. The order of additions is the caller's, and decides the last bit of a sum.
 """
 
-from typing import Final, Protocol, assert_never
+from typing import Protocol, assert_never
 
 import cv2
 import numpy as np
@@ -13,13 +13,8 @@ from numpy.typing import NDArray
 from seg.engine.decide import decide
 from seg.engine.passes import Plan, Size
 from seg.labels import ProbabilitiesCHW
+from seg.merging import HIGHEST_STANDING, LEAST_PROBABILITY, TIE, standings
 from seg.spec.prediction import MergeName
-
-LEAST_PROBABILITY: Final = 1e-7
-"""What a probability counts as, at least, before its logarithm is taken."""
-
-TIE: Final = 1e-4
-"""Shares of votes that differ by less are a tie."""
 
 
 class Merge(Protocol):
@@ -112,7 +107,9 @@ class VoteMerge:
         self._votes_chw: ProbabilitiesCHW = np.zeros((classes, *size_hw), dtype=np.float32)
         self._best_chw: NDArray[np.uint8] = np.zeros((classes, *size_hw), dtype=np.uint8)
         self._plan = plan
-        self._standing = _standing(plan)
+        self._standings = [
+            np.uint8(one) for one in standings([(planned.member, planned.share) for planned in plan])
+        ]
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
         planned = self._plan[position]
@@ -120,22 +117,10 @@ class VoteMerge:
         for label in range(len(self._votes_chw)):
             mine_hw = labels_hw == label
             self._votes_chw[label] += mine_hw * np.float32(planned.share)
-            np.maximum(self._best_chw[label], mine_hw * self._standing[position], out=self._best_chw[label])
+            np.maximum(self._best_chw[label], mine_hw * self._standings[position], out=self._best_chw[label])
 
     def merged(self) -> ProbabilitiesCHW:
         for label, best_hw in enumerate(self._best_chw):
-            self._votes_chw[label] += best_hw * np.float32(TIE / 255)
+            self._votes_chw[label] += best_hw * np.float32(TIE / HIGHEST_STANDING)
         self._votes_chw /= self._votes_chw.sum(axis=0)
         return self._votes_chw
-
-
-def _standing(plan: Plan) -> list[np.uint8]:
-    """For each pass a number up to 255, greater the better its member is."""
-    weight: dict[int, float] = {}
-    for planned in plan:
-        weight[planned.member] = weight.get(planned.member, 0.0) + planned.share
-    best_first = sorted(range(len(plan)), key=lambda position: -round(weight[plan[position].member], 9))
-    standing = [np.uint8(0)] * len(plan)
-    for rank, position in enumerate(best_first):
-        standing[position] = np.uint8(max(255 - rank, 1))
-    return standing

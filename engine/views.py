@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.labels import ImageHWC
-from seg.views import ViewName
+from seg.views import SYMMETRIES, ViewName
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Plane = NDArray[np.float32]
@@ -25,9 +25,9 @@ class View:
     """First the transpose, then the flips. A view that transposes swaps height and width."""
 
     name: ViewName
-    transposes: bool = False
-    flips_rows: bool = False
-    flips_columns: bool = False
+    transposes: bool
+    flips_rows: bool
+    flips_columns: bool
 
     def apply(self, image_hwc: ImageHWC) -> ImageHWC:
         """The image in this view, `[H, W, 3]` or, transposed, `[W, H, 3]`."""
@@ -67,16 +67,4 @@ class View:
         return slice(None, None, -1) if self.flips_columns else slice(None)
 
 
-VIEWS: Final[dict[ViewName, View]] = {
-    view.name: view
-    for view in (
-        View("identity"),
-        View("hflip", flips_columns=True),
-        View("vflip", flips_rows=True),
-        View("rot180", flips_rows=True, flips_columns=True),
-        View("transpose", transposes=True),
-        View("rot90", transposes=True, flips_rows=True),
-        View("rot270", transposes=True, flips_columns=True),
-        View("antitranspose", transposes=True, flips_rows=True, flips_columns=True),
-    )
-}
+VIEWS: Final[dict[ViewName, View]] = {name: View(name, *symmetry) for name, symmetry in SYMMETRIES.items()}

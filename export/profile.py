@@ -6,10 +6,9 @@ from typing import Final
 from seg.data import open_split, read_image
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble import MemberSpec
-from seg.views import ViewName
+from seg.views import SYMMETRIES
 
 LOOKED_AT: Final = 50
-TRANSPOSING: Final[frozenset[ViewName]] = frozenset({"transpose", "rot90", "rot270", "antitranspose"})
 
 Shape = tuple[int, int, int]
 """N, H and W of a batch."""
@@ -40,7 +39,7 @@ def profile_of(spec: EnsembleSpec, member: MemberSpec) -> Profile:
     heights, widths = zip(*sizes, strict=True)
     usual = sizes[len(sizes) // 2]
     least, most = (min(heights), min(widths)), (max(heights), max(widths))
-    if TRANSPOSING & set(spec.views_of(member)):
+    if any(SYMMETRIES[view].transposes for view in spec.views_of(member)):
         least, most = (min(least),) * 2, (max(most),) * 2
     return Profile((1, *least), (plan.batch, *usual), (plan.batch, *most))
 

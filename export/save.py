@@ -5,16 +5,17 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import onnx
 from onnx.external_data_helper import set_external_data
 
-from seg.card import CARD_KEY, ModelCard
+from seg.card import StoredCard
 from seg.errors import ModelError
-from seg.export.tidy import weight_bytes
 from seg.files import atomic_path
 from seg.model_safety import LARGEST_MODEL_BYTES, load_graph, weights_beside
+
+AnyCard = TypeVar("AnyCard", bound=StoredCard)
 
 LARGEST_INLINE_BYTES: Final = LARGEST_MODEL_BYTES - 2**24
 """Room for the graph itself is left in the one file."""
@@ -23,7 +24,7 @@ SMALLEST_WEIGHT: Final = 1024
 """Smaller tensors are shapes and the like, which readers want to see in the graph."""
 
 
-def save_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> ModelCard:
+def save_model(model: onnx.ModelProto, card: AnyCard, path: Path) -> AnyCard:
     """Save a graph with the card as its metadata.
 
     Weights above 2 GiB go to `weights-DIGEST.data` beside it, whose SHA-256 the card then holds.
@@ -38,7 +39,7 @@ def save_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> ModelCard
     return card
 
 
-def replace_card(path: Path, card: ModelCard) -> None:
+def replace_card(path: Path, card: StoredCard) -> None:
     """Write another card into a model; its weights stay where they are."""
     model = onnx.load(path, load_external_data=False)
     _set_card(model, card)
@@ -58,9 +59,14 @@ def atomic_model(final: Path) -> Iterator[Path]:
     _remove(before - _weights_of(final))
 
 
-def _set_card(model: onnx.ModelProto, card: ModelCard) -> None:
+def weight_bytes(model: onnx.ModelProto) -> int:
+    """How many bytes the weights hold; a message too large to be written cannot say its own size."""
+    return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+
+
+def _set_card(model: onnx.ModelProto, card: StoredCard) -> None:
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {CARD_KEY: card.model_dump_json()})
+    onnx.helper.set_model_props(model, {card.key: card.model_dump_json()})
 
 
 def _move_weights_out(model: onnx.ModelProto, folder: Path) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxslim
 
+from seg.export.save import weight_bytes
 from seg.model_safety import LARGEST_MODEL_BYTES
 
 TEMPERATURE: Final = "temperature"
@@ -30,11 +31,6 @@ def tidy(model: onnx.ModelProto, temperature: float) -> onnx.ModelProto:
     _set_temperature(model, temperature)
     _drop_remarks(model)
     return model
-
-
-def weight_bytes(model: onnx.ModelProto) -> int:
-    """How many bytes the weights hold; a message too large to be written cannot say its own size."""
-    return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
 
 
 def _name_after_modules(model: onnx.ModelProto) -> None:

@@ -1,6 +1,6 @@
 """An exported model against its checkpoint, on real images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from seg.card import VerificationCard
 from seg.errors import VerificationError
+from seg.export.batches import BATCH_SIZES, ImagesNHWC, batches, sizes
 from seg.export.contract import ExportedModel
 from seg.labels import ImageHWC
 from seg.model_file import INPUT
 
-Images = NDArray[np.uint8]
-
-BATCH_SIZES: Final = (1, 2, 3)
 LEAST_AGREEMENT: Final = 0.999
 _ERRORS_ONLY: Final = 3
 
@@ -65,7 +63,7 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
     )
 
 
-def _run(session: onnxruntime.InferenceSession, batch_nhwc: Images, path: Path) -> NDArray[np.float32]:
+def _run(session: onnxruntime.InferenceSession, batch_nhwc: ImagesNHWC, path: Path) -> NDArray[np.float32]:
     try:
         probabilities: NDArray[np.float32] = session.run(None, {INPUT: batch_nhwc})[0]
     except Exception as error:
@@ -78,25 +76,3 @@ def _run(session: onnxruntime.InferenceSession, batch_nhwc: Images, path: Path) 
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
-
-
-def sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]:
-    """A size, and one below it that is neither square nor a multiple of the stride."""
-    height, width = size_hw
-    odd = (max(1, height * 2 // 3), max(1, width // 2))
-    if odd[0] % stride == 0:
-        odd = (odd[0] + 1, odd[1])
-    if odd[0] == odd[1]:
-        odd = (odd[0], odd[1] + 3)
-    return (size_hw, (min(odd[0], height), min(odd[1], width)))
-
-
-def batches(images: Sequence[ImageHWC], sizes_hw: Sequence[tuple[int, int]]) -> Iterator[Images]:
-    """For each size and batch size one batch, walking on through the images."""
-    position = 0
-    for height, width in sizes_hw:
-        fitting = [i for i in images if i.shape[0] >= height and i.shape[1] >= width]
-        for batch_size in BATCH_SIZES:
-            rows = [fitting[(position + row) % len(fitting)] for row in range(batch_size)]
-            position += batch_size
-            yield np.stack([row[:height, :width] for row in rows])

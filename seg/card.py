@@ -1,10 +1,11 @@
 """The model card: everything a stranger must know about a model, kept inside the model's own file.
 
 The same JSON sits in the safetensors metadata of a checkpoint and in `metadata_props` of an
-exported ONNX file, both times under the key `seg.card`.
+exported ONNX file, both times under the key `seg.card`. What a file with a whole ensemble says of itself
+lies under `seg.ensemble`.
 """
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,6 +13,7 @@ from seg.classes import ClassInfo
 from seg.errors import ModelError
 
 CARD_KEY: Final = "seg.card"
+ENSEMBLE_KEY: Final = "seg.ensemble"
 CARD_VERSION: Final = 1
 
 PrecisionName = Literal["fp32", "fp16", "bf16", "int8"]
@@ -94,12 +96,20 @@ class PrecisionCard(_Part):
     candidates: tuple[CandidateCard, ...]
 
 
-class ModelCard(_Part):
-    """The card itself. Fields that only an exported model has are None in a checkpoint.
+class StoredCard(_Part):
+    """A card that lies under `key` in a file's metadata.
 
     `weights_sha256` is that of the file beside the model, where it is too large to be one.
     """
 
+    key: ClassVar[str]
+    weights_sha256: str | None = None
+
+
+class ModelCard(StoredCard):
+    """The card itself. Fields that only an exported model has are None in a checkpoint."""
+
+    key: ClassVar[str] = CARD_KEY
     card_version: int = CARD_VERSION
     name: str
     architecture: str
@@ -109,7 +119,6 @@ class ModelCard(_Part):
     input: InputCard
     training: TrainingCard | None = None
     checkpoint_sha256: str | None = None
-    weights_sha256: str | None = None
     precision: PrecisionName = "fp32"
     precision_choice: PrecisionCard | None = None
     opset: int | None = None

@@ -5,10 +5,12 @@ output  `probabilities`  float32 [N, C, H, W]
 metadata `seg.card`      the model card
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from seg.card import CARD_KEY, ModelCard, read_card
+from seg.card import CARD_KEY, ENSEMBLE_KEY, ModelCard, read_card
+from seg.classes import same_classes
 from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.model_safety import load_graph, weights_beside
@@ -30,6 +32,8 @@ def read_model_card(path: Path) -> ModelCard:
     """
     model = load_graph(path)
     cards = [entry.value for entry in model.metadata_props if entry.key == CARD_KEY]
+    if any(entry.key == ENSEMBLE_KEY for entry in model.metadata_props):
+        raise ModelError(f"{path}: is a whole ensemble in one file, and no member of one: name its members")
     if not cards:
         raise ModelError(f"{path}: has no model card: it was not made by seg export")
     if len(cards[0]) > LARGEST_CARD:
@@ -40,6 +44,22 @@ def read_model_card(path: Path) -> ModelCard:
     _check_interface(path, model, len(card.classes))
     _check_weights(path, model, card)
     return card
+
+
+def read_model_cards(models: Sequence[Path]) -> tuple[ModelCard, ...]:
+    """The cards of the members of an ensemble, which agree on the classes.
+
+    Raises:
+        ModelError: as above, or a model has other classes than the first.
+    """
+    cards = tuple(read_model_card(model) for model in models)
+    for model, card in zip(models, cards, strict=True):
+        if not same_classes(card.classes, cards[0].classes):
+            raise ModelError(
+                f"{model}: has the classes {[c.name for c in card.classes]}, the first member has"
+                f" {[c.name for c in cards[0].classes]}: members of an ensemble share their classes"
+            )
+    return cards
 
 
 def _check_interface(path: Path, model: "ModelProto", classes: int) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seg.card import CandidateCard, PrecisionName
 from seg.data import Split, read_image
-from seg.export.verify import batches, sizes
+from seg.export.batches import batches, sizes
 from seg.labels import ImageHWC
 from seg.train.confusion import count_pixels, iou_per_class
 

@@ -1,5 +1,6 @@
 """`seg export`: one checkpoint in, one verified ONNX file out, for each member."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,17 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.formats import Format, convert
-from seg.commands.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
-from seg.errors import ModelError
+from seg.commands.shared import (
+    MemberName,
+    SpecPath,
+    chosen_members,
+    print_table,
+    require_extra,
+    some_images,
+)
+from seg.errors import ModelError, SegError
+from seg.export.fuse.give import Give
 
 if TYPE_CHECKING:
     from seg.card import ModelCard, PrecisionCard
     from seg.export.precision.choose import Trial
     from seg.export.precision.measure import Answer
-    from seg.labels import ImageHWC
     from seg.spec import EnsembleSpec, ExportSpec
-
-VERIFICATION_IMAGES = 6
 
 
 class Precision(StrEnum):
@@ -40,8 +46,28 @@ def export(
         Format, typer.Option("--format", help="Beside model.onnx, also write this.")
     ] = Format.onnx,
     force: bool = typer.Option(False, "--force", help="Export again what is exported already."),
+    fuse: bool = typer.Option(
+        False, "--fuse", help="Make one file of the whole ensemble, whose members are exported."
+    ),
+    give: Annotated[
+        list[Give] | None,
+        typer.Option(help="What the fused file gives; may be said again. By default labels."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The fused file's name.")
+    ] = None,
 ) -> None:
-    """Export each member to ONNX and verify it against PyTorch on validation images."""
+    """Export each member to ONNX and verify it against PyTorch on validation images.
+
+    With --fuse, make one ONNX file of all members, their views and their merge, verified against the engine:
+    images in, labels out.
+    """
+    if fuse:
+        _refuse_beside_fuse(member, precision, format_, force)
+        _fuse(path, give or (), output)
+        return
+    if give or output:
+        raise SegError("seg export: --give and --output are those of a fused file: add --fuse")
     require_extra("train", "torch", "seg export")
     from seg.export.export import export_checkpoint, is_exported
     from seg.spec import load_ensemble
@@ -60,9 +86,32 @@ def export(
         elif is_exported(checkpoint, model, wish if asked else None) and not force:
             typer.echo(f"{one.name}: exported already: {model}")
         else:
-            _report(one.name, model, export_checkpoint(checkpoint, model, _some_images(spec), trial))
+            _report(one.name, model, export_checkpoint(checkpoint, model, some_images(spec), trial))
         if format_ is not Format.onnx:
-            convert(format_, spec, one, _some_images(spec))
+            convert(format_, spec, one, some_images(spec))
+
+
+def _refuse_beside_fuse(
+    member: str | None, precision: Precision | None, format_: Format, force: bool
+) -> None:
+    """The fused file is made anew each time, of what is exported."""
+    said = {
+        "--member": member is not None,
+        "--precision": precision is not None,
+        "--format": format_ is not Format.onnx,
+        "--force": force,
+    }
+    for option in (option for option, is_said in said.items() if is_said):
+        raise SegError(
+            f"seg export: {option} is about members, --fuse about the whole: do one after the other"
+        )
+
+
+def _fuse(path: Path, gives: Sequence[Give], output: Path | None) -> None:
+    from seg.commands.fuse import fuse
+    from seg.spec import load_ensemble
+
+    fuse(path, load_ensemble(path), gives, output)
 
 
 def _trial(spec: "EnsembleSpec", wish: "ExportSpec") -> "Trial":
@@ -115,12 +164,3 @@ def _print_choice(name: str, choice: "PrecisionCard") -> None:
         typer.echo(
             f"{name}: {len(choice.float_layers)} layers stay in float: {', '.join(choice.float_layers)}"
         )
-
-
-def _some_images(spec: "EnsembleSpec") -> "list[ImageHWC]":
-    """Validation images spread evenly over the split."""
-    from seg.data import open_split, read_image
-
-    samples = open_split(spec.data, "val").samples
-    step = max(1, len(samples) // VERIFICATION_IMAGES)
-    return [read_image(sample.image) for sample in samples[::step][:VERIFICATION_IMAGES]]

@@ -1,6 +1,7 @@
 """A small model of the contract, its card, images, and a runtime to answer with."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -33,25 +34,44 @@ def image(height: int = 24, width: int = 31, seed: int = 0) -> ImageHWC:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+def random_kernels(seed: int) -> tuple[NDArray[np.float32], ...]:
+    rng = np.random.default_rng(seed)
+    return tuple(rng.normal(0, 1, kernel.shape).astype(np.float32) for kernel in KERNELS)
+
+
 def model(
-    kernels: tuple[NDArray[np.float32], ...] = KERNELS, gain: tuple[float, ...] = (1,) * 4
+    kernels: tuple[NDArray[np.float32], ...] = KERNELS,
+    gain: tuple[float, ...] = (1,) * 4,
+    size_hw: tuple[int, int] | None = None,
+    opset: int = 20,
 ) -> onnx.ModelProto:
-    """The contract with two convolutions; `gain` multiplies the channels between them."""
+    """The contract with two convolutions; `gain` multiplies the channels between them.
+
+    With `size_hw`, images are resized to it, and the logits back.
+    """
+    before, after = ("mul", "answer") if size_hw else ("small", "logits")
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["float"], ["nchw"], perm=[0, 3, 1, 2]),
-        helper.make_node("Mul", ["nchw", "one"], ["small"]),
+        helper.make_node("Mul", ["nchw", "one"], [before]),
         helper.make_node("Conv", ["small", "k0"], ["a"], name="first", pads=[1] * 4),
         helper.make_node("Relu", ["a"], ["b"]),
         helper.make_node("Mul", ["b", "gain"], ["c"]),
-        helper.make_node("Conv", ["c", "k1"], ["logits"], name="second", pads=[1] * 4),
+        helper.make_node("Conv", ["c", "k1"], [after], name="second", pads=[1] * 4),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
-    weights = {
+    if size_hw is not None:
+        nodes[3:3] = [
+            helper.make_node("Shape", ["image"], ["own_size"], start=1, end=3),
+            _resize(before, "size", "small"),
+        ]
+        nodes.insert(-1, _resize(after, "own_size", "logits"))
+    weights: dict[str, NDArray[Any]] = {
         "one": np.array(1 / 255, np.float32),
         "gain": np.array(gain, np.float32).reshape(1, 4, 1, 1),
         "k0": kernels[0],
         "k1": kernels[1],
+        **({"size": np.array(size_hw, np.int64)} if size_hw else {}),
     }
     graph = helper.make_graph(
         nodes,
@@ -60,7 +80,11 @@ def model(
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 3, "H", "W"])],
         [numpy_helper.from_array(array, name) for name, array in weights.items()],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+
+
+def _resize(value: str, size: str, name: str) -> onnx.NodeProto:
+    return helper.make_node("Resize", [value, "", "", size], [name], axes=[2, 3], mode="linear")
 
 
 def run(graph: onnx.ModelProto, images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""A whole ensemble as one ONNX file: images in, labels out."""

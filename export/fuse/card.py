@@ -1,0 +1,60 @@
+"""What a fused model says of itself, kept in its own file under the key `seg.ensemble`."""
+
+from typing import ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from seg.card import ENSEMBLE_KEY, ModelCard, StoredCard
+from seg.classes import ClassInfo
+from seg.export.fuse.give import Give
+from seg.spec.prediction import MergeName
+from seg.views import ViewName
+
+ENSEMBLE_CARD_VERSION: Final = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MemberCard(_Part):
+    """A member: `share` is that of each of its views; `sha256` is its model file's."""
+
+    name: str
+    share: float
+    views: tuple[ViewName, ...]
+    sha256: str
+    card: ModelCard
+
+
+class FusionCheck(_Part):
+    """The fused model against the engine, pixel by pixel.
+
+    `agreement` is the share of labels that are the engine's. `ties` are pixels that differ where two classes
+    lead by less than rounding can tell, `faults` those that differ elsewhere: in fp32 there are none.
+    `largest_difference` is that of a probability, where probabilities or confidence are given.
+    """
+
+    images: int
+    batch_sizes: tuple[int, ...]
+    sizes_hw: tuple[tuple[int, int], ...]
+    pixels: int
+    agreement: float
+    ties: int
+    faults: int
+    largest_difference: float | None
+
+
+class EnsembleCard(StoredCard):
+    """The whole ensemble."""
+
+    key: ClassVar[str] = ENSEMBLE_KEY
+    card_version: int = ENSEMBLE_CARD_VERSION
+    name: str
+    classes: tuple[ClassInfo, ...]
+    unlabelled: str
+    merge: MergeName
+    gives: tuple[Give, ...]
+    members: tuple[MemberCard, ...]
+    opset: int
+    verification: FusionCheck | None = None

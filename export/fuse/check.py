@@ -1,0 +1,144 @@
+"""A fused model against the engine, pixel by pixel."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from seg.errors import VerificationError
+from seg.export.batches import ImagesNHWC, batches, sizes
+from seg.export.fuse.card import FusionCheck
+from seg.export.fuse.give import Give
+from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.model_file import INPUT
+from seg.progress import progress
+
+BATCH_SIZES: Final = (1, 2)
+LEAST_LEAD: Final = 1e-5
+"""Two classes whose probabilities differ by less are a tie: the last bits of a sum decide."""
+
+TOLERANCE: Final = 1e-4
+LARGEST_SHARE_OF_FAULTS: Final = 1e-3
+_ERRORS_ONLY: Final = 3
+
+
+class Expected(NamedTuple):
+    """What the engine says of an image, and where a tie decided what it says, bool `[H, W]`."""
+
+    labels_hw: LabelsHW
+    probabilities_chw: ProbabilitiesCHW
+    tied_hw: NDArray[np.bool_]
+
+
+Witness = Callable[[ImageHWC], Expected]
+"""The engine, of which this room knows nothing."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    pixels: int = 0
+    other_labels: int = 0
+    ties: int = 0
+    faults: int = 0
+    largest_difference: float | None = None
+
+    def add(self, found: dict[str, NDArray[Any]], expected: Expected) -> None:
+        """Count one image's pixels; `found` has its outputs by name."""
+        wrong_hw = np.zeros(expected.labels_hw.shape, dtype=np.bool_)
+        labels_hw = _labels(found)
+        if labels_hw is not None:
+            wrong_hw |= labels_hw != expected.labels_hw
+            self.other_labels += int(wrong_hw.sum())
+        for difference_hw in _differences(found, expected):
+            wrong_hw |= ~(difference_hw <= TOLERANCE)
+            self.largest_difference = max(self.largest_difference or 0.0, float(difference_hw.max()))
+        self.pixels += wrong_hw.size
+        self.ties += int((wrong_hw & expected.tied_hw).sum())
+        self.faults += int((wrong_hw & ~expected.tied_hw).sum())
+
+
+def check(
+    path: Path, images: Sequence[ImageHWC], witness: Witness, *, stride: int, exactly: bool
+) -> FusionCheck:
+    """Hold all outputs of a fused model to what the engine says, at two sizes and in batches of 1 and 2.
+
+    Args:
+        path: the fused model.
+        images: uint8 RGB of any size.
+        witness: what the engine says.
+        stride: one of the two sizes is no multiple of it, and not square.
+        exactly: no pixel may differ but for ties; else one in a thousand may, as networks in less than fp32
+            round otherwise in a larger batch.
+
+    Raises:
+        VerificationError: the model cannot be run, or differs.
+    """
+    session = open_session(path)
+    names = [output.name for output in session.get_outputs()]
+    shapes = sizes(images[0].shape[:2], stride)
+    tally = _Tally()
+    with progress("verify", len(shapes) * sum(BATCH_SIZES), unit="images") as advance:
+        for batch_nhwc in batches(images, shapes, BATCH_SIZES):
+            found = dict(zip(names, _run(session, batch_nhwc, path), strict=True))
+            for row, image_hwc in enumerate(batch_nhwc):
+                tally.add({name: array[row] for name, array in found.items()}, witness(image_hwc))
+                advance()
+    if tally.faults > (0 if exactly else LARGEST_SHARE_OF_FAULTS * tally.pixels):
+        raise VerificationError(
+            f"{path}: {tally.faults} of {tally.pixels} pixels are not the engine's, and no ties: not written"
+        )
+    return FusionCheck(
+        images=len(images),
+        batch_sizes=BATCH_SIZES,
+        sizes_hw=shapes,
+        pixels=tally.pixels,
+        agreement=1 - tally.other_labels / tally.pixels,
+        ties=tally.ties,
+        faults=tally.faults,
+        largest_difference=tally.largest_difference,
+    )
+
+
+def open_session(path: Path) -> onnxruntime.InferenceSession:
+    """Load a model on the CPU; raises VerificationError where ONNX Runtime cannot."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common base of their own
+        raise VerificationError(
+            f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}: not written"
+        ) from error
+
+
+def _run(session: onnxruntime.InferenceSession, batch_nhwc: ImagesNHWC, path: Path) -> list[NDArray[Any]]:
+    try:
+        outputs: list[NDArray[Any]] = session.run(None, {INPUT: batch_nhwc})
+    except Exception as error:
+        batch, height, width, _ = batch_nhwc.shape
+        raise VerificationError(
+            f"{path}: ONNX Runtime cannot run it on {batch} images of {height}x{width}:"
+            f" {str(error).splitlines()[0]}: not written"
+        ) from error
+    return outputs
+
+
+def _labels(found: dict[str, NDArray[Any]]) -> LabelsHW | None:
+    labels_hw: LabelsHW | None = found.get(Give.labels)
+    if labels_hw is None and Give.probabilities in found:
+        labels_hw = found[Give.probabilities].argmax(0).astype(np.uint8)
+    return labels_hw
+
+
+def _differences(found: dict[str, NDArray[Any]], expected: Expected) -> list[NDArray[np.float32]]:
+    """Of what is a probability: how far each pixel is from what is expected, `[H, W]`."""
+    differences = []
+    if Give.probabilities in found:
+        differences.append(np.abs(found[Give.probabilities] - expected.probabilities_chw).max(0))
+    if Give.confidence in found:
+        differences.append(np.abs(found[Give.confidence] - expected.probabilities_chw.max(0)))
+    return differences

@@ -1,0 +1,55 @@
+"""From members to one graph: views, networks, views back, merge, outputs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import onnx
+from onnx import TensorProto, helper
+
+from seg.export.fuse.give import Give
+from seg.export.fuse.graph import Graph
+from seg.export.fuse.merge import Answer, add_merge
+from seg.export.fuse.network import add_network
+from seg.export.fuse.outputs import add_output
+from seg.export.fuse.parts import Part, opset_of
+from seg.export.fuse.views import batch_views, restore_views
+from seg.model_file import INPUT
+from seg.spec.prediction import MergeName
+
+ORIENTATIONS: Final = {"upright": False, "turned": True}
+"""Whether height and width are swapped."""
+
+
+def compose(parts: Sequence[Part], merge: MergeName, gives: Sequence[Give]) -> onnx.ModelProto:
+    """One graph for all members: images, uint8 `[N, H, W, 3]`, to the outputs asked for.
+
+    A network stands in it once for its views that keep height and width, and once for those that swap them;
+    both copies read the same weights, and each takes its views as one batch.
+    """
+    graph = Graph()
+    answers = [answer for part in parts for answer in _answers(graph, part)]
+    add_merge(graph, merge, answers)
+    outputs = [add_output(graph, give, len(parts[0].card.classes)) for give in gives]
+    whole = helper.make_graph(
+        graph.nodes,
+        "ensemble",
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])],
+        outputs,
+        list(graph.constants.values()),
+    )
+    return helper.make_model(
+        whole,
+        opset_imports=[helper.make_opsetid("", opset_of(parts[0].model))],
+        ir_version=max(part.model.ir_version for part in parts),
+        producer_name="seg",
+    )
+
+
+def _answers(graph: Graph, part: Part) -> Iterator[Answer]:
+    for orientation, transpose in ORIENTATIONS.items():
+        views = part.views_that(transpose=transpose)
+        if views:
+            scope = f"{part.name}/{orientation}"
+            answers = add_network(graph, part, scope, batch_views(graph, views))
+            for view, value in zip(views, restore_views(graph, answers, views, part.name), strict=True):
+                yield Answer(f"{part.name}/{view}", value, part)

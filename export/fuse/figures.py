@@ -1,0 +1,71 @@
+"""A fused model against its members, called one by one: size, nodes, time."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from seg.export.fuse.check import open_session
+from seg.labels import ImageHWC
+from seg.model_file import INPUT
+from seg.model_safety import load_graph, weights_beside
+from seg.spec import EnsembleSpec
+from seg.views import SYMMETRIES
+
+ROUNDS: Final = 3
+
+
+class Figures(NamedTuple):
+    """`milliseconds` are those of one image on the CPU; for members, of their networks without any merge."""
+
+    megabytes: float
+    nodes: int
+    milliseconds: float
+
+
+def compare(path: Path, spec: EnsembleSpec, image_hwc: ImageHWC) -> tuple[Figures, Figures]:
+    """Those of the fused model, and of all its members together."""
+    models = [spec.model(member) for member in spec.running]
+    fused_ms, members_ms = _time(path, spec, image_hwc)
+    return (
+        Figures(_megabytes(path), _nodes(path), fused_ms),
+        Figures(sum(map(_megabytes, models)), sum(map(_nodes, models)), members_ms),
+    )
+
+
+def _megabytes(model: Path) -> float:
+    files = [model, *(model.parent / name for name in weights_beside(load_graph(model)))]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+def _nodes(model: Path) -> int:
+    return len(load_graph(model).graph.node)
+
+
+def _time(path: Path, spec: EnsembleSpec, image_hwc: ImageHWC) -> tuple[float, float]:
+    """In turns, and the least of a few rounds, as disturbances only add."""
+    fused = open_session(path)
+    members = [(open_session(spec.model(member)), spec.views_of(member)) for member in spec.running]
+    upright_nhwc = image_hwc[None]
+    turned_nhwc = np.ascontiguousarray(upright_nhwc.transpose(0, 2, 1, 3))
+
+    def run_fused() -> None:
+        fused.run(None, {INPUT: upright_nhwc})
+
+    def run_members() -> None:
+        for session, views in members:
+            for view in views:
+                seen_nhwc = turned_nhwc if SYMMETRIES[view].transposes else upright_nhwc
+                session.run(None, {INPUT: seen_nhwc})
+
+    rounds = [(_milliseconds(run_fused), _milliseconds(run_members)) for _ in range(ROUNDS)]
+    fused_ms, members_ms = map(min, zip(*rounds, strict=True))
+    return fused_ms, members_ms
+
+
+def _milliseconds(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1e3

@@ -1,0 +1,85 @@
+"""From an ensemble to one verified file; where that is not reached, to no file at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from seg.errors import SpecError, VerificationError
+from seg.export.fuse.card import EnsembleCard, MemberCard
+from seg.export.fuse.check import Witness, check
+from seg.export.fuse.compose import compose
+from seg.export.fuse.give import Give
+from seg.export.fuse.parts import Part, opset_of, read_parts
+from seg.export.save import atomic_model, replace_card, save_model
+from seg.labels import ImageHWC
+from seg.spec import EnsembleSpec
+
+EXACT = frozenset({"fp32", "bf16"})
+"""Precisions whose file is in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the file is called inside, and what it gives, in this order."""
+
+    name: str
+    gives: tuple[Give, ...]
+
+
+def fuse_ensemble(
+    spec: EnsembleSpec, wish: Wish, path: Path, images: Sequence[ImageHWC], witness: Witness
+) -> EnsembleCard:
+    """Write all running members with their views, weights and merge as one ONNX file.
+
+    It takes `image`, uint8 RGB `[N, H, W, 3]`, and gives what is wished at the same size.
+
+    Args:
+        spec: an ensemble whose members are exported.
+        wish: the name and the outputs.
+        path: the file to write.
+        images: what it is verified on, uint8 RGB of any size.
+        witness: what the engine says of an image.
+
+    Returns:
+        The card of the fused model, with the result of the verification.
+
+    Raises:
+        SpecError: the spec cuts images into tiles, which stand around the networks and in no graph.
+        ModelError: a member's model is missing, not ours, or damaged.
+        VerificationError: the fused model does not agree with the engine.
+    """
+    if spec.tile is not None:
+        raise SpecError(
+            "'tile' cuts images, which one graph cannot: remove it and give the file whole images"
+        )
+    parts = read_parts(spec)
+    card = _card(spec, wish, parts)
+    stride = max(part.card.input.stride for part in parts)
+    exactly = all(part.card.precision in EXACT for part in parts)
+    with atomic_model(path) as temporary:
+        card = save_model(compose(parts, spec.merge, wish.gives), card, temporary)
+        onnx.checker.check_model(temporary)
+        try:
+            verification = check(temporary, images, witness, stride=stride, exactly=exactly)
+        except VerificationError as error:
+            raise VerificationError(str(error).replace(str(temporary), str(path))) from error
+        card = card.model_copy(update={"verification": verification})
+        replace_card(temporary, card)
+    return card
+
+
+def _card(spec: EnsembleSpec, wish: Wish, parts: Sequence[Part]) -> EnsembleCard:
+    return EnsembleCard(
+        name=wish.name,
+        classes=parts[0].card.classes,
+        unlabelled=parts[0].card.unlabelled,
+        merge=spec.merge,
+        gives=wish.gives,
+        members=tuple(
+            MemberCard(name=part.name, share=part.share, views=part.views, sha256=part.sha256, card=part.card)
+            for part in parts
+        ),
+        opset=opset_of(parts[0].model),
+    )

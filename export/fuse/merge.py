@@ -1,0 +1,87 @@
+"""How answers become one, as nodes of a graph: the engine's merges, in its order of additions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+
+from seg.export.fuse.graph import Graph
+from seg.export.fuse.parts import Part
+from seg.merging import HIGHEST_STANDING, LEAST_PROBABILITY, TIE, standings
+from seg.model_file import OUTPUT
+from seg.spec.prediction import MergeName
+
+CLASS_AXIS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a member finds in one view, float32 `[N, C, H, W]`; `name` is its place in the graph."""
+
+    name: str
+    value: str
+    part: Part
+
+
+def add_merge(graph: Graph, merge: MergeName, answers: Sequence[Answer]) -> None:
+    """Merge all answers to OUTPUT, float32 `[N, C, H, W]`, which sums to 1 over C."""
+    match merge:
+        case "mean":
+            _sum(graph, [_weighted(graph, one, one.value) for one in answers], OUTPUT)
+        case "geometric":
+            logarithms = [_weighted(graph, one, _logarithm(graph, one)) for one in answers]
+            graph.add("Softmax", [_sum(graph, logarithms, "merge/sum")], OUTPUT, axis=CLASS_AXIS)
+        case "vote":
+            _vote(graph, answers)
+        case _:
+            assert_never(merge)
+
+
+def _weighted(graph: Graph, answer: Answer, value: str) -> str:
+    return graph.add("Mul", [value, _share(graph, answer)], f"{answer.name}/weighted")
+
+
+def _share(graph: Graph, answer: Answer) -> str:
+    return graph.constant(f"{answer.part.name}/share", np.float32(answer.part.share))
+
+
+def _logarithm(graph: Graph, answer: Answer) -> str:
+    least = graph.constant("merge/least_probability", np.float32(LEAST_PROBABILITY))
+    clipped = graph.add("Max", [answer.value, least], f"{answer.name}/clipped")
+    return graph.add("Log", [clipped], f"{answer.name}/logarithm")
+
+
+def _vote(graph: Graph, answers: Sequence[Answer]) -> None:
+    """Each answer's share goes to its own label; where shares tie, to that of the best answer."""
+    classes = np.arange(len(answers[0].part.card.classes), dtype=np.int64).reshape(1, -1, 1, 1)
+    labels = graph.constant("merge/labels", classes)
+    none = graph.constant("merge/none", np.float32(0))
+    number = {part: position for position, part in enumerate(dict.fromkeys(one.part.name for one in answers))}
+    ranks = standings([(number[one.part.name], one.part.share) for one in answers])
+    shares, standing = [], []
+    for one, rank in zip(answers, ranks, strict=True):
+        winner = graph.add("ArgMax", [one.value], f"{one.name}/label", axis=CLASS_AXIS, keepdims=1)
+        mine = graph.add("Equal", [winner, labels], f"{one.name}/vote")
+        bonus = graph.constant(f"{one.name}/standing", np.float32(rank) * np.float32(TIE / HIGHEST_STANDING))
+        shares.append(graph.add("Where", [mine, _share(graph, one), none], f"{one.name}/weighted"))
+        standing.append(graph.add("Where", [mine, bonus, none], f"{one.name}/bonus"))
+    votes = _sum(graph, shares, "merge/votes")
+    best = _chain(graph, "Max", standing, "merge/best")
+    decided = graph.add("Add", [votes, best], "merge/decided")
+    axes = graph.constant("merge/axes", np.array([CLASS_AXIS], dtype=np.int64))
+    total = graph.add("ReduceSum", [decided, axes], "merge/total", keepdims=1)
+    graph.add("Div", [decided, total], OUTPUT)
+
+
+def _sum(graph: Graph, values: Sequence[str], name: str) -> str:
+    return _chain(graph, "Add", values, name)
+
+
+def _chain(graph: Graph, operator: str, values: Sequence[str], name: str) -> str:
+    """One after the other, so that no more than two are held at once; the last result bears the name."""
+    result = values[0]
+    for step, value in enumerate(values[1:], start=1):
+        step_name = name if step == len(values) - 1 else f"merge/{operator.lower()}_{step}"
+        result = graph.add(operator, [result, value], step_name)
+    return result if len(values) > 1 else graph.add("Identity", values, name)

@@ -1,0 +1,74 @@
+"""The members of an ensemble, as a graph needs them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import onnx
+from onnx import version_converter
+
+from seg.card import ModelCard
+from seg.errors import ModelError
+from seg.files import sha256_of
+from seg.model_file import read_model_cards
+from seg.spec import EnsembleSpec
+from seg.views import SYMMETRIES, ViewName
+
+LEAST_OPSET: Final = 20
+"""What the nodes around the networks are written in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A member's model; `share` is that of each of its views in the merge."""
+
+    name: str
+    share: float
+    views: tuple[ViewName, ...]
+    model: onnx.ModelProto
+    card: ModelCard
+    sha256: str
+
+    def views_that(self, *, transpose: bool) -> tuple[ViewName, ...]:
+        """Its views that swap height and width, or those that keep them."""
+        return tuple(view for view in self.views if SYMMETRIES[view].transposes is transpose)
+
+
+def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
+    """The models of all members that have weight, in one opset.
+
+    Raises:
+        ModelError: a model is missing, not ours, damaged, or has other classes than the first.
+    """
+    paths = [spec.model(member) for member in spec.running]
+    cards = read_model_cards(paths)
+    models = [onnx.load(path) for path in paths]
+    opset = max(LEAST_OPSET, *map(opset_of, models))
+    total = sum(member.weight for member in spec.running)
+    return tuple(
+        Part(
+            name=member.name,
+            share=member.weight / total / len(spec.views_of(member)),
+            views=spec.views_of(member),
+            model=_in_opset(model, opset, path),
+            card=card,
+            sha256=sha256_of(path),
+        )
+        for member, model, card, path in zip(spec.running, models, cards, paths, strict=True)
+    )
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """The version of ONNX's standard operators that a model is written in."""
+    return max(entry.version for entry in model.opset_import)
+
+
+def _in_opset(model: onnx.ModelProto, opset: int, path: object) -> onnx.ModelProto:
+    if opset_of(model) == opset:
+        return model
+    try:
+        return version_converter.convert_version(model, opset)
+    except RuntimeError as error:  # the converter's own exceptions derive from it
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"{path}: cannot be brought from opset {opset_of(model)} to {opset}: {reason}"
+        ) from error

@@ -1,0 +1,40 @@
+"""Views as nodes of a graph: of the images on their way in, and back of the answers."""
+
+from collections.abc import Sequence
+
+from seg.export.fuse.graph import Graph
+from seg.model_file import INPUT
+from seg.views import SYMMETRIES, ViewName
+
+IMAGE_ROWS, IMAGE_COLUMNS = 1, 2
+ANSWER_ROWS, ANSWER_COLUMNS = 2, 3
+
+
+def batch_views(graph: Graph, views: Sequence[ViewName]) -> str:
+    """The images, uint8 `[N, H, W, 3]`, in several views of one orientation: `[views x N, H, W, 3]`."""
+    seen = [_view(graph, view) for view in views]
+    return seen[0] if len(seen) == 1 else graph.add("Concat", seen, f"views/{'+'.join(views)}", axis=0)
+
+
+def restore_views(graph: Graph, answers: str, views: Sequence[ViewName], scope: str) -> list[str]:
+    """The answers, float32 `[views x N, C, H, W]`, one by one and turned back to the image's own frame."""
+    names = [f"{scope}/{view}" for view in views]
+    each = [answers] if len(views) == 1 else graph.split(answers, [f"{name}/seen" for name in names])
+    return [_restore(graph, *one) for one in zip(each, views, names, strict=True)]
+
+
+def _view(graph: Graph, view: ViewName) -> str:
+    symmetry, turned = SYMMETRIES[view], INPUT
+    if symmetry.transposes:
+        turned = graph.add("Transpose", [INPUT], "views/transpose", perm=[0, 2, 1, 3])
+    flipped = (symmetry.flips_rows, IMAGE_ROWS), (symmetry.flips_columns, IMAGE_COLUMNS)
+    return graph.flip(turned, [axis for flips, axis in flipped if flips], f"views/{view}")
+
+
+def _restore(graph: Graph, answer: str, view: ViewName, name: str) -> str:
+    symmetry = SYMMETRIES[view]
+    flipped = (symmetry.flips_rows, ANSWER_ROWS), (symmetry.flips_columns, ANSWER_COLUMNS)
+    unflipped = graph.flip(answer, [axis for flips, axis in flipped if flips], f"{name}/unflipped")
+    if not symmetry.transposes:
+        return unflipped
+    return graph.add("Transpose", [unflipped], f"{name}/upright", perm=[0, 1, 3, 2])

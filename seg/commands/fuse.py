@@ -1,0 +1,90 @@
+"""`seg export --fuse`: a whole ensemble as one verified ONNX file."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from seg.commands.shared import print_table, some_images
+from seg.errors import DataError, OutputError
+from seg.export.fuse.give import Give
+
+if TYPE_CHECKING:
+    from seg.export.fuse.card import EnsembleCard
+    from seg.export.fuse.check import Witness
+    from seg.labels import ImageHWC
+    from seg.spec import EnsembleSpec
+
+
+def fuse(path: Path, spec: "EnsembleSpec", gives: Sequence[Give], output: Path | None) -> None:
+    """Write `output`, or a file named after the spec in its folder of runs, and say how good it is."""
+    output = output or spec.runs / f"{path.stem}.onnx"
+    if output.suffix != ".onnx":
+        raise OutputError(f"{output}: a fused model is an ONNX file: give it a name that ends in .onnx")
+    report(output, spec, fuse_verified(path.stem, spec, gives, output))
+
+
+def fuse_verified(name: str, spec: "EnsembleSpec", gives: Sequence[Give], output: Path) -> "EnsembleCard":
+    """Write a fused model that agrees with the engine; without `gives` it gives labels."""
+    from seg.export.fuse.fuse import Wish, fuse_ensemble
+
+    wish = Wish(name, tuple(dict.fromkeys(gives)) or (Give.labels,))
+    return fuse_ensemble(spec, wish, output, _images(spec), _witness(spec))
+
+
+def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
+    """Size, nodes and time against the members', and how the labels agree."""
+    from seg.export.fuse.figures import compare
+
+    image_hwc = _images(spec)[0]
+    height, width = image_hwc.shape[:2]
+    names = (card.name, "members one by one")
+    print_table(
+        "",
+        ("", "MB", "nodes", f"ms an image of {height}x{width}"),
+        [
+            (name, f"{figures.megabytes:.1f}", str(figures.nodes), f"{figures.milliseconds:.0f}")
+            for name, figures in zip(names, compare(output, spec, image_hwc), strict=True)
+        ],
+    )
+    if card.verification is not None:
+        checked = card.verification
+        ties = f", {checked.ties} ties fell otherwise" if checked.ties else ""
+        typer.echo(f"{output}: {checked.agreement:.4%} of {checked.pixels} labels are the engine's{ties}")
+    if spec.output.size is not None:
+        typer.echo(f"{output}: answers at the image's own size: output.size is not in the file")
+
+
+def _images(spec: "EnsembleSpec") -> "list[ImageHWC]":
+    """Validation images; on a machine that has none, some to predict, or a drawn one."""
+    from seg.engine.load import probe_frames
+
+    try:
+        return some_images(spec)
+    except DataError:
+        return [probe.frame_hwc for probe in probe_frames(spec)]
+
+
+def _witness(spec: "EnsembleSpec") -> "Witness":
+    """What the engine says of an image on the CPU, and where a tie decided it."""
+    from seg.engine import Ensemble
+    from seg.engine.decide import leads
+    from seg.export.fuse.check import LEAST_LEAD, Expected
+
+    ensemble = Ensemble.load(spec.model_copy(update={"runtime": "cpu"}))
+    apart = replace(ensemble, merge="mean")
+    passes = [
+        apart.only([member.name]).with_views((view,)) for member in ensemble.members for view in member.views
+    ]
+
+    def witness(image_hwc: "ImageHWC") -> Expected:
+        merged = ensemble.predict(image_hwc)
+        tied_hw = leads(merged.probabilities) < LEAST_LEAD
+        # A tie within one pass turns its vote, whatever the others say.
+        for one in passes if spec.merge == "vote" else ():
+            tied_hw |= leads(one.predict(image_hwc).probabilities) < LEAST_LEAD
+        return Expected(merged.labels, merged.probabilities, tied_hw)
+
+    return witness
