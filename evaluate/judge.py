@@ -6,7 +6,7 @@ found by drawing images again.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,13 @@ class Figures(BaseModel):
     per_image_miou: dict[str, float]
 
 
+class Intervals(NamedTuple):
+    """95 % bootstrap intervals over images, of mIoU and of each class's IoU (None where it is absent)."""
+
+    miou: tuple[float, float]
+    iou: tuple[tuple[float, float] | None, ...]
+
+
 @dataclass(slots=True)
 class Judge:
     """Counts images one by one."""
@@ -82,7 +89,7 @@ class Judge:
         """The figures of all images so far."""
         counts_icc, boundaries = np.stack(self.counts), np.sum(self.boundaries, axis=0)
         counts_cc = counts_icc.sum(0)
-        drawn = _resampled_iou(counts_icc)
+        intervals = intervals_of(counts_icc)
         alone = np.array([mean_iou(counts) for counts in counts_icc])
         hit, truth, predicted = np.diag(counts_cc), counts_cc.sum(1), counts_cc.sum(0)
         iou = iou_of(counts_cc)
@@ -90,7 +97,7 @@ class Judge:
         return Figures(
             images=len(self.ids),
             miou=float(np.nanmean(iou)),
-            miou_interval=_interval(np.nanmean(drawn, axis=1)),
+            miou_interval=intervals.miou,
             pixel_accuracy=float(hit.sum() / counts_cc.sum()),
             mean_accuracy=float(np.nanmean(recall)),
             frequency_weighted_iou=float(np.nansum(iou * truth) / truth.sum()),
@@ -99,7 +106,7 @@ class Judge:
             mean_boundary_f=float(np.nanmean(boundary_f(boundaries))),
             image_miou=float(np.nanmean(alone)),
             kaggle_dice=_kaggle_dice(counts_icc),
-            classes=_class_figures(self.classes, counts_cc, boundaries, drawn),
+            classes=_class_figures(self.classes, counts_cc, boundaries, intervals),
             confusion=tuple(tuple(row) for row in counts_cc.tolist()),
             per_image_miou=dict(zip(self.ids, alone.tolist(), strict=True)),
         )
@@ -117,6 +124,16 @@ def mean_iou(counts_cc: CountsCC) -> float:
     return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
 
 
+def intervals_of(counts_icc: NDArray[np.int64]) -> Intervals:
+    """From counts of each image, int64 `[I, C, C]`."""
+    drawn = _resampled_iou(counts_icc)
+    present = np.isfinite(iou_of(counts_icc.sum(0)))
+    of_classes = (
+        _interval(values) if there else None for values, there in zip(drawn.T, present, strict=True)
+    )
+    return Intervals(_interval(np.nanmean(drawn, axis=1)), tuple(of_classes))
+
+
 def paired_interval(first: Sequence[CountsCC], second: Sequence[CountsCC]) -> tuple[float, float, float]:
     """By how much the second has a higher mIoU than the first on the same images, with its 95 % interval."""
     a, b = np.stack(first), np.stack(second)
@@ -126,7 +143,7 @@ def paired_interval(first: Sequence[CountsCC], second: Sequence[CountsCC]) -> tu
 
 
 def _class_figures(
-    classes: Sequence[ClassInfo], counts_cc: CountsCC, boundaries: BoundaryC6, drawn: NDArray[np.float64]
+    classes: Sequence[ClassInfo], counts_cc: CountsCC, boundaries: BoundaryC6, intervals: Intervals
 ) -> tuple[ClassFigures, ...]:
     hit, truth, predicted = np.diag(counts_cc), counts_cc.sum(1), counts_cc.sum(0)
     columns = {
@@ -141,7 +158,7 @@ def _class_figures(
         ClassFigures(
             name=c.name,
             pixels=int(truth[label]),
-            iou_interval=None if np.isnan(columns["iou"][label]) else _interval(drawn[:, label]),
+            iou_interval=intervals.iou[label],
             **{name: _number(values[label]) for name, values in columns.items()},
         )
         for label, c in enumerate(classes)

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from seg.errors import SpecError
 from seg.evaluate.tune.mixture import Mixture
-from seg.evaluate.tune.value import FrontPoint
+from seg.evaluate.tune.value import SubEnsemble
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Budget:
             )
         return cls(float(found[1]), "ms" if found[2] == "ms" else "x")
 
-    def best_of(self, front: Sequence[FrontPoint], fastest_ms: float) -> Mixture:
+    def best_of(self, front: Sequence[SubEnsemble], fastest_ms: float) -> Mixture:
         """The best mixture within the budget; raises SpecError where there is none."""
         most_ms = self.amount * (fastest_ms if self.unit == "x" else 1.0)
         affordable = [point for point in front if point.milliseconds <= most_ms]

@@ -4,7 +4,7 @@ A mixture is merged by the engine's own merges, so that a figure here is what `s
 looks at the same random labelled pixels of each image every time; what was chosen is judged on all of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Self
@@ -29,6 +29,9 @@ MOST_BYTES: Final = 2**28
 
 MOST_PIXELS: Final = 2000
 """Of one image: more tell little that is new, as neighbours agree."""
+
+Frames = Mapping[tuple[int, ViewName], ProbabilitiesCHW]
+"""Upright answers by member and view, float32 `[C, H, W]` each."""
 
 CountsICC = NDArray[np.int64]
 """Pixel counts of each image, int64 `[I, C, C]`: truth by prediction."""
@@ -80,7 +83,7 @@ class Scorer:
     def predict(self, mixture: Mixture) -> NDArray[np.uint8]:
         """Labels of the sampled pixels, uint8 `[I, n]`."""
         frames = {key: self._as_frame(*key) for key in planned_keys(mixture)}
-        return merge_passes(mixture, frames).reshape(self.labels_in.shape)
+        return label_passes(mixture, frames).reshape(self.labels_in.shape)
 
     def _as_frame(self, member: int, view: ViewName) -> ProbabilitiesCHW:
         """All images side by side as one frame, float32 `[C, I, n]`."""
@@ -117,7 +120,7 @@ def count_all(passes: Passes, mixtures: Sequence[Mixture], images: Iterable[int]
         truth_hw = passes.labels(image)
         frames = {key: dequantised(passes.quantised(*key, image)) for key in wanted}
         for counts, mixture in zip(counted, mixtures, strict=True):
-            matrix = ConfusionMatrix(passes.classes).add(truth_hw, merge_passes(mixture, frames))
+            matrix = ConfusionMatrix(passes.classes).add(truth_hw, label_passes(mixture, frames))
             counts.append(matrix.counts_cc)
     return [np.stack(counts) for counts in counted]
 
@@ -127,8 +130,13 @@ def planned_keys(mixture: Mixture) -> list[tuple[int, ViewName]]:
     return [(member, view) for member in mixture.members for view in mixture.views[member]]
 
 
-def merge_passes(mixture: Mixture, frames: dict[tuple[int, ViewName], ProbabilitiesCHW]) -> LabelsHW:
-    """Labels uint8 `[H, W]` from upright answers, float32 `[C, H, W]` each."""
+def label_passes(mixture: Mixture, frames: Frames) -> LabelsHW:
+    """Labels uint8 `[H, W]` from upright answers."""
+    return decide(merge_passes(mixture, frames))
+
+
+def merge_passes(mixture: Mixture, frames: Frames) -> ProbabilitiesCHW:
+    """Probabilities float32 `[C, H, W]` from upright answers."""
     keys = planned_keys(mixture)
     upright = VIEWS["identity"]
     plan = [PlannedPass(m, upright, mixture.weights[m] / len(mixture.views[m])) for m, _ in keys]
@@ -136,7 +144,7 @@ def merge_passes(mixture: Mixture, frames: dict[tuple[int, ViewName], Probabilit
     merge = new_merge(mixture.merge, plan, classes, (height, width))
     for position, key in enumerate(keys):
         merge.add(position, frames[key])
-    return decide(merge.merged())
+    return merge.merged()
 
 
 def dequantised(values_chw: QuantisedCHW) -> ProbabilitiesCHW:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from seg.data import open_split
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache import ProbabilityCache
+from seg.evaluate.judge import intervals_of
 from seg.evaluate.tune.budget import Budget
 from seg.evaluate.tune.choose import EQUAL, Verdict, choose, is_worth_its_cost
 from seg.evaluate.tune.fit import FITS
@@ -17,13 +18,18 @@ from seg.evaluate.tune.gather import Passes, gather_passes
 from seg.evaluate.tune.halves import Trials, random_halvings, try_on_halves
 from seg.evaluate.tune.mixture import Mixture
 from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
-from seg.evaluate.tune.value import FrontPoint, MemberValue, disagreement, pareto_front, value_members
+from seg.evaluate.tune.value import (
+    MemberValue,
+    SubEnsemble,
+    disagreement,
+    pareto_front,
+    price_sub_ensembles,
+    value_members,
+)
 from seg.progress import progress
 from seg.spec import EnsembleSpec
 
 FEWEST_IMAGES: Final = 4
-RESAMPLES: Final = 1000
-INTERVAL: Final = (2.5, 97.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Tuned:
     worth_it: bool
     values: tuple[MemberValue, ...]
     disagreement: NDArray[np.float64]
-    front: tuple[FrontPoint, ...]
+    front: tuple[SubEnsemble, ...]
     chosen: Mixture
 
 
@@ -76,12 +82,12 @@ def tune(spec: EnsembleSpec, cache: ProbabilityCache, budget: Budget | None = No
     verdict = choose(trials, mious)
     chosen = mixtures[verdict.name]
     studied = chosen if len(chosen.members) > 1 else mixtures[EQUAL]
-    front = tuple(pareto_front(scorer, studied, passes.milliseconds))
+    front = tuple(pareto_front(price_sub_ensembles(scorer, studied, passes.milliseconds)))
     return Tuned(
         passes=passes,
         mixtures=mixtures,
         mious=mious,
-        intervals={name: _interval(counts_icc) for name, counts_icc in counts.items()},
+        intervals={name: intervals_of(counts_icc).miou for name, counts_icc in counts.items()},
         trials=trials,
         verdict=verdict,
         worth_it=is_worth_its_cost(trials, verdict.name),
@@ -118,12 +124,3 @@ def _count(passes: Passes, mixtures: Mapping[str, Mixture]) -> dict[str, CountsI
                 counted[name].append(counts_icc)
             advance()
     return {name: np.concatenate(parts) for name, parts in counted.items()}
-
-
-def _interval(counts_icc: CountsICC) -> tuple[float, float]:
-    """Of mIoU, over images drawn with replacement."""
-    random = np.random.default_rng(0)
-    images = len(counts_icc)
-    drawn = [miou(counts_icc[random.integers(images, size=images)]) for _ in range(RESAMPLES)]
-    low, high = np.nanpercentile(drawn, INTERVAL)
-    return float(low), float(high)

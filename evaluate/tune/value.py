@@ -37,8 +37,8 @@ class MemberValue:
 
 
 @dataclass(frozen=True, slots=True)
-class FrontPoint:
-    """A sub-ensemble that nothing cheaper equals."""
+class SubEnsemble:
+    """Some members of a mixture, what they score, and what an image costs."""
 
     mixture: Mixture
     miou: float
@@ -83,21 +83,25 @@ def disagreement(scorer: Scorer) -> NDArray[np.float64]:
     return np.array([[float((labels[a] != labels[b]).mean()) for b in members] for a in members])
 
 
-def pareto_front(scorer: Scorer, mixture: Mixture, per_pass_ms: Sequence[float]) -> list[FrontPoint]:
-    """Sub-ensembles of the mixture, with its views or upright alone, from the cheapest to the best.
+def price_sub_ensembles(scorer: Scorer, mixture: Mixture, per_pass_ms: Sequence[float]) -> list[SubEnsemble]:
+    """Sub-ensembles of the mixture, with its views or upright alone.
 
     All subsets of up to 8 members; of more, those that come from adding the best next one.
     """
     upright = mixture.seen_as([UPRIGHT] * len(mixture.views))
-    points = [
-        FrontPoint(candidate, scorer.miou(candidate), candidate.milliseconds(per_pass_ms))
+    return [
+        SubEnsemble(candidate, scorer.miou(candidate), candidate.milliseconds(per_pass_ms))
         for seen in dict.fromkeys((mixture, upright))
         for candidate in _sub_ensembles(scorer, seen)
     ]
-    front: list[FrontPoint] = []
-    for point in sorted(points, key=lambda point: (point.milliseconds, -point.miou)):
-        if not front or point.miou > front[-1].miou:
-            front.append(point)
+
+
+def pareto_front(candidates: Sequence[SubEnsemble]) -> list[SubEnsemble]:
+    """Those that nothing cheaper equals, from the cheapest to the best."""
+    front: list[SubEnsemble] = []
+    for candidate in sorted(candidates, key=lambda candidate: (candidate.milliseconds, -candidate.miou)):
+        if not front or candidate.miou > front[-1].miou:
+            front.append(candidate)
     return front
 
 

@@ -30,7 +30,7 @@ from seg.evaluate.tune.fit import (
 from seg.evaluate.tune.halves import Trials, random_halvings, try_on_halves
 from seg.evaluate.tune.mixture import Mixture
 from seg.evaluate.tune.scorer import Scorer
-from seg.evaluate.tune.value import disagreement, pareto_front, value_members
+from seg.evaluate.tune.value import disagreement, pareto_front, price_sub_ensembles, value_members
 from seg.evaluate.tune.write import write_back
 from seg.spec import load_ensemble
 from tests.engine.conftest import CLASSES, MakeModel
@@ -115,7 +115,7 @@ def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) ->
     scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
     mixture = Mixture.of((0.4, 0.3, 0.3), scorer.views)
     per_pass = (10.0, 4.0, 7.0)
-    front = pareto_front(scorer, mixture, per_pass)
+    front = pareto_front(price_sub_ensembles(scorer, mixture, per_pass))
     for size, seen in itertools.product((1, 2, 3), (scorer.views, (("identity",),) * 3)):
         for members in itertools.combinations(range(3), size):
             candidate = mixture.only(members).seen_as(seen)
@@ -126,7 +126,7 @@ def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) ->
 
 def test_a_budget_picks_the_best_within_it(make_scorer: MakeScorer) -> None:
     scorer = make_scorer([1.5, 2.0, 2.5])
-    front = pareto_front(scorer, equal_weights(scorer), (10.0, 4.0, 7.0))
+    front = pareto_front(price_sub_ensembles(scorer, equal_weights(scorer), (10.0, 4.0, 7.0)))
     assert Budget.parse("4ms").best_of(front, 4.0).members == (1,)
     assert Budget.parse("100x").best_of(front, 4.0) == front[-1].mixture
     with pytest.raises(SpecError, match=r"cheapest member takes 4\.0 ms"):
