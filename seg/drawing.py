@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 from seg.classes import ClassInfo
 from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
 
+LayerHWC = NDArray[np.uint8]
+"""A picture that is partly transparent, RGBA uint8 `[H, W, 4]`."""
+
 PAPER: Final = (255, 255, 255)
 INK: Final = (32, 32, 32)
 IGNORED_COLOUR: Final = (128, 128, 128)
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _TEXT_SCALE: Final = 0.42
 _LINE_HEIGHT: Final = 20
+_OUTLINE_DIMS: Final = 2
 _GAP: Final = 6
 
 
@@ -38,15 +42,30 @@ def overlay(
 
     Pixels labelled `clear` (a background, say) or ignored show the bare image.
     """
-    colours_hwc = colourise(labels_hw, classes)
-    blended = cv2.addWeighted(image_hwc, 1 - opacity, colours_hwc, opacity, 0)
-    bare = labels_hw == IGNORE_INDEX
+    layer_hwc = layer(labels_hw, classes, opacity=opacity, clear=clear).astype(np.float32)
+    share_hwc = layer_hwc[..., 3:] / 255
+    blended_hwc = image_hwc * (1 - share_hwc) + layer_hwc[..., :3] * share_hwc
+    return np.rint(blended_hwc).astype(np.uint8)
+
+
+def layer(
+    labels_hw: LabelsHW, classes: Sequence[ClassInfo], *, opacity: float = 1.0, clear: int | None = None
+) -> LayerHWC:
+    """A label map to lay over its image: classes at that opacity, and outlines in their darker colour.
+
+    Pixels labelled `clear` or ignored are transparent.
+    """
+    layer_hwc = np.empty((*labels_hw.shape, 4), dtype=np.uint8)
+    layer_hwc[..., :3] = colourise(labels_hw, classes)
+    bare_hw = labels_hw == IGNORE_INDEX
     if clear is not None:
-        bare |= labels_hw == clear
-    picture = np.where(bare[..., None], image_hwc, blended)
-    border = _borders(labels_hw)
-    picture[border] = np.where(bare[border][:, None], INK, colours_hwc[border])
-    return picture.astype(np.uint8)
+        bare_hw |= labels_hw == clear
+    layer_hwc[..., 3] = np.where(bare_hw, 0, round(255 * opacity))
+    border_hw = _borders(labels_hw)
+    layer_hwc[border_hw, :3] //= _OUTLINE_DIMS
+    layer_hwc[border_hw & bare_hw, :3] = INK
+    layer_hwc[border_hw, 3] = 255
+    return layer_hwc
 
 
 def legend(classes: Sequence[ClassInfo], width: int) -> ImageHWC:

@@ -13,6 +13,7 @@ from seg.files import write_text
 
 RECORD: Final = "run.json"
 NOTE: Final = "note.json"
+METRICS: Final = "metrics.csv"
 
 
 class Note(BaseModel):
@@ -82,6 +83,23 @@ def write_note(run: Path, *, leaderboard: float | None, text: str | None) -> Not
     return note
 
 
+def read_curves(run: Path) -> dict[str, list[float]]:
+    """The figures of a run's epochs by name, NaN where an epoch lacks one; empty before the first ends.
+
+    Raises:
+        DataError: they are no numbers.
+    """
+    metrics = run / METRICS
+    if not metrics.exists():
+        return {}
+    with metrics.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else ())}
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{metrics}: has a figure that is no number: {error}") from error
+
+
 def _runs(folder: Path) -> Iterator[Run]:
     for record in sorted(folder.rglob(RECORD)):
         try:
@@ -94,7 +112,7 @@ def _runs(folder: Path) -> Iterator[Run]:
 def _run(
     folder: Path, run: Path, said: dict[str, Any], recipe: dict[str, Any], result: dict[str, Any]
 ) -> Run:
-    mious = _mious(run / "metrics.csv")
+    mious = read_curves(run).get("val_miou", ())
     note = read_note(run)
     return Run(
         name=run.relative_to(folder).as_posix() if run != folder else run.name,
@@ -110,14 +128,6 @@ def _run(
         state="finished" if result else "cut off",
         note=note.text,
     )
-
-
-def _mious(metrics: Path) -> list[float]:
-    try:
-        with metrics.open(encoding="utf-8", newline="") as file:
-            return [float(row["val_miou"]) for row in csv.DictReader(file)]
-    except FileNotFoundError:
-        return []
 
 
 def _spelled_loss(loss: dict[str, Any]) -> str:

@@ -48,6 +48,7 @@ class Passes:
         views: of each member, which it may keep or lose.
         milliseconds: wall time of one pass of each member.
         computed: how many passes were not in the cache.
+        ensemble: all members, loaded.
     """
 
     names: tuple[str, ...]
@@ -55,6 +56,7 @@ class Passes:
     milliseconds: tuple[float, ...]
     split: Split
     computed: int
+    ensemble: Ensemble
     _cache: ProbabilityCache
     _models: tuple[CachedModel, ...]
     _images: tuple[str, ...]
@@ -109,6 +111,7 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
         milliseconds=tuple(_speed(cache, ensemble, model, split.samples[:TIMED]) for model in models),
         split=split,
         computed=len(missing),
+        ensemble=ensemble,
         _cache=cache,
         _models=models,
         _images=images,

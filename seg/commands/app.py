@@ -10,6 +10,7 @@ from seg.commands import (
     ensemble,
     evaluate,
     export,
+    report,
     runs,
     show,
     spec,
@@ -39,6 +40,7 @@ app.command("export")(export.export)
 app.command("calibrate")(calibrate.calibrate)
 app.command("ensemble")(ensemble.ensemble)
 app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
 app.command("tune")(tune.tune)
 app.command("vote")(submission.vote)
 app.command("show")(show.show)

@@ -150,9 +150,11 @@ def class_list(entries: tuple[ClassEntry, ...], unlabelled: str) -> tuple[ClassI
         taken = {number for number, _, _ in numbered}
         free = next(number for number in range(len(taken) + 1) if number not in taken)
         numbered.insert(0, (free, unlabelled, None))
+    # Black is for a background: without one, the first class gets the first colour.
+    first = 1 if unlabelled == UNLABELLED_IGNORED else 0
     return tuple(
         ClassInfo(id=number, name=name, colour=colour or default_colour(position))
-        for position, (number, name, colour) in enumerate(numbered)
+        for position, (number, name, colour) in enumerate(numbered, start=first)
     )
 
 

@@ -1,0 +1,81 @@
+"""The plots of the report."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from seg.evaluate.reliability import Reliability
+from seg.evaluate.report.gather import Curves, Findings
+from seg.evaluate.report.plots import Axis, Dot, Line, Plot, whole_line
+from seg.evaluate.tune.value import SubEnsemble
+
+ENSEMBLE_SLOT: Final = 0
+OTHER_SLOT: Final = 1
+ROOM: Final = 0.12
+"""Beside the outermost points of a plot whose points bear names."""
+
+
+def learning_plots(curves: Mapping[str, Curves]) -> list[Plot]:
+    """mIoU and losses over the epochs, a line for each member."""
+    plots = []
+    for title, columns in {"val mIoU": ("val_miou",), "loss": ("train_loss", "val_loss")}.items():
+        lines = [
+            whole_line(f"{name}, train" if column == "train_loss" else name, slot, of[column], dashed=dashed)
+            for slot, (name, of) in enumerate(curves.items())
+            for column, dashed in ((column, column == "train_loss") for column in columns)
+            if column in of
+        ]
+        points = [point for line in lines for point in line.points]
+        if points:
+            epochs = Axis("epoch", 0.5, max(x for x, _ in points) + 0.5)
+            plots.append(Plot(title, epochs, Axis.around(title, (y for _, y in points)), tuple(lines)))
+    return plots
+
+
+def reliability_plot(reliability: Reliability) -> Plot:
+    """How often pixels are right, by how sure the ensemble is."""
+    diagonal = Line("calibrated", OTHER_SLOT, ((0.0, 0.0), (1.0, 1.0)), dashed=True)
+    found = Line("ensemble", ENSEMBLE_SLOT, tuple((b.confidence, b.accuracy) for b in reliability.bins))
+    dots = tuple(
+        Dot(
+            "",
+            ENSEMBLE_SLOT,
+            (b.confidence, b.accuracy),
+            f"{b.share:.1%} of pixels: {b.confidence:.1%} sure, {b.accuracy:.1%} right",
+        )
+        for b in reliability.bins
+    )
+    return Plot(
+        "how sure, how right", Axis("confidence", 0, 1), Axis("share right", 0, 1), (diagonal, found), dots
+    )
+
+
+def front_plot(findings: Findings) -> Plot:
+    """mIoU against milliseconds an image, of all sub-ensembles."""
+    candidates, front = findings.candidates, findings.front
+    milliseconds = Axis.around("ms an image", (c.milliseconds for c in candidates), margin=ROOM)
+    mious = Axis.around("mIoU", (c.miou for c in candidates), margin=ROOM)
+    steps = Line("nothing cheaper equals these", ENSEMBLE_SLOT, tuple(_staircase(front, milliseconds.high)))
+    dots = [_dot(findings, candidate, 0) for candidate in candidates if candidate not in front]
+    dots += [_dot(findings, candidate, 1) for candidate in front]
+    return Plot("mIoU against time", milliseconds, mious, (steps,), tuple(dots))
+
+
+def _staircase(front: tuple[SubEnsemble, ...], end: float) -> list[tuple[float, float]]:
+    steps: list[tuple[float, float]] = []
+    for step in front:
+        if steps:
+            steps.append((step.milliseconds, steps[-1][1]))
+        steps.append((step.milliseconds, step.miou))
+    return [*steps, (end, steps[-1][1])]
+
+
+def _dot(findings: Findings, candidate: SubEnsemble, rank: int) -> Dot:
+    text = f"{describe(findings, candidate)}: {candidate.miou:.4f}, {candidate.milliseconds:.0f} ms"
+    return Dot("", ENSEMBLE_SLOT, (candidate.milliseconds, candidate.miou), text, rank)
+
+
+def describe(findings: Findings, candidate: SubEnsemble) -> str:
+    """The members of a sub-ensemble, and how many passes they take together."""
+    mixture = candidate.mixture
+    members = " + ".join(findings.passes.names[member] for member in mixture.members)
+    return f"{members}, {mixture.passes} {'pass' if mixture.passes == 1 else 'passes'}"

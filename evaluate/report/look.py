@@ -1,0 +1,77 @@
+"""One image as members and ensemble see it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.engine.decide import decide
+from seg.evaluate.report.predictors import Cast
+from seg.evaluate.tune.gather import Passes
+from seg.evaluate.tune.mixture import Mixture
+from seg.evaluate.tune.scorer import Frames, dequantised, label_passes, merge_passes, planned_keys
+from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one image is, and what is seen in it.
+
+    Attributes:
+        truth_hw: uint8 `[H, W]`.
+        labels: by mixture, uint8 `[H, W]`; of every member and the ensemble at least.
+        probabilities_chw: the ensemble's in its views, float32 `[C, H, W]`.
+    """
+
+    cast: Cast
+    truth_hw: LabelsHW
+    labels: dict[Mixture, LabelsHW]
+    probabilities_chw: ProbabilitiesCHW
+
+    @property
+    def ensemble_hw(self) -> LabelsHW:
+        return self.labels[self.cast.ensemble.viewed]
+
+    @property
+    def members(self) -> list[LabelsHW]:
+        """Label maps of all members in their views."""
+        return [self.labels[member.viewed] for member in self.cast.members]
+
+    @property
+    def known_hw(self) -> NDArray[np.bool_]:
+        """Where there is a truth."""
+        return np.not_equal(self.truth_hw, IGNORE_INDEX)
+
+    @property
+    def wrong_hw(self) -> NDArray[np.bool_]:
+        """Where the ensemble has another label than the truth."""
+        return self.known_hw & np.not_equal(self.ensemble_hw, self.truth_hw)
+
+    @cached_property
+    def disputed_hw(self) -> NDArray[np.bool_]:
+        """Where members do not all agree."""
+        first_hw = self.members[0]
+        disputed_hw = np.zeros(first_hw.shape, dtype=np.bool_)
+        for labels_hw in self.members:
+            disputed_hw |= labels_hw != first_hw
+        return disputed_hw
+
+    @cached_property
+    def entropy_hw(self) -> NDArray[np.float32]:
+        """Of the ensemble's probabilities, as a share of the most there can be: 0 is sure, 1 is clueless."""
+        safe_chw = np.maximum(self.probabilities_chw, np.float32(1e-7))
+        nats_hw = -(safe_chw * np.log(safe_chw)).sum(0)
+        share_hw: NDArray[np.float32] = nats_hw / np.float32(np.log(max(2, len(safe_chw))))
+        return np.clip(share_hw, 0, 1)
+
+
+def look_at(passes: Passes, cast: Cast, image: int, mixtures: tuple[Mixture, ...]) -> Look:
+    """Look at one image through these mixtures, the ensemble's among them."""
+    keys = {key for mixture in mixtures for key in planned_keys(mixture)}
+    frames: Frames = {key: dequantised(passes.quantised(*key, image)) for key in keys}
+    whole = cast.ensemble.viewed
+    probabilities_chw = merge_passes(whole, frames)
+    labels = {mixture: label_passes(mixture, frames) for mixture in mixtures if mixture != whole}
+    labels[whole] = decide(probabilities_chw)
+    return Look(cast, passes.labels(image), labels, probabilities_chw)

@@ -1,0 +1,65 @@
+"""Who is judged: every member and the ensemble, on images as they are and in the spec's views."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from seg.evaluate.tune.fit import UPRIGHT
+from seg.evaluate.tune.gather import Passes
+from seg.evaluate.tune.mixture import Mixture
+from seg.spec import EnsembleSpec
+
+ENSEMBLE: Final = "ensemble"
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A member or the ensemble: `plain` on the images as they are, `viewed` in its views."""
+
+    name: str
+    plain: Mixture
+    viewed: Mixture
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """All members, and their ensemble. A single member is its own ensemble."""
+
+    members: tuple[Predictor, ...]
+    ensemble: Predictor
+
+    @property
+    def everyone(self) -> tuple[Predictor, ...]:
+        """Members, and last the ensemble where there are several."""
+        return (*self.members, self.ensemble) if len(self.members) > 1 else self.members
+
+    @property
+    def mixtures(self) -> tuple[Mixture, ...]:
+        """Each that someone is, once."""
+        return tuple(dict.fromkeys(m for one in self.everyone for m in (one.plain, one.viewed)))
+
+    @property
+    def has_views(self) -> bool:
+        return self.ensemble.plain != self.ensemble.viewed
+
+
+def with_upright_views(spec: EnsembleSpec) -> EnsembleSpec:
+    """The members that run, each with the upright view beside its own."""
+    members = tuple(
+        member.model_copy(update={"views": tuple(dict.fromkeys((*UPRIGHT, *spec.views_of(member))))})
+        for member in spec.running
+    )
+    return spec.model_copy(update={"members": members})
+
+
+def cast_of(spec: EnsembleSpec, passes: Passes) -> Cast:
+    """The predictors of a spec, from the passes of its running members."""
+    seen = [spec.views_of(member) for member in spec.running]
+    upright = [UPRIGHT] * len(seen)
+    members = tuple(
+        Predictor(name, Mixture.single(position, upright), Mixture.single(position, seen))
+        for position, name in enumerate(passes.names)
+    )
+    if len(members) == 1:
+        return Cast(members, members[0])
+    whole = Mixture.of([member.weight for member in spec.running], seen, spec.merge)
+    return Cast(members, Predictor(ENSEMBLE, whole.seen_as(upright), whole))

@@ -1,0 +1,142 @@
+"""The page itself: templates, styles and scripts put into one file."""
+
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from seg.data.labelling import labelling_of
+from seg.evaluate.cache import ProbabilityCache
+from seg.evaluate.report.figures import describe, front_plot, learning_plots, reliability_plot
+from seg.evaluate.report.gallery import draw_gallery
+from seg.evaluate.report.gather import Findings, gather_findings
+from seg.evaluate.report.heat import confusion_heat, dispute_heat
+from seg.evaluate.report.plots import Axis
+from seg.evaluate.report.predictors import ENSEMBLE
+from seg.evaluate.report.trained import TrainedRun, read_trained
+from seg.files import atomic_path
+from seg.labels import IGNORE_INDEX
+from seg.spec import EnsembleSpec
+
+ASSETS: Final = Path(__file__).parent / "assets"
+
+Sections = tuple[tuple[str, str], ...]
+"""The name of each section's template, and its title."""
+
+OF_ENSEMBLE: Final[Sections] = (
+    ("summary", "Summary"),
+    ("classes", "Classes"),
+    ("confusion", "Confusion"),
+    ("members", "Members"),
+    ("calibration", "Calibration"),
+    ("cost", "Cost"),
+    ("training", "Training"),
+    ("export", "Export"),
+    ("gallery", "Gallery"),
+)
+OF_RUNS: Final[Sections] = (("runs", "Runs"), ("training", "Training"))
+
+
+def write_report(spec: EnsembleSpec, path: Path, title: str, cache: ProbabilityCache, images: int) -> None:
+    """Write the report of an ensemble, with a gallery of at most so many images.
+
+    Raises:
+        DataError: an image or its labels cannot be read.
+        ModelError, MissingRuntimeError: a member cannot be run.
+    """
+    findings = gather_findings(spec, cache)
+    names = [c.name for c in findings.classes]
+    unlabelled = labelling_of(spec.data).unlabelled
+    clear = None if unlabelled == IGNORE_INDEX else unlabelled
+    _write(
+        path,
+        title=title,
+        sections=[section for section in OF_ENSEMBLE if section[0] != "training" or findings.curves],
+        facts=f"{findings.passes.images} validation images, {len(findings.cast.members)} members",
+        findings=findings,
+        forest=_forest(findings),
+        names=names,
+        confusion=confusion_heat(names, np.array(findings.tally.figures.confusion)),
+        disputes=dispute_heat(findings.passes.names, findings.disagreement),
+        runtimes=", ".join(
+            dict.fromkeys(str(m.runtime.describe()) for m in findings.passes.ensemble.members)
+        ),
+        layers=_layers(findings),
+        front=[(describe(findings, candidate), candidate) for candidate in findings.front],
+        front_plot=front_plot(findings),
+        reliability_plot=reliability_plot(findings.tally.reliability),
+        learning_plots=learning_plots(findings.curves),
+        gallery=draw_gallery(findings, images, clear),
+    )
+
+
+def write_runs_report(runs: list[Path], path: Path) -> None:
+    """Write the report of training runs: what they reached, and how.
+
+    Raises:
+        DataError: a folder holds no run.
+    """
+    trained = [read_trained(run) for run in runs]
+    _write(
+        path,
+        title="Training runs",
+        sections=list(OF_RUNS),
+        facts=f"{len(trained)} runs",
+        runs=trained,
+        class_names=_class_names(trained),
+        learning_plots=learning_plots({run.name: run.curves for run in trained}),
+    )
+
+
+def _write(path: Path, **context: Any) -> None:
+    page = _environment().get_template("page.html")
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        for part in page.generate(**context):
+            file.write(part)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "figure": _figure,
+        "points": lambda share: f"{100 * share:+.2f}".replace("-", "\N{MINUS SIGN}"),
+        "whole": lambda share: f"{100 * share:.0f}",
+        "place": lambda share: f"{100 * share:.2f}%",
+    }
+    return environment
+
+
+def _figure(share: float | None) -> str:
+    return "absent" if share is None or math.isnan(share) else f"{share:.4f}"
+
+
+def _forest(findings: Findings) -> Axis:
+    """A scale for the mIoU of all predictors."""
+    scores = findings.tally.scores.values()
+    return Axis.around("mIoU", (bound for score in scores for bound in score.interval))
+
+
+def _layers(findings: Findings) -> list[tuple[str, str]]:
+    """What may lie over an image of the gallery, by the key of its picture."""
+    members = [(f"member-{position}", name) for position, name in enumerate(findings.passes.names)]
+    ensemble = [(ENSEMBLE, ENSEMBLE)] if len(members) > 1 else []
+    return [
+        ("image", "image"),
+        ("truth", "truth"),
+        *members,
+        *ensemble,
+        ("errors", "errors"),
+        ("entropy", "entropy"),
+    ]
+
+
+def _class_names(runs: list[TrainedRun]) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for name in run.iou))
