@@ -19,7 +19,7 @@ def learning_plots(curves: Mapping[str, Curves]) -> list[Plot]:
     plots = []
     for title, columns in {"val mIoU": ("val_miou",), "loss": ("train_loss", "val_loss")}.items():
         lines = [
-            whole_line(f"{name}, train" if column == "train_loss" else name, slot, of[column], dashed=dashed)
+            whole_line("" if column == "train_loss" else name, slot, of[column], dashed=dashed)
             for slot, (name, of) in enumerate(curves.items())
             for column, dashed in ((column, column == "train_loss") for column in columns)
             if column in of
@@ -27,7 +27,9 @@ def learning_plots(curves: Mapping[str, Curves]) -> list[Plot]:
         points = [point for line in lines for point in line.points]
         if points:
             epochs = Axis("epoch", 0.5, max(x for x, _ in points) + 0.5)
-            plots.append(Plot(title, epochs, Axis.around(title, (y for _, y in points)), tuple(lines)))
+            note = "dashed: on training images" if any(line.dashed for line in lines) else ""
+            values = Axis.around(title, (y for _, y in points))
+            plots.append(Plot(title, epochs, values, tuple(lines), note=note))
     return plots
 
 
@@ -37,10 +39,10 @@ def reliability_plot(reliability: Reliability) -> Plot:
     found = Line("ensemble", ENSEMBLE_SLOT, tuple((b.confidence, b.accuracy) for b in reliability.bins))
     dots = tuple(
         Dot(
-            "",
             ENSEMBLE_SLOT,
             (b.confidence, b.accuracy),
-            f"{b.share:.1%} of pixels: {b.confidence:.1%} sure, {b.accuracy:.1%} right",
+            f"{100 * b.share:.1f} % of pixels: {100 * b.confidence:.1f} % sure,"
+            f" {100 * b.accuracy:.1f} % right",
         )
         for b in reliability.bins
     )
@@ -55,8 +57,8 @@ def front_plot(findings: Findings) -> Plot:
     milliseconds = Axis.around("ms an image", (c.milliseconds for c in candidates), margin=ROOM)
     mious = Axis.around("mIoU", (c.miou for c in candidates), margin=ROOM)
     steps = Line("nothing cheaper equals these", ENSEMBLE_SLOT, tuple(_staircase(front, milliseconds.high)))
-    dots = [_dot(findings, candidate, 0) for candidate in candidates if candidate not in front]
-    dots += [_dot(findings, candidate, 1) for candidate in front]
+    dots = [_dot(findings, candidate, faint=True) for candidate in candidates if candidate not in front]
+    dots += [_dot(findings, candidate) for candidate in front]
     return Plot("mIoU against time", milliseconds, mious, (steps,), tuple(dots))
 
 
@@ -69,9 +71,9 @@ def _staircase(front: tuple[SubEnsemble, ...], end: float) -> list[tuple[float, 
     return [*steps, (end, steps[-1][1])]
 
 
-def _dot(findings: Findings, candidate: SubEnsemble, rank: int) -> Dot:
+def _dot(findings: Findings, candidate: SubEnsemble, *, faint: bool = False) -> Dot:
     text = f"{describe(findings, candidate)}: {candidate.miou:.4f}, {candidate.milliseconds:.0f} ms"
-    return Dot("", ENSEMBLE_SLOT, (candidate.milliseconds, candidate.miou), text, rank)
+    return Dot(ENSEMBLE_SLOT, (candidate.milliseconds, candidate.miou), text, faint)
 
 
 def describe(findings: Findings, candidate: SubEnsemble) -> str:

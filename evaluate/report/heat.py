@@ -16,6 +16,8 @@ LEAST: Final = 0.01
 class Heat:
     """Percentages, how strong a colour each cell gets (0..1), and what it says; row by row.
 
+    Small shares of a confusion get more colour than their due, so that they can be seen.
+
     `worst` names the largest cells off the diagonal.
     """
 
@@ -29,22 +31,25 @@ def confusion_heat(names: Sequence[str], counts_cc: NDArray[np.int64]) -> Heat:
     """Rows are the truth; each is shared out over the answers."""
     shares = counts_cc / np.maximum(1, counts_cc.sum(1, keepdims=True))
     tips = [
-        [f"{true} taken for {said}: {share:.2%}" if true != said else f"{true} found: {share:.2%}"
-         for said, share in zip(names, row, strict=True)]
+        [_mistake(true, said, share) for said, share in zip(names, row, strict=True)]
         for true, row in zip(names, shares, strict=True)
-    ]  # fmt: skip
+    ]
     off_diagonal = shares * (1 - np.eye(len(names)))
     largest = np.argsort(-off_diagonal, axis=None)[:WORST].tolist()
     places = [divmod(place, len(names)) for place in largest]
     worst = tuple(tips[row][column] for row, column in places if off_diagonal[row, column] > LEAST)
-    return Heat((100 * shares).tolist(), shares.tolist(), tips, worst)
+    return Heat((100 * shares).tolist(), np.sqrt(shares).tolist(), tips, worst)
 
 
 def dispute_heat(names: Sequence[str], disagreement: NDArray[np.float64]) -> Heat:
     """The share of pixels on which two differ; the strongest colour is the largest share."""
     tips = [
-        [f"{first} and {second}: {share:.2%}" for second, share in zip(names, row, strict=True)]
+        [f"{first} and {second}: {100 * share:.1f} %" for second, share in zip(names, row, strict=True)]
         for first, row in zip(names, disagreement, strict=True)
     ]
     strength = disagreement / max(float(disagreement.max()), 1e-9)
     return Heat((100 * disagreement).tolist(), strength.tolist(), tips)
+
+
+def _mistake(true: str, said: str, share: float) -> str:
+    return f"{true} {'found' if true == said else f'taken for {said}'}: {100 * share:.1f} %"

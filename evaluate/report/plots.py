@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Self
 
 MOST_TICKS: Final = 6
@@ -42,7 +42,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line with a name in the legend; `slot` is its colour's position, `dashed` sets it back."""
+    """A line; the legend has those with a name. `slot` is its colour's position, `dashed` sets it back."""
 
     name: str
     slot: int
@@ -52,13 +52,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A point that says something; one of `rank` 0 is faint, of 1 plain, of 2 carries its name."""
+    """A point that says something; a faint one is set back."""
 
-    name: str
     slot: int
     point: Point
     tip: str
-    rank: int = 1
+    faint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Plot:
     y: Axis
     lines: tuple[Line, ...] = ()
     dots: tuple[Dot, ...] = ()
-    legend: tuple[tuple[str, int], ...] = field(default=())
+    note: str = ""
 
     def path(self, line: Line) -> str:
         """The line for SVG, in a box of 100 by 100 whose top is 0."""

@@ -1,15 +1,20 @@
 """Answers of members that are known beforehand."""
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from seg.data.images import write_image, write_mask
+from seg.engine import Ensemble
 from seg.evaluate.tune.scorer import Scorer
 from seg.views import ViewName
-from tests.engine.conftest import make_model
+from tests.engine.conftest import CLASSES as TINY_CLASSES
+from tests.engine.conftest import MakeModel, make_model
 
-__all__ = ["MakeScorer", "make_model", "make_scorer"]
+__all__ = ["MakeScorer", "make_model", "make_scorer", "write_labelled_project"]
 
 MakeScorer = Callable[..., Scorer]
 
@@ -42,3 +47,33 @@ def make_scorer() -> MakeScorer:
         return Scorer(names, (views,) * len(noises), labels_in, answers)
 
     return make
+
+
+def write_labelled_project(folder: Path, make_model: MakeModel) -> Path:
+    """Images labelled by the first of three tiny models; returns the spec."""
+    random = np.random.default_rng(0)
+    spec = {
+        "data": {
+            "train": {"images": "images", "masks": "masks"},
+            "val": {"images": "images", "masks": "masks"},
+            "classes": [c.name for c in TINY_CLASSES],
+        },
+        "members": [
+            {"name": name, "model": str(make_model(seed))} for name, seed in (("a", 1), ("b", 2), ("c", 3))
+        ],
+        "views": "hflip",
+        "runtime": "cpu",
+    }
+    path = folder / "spec.yaml"
+    path.write_text(json.dumps(spec))
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir()
+    for number in range(6):
+        size_hw = (20, 14 + number)
+        write_image(folder / f"images/{number}.png", random.integers(0, 256, (*size_hw, 3), dtype=np.uint8))
+        write_mask(folder / f"masks/{number}.png", np.zeros(size_hw, dtype=np.uint8))
+    oracle = Ensemble.load(path).only(["a"]).with_views(("identity",))
+    for number in range(6):
+        labels_hw, _ = oracle.predict(folder / f"images/{number}.png")
+        write_mask(folder / f"masks/{number}.png", labels_hw)
+    return path

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torchmetrics.classification import MulticlassJaccardIndex
 
-from seg.data.images import write_image, write_mask
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache import ProbabilityCache
@@ -33,8 +32,8 @@ from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.value import disagreement, pareto_front, price_sub_ensembles, value_members
 from seg.evaluate.tune.write import write_back
 from seg.spec import load_ensemble
-from tests.engine.conftest import CLASSES, MakeModel
-from tests.evaluate.conftest import MakeScorer
+from tests.engine.conftest import MakeModel
+from tests.evaluate.conftest import MakeScorer, write_labelled_project
 
 
 def by_hand(scorer: Scorer, mixture: Mixture) -> float:
@@ -176,39 +175,7 @@ def test_a_gain_within_the_noise_is_no_gain() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, make_model: MakeModel) -> Path:
-    """Images labelled by the first of three tiny models; returns the spec."""
-    random = np.random.default_rng(0)
-    first = make_model(1)
-    spec = {
-        "data": {
-            "train": {"images": "images", "masks": "masks"},
-            "val": {"images": "images", "masks": "masks"},
-            "classes": [c.name for c in CLASSES],
-        },
-        "members": [
-            {"name": name, "model": str(make_model(seed))} for name, seed in (("a", 1), ("b", 2), ("c", 3))
-        ],
-        "views": "hflip",
-        "runtime": "cpu",
-    }
-    path = tmp_path / "spec.yaml"
-    path.write_text(json.dumps(spec))
-    oracle_spec = tmp_path / "oracle.yaml"
-    (tmp_path / "images").mkdir()
-    (tmp_path / "masks").mkdir()
-    for number in range(6):
-        write_image(
-            tmp_path / f"images/{number}.png", random.integers(0, 256, (20, 14 + number, 3), dtype=np.uint8)
-        )
-        write_mask(tmp_path / f"masks/{number}.png", np.zeros((20, 14 + number), dtype=np.uint8))
-    oracle_spec.write_text(
-        json.dumps(spec | {"members": [{"name": "a", "model": str(first)}], "views": "none"})
-    )
-    oracle = Ensemble.load(oracle_spec)
-    for number in range(6):
-        labels_hw, _ = oracle.predict(tmp_path / f"images/{number}.png")
-        write_mask(tmp_path / f"masks/{number}.png", labels_hw)
-    return path
+    return write_labelled_project(tmp_path, make_model)
 
 
 def test_tuning_finds_the_member_that_made_the_labels(project: Path, tmp_path: Path) -> None:

@@ -42,9 +42,14 @@ def modules_of_the_checkout() -> set[str]:
     return {p.as_posix() for p in hall | rooms}
 
 
+def assets_of_the_checkout() -> set[str]:
+    files = (ROOT / "evaluate/report/assets").iterdir()
+    return {f"seg/evaluate/report/assets/{file.name}" for file in files}
+
+
 def test_it_holds_every_module_and_nothing_at_the_top(wheel: Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert names == modules_of_the_checkout() | {"seg/py.typed"}
+    assert names == modules_of_the_checkout() | assets_of_the_checkout() | {"seg/py.typed"}
 
 
 def test_it_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
