@@ -11,7 +11,9 @@ function startGallery() {
   const share = (value) => (value === null ? "none" : value.toFixed(3));
 
   const picturesOf = (image) => (image.pictures ??= JSON.parse(image.script.textContent));
-  const scoreOf = (image) => (state.class ? image.iou[classes.indexOf(state.class)] : image.miou);
+  const shownClass = () => classes.indexOf(state.class);
+  const scoreOf = (image) => (shownClass() < 0 ? image.miou : image.iou[shownClass()]);
+  const figureName = () => (shownClass() < 0 ? "mIoU" : "IoU");
   const orders = {
     worst: (image) => scoreOf(image) ?? 2,
     uncertain: (image) => -image.entropy,
@@ -19,15 +21,14 @@ function startGallery() {
     random: (image) => image.random,
   };
   const captions = {
-    worst: (image) => `${state.class ? "IoU" : "mIoU"} ${share(scoreOf(image))}`,
+    worst: (image) => `${figureName()} ${share(scoreOf(image))}`,
     uncertain: (image) => `entropy ${share(image.entropy)}`,
     disputed: (image) => `disputed ${(100 * image.disputed).toFixed(1)} %`,
     random: (image) => `mIoU ${share(image.miou)}`,
   };
 
   function listed() {
-    const number = classes.indexOf(state.class);
-    const kept = images.filter((image) => number < 0 || image.iou[number] !== null);
+    const kept = images.filter((image) => shownClass() < 0 || image.iou[shownClass()] !== null);
     const rank = orders[state.order] ?? orders.worst;
     return kept.sort((first, second) => rank(first) - rank(second) || first.index - second.index);
   }
@@ -43,7 +44,7 @@ function startGallery() {
     find("strip").replaceChildren(...list.map((image) => thumbOf(image, image === shown, caption(image))));
     find("count").textContent = list.length === 1 ? "1 image" : `${list.length} images`;
     for (const input of find("order").querySelectorAll("input")) input.checked = input.value === state.order;
-    find("class").value = state.class;
+    find("class").selectedIndex = shownClass() + 1;
   }
 
   function thumbOf(image, isShown, caption) {
@@ -88,7 +89,7 @@ function startGallery() {
     if (!shown) return;
     const pictures = picturesOf(shown);
     const layer = shownLayer();
-    find("sheet").style.aspectRatio = `${shown.width} / ${shown.height}`;
+    viewer.shape(shown.width, shown.height);
     find("base").src = pictures.image;
     find("base").alt = `Image ${shown.id}`;
     setPicture(find("over"), layer === "image" ? null : pictures[layer]);
@@ -119,7 +120,7 @@ function startGallery() {
 
   function showFacts(shown) {
     const facts = {
-      [state.class ? `IoU, ${state.class}` : "mIoU"]: share(scoreOf(shown)),
+      [shownClass() < 0 ? figureName() : `${figureName()}, ${state.class}`]: share(scoreOf(shown)),
       "mean entropy": share(shown.entropy),
       disputed: `${(100 * shown.disputed).toFixed(1)} %`,
     };

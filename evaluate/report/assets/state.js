@@ -1,5 +1,7 @@
 // What the page shows lives in the part of the address behind "#", so that a link brings it back.
 const usual = { image: "", layer: "", blend: 70, zoom: 1, x: 0, y: 0, shown: 1, order: "worst", class: "", theme: "auto", at: "" };
+const limits = { blend: [0, 100], zoom: [1, 12], x: [0, 1], y: [0, 1], shown: [0, 1] };
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const state = { ...usual };
 const followers = [];
 
@@ -10,7 +12,7 @@ function readState() {
     const given = said.get(key);
     if (given === null) state[key] = value;
     else if (typeof value === "string") state[key] = given;
-    else state[key] = Number.isFinite(Number(given)) ? Number(given) : value;
+    else state[key] = Number.isFinite(Number(given)) ? clamp(Number(given), ...limits[key]) : value;
   }
 }
 

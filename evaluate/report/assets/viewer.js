@@ -1,7 +1,4 @@
 // The stage: one image, a layer over it, zoomed and moved about.
-const MOST_ZOOM = 12;
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-
 function startViewer() {
   const stage = find("stage");
   const sheet = find("sheet");
@@ -25,14 +22,14 @@ function startViewer() {
   }
 
   function zoomAt(times, atX = 0.5, atY = 0.5) {
-    const zoom = clamp(state.zoom * times, 1, MOST_ZOOM);
+    const zoom = clamp(state.zoom * times, ...limits.zoom);
     const gained = 1 / state.zoom - 1 / zoom;
     moveTo(zoom, state.x + atX * gained, state.y + atY * gained);
   }
 
   const moveBy = (x, y) => moveTo(state.zoom, state.x + x / state.zoom, state.y + y / state.zoom);
   const fit = () => moveTo(1, 0, 0);
-  const blendBy = (step) => change({ blend: clamp(state.blend + step, 0, 100), shown: 1, at: "gallery" });
+  const blendBy = (step) => change({ blend: clamp(state.blend + step, ...limits.blend), shown: 1, at: "gallery" });
   const toggle = () => change({ shown: state.shown ? 0 : 1, at: "gallery" });
 
   const shareOf = (event) => {
@@ -45,6 +42,7 @@ function startViewer() {
     event.preventDefault();
     zoomAt(event.deltaY < 0 ? 1.2 : 1 / 1.2, ...shareOf(event));
   }, { passive: false });
+  stage.addEventListener("dragstart", (event) => event.preventDefault());
   stage.addEventListener("dblclick", (event) => zoomAt(2, ...shareOf(event)));
 
   const fingers = new Map();
@@ -74,5 +72,12 @@ function startViewer() {
   find("toggle").addEventListener("click", toggle);
   followers.push(place);
   place();
-  return { zoomAt, moveBy, fit, blendBy, toggle };
+
+  // A tall image leaves room for what is below it.
+  function shape(width, height) {
+    sheet.style.aspectRatio = `${width} / ${height}`;
+    stage.style.maxWidth = `calc(80vh * ${width / height})`;
+  }
+
+  return { shape, zoomAt, moveBy, fit, blendBy, toggle };
 }
