@@ -43,7 +43,7 @@ def export(
         Precision | None, typer.Option(help="Other than the spec's; auto takes the fastest that passes.")
     ] = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="Beside model.onnx, also write this.")
+        Format, typer.Option("--format", help="What else to write of model.onnx.")
     ] = Format.onnx,
     force: bool = typer.Option(False, "--force", help="Export again what is exported already."),
     fuse: bool = typer.Option(
@@ -54,17 +54,18 @@ def export(
         typer.Option(help="What the fused file gives; may be said again. By default labels."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The fused file's name.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="PATH", help="The fused file, or the model repository."),
     ] = None,
 ) -> None:
     """Export each member to ONNX and verify it against PyTorch on validation images.
 
     With --fuse, make one ONNX file of all members, their views and their merge, verified against the engine:
-    images in, labels out.
+    images in, labels out. With --format triton, put that file into a model repository.
     """
-    if fuse:
-        _refuse_beside_fuse(member, precision, format_, force)
-        _fuse(path, give or (), output)
+    if fuse or format_ is Format.triton:
+        _refuse_beside_whole(member, precision, format_, force)
+        _export_whole(path, format_, give or (), output)
         return
     if give or output:
         raise SegError("seg export: --give and --output are those of a fused file: add --fuse")
@@ -91,27 +92,27 @@ def export(
             convert(format_, spec, one, some_images(spec))
 
 
-def _refuse_beside_fuse(
+def _export_whole(path: Path, format_: Format, gives: Sequence[Give], output: Path | None) -> None:
+    from seg.commands.fuse import fuse
+    from seg.commands.serving import serve
+    from seg.spec import load_ensemble
+
+    write = serve if format_ is Format.triton else fuse
+    write(path, load_ensemble(path), gives, output)
+
+
+def _refuse_beside_whole(
     member: str | None, precision: Precision | None, format_: Format, force: bool
 ) -> None:
-    """The fused file is made anew each time, of what is exported."""
+    """What is made of the whole ensemble is made anew each time, of what is exported."""
     said = {
         "--member": member is not None,
         "--precision": precision is not None,
-        "--format": format_ is not Format.onnx,
+        f"--format {format_}": format_ not in {Format.onnx, Format.triton},
         "--force": force,
     }
     for option in (option for option, is_said in said.items() if is_said):
-        raise SegError(
-            f"seg export: {option} is about members, --fuse about the whole: do one after the other"
-        )
-
-
-def _fuse(path: Path, gives: Sequence[Give], output: Path | None) -> None:
-    from seg.commands.fuse import fuse
-    from seg.spec import load_ensemble
-
-    fuse(path, load_ensemble(path), gives, output)
+        raise SegError(f"seg export: {option} is about members, not the whole: do one after the other")
 
 
 def _trial(spec: "EnsembleSpec", wish: "ExportSpec") -> "Trial":

@@ -18,6 +18,7 @@ class Format(StrEnum):
     openvino = "openvino"
     tensorrt = "tensorrt"
     tensorrt_rtx = "tensorrt-rtx"
+    triton = "triton"
 
 
 def convert(
@@ -28,7 +29,7 @@ def convert(
 
     profile = profile_of(spec, member)
     match format_:
-        case Format.onnx:
+        case Format.onnx | Format.triton:
             return
         case Format.openvino:
             from seg.export.ir import write_ir

@@ -31,14 +31,24 @@ def fuse_verified(name: str, spec: "EnsembleSpec", gives: Sequence[Give], output
     from seg.export.fuse.fuse import Wish, fuse_ensemble
 
     wish = Wish(name, tuple(dict.fromkeys(gives)) or (Give.labels,))
-    return fuse_ensemble(spec, wish, output, _images(spec), _witness(spec))
+    return fuse_ensemble(spec, wish, output, images_to_verify_on(spec), _witness(spec))
+
+
+def images_to_verify_on(spec: "EnsembleSpec") -> "list[ImageHWC]":
+    """Validation images; on a machine that has none, some to predict, or a drawn one."""
+    from seg.engine.load import probe_frames
+
+    try:
+        return some_images(spec)
+    except DataError:
+        return [probe.frame_hwc for probe in probe_frames(spec)]
 
 
 def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
     """Size, nodes and time against the members', and how the labels agree."""
     from seg.export.fuse.figures import compare
 
-    image_hwc = _images(spec)[0]
+    image_hwc = images_to_verify_on(spec)[0]
     height, width = image_hwc.shape[:2]
     names = (card.name, "members one by one")
     print_table(
@@ -55,16 +65,6 @@ def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
         typer.echo(f"{output}: {checked.agreement:.4%} of {checked.pixels} labels are the engine's{ties}")
     if spec.output.size is not None:
         typer.echo(f"{output}: answers at the image's own size: output.size is not in the file")
-
-
-def _images(spec: "EnsembleSpec") -> "list[ImageHWC]":
-    """Validation images; on a machine that has none, some to predict, or a drawn one."""
-    from seg.engine.load import probe_frames
-
-    try:
-        return some_images(spec)
-    except DataError:
-        return [probe.frame_hwc for probe in probe_frames(spec)]
 
 
 def _witness(spec: "EnsembleSpec") -> "Witness":

@@ -229,6 +229,8 @@ main()
     [
         (["--fuse", "--member", "a"], "--member is about members"),
         (["--fuse", "--force"], "--force is about members"),
+        (["--fuse", "--format", "openvino"], "--format openvino is about members"),
+        (["--format", "triton", "--precision", "auto"], "--precision is about members"),
         (["--give", "labels"], "add --fuse"),
         (["--fuse", "-o", "x.bin"], r"ends in \.onnx"),
     ],
