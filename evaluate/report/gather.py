@@ -39,7 +39,7 @@ class Findings:
         disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
         candidates: sub-ensembles, of which the `front` are those that nothing cheaper equals.
         stages: the share of each stage in the engine's work.
-        curves: the figures of each epoch, by member; without those whose run is not there.
+        curves: the figures of each epoch, by member; none of those whose run is not there.
         cards: of the members' models.
     """
 
@@ -103,5 +103,4 @@ def gather_findings(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
 
 def _curves(spec: EnsembleSpec) -> dict[str, Curves]:
     """Of the runs whose models the members are."""
-    found = {member.name: read_curves(spec.model(member).parent) for member in spec.running}
-    return {name: curves for name, curves in found.items() if curves}
+    return {member.name: read_curves(spec.model(member).parent) for member in spec.running}

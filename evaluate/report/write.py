@@ -50,10 +50,12 @@ def write_report(spec: EnsembleSpec, path: Path, title: str, cache: ProbabilityC
     names = [c.name for c in findings.classes]
     unlabelled = labelling_of(spec.data).unlabelled
     clear = None if unlabelled == IGNORE_INDEX else unlabelled
+    curves = learning_plots(findings.curves)
+    shown = {"training": bool(curves), "gallery": images > 0}
     _write(
         path,
         title=title,
-        sections=[section for section in OF_ENSEMBLE if section[0] != "training" or findings.curves],
+        sections=[section for section in OF_ENSEMBLE if shown.get(section[0], True)],
         facts=f"{findings.passes.images} validation images, {len(findings.cast.members)} members",
         findings=findings,
         forest=_forest(findings),
@@ -67,7 +69,7 @@ def write_report(spec: EnsembleSpec, path: Path, title: str, cache: ProbabilityC
         front=[(describe(findings, candidate), candidate) for candidate in findings.front],
         front_plot=front_plot(findings),
         reliability_plot=reliability_plot(findings.tally.reliability),
-        learning_plots=learning_plots(findings.curves),
+        learning_plots=curves,
         gallery=draw_gallery(findings, images, clear),
     )
 

@@ -82,8 +82,9 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
 
     Raises:
         ModelError, MissingRuntimeError: a member cannot be loaded.
-        DataError: an image cannot be read.
+        DataError: an image cannot be read, or the split has no labels.
     """
+    split.labels(0)  # Where there are none, that is said before hours of passes.
     ensemble = Ensemble.load(spec)
     images = tuple(sha256_of(sample.image) for sample in split.samples)
     models = tuple(

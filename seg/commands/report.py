@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seg.commands.shared import require_extra
+from seg.commands.shared import CacheLimit, require_extra
 
 
 def report(
@@ -16,6 +16,7 @@ def report(
         "report.html"
     ),
     images: Annotated[int, typer.Option(min=0, help="How many images the gallery has, at most.")] = 100,
+    cache_limit: CacheLimit = "20GB",
 ) -> None:
     """Write one HTML file: figures with intervals, members, cost, calibration, export, and a gallery.
 
@@ -24,18 +25,21 @@ def report(
     """
     require_extra("report", "jinja2", "seg report")
     require_extra("report", "blosc2", "seg report")
-    from seg.commands.sizes import format_bytes
+    from seg.commands.sizes import format_bytes, parse_bytes
     from seg.errors import OutputError, SpecError
     from seg.evaluate.cache import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
     from seg.spec import load_ensemble
 
+    limit = parse_bytes("--cache-limit", cache_limit)
     if output.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"{output}: the report is a page: name it .html")
     if all(path.is_dir() for path in paths):
         write_runs_report(paths, output)
     elif len(paths) == 1:
-        write_report(load_ensemble(paths[0]), output, paths[0].stem, ProbabilityCache(), images)
+        cache = ProbabilityCache()
+        write_report(load_ensemble(paths[0]), output, paths[0].stem, cache, images)
+        cache.prune(limit)
     else:
         raise SpecError("name one ensemble's YAML, or folders of runs alone")
     typer.echo(f"{output}: {format_bytes(output.stat().st_size)}")

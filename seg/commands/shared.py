@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 VERIFICATION_IMAGES: Final = 6
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The ensemble's YAML.")]
+CacheLimit = Annotated[str, typer.Option("--cache-limit", help="The most that the cache of passes may hold.")]
 MemberName = Annotated[str | None, typer.Option("--member", metavar="NAME", help="Only this member.")]
 
 

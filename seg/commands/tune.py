@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from seg.commands.shared import SpecPath, print_table, require_extra
+from seg.commands.shared import CacheLimit, SpecPath, print_table, require_extra
 
 if TYPE_CHECKING:
     from seg.evaluate.tune import Tuned
@@ -20,9 +20,7 @@ def tune(
         help="What an image may cost: milliseconds (50ms), or passes of the fastest member (5x).",
     ),
     keep: bool = typer.Option(True, "--write/--no-write", help="Write the answer back into the YAML."),
-    cache_limit: str = typer.Option(
-        "20GB", "--cache-limit", help="The most that the cache of passes may hold."
-    ),
+    cache_limit: CacheLimit = "20GB",
 ) -> None:
     """Find weights, views and merge on the validation images, and write them into the YAML.
 

@@ -216,3 +216,13 @@ def test_too_little_to_choose_from_is_one_line(project: Path, tmp_path: Path) ->
         (project.parent / f"masks/{number}.png").unlink()
     with pytest.raises(DataError, match="at least 4"):
         tune(load_ensemble(project), ProbabilityCache(tmp_path))
+
+
+def test_labels_are_missed_before_anything_is_computed(project: Path, tmp_path: Path) -> None:
+    document = json.loads(project.read_text())
+    document["data"]["val"].pop("masks")
+    project.write_text(json.dumps(document))
+    cache = ProbabilityCache(tmp_path / "cache")
+    with pytest.raises(DataError, match="no labels"):
+        tune(load_ensemble(project), cache)
+    assert cache.shelves() == []
