@@ -100,13 +100,24 @@ def read_curves(run: Path) -> dict[str, list[float]]:
         raise DataError(f"{metrics}: has a figure that is no number: {error}") from error
 
 
+def read_run(run: Path, folder: Path | None = None) -> Run:
+    """The run in one folder, named by its path below `folder`.
+
+    Raises:
+        DataError: there is no run, or its record is damaged.
+    """
+    record = run / RECORD
+    if not record.exists():
+        raise DataError(f"{run}: holds no run: name a folder with a {RECORD}")
+    try:
+        said = json.loads(record.read_text(encoding="utf-8"))
+        return _run(folder or run, run, said, said["recipe"], said.get("result") or {})
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{record}: is not the record of a run: remove its folder") from error
+
+
 def _runs(folder: Path) -> Iterator[Run]:
-    for record in sorted(folder.rglob(RECORD)):
-        try:
-            said = json.loads(record.read_text(encoding="utf-8"))
-            yield _run(folder, record.parent, said, said["recipe"], said.get("result") or {})
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{record}: is not the record of a run: remove its folder") from error
+    return (read_run(record.parent, folder) for record in sorted(folder.rglob(RECORD)))
 
 
 def _run(

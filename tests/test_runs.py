@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.errors import DataError
-from seg.runs import list_runs, write_note
+from seg.runs import list_runs, read_curves, read_run, write_note
 
 RECIPE = {
     "architecture": "fpn",
@@ -74,3 +74,19 @@ def test_what_is_wrong_is_one_line(folder: Path) -> None:
     (folder / "a" / "run.json").write_text("{")
     with pytest.raises(DataError, match=r"run\.json: is not the record of a run"):
         list_runs(folder)
+
+
+def test_one_run_is_read_by_its_folder(folder: Path) -> None:
+    assert read_run(folder / "a") == next(run for run in list_runs(folder) if run.name == "a")
+    with pytest.raises(DataError, match="holds no run"):
+        read_run(folder)
+
+
+def test_curves_are_the_columns_of_the_metrics(folder: Path) -> None:
+    (folder / "a/metrics.csv").write_text("epoch,val_miou\n1,0.25\n2,\n")
+    curves = read_curves(folder / "a")
+    assert curves["val_miou"] == pytest.approx([0.25, float("nan")], nan_ok=True)
+    assert read_curves(folder / "deep") == {}
+    (folder / "a/metrics.csv").write_text("epoch,val_miou\n1,good\n")
+    with pytest.raises(DataError, match=r"metrics\.csv: has a figure that is no number"):
+        read_curves(folder / "a")

@@ -11,7 +11,7 @@ from seg.evaluate.tune.value import SubEnsemble
 ENSEMBLE_SLOT: Final = 0
 OTHER_SLOT: Final = 1
 ROOM: Final = 0.12
-"""Beside the outermost points of a plot whose points bear names."""
+"""Beyond the outermost points, as a share of the axis."""
 
 
 def learning_plots(curves: Mapping[str, Curves]) -> list[Plot]:
@@ -54,7 +54,7 @@ def reliability_plot(reliability: Reliability) -> Plot:
 def front_plot(findings: Findings) -> Plot:
     """mIoU against milliseconds an image, of all sub-ensembles."""
     candidates, front = findings.candidates, findings.front
-    milliseconds = Axis.around("ms an image", (c.milliseconds for c in candidates), margin=ROOM)
+    milliseconds = Axis("ms an image", 0, (1 + ROOM) * max(c.milliseconds for c in candidates))
     mious = Axis.around("mIoU", (c.miou for c in candidates), margin=ROOM)
     steps = Line("nothing cheaper equals these", ENSEMBLE_SLOT, tuple(_staircase(front, milliseconds.high)))
     dots = [_dot(findings, candidate, faint=True) for candidate in candidates if candidate not in front]

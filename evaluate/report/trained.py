@@ -4,8 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg.errors import DataError
-from seg.runs import RECORD, Run, list_runs, read_curves
+from seg.runs import RECORD, Run, read_curves, read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +22,6 @@ class TrainedRun:
 
 def read_trained(folder: Path) -> TrainedRun:
     """Raises DataError where the folder holds no run."""
-    record = folder / RECORD
-    if not record.exists():
-        raise DataError(f"{folder}: holds no run: name an ensemble's YAML, or folders with a {RECORD}")
-    (run,) = (found for found in list_runs(folder) if found.name == folder.name)
-    result = json.loads(record.read_text(encoding="utf-8")).get("result") or {}
+    run = read_run(folder.resolve())
+    result = json.loads((folder / RECORD).read_text(encoding="utf-8"))["result"] or {}
     return TrainedRun(run, read_curves(folder), result.get("best_iou", {}))

@@ -56,7 +56,10 @@ def write_report(spec: EnsembleSpec, path: Path, title: str, cache: ProbabilityC
         path,
         title=title,
         sections=[section for section in OF_ENSEMBLE if shown.get(section[0], True)],
-        facts=f"{findings.passes.images} validation images, {len(findings.cast.members)} members",
+        facts=[
+            _counted(findings.passes.images, "validation image"),
+            _counted(len(findings.cast.members), "member"),
+        ],
         findings=findings,
         forest=_forest(findings),
         names=names,
@@ -85,7 +88,7 @@ def write_runs_report(runs: list[Path], path: Path) -> None:
         path,
         title="Training runs",
         sections=list(OF_RUNS),
-        facts=f"{len(trained)} runs",
+        facts=[_counted(len(trained), "run")],
         runs=trained,
         class_names=_class_names(trained),
         learning_plots=learning_plots({run.name: run.curves for run in trained}),
@@ -111,6 +114,7 @@ def _environment() -> Environment:
         "figure": _figure,
         "points": lambda share: f"{100 * share:+.2f}".replace("-", "\N{MINUS SIGN}"),
         "whole": lambda share: f"{100 * share:.0f}",
+        "ms": lambda milliseconds: f"{milliseconds:.0f}" if milliseconds >= 10 else f"{milliseconds:.1f}",
         "place": lambda share: f"{100 * share:.2f}%",
     }
     return environment
@@ -118,6 +122,10 @@ def _environment() -> Environment:
 
 def _figure(share: float | None) -> str:
     return "absent" if share is None or math.isnan(share) else f"{share:.4f}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _forest(findings: Findings) -> Axis:

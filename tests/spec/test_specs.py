@@ -8,6 +8,7 @@ import pytest
 
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, load_dataset, load_ensemble
+from seg.spec.dataset import ClassEntry, class_list
 
 SHORT = """\
 data:
@@ -154,3 +155,10 @@ def test_editors_get_a_schema() -> None:
     assert set(schema["required"]) == {"data", "members"}
     assert schema["additionalProperties"] is False
     assert "d4" in json.dumps(schema["properties"]["views"])
+
+
+def test_black_is_the_background_s_and_of_no_other_class() -> None:
+    entries = (ClassEntry(name="sky"), ClassEntry(name="road"))
+    with_background = class_list(entries, "nothing")
+    assert [c.colour == (0, 0, 0) for c in with_background] == [True, False, False]
+    assert [c.colour for c in class_list(entries, "ignore")] == [c.colour for c in with_background[1:]]
