@@ -30,14 +30,12 @@ class MemberCard(_Part):
 class FusionCheck(_Part):
     """The fused model against the engine, pixel by pixel.
 
-    `agreement` is the share of labels that are the engine's. `ties` are pixels that differ where two classes
-    lead by less than rounding can tell, `faults` those that differ elsewhere: in fp32 there are none.
-    `largest_difference` is that of a probability, where probabilities or confidence are given.
+    `shapes_nhw` are those of the batches, `agreement` is the share of the engine's labels. `ties` are
+    pixels that differ where two classes lead by less than rounding can tell, `faults` those that differ
+    elsewhere: in fp32 there are none. `largest_difference` is that of a probability, where any are given.
     """
 
-    images: int
-    batch_sizes: tuple[int, ...]
-    sizes_hw: tuple[tuple[int, int], ...]
+    shapes_nhw: tuple[tuple[int, int, int], ...]
     pixels: int
     agreement: float
     ties: int

@@ -17,7 +17,10 @@ from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.model_file import INPUT
 from seg.progress import progress
 
-BATCH_SIZES: Final = (1, 2)
+SINGLY: Final = (1, 1, 1)
+BATCHED: Final = (1, 2)
+"""Sizes of batches: at full size a second image would take as much memory again."""
+
 LEAST_LEAD: Final = 1e-5
 """Two classes whose probabilities differ by less are a tie: the last bits of a sum decide."""
 
@@ -64,13 +67,13 @@ class _Tally:
 def check(
     path: Path, images: Sequence[ImageHWC], witness: Witness, *, stride: int, exactly: bool
 ) -> FusionCheck:
-    """Hold all outputs of a fused model to what the engine says, at two sizes and in batches of 1 and 2.
+    """Hold all outputs of a fused model to what the engine says, one by one, and cropped in a batch, too.
 
     Args:
         path: the fused model.
         images: uint8 RGB of any size.
         witness: what the engine says.
-        stride: one of the two sizes is no multiple of it, and not square.
+        stride: the crops are no multiple of it, and not square.
         exactly: no pixel may differ but for ties; else one in a thousand may, as networks in less than fp32
             round otherwise in a larger batch.
 
@@ -79,10 +82,11 @@ def check(
     """
     session = open_session(path)
     names = [output.name for output in session.get_outputs()]
-    shapes = sizes(images[0].shape[:2], stride)
+    whole, cropped = sizes(images[0].shape[:2], stride)
+    checked = [*batches(images, [whole], SINGLY), *batches(images, [cropped], BATCHED)]
     tally = _Tally()
-    with progress("verify", len(shapes) * sum(BATCH_SIZES), unit="images") as advance:
-        for batch_nhwc in batches(images, shapes, BATCH_SIZES):
+    with progress("verify", sum(map(len, checked)), unit="images") as advance:
+        for batch_nhwc in checked:
             found = dict(zip(names, _run(session, batch_nhwc, path), strict=True))
             for row, image_hwc in enumerate(batch_nhwc):
                 tally.add({name: array[row] for name, array in found.items()}, witness(image_hwc))
@@ -92,9 +96,7 @@ def check(
             f"{path}: {tally.faults} of {tally.pixels} pixels are not the engine's, and no ties: not written"
         )
     return FusionCheck(
-        images=len(images),
-        batch_sizes=BATCH_SIZES,
-        sizes_hw=shapes,
+        shapes_nhw=tuple(batch_nhwc.shape[:3] for batch_nhwc in checked),
         pixels=tally.pixels,
         agreement=1 - tally.other_labels / tally.pixels,
         ties=tally.ties,

@@ -49,12 +49,15 @@ class Graph:
 
     def constant(self, name: str, value: ArrayLike) -> str:
         """A tensor that nodes read."""
-        return self.keep(numpy_helper.from_array(np.asarray(value), name))
+        return self.keep(numpy_helper.from_array(np.asarray(value), name), name)
 
-    def keep(self, tensor: onnx.TensorProto) -> str:
-        """A tensor as it is."""
-        self.constants.setdefault(tensor.name, tensor)
-        return tensor.name
+    def keep(self, tensor: onnx.TensorProto, name: str) -> str:
+        """A tensor as it is, under another name."""
+        if name not in self.constants:
+            self.constants[name] = onnx.TensorProto()
+            self.constants[name].CopyFrom(tensor)
+            self.constants[name].name = name
+        return name
 
     def extend(self, nodes: Sequence[onnx.NodeProto]) -> None:
         """Nodes as they are."""

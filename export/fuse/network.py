@@ -1,6 +1,6 @@
 """A member's exported graph as a part of a larger one."""
 
-from onnx import GraphProto, TensorProto, compose
+from onnx import GraphProto, compose
 
 from seg.export.fuse.graph import Graph
 from seg.export.fuse.parts import Part
@@ -10,20 +10,14 @@ from seg.model_file import INPUT, OUTPUT
 def add_network(graph: Graph, part: Part, scope: str, images: str) -> str:
     """Add a copy of the member's graph that reads `images`; return what it calls its probabilities.
 
-    Nodes and what they make are called `SCOPE/...`; the weights `MEMBER/...`, so that all copies share them.
+    Nodes and what they make are called `SCOPE/...`; the weights `MEMBER/...`, so that all copies
+    share them, and members that are the same file.
     """
     own = part.model.graph
     names = {INPUT: images}
     for tensor in own.initializer:
-        names[tensor.name] = graph.keep(_renamed(tensor, f"{part.name}/{tensor.name}"))
+        names[tensor.name] = graph.keep(tensor, f"{part.weights}/{tensor.name}")
     copy = GraphProto(name=own.name, node=own.node, output=own.output)
     compose.add_prefix_graph(copy, f"{scope}/", inplace=True, name_map=names)
     graph.extend(copy.node)
     return f"{scope}/{OUTPUT}"
-
-
-def _renamed(tensor: TensorProto, name: str) -> TensorProto:
-    copy = TensorProto()
-    copy.CopyFrom(tensor)
-    copy.name = name
-    return copy

@@ -19,9 +19,13 @@ LEAST_OPSET: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A member's model; `share` is that of each of its views in the merge."""
+    """A member's model.
+
+    `share` is that of each of its views in the merge; `weights` names the first member with the same file.
+    """
 
     name: str
+    weights: str
     share: float
     views: tuple[ViewName, ...]
     model: onnx.ModelProto
@@ -43,17 +47,19 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
     cards = read_model_cards(paths)
     models = [onnx.load(path) for path in paths]
     opset = max(LEAST_OPSET, *map(opset_of, models))
+    hashes = [sha256_of(path) for path in paths]
     total = sum(member.weight for member in spec.running)
     return tuple(
         Part(
             name=member.name,
+            weights=spec.running[hashes.index(sha256)].name,
             share=member.weight / total / len(spec.views_of(member)),
             views=spec.views_of(member),
             model=_in_opset(model, opset, path),
             card=card,
-            sha256=sha256_of(path),
+            sha256=sha256,
         )
-        for member, model, card, path in zip(spec.running, models, cards, paths, strict=True)
+        for member, model, card, path, sha256 in zip(spec.running, models, cards, paths, hashes, strict=True)
     )
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from onnx import TensorProto
+
 from seg.export.fuse.graph import Graph
 from seg.model_file import INPUT
 from seg.views import SYMMETRIES, ViewName
@@ -11,7 +13,7 @@ ANSWER_ROWS, ANSWER_COLUMNS = 2, 3
 
 
 def batch_views(graph: Graph, views: Sequence[ViewName]) -> str:
-    """The images, uint8 `[N, H, W, 3]`, in several views of one orientation: `[views x N, H, W, 3]`."""
+    """The images in several views of one orientation, float32 `[views x N, H, W, 3]`."""
     seen = [_view(graph, view) for view in views]
     return seen[0] if len(seen) == 1 else graph.add("Concat", seen, f"views/{'+'.join(views)}", axis=0)
 
@@ -24,9 +26,11 @@ def restore_views(graph: Graph, answers: str, views: Sequence[ViewName], scope: 
 
 
 def _view(graph: Graph, view: ViewName) -> str:
-    symmetry, turned = SYMMETRIES[view], INPUT
+    symmetry = SYMMETRIES[view]
+    # TensorRT takes bytes at the door and nowhere else.
+    turned = graph.add("Cast", [INPUT], "views/identity", to=TensorProto.FLOAT)
     if symmetry.transposes:
-        turned = graph.add("Transpose", [INPUT], "views/transpose", perm=[0, 2, 1, 3])
+        turned = graph.add("Transpose", [turned], "views/transpose", perm=[0, 2, 1, 3])
     flipped = (symmetry.flips_rows, IMAGE_ROWS), (symmetry.flips_columns, IMAGE_COLUMNS)
     return graph.flip(turned, [axis for flips, axis in flipped if flips], f"views/{view}")
 

@@ -111,6 +111,20 @@ def test_members_of_seg_export_with_their_own_input_modes(tmp_path: Path) -> Non
             np.testing.assert_allclose(found["probabilities"][row], expected.probabilities, atol=1e-5)
 
 
+def test_members_of_one_file_share_its_weights(tmp_path: Path) -> None:
+    """As when one network's views are to weigh differently."""
+    members = [
+        {"name": "much", "model": "a.onnx", "views": "none", "weight": 3},
+        {"name": "little", "model": "a.onnx", "views": ["hflip", "rot90"]},
+    ]
+    spec, path = fused(tmp_path, members=members)
+    names = {tensor.name for tensor in onnx.load(path).graph.initializer}
+    assert {"much/k0", "much/k1", "much/share", "little/share"} <= names
+    assert not {"little/k0", "little/k1"} & names
+    labels = run(path, image(24, 31)[None])["labels"][0]
+    np.testing.assert_array_equal(labels, Ensemble.load(spec).predict(image(24, 31)).labels)
+
+
 @pytest.mark.parametrize(("views", "copies"), [("flips", 1), ("d4", 2), (["rot90"], 1)])
 def test_weights_are_there_once_and_networks_once_an_orientation(
     views: str | list[str], copies: int, tmp_path: Path

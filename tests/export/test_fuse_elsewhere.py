@@ -1,0 +1,42 @@
+"""Fused models on what is not ONNX Runtime."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seg.commands.fuse import fuse_verified
+from seg.engine import Ensemble
+from seg.export.fuse.give import Give
+from seg.export.profile import Profile
+from seg.export.trt import build
+from tests.export.ensembles import ensemble
+from tests.export.tiny import image
+
+MERGES = ["mean", "geometric", "vote"]
+
+
+@pytest.mark.parametrize("merge", MERGES)
+def test_openvino_gives_the_labels_of_the_engine(merge: str, tmp_path: Path) -> None:
+    openvino = pytest.importorskip("openvino")
+    spec = ensemble(tmp_path, merge=merge)
+    fuse_verified("team", spec, (), tmp_path / "team.onnx")
+    hint = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.compile_model(tmp_path / "team.onnx", "CPU", hint)
+    engine = Ensemble.load(spec)
+    for size_hw in ((24, 31), (31, 24)):
+        images = [image(*size_hw, seed) for seed in range(2)]
+        labels = compiled(np.stack(images))[0]
+        expected = [engine.predict(image_hwc).labels for image_hwc in images]
+        np.testing.assert_array_equal(labels, np.stack(expected))
+
+
+@pytest.mark.parametrize("merge", MERGES)
+def test_tensorrt_for_rtx_builds_a_plan_of_it(merge: str, tmp_path: Path) -> None:
+    """The builder runs without a GPU; what the plan answers stays unproven there."""
+    library = pytest.importorskip("tensorrt_rtx", reason="its builder, which runs on a CPU, is not installed")
+    members = [{"name": "a", "model": "a.onnx"}, {"name": "c", "model": "a.onnx", "weight": 2}]
+    spec = ensemble(tmp_path, merge=merge, members=members)
+    fuse_verified("team", spec, tuple(Give), tmp_path / "team.onnx")
+    profile = Profile((1, 16, 16), (2, 24, 31), (4, 40, 40))
+    assert build(library, tmp_path / "team.onnx", profile, 2**28, b"").plan
