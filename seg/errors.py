@@ -12,6 +12,10 @@ Each message is one line: the file, the place in it, and the fix. The command li
 line and leaves with exit code 2. Anything else that is raised is a defect of ours.
 """
 
+from typing import Final
+
+EXIT_USER_ERROR: Final = 2
+
 
 class SegError(Exception):
     """Base of every error that the user caused and can mend."""

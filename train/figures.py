@@ -1,6 +1,6 @@
 """The figures of an epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,10 @@ class RunningMean:
         self._sum = self._sum.to(mean.device) + mean.detach().double() * count
         self._count += count
 
-    def take(self) -> float:
-        """The mean so far, NaN without images; starts anew."""
-        mean = float(self._sum / self._count) if self._count else float("nan")
+    def take(self, total: Callable[[Tensor], Tensor]) -> float:
+        """The mean so far, NaN without images; starts anew. `total` adds up what all processes have."""
+        count = total(torch.full_like(self._sum, self._count))
+        mean = float(total(self._sum) / count)
         self._sum, self._count = torch.zeros_like(self._sum), 0
         return mean
 

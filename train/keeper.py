@@ -25,6 +25,8 @@ from seg.train.run_folder import Row, RunFolder
 class Keeper(Callback):
     """Keeps the run folder up to date; `history` has the figures of each epoch.
 
+    Of several processes each has the history, and the first writes.
+
     The order of writing makes a kill harmless at any point: `last.ckpt` comes last, so a run resumes
     from an epoch whose other files are complete, and writes the same files again.
     """
@@ -48,6 +50,10 @@ class Keeper(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self.history.append(self._sound(self._module.take_figures()))
         epoch = len(self.history)
+        if not trainer.is_global_zero:
+            # Writes nothing, but all processes meet there.
+            trainer.save_checkpoint(self._folder.last)
+            return
         if best_epoch(self.history) == epoch:
             card = self._card_of(epoch, self.history[-1].miou)
             save_checkpoint(self._folder.best, self._module.judged.network, card)

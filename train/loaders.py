@@ -11,12 +11,14 @@ import cv2
 import torch
 from torch.utils.data import DataLoader
 
+from seg.errors import SpecError
 from seg.spec.recipe import RecipeSpec
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
 from seg.train.class_counts import count_classes
 from seg.train.decoded import DecodedSplit
+from seg.train.group import Group
 from seg.train.samples import Sample, TrainSamples, ValSamples
-from seg.train.sampling import EpochSampler, SharesN, class_balanced_shares
+from seg.train.sampling import DealtSampler, EpochSampler, SharesN, class_balanced_shares
 
 _MOST_WORKERS: Final = 8
 
@@ -34,20 +36,29 @@ class Loaders:
     images: int
 
 
-def build_loaders(recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *, epoch: int) -> Loaders:
+def build_loaders(
+    recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *, epoch: int, group: Group
+) -> Loaders:
     """The loaders of a run that begins with `epoch`; an incomplete last training batch is left out.
 
+    The processes of a group share each batch and the images of validation.
+
     Raises:
-        SpecError: `copy_paste` names a class that no image has, or none is rare.
+        SpecError: `copy_paste` names a class that no image has, or none is rare; or a batch cannot be dealt.
         DataError: labels that must be counted cannot be read.
     """
     batch_size = min(recipe.batch_size, len(train))
+    if batch_size % group.count:
+        raise SpecError(
+            f"a batch of {batch_size} cannot be dealt to {group.count} processes:"
+            f" let the recipe's batch_size be a multiple of {group.count}"
+        )
     sampler = build_sampler(recipe, train, epoch)
     batches = len(sampler) // batch_size
     training: DataLoader[Sample] = DataLoader(
         build_train_samples(recipe, train),
-        batch_size,
-        sampler=sampler,
+        batch_size // group.count,
+        sampler=DealtSampler(sampler, batch_size, group.place, group.count),
         drop_last=True,
         pin_memory=torch.cuda.is_available(),
         **_processes(workers_for(recipe)),
@@ -55,6 +66,7 @@ def build_loaders(recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *,
     validation: DataLoader[Any] = DataLoader(
         ValSamples(val),
         recipe.batch_size,
+        sampler=group.share_of(range(len(val))),
         collate_fn=partial(stacked_by_size, most_pixels=batch_size * math.prod(recipe.crop)),
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),

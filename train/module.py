@@ -1,6 +1,7 @@
 """The training and validation step."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, cast
 
 import lightning
@@ -46,7 +47,7 @@ class MemberModule(lightning.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         # Dropout draws from torch's generator: with a seed for each epoch a resumed run draws the same.
-        torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch))
+        torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch) + self.global_rank)
 
     def training_step(self, batch: Sample, batch_index: int) -> Tensor:
         images, labels = batch
@@ -67,17 +68,28 @@ class MemberModule(lightning.LightningModule):
             self.val_loss.add(self.loss(logits, truth), len(images))
             self.confusion += count_pixels(truth, logits.argmax(1), len(self.confusion))
 
+    def on_validation_start(self) -> None:
+        """Each process has statistics of batch normalisation of its own: their mean is judged, and kept."""
+        if self.trainer.world_size == 1:
+            return
+        for buffer in chain(self.segmenter.buffers(), self.judged.buffers()):
+            if buffer.is_floating_point():
+                buffer.copy_(self.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))
+
     def take_figures(self) -> Figures:
-        """The figures of the epoch that ends; what they were gathered in starts anew."""
-        iou = iou_per_class(self.confusion)
+        """The figures of the epoch that ends, over all processes; what they were gathered in starts anew."""
+        iou = iou_per_class(self._total(self.confusion.clone()))
         self.confusion.zero_()
         return Figures(
-            train_loss=self.train_loss.take(),
-            val_loss=self.val_loss.take(),
+            train_loss=self.train_loss.take(self._total),
+            val_loss=self.val_loss.take(self._total),
             miou=float(iou.nanmean()),
             iou=tuple(iou.tolist()),
             learning_rate=self.trainer.optimizers[0].param_groups[-1]["lr"],
         )
+
+    def _total(self, counted: Tensor) -> Tensor:
+        return cast(Tensor, self.trainer.strategy.reduce(counted, reduce_op="sum"))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         recipe, network = self.recipe, self.segmenter.network

@@ -31,7 +31,7 @@ class Reporter(Callback):
         batch_idx: int,
     ) -> None:
         images, _ = batch
-        self._advance(len(images))
+        self._advance(len(images) * trainer.world_size)
 
     def on_validation_batch_end(
         self,
@@ -42,7 +42,7 @@ class Reporter(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self._advance(sum(len(images) for images, _ in batch))
+        self._advance(sum(len(images) for images, _ in batch) * trainer.world_size)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         history = self._keeper.history

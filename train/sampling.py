@@ -1,6 +1,7 @@
 """Which images an epoch draws, and in which order."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -61,6 +62,31 @@ class EpochSampler(Sampler[Draw]):
             Draw(int(index), seed_of(seed, epoch, place), bool(original))
             for place, (index, original) in enumerate(zip(drawn, first_copies, strict=True))
         )
+
+
+class DealtSampler(Sampler[Draw]):
+    """What one of `count` processes draws: its part of every batch that all make together.
+
+    Each batch is what a single process would draw; an incomplete last one is left out.
+    """
+
+    def __init__(self, drawn: EpochSampler, batch_size: int, place: int, count: int) -> None:
+        self._drawn = drawn
+        self._batch_size = batch_size
+        self._part = batch_size // count
+        self._first = place * self._part
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self._drawn.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self._drawn) // self._batch_size * self._part
+
+    def __iter__(self) -> Iterator[Draw]:
+        mine = range(self._first, self._first + self._part)
+        dealt = (draw for place, draw in enumerate(self._drawn) if place % self._batch_size in mine)
+        return islice(dealt, len(self))
 
 
 def class_balanced_shares(counts_nc: CountsNC) -> SharesN:

@@ -1,6 +1,7 @@
 """From a member's recipe to its checkpoint."""
 
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, Literal
 
@@ -17,6 +18,7 @@ from seg.spec.recipe import Precision
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.decoded import DecodedSplit
 from seg.train.figures import best_epoch, draw_history
+from seg.train.group import Group, joined, together
 from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
 from seg.train.keeper import Keeper, epochs_done, named_iou
 from seg.train.listener import Listener, OnEpoch
@@ -35,6 +37,7 @@ from seg.train.run_record import Result, new_record
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
 _FEWEST_TO_TRAIN: Final = 2
+_FEWEST_TO_VALIDATE: Final = 1
 _LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]]] = {
     "fp32": "32-true",
     "bf16": "bf16-mixed",
@@ -64,8 +67,8 @@ def train_member(
     check_copy_paste(recipe, train.classes)
     folder = RunFolder(spec.run_folder(member))
     record = new_record(member.name, recipe, train, val)
-    with folder.held():
-        finished = folder.begin(record, retrain=retrain)
+    with joined() as group, folder.held() if group.is_first else nullcontext():
+        finished = group.shared(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
         job = Job(
@@ -77,16 +80,16 @@ def train_member(
             unlabelled=spec.data.unlabelled,
         )
         with repeatable(recipe.seed), quiet():
-            result = _train(job, on_epoch)
-        folder.finish(record.model_copy(update={"result": result}))
+            result = _train(job, group, on_epoch)
+        group.shared(lambda: folder.finish(record.model_copy(update={"result": result})))
     return result
 
 
-def _train(job: Job, on_epoch: OnEpoch | None) -> Result:
+def _train(job: Job, group: Group, on_epoch: OnEpoch | None) -> Result:
     segmenter = build_segmenter(job)
     done = epochs_done(job.folder.last)
-    train, val = _decode(job)
-    loaders = build_loaders(job.recipe, train, val, epoch=done)
+    train, val = _decode(job, max(_FEWEST_TO_VALIDATE, group.count))
+    loaders = build_loaders(job.recipe, train, val, epoch=done, group=group)
     module = MemberModule(
         segmenter, job.recipe, build_loss(job.recipe.loss, train), job.classes, loaders.steps
     )
@@ -97,9 +100,10 @@ def _train(job: Job, on_epoch: OnEpoch | None) -> Result:
         unit="images",
         done=loaders.images * done,
     ) as advance:
-        trainer = _lightning_trainer(job.recipe, _callbacks(job.recipe, keeper, advance, on_epoch))
+        trainer = _lightning_trainer(job.recipe, group, _callbacks(job.recipe, keeper, advance, on_epoch))
         _fit(trainer, module, loaders, job.folder.last if done else None)
-    draw_history(job.folder.curves, keeper.history)
+    if group.is_first:
+        draw_history(job.folder.curves, keeper.history)
     best = best_epoch(keeper.history)
     figures = keeper.history[best - 1]
     cost = cost_of(segmenter.network, padded_size(job.recipe.crop))
@@ -121,8 +125,11 @@ def _refuse_impossible(recipe: RecipeSpec) -> None:
         raise SpecError("precision 'fp16' needs a GPU: 'bf16' is the half precision of CPUs")
 
 
-def _decode(job: Job) -> tuple[DecodedSplit, DecodedSplit]:
-    for name, split, fewest in (("training", job.train, _FEWEST_TO_TRAIN), ("validation", job.val, 1)):
+def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSplit]:
+    for name, split, fewest in (
+        ("training", job.train, _FEWEST_TO_TRAIN),
+        ("validation", job.val, fewest_to_validate),
+    ):
         if len(split.samples) < fewest:
             raise DataError(
                 f"{job.name}: the {name} split has {len(split.samples)} images, at least {fewest} are needed"
@@ -148,14 +155,14 @@ def _callbacks(
     return callbacks
 
 
-def _lightning_trainer(recipe: RecipeSpec, callbacks: list[Callback]) -> lightning.Trainer:
+def _lightning_trainer(recipe: RecipeSpec, group: Group, callbacks: list[Callback]) -> lightning.Trainer:
     return lightning.Trainer(
+        **together(group),
         max_epochs=recipe.epochs,
         precision=_LIGHTNING_PRECISION[recipe.precision],
         accumulate_grad_batches=recipe.accumulate,
         gradient_clip_val=recipe.clip_norm,
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
-        devices=1,
         benchmark=torch.cuda.is_available(),
         callbacks=callbacks,
         logger=False,

@@ -20,9 +20,8 @@ from seg.commands import (
     tune,
     video,
 )
-from seg.errors import SegError
+from seg.errors import EXIT_USER_ERROR, SegError
 
-EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(

@@ -1,5 +1,6 @@
 """`seg train`: labelled images in, one checkpoint a member out."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,10 @@ def train(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train again, also where a finished run is there.")
     ] = False,
+    devices: Annotated[
+        int,
+        typer.Option("--devices", min=1, help="Train on so many GPUs of this machine (or CPU processes)."),
+    ] = 1,
     dry: Annotated[
         bool,
         typer.Option(
@@ -30,7 +35,11 @@ def train(
     """Train each member that is not trained yet; a run that was cut off goes on."""
     require_extra("train", "torch", "seg train")
     from seg.spec import load_ensemble
+    from seg.train.supervisor import is_one_of_several, leave_with_supervisor, run_several
 
+    if devices > 1 and not dry and not is_one_of_several():
+        raise typer.Exit(run_several(sys.argv[1:], devices))
+    leave_with_supervisor()
     spec = load_ensemble(path)
     members = chosen_members(path, spec, member)
     if dry:

@@ -18,6 +18,7 @@ from seg.labels import IGNORE_INDEX, ImageHWC
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
 from seg.train import preview as module
 from seg.train.decoded import DecodedSplit
+from seg.train.group import Group
 from seg.train.job import input_card_of
 from seg.train.loaders import build_loaders
 from seg.train.preview import Crop, preview, whole_images
@@ -52,7 +53,7 @@ def test_the_sheet_shows_the_first_epoch_of_training(
     if input_size:
         recipe = recipe.model_copy(update={"crop": (input_size, input_size)})
     train, val = (DecodedSplit(open_split(spec.data, name), recipe.input.size) for name in ("train", "val"))
-    batches = [images for images, _ in build_loaders(recipe, train, val, epoch=0).train]
+    batches = [images for images, _ in build_loaders(recipe, train, val, epoch=0, group=Group()).train]
     factor = -(-300 // recipe.crop[1])
     for image in (batches[0][0].numpy(), batches[-1][-1].numpy()):
         assert contains(sheet_hwc, image.repeat(factor, 0).repeat(factor, 1))

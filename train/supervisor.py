@@ -1,0 +1,125 @@
+"""Starts a command once for each device of this machine, and ends all where one ends badly."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import IO, Final
+
+from seg.errors import EXIT_USER_ERROR
+
+_SUPERVISED: Final = "SEG_SUPERVISED"
+_POLL_S: Final = 0.1
+_GRACE_S: Final = 10.0
+_LAST_BYTES: Final = 2000
+_TO_SAY_WHY_S: Final = 2.0
+_KILLED: Final = 128
+
+
+def is_one_of_several() -> bool:
+    """Whether this process is already one of a group, so that it starts no other."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def run_several(arguments: Sequence[str], count: int) -> int:
+    """Run `seg ARGUMENTS` in `count` processes, of which the first speaks to the terminal.
+
+    What another one said last is shown where it was the first to fail.
+
+    Returns:
+        The exit code: that of the process which failed first, else 0.
+    """
+    port = _free_port()
+    with ExitStack() as stack:
+        spoken = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(count - 1)]
+        workers = [_start(arguments, place, count, port, spoken) for place in range(count)]
+        try:
+            failed = _first_failure(workers)
+        finally:
+            _end(workers)
+        if failed is None:
+            return 0
+        if failed > 0:
+            sys.stderr.write(_last_words(spoken[failed - 1]))
+        code = workers[failed].returncode
+        return code if code > 0 else _KILLED - code
+
+
+def leave_with_supervisor() -> None:
+    """From now on, end this process when its supervisor is gone, however that ended."""
+    if os.environ.get(_SUPERVISED):
+        threading.Thread(target=_wait_for_the_end, daemon=True).start()
+
+
+def _wait_for_the_end() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
+
+
+def _start(
+    arguments: Sequence[str], place: int, count: int, port: int, spoken: Sequence[IO[bytes]]
+) -> subprocess.Popen[bytes]:
+    environment = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "RANK": str(place),
+        "LOCAL_RANK": str(place),
+        "GROUP_RANK": "0",
+        _SUPERVISED: "1",
+    }
+    says = spoken[place - 1] if place else None
+    return subprocess.Popen(
+        [sys.executable, "-m", "seg", *arguments],
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=says,
+        stderr=says,
+    )
+
+
+def _first_failure(workers: Sequence[subprocess.Popen[bytes]]) -> int | None:
+    """Wait until all have ended well, or one has not; others that lost it are not to blame."""
+    while True:
+        codes = [worker.poll() for worker in workers]
+        if any(codes):
+            time.sleep(_TO_SAY_WHY_S)
+            codes = [worker.poll() for worker in workers]
+            blamed = [place for place, code in enumerate(codes) if code == EXIT_USER_ERROR]
+            return (blamed or [place for place, code in enumerate(codes) if code])[0]
+        if None not in codes:
+            return None
+        time.sleep(_POLL_S)
+
+
+def _end(workers: Sequence[subprocess.Popen[bytes]]) -> None:
+    for worker in workers:
+        if worker.poll() is None:
+            worker.terminate()
+    for worker in workers:
+        try:
+            worker.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait()
+
+
+def _last_words(spoken: IO[bytes]) -> str:
+    spoken.seek(0, os.SEEK_END)
+    spoken.seek(max(0, spoken.tell() - _LAST_BYTES))
+    lines = spoken.read().decode(errors="replace").strip().splitlines()
+    return f"{lines[-1]}\n" if lines else ""
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
