@@ -1,6 +1,6 @@
 """Which images are shown, and each as pictures that lie over one another."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any, Final
@@ -8,28 +8,33 @@ from typing import Any, Final
 import numpy as np
 
 from seg.data import read_image
-from seg.drawing import layer
+from seg.drawing import LayerHWC, layer
 from seg.evaluate.judge import mean_iou
 from seg.evaluate.metrics import ConfusionMatrix
 from seg.evaluate.report.gather import Findings
 from seg.evaluate.report.look import Look, look_at
-from seg.evaluate.report.pictures import as_webp, draw_entropy, draw_errors, shrunk
+from seg.evaluate.report.pictures import as_webp, draw_disputes, draw_entropy, draw_errors, shrunk
 from seg.evaluate.report.tally import ImageNote
 from seg.labels import LabelsHW
 from seg.progress import progress
 
 MOST_WIDE: Final = 640
-"""Pixels: larger images are shrunk."""
+"""Pixels: larger images are shrunk, those of many members more, so that a page can be sent about."""
 
+MOST_WIDE_OF_MANY: Final = 480
+MANY_MEMBERS: Final = 6
 THUMB_WIDE: Final = 144
 PHOTO_QUALITY: Final = 78
+THUMB_QUALITY: Final = 60
+ENTROPY_QUALITY: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class GalleryImage:
     """One image: what is notable about it, and its pictures as data URIs.
 
-    `pictures` has the photo, the truth, each member by position, the ensemble, its errors and its entropy.
+    `pictures` has the photo, the truth, each member by position, the ensemble, where members differ, errors
+    and entropy.
     `member_miou` is each member's mIoU there.
     """
 
@@ -82,28 +87,31 @@ def draw_gallery(findings: Findings, most: int, clear: int | None) -> Iterator[G
 
 def _drawn(findings: Findings, note: ImageNote, look: Look, place: int, clear: int | None) -> GalleryImage:
     image_hwc = read_image(findings.passes.split.samples[note.index].image)
-
-    def labelled(labels_hw: LabelsHW) -> str:
-        small_hw = shrunk(labels_hw, MOST_WIDE, smooth=False)
-        return as_webp(layer(small_hw, findings.classes, clear=clear))
-
-    photo_hwc = shrunk(image_hwc, MOST_WIDE)
     members = look.members
+    most_wide = MOST_WIDE if len(members) <= MANY_MEMBERS else MOST_WIDE_OF_MANY
+    photo_hwc = shrunk(image_hwc, most_wide)
+    layers = _layers(look, lambda labels_hw: layer(labels_hw, findings.classes, clear=clear))
     return GalleryImage(
         note=note,
         random=place,
         size_hw=(photo_hwc.shape[0], photo_hwc.shape[1]),
-        thumb=as_webp(shrunk(image_hwc, THUMB_WIDE), quality=60),
+        thumb=as_webp(shrunk(image_hwc, THUMB_WIDE), quality=THUMB_QUALITY),
         member_miou=tuple(_miou(look, labels_hw, len(findings.classes)) for labels_hw in members),
         pictures={
             "image": as_webp(photo_hwc, quality=PHOTO_QUALITY),
-            "truth": labelled(look.truth_hw),
-            **{f"member-{position}": labelled(labels_hw) for position, labels_hw in enumerate(members)},
-            **({"ensemble": labelled(look.ensemble_hw)} if len(members) > 1 else {}),
-            "errors": as_webp(shrunk(draw_errors(look.wrong_hw, look.known_hw), MOST_WIDE, smooth=False)),
-            "entropy": as_webp(draw_entropy(shrunk(look.entropy_hw, MOST_WIDE)), quality=60),
+            **{name: as_webp(shrunk(drawn, most_wide, smooth=False)) for name, drawn in layers.items()},
+            "entropy": as_webp(draw_entropy(shrunk(look.entropy_hw, most_wide)), quality=ENTROPY_QUALITY),
         },
     )
+
+
+def _layers(look: Look, drawn: Callable[[LabelsHW], LayerHWC]) -> dict[str, LayerHWC]:
+    """What is transparent in places, by the key of its picture."""
+    layers = {"truth": drawn(look.truth_hw)}
+    layers |= {f"member-{position}": drawn(labels_hw) for position, labels_hw in enumerate(look.members)}
+    if len(look.members) > 1:
+        layers |= {"ensemble": drawn(look.ensemble_hw), "disputed": draw_disputes(look.disputed_hw)}
+    return layers | {"errors": draw_errors(look.wrong_hw, look.known_hw)}
 
 
 def _miou(look: Look, labels_hw: LabelsHW, classes: int) -> float | None:

@@ -16,6 +16,7 @@ LOSSLESS: Final = 101
 """The quality from which on OpenCV keeps every pixel."""
 
 WRONG: Final = (213, 40, 0, 255)
+DISPUTED: Final = (170, 30, 200, 255)
 UNKNOWN: Final = (128, 128, 128, 170)
 
 
@@ -24,6 +25,13 @@ def as_webp(picture: NDArray[np.uint8], quality: int = LOSSLESS) -> str:
     swap = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
     _, data = cv2.imencode(".webp", cv2.cvtColor(picture, swap), (cv2.IMWRITE_WEBP_QUALITY, quality))
     return "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode()
+
+
+def draw_disputes(disputed_hw: NDArray[np.bool_]) -> LayerHWC:
+    """Pixels on which members differ in violet, RGBA uint8 `[H, W, 4]`."""
+    layer_hwc = np.zeros((*disputed_hw.shape, 4), dtype=np.uint8)
+    layer_hwc[disputed_hw] = DISPUTED
+    return layer_hwc
 
 
 def draw_errors(wrong_hw: NDArray[np.bool_], known_hw: NDArray[np.bool_]) -> LayerHWC:

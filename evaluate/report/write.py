@@ -137,12 +137,12 @@ def _forest(findings: Findings) -> Axis:
 def _layers(findings: Findings) -> list[tuple[str, str]]:
     """What may lie over an image of the gallery, by the key of its picture."""
     members = [(f"member-{position}", name) for position, name in enumerate(findings.passes.names)]
-    ensemble = [(ENSEMBLE, ENSEMBLE)] if len(members) > 1 else []
+    together = [(ENSEMBLE, ENSEMBLE), ("disputed", "disputed")] if len(members) > 1 else []
     return [
         ("image", "image"),
         ("truth", "truth"),
         *members,
-        *ensemble,
+        *together,
         ("errors", "errors"),
         ("entropy", "entropy"),
     ]

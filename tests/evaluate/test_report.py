@@ -175,7 +175,8 @@ def test_gallery_images_have_a_picture_of_everyone(tmp_path: Path, make_model: M
     split = open_split(spec.data, "val")
     for image in images:
         members = ["member-0", "member-1", "member-2"]
-        assert list(image.pictures) == ["image", "truth", *members, "ensemble", "errors", "entropy"]
+        together = ["ensemble", "disputed", "errors", "entropy"]
+        assert list(image.pictures) == ["image", "truth", *members, *together]
         assert image.pictures["member-0"] != image.pictures["member-1"]
         photo_hwc = read_image(split.samples[image.note.index].image)
         assert image.size_hw == photo_hwc.shape[:2]

@@ -18,7 +18,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 A_ROW = 40
 """Pixels: what is no further up stands in the same row."""
 
-LAYERS = ["image", "truth", "member-0", "member-1", "member-2", "ensemble", "errors", "entropy"]
+LAYERS = ["image", "truth", "member-0", "member-1", "member-2", "ensemble", "disputed", "errors", "entropy"]
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def test_keys_do_what_the_page_says(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     assert shown(page) == names[0]
     page.keyboard.press("ArrowDown")
-    assert over(page) == "errors"
+    assert over(page) == "disputed"
     page.keyboard.press("ArrowUp")
     assert over(page) == "ensemble"
     for number, layer in enumerate(LAYERS, start=1):

@@ -109,7 +109,7 @@ function startGallery() {
     button.setAttribute("aria-pressed", String(own === layer));
     const member = own.startsWith("member-") ? shown.memberMiou[Number(own.slice(7))] : undefined;
     const figure = own === "ensemble" ? shown.miou : member;
-    button.querySelector("small").textContent = figure === undefined ? "" : share(figure);
+    button.querySelector("small").textContent = figure === undefined ? "" : `mIoU ${share(figure)}`;
   }
 
   function setPicture(element, source) {

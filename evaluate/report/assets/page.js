@@ -20,7 +20,11 @@ function markSection() {
   const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
   const seen = new IntersectionObserver(
     (entries) => {
-      for (const entry of entries) links.get(entry.target.id)?.toggleAttribute("aria-current", entry.isIntersecting);
+      for (const entry of entries) {
+        const link = links.get(entry.target.id);
+        if (entry.isIntersecting) link?.setAttribute("aria-current", "true");
+        else link?.removeAttribute("aria-current");
+      }
     },
     { rootMargin: "-20% 0px -75% 0px" },
   );
