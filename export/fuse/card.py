@@ -30,9 +30,9 @@ class MemberCard(_Part):
 class FusionCheck(_Part):
     """The fused model against the engine, pixel by pixel.
 
-    `shapes_nhw` are those of the batches, `agreement` is the share of the engine's labels. `ties` are
-    pixels that differ where two classes lead by less than rounding can tell, `faults` those that differ
-    elsewhere: in fp32 there are none. `largest_difference` is that of a probability, where any are given.
+    `shapes_nhw` are those of the batches, `agreement` is the share of pixels at which all that is given is
+    the engine's. Of the others, `ties` are where two classes lead by less than rounding tells, and `faults`
+    the rest: in fp32 there are none. `largest_difference` is that of a probability, where any are given.
     """
 
     shapes_nhw: tuple[tuple[int, int, int], ...]

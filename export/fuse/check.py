@@ -44,7 +44,6 @@ Witness = Callable[[ImageHWC], Expected]
 @dataclass(slots=True)
 class _Tally:
     pixels: int = 0
-    other_labels: int = 0
     ties: int = 0
     faults: int = 0
     largest_difference: float | None = None
@@ -55,7 +54,6 @@ class _Tally:
         labels_hw = _labels(found)
         if labels_hw is not None:
             wrong_hw |= labels_hw != expected.labels_hw
-            self.other_labels += int(wrong_hw.sum())
         for difference_hw in _differences(found, expected):
             wrong_hw |= ~(difference_hw <= TOLERANCE)
             self.largest_difference = max(self.largest_difference or 0.0, float(difference_hw.max()))
@@ -98,7 +96,7 @@ def check(
     return FusionCheck(
         shapes_nhw=tuple(batch_nhwc.shape[:3] for batch_nhwc in checked),
         pixels=tally.pixels,
-        agreement=1 - tally.other_labels / tally.pixels,
+        agreement=1 - (tally.ties + tally.faults) / tally.pixels,
         ties=tally.ties,
         faults=tally.faults,
         largest_difference=tally.largest_difference,

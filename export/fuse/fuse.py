@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import onnx
 
@@ -16,7 +17,7 @@ from seg.export.save import atomic_model, replace_card, save_model
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
 
-EXACT = frozenset({"fp32", "bf16"})
+EXACT: Final = frozenset({"fp32", "bf16"})
 """Precisions whose file is in float32."""
 
 
@@ -60,7 +61,7 @@ def fuse_ensemble(
     exactly = all(part.card.precision in EXACT for part in parts)
     with atomic_model(path) as temporary:
         card = save_model(compose(parts, spec.merge, wish.gives), card, temporary)
-        onnx.checker.check_model(temporary)
+        onnx.checker.check_model(temporary, full_check=True)
         try:
             verification = check(temporary, images, witness, stride=stride, exactly=exactly)
         except VerificationError as error:

@@ -8,6 +8,7 @@ import onnx
 from numpy.typing import ArrayLike
 from onnx import helper, numpy_helper
 
+CLASS_AXIS: Final = 1
 INDEX_MIN: Final = np.iinfo(np.int64).min
 
 

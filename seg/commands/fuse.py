@@ -61,8 +61,10 @@ def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
     )
     if card.verification is not None:
         checked = card.verification
-        ties = f", {checked.ties} ties fell otherwise" if checked.ties else ""
-        typer.echo(f"{output}: {checked.agreement:.4%} of {checked.pixels} labels are the engine's{ties}")
+        typer.echo(
+            f"{output}: {checked.agreement:.4%} of {checked.pixels} pixels are the engine's,"
+            f" {checked.ties} ties fell otherwise"
+        )
     if spec.output.size is not None:
         typer.echo(f"{output}: answers at the image's own size: output.size is not in the file")
 
