@@ -26,8 +26,7 @@ def label_video(spec: EnsembleSpec, source: Path, target: Path, *, labels_only: 
     refuse_unknown_ending(target)
     facts = video_facts(source)
     ensemble = Ensemble.load(spec)
-    names = [c.name for c in ensemble.classes]
-    clear = names.index(spec.data.unlabelled) if spec.data.unlabelled in names else None
+    clear = spec.data.background(ensemble.classes)
 
     def draw(frame: Numbered, labels_hw: LabelsHW) -> Numbered:
         number, image_hwc = frame

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.card import ModelCard
 from seg.data import Split, open_split, read_image
 from seg.data.images import write_image
 from seg.drawing import contact_sheet, enlarged, legend, overlay
 from seg.engine import Ensemble
 from seg.labels import ImageHWC
-from seg.spec import DatasetSpec, EnsembleSpec
+from seg.spec import EnsembleSpec
 
 _LEAST_WIDTH = 240
 
@@ -29,9 +28,8 @@ def draw_overlays(spec: EnsembleSpec, path: Path, count: int) -> None:
     step = max(1, len(split.samples) // count)
     indexes = range(0, len(split.samples), step)[:count]
     truth = spec.data.to_predict.labelled
-    rows = [
-        _row(ensemble, split, index, _clear(spec.data, ensemble.members[0].card), truth) for index in indexes
-    ]
+    clear = spec.data.background(ensemble.classes)
+    rows = [_row(ensemble, split, index, clear, truth) for index in indexes]
     titles = ["image", *(["labels"] if truth else []), "ensemble"]
     sheet = contact_sheet(rows, titles)
     write_image(path, np.vstack([sheet, legend(ensemble.classes, sheet.shape[1])]))
@@ -43,9 +41,3 @@ def _row(ensemble: Ensemble, split: Split, index: int, clear: int | None, truth:
     maps.append(ensemble.predict(image_hwc).labels)
     drawn = [overlay(image_hwc, labels_hw, ensemble.classes, clear=clear) for labels_hw in maps]
     return [enlarged(picture, _LEAST_WIDTH) for picture in (image_hwc, *drawn)]
-
-
-def _clear(data: DatasetSpec, card: ModelCard) -> int | None:
-    """The label that stays without colour: the class of unlabelled pixels, if it is one."""
-    names = [c.name for c in card.classes]
-    return names.index(data.unlabelled) if data.unlabelled in names else None

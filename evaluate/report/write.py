@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from seg.data.labelling import labelling_of
 from seg.evaluate.cache import ProbabilityCache
 from seg.evaluate.report.figures import describe, front_plot, learning_plots, reliability_plot
 from seg.evaluate.report.gallery import draw_gallery
@@ -17,7 +16,6 @@ from seg.evaluate.report.plots import Axis
 from seg.evaluate.report.predictors import ENSEMBLE
 from seg.evaluate.report.trained import TrainedRun, read_trained
 from seg.files import atomic_path
-from seg.labels import IGNORE_INDEX
 from seg.spec import EnsembleSpec
 
 ASSETS: Final = Path(__file__).parent / "assets"
@@ -48,8 +46,7 @@ def write_report(spec: EnsembleSpec, path: Path, title: str, cache: ProbabilityC
     """
     findings = gather_findings(spec, cache)
     names = [c.name for c in findings.classes]
-    unlabelled = labelling_of(spec.data).unlabelled
-    clear = None if unlabelled == IGNORE_INDEX else unlabelled
+    clear = spec.data.background(findings.classes)
     curves = learning_plots(findings.curves)
     shown = {"training": bool(curves), "gallery": images > 0}
     _write(

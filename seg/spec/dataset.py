@@ -1,5 +1,6 @@
 """The dataset's own YAML: where images and labels lie, the classes, what unlabelled pixels mean."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -129,6 +130,11 @@ class DatasetSpec(Spec):
     @property
     def ignores_unlabelled(self) -> bool:
         return self.unlabelled == UNLABELLED_IGNORED
+
+    def background(self, classes: Sequence[ClassInfo]) -> int | None:
+        """The label of unlabelled pixels, which pictures leave without colour, if it is a class's."""
+        names = [c.name for c in classes]
+        return names.index(self.unlabelled) if self.unlabelled in names else None
 
     @property
     def to_predict(self) -> SplitSpec:

@@ -17,7 +17,7 @@ def seg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
-COMMANDS = ["train", "export", "calibrate", "ensemble", "evaluate", "show", "video"]
+COMMANDS = ["train", "export", "calibrate", "ensemble", "evaluate", "report", "show", "video"]
 GROUPS = ["data", "data sample", "data check", "data preview", "spec"]
 
 
