@@ -37,6 +37,12 @@ class Expected(NamedTuple):
     tied_hw: NDArray[np.bool_]
 
 
+Outputs = dict[str, NDArray[Any]]
+"""Arrays by their names."""
+
+Model = Callable[[ImagesNHWC], Outputs]
+"""Images, uint8 `[N, H, W, 3]`, to outputs."""
+
 Witness = Callable[[ImageHWC], Expected]
 """The engine, of which this room knows nothing."""
 
@@ -48,7 +54,7 @@ class _Tally:
     faults: int = 0
     largest_difference: float | None = None
 
-    def add(self, found: dict[str, NDArray[Any]], expected: Expected) -> None:
+    def add(self, found: Outputs, expected: Expected) -> None:
         """Count one image's pixels; `found` has its outputs by name."""
         wrong_hw = np.zeros(expected.labels_hw.shape, dtype=np.bool_)
         labels_hw = _labels(found)
@@ -63,12 +69,12 @@ class _Tally:
 
 
 def check(
-    path: Path, images: Sequence[ImageHWC], witness: Witness, *, stride: int, exactly: bool
+    model: Model, images: Sequence[ImageHWC], witness: Witness, *, stride: int, exactly: bool
 ) -> FusionCheck:
     """Hold all outputs of a fused model to what the engine says, one by one, and cropped in a batch, too.
 
     Args:
-        path: the fused model.
+        model: what it says.
         images: uint8 RGB of any size.
         witness: what the engine says.
         stride: the crops are no multiple of it, and not square.
@@ -78,20 +84,18 @@ def check(
     Raises:
         VerificationError: the model cannot be run, or differs.
     """
-    session = open_session(path)
-    names = [output.name for output in session.get_outputs()]
     whole, cropped = sizes(images[0].shape[:2], stride)
     checked = [*batches(images, [whole], SINGLY), *batches(images, [cropped], BATCHED)]
     tally = _Tally()
     with progress("verify", sum(map(len, checked)), unit="images") as advance:
         for batch_nhwc in checked:
-            found = dict(zip(names, _run(session, batch_nhwc, path), strict=True))
+            found = model(batch_nhwc)
             for row, image_hwc in enumerate(batch_nhwc):
                 tally.add({name: array[row] for name, array in found.items()}, witness(image_hwc))
                 advance()
     if tally.faults > (0 if exactly else LARGEST_SHARE_OF_FAULTS * tally.pixels):
         raise VerificationError(
-            f"{path}: {tally.faults} of {tally.pixels} pixels are not the engine's, and no ties: not written"
+            f"{tally.faults} of {tally.pixels} pixels are not the engine's, and no ties: not written"
         )
     return FusionCheck(
         shapes_nhw=tuple(batch_nhwc.shape[:3] for batch_nhwc in checked),
@@ -110,31 +114,43 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base of their own
-        raise VerificationError(
-            f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}: not written"
-        ) from error
+        raise VerificationError(f"ONNX Runtime cannot load it: {_first_line(error)}: not written") from error
 
 
-def _run(session: onnxruntime.InferenceSession, batch_nhwc: ImagesNHWC, path: Path) -> list[NDArray[Any]]:
-    try:
-        outputs: list[NDArray[Any]] = session.run(None, {INPUT: batch_nhwc})
-    except Exception as error:
-        batch, height, width, _ = batch_nhwc.shape
-        raise VerificationError(
-            f"{path}: ONNX Runtime cannot run it on {batch} images of {height}x{width}:"
-            f" {str(error).splitlines()[0]}: not written"
-        ) from error
-    return outputs
+def open_model(path: Path) -> Model:
+    """Load a fused model on the CPU.
+
+    Raises:
+        VerificationError: ONNX Runtime cannot load it, or later not run it.
+    """
+    session = open_session(path)
+    names = [output.name for output in session.get_outputs()]
+
+    def run(batch_nhwc: ImagesNHWC) -> Outputs:
+        try:
+            return dict(zip(names, session.run(names, {INPUT: batch_nhwc}), strict=True))
+        except Exception as error:
+            batch, height, width, _ = batch_nhwc.shape
+            raise VerificationError(
+                f"ONNX Runtime cannot run it on {batch} images of {height}x{width}: {_first_line(error)}:"
+                " not written"
+            ) from error
+
+    return run
 
 
-def _labels(found: dict[str, NDArray[Any]]) -> LabelsHW | None:
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _labels(found: Outputs) -> LabelsHW | None:
     labels_hw: LabelsHW | None = found.get(Give.labels)
     if labels_hw is None and Give.probabilities in found:
         labels_hw = found[Give.probabilities].argmax(0).astype(np.uint8)
     return labels_hw
 
 
-def _differences(found: dict[str, NDArray[Any]], expected: Expected) -> list[NDArray[np.float32]]:
+def _differences(found: Outputs, expected: Expected) -> list[NDArray[np.float32]]:
     """Of what is a probability: how far each pixel is from what is expected, `[H, W]`."""
     differences = []
     if Give.probabilities in found:

@@ -28,15 +28,28 @@ def compose(parts: Sequence[Part], merge: MergeName, gives: Sequence[Give]) -> o
     """
     graph = Graph()
     answers = [answer for part in parts for answer in _answers(graph, part)]
+    image = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])
+    return _finish(graph, [image], answers, merge, gives)
+
+
+def compose_merge(parts: Sequence[Part], merge: MergeName, gives: Sequence[Give]) -> onnx.ModelProto:
+    """The merge alone: each member's probabilities, float32 `[N, C, H, W]` under its name, to the outputs."""
+    shape: list[str | int] = ["N", len(parts[0].card.classes), "H", "W"]
+    inputs = [helper.make_tensor_value_info(part.name, TensorProto.FLOAT, shape) for part in parts]
+    return _finish(Graph(), inputs, [Answer(part.name, part.name, part) for part in parts], merge, gives)
+
+
+def _finish(
+    graph: Graph,
+    inputs: Sequence[onnx.ValueInfoProto],
+    answers: Sequence[Answer],
+    merge: MergeName,
+    gives: Sequence[Give],
+) -> onnx.ModelProto:
+    parts = [answer.part for answer in answers]
     add_merge(graph, merge, answers)
     outputs = [add_output(graph, give, len(parts[0].card.classes)) for give in gives]
-    whole = helper.make_graph(
-        graph.nodes,
-        "ensemble",
-        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])],
-        outputs,
-        list(graph.constants.values()),
-    )
+    whole = helper.make_graph(graph.nodes, "ensemble", inputs, outputs, list(graph.constants.values()))
     return helper.make_model(
         whole,
         opset_imports=[helper.make_opsetid("", opset_of(parts[0].model))],

@@ -8,8 +8,8 @@ from typing import Final
 import onnx
 
 from seg.errors import SpecError, VerificationError
-from seg.export.fuse.card import EnsembleCard, MemberCard
-from seg.export.fuse.check import Witness, check
+from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
+from seg.export.fuse.check import Model, Witness, check, open_model
 from seg.export.fuse.compose import compose
 from seg.export.fuse.give import Give
 from seg.export.fuse.parts import Part, opset_of, read_parts
@@ -57,18 +57,25 @@ def fuse_ensemble(
         )
     parts = read_parts(spec)
     card = _card(spec, wish, parts)
-    stride = max(part.card.input.stride for part in parts)
-    exactly = all(part.card.precision in EXACT for part in parts)
     with atomic_model(path) as temporary:
         card = save_model(compose(parts, spec.merge, wish.gives), card, temporary)
         onnx.checker.check_model(temporary, full_check=True)
         try:
-            verification = check(temporary, images, witness, stride=stride, exactly=exactly)
+            verification = check_parts(open_model(temporary), parts, images, witness)
         except VerificationError as error:
-            raise VerificationError(str(error).replace(str(temporary), str(path))) from error
+            raise VerificationError(f"{path}: {error}") from error
         card = card.model_copy(update={"verification": verification})
         replace_card(temporary, card)
     return card
+
+
+def check_parts(
+    model: Model, parts: Sequence[Part], images: Sequence[ImageHWC], witness: Witness
+) -> FusionCheck:
+    """Hold what these members make together to what the engine says; raises VerificationError."""
+    stride = max(part.card.input.stride for part in parts)
+    exactly = all(part.card.precision in EXACT for part in parts)
+    return check(model, images, witness, stride=stride, exactly=exactly)
 
 
 def _card(spec: EnsembleSpec, wish: Wish, parts: Sequence[Part]) -> EnsembleCard:

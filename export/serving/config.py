@@ -3,7 +3,7 @@
 Fields as in Triton's model_config.proto; options of ONNX Runtime as its Triton backend knows them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
 from typing import Final
@@ -43,8 +43,27 @@ _WARMUP: Final = Template("""\
   {
     name: "batch of $batch"
     batch_size: $batch
-    inputs { key: "$input" value { data_type: $type dims: $dims zero_data: true } }
+$inputs
   }""")
+
+_WARM_INPUT: Final = Template(
+    '    inputs { key: "$name" value { data_type: $type dims: $dims zero_data: true } }'
+)
+
+_ENSEMBLE: Final = Template("""\
+name: "$name"
+platform: "ensemble"
+max_batch_size: $batch
+input [
+$inputs
+]
+output [
+$outputs
+]
+ensemble_scheduling { step [
+$steps
+] }
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +80,43 @@ class Serving:
     delay_us: int = 2000
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A model of an ensemble, and which of the ensemble's tensors its inputs take and its outputs give."""
+
+    model: str
+    takes: Mapping[str, str]
+    gives: Mapping[str, str]
+
+
 def config_of(name: str, model: onnx.ModelProto, serving: Serving) -> str:
     """The configuration of a model whose first axis is the batch; names, types and dims are the graph's."""
-    (image,) = model.graph.input
+    batches = sorted({1, serving.batch})
     return _CONFIG.substitute(
         name=name,
         batch=serving.batch,
-        inputs=",\n".join(map(_tensor, model.graph.input)),
-        outputs=",\n".join(map(_tensor, model.graph.output)),
+        inputs=_lines(map(_tensor, model.graph.input)),
+        outputs=_lines(map(_tensor, model.graph.output)),
         delay=serving.delay_us,
         instances=serving.instances,
-        warmups=",\n".join(_warmup(image, batch, serving.size_hw) for batch in sorted({1, serving.batch})),
+        warmups=_lines(_warmup(model.graph.input, batch, serving.size_hw) for batch in batches),
+    )
+
+
+def ensemble_config(
+    name: str,
+    serving: Serving,
+    inputs: Iterable[onnx.ValueInfoProto],
+    outputs: Iterable[onnx.ValueInfoProto],
+    steps: Iterable[Step],
+) -> str:
+    """The configuration of an ensemble, which has steps and no graph."""
+    return _ENSEMBLE.substitute(
+        name=name,
+        batch=serving.batch,
+        inputs=_lines(map(_tensor, inputs)),
+        outputs=_lines(map(_tensor, outputs)),
+        steps=_lines(map(_step, steps)),
     )
 
 
@@ -79,9 +124,25 @@ def _tensor(value: onnx.ValueInfoProto) -> str:
     return f'  {{ name: "{value.name}" data_type: {_type(value)} dims: {_dims(_own_dims(value))} }}'
 
 
-def _warmup(image: onnx.ValueInfoProto, batch: int, size_hw: tuple[int, int]) -> str:
-    dims = [*size_hw, *_own_dims(image)[len(size_hw) :]]
-    return _WARMUP.substitute(batch=batch, input=image.name, type=_type(image), dims=_dims(dims))
+def _warmup(inputs: Iterable[onnx.ValueInfoProto], batch: int, size_hw: tuple[int, int]) -> str:
+    filled = "\n".join(_warm_input(value, size_hw) for value in inputs)
+    return _WARMUP.substitute(batch=batch, inputs=filled)
+
+
+def _warm_input(value: onnx.ValueInfoProto, size_hw: tuple[int, int]) -> str:
+    sides = iter(size_hw)
+    dims = [next(sides) if dim == ANY else dim for dim in _own_dims(value)]
+    return _WARM_INPUT.substitute(name=value.name, type=_type(value), dims=_dims(dims))
+
+
+def _step(step: Step) -> str:
+    maps = [("input_map", step.takes), ("output_map", step.gives)]
+    lines = [
+        f'    {kind} {{ key: "{own}" value: "{tensor}" }}'
+        for kind, names in maps
+        for own, tensor in names.items()
+    ]
+    return "\n".join([f'  {{ model_name: "{step.model}" model_version: -1', *lines, "  }"])
 
 
 def _type(value: onnx.ValueInfoProto) -> str:
@@ -91,6 +152,10 @@ def _type(value: onnx.ValueInfoProto) -> str:
 def _own_dims(value: onnx.ValueInfoProto) -> list[int]:
     """Without the batch, which Triton puts before them."""
     return [axis.dim_value or ANY for axis in value.type.tensor_type.shape.dim[1:]]
+
+
+def _lines(items: Iterable[str]) -> str:
+    return ",\n".join(items)
 
 
 def _dims(dims: Sequence[int]) -> str:

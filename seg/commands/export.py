@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.formats import Format, convert
+from seg.commands.formats import WHOLE, Format, convert
 from seg.commands.shared import (
     MemberName,
     SpecPath,
@@ -61,9 +61,10 @@ def export(
     """Export each member to ONNX and verify it against PyTorch on validation images.
 
     With --fuse, make one ONNX file of all members, their views and their merge, verified against the engine:
-    images in, labels out. With --format triton, put that file into a model repository.
+    images in, labels out. With --format triton, put that file into a model repository; with
+    triton-ensemble, each member and the merge apart.
     """
-    if fuse or format_ is Format.triton:
+    if fuse or format_ in WHOLE:
         _refuse_beside_whole(member, precision, format_, force)
         _export_whole(path, format_, give or (), output)
         return
@@ -94,10 +95,10 @@ def export(
 
 def _export_whole(path: Path, format_: Format, gives: Sequence[Give], output: Path | None) -> None:
     from seg.commands.fuse import fuse
-    from seg.commands.serving import serve
+    from seg.commands.serving import serve, serve_apart
     from seg.spec import load_ensemble
 
-    write = serve if format_ is Format.triton else fuse
+    write = {Format.triton: serve, Format.triton_ensemble: serve_apart}.get(format_, fuse)
     write(path, load_ensemble(path), gives, output)
 
 
@@ -108,7 +109,7 @@ def _refuse_beside_whole(
     said = {
         "--member": member is not None,
         "--precision": precision is not None,
-        f"--format {format_}": format_ not in {Format.onnx, Format.triton},
+        f"--format {format_}": format_ not in WHOLE | {Format.onnx},
         "--force": force,
     }
     for option in (option for option, is_said in said.items() if is_said):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -19,6 +19,11 @@ class Format(StrEnum):
     tensorrt = "tensorrt"
     tensorrt_rtx = "tensorrt-rtx"
     triton = "triton"
+    triton_ensemble = "triton-ensemble"
+
+
+WHOLE: Final = frozenset({Format.triton, Format.triton_ensemble})
+"""Formats of the ensemble, not of its members."""
 
 
 def convert(
@@ -29,7 +34,7 @@ def convert(
 
     profile = profile_of(spec, member)
     match format_:
-        case Format.onnx | Format.triton:
+        case Format.onnx | Format.triton | Format.triton_ensemble:
             return
         case Format.openvino:
             from seg.export.ir import write_ir

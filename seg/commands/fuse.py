@@ -12,8 +12,9 @@ from seg.errors import DataError, OutputError
 from seg.export.fuse.give import Give
 
 if TYPE_CHECKING:
-    from seg.export.fuse.card import EnsembleCard
+    from seg.export.fuse.card import EnsembleCard, FusionCheck
     from seg.export.fuse.check import Witness
+    from seg.export.fuse.fuse import Wish
     from seg.labels import ImageHWC
     from seg.spec import EnsembleSpec
 
@@ -27,11 +28,17 @@ def fuse(path: Path, spec: "EnsembleSpec", gives: Sequence[Give], output: Path |
 
 
 def fuse_verified(name: str, spec: "EnsembleSpec", gives: Sequence[Give], output: Path) -> "EnsembleCard":
-    """Write a fused model that agrees with the engine; without `gives` it gives labels."""
-    from seg.export.fuse.fuse import Wish, fuse_ensemble
+    """Write a fused model that agrees with the engine."""
+    from seg.export.fuse.fuse import fuse_ensemble
 
-    wish = Wish(name, tuple(dict.fromkeys(gives)) or (Give.labels,))
-    return fuse_ensemble(spec, wish, output, images_to_verify_on(spec), _witness(spec))
+    return fuse_ensemble(spec, wish_of(name, gives), output, images_to_verify_on(spec), witness_of(spec))
+
+
+def wish_of(name: str, gives: Sequence[Give]) -> "Wish":
+    """What is asked for; labels where nothing is."""
+    from seg.export.fuse.fuse import Wish
+
+    return Wish(name, tuple(dict.fromkeys(gives)) or (Give.labels,))
 
 
 def images_to_verify_on(spec: "EnsembleSpec") -> "list[ImageHWC]":
@@ -60,16 +67,20 @@ def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
         ],
     )
     if card.verification is not None:
-        checked = card.verification
-        typer.echo(
-            f"{output}: {checked.agreement:.4%} of {checked.pixels} pixels are the engine's,"
-            f" {checked.ties} ties fell otherwise"
-        )
+        say_how_it_agrees(output, spec, card.verification)
+
+
+def say_how_it_agrees(model: Path, spec: "EnsembleSpec", found: "FusionCheck") -> None:
+    """The share of pixels that agree, the ties among the others, and what of the spec is not in it."""
+    typer.echo(
+        f"{model}: {found.agreement:.4%} of {found.pixels} pixels are the engine's,"
+        f" {found.ties} ties fell otherwise"
+    )
     if spec.output.size is not None:
-        typer.echo(f"{output}: answers at the image's own size: output.size is not in the file")
+        typer.echo(f"{model}: answers at the image's own size: output.size is not in it")
 
 
-def _witness(spec: "EnsembleSpec") -> "Witness":
+def witness_of(spec: "EnsembleSpec") -> "Witness":
     """What the engine says of an image on the CPU, and where a tie decided it."""
     from seg.engine import Ensemble
     from seg.engine.decide import leads

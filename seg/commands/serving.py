@@ -6,25 +6,46 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from seg.commands.fuse import fuse_verified, images_to_verify_on, report
+from seg.commands.fuse import images_to_verify_on, report, say_how_it_agrees, wish_of, witness_of
 from seg.export.fuse.give import Give
 
 if TYPE_CHECKING:
+    from seg.export.serving.job import Job
     from seg.spec import EnsembleSpec
 
 
 def serve(path: Path, spec: "EnsembleSpec", gives: Sequence[Give], output: Path | None) -> None:
     """Add the fused model, under the spec's name, to the repository `output`, by default one in its runs."""
-    from seg.export.serving.config import Serving
-    from seg.export.serving.repository import add_model
+    from seg.export.serving.repository import new_versions
+    from seg.export.serving.whole import add_whole
 
-    plan = spec.export.plan
-    size_hw = plan.sizes[len(plan.sizes) // 2] if plan.sizes else images_to_verify_on(spec)[0].shape[:2]
-    model, card = add_model(
-        output or spec.runs / "model_repository",
-        path.stem,
-        lambda file: fuse_verified(path.stem, spec, gives, file),
-        Serving(batch=plan.batch, size_hw=size_hw),
-    )
+    repository = output or spec.runs / "model_repository"
+    with new_versions(repository) as draft:
+        model, card = add_whole(draft, _job(path, spec, gives))
     report(model, spec, card)
-    typer.echo(f"{model.parents[2]}: serve it with tritonserver --model-repository")
+    _say_how_to_serve(repository)
+
+
+def serve_apart(path: Path, spec: "EnsembleSpec", gives: Sequence[Give], output: Path | None) -> None:
+    """Add a model for each member, one for the merge, and the ensemble that connects them."""
+    from seg.export.serving.apart import add_apart
+    from seg.export.serving.repository import new_versions
+
+    repository = output or spec.runs / "model_repository"
+    with new_versions(repository) as draft:
+        verification = add_apart(draft, _job(path, spec, gives))
+    say_how_it_agrees(repository / path.stem, spec, verification)
+    _say_how_to_serve(repository)
+
+
+def _job(path: Path, spec: "EnsembleSpec", gives: Sequence[Give]) -> "Job":
+    from seg.export.serving.config import Serving
+    from seg.export.serving.job import Job
+
+    images, plan = images_to_verify_on(spec), spec.export.plan
+    height, width = plan.sizes[len(plan.sizes) // 2] if plan.sizes else images[0].shape[:2]
+    return Job(spec, wish_of(path.stem, gives), Serving(plan.batch, (height, width)), images, witness_of)
+
+
+def _say_how_to_serve(repository: Path) -> None:
+    typer.echo(f"{repository}: serve it with tritonserver --model-repository")
