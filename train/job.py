@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from seg.card import InputCard, ModelCard, TrainingCard
 from seg.data import Split
+from seg.spec.ensemble import LoggerName
 from seg.spec.recipe import RecipeSpec
 from seg.train.networks import STRIDE, build_network, encoder_preprocessing
 from seg.train.run_folder import RunFolder
@@ -25,6 +26,7 @@ class Job:
     train: Split
     val: Split
     unlabelled: str
+    loggers: tuple[LoggerName, ...]
 
     @property
     def name(self) -> str:

@@ -47,6 +47,11 @@ class Keeper(Callback):
         """The time of training over all sittings."""
         return self._earlier_seconds + time.monotonic() - self._start
 
+    @property
+    def last_row(self) -> Row:
+        """The last epoch's line of `metrics.csv`."""
+        return self._row(len(self.history))
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self.history.append(self._sound(self._module.take_figures()))
         epoch = len(self.history)

@@ -8,11 +8,13 @@ from typing import Final, Literal
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import open_split
 from seg.errors import DataError, SpecError
 from seg.progress import Advance, progress
+from seg.runs import write_note
 from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe import Precision
 from seg.train.augment import check_augmentation, check_copy_paste
@@ -23,6 +25,7 @@ from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
 from seg.train.keeper import Keeper, epochs_done, named_iou
 from seg.train.listener import Listener, OnEpoch
 from seg.train.loaders import Loaders, build_loaders, workers_for
+from seg.train.loggers import Scribe, build_loggers
 from seg.train.losses import build_loss, check_loss
 from seg.train.module import MemberModule
 from seg.train.networks import check_combination
@@ -71,6 +74,8 @@ def train_member(
         finished = group.shared(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
+        if member.note and group.is_first:
+            write_note(folder.path, leaderboard=None, text=member.note)
         job = Job(
             recipe=recipe,
             record=record,
@@ -78,6 +83,7 @@ def train_member(
             train=train,
             val=val,
             unlabelled=spec.data.unlabelled,
+            loggers=spec.loggers,
         )
         with repeatable(recipe.seed), quiet():
             result = _train(job, group, on_epoch)
@@ -100,7 +106,9 @@ def _train(job: Job, group: Group, on_epoch: OnEpoch | None) -> Result:
         unit="images",
         done=loaders.images * done,
     ) as advance:
-        trainer = _lightning_trainer(job.recipe, group, _callbacks(job.recipe, keeper, advance, on_epoch))
+        loggers = build_loggers(job.loggers, job.folder) if group.is_first else []
+        callbacks = _callbacks(job.recipe, keeper, advance, on_epoch)
+        trainer = _lightning_trainer(job.recipe, group, callbacks, loggers)
         _fit(trainer, module, loaders, job.folder.last if done else None)
     if group.is_first:
         draw_history(job.folder.curves, keeper.history)
@@ -147,7 +155,7 @@ def _callbacks(
     recipe: RecipeSpec, keeper: Keeper, advance: Advance, on_epoch: OnEpoch | None
 ) -> list[Callback]:
     """In the order in which they see the end of an epoch."""
-    callbacks = [keeper, Reporter(keeper, advance)]
+    callbacks = [keeper, Reporter(keeper, advance), Scribe(keeper, recipe)]
     if recipe.patience:
         callbacks.append(Patience(keeper, recipe.patience, advance))
     if on_epoch:
@@ -155,7 +163,9 @@ def _callbacks(
     return callbacks
 
 
-def _lightning_trainer(recipe: RecipeSpec, group: Group, callbacks: list[Callback]) -> lightning.Trainer:
+def _lightning_trainer(
+    recipe: RecipeSpec, group: Group, callbacks: list[Callback], loggers: list[Logger]
+) -> lightning.Trainer:
     return lightning.Trainer(
         **together(group),
         max_epochs=recipe.epochs,
@@ -165,7 +175,7 @@ def _lightning_trainer(recipe: RecipeSpec, group: Group, callbacks: list[Callbac
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
         benchmark=torch.cuda.is_available(),
         callbacks=callbacks,
-        logger=False,
+        logger=loggers,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -57,7 +57,7 @@ def show(path: SweepPath) -> None:
     outcomes = open_sweep(spec).outcomes()
     print_table(
         str(path),
-        ("trial", "mIoU", "epochs", "minutes", "M parameters", "GFLOPs", ""),
+        ("trial", "tried", "mIoU", "epochs", "minutes", "M parameters", "GFLOPs", ""),
         list(map(_row, outcomes)),
     )
     picture = spec.runs / "sweep.png"
@@ -101,7 +101,8 @@ def _print_trial(outcome: "Outcome") -> None:
 
 def _row(outcome: "Outcome") -> tuple[str, ...]:
     return (
-        outcome.name or str(outcome.setting),
+        outcome.name,
+        ", ".join(f"{field} {_shortly(value)}" for field, value in outcome.setting.items()),
         _number(outcome.miou, 4),
         str(outcome.epochs),
         _number(outcome.seconds and outcome.seconds / 60, 1),
@@ -109,6 +110,13 @@ def _row(outcome: "Outcome") -> tuple[str, ...]:
         _number(outcome.gflops, 1),
         outcome.reason or ("" if outcome.is_finished else outcome.state),
     )
+
+
+def _shortly(value: object) -> str:
+    """A mapping as YAML has it within a line; a file by its name alone."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shortly(one)}" for key, one in value.items()) + "}"
+    return Path(value).name if isinstance(value, str) else str(value)
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -47,6 +47,8 @@ def train(
         return
     from seg.train.trainer import train_member
 
+    for logger in spec.loggers:
+        require_extra("loggers", logger, "seg train")
     for one in members:
         if one.model is not None:
             typer.echo(f"{one.name}: uses the finished model {one.model}")

@@ -33,17 +33,22 @@ Views = Annotated[
 ]
 """The views of an image that are predicted and merged; written as a set's name or a list."""
 
+LoggerName = Literal["tensorboard", "mlflow"]
+"""Where the figures of training go beside `metrics.csv`."""
+
 
 class MemberSpec(RecipeSpec):
     """One member: a recipe (what it does not say, the ensemble's `recipe` says), or a `model`.
 
-    `weight` is its share in the merge, relative to the others; one with weight 0 is not run.
+    `weight` is its share in the merge, relative to the others; one with weight 0 is not run. `note` is said
+    of its run in the list of runs.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     model: LocalPath | None = None
     weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     views: Views | None = None
+    note: str | None = None
 
     @model_validator(mode="after")
     def _a_model_needs_no_recipe(self) -> Self:
@@ -70,6 +75,7 @@ class EnsembleSpec(Spec):
     batch_size: BatchSize = "auto"
     export: ExportSpec = ExportSpec()
     output: OutputSpec = Field(default_factory=dict, validate_default=True)
+    loggers: tuple[LoggerName, ...] = ()
     runs: LocalPath = Field(default=Path("runs"), validate_default=True)
 
     @model_validator(mode="after")
