@@ -13,7 +13,7 @@ from seg.export.fuse.network import add_network
 from seg.export.fuse.outputs import add_output
 from seg.export.fuse.parts import Part, opset_of
 from seg.export.fuse.views import batch_views, restore_views
-from seg.model_file import INPUT
+from seg.model_file import INPUT, OUTPUT
 from seg.spec.prediction import MergeName
 
 ORIENTATIONS: Final = {"upright": False, "turned": True}
@@ -33,10 +33,16 @@ def compose(parts: Sequence[Part], merge: MergeName, gives: Sequence[Give]) -> o
 
 
 def compose_merge(parts: Sequence[Part], merge: MergeName, gives: Sequence[Give]) -> onnx.ModelProto:
-    """The merge alone: each member's probabilities, float32 `[N, C, H, W]` under its name, to the outputs."""
+    """The merge alone: what each member finds, float32 `[N, C, H, W]`, to the outputs asked for."""
     shape: list[str | int] = ["N", len(parts[0].card.classes), "H", "W"]
-    inputs = [helper.make_tensor_value_info(part.name, TensorProto.FLOAT, shape) for part in parts]
-    return _finish(Graph(), inputs, [Answer(part.name, part.name, part) for part in parts], merge, gives)
+    answers = [Answer(part.name, answer_of(part.name), part) for part in parts]
+    inputs = [helper.make_tensor_value_info(one.value, TensorProto.FLOAT, shape) for one in answers]
+    return _finish(Graph(), inputs, answers, merge, gives)
+
+
+def answer_of(member: str) -> str:
+    """What the merge calls the member's probabilities."""
+    return f"{member}/{OUTPUT}"
 
 
 def _finish(

@@ -12,7 +12,7 @@ from seg.errors import SpecError, VerificationError
 from seg.export.batches import ImagesNHWC
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.check import Model, Outputs, open_model, open_session
-from seg.export.fuse.compose import compose_merge
+from seg.export.fuse.compose import answer_of, compose_merge
 from seg.export.fuse.fuse import Wish, check_parts, fuse_ensemble
 from seg.export.fuse.give import Give
 from seg.export.fuse.parts import Part, read_parts
@@ -67,9 +67,14 @@ def _add_merge(draft: Draft, job: Job, parts: list[Part]) -> Path:
 
 def _connect(draft: Draft, job: Job, files: dict[str, Path], merge: Path) -> None:
     """An ensemble has no file, but Triton wants a version of it, too."""
-    steps = [Step(_model_of(job, member), takes={INPUT: INPUT}, gives={OUTPUT: member}) for member in files]
+    steps = [
+        Step(_model_of(job, member), takes={INPUT: INPUT}, gives={OUTPUT: answer_of(member)})
+        for member in files
+    ]
     gives = {str(give): str(give) for give in job.wish.gives}
-    steps.append(Step(_merge_of(job), takes={member: member for member in files}, gives=gives))
+    steps.append(
+        Step(_merge_of(job), takes={answer: answer for answer in map(answer_of, files)}, gives=gives)
+    )
     ends = _graph(next(iter(files.values()))).graph.input, _graph(merge).graph.output
     draft.configure(
         draft.new_version(job.wish.name), ensemble_config(job.wish.name, job.serving, *ends, steps)
@@ -82,7 +87,7 @@ def _chain(files: dict[str, Path], merge: Path, wish: Wish) -> Model:
     session = open_session(merge)
 
     def run(batch_nhwc: ImagesNHWC) -> Outputs:
-        answers = {member: model(batch_nhwc)[OUTPUT] for member, model in members.items()}
+        answers = {answer_of(member): model(batch_nhwc)[OUTPUT] for member, model in members.items()}
         return dict(zip(wish.gives, session.run(list(wish.gives), answers), strict=True))
 
     return run
