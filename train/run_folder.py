@@ -3,6 +3,7 @@
 runs/<member>/
     run.json             recipe, dataset, versions; time and figures once it is finished
     metrics.csv          a line for each epoch
+    held_out.csv         the images of a fold, by their ids, which these weights have never seen
     curves.png           the same as a picture, of a finished run
     best.safetensors     the best epoch so far, while training goes on
     last.ckpt            all that is needed to go on after a kill, while training goes on
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from seg.data import Sample
 from seg.errors import OutputError, SpecError
 from seg.files import write_text
 from seg.train.run_record import Result, RunRecord, difference, read_record
@@ -43,6 +45,10 @@ class RunFolder:
     @property
     def curves(self) -> Path:
         return self.path / "curves.png"
+
+    @property
+    def held_out(self) -> Path:
+        return self.path / "held_out.csv"
 
     @property
     def best(self) -> Path:
@@ -112,6 +118,12 @@ class RunFolder:
         writer.writerows([_cell(value) for value in row.values()] for row in rows)
         write_text(self.metrics, text.getvalue())
 
+    def write_held_out(self, samples: Sequence[Sample]) -> None:
+        """Write which images of the training split were held out."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([["image"], *([sample.id] for sample in samples)])
+        write_text(self.held_out, text.getvalue())
+
     def name_best(self) -> None:
         self.best.replace(self.model)
 
@@ -123,7 +135,7 @@ class RunFolder:
         return self.model.exists() or self.last.exists()
 
     def _clear(self) -> None:
-        for file in (self.record, self.metrics, self.curves, self.best, self.last, self.model):
+        for file in (self.record, self.metrics, self.held_out, self.curves, self.best, self.last, self.model):
             file.unlink(missing_ok=True)
 
 

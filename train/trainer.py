@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
-from seg.data import open_split
+from seg.data import Split, open_split
 from seg.errors import DataError, SpecError
 from seg.progress import Advance, progress
 from seg.runs import write_note
@@ -20,6 +20,7 @@ from seg.spec.recipe import Precision
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.decoded import DecodedSplit
 from seg.train.figures import best_epoch, draw_history
+from seg.train.folds import without_and_with
 from seg.train.group import Group, joined, together
 from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
 from seg.train.keeper import Keeper, epochs_done, named_iou
@@ -65,7 +66,7 @@ def train_member(
     """
     recipe = crop_of_network_size(spec.recipe_of(member))
     _refuse_impossible(recipe)
-    train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
+    train, val = _splits(spec, member)
     check_loss(recipe, train.classes)
     check_copy_paste(recipe, train.classes)
     folder = RunFolder(spec.run_folder(member))
@@ -85,6 +86,8 @@ def train_member(
             unlabelled=spec.data.unlabelled,
             loggers=spec.loggers,
         )
+        if member.fold is not None and group.is_first:
+            folder.write_held_out(val.samples)
         with repeatable(recipe.seed), quiet():
             result = _train(job, group, on_epoch)
         group.shared(lambda: folder.finish(record.model_copy(update={"result": result})))
@@ -123,6 +126,13 @@ def _train(job: Job, group: Group, on_epoch: OnEpoch | None) -> Result:
         gflops=round(cost.gflops, 2),
         seconds=round(keeper.seconds, 1),
     )
+
+
+def _splits(spec: EnsembleSpec, member: MemberSpec) -> tuple[Split, Split]:
+    train = open_split(spec.data, "train")
+    if spec.folds is None or member.fold is None:
+        return train, open_split(spec.data, "val")
+    return without_and_with(train, spec.folds, member.fold)
 
 
 def _refuse_impossible(recipe: RecipeSpec) -> None:

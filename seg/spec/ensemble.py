@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from seg.spec.base import LocalPath, Spec
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
+from seg.spec.folds import FoldsSpec
 from seg.spec.output import OutputSpec
 from seg.spec.prediction import BatchSize, MergeName, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
@@ -40,8 +41,9 @@ LoggerName = Literal["tensorboard", "mlflow"]
 class MemberSpec(RecipeSpec):
     """One member: a recipe (what it does not say, the ensemble's `recipe` says), or a `model`.
 
-    `weight` is its share in the merge, relative to the others; one with weight 0 is not run. `note` is said
-    of its run in the list of runs.
+    `weight` is its share in the merge, relative to the others; one with weight 0 is not run. `fold`, from
+    0, is held out of its training images, and is what it is validated on. `note` is said of its run in the
+    list of runs.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -49,6 +51,7 @@ class MemberSpec(RecipeSpec):
     weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     views: Views | None = None
     note: str | None = None
+    fold: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _a_model_needs_no_recipe(self) -> Self:
@@ -73,6 +76,7 @@ class EnsembleSpec(Spec):
     tile: TileSpec | None = None
     runtime: Literal["auto", RuntimeName] = "auto"
     batch_size: BatchSize = "auto"
+    folds: FoldsSpec | None = None
     export: ExportSpec = ExportSpec()
     output: OutputSpec = Field(default_factory=dict, validate_default=True)
     loggers: tuple[LoggerName, ...] = ()
@@ -84,6 +88,19 @@ class EnsembleSpec(Spec):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two members are named {name!r}: a name is also a folder in runs")
+        return self
+
+    @model_validator(mode="after")
+    def _folds_are_there(self) -> Self:
+        for member in self.members:
+            if member.fold is None:
+                continue
+            if self.folds is None:
+                raise ValueError(f"{member.name}: 'fold' needs 'folds': say 'folds: {{count: 5}}'")
+            if member.fold >= self.folds.count:
+                raise ValueError(
+                    f"{member.name}: there is no fold {member.fold} of {self.folds.count}: they begin with 0"
+                )
         return self
 
     @model_validator(mode="after")
