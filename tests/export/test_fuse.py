@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
 from seg.card import ENSEMBLE_KEY
@@ -21,6 +21,7 @@ from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.errors import ModelError, SegError, SpecError, VerificationError
 from seg.export.fuse.card import EnsembleCard
+from seg.export.fuse.check import Expected, Witness, check
 from seg.export.fuse.give import Give
 from seg.export.save import save_model
 from seg.files import sha256_of
@@ -171,6 +172,59 @@ def test_members_in_an_older_opset_are_brought_up(tmp_path: Path) -> None:
     save_model(model(random_kernels(1), opset=18), CARD, tmp_path / "a.onnx")
     card = fuse_verified("team", spec, (), tmp_path / "team.onnx")
     assert {entry.version for entry in onnx.load(tmp_path / "team.onnx").opset_import} == {card.opset} == {20}
+
+
+def test_branches_of_a_member_are_renamed_with_it(tmp_path: Path) -> None:
+    """A branch reads values and weights of the graph around it, and names its own."""
+    spec = ensemble(tmp_path)
+    built = model(random_kernels(1))
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("then", "else")]
+    branches = [
+        helper.make_graph(
+            [helper.make_node(operator, ["logits", "one"], [value.name])], value.name, [], [value]
+        )
+        for operator, value in zip(("Add", "Mul"), values, strict=True)
+    ]
+    chosen = helper.make_node("If", ["yes"], ["chosen"], then_branch=branches[0], else_branch=branches[1])
+    built.graph.node.insert(len(built.graph.node) - 1, chosen)
+    built.graph.node[-1].input[0] = "chosen"
+    built.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
+    save_model(built, CARD, tmp_path / "a.onnx")
+    assert fuse_verified("team", spec, (), tmp_path / "team.onnx").verification is not None
+
+
+def three_wrong(images_nhwc: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+    """A model that labels three pixels of each image otherwise than the engine."""
+    labels_nhw = np.zeros(images_nhwc.shape[:3], dtype=np.uint8)
+    labels_nhw[:, 0, :3] = 1
+    return {"labels": labels_nhw}
+
+
+def says_tied(count: int) -> Witness:
+    """The engine, which says that so many of the three are ties."""
+
+    def witness(image_hwc: NDArray[np.uint8]) -> Expected:
+        labels_hw = np.zeros(image_hwc.shape[:2], dtype=np.uint8)
+        tied_hw = np.zeros(labels_hw.shape, dtype=np.bool_)
+        tied_hw[0, :count] = True
+        return Expected(labels_hw, np.zeros((2, *labels_hw.shape), dtype=np.float32), tied_hw)
+
+    return witness
+
+
+@pytest.mark.parametrize(("exactly", "tied"), [(True, 3), (False, 2), (False, 0)])
+def test_ties_are_counted_apart_from_faults(exactly: bool, tied: int) -> None:
+    found = check(three_wrong, [image(80, 90)], says_tied(tied), stride=32, exactly=exactly)
+    images = sum(n for n, _, _ in found.shapes_nhw)
+    assert (found.ties, found.faults) == (tied * images, (3 - tied) * images)
+    assert found.agreement == 1 - 3 * images / found.pixels
+
+
+@pytest.mark.parametrize(("exactly", "size_hw"), [(True, (80, 90)), (False, (20, 30))])
+def test_faults_are_refused(exactly: bool, size_hw: tuple[int, int]) -> None:
+    """In fp32 a single one; in less, where they are more than one pixel in a thousand."""
+    with pytest.raises(VerificationError, match="pixels are not the engine's"):
+        check(three_wrong, [image(*size_hw)], says_tied(2), stride=32, exactly=exactly)
 
 
 def test_large_weights_lie_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
