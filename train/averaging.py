@@ -1,8 +1,15 @@
-"""A moving average of the weights, which is often better than the weights themselves."""
+"""Averages of weights, which are often better than the weights themselves."""
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
+
+def plain_mean(network: nn.Module) -> AveragedModel:
+    """The mean of what `update_parameters` is called with; buffers are those of the last."""
+    mean = AveragedModel(network)
+    mean.requires_grad_(False)
+    return mean
 
 
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from seg.card import InputCard, ModelCard, TrainingCard
 from seg.data import Split
 from seg.spec.ensemble import LoggerName
@@ -46,6 +48,10 @@ def build_segmenter(job: Job) -> Segmenter:
     """
     recipe = job.recipe
     network = build_network(recipe.architecture, recipe.encoder, job.classes, recipe.encoder_weights)
+    if recipe.channels_last:
+        network.to(memory_format=torch.channels_last)
+    if recipe.compile:
+        network.compile()
     return Segmenter(network, input_card_of(recipe))
 
 

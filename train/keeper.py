@@ -66,6 +66,12 @@ class Keeper(Callback):
         with atomic_path(self._folder.last) as temporary:
             trainer.save_checkpoint(temporary)
 
+    def keep_mean(self, trainer: lightning.Trainer, figures: Figures) -> None:
+        """Put the mean of the last epochs, which is judged now, in the place of the best epoch."""
+        if trainer.is_global_zero:
+            card = self._card_of(len(self.history), figures.miou)
+            save_checkpoint(self._folder.best, self._module.judged.network, card)
+
     def state_dict(self) -> dict[str, Any]:
         return {"history": [asdict(figures) for figures in self.history], "seconds": self.seconds}
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import cv2
 import torch
@@ -34,6 +34,10 @@ class Loaders:
     val: DataLoader[list[Sample]]
     steps: int
     images: int
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next batches be those of an epoch, from 0."""
+        cast(DealtSampler, self.train.sampler).set_epoch(epoch)
 
 
 def build_loaders(

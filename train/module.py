@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from seg.spec.recipe import RecipeSpec
-from seg.train.averaging import moving_average
+from seg.train.averaging import moving_average, plain_mean
 from seg.train.confusion import count_pixels, iou_per_class
 from seg.train.figures import Figures, RunningMean
 from seg.train.losses import LossMix
@@ -33,6 +33,8 @@ class MemberModule(lightning.LightningModule):
         super().__init__()
         self.segmenter = segmenter
         self.average = moving_average(segmenter, recipe.ema) if recipe.ema else None
+        self.mean = plain_mean(segmenter) if recipe.average_last else None
+        self.judges_mean = False
         self.recipe = recipe
         self.steps = steps
         self.loss = loss
@@ -42,8 +44,14 @@ class MemberModule(lightning.LightningModule):
 
     @property
     def judged(self) -> Segmenter:
-        """What is validated and kept: the moving average where there is one."""
+        """What is validated and kept: the moving average where there is one; at last the mean of epochs."""
+        if self.mean and self.judges_mean:
+            return cast(Segmenter, self.mean.module)
         return cast(Segmenter, self.average.module) if self.average else self.segmenter
+
+    @property
+    def epochs_in_mean(self) -> int:
+        return int(self.mean.n_averaged) if self.mean else 0
 
     def on_train_epoch_start(self) -> None:
         # Dropout draws from torch's generator: with a seed for each epoch a resumed run draws the same.

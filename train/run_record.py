@@ -28,6 +28,8 @@ class Result(BaseModel):
 
     `best_iou` is None for a class that neither labels nor prediction have. `seconds` is the time of
     training and validation over all sittings, `gflops` what an image of the crop's size takes forward.
+    `averaged_epochs` is how many of the last epochs the kept weights are the mean of; with 0 they are those
+    of `best_epoch` alone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +37,7 @@ class Result(BaseModel):
     best_epoch: int
     best_miou: float
     best_iou: dict[str, float | None]
+    averaged_epochs: int = 0
     parameters: int
     gflops: float | None = None
     seconds: float

@@ -24,6 +24,7 @@ from seg.train.folds import without_and_with
 from seg.train.group import Group, joined, together
 from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
 from seg.train.keeper import Keeper, epochs_done, named_iou
+from seg.train.last_mean import LastEpochs, judge_mean
 from seg.train.listener import Listener, OnEpoch
 from seg.train.loaders import Loaders, build_loaders, workers_for
 from seg.train.loggers import Scribe, build_loggers
@@ -105,23 +106,32 @@ def _train(job: Job, group: Group, on_epoch: OnEpoch | None) -> Result:
     keeper = Keeper(job.folder, module, job.train.classes, card_of(job, segmenter.card))
     with progress(
         f"train {job.name}",
-        loaders.images * job.recipe.epochs,
+        loaders.images * job.recipe.epochs + (len(val) if job.recipe.average_last else 0),
         unit="images",
         done=loaders.images * done,
     ) as advance:
         loggers = build_loggers(job.loggers, job.folder) if group.is_first else []
-        callbacks = _callbacks(job.recipe, keeper, advance, on_epoch)
+        callbacks = _callbacks(job.recipe, module, keeper, advance, on_epoch)
         trainer = _lightning_trainer(job.recipe, group, callbacks, loggers)
         _fit(trainer, module, loaders, job.folder.last if done else None)
+        mean = judge_mean(trainer, module, loaders)
+        best = best_epoch(keeper.history)
+        figures = keeper.history[best - 1]
+        if mean is not None:
+            better = mean.miou > figures.miou
+            verdict = "kept" if better else f"the best stays {figures.miou:.4f} in epoch {best}"
+            advance(0, line=f"mean of {module.epochs_in_mean} epochs: val mIoU {mean.miou:.4f}, {verdict}")
+            if better:
+                keeper.keep_mean(trainer, mean)
+                figures = mean
     if group.is_first:
         draw_history(job.folder.curves, keeper.history)
-    best = best_epoch(keeper.history)
-    figures = keeper.history[best - 1]
     cost = cost_of(segmenter.network, padded_size(job.recipe.crop))
     return Result(
         best_epoch=best,
         best_miou=figures.miou,
         best_iou=named_iou(job.train.classes, figures),
+        averaged_epochs=module.epochs_in_mean if figures is mean else 0,
         parameters=cost.parameters,
         gflops=round(cost.gflops, 2),
         seconds=round(keeper.seconds, 1),
@@ -162,10 +172,11 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSpl
 
 
 def _callbacks(
-    recipe: RecipeSpec, keeper: Keeper, advance: Advance, on_epoch: OnEpoch | None
+    recipe: RecipeSpec, module: MemberModule, keeper: Keeper, advance: Advance, on_epoch: OnEpoch | None
 ) -> list[Callback]:
     """In the order in which they see the end of an epoch."""
-    callbacks = [keeper, Reporter(keeper, advance), Scribe(keeper, recipe)]
+    callbacks: list[Callback] = [LastEpochs(module)] if module.mean else []
+    callbacks += [keeper, Reporter(keeper, advance), Scribe(keeper, recipe)]
     if recipe.patience:
         callbacks.append(Patience(keeper, recipe.patience, advance))
     if on_epoch:

@@ -59,7 +59,10 @@ class RecipeSpec(Spec):
     `warm_up` is the number of epochs in which the rate rises from 0, before what `schedule` says.
     Gradients of `accumulate` batches make one step, and are scaled down to the norm `clip_norm`.
     `ema` is the decay of a moving average of the weights, which is then what is validated and kept.
+    The weights of the `average_last` epochs are averaged at the end; the mean is kept if it beats the best.
     `patience` is the number of epochs without a better one after which training stops.
+    `channels_last` lays weights out as images are, and `compile` translates the network by torch.compile:
+    both change its speed alone.
     """
 
     architecture: Architecture = "unet"
@@ -88,8 +91,11 @@ class RecipeSpec(Spec):
     accumulate: int = Field(default=1, ge=1)
     clip_norm: float | None = Field(default=None, gt=0)
     ema: float | None = Field(default=None, gt=0, lt=1)
+    average_last: int | None = Field(default=None, ge=2)
     patience: int | None = Field(default=None, ge=1)
     precision: Precision = "fp32"
+    channels_last: bool = False
+    compile: bool = False
 
     seed: int = Field(default=0, ge=0)
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
