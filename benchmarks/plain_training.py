@@ -108,7 +108,7 @@ def train_plainly(train: SplitSpec, val: SplitSpec, recipe: RecipeSpec, folder: 
     if workers:
         # Forked workers hang in OpenCV here.
         options["multiprocessing_context"] = "spawn"
-    batches = DataLoader(images, recipe.batch_size, shuffle=True, drop_last=True, **options)
+    batches = DataLoader(images, recipe.images_a_batch, shuffle=True, drop_last=True, **options)
     trainer = lightning.Trainer(
         max_epochs=recipe.epochs,
         default_root_dir=folder,

@@ -33,7 +33,7 @@ class DryRun:
 
     Attributes:
         crop: height and width of what the network is trained on.
-        memory: estimated bytes of a training step with the recipe's batch size.
+        memory: estimated bytes of a training step with the recipe's batch size; of `auto` with two images.
         step_seconds: forward and backward of `STEP_IMAGES` random images on this machine.
         loss: cross entropy of that step; about ln C for C classes, as nothing is learnt.
     """
@@ -55,15 +55,21 @@ def dry_run(recipe: RecipeSpec, classes: int) -> DryRun:
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     network = build_network(recipe.architecture, recipe.encoder, classes)
     cost = cost_of(network, padded_size(recipe.crop))
-    kept = bytes_kept(network, padded_size(recipe.crop))
-    seconds, loss = _step(Segmenter(network, input_card_of(recipe)), recipe.crop, classes)
+    batch_size = STEP_IMAGES if recipe.batch_size == "auto" else recipe.batch_size
+    seconds, loss = one_step(network, recipe, classes, images=STEP_IMAGES, device=torch.device("cpu"))
     return DryRun(
         crop=recipe.crop,
         cost=cost,
-        memory=cost.parameters * BYTES_A_PARAMETER + kept * recipe.batch_size,
+        memory=bytes_of_step(network, recipe.crop, batch_size),
         step_seconds=seconds,
         loss=loss,
     )
+
+
+def bytes_of_step(network: nn.Module, crop: tuple[int, int], images: int) -> int:
+    """What a training step of so many images takes in fp32, by the count that the module's text describes."""
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return parameters * BYTES_A_PARAMETER + bytes_kept(network, padded_size(crop)) * images
 
 
 def bytes_kept(network: nn.Module, size_hw: tuple[int, int]) -> int:
@@ -83,12 +89,18 @@ def bytes_kept(network: nn.Module, size_hw: tuple[int, int]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in seen.values()) // STEP_IMAGES
 
 
-def _step(segmenter: Segmenter, crop: tuple[int, int], classes: int) -> tuple[float, float]:
+def one_step(
+    network: nn.Module, recipe: RecipeSpec, classes: int, *, images: int, device: torch.device
+) -> tuple[float, float]:
+    """Seconds and cross entropy of a whole step with random images, in the recipe's precision."""
+    segmenter = Segmenter(network, input_card_of(recipe)).to(device).train()
     random = torch.Generator().manual_seed(0)
-    images = torch.randint(256, (STEP_IMAGES, *crop, 3), generator=random, dtype=torch.uint8)
-    labels = torch.randint(classes, (STEP_IMAGES, *crop), generator=random)
-    segmenter.train()
+    seen = torch.randint(256, (images, *recipe.crop, 3), generator=random, dtype=torch.uint8).to(device)
+    labels = torch.randint(classes, (images, *recipe.crop), generator=random).to(device)
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(recipe.precision)
     start = time.perf_counter()
-    loss = functional.cross_entropy(segmenter(images), labels)
+    with torch.autocast(device.type, dtype=half, enabled=half is not None):
+        loss = functional.cross_entropy(segmenter(seen).float(), labels)
     torch.autograd.backward(loss)
-    return time.perf_counter() - start, float(loss.detach())
+    value = float(loss.detach())
+    return time.perf_counter() - start, value

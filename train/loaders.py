@@ -41,17 +41,18 @@ class Loaders:
 
 
 def build_loaders(
-    recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *, epoch: int, group: Group
+    recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *, epoch: int, group: Group, parts: int = 1
 ) -> Loaders:
     """The loaders of a run that begins with `epoch`; an incomplete last training batch is left out.
 
-    The processes of a group share each batch and the images of validation.
+    The processes of a group share each batch and the images of validation. Each takes its share of a batch in
+    `parts`, one after another.
 
     Raises:
         SpecError: `copy_paste` names a class that no image has, or none is rare; or a batch cannot be dealt.
         DataError: labels that must be counted cannot be read.
     """
-    batch_size = min(recipe.batch_size, len(train))
+    batch_size = min(recipe.images_a_batch, len(train))
     if batch_size % group.count:
         raise SpecError(
             f"a batch of {batch_size} cannot be dealt to {group.count} processes:"
@@ -61,7 +62,7 @@ def build_loaders(
     batches = len(sampler) // batch_size
     training: DataLoader[Sample] = DataLoader(
         build_train_samples(recipe, train),
-        batch_size // group.count,
+        batch_size // group.count // parts,
         sampler=DealtSampler(sampler, batch_size, group.place, group.count),
         drop_last=True,
         pin_memory=torch.cuda.is_available(),
@@ -69,7 +70,7 @@ def build_loaders(
     )
     validation: DataLoader[Any] = DataLoader(
         ValSamples(val),
-        recipe.batch_size,
+        recipe.images_a_batch,
         sampler=group.share_of(range(len(val))),
         collate_fn=partial(stacked_by_size, most_pixels=batch_size * math.prod(recipe.crop)),
         pin_memory=torch.cuda.is_available(),

@@ -105,7 +105,7 @@ class _Road:
     def crops(self, least: int) -> list[Crop]:
         """Whole batches with at least as many crops, where the epoch has them; only those are trained on."""
         draws = list(build_sampler(self._recipe, self._images, epoch=0))
-        size = min(self._recipe.batch_size, len(self._images))
+        size = min(self._recipe.images_a_batch, len(self._images))
         last = min(least, len(draws) - size + 1)
         batches = [draws[start : start + size] for start in range(0, last, size)]
         crops = []

@@ -18,6 +18,7 @@ from seg.runs import write_note
 from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe import Precision
 from seg.train.augment import check_augmentation, check_copy_paste
+from seg.train.batch_size import in_parts_that_fit, with_batch_size
 from seg.train.decoded import DecodedSplit
 from seg.train.figures import best_epoch, draw_history
 from seg.train.folds import without_and_with
@@ -71,8 +72,10 @@ def train_member(
     check_loss(recipe, train.classes)
     check_copy_paste(recipe, train.classes)
     folder = RunFolder(spec.run_folder(member))
-    record = new_record(member.name, recipe, train, val)
     with joined() as group, folder.held() if group.is_first else nullcontext():
+        asked = recipe
+        recipe = group.shared(lambda: with_batch_size(asked, len(train.classes), len(train.samples), folder))
+        record = new_record(member.name, recipe, train, val)
         finished = group.shared(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
@@ -90,16 +93,20 @@ def train_member(
         if member.fold is not None and group.is_first:
             folder.write_held_out(val.samples)
         with repeatable(recipe.seed), quiet():
-            result = _train(job, group, on_epoch)
+            result = in_parts_that_fit(
+                min(recipe.images_a_batch, len(train.samples)) // group.count,
+                lambda parts: _train(job, group, parts, on_epoch),
+                alone=group.count == 1,
+            )
         group.shared(lambda: folder.finish(record.model_copy(update={"result": result})))
     return result
 
 
-def _train(job: Job, group: Group, on_epoch: OnEpoch | None) -> Result:
+def _train(job: Job, group: Group, parts: int, on_epoch: OnEpoch | None) -> Result:
     segmenter = build_segmenter(job)
     done = epochs_done(job.folder.last)
     train, val = _decode(job, max(_FEWEST_TO_VALIDATE, group.count))
-    loaders = build_loaders(job.recipe, train, val, epoch=done, group=group)
+    loaders = build_loaders(job.recipe, train, val, epoch=done, group=group, parts=parts)
     module = MemberModule(
         segmenter, job.recipe, build_loss(job.recipe.loss, train), job.classes, loaders.steps
     )
@@ -112,7 +119,9 @@ def _train(job: Job, group: Group, on_epoch: OnEpoch | None) -> Result:
     ) as advance:
         loggers = build_loggers(job.loggers, job.folder) if group.is_first else []
         callbacks = _callbacks(job.recipe, module, keeper, advance, on_epoch)
-        trainer = _lightning_trainer(job.recipe, group, callbacks, loggers)
+        if parts > 1:
+            advance(0, line=f"out of memory: each batch is taken in {parts} parts, from epoch {done + 1} on")
+        trainer = _lightning_trainer(job.recipe, group, parts, callbacks, loggers)
         _fit(trainer, module, loaders, job.folder.last if done else None)
         mean = judge_mean(trainer, module, loaders)
         best = best_epoch(keeper.history)
@@ -185,13 +194,13 @@ def _callbacks(
 
 
 def _lightning_trainer(
-    recipe: RecipeSpec, group: Group, callbacks: list[Callback], loggers: list[Logger]
+    recipe: RecipeSpec, group: Group, parts: int, callbacks: list[Callback], loggers: list[Logger]
 ) -> lightning.Trainer:
     return lightning.Trainer(
         **together(group),
         max_epochs=recipe.epochs,
         precision=_LIGHTNING_PRECISION[recipe.precision],
-        accumulate_grad_batches=recipe.accumulate,
+        accumulate_grad_batches=recipe.accumulate * parts,
         gradient_clip_val=recipe.clip_norm,
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
         benchmark=torch.cuda.is_available(),

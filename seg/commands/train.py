@@ -54,9 +54,8 @@ def train(
             typer.echo(f"{one.name}: uses the finished model {one.model}")
             continue
         run = train_member(spec, one, retrain=retrain)
-        typer.echo(
-            f"{one.name}: val mIoU {run.best_miou:.4f} in epoch {run.best_epoch}: {spec.checkpoint(one)}"
-        )
+        where = f"mean of {run.averaged_epochs} epochs" if run.averaged_epochs else f"epoch {run.best_epoch}"
+        typer.echo(f"{one.name}: val mIoU {run.best_miou:.4f}, {where}: {spec.checkpoint(one)}")
 
 
 def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec, ...]") -> None:

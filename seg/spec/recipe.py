@@ -57,6 +57,7 @@ class RecipeSpec(Spec):
     `loss` names losses with their weights, `mix` what happens to which share of the training batches.
     `optimiser` is any name of timm. The encoder learns at `encoder_rate` times `learning_rate`.
     `warm_up` is the number of epochs in which the rate rises from 0, before what `schedule` says.
+    `batch_size: auto` is the largest power of two that fits into memory.
     Gradients of `accumulate` batches make one step, and are scaled down to the norm `clip_norm`.
     `ema` is the decay of a moving average of the weights, which is then what is validated and kept.
     The weights of the `average_last` epochs are averaged at the end; the mean is kept if it beats the best.
@@ -71,7 +72,7 @@ class RecipeSpec(Spec):
     input: NetworkInput = NetworkInput()
 
     epochs: int = Field(default=40, ge=1)
-    batch_size: int = Field(default=8, ge=2)
+    batch_size: Annotated[int, Field(ge=2)] | Literal["auto"] = 8
     crop: SizeHW = (512, 512)
     scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.75, 1.5)
     train_views: ViewSetName = "hflip"
@@ -99,6 +100,13 @@ class RecipeSpec(Spec):
 
     seed: int = Field(default=0, ge=0)
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+
+    @property
+    def images_a_batch(self) -> int:
+        """`batch_size` as a number; raises ValueError where that is not found yet."""
+        if self.batch_size == "auto":
+            raise ValueError("batch_size: auto is not resolved")
+        return self.batch_size
 
     @model_validator(mode="before")
     @classmethod
