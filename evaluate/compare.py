@@ -17,6 +17,7 @@ from seg.data import Sample, Split, open_split, read_image
 from seg.engine import Ensemble
 from seg.engine.decide import decide
 from seg.evaluate.metrics import ConfusionMatrix, Scores
+from seg.evaluate.reliability import Reliability
 from seg.files import sha256_of, write_text
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import Advance, progress
@@ -29,7 +30,8 @@ ENSEMBLE = "ensemble"
 class Row(BaseModel):
     """One predictor: `plain` on the images as they are, `viewed` with the spec's views.
 
-    The times are seconds for all images, from pixels to label maps, decoding included.
+    The times are seconds for all images, from pixels to label maps, decoding included. `ece` is the expected
+    calibration error with views, a share in 0..1.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +41,7 @@ class Row(BaseModel):
     plain_seconds: float
     viewed: Scores
     viewed_seconds: float
+    ece: float
 
 
 class Comparison(BaseModel):
@@ -76,30 +79,33 @@ def _score_all(ensemble: Ensemble, split: Split) -> Iterator[Row]:
     with progress("evaluate", 2 * len(predictors) * len(split.samples), unit="images") as advance:
         for name, predictor in predictors.items():
             plain = predictor.with_views(VIEW_SETS["none"])
-            plain_scores, plain_seconds = _score(plain, split, advance)
+            plain_scores, plain_seconds, ece = _score(plain, split, advance)
             viewed_scores, viewed_seconds = plain_scores, plain_seconds
             if plain.members != predictor.members:
-                viewed_scores, viewed_seconds = _score(predictor, split, advance)
+                viewed_scores, viewed_seconds, ece = _score(predictor, split, advance)
             yield Row(
                 name=name,
                 plain=plain_scores,
                 plain_seconds=plain_seconds,
                 viewed=viewed_scores,
                 viewed_seconds=viewed_seconds,
+                ece=ece,
             )
 
 
-def _score(ensemble: Ensemble, split: Split, advance: Advance) -> tuple[Scores, float]:
-    """The figures of one predictor, and the seconds it took."""
-    matrix = ConfusionMatrix(len(ensemble.classes))
+def _score(ensemble: Ensemble, split: Split, advance: Advance) -> tuple[Scores, float, float]:
+    """The figures of one predictor, the seconds it took, and its expected calibration error."""
+    matrix, reliability = ConfusionMatrix(len(ensemble.classes)), Reliability()
 
     def count(index: int, merged: ProbabilitiesCHW) -> None:
-        matrix.add(split.labels(index), decide(merged))
+        truth_hw = split.labels(index)
+        matrix.add(truth_hw, decide(merged))
+        reliability.add(truth_hw, merged)
 
     start = time.perf_counter()
     for _ in ensemble.predict_all(_indexed(split.samples), count):
         advance()
-    return matrix.scores(ensemble.classes), time.perf_counter() - start
+    return matrix.scores(ensemble.classes), time.perf_counter() - start, reliability.expected_error
 
 
 def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:

@@ -1,4 +1,4 @@
-"""On a CPU, the same run twice gives the same bytes."""
+"""The same run twice gives the same bytes: on a CPU always, on a GPU where it is asked for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,17 +8,18 @@ import torch
 
 
 @contextmanager
-def repeatable(seed: int) -> Iterator[None]:
-    """Seed torch and, on a CPU, use its deterministic algorithms; undone at the end.
+def repeatable(seed: int, *, on_gpu: bool) -> Iterator[None]:
+    """Seed torch and use its deterministic algorithms, on CUDA only if asked; undone at the end.
 
-    On CUDA they are slow where a network resizes its features, and some operations have none.
+    On CUDA they are slow where a network resizes its features, and operations that have none run as they are.
     """
     before = torch.get_deterministic_debug_mode()
     memory: Any = torch.utils.deterministic
     filled = memory.fill_uninitialized_memory
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(mode=not torch.cuda.is_available(), warn_only=True)
+        wanted = on_gpu or not torch.cuda.is_available()
+        torch.use_deterministic_algorithms(mode=wanted, warn_only=True)
         memory.fill_uninitialized_memory = False
         try:
             yield

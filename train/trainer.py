@@ -92,7 +92,7 @@ def train_member(
         )
         if member.fold is not None and group.is_first:
             folder.write_held_out(val.samples)
-        with repeatable(recipe.seed), quiet():
+        with repeatable(recipe.seed, on_gpu=recipe.deterministic), quiet():
             result = in_parts_that_fit(
                 min(recipe.images_a_batch, len(train.samples)) // group.count,
                 lambda parts: _train(job, group, parts, on_epoch),
@@ -203,7 +203,7 @@ def _lightning_trainer(
         accumulate_grad_batches=recipe.accumulate * parts,
         gradient_clip_val=recipe.clip_norm,
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
-        benchmark=torch.cuda.is_available(),
+        benchmark=torch.cuda.is_available() and not recipe.deterministic,
         callbacks=callbacks,
         logger=loggers,
         enable_checkpointing=False,

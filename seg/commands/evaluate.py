@@ -28,7 +28,7 @@ def evaluate(
         Path | None, typer.Option("--csv", help="Write the figures of each class to this file.")
     ] = None,
 ) -> None:
-    """Score members and ensemble on the validation split, without and with views (mIoU).
+    """Score members and ensemble on the validation split, without and with views: mIoU and calibration.
 
     The figures are kept beside the runs; nothing is computed again while models and data are the
     same. With --submission, a file in the format of the spec's output is judged, without any model.
@@ -61,7 +61,7 @@ def _print_comparison(comparison: "Comparison", per_class: bool) -> None:
     images, rows = comparison.images, comparison.rows
     print_table(
         f"val mIoU over {images} images",
-        ("", "without views", "ms an image", "with views", "ms an image"),
+        ("", "without views", "ms an image", "with views", "ms an image", "ECE"),
         [
             (
                 row.name,
@@ -69,6 +69,7 @@ def _print_comparison(comparison: "Comparison", per_class: bool) -> None:
                 f"{row.plain_seconds / images * 1000:.0f}",
                 f"{row.viewed.miou:.4f}",
                 f"{row.viewed_seconds / images * 1000:.0f}",
+                f"{row.ece:.4f}",
             )
             for row in rows
         ],

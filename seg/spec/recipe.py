@@ -63,7 +63,7 @@ class RecipeSpec(Spec):
     The weights of the `average_last` epochs are averaged at the end; the mean is kept if it beats the best.
     `patience` is the number of epochs without a better one after which training stops.
     `channels_last` lays weights out as images are, and `compile` translates the network by torch.compile:
-    both change its speed alone.
+    both change its speed alone. `deterministic` makes runs on a GPU repeatable, too, where operations can be.
     """
 
     architecture: Architecture = "unet"
@@ -97,6 +97,7 @@ class RecipeSpec(Spec):
     precision: Precision = "fp32"
     channels_last: bool = False
     compile: bool = False
+    deterministic: bool = False
 
     seed: int = Field(default=0, ge=0)
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"

@@ -1,0 +1,31 @@
+"""`seg evaluate` of a spec, against torchmetrics on the engine's probabilities."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torchmetrics.classification import MulticlassCalibrationError, MulticlassJaccardIndex
+
+from seg.data import open_split
+from seg.engine import Ensemble
+from seg.evaluate.compare import compare_members
+from seg.labels import IGNORE_INDEX
+from seg.spec import load_ensemble
+from tests.engine.conftest import MakeModel
+from tests.evaluate.conftest import write_labelled_project
+
+
+def test_figures_of_the_ensemble_are_those_of_torchmetrics(tmp_path: Path, make_model: MakeModel) -> None:
+    spec = load_ensemble(write_labelled_project(tmp_path, make_model))
+    ensemble, split = Ensemble.load(spec), open_split(spec.data, "val")
+    classes = len(split.classes)
+    error = MulticlassCalibrationError(classes, n_bins=15, norm="l1", ignore_index=IGNORE_INDEX)
+    iou = MulticlassJaccardIndex(classes, average="macro", ignore_index=IGNORE_INDEX)
+    for index, sample in enumerate(split.samples):
+        probabilities = torch.from_numpy(ensemble.predict(sample.image).probabilities)[None]
+        truth = torch.from_numpy(split.labels(index).astype("int64"))[None]
+        error.update(probabilities, truth)
+        iou.update(probabilities.argmax(1), truth)
+    row = compare_members(spec).rows[-1]
+    assert row.ece == pytest.approx(float(error.compute()), abs=1e-4)
+    assert row.viewed.miou == pytest.approx(float(iou.compute()), abs=1e-6)
