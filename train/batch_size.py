@@ -12,8 +12,8 @@ from seg.spec.recipe import RecipeSpec
 from seg.train.dry_run import bytes_of_step, one_step
 from seg.train.job import crop_of_network_size
 from seg.train.networks import build_network
-from seg.train.run_folder import RunFolder
-from seg.train.run_record import read_record
+from seg.train.run.folder import RunFolder
+from seg.train.run.record import read_record
 
 SHARE_OF_MEMORY: Final = 0.5
 """What may be planned of a CPU's free memory: libraries and decoded images need some."""

@@ -10,8 +10,8 @@ from seg.data import Split
 from seg.spec.ensemble import LoggerName
 from seg.spec.recipe import RecipeSpec
 from seg.train.networks import STRIDE, build_network, encoder_preprocessing
-from seg.train.run_folder import RunFolder
-from seg.train.run_record import RunRecord
+from seg.train.run.folder import RunFolder
+from seg.train.run.record import RunRecord
 from seg.train.segmenter import Segmenter
 
 CardOf = Callable[[int, float], ModelCard]

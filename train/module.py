@@ -10,14 +10,14 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from seg.spec.recipe import RecipeSpec
-from seg.train.averaging import moving_average, plain_mean
+from seg.train.batches.samples import Sample
 from seg.train.confusion import count_pixels, iou_per_class
-from seg.train.figures import Figures, RunningMean
 from seg.train.losses import LossMix
 from seg.train.mixing import mix, mixing_seed
-from seg.train.optimise import build_optimiser
-from seg.train.samples import Sample
-from seg.train.schedule import build_schedule
+from seg.train.optimiser.averaging import moving_average, plain_mean
+from seg.train.optimiser.build import build_optimiser
+from seg.train.optimiser.schedule import build_schedule
+from seg.train.run.figures import Figures, RunningMean
 from seg.train.seeds import seed_of
 from seg.train.segmenter import Segmenter
 

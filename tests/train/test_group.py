@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 
 from seg.files import sha256_of
 from seg.spec import load_ensemble
-from seg.train.sampling import DealtSampler, EpochSampler
+from seg.train.batches.sampling import DealtSampler, EpochSampler
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 

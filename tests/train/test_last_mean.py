@@ -9,11 +9,11 @@ from lightning.pytorch.callbacks import Callback
 
 from seg.files import sha256_of
 from seg.spec import load_ensemble
-from seg.train import keeper as keeper_module
 from seg.train import trainer as trainer_module
 from seg.train.checkpoint import load_checkpoint
-from seg.train.last_mean import judge_mean
-from seg.train.run_record import Result
+from seg.train.optimiser.last_mean import judge_mean
+from seg.train.run import keeper as keeper_module
+from seg.train.run.record import Result
 from tests.train.conftest import SpecWriter
 from tests.train.test_resume import PowerCutError, cut_at_call
 

@@ -20,8 +20,8 @@ from torch.optim.lr_scheduler import (
 from seg.spec import RecipeSpec
 from seg.spec.recipe import Schedule
 from seg.train.networks import build_network
-from seg.train.optimise import build_optimiser
-from seg.train.schedule import build_schedule
+from seg.train.optimiser.build import build_optimiser
+from seg.train.optimiser.schedule import build_schedule
 
 NORMS = (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 

@@ -14,13 +14,13 @@ from torch import nn
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train import trainer
-from seg.train.averaging import moving_average
+from seg.train.batches.sampling import EpochSampler, class_balanced_shares
 from seg.train.checkpoint import load_checkpoint
-from seg.train.figures import Figures
 from seg.train.module import MemberModule
-from seg.train.run_folder import RunFolder
-from seg.train.run_record import Result
-from seg.train.sampling import EpochSampler, class_balanced_shares
+from seg.train.optimiser.averaging import moving_average
+from seg.train.run.figures import Figures
+from seg.train.run.folder import RunFolder
+from seg.train.run.record import Result
 
 SpecWriter = Callable[..., Path]
 

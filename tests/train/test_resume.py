@@ -14,10 +14,11 @@ import pytest
 from seg.errors import ModelError, OutputError, SpecError
 from seg.files import sha256_of
 from seg.spec import load_ensemble
-from seg.train import decoded, keeper
+from seg.train.batches import decoded
 from seg.train.module import MemberModule
-from seg.train.run_folder import RunFolder
-from seg.train.run_record import Result
+from seg.train.run import keeper
+from seg.train.run.folder import RunFolder
+from seg.train.run.record import Result
 from seg.train.trainer import train_member
 
 SpecWriter = Callable[..., Path]

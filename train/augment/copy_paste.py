@@ -17,8 +17,8 @@ from seg.spec import RecipeSpec
 from seg.spec.augmentation import CopyPasteSpec
 from seg.spec.base import SizeHW, did_you_mean
 from seg.train.augment.augment import Augment
-from seg.train.class_counts import CountsNC
-from seg.train.decoded import DecodedSplit
+from seg.train.batches.class_counts import CountsNC
+from seg.train.batches.decoded import DecodedSplit
 from seg.train.seeds import seed_of
 
 _RARE: Final = 0.5

@@ -11,8 +11,8 @@ from seg.errors import SpecError
 from seg.spec.base import did_you_mean
 from seg.spec.losses import ClassWeights
 from seg.spec.recipe import RecipeSpec
-from seg.train.class_counts import CountsNC, count_classes
-from seg.train.decoded import DecodedSplit
+from seg.train.batches.class_counts import CountsNC, count_classes
+from seg.train.batches.decoded import DecodedSplit
 from seg.train.losses.ms_ssim import LEAST_SIDE
 
 WeightsC = NDArray[np.float32]

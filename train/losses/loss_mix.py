@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seg.spec.losses import LossMixSpec
-from seg.train.decoded import DecodedSplit
+from seg.train.batches.decoded import DecodedSplit
 from seg.train.losses.boundary import boundary
 from seg.train.losses.class_weights import WeightsC, class_weights
 from seg.train.losses.cross_entropy import cross_entropy

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from seg.errors import SegError, SpecError
 from seg.spec.sweep import RangeSpec, SweepSpec
-from seg.train.figures import Figures
+from seg.train.run.figures import Figures
 from seg.train.sweep.trial import Outcome, as_ensemble, name_of, setting_of_all
 from seg.train.trainer import train_member
 

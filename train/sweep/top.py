@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from seg.data import Split
 from seg.labels import IGNORE_INDEX
 from seg.progress import Advance, progress
+from seg.train.batches.decoded import DecodedSplit
 from seg.train.checkpoint import load_checkpoint
 from seg.train.confusion import count_pixels, iou_per_class
-from seg.train.decoded import DecodedSplit
 from seg.train.segmenter import Segmenter
 from seg.train.sweep.trial import Outcome
 

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch.optim.swa_utils import update_bn
 
-from seg.train.figures import Figures
-from seg.train.loaders import Loaders
+from seg.train.batches.loaders import Loaders
 from seg.train.module import MemberModule
+from seg.train.run.figures import Figures
 from seg.train.seeds import seed_of
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from seg.train.class_counts import CountsNC
+from seg.train.batches.class_counts import CountsNC
 from seg.train.seeds import seed_of
 
 

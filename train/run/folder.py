@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from seg.data import Sample
 from seg.errors import OutputError, SpecError
 from seg.files import write_text
-from seg.train.run_record import Result, RunRecord, difference, read_record
+from seg.train.run.record import Result, RunRecord, difference, read_record
 
 Row = Mapping[str, float | None]
 """One line of `metrics.csv`, by column."""

@@ -10,8 +10,8 @@ from seg.data import Split
 from seg.data.subset import Subset
 from seg.errors import DataError, SpecError
 from seg.spec.folds import FoldsSpec
-from seg.train.class_counts import count_classes
-from seg.train.decoded import DecodedSplit
+from seg.train.batches.class_counts import count_classes
+from seg.train.batches.decoded import DecodedSplit
 
 FoldN = NDArray[np.int64]
 """The fold of each of N images."""

@@ -16,10 +16,10 @@ from seg.classes import ClassInfo
 from seg.errors import DataError, ModelError
 from seg.files import atomic_path
 from seg.train.checkpoint import save_checkpoint
-from seg.train.figures import Figures, best_epoch
 from seg.train.job import CardOf
 from seg.train.module import MemberModule
-from seg.train.run_folder import Row, RunFolder
+from seg.train.run.figures import Figures, best_epoch
+from seg.train.run.folder import Row, RunFolder
 
 
 class Keeper(Callback):

@@ -1,0 +1,1 @@
+"""What moves the weights: the optimiser, its schedule, and averages of weights."""
