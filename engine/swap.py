@@ -86,7 +86,7 @@ def into_groups(sizes: Sequence[int], budget: Budget) -> list[list[int]]:
                 f"--memory: the largest member takes {size / 1e6:.0f} MB when it runs, and all else"
                 f" {(least - size) / 1e6:.0f} MB: allow at least {least / 1e6:.0f} MB"
             )
-        if size > room:
+        if not groups or size > room:
             groups.append([])
             room = budget.room
         groups[-1].append(position)

@@ -113,6 +113,7 @@ def test_others_go_before_a_group_comes(make_model: MakeModel) -> None:
         ([40, 40, 40], [[0, 1], [2]]),
         ([80, 80, 10], [[0], [1, 2]]),
         ([80, 10], [[0, 1]]),
+        ([0, 90, 0], [[0, 1, 2]]),
     ],
 )
 def test_groups_are_as_large_as_memory_allows(sizes: list[int], groups: list[list[int]]) -> None:
