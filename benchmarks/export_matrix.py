@@ -154,15 +154,16 @@ def _plans(checkpoint: Path, model: Path) -> str:
     layers = layers_of(graph)
     clipping = clipping_values(graph, sorted({layer.source for layer in layers}), [_image(0)])
     save_model(quantise(graph, layers, clipping), card, bytes_)
-    said = []
+    built, refused = [], {}
     for precision, path in (("fp32", model), ("fp16", half), ("int8", bytes_)):
         try:
             build(library, path, PROFILE, 2**30, b"")
         except SegError as error:
-            said.append(f"not {precision}: {str(error).partition(': ')[2]}")
+            refused[precision] = str(error).partition(": ")[2]
         else:
-            said.append(precision)
-    return ", ".join(said)
+            built.append(precision)
+    reasons = [f"not {', '.join(refused)}: {next(iter(refused.values()))}"] if refused else []
+    return ", ".join(built + reasons)
 
 
 def _save_untrained(case: Case, path: Path) -> None:
@@ -224,7 +225,8 @@ def _page(rows: list[list[str]]) -> str:
         "and W of every file are free; `resize` has a network of 224x224 inside. Random weights,",
         "drawn images; difference and agreement are against PyTorch, for batches of 1, 2 and 3 at",
         f"{height}x{width} and at an odd size; ms are those of one image of {height}x{width} in",
-        "ONNX Runtime. Plans are those that TensorRT for RTX builds, on a machine without a GPU.",
+        "ONNX Runtime on one thread, beside other work. Plans are those that TensorRT for RTX builds,",
+        "on a machine without a GPU.",
         "",
         "| " + " | ".join(HEADER) + " |",
         "|" + "---|" * len(HEADER),
@@ -234,7 +236,10 @@ def _page(rows: list[list[str]]) -> str:
         "",
         "| architecture | encoder | input | reason |",
         "|---|---|---|---|",
-        *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in refused),
+        *(
+            "| " + " | ".join(cell.removeprefix("refused: ").replace("|", "\\|") for cell in row) + " |"
+            for row in refused
+        ),
     ]
     return "\n".join(lines) + "\n"
 
