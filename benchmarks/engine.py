@@ -89,7 +89,7 @@ def with_engine(ensemble: Ensemble, images: list[ImageHWC], stopping: StoppingSp
     labelled = ensemble.label_all(
         enumerate(images),
         lambda key, labels_hw: (key, labels_hw),
-        new_judge=judges(stopping, None) if stopping else None,
+        new_judge=judges(stopping, ensemble.decision()) if stopping else None,
         plan=ensemble.plan(known.order) if known else None,
     )
     answers = dict(labelled)

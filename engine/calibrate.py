@@ -11,7 +11,7 @@ import numpy as np
 
 from seg.data import open_split, read_image
 from seg.engine.clock import Clock
-from seg.engine.decide import decide
+from seg.engine.decide import Decision
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
 from seg.engine.passes import Plan, Size
@@ -93,9 +93,10 @@ def trace_images(
 ) -> Iterable[Trace]:
     """Run images to their end and note where each stood after every pass of the plan."""
     recorders: list[_Recorder] = []
+    decision = ensemble.decision(grid_hw)
 
     def new_recorder() -> _Recorder:
-        recorders.append(_Recorder(grid_hw))
+        recorders.append(_Recorder(decision))
         return recorders[-1]
 
     return ensemble.label_all(
@@ -117,13 +118,13 @@ def learn_risk(traces: Sequence[Trace]) -> tuple[float, ...]:
 class _Recorder:
     """A judge that settles nothing and remembers everything."""
 
-    grid_hw: Size | None
+    decision: Decision
     standings: list[Standing] = field(default_factory=list)
     labels: list[LabelsHW] = field(default_factory=list)
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, added: float) -> bool:
-        self.standings.append(standing(sum_chw, added, self.grid_hw))
-        self.labels.append(decide(sum_chw, self.grid_hw))
+        self.standings.append(standing(sum_chw, added, self.decision))
+        self.labels.append(self.decision.labels(sum_chw))
         return False
 
     def trace(self, final_hw: LabelsHW) -> Trace:

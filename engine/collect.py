@@ -5,7 +5,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from seg.engine.decide import decide
+from seg.engine.decide import Decision
 from seg.engine.passes import Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
 
@@ -26,17 +26,17 @@ class Collector(Protocol[Finished_co]):
 class LabelCollector(Generic[Finished]):
     """Decides each band and forgets it: holds one byte a pixel.
 
-    With `grid_hw`, which takes the image in one band, labels are on that grid.
+    A decision on a grid takes the image in one band.
     """
 
-    def __init__(self, size_hw: Size, grid_hw: Size | None, finish: Callable[[LabelsHW], Finished]) -> None:
-        self._labels_hw: LabelsHW = np.empty(grid_hw or size_hw, dtype=np.uint8)
-        self._grid_hw = grid_hw
+    def __init__(self, size_hw: Size, decision: Decision, finish: Callable[[LabelsHW], Finished]) -> None:
+        self._labels_hw: LabelsHW = np.empty(decision.grid_hw or size_hw, dtype=np.uint8)
+        self._decision = decision
         self._finish = finish
         self._rows = 0
 
     def add(self, band_chw: ProbabilitiesCHW) -> None:
-        labels_hw = decide(band_chw, self._grid_hw)
+        labels_hw = self._decision.labels(band_chw)
         self._labels_hw[self._rows : self._rows + len(labels_hw)] = labels_hw
         self._rows += len(labels_hw)
 

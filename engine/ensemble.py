@@ -10,7 +10,7 @@ from seg.data import read_image
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
 from seg.engine.deadline import Pace
-from seg.engine.decide import decide
+from seg.engine.decide import Decision
 from seg.engine.load import load_members
 from seg.engine.members import Member, plan_passes
 from seg.engine.passes import Plan, Size
@@ -44,6 +44,7 @@ class Ensemble:
         members: with the same classes.
         batch_size: the most passes that travel together.
         merge: how the answers of all passes become one.
+        factors: what each class's merged probability is multiplied with before the largest wins.
         tile: how larger images are cut.
         notes: what a user should know about how it was loaded, a line each.
         open_frames: how many images or tiles are worked on at once, at least; members that take turns
@@ -53,6 +54,7 @@ class Ensemble:
     members: tuple[Member, ...]
     batch_size: int
     merge: MergeName = "mean"
+    factors: tuple[float, ...] = ()
     tile: TileSpec | None = None
     notes: tuple[str, ...] = ()
     open_frames: int = 0
@@ -70,7 +72,15 @@ class Ensemble:
         if not isinstance(spec, EnsembleSpec):
             spec = load_ensemble(Path(spec))
         loaded = load_members(spec, memory)
-        return cls(loaded.members, loaded.batch_size, spec.merge, spec.tile, loaded.notes, loaded.open_frames)
+        return cls(
+            loaded.members,
+            loaded.batch_size,
+            spec.merge,
+            loaded.factors,
+            spec.tile,
+            loaded.notes,
+            loaded.open_frames,
+        )
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -94,7 +104,7 @@ class Ensemble:
     def rank(self, images: Sequence[ImageHWC]) -> Order:
         """The order in which passes are worth their time on images like these."""
         runtimes = [member.runtime for member in self.members]
-        return rank_passes(runtimes, plan_passes(self.members), images, self.batch_size)
+        return rank_passes(runtimes, plan_passes(self.members), images, self.batch_size, self.factors)
 
     def predict(self, image: ImageHWC | Path | str) -> Prediction:
         """Predict one image: RGB uint8 `[H, W, 3]`, or a file.
@@ -103,7 +113,7 @@ class Ensemble:
             DataError: the file cannot be read.
         """
         image_hwc = read_image(Path(image)) if isinstance(image, Path | str) else image
-        return next(self.predict_all([(None, image_hwc)], lambda _, merged: _prediction(merged)))
+        return next(self.predict_all([(None, image_hwc)], lambda _, merged: self._prediction(merged)))
 
     def predict_all(
         self,
@@ -148,10 +158,16 @@ class Ensemble:
             pace: says how many of them an image gets.
         """
 
+        decision = self.decision(grid_hw)
+
         def collector(key: Key, size_hw: Size) -> Collector[Finished]:
-            return LabelCollector(size_hw, grid_hw, lambda labels: finish(key, labels))
+            return LabelCollector(size_hw, decision, lambda labels: finish(key, labels))
 
         return self._stream(images, collector, clock, new_judge, plan, pace)
+
+    def decision(self, grid_hw: Size | None = None) -> Decision:
+        """How merged probabilities become labels, at an image's own size or on a grid."""
+        return Decision(grid_hw, self.factors)
 
     def with_views(self, views: tuple[ViewName, ...]) -> Self:
         """The same loaded members, all with these views."""
@@ -183,6 +199,5 @@ class Ensemble:
         )
         return stream([m.runtime for m in self.members], method, images, new_collector, clock)
 
-
-def _prediction(merged: ProbabilitiesCHW) -> Prediction:
-    return Prediction(decide(merged), merged)
+    def _prediction(self, merged_chw: ProbabilitiesCHW) -> Prediction:
+        return Prediction(self.decision().labels(merged_chw), merged_chw)

@@ -10,14 +10,15 @@ from seg.spec import EnsembleSpec
 
 
 def ensemble_fingerprint(spec: EnsembleSpec) -> str:
-    """Of the models' content, weights, views, merge, tiles and the output's grid."""
+    """Of the models' content, weights, temperatures and views, of merge, class factors, tiles and grid."""
     return _hash(
         {
             "members": [
-                (sha256_of(spec.model(member)), member.weight, spec.views_of(member))
+                (sha256_of(spec.model(member)), member.weight, member.temperature, spec.views_of(member))
                 for member in spec.running
             ],
             "merge": spec.merge,
+            "class_factors": spec.class_factors,
             "tile": spec.tile and spec.tile.model_dump(),
             "size": spec.output.size,
         }

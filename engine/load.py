@@ -20,6 +20,7 @@ from seg.errors import DataError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_cards
 from seg.spec import EnsembleSpec
+from seg.spec.factors import factors_of
 from seg.spec.prediction import RuntimeName, TileSpec
 
 PROBES: Final = 2
@@ -38,11 +39,13 @@ class Probe:
 class Loaded:
     """Members with what was found out while loading them; notes are for the user, a line each.
 
-    `open_frames` is how many frames memory allows, where a budget says so.
+    `factors` has one for each class, or none. `open_frames` is how many frames memory allows, where a
+    budget says so.
     """
 
     members: tuple[Member, ...]
     batch_size: int
+    factors: tuple[float, ...]
     notes: tuple[str, ...]
     open_frames: int = 0
 
@@ -56,12 +59,14 @@ def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
     Raises:
         ModelError: a model is missing, not ours, damaged, or has other classes than the first.
         MissingRuntimeError: the runtime that the spec asks for is not here.
+        SpecError: a class factor is for no class of the models.
     """
     cards = read_model_cards([spec.model(member) for member in spec.running])
+    factors = factors_of(spec.class_factors, cards[0].classes)
     probes = probe_frames(spec)
     runtimes, streams, notes = _runtimes(spec, probes)
     openers = [
-        partial(open_runtime, spec.model(member), runtime, streams)
+        partial(open_runtime, spec.model(member), runtime, streams, member.temperature)
         for member, runtime in zip(spec.running, runtimes, strict=True)
     ]
     batch_size = _batch_size(spec, runtimes)
@@ -75,7 +80,8 @@ def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
         Member(member.name, runtime, card, member.weight, spec.views_of(member))
         for member, card, runtime in zip(spec.running, cards, turns.runtimes, strict=True)
     )
-    return Loaded(members, batch_size, (*notes, *turns.notes, *_unfamiliar(members)), turns.open_frames)
+    all_notes = (*notes, *turns.notes, *_unfamiliar(members))
+    return Loaded(members, batch_size, factors, all_notes, turns.open_frames)
 
 
 def _runtimes(

@@ -12,8 +12,10 @@ from seg.spec.prediction import RuntimeName
 GPU_BATCH: Final = 8
 
 
-def open_runtime(model: Path, name: RuntimeName, streams: Streams | None = None) -> Runtime:
-    """Load a model on the runtime of that name, or not at all.
+def open_runtime(
+    model: Path, name: RuntimeName, streams: Streams | None = None, temperature: float = 1.0
+) -> Runtime:
+    """Load a model on the runtime of that name, or not at all; its logits are divided by the temperature.
 
     Raises:
         MissingRuntimeError: that runtime is not here.
@@ -22,11 +24,11 @@ def open_runtime(model: Path, name: RuntimeName, streams: Streams | None = None)
     streams = streams or usual_streams(usable_cores())
     match name:
         case "cpu" | "cuda":
-            return OrtRuntime(model, name, streams)
+            return OrtRuntime(model, name, streams, temperature)
         case "openvino":
-            return OpenVinoRuntime(model, "f32", streams)
+            return OpenVinoRuntime(model, "f32", streams, temperature)
         case "openvino-bf16":
-            return OpenVinoRuntime(model, "bf16", streams)
+            return OpenVinoRuntime(model, "bf16", streams, temperature)
         case _:
             assert_never(name)
 

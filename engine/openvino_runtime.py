@@ -12,6 +12,7 @@ import numpy as np
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.prediction import RuntimeName
+from seg.temperature import TEMPERATURE, no_place
 
 Precision = Literal["f32", "bf16"]
 Shape = tuple[int, ...]
@@ -27,7 +28,7 @@ _NO_WORK: Final = frozenset({"Const", "Input", "Output"})
 class OpenVinoRuntime(Runtime):
     """A model compiled for each shape of a batch that it meets."""
 
-    def __init__(self, model: Path, precision: Precision, streams: Streams) -> None:
+    def __init__(self, model: Path, precision: Precision, streams: Streams, temperature: float = 1.0) -> None:
         _refuse_where_missing(precision)
         import openvino
 
@@ -36,6 +37,8 @@ class OpenVinoRuntime(Runtime):
             self._model: Any = self._core.read_model(model)
         except RuntimeError as error:
             raise ModelError(f"{model}: OpenVINO cannot read it: {_last_line(error)}") from error
+        if temperature != 1:
+            _set_temperature(self._model, temperature, model)
         self._path = model
         self._options = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -103,6 +106,16 @@ class OpenVinoRuntime(Runtime):
             return self._idle[key].get_nowait()
         except Empty:
             return compiled.create_infer_request()
+
+
+def _set_temperature(model: Any, value: float, path: Path) -> None:
+    from openvino import opset13
+
+    for node in model.get_ops():
+        if node.get_friendly_name() == TEMPERATURE:
+            node.output(0).replace(opset13.constant(np.float32(value)).output(0))
+            return
+    raise no_place(path)
 
 
 def _facts(node: Any) -> dict[str, str]:

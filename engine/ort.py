@@ -10,6 +10,8 @@ from typing import Any, Literal
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import MissingRuntimeError, ModelError
 from seg.model_file import INPUT
+from seg.model_safety import load_graph
+from seg.temperature import set_temperature
 
 Device = Literal["cpu", "cuda"]
 
@@ -20,7 +22,7 @@ _ERRORS_ONLY = 3
 class OrtRuntime(Runtime):
     """A session on one device. Asked for CUDA, it runs on CUDA or not at all."""
 
-    def __init__(self, model: Path, device: Device, streams: Streams) -> None:
+    def __init__(self, model: Path, device: Device, streams: Streams, temperature: float = 1.0) -> None:
         import onnxruntime
 
         if device == "cuda":
@@ -36,8 +38,12 @@ class OrtRuntime(Runtime):
         )
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                model, _session_options(device, streams), providers=[_PROVIDERS[device]]
+                _at_temperature(model, temperature),
+                _session_options(model, device, streams),
+                providers=[_PROVIDERS[device]],
             )
+        except ModelError:
+            raise
         except Exception as error:  # its exceptions have no common base of their own
             reason = str(error).splitlines()[0]
             if device == "cuda":
@@ -101,7 +107,16 @@ def _load_cuda_libraries() -> None:
             onnxruntime.preload_dlls()
 
 
-def _session_options(device: Device, streams: Streams) -> Any:
+def _at_temperature(model: Path, temperature: float) -> Path | bytes:
+    """The file, or what it would hold with another temperature than 1."""
+    if temperature == 1:
+        return model
+    graph = load_graph(model)
+    set_temperature(graph, temperature, model)
+    return graph.SerializeToString()
+
+
+def _session_options(model: Path, device: Device, streams: Streams) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -109,6 +124,9 @@ def _session_options(device: Device, streams: Streams) -> Any:
     options.intra_op_num_threads = streams.threads
     # Threads that spin for work take the core from the streams beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", str(model.parent)
+    )
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if device == "cuda":
         # Without this a node that CUDA lacks runs on the CPU without a word.

@@ -47,8 +47,9 @@ def run_ensemble(
     ends_at = None if deadline is None else time.monotonic() + deadline
     if deadline is not None and spec.stopping:
         raise SpecError("--deadline drops passes and 'stopping' counts on them: leave one of them away")
-    new_judge = _new_judge(spec)
+    _refuse_other_calibration(spec)
     ensemble = Ensemble.load(spec, memory=memory)
+    new_judge = judges(spec.stopping, ensemble.decision(spec.output.size)) if spec.stopping else None
     samples = open_split(spec.data, "predict").samples
     output = spec.output
     fingerprint = run_fingerprint(spec, samples, in_haste=deadline is not None)
@@ -125,10 +126,8 @@ def _plan(ensemble: Ensemble, spec: EnsembleSpec, rush: Rush | None) -> Plan | N
     return ensemble.plan(known.order) if known else None
 
 
-def _new_judge(spec: EnsembleSpec) -> NewJudge | None:
-    if spec.stopping is None:
-        return None
-    calibration = spec.stopping.calibration
+def _refuse_other_calibration(spec: EnsembleSpec) -> None:
+    calibration = spec.stopping.calibration if spec.stopping else None
     if calibration and (
         calibration.fingerprint != ensemble_fingerprint(spec)
         or sorted(calibration.order) != list(range(_passes(spec)))
@@ -137,7 +136,6 @@ def _new_judge(spec: EnsembleSpec) -> NewJudge | None:
             "stopping.calibration: was made for other models, weights, views or output size:"
             " run `seg calibrate` again, or remove it"
         )
-    return judges(spec.stopping, spec.output.size)
 
 
 def _passes(spec: EnsembleSpec) -> int:

@@ -22,8 +22,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from seg.engine.decide import leads, on_grid
-from seg.engine.passes import Size
+from seg.engine.decide import Decision
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import DOUBT_LEVELS, StoppingSpec
 
@@ -66,9 +65,9 @@ class Standing:
         return bisect_left(DOUBT_LEVELS, self.in_doubt)
 
 
-def standing(sum_chw: ProbabilitiesCHW, added: float, grid_hw: Size | None) -> Standing:
-    """Where an image stands after some passes, on the output's grid."""
-    leads_hw = leads(on_grid(sum_chw, grid_hw))
+def standing(sum_chw: ProbabilitiesCHW, added: float, decision: Decision) -> Standing:
+    """Where an image stands after some passes."""
+    leads_hw = decision.leads(sum_chw)
     missing = 1.0 - added
     can_change = np.count_nonzero(leads_hw <= missing + ROUNDING)
     in_doubt = np.count_nonzero(leads_hw <= LEANING * missing + ROUNDING)
@@ -121,12 +120,12 @@ class RuleJudge:
     """Asks a rule where an image stands after each pass."""
 
     rule: Rule
-    grid_hw: Size | None
+    decision: Decision
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, added: float) -> bool:
-        return self.rule.settles(standing(sum_chw, added, self.grid_hw))
+        return self.rule.settles(standing(sum_chw, added, self.decision))
 
 
-def judges(spec: StoppingSpec, grid_hw: Size | None) -> NewJudge:
-    """Judges by the spec's rule, on the output's grid."""
-    return lambda: RuleJudge(new_rule(spec), grid_hw)
+def judges(spec: StoppingSpec, decision: Decision) -> NewJudge:
+    """Judges by the spec's rule."""
+    return lambda: RuleJudge(new_rule(spec), decision)

@@ -32,7 +32,11 @@ class Order:
 
 
 def rank_passes(
-    runtimes: Sequence[Runtime], plan: Plan, images: Sequence[ImageHWC], batch_size: int
+    runtimes: Sequence[Runtime],
+    plan: Plan,
+    images: Sequence[ImageHWC],
+    batch_size: int,
+    factors: tuple[float, ...] = (),
 ) -> Order:
     """Measure what every pass takes, with all streams busy, and what it adds.
 
@@ -41,10 +45,13 @@ def rank_passes(
         plan: all passes of an image.
         images: some like those to come, all of them looked at and the first timed.
         batch_size: how many passes travel together.
+        factors: what each class counts in the decision.
     """
     batch_nhwc = np.stack([images[0]] * batch_size)
     seconds = [milliseconds_a_pass(runtime, batch_nhwc) / 1e3 for runtime in runtimes]
     said = [_answers(runtimes, plan, image_hwc) for image_hwc in images]
+    if factors:
+        said = [answers * np.array(factors, dtype=np.float32)[:, None] for answers in said]
     costs = [seconds[planned.member] for planned in plan]
     positions = order_by_worth(said, [planned.share for planned in plan], costs)
     return Order(tuple(positions), tuple(costs[position] for position in positions))

@@ -1,8 +1,8 @@
 """Probabilities that were computed once, found again by content: model, runtime, view and image.
 
-One file for each, `<model>-<runtime>/<view>/<image>.b2nd` under the user's cache folder: uint8
+One file for each, `<model>-<runtime>/<view>/<image>.root.b2nd` under the user's cache folder: levels, uint8
 `[C, H, W]`, upright, a chunk for each class, compressed without loss by Blosc2 and read through a memory
-map. A probability is kept to the nearest 1/255, so it is off by at most 1/510.
+map. What a level is, and how far off, says `seg.evaluate.levels`.
 """
 
 import os
@@ -11,19 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from seg.evaluate.levels import LevelsCHW, to_levels
 from seg.files import atomic_path, write_text
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import RuntimeName
 from seg.views import ViewName
 
-QuantisedCHW = NDArray[np.uint8]
-"""Probabilities times 255, uint8 `[C, H, W]`."""
-
-LEVELS: Final = 255
 _SUFFIX: Final = ".b2nd"
+_CODE: Final = ".root"
 _DIGITS: Final = 16
 """Of a SHA-256 in a file's name: 64 bits tell more files apart than a disk holds."""
 
@@ -61,24 +56,24 @@ class ProbabilityCache:
         """Keep probabilities, float32 `[C, H, W]`, in the image's own orientation."""
         import blosc2
 
-        quantised_chw = np.rint(probabilities_chw * LEVELS).astype(np.uint8)
+        levels_chw = to_levels(probabilities_chw)
         with atomic_path(self._path(key)) as temporary:
             temporary.unlink()
             blosc2.asarray(
-                quantised_chw,
+                levels_chw,
                 urlpath=str(temporary),
-                chunks=(1, *quantised_chw.shape[1:]),
+                chunks=(1, *levels_chw.shape[1:]),
                 cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, nthreads=1),
             )
 
-    def get(self, key: PassKey) -> QuantisedCHW:
+    def get(self, key: PassKey) -> LevelsCHW:
         """What was kept; raises FileNotFoundError."""
         import blosc2
 
         path = self._path(key)
-        quantised_chw: QuantisedCHW = blosc2.open(str(path), mode="r", mmap_mode="r")[:]
+        levels_chw: LevelsCHW = blosc2.open(str(path), mode="r", mmap_mode="r")[:]
         os.utime(path)
-        return quantised_chw
+        return levels_chw
 
     def speed(self, model_sha256: str, runtime: RuntimeName) -> float | None:
         """Milliseconds that a pass of the model took when it was noted, or None."""
@@ -111,7 +106,7 @@ class ProbabilityCache:
 
     def _path(self, key: PassKey) -> Path:
         shelf = self._shelf(key.model_sha256, key.runtime)
-        return shelf / key.view / f"{key.image_sha256[:_DIGITS]}{_SUFFIX}"
+        return shelf / key.view / f"{key.image_sha256[:_DIGITS]}{_CODE}{_SUFFIX}"
 
     def _speed_file(self, model_sha256: str, runtime: RuntimeName) -> Path:
         return self._shelf(model_sha256, runtime) / "milliseconds"

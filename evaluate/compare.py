@@ -9,13 +9,13 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg.data import Sample, Split, open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.decide import decide
 from seg.evaluate.metrics import ConfusionMatrix, Scores
 from seg.evaluate.reliability import Reliability
 from seg.files import sha256_of, write_text
@@ -73,9 +73,13 @@ def compare_members(spec: EnsembleSpec) -> Comparison:
 
 
 def _score_all(ensemble: Ensemble, split: Split) -> Iterator[Row]:
-    predictors = {member.name: ensemble.only([member.name]) for member in ensemble.members}
-    if len(predictors) > 1:
+    first, *others = ensemble.members
+    if others:
+        # Class factors are those of the whole.
+        predictors = {m.name: replace(ensemble.only([m.name]), factors=()) for m in ensemble.members}
         predictors[ENSEMBLE] = ensemble
+    else:
+        predictors = {first.name: ensemble}
     with progress("evaluate", 2 * len(predictors) * len(split.samples), unit="images") as advance:
         for name, predictor in predictors.items():
             plain = predictor.with_views(VIEW_SETS["none"])
@@ -99,7 +103,7 @@ def _score(ensemble: Ensemble, split: Split, advance: Advance) -> tuple[Scores, 
 
     def count(index: int, merged: ProbabilitiesCHW) -> None:
         truth_hw = split.labels(index)
-        matrix.add(truth_hw, decide(merged))
+        matrix.add(truth_hw, ensemble.decision().labels(merged))
         reliability.add(truth_hw, merged)
 
     start = time.perf_counter()
@@ -115,10 +119,17 @@ def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
 def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
     said = {
         "members": [
-            (m.name, sha256_of(spec.model(m)) if spec.model(m).exists() else None, m.weight, spec.views_of(m))
+            (
+                m.name,
+                sha256_of(spec.model(m)) if spec.model(m).exists() else None,
+                m.weight,
+                m.temperature,
+                spec.views_of(m),
+            )
             for m in spec.running
         ],
         "merge": spec.merge,
+        "class_factors": spec.class_factors,
         "split": split.fingerprint,
     }
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()

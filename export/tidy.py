@@ -10,8 +10,8 @@ import onnxslim
 
 from seg.export.save import weight_bytes
 from seg.model_safety import LARGEST_MODEL_BYTES
+from seg.temperature import TEMPERATURE
 
-TEMPERATURE: Final = "temperature"
 _SCOPES: Final = "pkg.torch.onnx.name_scopes"
 _AROUND: Final = ("segmenter.network.network.", "segmenter.network.", "segmenter.")
 """What holds the network; a node of `segmenter.network.encoder.bn1` is called `encoder.bn1/Conv`."""

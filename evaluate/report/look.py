@@ -6,11 +6,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import decide
+from seg.engine.decide import Decision
 from seg.evaluate.report.predictors import Cast
 from seg.evaluate.tune.gather import Passes
 from seg.evaluate.tune.mixture import Mixture
-from seg.evaluate.tune.scorer import Frames, dequantised, label_passes, merge_passes, planned_keys
+from seg.evaluate.tune.scorer import label_passes, merge_passes
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 
 
@@ -68,10 +68,9 @@ class Look:
 
 def look_at(passes: Passes, cast: Cast, image: int, mixtures: tuple[Mixture, ...]) -> Look:
     """Look at one image through these mixtures, the ensemble's among them."""
-    keys = {key for mixture in mixtures for key in planned_keys(mixture)}
-    frames: Frames = {key: dequantised(passes.quantised(*key, image)) for key in keys}
+    frames = passes.frames(image)
     whole = cast.ensemble.viewed
     probabilities_chw = merge_passes(whole, frames)
     labels = {mixture: label_passes(mixture, frames) for mixture in mixtures if mixture != whole}
-    labels[whole] = decide(probabilities_chw)
+    labels[whole] = Decision(factors=whole.factors).labels(probabilities_chw)
     return Look(cast, passes.labels(image), labels, probabilities_chw)

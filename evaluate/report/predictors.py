@@ -1,12 +1,13 @@
 """Who is judged: every member and the ensemble, on images as they are and in the spec's views."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from seg.evaluate.tune.fit import UPRIGHT
 from seg.evaluate.tune.gather import Passes
 from seg.evaluate.tune.mixture import Mixture
 from seg.spec import EnsembleSpec
+from seg.spec.factors import factors_of
 
 ENSEMBLE: Final = "ensemble"
 
@@ -61,5 +62,9 @@ def cast_of(spec: EnsembleSpec, passes: Passes) -> Cast:
     )
     if len(members) == 1:
         return Cast(members, members[0])
-    whole = Mixture.of([member.weight for member in spec.running], seen, spec.merge)
+    whole = replace(
+        Mixture.of([member.weight for member in spec.running], seen, spec.merge),
+        temperatures=tuple(member.temperature for member in spec.running),
+        factors=factors_of(spec.class_factors, passes.split.classes),
+    )
     return Cast(members, Predictor(ENSEMBLE, whole.seen_as(upright), whole))

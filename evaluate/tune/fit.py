@@ -6,8 +6,10 @@ from typing import Final
 
 import numpy as np
 
+from seg.evaluate.tune.factors import with_class_factors
 from seg.evaluate.tune.mixture import Mixture, Views
 from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.temperature import fit_temperatures
 from seg.views import VIEW_SETS
 
 Fit = Callable[[Scorer], Mixture]
@@ -46,7 +48,9 @@ def hand_weights(scorer: Scorer) -> Mixture:
     return Mixture.of(weights, scorer.views)
 
 
-def greedy(scorer: Scorer, views: Sequence[Views] | None = None) -> Mixture:
+def greedy(
+    scorer: Scorer, views: Sequence[Views] | None = None, temperatures: tuple[float, ...] = ()
+) -> Mixture:
     """Members added one by one, again and again, whichever helps most; the counts are the weights.
 
     Source: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble Selection from Libraries of Models", 2004.
@@ -55,7 +59,10 @@ def greedy(scorer: Scorer, views: Sequence[Views] | None = None) -> Mixture:
     counts = np.zeros(len(views))
     best, best_miou, best_round = Mixture.single(0, views), -1.0, 0
     for round_ in range(GREEDY_ROUNDS):
-        grown = [Mixture.of((counts + one).tolist(), views) for one in np.eye(len(views))]
+        grown = [
+            replace(Mixture.of((counts + one).tolist(), views), temperatures=temperatures)
+            for one in np.eye(len(views))
+        ]
         scores = [scorer.miou(mixture) for mixture in grown]
         chosen = int(np.argmax(scores))
         counts[chosen] += 1
@@ -66,9 +73,9 @@ def greedy(scorer: Scorer, views: Sequence[Views] | None = None) -> Mixture:
     return best
 
 
-def simplex(scorer: Scorer) -> Mixture:
+def simplex(scorer: Scorer, temperatures: tuple[float, ...] = ()) -> Mixture:
     """From the greedy answer, weight moves between two members while mIoU grows; ever less of it."""
-    best = greedy(scorer)
+    best = greedy(scorer, temperatures=temperatures)
     best_miou = scorer.miou(best)
     for step in SIMPLEX_STEPS:
         while True:
@@ -95,6 +102,21 @@ def equal_with_views(scorer: Scorer) -> Mixture:
     return equal_weights(scorer).seen_as(useful_views(scorer))
 
 
+def simplex_with_temperatures(scorer: Scorer) -> Mixture:
+    """The simplex search over members that are as sure of themselves as they are right."""
+    return simplex(scorer, fit_temperatures(scorer))
+
+
+def best_single_with_factors(scorer: Scorer) -> Mixture:
+    """The best member, with class factors."""
+    return with_class_factors(scorer, best_single(scorer))
+
+
+def simplex_with_factors(scorer: Scorer) -> Mixture:
+    """The simplex search, then class factors."""
+    return with_class_factors(scorer, simplex(scorer))
+
+
 def vote(scorer: Scorer) -> Mixture:
     """Equal weights, each pass voting for one class; ties go to the first member."""
     return replace(equal_weights(scorer), merge="vote")
@@ -115,8 +137,14 @@ FITS: Final[Mapping[str, Fit]] = {
     "simplex": simplex,
     "equal, useful views": equal_with_views,
     "greedy, useful views": greedy_with_views,
+    "simplex, temperatures": simplex_with_temperatures,
+    "best member, class factors": best_single_with_factors,
+    "simplex, class factors": simplex_with_factors,
 }
 """All ways by name: first the two that others must beat."""
+
+OTHER_MERGES: Final = frozenset({"vote", "geometric mean"})
+"""Those that do not take the mean."""
 
 
 def _moves(mixture: Mixture, step: float) -> list[Mixture]:

@@ -8,7 +8,9 @@ from typing import Final
 from seg.data import Sample, Split, read_image
 from seg.engine import Ensemble
 from seg.engine.members import Member
-from seg.evaluate.cache import PassKey, ProbabilityCache, QuantisedCHW
+from seg.evaluate.cache import PassKey, ProbabilityCache
+from seg.evaluate.levels import LevelsCHW
+from seg.evaluate.tune.frames import Frames
 from seg.evaluate.tune.mixture import Views
 from seg.files import sha256_of
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
@@ -69,9 +71,13 @@ class Passes:
     def images(self) -> int:
         return len(self._images)
 
-    def quantised(self, member: int, view: ViewName, image: int) -> QuantisedCHW:
-        """Upright probabilities of one pass, times 255, uint8 `[C, H, W]`."""
+    def levels(self, member: int, view: ViewName, image: int) -> LevelsCHW:
+        """Upright probabilities of one pass at a temperature of 1, uint8 `[C, H, W]`."""
         return self._cache.get(self._models[member].key(view, self._images[image]))
+
+    def frames(self, image: int) -> Frames:
+        """All passes of one image."""
+        return Frames(lambda member, view: self.levels(member, view, image))
 
     def labels(self, image: int) -> LabelsHW:
         return self.split.labels(image)
@@ -85,7 +91,7 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
         DataError: an image cannot be read, or the split has no labels.
     """
     split.labels(0)  # Where there are none, that is said before hours of passes.
-    ensemble = Ensemble.load(spec)
+    ensemble = Ensemble.load(_at_rest(spec))
     images = tuple(sha256_of(sample.image) for sample in split.samples)
     models = tuple(
         CachedModel(member, sha256_of(spec.model(entry)))
@@ -117,6 +123,12 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
         _models=models,
         _images=images,
     )
+
+
+def _at_rest(spec: EnsembleSpec) -> EnsembleSpec:
+    """With every temperature at 1, which is how passes are kept."""
+    members = tuple(member.model_copy(update={"temperature": 1.0}) for member in spec.members)
+    return spec.model_copy(update={"members": members})
 
 
 def _fill(

@@ -1,4 +1,4 @@
-"""What tuning decides: each member's weight and views, and how answers are merged."""
+"""What tuning decides: each member's weight, temperature and views, the merge, and what each class counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +12,17 @@ Views = tuple[ViewName, ...]
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Weights, which sum to 1, and views by member; a member without weight is not run."""
+    """Weights, which sum to 1, and views by member; a member without weight is not run.
+
+    `temperatures` has one for each member, or none, where all are 1; `factors` has one for each class, or
+    none.
+    """
 
     weights: tuple[float, ...]
     views: tuple[Views, ...]
     merge: MergeName = "mean"
+    temperatures: tuple[float, ...] = ()
+    factors: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, weights: Sequence[float], views: Sequence[Views], merge: MergeName = "mean") -> Self:
@@ -32,6 +38,9 @@ class Mixture:
     def members(self) -> tuple[int, ...]:
         """Those that are run, by position."""
         return tuple(position for position, weight in enumerate(self.weights) if weight > 0)
+
+    def temperature(self, member: int) -> float:
+        return self.temperatures[member] if self.temperatures else 1.0
 
     @property
     def passes(self) -> int:

@@ -4,20 +4,21 @@ A mixture is merged by the engine's own merges, so that a figure here is what `s
 looks at the same random labelled pixels of each image every time; what was chosen is judged on all of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import decide
+from seg.engine.decide import Decision
 from seg.engine.merge import new_merge
 from seg.engine.passes import PlannedPass
 from seg.engine.views import VIEWS
-from seg.evaluate.cache import LEVELS, QuantisedCHW
 from seg.evaluate.metrics import ConfusionMatrix
+from seg.evaluate.tune.frames import Frames
 from seg.evaluate.tune.gather import Passes
 from seg.evaluate.tune.mixture import Mixture, Views
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
@@ -25,13 +26,10 @@ from seg.progress import progress
 from seg.views import ViewName
 
 MOST_BYTES: Final = 2**28
-"""What the sampled probabilities of all passes may take as bytes, each a 1/255."""
+"""What the sampled probabilities of all passes may take, a byte each."""
 
 MOST_PIXELS: Final = 2000
 """Of one image: more tell little that is new, as neighbours agree."""
-
-Frames = Mapping[tuple[int, ViewName], ProbabilitiesCHW]
-"""Upright answers by member and view, float32 `[C, H, W]` each."""
 
 CountsICC = NDArray[np.int64]
 """Pixel counts of each image, int64 `[I, C, C]`: truth by prediction."""
@@ -52,7 +50,7 @@ class Scorer:
 
     Attributes:
         labels_in: uint8 `[I, n]`.
-        answers: by member and view, uint8 `[I, C, n]`.
+        answers: levels by member and view, uint8 `[I, C, n]`.
     """
 
     names: tuple[str, ...]
@@ -70,6 +68,11 @@ class Scorer:
         answers = {key: values[chosen] for key, values in self.answers.items()}
         return type(self)(self.names, self.views, self.labels_in[chosen], answers)
 
+    def thinned(self, every: int) -> Self:
+        """The same with one in so many pixels."""
+        answers = {key: values[..., ::every] for key, values in self.answers.items()}
+        return type(self)(self.names, self.views, self.labels_in[:, ::every], answers)
+
     def miou(self, mixture: Mixture) -> float:
         return miou(self.counts(mixture))
 
@@ -82,12 +85,15 @@ class Scorer:
 
     def predict(self, mixture: Mixture) -> NDArray[np.uint8]:
         """Labels of the sampled pixels, uint8 `[I, n]`."""
-        frames = {key: self._as_frame(*key) for key in planned_keys(mixture)}
-        return label_passes(mixture, frames).reshape(self.labels_in.shape)
+        return label_passes(mixture, self._frames())
 
-    def _as_frame(self, member: int, view: ViewName) -> ProbabilitiesCHW:
-        """All images side by side as one frame, float32 `[C, I, n]`."""
-        return dequantised(self.answers[member, view].transpose(1, 0, 2))
+    def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
+        """Merged probabilities of the sampled pixels, float32 `[C, I, n]`."""
+        return merge_passes(mixture, self._frames())
+
+    def _frames(self) -> Frames:
+        """All images side by side as one frame, `[C, I, n]`."""
+        return Frames(lambda member, view: self.answers[member, view].transpose(1, 0, 2))
 
 
 def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
@@ -105,7 +111,7 @@ def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
                 pixels = random.choice(known, count)
                 labels.append(truth[pixels])
                 for member, view in keys:
-                    planes = passes.quantised(member, view, image).reshape(passes.classes, -1)
+                    planes = passes.levels(member, view, image).reshape(passes.classes, -1)
                     answers[member, view].append(planes[:, pixels])
             advance()
     stacked = {key: np.stack(values) for key, values in answers.items()}
@@ -114,11 +120,10 @@ def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
 
 def count_all(passes: Passes, mixtures: Sequence[Mixture], images: Iterable[int]) -> list[CountsICC]:
     """Counts of every mixture over all pixels of some images, each pass read once an image."""
-    wanted = {key for mixture in mixtures for key in planned_keys(mixture)}
     counted: list[list[NDArray[np.int64]]] = [[] for _ in mixtures]
     for image in images:
         truth_hw = passes.labels(image)
-        frames = {key: dequantised(passes.quantised(*key, image)) for key in wanted}
+        frames = passes.frames(image)
         for counts, mixture in zip(counted, mixtures, strict=True):
             matrix = ConfusionMatrix(passes.classes).add(truth_hw, label_passes(mixture, frames))
             counts.append(matrix.counts_cc)
@@ -132,7 +137,7 @@ def planned_keys(mixture: Mixture) -> list[tuple[int, ViewName]]:
 
 def label_passes(mixture: Mixture, frames: Frames) -> LabelsHW:
     """Labels uint8 `[H, W]` from upright answers."""
-    return decide(merge_passes(mixture, frames))
+    return Decision(factors=mixture.factors).labels(merge_passes(mixture, frames))
 
 
 def merge_passes(mixture: Mixture, frames: Frames) -> ProbabilitiesCHW:
@@ -140,13 +145,10 @@ def merge_passes(mixture: Mixture, frames: Frames) -> ProbabilitiesCHW:
     keys = planned_keys(mixture)
     upright = VIEWS["identity"]
     plan = [PlannedPass(m, upright, mixture.weights[m] / len(mixture.views[m])) for m, _ in keys]
-    classes, height, width = frames[keys[0]].shape
+    answers = (frames.get(m, view, mixture.temperature(m)) for m, view in keys)
+    first_chw = next(answers)
+    classes, height, width = first_chw.shape
     merge = new_merge(mixture.merge, plan, classes, (height, width))
-    for position, key in enumerate(keys):
-        merge.add(position, frames[key])
+    for position, answer_chw in enumerate(chain([first_chw], answers)):
+        merge.add(position, answer_chw)
     return merge.merged()
-
-
-def dequantised(values_chw: QuantisedCHW) -> ProbabilitiesCHW:
-    """Probabilities, float32, from what the cache keeps."""
-    return np.ascontiguousarray(values_chw).astype(np.float32) / np.float32(LEVELS)

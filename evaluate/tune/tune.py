@@ -13,11 +13,12 @@ from seg.evaluate.cache import ProbabilityCache
 from seg.evaluate.judge import intervals_of
 from seg.evaluate.tune.budget import Budget
 from seg.evaluate.tune.choose import EQUAL, Verdict, choose, is_worth_its_cost
-from seg.evaluate.tune.fit import FITS
+from seg.evaluate.tune.fit import FITS, OTHER_MERGES
 from seg.evaluate.tune.gather import Passes, gather_passes
 from seg.evaluate.tune.halves import Trials, random_halvings, try_on_halves
 from seg.evaluate.tune.mixture import Mixture
 from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
+from seg.evaluate.tune.temperature import MemberCalibration, calibrate_members
 from seg.evaluate.tune.value import (
     MemberValue,
     SubEnsemble,
@@ -43,9 +44,11 @@ class Tuned:
         trials: fits on halves judged on the others.
         verdict: which of them is handed back.
         worth_it: whether that beats the best member beyond the noise.
+        calibration: of each member at a temperature of 1, and at its fitted one.
         values: of the members of the verdict's mixture; of all, where that is one member.
         disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
-        front: sub-ensembles of the same that nothing cheaper equals.
+        priced: sub-ensembles of the same.
+        front: those of them that nothing cheaper equals.
         chosen: the mixture: the verdict's, or what the budget allows of it.
     """
 
@@ -56,8 +59,10 @@ class Tuned:
     trials: Trials
     verdict: Verdict
     worth_it: bool
+    calibration: tuple[MemberCalibration, ...]
     values: tuple[MemberValue, ...]
     disagreement: NDArray[np.float64]
+    priced: tuple[SubEnsemble, ...]
     front: tuple[SubEnsemble, ...]
     chosen: Mixture
 
@@ -75,14 +80,17 @@ def tune(spec: EnsembleSpec, cache: ProbabilityCache, budget: Budget | None = No
     _refuse_too_little(spec, len(split.samples))
     passes = gather_passes(spec, split, cache)
     scorer = sample_pixels(passes)
-    trials = try_on_halves(scorer, FITS, random_halvings(len(scorer.labels_in)))
-    mixtures = {name: fit(scorer) for name, fit in FITS.items()}
+    # An ensemble that stops early takes the mean.
+    fits = {name: fit for name, fit in FITS.items() if not (spec.stopping and name in OTHER_MERGES)}
+    trials = try_on_halves(scorer, fits, random_halvings(len(scorer.labels_in)))
+    mixtures = {name: fit(scorer) for name, fit in fits.items()}
     counts = _count(passes, mixtures)
     mious = {name: miou(counts_icc) for name, counts_icc in counts.items()}
     verdict = choose(trials, mious)
     chosen = mixtures[verdict.name]
     studied = chosen if len(chosen.members) > 1 else mixtures[EQUAL]
-    front = tuple(pareto_front(price_sub_ensembles(scorer, studied, passes.milliseconds)))
+    priced = tuple(price_sub_ensembles(scorer, studied, passes.milliseconds))
+    front = tuple(pareto_front(priced))
     return Tuned(
         passes=passes,
         mixtures=mixtures,
@@ -91,8 +99,10 @@ def tune(spec: EnsembleSpec, cache: ProbabilityCache, budget: Budget | None = No
         trials=trials,
         verdict=verdict,
         worth_it=is_worth_its_cost(trials, verdict.name),
+        calibration=tuple(calibrate_members(scorer)),
         values=tuple(value_members(scorer, studied)),
         disagreement=disagreement(scorer),
+        priced=priced,
         front=front,
         chosen=budget.best_of(front, min(passes.milliseconds)) if budget else chosen,
     )

@@ -1,8 +1,10 @@
 """A mixture, written into the ensemble's YAML."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from seg.classes import ClassInfo
 from seg.evaluate.tune.mixture import Mixture, Views
 from seg.spec import EnsembleSpec
 from seg.spec.splice import Place, Value, set_values
@@ -11,8 +13,8 @@ from seg.views import VIEW_SETS, ViewSetName
 DIGITS: Final = 4
 
 
-def write_back(path: Path, spec: EnsembleSpec, mixture: Mixture) -> None:
-    """Set weight and views of every member, and the merge, in the file that the spec was read from.
+def write_back(path: Path, spec: EnsembleSpec, mixture: Mixture, classes: Sequence[ClassInfo]) -> None:
+    """Set weight, temperature and views of every member, merge and class factors in the spec's own file.
 
     A member without weight stays, with weight 0, so that a later tuning can take it back.
     """
@@ -20,10 +22,18 @@ def write_back(path: Path, spec: EnsembleSpec, mixture: Mixture) -> None:
     for position, member in enumerate(spec.members):
         weight = mixture.weights[position]
         changes["members", position, "weight"] = round(weight, DIGITS)
+        temperature = round(mixture.temperature(position), DIGITS)
+        if weight > 0 and temperature != member.temperature:
+            changes["members", position, "temperature"] = temperature
         if weight > 0 and set(mixture.views[position]) != set(spec.views_of(member)):
             changes["members", position, "views"] = _spelled(mixture.views[position])
     if mixture.merge != spec.merge:
         changes["merge",] = mixture.merge
+    factors = {
+        info.name: round(factor, DIGITS) for info, factor in zip(classes, mixture.factors, strict=False)
+    }
+    if factors != spec.class_factors:
+        changes["class_factors",] = factors
     set_values(path, changes)
 
 

@@ -2,12 +2,12 @@
 
 from typing import ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from seg.card import ENSEMBLE_KEY, ModelCard, StoredCard
 from seg.classes import ClassInfo
 from seg.export.fuse.give import Give
-from seg.spec.prediction import MergeName
+from seg.spec.prediction import ClassFactors, MergeName
 from seg.views import ViewName
 
 ENSEMBLE_CARD_VERSION: Final = 1
@@ -22,6 +22,7 @@ class MemberCard(_Part):
 
     name: str
     share: float
+    temperature: float = 1.0
     views: tuple[ViewName, ...]
     sha256: str
     card: ModelCard
@@ -52,6 +53,7 @@ class EnsembleCard(StoredCard):
     classes: tuple[ClassInfo, ...]
     unlabelled: str
     merge: MergeName
+    class_factors: ClassFactors = Field(default_factory=dict)
     gives: tuple[Give, ...]
     members: tuple[MemberCard, ...]
     opset: int

@@ -57,9 +57,10 @@ class _Tally:
     def add(self, found: Outputs, expected: Expected) -> None:
         """Count one image's pixels; `found` has its outputs by name."""
         wrong_hw = np.zeros(expected.labels_hw.shape, dtype=np.bool_)
-        labels_hw = _labels(found)
-        if labels_hw is not None:
-            wrong_hw |= labels_hw != expected.labels_hw
+        if Give.labels in found:
+            wrong_hw |= found[Give.labels] != expected.labels_hw
+        if Give.probabilities in found:
+            wrong_hw |= found[Give.probabilities].argmax(0) != expected.probabilities_chw.argmax(0)
         for difference_hw in _differences(found, expected):
             wrong_hw |= ~(difference_hw <= TOLERANCE)
             self.largest_difference = max(self.largest_difference or 0.0, float(difference_hw.max()))
@@ -143,18 +144,14 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _labels(found: Outputs) -> LabelsHW | None:
-    labels_hw: LabelsHW | None = found.get(Give.labels)
-    if labels_hw is None and Give.probabilities in found:
-        labels_hw = found[Give.probabilities].argmax(0).astype(np.uint8)
-    return labels_hw
-
-
 def _differences(found: Outputs, expected: Expected) -> list[NDArray[np.float32]]:
     """Of what is a probability: how far each pixel is from what is expected, `[H, W]`."""
     differences = []
     if Give.probabilities in found:
         differences.append(np.abs(found[Give.probabilities] - expected.probabilities_chw).max(0))
     if Give.confidence in found:
-        differences.append(np.abs(found[Give.confidence] - expected.probabilities_chw.max(0)))
+        own_hw = np.take_along_axis(expected.probabilities_chw, expected.labels_hw[None].astype(np.intp), 0)[
+            0
+        ]
+        differences.append(np.abs(found[Give.confidence] - own_hw))
     return differences

@@ -1,6 +1,7 @@
 """From members to one graph: views, networks, views back, merge, outputs."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import onnx
@@ -20,7 +21,16 @@ ORIENTATIONS: Final = {"upright": False, "turned": True}
 """Whether height and width are swapped."""
 
 
-def compose(parts: Sequence[Part], merge: MergeName, gives: Sequence[Give]) -> onnx.ModelProto:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What becomes of all answers: the merge, what each class counts in the decision or none, the outputs."""
+
+    merge: MergeName
+    factors: tuple[float, ...]
+    gives: tuple[Give, ...]
+
+
+def compose(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
     """One graph for all members: images, uint8 `[N, H, W, 3]`, to the outputs asked for.
 
     A network stands in it once for its views that keep height and width, and once for those that swap them;
@@ -29,15 +39,15 @@ def compose(parts: Sequence[Part], merge: MergeName, gives: Sequence[Give]) -> o
     graph = Graph()
     answers = [answer for part in parts for answer in _answers(graph, part)]
     image = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])
-    return _finish(graph, [image], answers, merge, gives)
+    return _finish(graph, [image], answers, ending)
 
 
-def compose_merge(parts: Sequence[Part], merge: MergeName, gives: Sequence[Give]) -> onnx.ModelProto:
+def compose_merge(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
     """The merge alone: what each member finds, float32 `[N, C, H, W]`, to the outputs asked for."""
     shape: list[str | int] = ["N", len(parts[0].card.classes), "H", "W"]
     answers = [Answer(part.name, answer_of(part.name), part) for part in parts]
     inputs = [helper.make_tensor_value_info(one.value, TensorProto.FLOAT, shape) for one in answers]
-    return _finish(Graph(), inputs, answers, merge, gives)
+    return _finish(Graph(), inputs, answers, ending)
 
 
 def answer_of(member: str) -> str:
@@ -46,15 +56,12 @@ def answer_of(member: str) -> str:
 
 
 def _finish(
-    graph: Graph,
-    inputs: Sequence[onnx.ValueInfoProto],
-    answers: Sequence[Answer],
-    merge: MergeName,
-    gives: Sequence[Give],
+    graph: Graph, inputs: Sequence[onnx.ValueInfoProto], answers: Sequence[Answer], ending: Ending
 ) -> onnx.ModelProto:
     parts = [answer.part for answer in answers]
-    add_merge(graph, merge, answers)
-    outputs = [add_output(graph, give, len(parts[0].card.classes)) for give in gives]
+    add_merge(graph, ending.merge, answers)
+    classes = len(parts[0].card.classes)
+    outputs = [add_output(graph, give, classes, ending.factors) for give in ending.gives]
     whole = helper.make_graph(graph.nodes, "ensemble", inputs, outputs, list(graph.constants.values()))
     return helper.make_model(
         whole,

@@ -10,12 +10,13 @@ import onnx
 from seg.errors import SpecError, VerificationError
 from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
 from seg.export.fuse.check import Model, Witness, check, open_model
-from seg.export.fuse.compose import compose
+from seg.export.fuse.compose import Ending, compose
 from seg.export.fuse.give import Give
 from seg.export.fuse.parts import Part, opset_of, read_parts
 from seg.export.save import atomic_model, replace_card, save_model
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
+from seg.spec.factors import factors_of
 
 EXACT: Final = frozenset({"fp32", "bf16"})
 """Precisions whose file is in float32."""
@@ -58,7 +59,7 @@ def fuse_ensemble(
     parts = read_parts(spec)
     card = _card(spec, wish, parts)
     with atomic_model(path) as temporary:
-        card = save_model(compose(parts, spec.merge, wish.gives), card, temporary)
+        card = save_model(compose(parts, ending_of(spec, wish, parts)), card, temporary)
         onnx.checker.check_model(temporary, full_check=True)
         try:
             verification = check_parts(open_model(temporary), parts, images, witness)
@@ -67,6 +68,11 @@ def fuse_ensemble(
         card = card.model_copy(update={"verification": verification})
         replace_card(temporary, card)
     return card
+
+
+def ending_of(spec: EnsembleSpec, wish: Wish, parts: Sequence[Part]) -> Ending:
+    """What the spec and the wish say of it; raises SpecError where a class factor is for no class."""
+    return Ending(spec.merge, factors_of(spec.class_factors, parts[0].card.classes), wish.gives)
 
 
 def check_parts(
@@ -84,10 +90,18 @@ def _card(spec: EnsembleSpec, wish: Wish, parts: Sequence[Part]) -> EnsembleCard
         classes=parts[0].card.classes,
         unlabelled=parts[0].card.unlabelled,
         merge=spec.merge,
+        class_factors=spec.class_factors,
         gives=wish.gives,
         members=tuple(
-            MemberCard(name=part.name, share=part.share, views=part.views, sha256=part.sha256, card=part.card)
-            for part in parts
+            MemberCard(
+                name=part.name,
+                share=part.share,
+                temperature=member.temperature,
+                views=part.views,
+                sha256=part.sha256,
+                card=part.card,
+            )
+            for part, member in zip(parts, spec.running, strict=True)
         ),
         opset=opset_of(parts[0].model),
     )

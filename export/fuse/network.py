@@ -5,18 +5,20 @@ from onnx import GraphProto, compose
 from seg.export.fuse.graph import Graph
 from seg.export.fuse.parts import Part
 from seg.model_file import INPUT, OUTPUT
+from seg.temperature import TEMPERATURE
 
 
 def add_network(graph: Graph, part: Part, scope: str, images: str) -> str:
     """Add a copy of the member's graph that reads `images`; return what it calls its probabilities.
 
     Nodes and what they make are called `SCOPE/...`; the weights `MEMBER/...`, so that all copies
-    share them, and members that are the same file.
+    share them, and members that are the same file, which may have temperatures of their own.
     """
     own = part.model.graph
     names = {INPUT: images}
     for tensor in own.initializer:
-        names[tensor.name] = graph.keep(tensor, f"{part.weights}/{tensor.name}")
+        owner = part.name if tensor.name == TEMPERATURE else part.weights
+        names[tensor.name] = graph.keep(tensor, f"{owner}/{tensor.name}")
     copy = GraphProto(name=own.name, node=own.node, output=own.output)
     compose.add_prefix_graph(copy, f"{scope}/", inplace=True, name_map=names)
     graph.extend(copy.node)

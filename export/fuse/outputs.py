@@ -1,4 +1,6 @@
-"""Outputs, of the merged probabilities."""
+"""Outputs, of the merged probabilities and of the class factors."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -9,16 +11,32 @@ from seg.export.fuse.graph import CLASS_AXIS, Graph
 from seg.model_file import OUTPUT
 
 
-def add_output(graph: Graph, give: Give, classes: int) -> onnx.ValueInfoProto:
-    """Add what makes an output; return its declaration."""
+def add_output(graph: Graph, give: Give, classes: int, factors: Sequence[float]) -> onnx.ValueInfoProto:
+    """Add what makes an output; return its declaration.
+
+    Args:
+        classes: how many there are.
+        factors: what each counts in the decision, or none.
+    """
     match give:
         case Give.labels:
-            winner = graph.add("ArgMax", [OUTPUT], "output/label", axis=CLASS_AXIS, keepdims=0)
+            winner = _winner(graph, factors, keepdims=0)
             graph.add("Cast", [winner], give, to=TensorProto.UINT8)
             return helper.make_tensor_value_info(give, TensorProto.UINT8, ["N", "H", "W"])
         case Give.confidence:
             axes = graph.constant("output/axes", np.array([CLASS_AXIS], dtype=np.int64))
-            graph.add("ReduceMax", [OUTPUT, axes], give, keepdims=0)
+            winner = _winner(graph, factors, keepdims=1)
+            own = graph.add("GatherElements", [OUTPUT, winner], "output/own", axis=CLASS_AXIS)
+            graph.add("Squeeze", [own, axes], give)
             return helper.make_tensor_value_info(give, TensorProto.FLOAT, ["N", "H", "W"])
         case Give.probabilities:
             return helper.make_tensor_value_info(give, TensorProto.FLOAT, ["N", classes, "H", "W"])
+
+
+def _winner(graph: Graph, factors: Sequence[float], *, keepdims: int) -> str:
+    scores = OUTPUT
+    if factors:
+        by_class = graph.constant("output/factors", np.array(factors, dtype=np.float32).reshape(-1, 1, 1))
+        scores = graph.add("Mul", [OUTPUT, by_class], "output/scores")
+    name = "output/label" if keepdims else "output/labels"
+    return graph.add("ArgMax", [scores], name, axis=CLASS_AXIS, keepdims=keepdims)

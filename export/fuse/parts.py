@@ -11,6 +11,7 @@ from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.model_file import read_model_cards
 from seg.spec import EnsembleSpec
+from seg.temperature import set_temperature
 from seg.views import SYMMETRIES, ViewName
 
 LEAST_OPSET: Final = 20
@@ -48,6 +49,9 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
     models = [onnx.load(path) for path in paths]
     opset = max(LEAST_OPSET, *map(opset_of, models))
     hashes = [sha256_of(path) for path in paths]
+    for model, member, path in zip(models, spec.running, paths, strict=True):
+        if member.temperature != 1:
+            set_temperature(model, member.temperature, path)
     total = sum(member.weight for member in spec.running)
     return tuple(
         Part(

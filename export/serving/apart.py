@@ -13,7 +13,7 @@ from seg.export.batches import ImagesNHWC
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.check import Model, Outputs, open_model, open_session
 from seg.export.fuse.compose import answer_of, compose_merge
-from seg.export.fuse.fuse import Wish, check_parts, fuse_ensemble
+from seg.export.fuse.fuse import Wish, check_parts, ending_of, fuse_ensemble
 from seg.export.fuse.give import Give
 from seg.export.fuse.parts import Part, read_parts
 from seg.export.serving.config import Step, config_of, ensemble_config
@@ -60,7 +60,7 @@ def _add_member(draft: Draft, job: Job, member: str) -> Path:
 def _add_merge(draft: Draft, job: Job, parts: list[Part]) -> Path:
     name = _merge_of(job)
     version = draft.new_version(name)
-    onnx.save(compose_merge(parts, job.spec.merge, job.wish.gives), version / MODEL_FILE)
+    onnx.save(compose_merge(parts, ending_of(job.spec, job.wish, parts)), version / MODEL_FILE)
     draft.configure(version, config_of(name, _graph(version / MODEL_FILE), job.serving))
     return version / MODEL_FILE
 

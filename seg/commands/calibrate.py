@@ -1,5 +1,6 @@
 """`seg calibrate`: how early images may be stopped, learnt from images that run to the end."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seg.engine.replay import Outcome
+    from seg.spec import EnsembleSpec
 
 DEFAULT_TOLERANCE = 0.005
 
@@ -31,12 +33,17 @@ def calibrate(
     No labels are needed. The table shows what would have been saved, and how many labels changed, on
     images that the calibration had not seen.
     """
+    from seg.spec import load_ensemble
+
+    calibrate_stopping(path, load_ensemble(path), tolerance)
+
+
+def calibrate_stopping(path: Path, spec: "EnsembleSpec", tolerance: float | None = None) -> None:
+    """Write the calibration into the file that the spec was read from, and print what it would have saved."""
     from seg.engine.calibrate import calibrate_ensemble
     from seg.engine.replay import TOLERANCES, replay_halves
-    from seg.spec import load_ensemble
     from seg.spec.edit import write_under
 
-    spec = load_ensemble(path)
     known = spec.stopping.tolerance if spec.stopping else 0.0
     tolerance = (known or DEFAULT_TOLERANCE) if tolerance is None else tolerance
     calibration, traces = calibrate_ensemble(spec)

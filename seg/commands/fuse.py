@@ -95,6 +95,7 @@ def witness_of(spec: "EnsembleSpec") -> "Witness":
     def witness(image_hwc: "ImageHWC") -> Expected:
         merged = ensemble.predict(image_hwc)
         tied_hw = leads(merged.probabilities) < LEAST_LEAD
+        tied_hw |= ensemble.decision().leads(merged.probabilities) < LEAST_LEAD
         # A tie within one pass turns its vote, whatever the others say.
         for one in passes if spec.merge == "vote" else ():
             tied_hw |= leads(one.predict(image_hwc).probabilities) < LEAST_LEAD

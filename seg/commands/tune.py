@@ -1,14 +1,22 @@
 """`seg tune`: which members, weights, views and merge, by measurement."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seg.commands.calibrate import calibrate_stopping
 from seg.commands.shared import CacheLimit, SpecPath, print_table, require_extra
+from seg.errors import OutputError
 
 if TYPE_CHECKING:
     from seg.evaluate.tune import Tuned
 
+Picture = Annotated[
+    Path | None,
+    typer.Option(help="Draw mIoU against milliseconds of all sub-ensembles into this .png or .svg."),
+]
+CHARTS = (".png", ".svg")
 NEAR_BEST = (0.001, 0.003, 0.01)
 
 
@@ -20,34 +28,51 @@ def tune(
         help="What an image may cost: milliseconds (50ms), or passes of the fastest member (5x).",
     ),
     keep: bool = typer.Option(True, "--write/--no-write", help="Write the answer back into the YAML."),
+    picture: Picture = None,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
-    """Find weights, views and merge on the validation images, and write them into the YAML.
+    """Find weights, views, merge, temperatures and class factors, and write them into the YAML.
 
-    Every pass is computed once and kept, so that another try costs no network call. What was fitted
-    must beat equal weights on images that it was not fitted on, by more than the noise.
+    All of it on the validation images, where every pass is computed once and kept, so that another try costs
+    no network call. What was fitted must beat equal weights and the best member on images that it was
+    not fitted on, by more than the noise. Where the spec has `stopping`, that is calibrated anew.
     """
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.sizes import parse_bytes
     from seg.evaluate.cache import ProbabilityCache
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.budget import Budget
+    from seg.evaluate.tune.picture import draw_pareto
     from seg.evaluate.tune.write import write_back
     from seg.spec import load_ensemble
 
     limit = parse_bytes("--cache-limit", cache_limit)
+    if picture is not None:
+        _check_picture(picture)
     spec = load_ensemble(path)
     cache = ProbabilityCache()
     tuned = find(spec, cache, Budget.parse(budget) if budget else None)
     cache.prune(limit)
     _print_fits(tuned)
+    _print_calibration(tuned)
     _print_members(tuned)
     _print_disagreement(tuned)
     _print_front(tuned)
+    if picture is not None:
+        draw_pareto(picture, tuned)
+        typer.echo(f"{picture}: drawn")
     _print_verdict(tuned)
     if keep:
-        write_back(path, spec, tuned.chosen)
+        write_back(path, spec, tuned.chosen, tuned.passes.split.classes)
         typer.echo(f"written to {path}")
+        if spec.stopping is not None:
+            calibrate_stopping(path, load_ensemble(path))
+
+
+def _check_picture(path: Path) -> None:
+    require_extra("train", "matplotlib", "seg tune --picture")
+    if path.suffix.lower() not in CHARTS:
+        raise OutputError(f"{path}: is no kind of picture that can be drawn: {', '.join(CHARTS)}")
 
 
 def _print_fits(tuned: "Tuned") -> None:
@@ -69,6 +94,15 @@ def _print_fits(tuned: "Tuned") -> None:
     print_table(
         f"fitted on {tuned.passes.images} images, {tuned.passes.computed} passes computed", header, rows
     )
+
+
+def _print_calibration(tuned: "Tuned") -> None:
+    rows = [
+        (name, f"{one.temperature:.2f}", f"{one.before:.4f}", f"{one.after:.4f}")
+        for name, one in zip(tuned.passes.names, tuned.calibration, strict=True)
+    ]
+    header = ("how sure members are of themselves", "temperature", "calibration error", "at that temperature")
+    print_table("", header, rows)
 
 
 def _print_members(tuned: "Tuned") -> None:
@@ -120,9 +154,15 @@ def _print_verdict(tuned: "Tuned") -> None:
     chosen, names = tuned.chosen, tuned.passes.names
     typer.echo(f"chosen: {tuned.verdict.name}: {tuned.verdict.reason}")
     for member in chosen.members:
+        tempered = f", temperature {chosen.temperature(member):.3g}" if chosen.temperatures else ""
         typer.echo(
-            f"  {names[member]}: weight {chosen.weights[member]:.4g}, views {', '.join(chosen.views[member])}"
+            f"  {names[member]}: weight {chosen.weights[member]:.4g}{tempered},"
+            f" views {', '.join(chosen.views[member])}"
         )
+    if chosen.factors:
+        classes = tuned.passes.split.classes
+        said = (f"{info.name} {factor:.3g}" for info, factor in zip(classes, chosen.factors, strict=True))
+        typer.echo(f"  class factors: {', '.join(said)}")
     if not tuned.worth_it:
         typer.echo(
             "the ensemble does not beat the best member beyond the noise: it may not be worth its cost"

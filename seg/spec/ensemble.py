@@ -10,7 +10,7 @@ from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
 from seg.spec.output import OutputSpec
-from seg.spec.prediction import BatchSize, MergeName, RuntimeName, Stopping, TileSpec
+from seg.spec.prediction import BatchSize, ClassFactors, MergeName, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
 from seg.views import VIEW_SETS, ViewName, ViewSetName
@@ -41,14 +41,15 @@ LoggerName = Literal["tensorboard", "mlflow"]
 class MemberSpec(RecipeSpec):
     """One member: a recipe (what it does not say, the ensemble's `recipe` says), or a `model`.
 
-    `weight` is its share in the merge, relative to the others; one with weight 0 is not run. `fold`, from
-    0, is held out of its training images, and is what it is validated on. `note` is said of its run in the
-    list of runs.
+    `weight` is its share in the merge, relative to the others; one with weight 0 is not run. `temperature`
+    divides its logits before the merge: above 1 it is less sure of itself. `fold`, from 0, is held out of
+    its training images, and is what it is validated on. `note` is said of its run in the list of runs.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     model: LocalPath | None = None
     weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     views: Views | None = None
     note: str | None = None
     fold: int | None = Field(default=None, ge=0)
@@ -72,6 +73,7 @@ class EnsembleSpec(Spec):
     recipe: RecipeSpec = RecipeSpec()
     views: Views = VIEW_SETS["none"]
     merge: MergeName = "mean"
+    class_factors: ClassFactors = Field(default_factory=dict)
     stopping: Stopping | None = None
     tile: TileSpec | None = None
     runtime: Literal["auto", RuntimeName] = "auto"

@@ -25,6 +25,10 @@ BatchSize = Annotated[int | Literal["auto"], BeforeValidator(_auto_or_count)]
 """How many passes travel together; `auto` is what suits the runtime."""
 
 
+ClassFactors = dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+"""What the merged probability of a class is multiplied with before the largest wins, by name; else 1."""
+
+
 class TileSpec(Spec):
     """Images larger than `size` are predicted in tiles that overlap by at least `overlap` of their side.
 

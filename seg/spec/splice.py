@@ -1,5 +1,7 @@
 """Values set in a YAML file by cutting and pasting its text: every other character stays."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +14,10 @@ from seg.spec.source import parse
 Place = tuple[str | int, ...]
 """Keys and positions from the top of the file, such as `("members", 0, "weight")`."""
 
-Value = str | float | Sequence[str]
+Value = str | float | Sequence[str] | Mapping[str, float]
 
 _BREAK: Final = "\n"
+_PLAIN: Final = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null)$)[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def set_values(path: Path, values: Mapping[Place, Value]) -> None:
@@ -72,7 +75,14 @@ def _end_of_line(text: str, index: int) -> int:
     return len(text) if found < 0 else found
 
 
+def _key(name: str) -> str:
+    """Quoted, unless it is plain beyond doubt."""
+    return name if _PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
 def _spelled(value: Value) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(name)}: {inner:g}" for name, inner in value.items()) + "}"
     return f"{value:g}" if isinstance(value, int | float) else f"[{', '.join(value)}]"

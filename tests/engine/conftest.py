@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
 from seg.data.images import write_image
+from seg.temperature import TEMPERATURE
 
 CLASSES = tuple(
     ClassInfo(id=number + 1, name=name, colour=default_colour(number))
@@ -24,21 +25,25 @@ MakeModel = Callable[..., Path]
 
 
 def tiny_graph(seed: int, classes: int) -> onnx.ModelProto:
-    """Convolution over the image, whose kernel is not symmetric, then softmax."""
+    """Convolution over the image, whose kernel is not symmetric, then softmax at a temperature of 1."""
     rng = np.random.default_rng(seed)
     kernel = rng.normal(0, 0.02, (classes, 3, 5, 3)).astype(np.float32)
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["float"], ["nchw"], perm=[0, 3, 1, 2]),
         helper.make_node("Conv", ["nchw", "kernel"], ["logits"], pads=[2, 1, 2, 1]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        helper.make_node("Div", ["logits", TEMPERATURE], ["tempered"]),
+        helper.make_node("Softmax", ["tempered"], ["probabilities"], axis=1),
     ]
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", "H", "W", 3])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes, "H", "W"])],
-        [numpy_helper.from_array(kernel, "kernel")],
+        [
+            numpy_helper.from_array(kernel, "kernel"),
+            numpy_helper.from_array(np.array(1, dtype=np.float32), TEMPERATURE),
+        ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 

@@ -14,20 +14,22 @@ import onnxruntime
 import pytest
 import torch
 import ttach
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seg.classes import ClassInfo
 from seg.engine import Ensemble
 from seg.engine.clock import Clock
-from seg.engine.decide import decide, on_grid
+from seg.engine.decide import Decision, decide, on_grid
 from seg.engine.members import Member
 from seg.engine.open_runtime import open_runtime
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.stopping import judges
 from seg.engine.tiles import lay_out
-from seg.errors import ModelError
+from seg.errors import ModelError, SpecError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
-from seg.spec import EnsembleSpec
+from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import StoppingSpec, TileSpec
 from seg.views import VIEW_SETS, ViewSetName
 from tests.engine.conftest import CLASSES, MakeModel
@@ -146,7 +148,7 @@ def test_exact_stopping_saves_passes_and_no_label(make_model: MakeModel) -> None
         ensemble.label_all(
             enumerate(pictures),
             lambda key, labels_hw: (key, labels_hw),
-            new_judge=judges(StoppingSpec(), None),
+            new_judge=judges(StoppingSpec(), Decision()),
             clock=clock,
         )
     )
@@ -226,6 +228,44 @@ def test_prediction_unpacks_to_labels_and_probabilities(make_model: MakeModel) -
 def test_ties_go_to_the_lower_label() -> None:
     tied = np.full((3, 2, 2), 1 / 3, dtype=np.float32)
     assert decide(tied).tolist() == [[0, 0], [0, 0]]
+
+
+@given(classes=st.integers(2, 6), seed=st.integers(0, 1000), has_factors=st.booleans())
+def test_leads_are_what_the_next_class_lacks(classes: int, seed: int, has_factors: bool) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.random((classes, 3, 4)).astype(np.float32)
+    factors = tuple(rng.uniform(0.2, 5, classes)) if has_factors else ()
+    lead_hw = Decision(factors=factors).leads(scores)
+    labels_hw = decide(scores, factors=factors)
+    np.testing.assert_array_equal(
+        labels_hw, (scores * np.array(factors or [1.0] * classes)[:, None, None]).argmax(0)
+    )
+    for row, column in np.ndindex(3, 4):
+        for nudge, overtakes in ((-1e-5, False), (1e-5, True)):
+            raised = np.repeat(scores[:, row, column, None], classes, axis=1)
+            raised[np.diag_indices(classes)] += lead_hw[row, column] + np.float32(nudge)
+            winners = decide(raised[:, None], factors=factors)[0]
+            others = np.arange(classes) != labels_hw[row, column]
+            assert (winners[others] != labels_hw[row, column]).any() == overtakes
+
+
+def test_class_factors_of_a_spec_change_labels_and_not_probabilities(project: Path) -> None:
+    spec = load_ensemble(project)
+    image_hwc = images()[0]
+    plain = Ensemble.load(spec).predict(image_hwc)
+    weighed = Ensemble.load(spec.model_copy(update={"class_factors": {"glass": 3.0}})).predict(image_hwc)
+    np.testing.assert_array_equal(weighed.probabilities, plain.probabilities)
+    expected = plain.probabilities * np.array([1, 1, 3, 1])[:, None, None]
+    np.testing.assert_array_equal(weighed.labels, expected.argmax(0))
+    assert (weighed.labels != plain.labels).any()
+
+
+def test_a_factor_for_no_class_is_refused(project: Path) -> None:
+    spec = load_ensemble(project).model_copy(update={"class_factors": {"gold": 3.0}})
+    with pytest.raises(
+        SpecError, match=r"class_factors: there is no class 'gold': classes are ground, paper"
+    ):
+        Ensemble.load(spec)
 
 
 def test_a_smaller_grid_averages_the_cells() -> None:

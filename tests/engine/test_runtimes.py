@@ -133,3 +133,22 @@ def test_shapes_beyond_the_fixed_ones_give_the_same_bits(make_model: MakeModel) 
     for height in range(FIXED_SHAPES):
         runtime.run(images(1, 10 + height))
     np.testing.assert_array_equal(runtime.run(images(1, 40)), fresh.run(images(1, 40)))
+
+
+def test_logits_are_divided_by_the_temperature(make_model: MakeModel, name: RuntimeName) -> None:
+    model, images_nhwc = make_model(3), images(2)
+    plain = open_runtime(model, name, TWO).run(images_nhwc).astype(np.float64)
+    tempered = open_runtime(model, name, TWO, temperature=2.0).run(images_nhwc)
+    expected = np.sqrt(plain)
+    np.testing.assert_allclose(tempered, expected / expected.sum(1, keepdims=True), atol=FURTHEST[name])
+
+
+def test_a_model_without_a_place_for_it_is_named(
+    make_model: MakeModel, tmp_path: Path, name: RuntimeName
+) -> None:
+    model = onnx.load(make_model(3))
+    div = next(node for node in model.graph.node if node.op_type == "Div")
+    div.input[1] = model.graph.initializer[1].name = "other"
+    onnx.save(model, tmp_path / "old.onnx")
+    with pytest.raises(ModelError, match=r"old\.onnx: has no place for a temperature: export it again"):
+        open_runtime(tmp_path / "old.onnx", name, TWO, temperature=2.0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from seg.engine.calibrate import Trace, learn_risk
-from seg.engine.decide import decide, leads
+from seg.engine.decide import Decision, decide
 from seg.engine.stopping import CertainRule, Judge, Rule, Standing, judges, new_rule, standing
 from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
 
@@ -25,7 +25,9 @@ def passes(count: int, classes: int, seed: int, sharpness: float) -> Passes:
     return probabilities
 
 
-def run(said: Passes, shares: list[float], judge: Judge) -> tuple[NDArray[np.uint8], int]:
+def run(
+    said: Passes, shares: list[float], judge: Judge, factors: tuple[float, ...] = ()
+) -> tuple[NDArray[np.uint8], int]:
     """Labels and how many passes they took."""
     total = np.zeros_like(said[0])
     added = 0.0
@@ -33,8 +35,8 @@ def run(said: Passes, shares: list[float], judge: Judge) -> tuple[NDArray[np.uin
         total += np.float32(share) * answer
         added += share
         if number < len(said) and judge.is_settled(total, added):
-            return decide(total), number
-    return decide(total), len(said)
+            return decide(total, factors=factors), number
+    return decide(total, factors=factors), len(said)
 
 
 @given(
@@ -42,23 +44,38 @@ def run(said: Passes, shares: list[float], judge: Judge) -> tuple[NDArray[np.uin
     classes=st.integers(2, 5),
     seed=st.integers(0, 10_000),
     sharpness=st.floats(0, 30),
+    factors=st.one_of(st.just(()), st.tuples(*[st.floats(0.1, 10)] * 5)),
 )
 @settings(max_examples=300)
 def test_exact_labels_are_those_of_the_full_ensemble(
-    weights: list[float], classes: int, seed: int, sharpness: float
+    weights: list[float], classes: int, seed: int, sharpness: float, factors: tuple[float, ...]
 ) -> None:
     said = passes(len(weights), classes, seed, sharpness)
     shares = [weight / sum(weights) for weight in weights]
-    labels_hw, _ = run(said, shares, judges(StoppingSpec(), None)())
+    decision = Decision(factors=factors[:classes])
+    labels_hw, _ = run(said, shares, judges(StoppingSpec(), decision)(), decision.factors)
     full = np.tensordot(np.array(shares, dtype=np.float32), said, axes=1)
-    lead = leads(full)
-    same = labels_hw == full.argmax(0)
-    assert same[lead > 1e-5].all()
+    scores = full * np.array(decision.factors or [1.0] * classes, dtype=np.float32)[:, None, None]
+    first, second = np.sort(scores, axis=0)[[-1, -2]]
+    same = labels_hw == scores.argmax(0)
+    assert same[first - second > 1e-4 * first].all()
+
+
+def test_factors_let_a_rare_class_overtake_later() -> None:
+    """A class that counts tenfold may still win with a tenth of the weight that is missing."""
+    said = np.array([[[[0.9]], [[0.1]]], [[[0.0]], [[1.0]]]], dtype=np.float32)
+    _, taken = run(said, [0.95, 0.05], judges(StoppingSpec(), Decision())())
+    assert taken == 1
+    labels_hw, taken = run(
+        said, [0.95, 0.05], judges(StoppingSpec(), Decision(factors=(1.0, 8.0)))(), (1.0, 8.0)
+    )
+    assert taken == 2
+    assert labels_hw.tolist() == [[1]]
 
 
 def test_exact_saves_passes_where_members_agree() -> None:
     said = passes(10, 3, 0, sharpness=1000)
-    _, taken = run(said, [0.1] * 10, judges(StoppingSpec(), None)())
+    _, taken = run(said, [0.1] * 10, judges(StoppingSpec(), Decision())())
     assert taken < 10
 
 
@@ -67,9 +84,9 @@ def test_exact_saves_passes_where_members_agree() -> None:
 )
 def test_uncalibrated_tolerance_holds_for_every_image(seed: int, sharpness: float, tolerance: float) -> None:
     said = passes(9, 4, seed, sharpness)
-    labels_hw, _ = run(said, [1 / 9] * 9, judges(StoppingSpec(tolerance=tolerance), None)())
+    labels_hw, _ = run(said, [1 / 9] * 9, judges(StoppingSpec(tolerance=tolerance), Decision())())
     full = said.mean(0)
-    changed = (labels_hw != full.argmax(0)) & (leads(full) > 1e-5)
+    changed = (labels_hw != full.argmax(0)) & (Decision().leads(full) > 1e-5)
     assert changed.mean() <= tolerance
 
 
@@ -85,7 +102,7 @@ def trace_of(said: Passes) -> Trace:
     final = said.mean(0).argmax(0)
     for taken in range(1, len(said)):
         total = said[:taken].sum(0) / len(said)
-        standings.append(standing(total, taken / len(said), None))
+        standings.append(standing(total, taken / len(said), Decision()))
         losses.append(float((total.argmax(0) != final).mean()))
     return Trace(tuple(standings), tuple(losses))
 

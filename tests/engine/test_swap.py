@@ -10,6 +10,7 @@ import pytest
 
 from seg.engine import Ensemble
 from seg.engine.clock import Clock
+from seg.engine.decide import Decision
 from seg.engine.explain import explain_ensemble
 from seg.engine.members import Member
 from seg.engine.open_runtime import open_runtime
@@ -88,7 +89,7 @@ def test_stopping_goes_with_it(pair: tuple[Ensemble, Ensemble]) -> None:
         turning.label_all(
             enumerate(images()),
             lambda key, labels_hw: (key, labels_hw),
-            new_judge=judges(StoppingSpec(), None),
+            new_judge=judges(StoppingSpec(), Decision()),
             clock=clock,
         )
     )

@@ -9,6 +9,7 @@ import pytest
 
 from seg.data.images import write_image, write_mask
 from seg.engine import Ensemble
+from seg.evaluate.levels import to_levels
 from seg.evaluate.tune.scorer import Scorer
 from seg.views import ViewName
 from tests.engine.conftest import CLASSES as TINY_CLASSES
@@ -42,7 +43,7 @@ def make_scorer() -> MakeScorer:
                 spread = (harmful or {}).get((member, view), noise)
                 powers_icn = np.exp(2 * truth_icn + random.normal(0, spread, truth_icn.shape))
                 probabilities_icn = powers_icn / powers_icn.sum(1, keepdims=True)
-                answers[member, view] = np.rint(255 * probabilities_icn).astype(np.uint8)
+                answers[member, view] = to_levels(probabilities_icn.astype(np.float32))
         names = tuple(f"member{member}" for member in range(len(noises)))
         return Scorer(names, (views,) * len(noises), labels_in, answers)
 

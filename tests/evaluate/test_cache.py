@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.evaluate.cache import LEVELS, PassKey, ProbabilityCache
+from seg.evaluate.cache import PassKey, ProbabilityCache
+from seg.evaluate.levels import from_levels, to_levels
 from seg.labels import ProbabilitiesCHW
 
 KEY = PassKey("0" * 64, "cpu", "identity", "1" * 64)
@@ -25,7 +26,7 @@ def random_probabilities(seed: int, classes: int, height: int, width: int) -> Pr
 @given(
     seed=st.integers(0, 99), classes=st.integers(1, 6), height=st.integers(1, 20), width=st.integers(1, 20)
 )
-def test_probabilities_come_back_within_half_a_level(
+def test_probabilities_come_back_within_the_stated_error(
     tmp_path_factory: pytest.TempPathFactory, seed: int, classes: int, height: int, width: int
 ) -> None:
     cache = ProbabilityCache(tmp_path_factory.mktemp("cache"))
@@ -33,7 +34,20 @@ def test_probabilities_come_back_within_half_a_level(
     cache.put(KEY, given_chw)
     kept_chw = cache.get(KEY)
     assert kept_chw.dtype == np.uint8
-    assert np.abs(kept_chw / LEVELS - given_chw).max() <= 0.5 / LEVELS + 1e-6
+    back_chw = from_levels(kept_chw)
+    np.testing.assert_allclose(back_chw.sum(0), 1, atol=1e-5)
+    # Off by its own rounding, and by that of the others in the sum.
+    roots_chw = np.sqrt(given_chw)
+    allowed_chw = (roots_chw + given_chw * roots_chw.sum(0)) / 255 + 1e-4
+    assert (np.abs(back_chw - given_chw) <= allowed_chw).all()
+
+
+def test_a_temperature_divides_the_logits() -> None:
+    given_chw = random_probabilities(0, 5, 20, 20)
+    for temperature in (0.5, 1.5, 2.0):
+        exact_chw = given_chw ** (1 / temperature)
+        exact_chw /= exact_chw.sum(0)
+        np.testing.assert_allclose(from_levels(to_levels(given_chw), temperature), exact_chw, atol=0.02)
 
 
 def test_every_part_of_a_key_counts(tmp_path: Path) -> None:

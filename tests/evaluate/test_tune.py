@@ -39,7 +39,7 @@ from tests.evaluate.conftest import MakeScorer, write_labelled_project
 def by_hand(scorer: Scorer, mixture: Mixture) -> float:
     """mIoU of the weighted mean, with numpy and torchmetrics."""
     merged_icn = sum(
-        weight * np.mean([scorer.answers[member, view] / 255 for view in mixture.views[member]], axis=0)
+        weight * np.mean([(scorer.answers[member, view] / 255) ** 2 for view in mixture.views[member]], axis=0)
         for member, weight in enumerate(mixture.weights)
     )
     metric = MulticlassJaccardIndex(scorer.classes, average="macro")
@@ -188,7 +188,7 @@ def test_tuning_finds_the_member_that_made_the_labels(project: Path, tmp_path: P
     assert tuned.mious["best member"] == pytest.approx(1.0, abs=0.01)
     assert tune(spec, cache).passes.computed == 0
 
-    write_back(project, spec, tuned.chosen)
+    write_back(project, spec, tuned.chosen, tuned.passes.split.classes)
     written = load_ensemble(project)
     assert [member.weight for member in written.members] == [1, 0, 0]
     assert written.views_of(written.members[0]) == ("identity",)

@@ -63,6 +63,35 @@ def test_it_says_what_the_engine_says(merge: str, tmp_path: Path) -> None:
     assert [str(found[give].dtype) for give in EVERYTHING] == ["uint8", "float32", "float32"]
 
 
+def test_temperatures_and_class_factors_are_in_it(tmp_path: Path) -> None:
+    """By hand: logits over the temperature, softmax, weighted mean; factors change labels alone."""
+    members = [
+        {"name": "a", "model": "a.onnx", "temperature": 2},
+        {"name": "b", "model": "a.onnx", "temperature": 0.5, "weight": 3},
+    ]
+    factors = {"c0": 0.3, "c2": 2.5}
+    _, path = fused(tmp_path, EVERYTHING, members=members, views="none", class_factors=factors)
+    image_nhwc = image(24, 31)[None]
+    plain = run_model(onnx.load(tmp_path / "a.onnx"), image_nhwc).astype(np.float64)
+    flat, sharp = (odds / odds.sum(1, keepdims=True) for odds in (plain**0.5, plain**2))
+    expected = flat / 4 + sharp * 3 / 4
+    labels = (expected * np.array([0.3, 1, 2.5])[:, None, None]).argmax(1)
+    assert (labels != expected.argmax(1)).any()
+    found = run(path, image_nhwc)
+    np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)
+    np.testing.assert_array_equal(found["labels"], labels)
+    np.testing.assert_allclose(
+        found["confidence"], np.take_along_axis(expected, labels[:, None], 1)[:, 0], atol=1e-5
+    )
+    card = EnsembleCard.model_validate_json(
+        onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        .get_modelmeta()
+        .custom_metadata_map["seg.ensemble"]
+    )
+    assert card.class_factors == factors
+    assert [member.temperature for member in card.members] == [2, 0.5]
+
+
 @pytest.mark.parametrize("views", ["none", "hflip", "flips", "rot90", "d4", ["vflip", "rot270"]])
 def test_it_is_the_plain_loop_over_views(views: str | list[str], tmp_path: Path) -> None:
     """Views and back as numpy does them: quarter turns and a mirror."""

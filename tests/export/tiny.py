@@ -13,6 +13,7 @@ from seg.card import InputCard, ModelCard
 from seg.classes import ClassInfo
 from seg.export.precision.measure import Answer
 from seg.labels import ImageHWC
+from seg.temperature import TEMPERATURE
 
 RNG = np.random.default_rng(0)
 CLASSES = tuple(ClassInfo(id=n, name=f"c{n}", colour=(n, n, n)) for n in range(3))
@@ -58,16 +59,18 @@ def model(
         helper.make_node("Relu", ["a"], ["b"]),
         helper.make_node("Mul", ["b", "gain"], ["c"]),
         helper.make_node("Conv", ["c", "k1"], [after], name="second", pads=[1] * 4),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        helper.make_node("Div", ["logits", TEMPERATURE], ["tempered"]),
+        helper.make_node("Softmax", ["tempered"], ["probabilities"], axis=1),
     ]
     if size_hw is not None:
         nodes[3:3] = [
             helper.make_node("Shape", ["image"], ["own_size"], start=1, end=3),
             _resize(before, "size", "small"),
         ]
-        nodes.insert(-1, _resize(after, "own_size", "logits"))
+        nodes.insert(-2, _resize(after, "own_size", "logits"))
     weights: dict[str, NDArray[Any]] = {
         "one": np.array(1 / 255, np.float32),
+        TEMPERATURE: np.array(1, np.float32),
         "gain": np.array(gain, np.float32).reshape(1, 4, 1, 1),
         "k0": kernels[0],
         "k1": kernels[1],

@@ -1,0 +1,34 @@
+"""The place in an exported model for a member's temperature: a scalar that divides the logits.
+
+Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from seg.errors import ModelError
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+TEMPERATURE: Final = "temperature"
+
+
+def set_temperature(model: "ModelProto", value: float, path: Path) -> None:
+    """Put a temperature into the graph that was read from `path`.
+
+    Raises:
+        ModelError: the graph has no place for it.
+    """
+    import numpy as np
+    from onnx import numpy_helper
+
+    for tensor in model.graph.initializer:
+        if tensor.name == TEMPERATURE:
+            tensor.CopyFrom(numpy_helper.from_array(np.array(value, dtype=np.float32), TEMPERATURE))
+            return
+    raise no_place(path)
+
+
+def no_place(path: Path) -> ModelError:
+    return ModelError(f"{path}: has no place for a temperature: export it again")
