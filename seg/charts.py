@@ -29,8 +29,13 @@ class Point:
     group: str = ""
 
 
-def draw_trade_offs(path: Path, worth: str, panels: Mapping[str, Sequence[Point]]) -> None:
-    """A panel for each kind of cost: points, and the line of those that nothing cheaper equals."""
+def draw_trade_offs(
+    path: Path, worth: str, panels: Mapping[str, Sequence[Point]], notes: Sequence[str] = ()
+) -> None:
+    """A panel for each kind of cost: points, and the line of those that nothing cheaper equals.
+
+    Notes, such as what short names mean, stand in the last panel, a line each.
+    """
     figure, axes = _figure(len(panels))
     groups = list(dict.fromkeys(point.group for points in panels.values() for point in points))
     for axis, (cost, points) in zip(axes, panels.items(), strict=True):
@@ -43,6 +48,9 @@ def draw_trade_offs(path: Path, worth: str, panels: Mapping[str, Sequence[Point]
         _name_points(axis, points, front)
         axis.set_xlabel(cost)
         axis.set_ylabel(worth)
+    axes[-1].text(
+        0.98, 0.03, "\n".join(notes), transform=axes[-1].transAxes, ha="right", va="bottom", fontsize=8
+    )
     if any(groups):
         figure.legend(
             *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=8, frameon=False

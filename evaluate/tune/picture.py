@@ -8,15 +8,22 @@ from seg.evaluate.tune.value import SubEnsemble
 
 
 def draw_pareto(path: Path, tuned: Tuned) -> None:
-    """Draw mIoU against milliseconds; those that nothing cheaper equals have names."""
+    """Draw mIoU against milliseconds; those that nothing cheaper equals are numbered and named."""
 
     def point(candidate: SubEnsemble) -> Point:
-        members = candidate.mixture.members
-        name = (
-            " + ".join(tuned.passes.names[member] for member in members) if candidate in tuned.front else ""
+        members = len(candidate.mixture.members)
+        number = str(tuned.front.index(candidate) + 1) if candidate in tuned.front else ""
+        return Point(
+            number, candidate.milliseconds, candidate.miou, f"{members} member{'s' if members > 1 else ''}"
         )
-        group = "1 member" if len(members) == 1 else f"{len(members)} members"
-        return Point(name, candidate.milliseconds, candidate.miou, group)
 
     points = sorted(map(point, tuned.priced), key=lambda one: one.group)
-    draw_trade_offs(path, "val mIoU", {"ms an image": points})
+    notes = [f"{number}  {_name(tuned, one)}" for number, one in enumerate(tuned.front, start=1)]
+    draw_trade_offs(path, "val mIoU", {"ms an image": points}, notes)
+
+
+def _name(tuned: Tuned, candidate: SubEnsemble) -> str:
+    mixture = candidate.mixture
+    names = " + ".join(tuned.passes.names[member] for member in mixture.members)
+    passes = "1 pass" if mixture.passes == 1 else f"{mixture.passes} passes"
+    return f"{names}, {passes}: {candidate.miou:.4f}"

@@ -85,12 +85,13 @@ class Scorer:
 
     def predict(self, mixture: Mixture) -> NDArray[np.uint8]:
         """Labels of the sampled pixels, uint8 `[I, n]`."""
-        return label_passes(mixture, self._frames())
+        return label_passes(mixture, self._frames)
 
     def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
         """Merged probabilities of the sampled pixels, float32 `[C, I, n]`."""
-        return merge_passes(mixture, self._frames())
+        return merge_passes(mixture, self._frames)
 
+    @cached_property
     def _frames(self) -> Frames:
         """All images side by side as one frame, `[C, I, n]`."""
         return Frames(lambda member, view: self.answers[member, view].transpose(1, 0, 2))

@@ -3,20 +3,25 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torchmetrics.classification import MulticlassJaccardIndex
 
+from seg.data import open_split
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache import ProbabilityCache
 from seg.evaluate.compare import compare_members
+from seg.evaluate.levels import to_levels
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.budget import Budget
 from seg.evaluate.tune.choose import choose, is_worth_its_cost
+from seg.evaluate.tune.factors import SCALE, mious_along_scale, with_class_factors
 from seg.evaluate.tune.fit import (
     FITS,
     best_single,
@@ -28,10 +33,13 @@ from seg.evaluate.tune.fit import (
 )
 from seg.evaluate.tune.halves import Trials, random_halvings, try_on_halves
 from seg.evaluate.tune.mixture import Mixture
+from seg.evaluate.tune.picture import draw_pareto
 from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.temperature import calibrate_members
 from seg.evaluate.tune.value import disagreement, pareto_front, price_sub_ensembles, value_members
 from seg.evaluate.tune.write import write_back
 from seg.spec import load_ensemble
+from seg.spec.prediction import StoppingSpec
 from tests.engine.conftest import MakeModel
 from tests.evaluate.conftest import MakeScorer, write_labelled_project
 
@@ -39,7 +47,8 @@ from tests.evaluate.conftest import MakeScorer, write_labelled_project
 def by_hand(scorer: Scorer, mixture: Mixture) -> float:
     """mIoU of the weighted mean, with numpy and torchmetrics."""
     merged_icn = sum(
-        weight * np.mean([(scorer.answers[member, view] / 255) ** 2 for view in mixture.views[member]], axis=0)
+        weight
+        * np.mean([(scorer.answers[member, view] / 255) ** 2 for view in mixture.views[member]], axis=0)
         for member, weight in enumerate(mixture.weights)
     )
     metric = MulticlassJaccardIndex(scorer.classes, average="macro")
@@ -226,3 +235,98 @@ def test_labels_are_missed_before_anything_is_computed(project: Path, tmp_path: 
     with pytest.raises(DataError, match="no labels"):
         tune(load_ensemble(project), cache)
     assert cache.shelves() == []
+
+
+def brute_force(scores_cn: NDArray[np.float32], truth_n: NDArray[np.uint8], label: int) -> list[float]:
+    found = []
+    for step in SCALE:
+        raised_cn = scores_cn.astype(np.float64)
+        raised_cn[label] *= step
+        metric = MulticlassJaccardIndex(len(scores_cn), average="macro")
+        found.append(float(metric(torch.tensor(raised_cn.argmax(0)), torch.tensor(truth_n.astype(int)))))
+    return found
+
+
+@pytest.mark.parametrize("label", range(4))
+def test_all_factors_of_a_class_are_judged_at_once(make_scorer: MakeScorer, label: int) -> None:
+    scorer = make_scorer([1.5])
+    scores_cn = scorer.merged(Mixture.single(0, scorer.views)).reshape(4, -1)
+    truth_n = scorer.labels_in.ravel()
+    expected = brute_force(scores_cn, truth_n, label)
+    np.testing.assert_allclose(mious_along_scale(scores_cn, truth_n, label), expected, atol=1e-6)
+
+
+def test_a_class_that_gets_too_little_gets_its_factor_back(make_scorer: MakeScorer) -> None:
+    """A member whose probabilities of one class were divided by eight."""
+    plain = make_scorer([1.0], images=40)
+    mixture = Mixture.single(0, plain.views)
+    bent = plain.merged(mixture) * np.array([1, 1, 1 / 8, 1], dtype=np.float32)[:, None, None]
+    levels_icn = to_levels((bent / bent.sum(0)).transpose(1, 0, 2))
+    scorer = Scorer(plain.names, plain.views, plain.labels_in, {(0, "identity"): levels_icn})
+    weighed = with_class_factors(scorer, mixture)
+    others = np.delete(np.array(weighed.factors), 2)
+    assert 4 < weighed.factors[2] / others.mean() < 16
+    assert np.prod(weighed.factors) == pytest.approx(1)
+    assert scorer.miou(weighed) > scorer.miou(mixture) + 0.05
+    assert scorer.miou(weighed) == pytest.approx(plain.miou(mixture), abs=0.02)
+
+
+@pytest.mark.parametrize("sureness", [0.5, 1.0, 2.0])
+def test_a_temperature_undoes_what_made_a_member_too_sure(sureness: float) -> None:
+    """Labels drawn from the very probabilities that the member then exaggerates."""
+    random = np.random.default_rng(0)
+    logits_icn = random.normal(0, 1.5, (10, 4, 2000))
+    truth_icn = np.exp(logits_icn) / np.exp(logits_icn).sum(1, keepdims=True)
+    labels_in = (truth_icn.cumsum(1) < random.random((10, 1, 2000))).sum(1).astype(np.uint8)
+    said_icn = np.exp(sureness * logits_icn)
+    levels = to_levels((said_icn / said_icn.sum(1, keepdims=True)).astype(np.float32))
+    scorer = Scorer(("m",), (("identity",),), labels_in, {(0, "identity"): levels})
+    (found,) = calibrate_members(scorer)
+    assert found.temperature == pytest.approx(sureness, rel=0.1)
+    assert found.after < 0.02
+    if sureness != 1:
+        assert found.after < found.before / 2
+
+
+def test_temperatures_and_factors_are_written_and_taken_back(project: Path) -> None:
+    project.write_text(project.read_text().replace('"c"', '"c", "temperature": 1.5'))
+    spec = load_ensemble(project)
+    views = [("identity",)] * 3
+    mixture = replace(
+        Mixture.of((1, 1, 0), views), temperatures=(1.25, 1.0, 2.0), factors=(0.5, 1.0, 2.0, 1.0)
+    )
+    classes = open_split(spec.data, "val").classes
+    write_back(project, spec, mixture, classes)
+    written = load_ensemble(project)
+    assert [member.temperature for member in written.members] == [1.25, 1, 1.5]
+    assert written.class_factors == {"ground": 0.5, "paper": 1, "glass": 2, "metal": 1}
+    write_back(project, written, Mixture.of((1, 1, 0), views), classes)
+    again = load_ensemble(project)
+    assert [member.temperature for member in again.members] == [1, 1, 1.5]
+    assert again.class_factors == {}
+
+
+def test_an_ensemble_is_held_to_the_best_that_one_member_gives() -> None:
+    steady = np.linspace(0.5, 0.51, 10)
+    trials = Trials(
+        {
+            "best member": steady,
+            "equal weights": steady - 0.1,
+            "best member, class factors": steady + 0.05,
+            "simplex, class factors": steady + 0.05 + np.tile([0.001, -0.001], 5),
+        },
+        {},
+    )
+    assert is_worth_its_cost(trials, "best member, class factors")
+    assert not is_worth_its_cost(trials, "simplex, class factors")
+
+
+def test_an_ensemble_that_stops_is_tuned_for_the_mean(project: Path, tmp_path: Path) -> None:
+    spec = load_ensemble(project).model_copy(update={"stopping": StoppingSpec()})
+    assert not {"vote", "geometric mean"} & set(tune(spec, ProbabilityCache(tmp_path / "cache")).mixtures)
+
+
+def test_sub_ensembles_are_drawn(project: Path, tmp_path: Path) -> None:
+    tuned = tune(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
+    draw_pareto(tmp_path / "pareto.svg", tuned)
+    assert "val mIoU" in (tmp_path / "pareto.svg").read_text()

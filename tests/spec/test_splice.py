@@ -30,6 +30,9 @@ views: hflip
 """
 
 
+PRINTABLE = st.characters(exclude_categories=["C", "Z"], include_characters=" ")
+
+
 def parsed(text: str) -> object:
     return YAML(typ="safe").load(text)
 
@@ -81,6 +84,20 @@ def test_any_file_says_afterwards_what_was_set(
     set_values(path, {("list", position, key): value})
     values[position][key] = value
     assert parsed(path.read_text()) == {"list": values, "z": 1}
+
+
+@settings(deadline=None)
+@given(
+    factors=st.dictionaries(st.text(PRINTABLE, min_size=1, max_size=12), st.integers(1, 99)),
+    old=st.sampled_from(["", "factors: {}\n", "factors: {a: 1}\n", "factors:\n  a: 1\n  b: 2\n"]),
+)
+def test_a_mapping_is_set_whole_whatever_its_names(
+    tmp_path_factory: pytest.TempPathFactory, factors: dict[str, int], old: str
+) -> None:
+    path = tmp_path_factory.mktemp("yaml") / "a.yaml"
+    path.write_text(f"first: 1\n{old}last: 2\n")
+    set_values(path, {("factors",): factors})
+    assert parsed(path.read_text()) == {"first": 1, "factors": factors, "last": 2}
 
 
 def test_a_file_without_an_end_of_line(tmp_path: Path) -> None:
