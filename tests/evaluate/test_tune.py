@@ -40,6 +40,7 @@ from seg.evaluate.tune.value import disagreement, pareto_front, price_sub_ensemb
 from seg.evaluate.tune.write import write_back
 from seg.spec import load_ensemble
 from seg.spec.prediction import StoppingSpec
+from seg.views import VIEW_SETS
 from tests.engine.conftest import MakeModel
 from tests.evaluate.conftest import MakeScorer, write_labelled_project
 
@@ -291,7 +292,7 @@ def test_a_temperature_undoes_what_made_a_member_too_sure(sureness: float) -> No
 def test_temperatures_and_factors_are_written_and_taken_back(project: Path) -> None:
     project.write_text(project.read_text().replace('"c"', '"c", "temperature": 1.5'))
     spec = load_ensemble(project)
-    views = [("identity",)] * 3
+    views = [VIEW_SETS["none"]] * 3
     mixture = replace(
         Mixture.of((1, 1, 0), views), temperatures=(1.25, 1.0, 2.0), factors=(0.5, 1.0, 2.0, 1.0)
     )
