@@ -16,7 +16,7 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
 from seg.engine.passes import Plan, Size
 from seg.engine.reading import Reader
-from seg.engine.stopping import Rule, Standing, standing
+from seg.engine.stopping import MissingC, Rule, Standing, standing
 from seg.errors import SpecError
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.progress import progress
@@ -122,8 +122,8 @@ class _Recorder:
     standings: list[Standing] = field(default_factory=list)
     labels: list[LabelsHW] = field(default_factory=list)
 
-    def is_settled(self, sum_chw: ProbabilitiesCHW, added: float) -> bool:
-        self.standings.append(standing(sum_chw, added, self.decision))
+    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+        self.standings.append(standing(sum_chw, missing_c, self.decision))
         self.labels.append(self.decision.labels(sum_chw))
         return False
 

@@ -1,6 +1,6 @@
 """From merged probabilities to a label map."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -29,7 +29,11 @@ class Decision:
 
     def leads(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
         """What must be added to a pixel's second class for it to overtake the first, float32, on the grid."""
-        return leads(on_grid(scores_chw, self.grid_hw), self.factors)
+        return second_least(self.lacks(scores_chw))
+
+    def lacks(self, scores_chw: ProbabilitiesCHW) -> Iterator[NDArray[np.float32]]:
+        """What each class lacks to be the first, class by class, float32, on the grid."""
+        return lacks(on_grid(scores_chw, self.grid_hw), self.factors)
 
 
 def decide(
@@ -53,24 +57,28 @@ def decide(
     return labels_hw
 
 
-def leads(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...] = ()) -> NDArray[np.float32]:
-    """How much score each pixel's second class lacks to overtake the first, float32 `[H, W]`.
+def leads(scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
+    """By how much each pixel's leading class is ahead of the second, float32 `[H, W]`."""
+    return second_least(lacks(scores_chw, ()))
 
-    Without factors, that is by how much the first is ahead. With them, a class overtakes where its factor
-    times its score does.
-    """
+
+def lacks(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:
+    """What each class's score lacks for it to be the first, class by class, float32 `[H, W]`."""
     highest_hw = _highest(scores_chw, factors)
-    # What each class lacks: nothing for the leader, so the second least is the lead.
-    least_hw = np.full_like(highest_hw, np.inf)
-    second_hw = least_hw.copy()
-    lacking_hw = np.empty_like(highest_hw)
-    larger_hw = np.empty_like(highest_hw)
     for label, plane_hw in enumerate(scores_chw):
-        np.multiply(highest_hw, np.float32(1 / factors[label] if factors else 1), out=lacking_hw)
-        lacking_hw -= plane_hw
-        np.maximum(least_hw, lacking_hw, out=larger_hw)
+        yield (highest_hw * np.float32(1 / factors[label]) if factors else highest_hw) - plane_hw
+
+
+def second_least(planes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Each pixel's second least value, float32 `[H, W]`, of two planes or more."""
+    rest = iter(planes)
+    least_hw = next(rest).copy()
+    second_hw = np.full_like(least_hw, np.inf)
+    larger_hw = np.empty_like(least_hw)
+    for plane_hw in rest:
+        np.maximum(least_hw, plane_hw, out=larger_hw)
         np.minimum(second_hw, larger_hw, out=second_hw)
-        np.minimum(least_hw, lacking_hw, out=least_hw)
+        np.minimum(least_hw, plane_hw, out=least_hw)
     return second_hw
 
 

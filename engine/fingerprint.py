@@ -14,7 +14,13 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
     return _hash(
         {
             "members": [
-                (sha256_of(spec.model(member)), member.weight, member.temperature, spec.views_of(member))
+                (
+                    sha256_of(spec.model(member)),
+                    member.weight,
+                    member.class_weights,
+                    member.temperature,
+                    spec.views_of(member),
+                )
                 for member in spec.running
             ],
             "merge": spec.merge,

@@ -20,7 +20,7 @@ from seg.errors import DataError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_cards
 from seg.spec import EnsembleSpec
-from seg.spec.factors import factors_of
+from seg.spec.by_class import by_class
 from seg.spec.prediction import RuntimeName, TileSpec
 
 PROBES: Final = 2
@@ -59,10 +59,15 @@ def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
     Raises:
         ModelError: a model is missing, not ours, damaged, or has other classes than the first.
         MissingRuntimeError: the runtime that the spec asks for is not here.
-        SpecError: a class factor is for no class of the models.
+        SpecError: a factor or weight is for no class of the models.
     """
     cards = read_model_cards([spec.model(member) for member in spec.running])
-    factors = factors_of(spec.class_factors, cards[0].classes)
+    classes = cards[0].classes
+    factors = by_class("class_factors", spec.class_factors, classes)
+    class_weights = [
+        by_class(f"members: {member.name}: class_weights", member.class_weights, classes)
+        for member in spec.running
+    ]
     probes = probe_frames(spec)
     runtimes, streams, notes = _runtimes(spec, probes)
     openers = [
@@ -77,8 +82,8 @@ def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
         frames = [probe.frame_hwc for probe in probes]
         turns = plan_turns(openers, frames, len(cards[0].classes), batch_size, in_flight, memory)
     members = tuple(
-        Member(member.name, runtime, card, member.weight, spec.views_of(member))
-        for member, card, runtime in zip(spec.running, cards, turns.runtimes, strict=True)
+        Member(member.name, runtime, card, member.weight, spec.views_of(member), own)
+        for member, card, runtime, own in zip(spec.running, cards, turns.runtimes, class_weights, strict=True)
     )
     all_notes = (*notes, *turns.notes, *_unfamiliar(members))
     return Loaded(members, batch_size, factors, all_notes, turns.open_frames)

@@ -7,18 +7,23 @@ from seg.card import ModelCard
 from seg.engine.passes import PlannedPass
 from seg.engine.runtime import Runtime
 from seg.engine.views import VIEWS
+from seg.merging import class_shares
 from seg.views import VIEW_SETS, ViewName
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A loaded model with its weight in the merge (any positive scale) and its views."""
+    """A loaded model with its weight in the merge (any positive scale) and its views.
+
+    `class_weights` multiply its weight for each class; empty where it is the same for all.
+    """
 
     name: str
     runtime: Runtime
     card: ModelCard
     weight: float
     views: tuple[ViewName, ...]
+    class_weights: tuple[float, ...] = ()
 
     @property
     def unfamiliar_views(self) -> tuple[ViewName, ...]:
@@ -35,9 +40,18 @@ def plan_passes(members: Sequence[Member], *, by_view: bool = False) -> tuple[Pl
     every member's first view before any second, so that the sum comes near its end soonest.
     """
     total = sum(member.weight for member in members)
+    shares = class_shares([member.weight for member in members], [member.class_weights for member in members])
     passes = [
-        (round_, PlannedPass(position, VIEWS[view], member.weight / total / len(member.views)))
-        for position, member in enumerate(members)
+        (
+            round_,
+            PlannedPass(
+                position,
+                VIEWS[view],
+                member.weight / total / len(member.views),
+                tuple(share / len(member.views) for share in own),
+            ),
+        )
+        for position, (member, own) in enumerate(zip(members, shares, strict=True))
         for round_, view in enumerate(sorted(member.views, key=lambda view: VIEWS[view].transposes))
     ]
     if by_view:

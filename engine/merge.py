@@ -43,28 +43,32 @@ def new_merge(name: MergeName, plan: Plan, classes: int, size_hw: Size) -> Merge
 
 
 class MeanMerge:
-    """The weighted mean of probabilities.
+    """The weighted mean of probabilities, brought to a sum of 1 where classes have shares of their own.
 
     Attributes:
         sum_chw: share x probabilities, summed so far.
-        added: the shares, summed so far; below 1 at the end where a frame was settled early.
+        missing_c: for each class the shares that are not added yet; above 0 at the end where a frame was
+            settled early.
     """
 
     def __init__(self, plan: Plan, classes: int, size_hw: Size) -> None:
         self.sum_chw: ProbabilitiesCHW = np.zeros((classes, *size_hw), dtype=np.float32)
-        self.added = 0.0
+        self.missing_c: NDArray[np.float64] = np.ones(classes)
         self._plan = plan
         self._spare_hw = np.empty(size_hw, dtype=np.float32)
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
         planned = self._plan[position]
-        for plane_hw, sum_hw in zip(probabilities_chw, self.sum_chw, strict=True):
-            cv2.scaleAdd(planned.view.restore(plane_hw, self._spare_hw), planned.share, sum_hw, sum_hw)
-        self.added += planned.share
+        for label, (plane_hw, sum_hw) in enumerate(zip(probabilities_chw, self.sum_chw, strict=True)):
+            share = planned.share_of(label)
+            cv2.scaleAdd(planned.view.restore(plane_hw, self._spare_hw), share, sum_hw, sum_hw)
+        self.missing_c -= planned.class_shares or planned.share
 
     def merged(self) -> ProbabilitiesCHW:
-        if not np.isclose(self.added, 1.0):
-            self.sum_chw *= np.float32(1.0 / self.added)
+        if self._plan[0].class_shares:
+            self.sum_chw /= self.sum_chw.sum(axis=0)
+        elif not np.isclose(self.missing_c[0], 0.0, atol=1e-6):
+            self.sum_chw *= np.float32(1.0 / (1.0 - self.missing_c[0]))
         return self.sum_chw
 
 

@@ -11,17 +11,25 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class PlannedPass:
-    """A member (by position), a view, and the share of the merge that they have together."""
+    """A member (by position), a view, and the share of the merge that they have together.
+
+    `class_shares` are those for each class; empty where they are the same for all.
+    """
 
     member: int
     view: View
     share: float
+    class_shares: tuple[float, ...] = ()
+
+    def share_of(self, label: int) -> float:
+        """The share for one class."""
+        return self.class_shares[label] if self.class_shares else self.share
 
 
 Plan = Sequence[PlannedPass]
 """The passes that every frame takes, in the order in which their answers are added up.
 
-The shares sum to 1.
+The shares sum to 1, and so do those for each class.
 """
 
 

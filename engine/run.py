@@ -47,6 +47,10 @@ def run_ensemble(
     ends_at = None if deadline is None else time.monotonic() + deadline
     if deadline is not None and spec.stopping:
         raise SpecError("--deadline drops passes and 'stopping' counts on them: leave one of them away")
+    if deadline is not None and any(member.class_weights for member in spec.running):
+        raise SpecError(
+            "--deadline drops passes, and with 'class_weights' none can be missed: leave one away"
+        )
     _refuse_other_calibration(spec)
     ensemble = Ensemble.load(spec, memory=memory)
     new_judge = judges(spec.stopping, ensemble.decision(spec.output.size)) if spec.stopping else None

@@ -1,6 +1,6 @@
 """When an image needs no further pass.
 
-While the weight that is missing exceeds the lead of a pixel's leader, the pixel can still change. How
+While the weight that is missing exceeds what a pixel's second class lacks, the pixel can still change. How
 many of those that can really do is learnt from images that ran to the end, by conformal risk control
 (Angelopoulos, Bates, Fisch, Lei and Schuster, 2022).
 
@@ -16,13 +16,14 @@ the tolerance. (The paper has the largest possible loss in the place of u; u bou
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from seg.engine.decide import Decision
+from seg.engine.decide import Decision, second_least
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import DOUBT_LEVELS, StoppingSpec
 
@@ -35,16 +36,21 @@ What stopping saves depends on it; the guarantee does not.
 ROUNDING: Final = 1e-5
 """More than the float32 sum of a plan can be off."""
 
+LEAST_MISSING: Final = 1e-9
+
+MissingC = NDArray[np.float64]
+"""For each class the shares that are not added yet, float64 `[C]`."""
+
 
 class Judge(Protocol):
     """Follows one image from pass to pass."""
 
-    def is_settled(self, sum_chw: ProbabilitiesCHW, added: float) -> bool:
+    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
         """Whether the image needs no further pass.
 
         Args:
             sum_chw: the weighted sum of probabilities so far, float32 `[C, H, W]`.
-            added: the sum of the weights so far, below 1.
+            missing_c: for each class the weight that is missing.
         """
         ...
 
@@ -65,13 +71,23 @@ class Standing:
         return bisect_left(DOUBT_LEVELS, self.in_doubt)
 
 
-def standing(sum_chw: ProbabilitiesCHW, added: float, decision: Decision) -> Standing:
+def standing(sum_chw: ProbabilitiesCHW, missing_c: MissingC, decision: Decision) -> Standing:
     """Where an image stands after some passes."""
-    leads_hw = decision.leads(sum_chw)
-    missing = 1.0 - added
-    can_change = np.count_nonzero(leads_hw <= missing + ROUNDING)
-    in_doubt = np.count_nonzero(leads_hw <= LEANING * missing + ROUNDING)
-    return Standing(can_change / leads_hw.size, in_doubt / leads_hw.size)
+    needed_hw = second_least(_needed(sum_chw, missing_c, decision))
+    can_change = np.count_nonzero(needed_hw <= 1)
+    in_doubt = np.count_nonzero(needed_hw <= LEANING)
+    return Standing(can_change / needed_hw.size, in_doubt / needed_hw.size)
+
+
+def _needed(
+    sum_chw: ProbabilitiesCHW, missing_c: MissingC, decision: Decision
+) -> Iterator[NDArray[np.float32]]:
+    """The share of its missing weight that each class must get to be the first, at least."""
+    largest = max(decision.factors, default=1.0)
+    for label, lacks_hw in enumerate(decision.lacks(sum_chw)):
+        rounding = ROUNDING * largest / (decision.factors[label] if decision.factors else 1.0)
+        missing = max(missing_c[label], LEAST_MISSING)
+        yield (lacks_hw - np.float32(rounding)) * np.float32(1 / missing)
 
 
 @dataclass(slots=True)
@@ -122,8 +138,8 @@ class RuleJudge:
     rule: Rule
     decision: Decision
 
-    def is_settled(self, sum_chw: ProbabilitiesCHW, added: float) -> bool:
-        return self.rule.settles(standing(sum_chw, added, self.decision))
+    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+        return self.rule.settles(standing(sum_chw, missing_c, self.decision))
 
 
 def judges(spec: StoppingSpec, decision: Decision) -> NewJudge:

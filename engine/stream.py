@@ -224,7 +224,7 @@ def _is_settled(frame: _Frame[Finished]) -> bool:
     return (
         frame.judge is not None
         and isinstance(merge, MeanMerge)
-        and frame.judge.is_settled(merge.sum_chw, merge.added)
+        and frame.judge.is_settled(merge.sum_chw, merge.missing_c)
     )
 
 

@@ -53,26 +53,37 @@ def rank_passes(
     if factors:
         said = [answers * np.array(factors, dtype=np.float32)[:, None] for answers in said]
     costs = [seconds[planned.member] for planned in plan]
-    positions = order_by_worth(said, [planned.share for planned in plan], costs)
+    classes = said[0].shape[1]
+    shares_pc = np.array([[planned.share_of(label) for label in range(classes)] for planned in plan])
+    positions = order_by_worth(said, shares_pc, costs)
     return Order(tuple(positions), tuple(costs[position] for position in positions))
 
 
-def order_by_worth(said: Sequence[Answers], shares: Sequence[float], costs: Sequence[float]) -> list[int]:
+def order_by_worth(
+    said: Sequence[Answers], shares_pc: NDArray[np.float64], costs: Sequence[float]
+) -> list[int]:
     """Greedily the pass that brings most labels nearer to the full ensemble's for its cost.
 
     Between passes that change no label, the one goes first whose mean comes nearest for its cost.
+
+    Args:
+        said: answers to some images.
+        shares_pc: of each pass for each class, `[passes, C]`.
+        costs: of each pass.
     """
-    passes_cp = np.concatenate(said, axis=2) * np.array(shares, dtype=np.float32)[:, None, None]
+    passes_cp = np.concatenate(said, axis=2) * shares_pc[:, :, None].astype(np.float32)
     full_cp = passes_cp.sum(axis=0)
     final_p = full_cp.argmax(axis=0)
     order: list[int] = []
     sum_cp = np.zeros_like(full_cp)
-    added, wrong, distance = 0.0, 1.0, 2.0
-    while len(order) < len(shares):
+    added_c = np.zeros((len(full_cp), 1), dtype=np.float32)
+    wrong, distance = 1.0, 2.0
+    while len(order) < len(costs):
         outcomes = {}
-        for position in set(range(len(shares))) - set(order):
+        for position in set(range(len(costs))) - set(order):
             trial_cp = sum_cp + passes_cp[position]
-            far = float(np.abs(trial_cp / (added + shares[position]) - full_cp).sum(axis=0).mean())
+            so_far_c = added_c + shares_pc[position, :, None].astype(np.float32)
+            far = float(np.abs(trial_cp / so_far_c - full_cp).sum(axis=0).mean())
             outcomes[position] = (float((trial_cp.argmax(axis=0) != final_p).mean()), far)
         best = max(
             outcomes,
@@ -84,7 +95,7 @@ def order_by_worth(said: Sequence[Answers], shares: Sequence[float], costs: Sequ
         )
         order.append(best)
         sum_cp += passes_cp[best]
-        added += shares[best]
+        added_c += shares_pc[best, :, None].astype(np.float32)
         wrong, distance = outcomes[best]
     return order
 

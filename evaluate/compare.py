@@ -123,6 +123,7 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
                 m.name,
                 sha256_of(spec.model(m)) if spec.model(m).exists() else None,
                 m.weight,
+                m.class_weights,
                 m.temperature,
                 spec.views_of(m),
             )

@@ -7,7 +7,7 @@ from seg.evaluate.tune.fit import UPRIGHT
 from seg.evaluate.tune.gather import Passes
 from seg.evaluate.tune.mixture import Mixture
 from seg.spec import EnsembleSpec
-from seg.spec.factors import factors_of
+from seg.spec.by_class import by_class
 
 ENSEMBLE: Final = "ensemble"
 
@@ -62,9 +62,14 @@ def cast_of(spec: EnsembleSpec, passes: Passes) -> Cast:
     )
     if len(members) == 1:
         return Cast(members, members[0])
+    classes = passes.split.classes
     whole = replace(
         Mixture.of([member.weight for member in spec.running], seen, spec.merge),
         temperatures=tuple(member.temperature for member in spec.running),
-        factors=factors_of(spec.class_factors, passes.split.classes),
+        factors=by_class("class_factors", spec.class_factors, classes),
+        class_weights=tuple(
+            by_class(f"members: {member.name}: class_weights", member.class_weights, classes)
+            for member in spec.running
+        ),
     )
     return Cast(members, Predictor(ENSEMBLE, whole.seen_as(upright), whole))

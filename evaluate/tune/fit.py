@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from seg.evaluate.tune.factors import with_class_factors
+from seg.evaluate.tune.by_class import with_class_factors, with_class_weights
 from seg.evaluate.tune.mixture import Mixture, Views
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.temperature import fit_temperatures
@@ -117,6 +117,11 @@ def simplex_with_factors(scorer: Scorer) -> Mixture:
     return with_class_factors(scorer, simplex(scorer))
 
 
+def simplex_with_class_weights(scorer: Scorer) -> Mixture:
+    """The simplex search, then class factors, then weights for each class."""
+    return with_class_weights(scorer, simplex(scorer))
+
+
 def vote(scorer: Scorer) -> Mixture:
     """Equal weights, each pass voting for one class; ties go to the first member."""
     return replace(equal_weights(scorer), merge="vote")
@@ -140,6 +145,7 @@ FITS: Final[Mapping[str, Fit]] = {
     "simplex, temperatures": simplex_with_temperatures,
     "best member, class factors": best_single_with_factors,
     "simplex, class factors": simplex_with_factors,
+    "simplex, class weights": simplex_with_class_weights,
 }
 """All ways by name: first the two that others must beat."""
 

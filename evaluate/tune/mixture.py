@@ -14,14 +14,15 @@ Views = tuple[ViewName, ...]
 class Mixture:
     """Weights, which sum to 1, and views by member; a member without weight is not run.
 
-    `temperatures` has one for each member, or none, where all are 1; `factors` has one for each class, or
-    none.
+    `temperatures` has one for each member, or none, where all are 1. `class_weights` multiply a member's
+    weight for each class, by member, or are none; `factors` has one for each class, or none.
     """
 
     weights: tuple[float, ...]
     views: tuple[Views, ...]
     merge: MergeName = "mean"
     temperatures: tuple[float, ...] = ()
+    class_weights: tuple[tuple[float, ...], ...] = ()
     factors: tuple[float, ...] = ()
 
     @classmethod
@@ -41,6 +42,9 @@ class Mixture:
 
     def temperature(self, member: int) -> float:
         return self.temperatures[member] if self.temperatures else 1.0
+
+    def class_weights_of(self, member: int) -> tuple[float, ...]:
+        return self.class_weights[member] if self.class_weights else ()
 
     @property
     def passes(self) -> int:

@@ -22,6 +22,7 @@ from seg.evaluate.tune.frames import Frames
 from seg.evaluate.tune.gather import Passes
 from seg.evaluate.tune.mixture import Mixture, Views
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.merging import class_shares
 from seg.progress import progress
 from seg.views import ViewName
 
@@ -145,7 +146,18 @@ def merge_passes(mixture: Mixture, frames: Frames) -> ProbabilitiesCHW:
     """Probabilities float32 `[C, H, W]` from upright answers."""
     keys = planned_keys(mixture)
     upright = VIEWS["identity"]
-    plan = [PlannedPass(m, upright, mixture.weights[m] / len(mixture.views[m])) for m, _ in keys]
+    members = mixture.members
+    own = class_shares([mixture.weights[m] for m in members], [mixture.class_weights_of(m) for m in members])
+    shares = dict(zip(members, own, strict=True))
+    plan = [
+        PlannedPass(
+            member,
+            upright,
+            mixture.weights[member] / len(mixture.views[member]),
+            tuple(share / len(mixture.views[member]) for share in shares[member]),
+        )
+        for member, _ in keys
+    ]
     answers = (frames.get(m, view, mixture.temperature(m)) for m, view in keys)
     first_chw = next(answers)
     classes, height, width = first_chw.shape

@@ -25,16 +25,23 @@ def write_back(path: Path, spec: EnsembleSpec, mixture: Mixture, classes: Sequen
         temperature = round(mixture.temperature(position), DIGITS)
         if weight > 0 and temperature != member.temperature:
             changes["members", position, "temperature"] = temperature
+        own = _by_name(classes, mixture.class_weights_of(position))
+        if weight > 0 and own != member.class_weights:
+            changes["members", position, "class_weights"] = own
         if weight > 0 and set(mixture.views[position]) != set(spec.views_of(member)):
             changes["members", position, "views"] = _spelled(mixture.views[position])
     if mixture.merge != spec.merge:
         changes["merge",] = mixture.merge
-    factors = {
-        info.name: round(factor, DIGITS) for info, factor in zip(classes, mixture.factors, strict=False)
-    }
+    factors = _by_name(classes, mixture.factors)
     if factors != spec.class_factors:
         changes["class_factors",] = factors
     set_values(path, changes)
+
+
+def _by_name(classes: Sequence[ClassInfo], values: Sequence[float]) -> dict[str, float]:
+    """Those that are not 1, by the names of classes; nothing of nothing."""
+    rounded = zip(classes, (max(round(value, DIGITS), 10**-DIGITS) for value in values), strict=False)
+    return {info.name: value for info, value in rounded if value != 1}
 
 
 def _spelled(views: Views) -> ViewSetName | Views:

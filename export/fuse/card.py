@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from seg.card import ENSEMBLE_KEY, ModelCard, StoredCard
 from seg.classes import ClassInfo
 from seg.export.fuse.give import Give
-from seg.spec.prediction import ClassFactors, MergeName
+from seg.spec.prediction import ByClass, MergeName
 from seg.views import ViewName
 
 ENSEMBLE_CARD_VERSION: Final = 1
@@ -18,10 +18,14 @@ class _Part(BaseModel):
 
 
 class MemberCard(_Part):
-    """A member: `share` is that of each of its views; `sha256` is its model file's."""
+    """A member: `share` is that of each of its views, `class_shares` those for each class where they differ.
+
+    `sha256` is its model file's.
+    """
 
     name: str
     share: float
+    class_shares: tuple[float, ...] = ()
     temperature: float = 1.0
     views: tuple[ViewName, ...]
     sha256: str
@@ -53,7 +57,7 @@ class EnsembleCard(StoredCard):
     classes: tuple[ClassInfo, ...]
     unlabelled: str
     merge: MergeName
-    class_factors: ClassFactors = Field(default_factory=dict)
+    class_factors: ByClass = Field(default_factory=dict)
     gives: tuple[Give, ...]
     members: tuple[MemberCard, ...]
     opset: int

@@ -26,7 +26,11 @@ def add_merge(graph: Graph, merge: MergeName, answers: Sequence[Answer]) -> None
     """Merge all answers to OUTPUT, float32 `[N, C, H, W]`, which sums to 1 over C."""
     match merge:
         case "mean":
-            _sum(graph, [_weighted(graph, one, one.value) for one in answers], OUTPUT)
+            weighted = [_weighted(graph, one, one.value) for one in answers]
+            if answers[0].part.class_shares:
+                _normalise(graph, _sum(graph, weighted, "merge/sum"))
+            else:
+                _sum(graph, weighted, OUTPUT)
         case "geometric":
             logarithms = [_weighted(graph, one, _logarithm(graph, one)) for one in answers]
             graph.add("Softmax", [_sum(graph, logarithms, "merge/sum")], OUTPUT, axis=CLASS_AXIS)
@@ -41,7 +45,15 @@ def _weighted(graph: Graph, answer: Answer, value: str) -> str:
 
 
 def _share(graph: Graph, answer: Answer) -> str:
-    return graph.constant(f"{answer.part.name}/share", np.float32(answer.part.share))
+    part = answer.part
+    share = np.array(part.class_shares or part.share, dtype=np.float32)
+    return graph.constant(f"{part.name}/share", share.reshape(-1, 1, 1) if part.class_shares else share)
+
+
+def _normalise(graph: Graph, scores: str) -> None:
+    axes = graph.constant("merge/axes", np.array([CLASS_AXIS], dtype=np.int64))
+    total = graph.add("ReduceSum", [scores, axes], "merge/total", keepdims=1)
+    graph.add("Div", [scores, total], OUTPUT)
 
 
 def _logarithm(graph: Graph, answer: Answer) -> str:
@@ -66,10 +78,7 @@ def _vote(graph: Graph, answers: Sequence[Answer]) -> None:
         standing.append(graph.add("Where", [mine, bonus, none], f"{one.name}/bonus"))
     votes = _sum(graph, shares, "merge/votes")
     best = _chain(graph, "Max", standing, "merge/best")
-    decided = graph.add("Add", [votes, best], "merge/decided")
-    axes = graph.constant("merge/axes", np.array([CLASS_AXIS], dtype=np.int64))
-    total = graph.add("ReduceSum", [decided, axes], "merge/total", keepdims=1)
-    graph.add("Div", [decided, total], OUTPUT)
+    _normalise(graph, graph.add("Add", [votes, best], "merge/decided"))
 
 
 def _sum(graph: Graph, values: Sequence[str], name: str) -> str:

@@ -9,8 +9,10 @@ from onnx import version_converter
 from seg.card import ModelCard
 from seg.errors import ModelError
 from seg.files import sha256_of
+from seg.merging import class_shares
 from seg.model_file import read_model_cards
 from seg.spec import EnsembleSpec
+from seg.spec.by_class import by_class
 from seg.temperature import set_temperature
 from seg.views import SYMMETRIES, ViewName
 
@@ -22,12 +24,14 @@ LEAST_OPSET: Final = 20
 class Part:
     """A member's model.
 
-    `share` is that of each of its views in the merge; `weights` names the first member with the same file.
+    `share` is that of each of its views in the merge, `class_shares` those for each class where they differ;
+    `weights` names the first member with the same file.
     """
 
     name: str
     weights: str
     share: float
+    class_shares: tuple[float, ...]
     views: tuple[ViewName, ...]
     model: onnx.ModelProto
     card: ModelCard
@@ -53,17 +57,27 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
         if member.temperature != 1:
             set_temperature(model, member.temperature, path)
     total = sum(member.weight for member in spec.running)
+    shares = class_shares(
+        [member.weight for member in spec.running],
+        [
+            by_class(f"members: {member.name}: class_weights", member.class_weights, cards[0].classes)
+            for member in spec.running
+        ],
+    )
     return tuple(
         Part(
             name=member.name,
             weights=spec.running[hashes.index(sha256)].name,
             share=member.weight / total / len(spec.views_of(member)),
+            class_shares=tuple(share / len(spec.views_of(member)) for share in own),
             views=spec.views_of(member),
             model=_in_opset(model, opset, path),
             card=card,
             sha256=sha256,
         )
-        for member, model, card, path, sha256 in zip(spec.running, models, cards, paths, hashes, strict=True)
+        for member, own, model, card, path, sha256 in zip(
+            spec.running, shares, models, cards, paths, hashes, strict=True
+        )
     )
 
 

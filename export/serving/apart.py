@@ -95,7 +95,9 @@ def _chain(files: dict[str, Path], merge: Path, wish: Wish) -> Model:
 
 def _as_one(part: Part) -> Part:
     """A member whose views are merged already."""
-    return replace(part, share=part.share * len(part.views), views=("identity",))
+    views = len(part.views)
+    shares = tuple(share * views for share in part.class_shares)
+    return replace(part, share=part.share * views, class_shares=shares, views=("identity",))
 
 
 def _model_of(job: Job, member: str) -> str:

@@ -10,7 +10,7 @@ from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
 from seg.spec.output import OutputSpec
-from seg.spec.prediction import BatchSize, ClassFactors, MergeName, RuntimeName, Stopping, TileSpec
+from seg.spec.prediction import BatchSize, ByClass, MergeName, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
 from seg.views import VIEW_SETS, ViewName, ViewSetName
@@ -42,13 +42,15 @@ class MemberSpec(RecipeSpec):
     """One member: a recipe (what it does not say, the ensemble's `recipe` says), or a `model`.
 
     `weight` is its share in the merge, relative to the others; one with weight 0 is not run. `temperature`
-    divides its logits before the merge: above 1 it is less sure of itself. `fold`, from 0, is held out of
+    divides its logits before the merge: above 1 it is less sure of itself. `class_weights` multiply its
+    weight for single classes, by name. `fold`, from 0, is held out of
     its training images, and is what it is validated on. `note` is said of its run in the list of runs.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     model: LocalPath | None = None
     weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    class_weights: ByClass = Field(default_factory=dict)
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     views: Views | None = None
     note: str | None = None
@@ -73,7 +75,7 @@ class EnsembleSpec(Spec):
     recipe: RecipeSpec = RecipeSpec()
     views: Views = VIEW_SETS["none"]
     merge: MergeName = "mean"
-    class_factors: ClassFactors = Field(default_factory=dict)
+    class_factors: ByClass = Field(default_factory=dict)
     stopping: Stopping | None = None
     tile: TileSpec | None = None
     runtime: Literal["auto", RuntimeName] = "auto"
@@ -109,6 +111,15 @@ class EnsembleSpec(Spec):
     def _some_member_has_weight(self) -> Self:
         if not self.running:
             raise ValueError("no member has a weight above 0: give one of them a weight")
+        return self
+
+    @model_validator(mode="after")
+    def _class_weights_go_with_the_mean(self) -> Self:
+        weighed = next((member.name for member in self.members if member.class_weights), None)
+        if weighed is not None and self.merge != "mean":
+            raise ValueError(
+                f"{weighed}: 'class_weights' go with merge: mean, not {self.merge}: remove one of them"
+            )
         return self
 
     @model_validator(mode="after")

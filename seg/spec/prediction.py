@@ -25,8 +25,8 @@ BatchSize = Annotated[int | Literal["auto"], BeforeValidator(_auto_or_count)]
 """How many passes travel together; `auto` is what suits the runtime."""
 
 
-ClassFactors = dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
-"""What the merged probability of a class is multiplied with before the largest wins, by name; else 1."""
+ByClass = dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+"""Numbers by the name of a class; 1 where none is said."""
 
 
 class TileSpec(Spec):

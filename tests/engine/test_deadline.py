@@ -87,19 +87,19 @@ def answer(*labels: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 def test_the_pass_that_is_most_like_the_whole_goes_first() -> None:
     """The full ensemble says 0 0 1 1: by hand, pass 1 says so alone."""
     said = np.stack([answer(0, 2, 2, 2), answer(0, 0, 1, 1), answer(1, 0, 1, 1)])
-    assert order_by_worth([said], [1 / 3] * 3, [1.0, 1.0, 1.0])[0] == 1
+    assert order_by_worth([said], np.full((3, said.shape[1]), 1 / 3), [1.0, 1.0, 1.0])[0] == 1
 
 
 def test_of_equals_the_cheaper_goes_first() -> None:
     said = np.stack([answer(0, 1, 2)] * 3)
-    assert order_by_worth([said], [1 / 3] * 3, [3.0, 1.0, 2.0])[0] == 1
+    assert order_by_worth([said], np.full((3, said.shape[1]), 1 / 3), [3.0, 1.0, 2.0])[0] == 1
 
 
 @given(seed=st.integers(0, 1000), count=st.integers(1, 8))
 def test_every_pass_is_in_the_order_once(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     said = rng.random((count, 3, 40)).astype(np.float32)
-    order = order_by_worth([said], [1 / count] * count, list(rng.uniform(1, 2, count)))
+    order = order_by_worth([said], np.full((count, said.shape[1]), 1 / count), list(rng.uniform(1, 2, count)))
     assert sorted(order) == list(range(count))
 
 

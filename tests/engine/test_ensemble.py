@@ -260,6 +260,23 @@ def test_class_factors_of_a_spec_change_labels_and_not_probabilities(project: Pa
     assert (weighed.labels != plain.labels).any()
 
 
+def test_class_weights_of_a_spec_weigh_members_by_class(project: Path) -> None:
+    spec = load_ensemble(project)
+    a, b = (Ensemble.load(spec).only([name]).predict(images()[0]).probabilities for name in "ab")
+    members = [spec.members[0].model_copy(update={"class_weights": {"paper": 4.0}}), spec.members[1]]
+    found = Ensemble.load(spec.model_copy(update={"members": tuple(members)})).predict(images()[0])
+    share = np.array([1 / 3, 4 / 6, 1 / 3, 1 / 3])[:, None, None]
+    expected = share * a + (1 - share) * b
+    np.testing.assert_allclose(found.probabilities, expected / expected.sum(0), atol=1e-6)
+
+
+def test_class_weights_go_with_the_mean(project: Path) -> None:
+    text = project.read_text().replace('"name": "a"', '"name": "a", "class_weights": {"paper": 2}')
+    project.write_text(text.replace('"views": "d4"', '"views": "d4", "merge": "vote"'))
+    with pytest.raises(SpecError, match="a: 'class_weights' go with merge: mean, not vote"):
+        load_ensemble(project)
+
+
 def test_a_factor_for_no_class_is_refused(project: Path) -> None:
     spec = load_ensemble(project).model_copy(update={"class_factors": {"gold": 3.0}})
     with pytest.raises(

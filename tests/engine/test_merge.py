@@ -1,5 +1,7 @@
 """Merges against plain arithmetic in float64, and torch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from seg.engine.merge import new_merge
 from seg.engine.passes import PlannedPass
 from seg.engine.views import VIEWS
 from seg.labels import ProbabilitiesCHW
+from seg.merging import class_shares
 from seg.spec.prediction import MergeName
 from seg.views import VIEW_NAMES
 
@@ -47,6 +50,20 @@ def test_mean_is_the_weighted_mean(shares: list[float], seed: int, sharp: bool) 
     plan = plan_of(shares, [0] * len(shares))
     expected = np.average(np.stack(said).astype(np.float64), axis=0, weights=shares)
     np.testing.assert_allclose(merged("mean", plan, said), expected, atol=1e-6)
+
+
+@given(weights=st.lists(st.floats(0.1, 9), min_size=2, max_size=5), seed=st.integers(0, 99))
+def test_weights_for_each_class_are_brought_to_a_sum_of_one(weights: list[float], seed: int) -> None:
+    said = answers(len(weights), seed)
+    by_class = np.random.default_rng(seed).uniform(0.1, 5, (len(weights), CLASSES))
+    shares = class_shares(weights, by_class.tolist())
+    np.testing.assert_allclose(np.sum(shares, axis=0), 1)
+    plan = [
+        replace(p, class_shares=own)
+        for p, own in zip(plan_of(weights, list(range(len(weights)))), shares, strict=True)
+    ]
+    scores = np.einsum("n,nc,nchw->chw", weights, by_class / (np.array(weights) @ by_class), np.stack(said))
+    np.testing.assert_allclose(merged("mean", plan, said), scores / scores.sum(0), atol=1e-5)
 
 
 @given(shares=st.lists(st.floats(0.1, 9), min_size=1, max_size=10), seed=st.integers(0, 99))

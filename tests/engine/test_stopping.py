@@ -1,10 +1,12 @@
 """Stopping against running everything."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from seg.engine.calibrate import Trace, learn_risk
 from seg.engine.decide import Decision, decide
@@ -26,15 +28,16 @@ def passes(count: int, classes: int, seed: int, sharpness: float) -> Passes:
 
 
 def run(
-    said: Passes, shares: list[float], judge: Judge, factors: tuple[float, ...] = ()
+    said: Passes, shares: Sequence[ArrayLike], judge: Judge, factors: tuple[float, ...] = ()
 ) -> tuple[NDArray[np.uint8], int]:
-    """Labels and how many passes they took."""
+    """Labels and how many passes they took; a share is one for all classes, or one for each."""
     total = np.zeros_like(said[0])
-    added = 0.0
+    missing_c = np.ones(said.shape[1])
     for number, (answer, share) in enumerate(zip(said, shares, strict=True), start=1):
-        total += np.float32(share) * answer
-        added += share
-        if number < len(said) and judge.is_settled(total, added):
+        by_class = np.broadcast_to(share, missing_c.shape)
+        total += by_class[:, None, None].astype(np.float32) * answer
+        missing_c -= by_class
+        if number < len(said) and judge.is_settled(total, missing_c):
             return decide(total, factors=factors), number
     return decide(total, factors=factors), len(said)
 
@@ -45,16 +48,25 @@ def run(
     seed=st.integers(0, 10_000),
     sharpness=st.floats(0, 30),
     factors=st.one_of(st.just(()), st.tuples(*[st.floats(0.1, 10)] * 5)),
+    by_class=st.booleans(),
 )
 @settings(max_examples=300)
 def test_exact_labels_are_those_of_the_full_ensemble(
-    weights: list[float], classes: int, seed: int, sharpness: float, factors: tuple[float, ...]
+    weights: list[float],
+    classes: int,
+    seed: int,
+    sharpness: float,
+    factors: tuple[float, ...],
+    by_class: bool,
 ) -> None:
     said = passes(len(weights), classes, seed, sharpness)
-    shares = [weight / sum(weights) for weight in weights]
+    shares_nc = np.repeat(np.array(weights)[:, None], classes, axis=1)
+    if by_class:
+        shares_nc *= np.random.default_rng(seed).uniform(0.05, 5, shares_nc.shape)
+    shares_nc /= shares_nc.sum(0)
     decision = Decision(factors=factors[:classes])
-    labels_hw, _ = run(said, shares, judges(StoppingSpec(), decision)(), decision.factors)
-    full = np.tensordot(np.array(shares, dtype=np.float32), said, axes=1)
+    labels_hw, _ = run(said, [*shares_nc], judges(StoppingSpec(), decision)(), decision.factors)
+    full = (shares_nc[:, :, None, None].astype(np.float32) * said).sum(0)
     scores = full * np.array(decision.factors or [1.0] * classes, dtype=np.float32)[:, None, None]
     first, second = np.sort(scores, axis=0)[[-1, -2]]
     same = labels_hw == scores.argmax(0)
@@ -102,7 +114,7 @@ def trace_of(said: Passes) -> Trace:
     final = said.mean(0).argmax(0)
     for taken in range(1, len(said)):
         total = said[:taken].sum(0) / len(said)
-        standings.append(standing(total, taken / len(said), Decision()))
+        standings.append(standing(total, np.full(4, 1 - taken / len(said)), Decision()))
         losses.append(float((total.argmax(0) != final).mean()))
     return Trace(tuple(standings), tuple(losses))
 

@@ -20,8 +20,8 @@ from seg.evaluate.compare import compare_members
 from seg.evaluate.levels import to_levels
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.budget import Budget
+from seg.evaluate.tune.by_class import FACTORS, mious_by_step, with_class_factors, with_class_weights
 from seg.evaluate.tune.choose import choose, is_worth_its_cost
-from seg.evaluate.tune.factors import SCALE, mious_along_scale, with_class_factors
 from seg.evaluate.tune.fit import (
     FITS,
     best_single,
@@ -240,7 +240,7 @@ def test_labels_are_missed_before_anything_is_computed(project: Path, tmp_path: 
 
 def brute_force(scores_cn: NDArray[np.float32], truth_n: NDArray[np.uint8], label: int) -> list[float]:
     found = []
-    for step in SCALE:
+    for step in FACTORS:
         raised_cn = scores_cn.astype(np.float64)
         raised_cn[label] *= step
         metric = MulticlassJaccardIndex(len(scores_cn), average="macro")
@@ -254,7 +254,10 @@ def test_all_factors_of_a_class_are_judged_at_once(make_scorer: MakeScorer, labe
     scores_cn = scorer.merged(Mixture.single(0, scorer.views)).reshape(4, -1)
     truth_n = scorer.labels_in.ravel()
     expected = brute_force(scores_cn, truth_n, label)
-    np.testing.assert_allclose(mious_along_scale(scores_cn, truth_n, label), expected, atol=1e-6)
+    others_cn = np.where(np.arange(4)[:, None] == label, -1, scores_cn)
+    needed_n = others_cn.max(0) / scores_cn[label]
+    found = mious_by_step(needed_n, others_cn.argmax(0), truth_n, label, FACTORS)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_class_that_gets_too_little_gets_its_factor_back(make_scorer: MakeScorer) -> None:
@@ -270,6 +273,26 @@ def test_a_class_that_gets_too_little_gets_its_factor_back(make_scorer: MakeScor
     assert np.prod(weighed.factors) == pytest.approx(1)
     assert scorer.miou(weighed) > scorer.miou(mixture) + 0.05
     assert scorer.miou(weighed) == pytest.approx(plain.miou(mixture), abs=0.02)
+
+
+def test_members_that_know_different_classes_get_weights_for_them(make_scorer: MakeScorer) -> None:
+    """Each of two members is blind for two of the classes, where it guesses one of them."""
+    sharp = make_scorer([0.3], images=30)
+    answers = {}
+    for member, blind in enumerate(((0, 1), (2, 3))):
+        said_icn = sharp.merged(Mixture.single(0, sharp.views)).transpose(1, 0, 2).copy()
+        guess_in = np.random.default_rng(member).random((30, sharp.labels_in.shape[1]))
+        both_in = said_icn[:, blind].sum(1)
+        said_icn[:, blind[0]], said_icn[:, blind[1]] = both_in * guess_in, both_in * (1 - guess_in)
+        answers[member, VIEW_SETS["none"][0]] = to_levels(said_icn)
+    scorer = Scorer(("a", "b"), (VIEW_SETS["none"],) * 2, sharp.labels_in, answers)
+    plain = Mixture.of((1, 1), scorer.views)
+    weighed = with_class_weights(scorer, plain)
+    a, b = np.array(weighed.class_weights)
+    assert (a[:2] < b[:2]).all()
+    assert (a[2:] > b[2:]).all()
+    np.testing.assert_allclose((a + b) / 2, 1)
+    assert scorer.miou(weighed) > scorer.miou(with_class_factors(scorer, plain)) + 0.02
 
 
 @pytest.mark.parametrize("sureness", [0.5, 1.0, 2.0])
@@ -294,17 +317,22 @@ def test_temperatures_and_factors_are_written_and_taken_back(project: Path) -> N
     spec = load_ensemble(project)
     views = [VIEW_SETS["none"]] * 3
     mixture = replace(
-        Mixture.of((1, 1, 0), views), temperatures=(1.25, 1.0, 2.0), factors=(0.5, 1.0, 2.0, 1.0)
+        Mixture.of((1, 1, 0), views),
+        temperatures=(1.25, 1.0, 2.0),
+        class_weights=((1.0, 1.0, 1.0, 1.5), (1.0, 1.0, 1.0, 0.5), (1.0,) * 4),
+        factors=(0.5, 1.0, 2.0, 1.0),
     )
     classes = open_split(spec.data, "val").classes
     write_back(project, spec, mixture, classes)
     written = load_ensemble(project)
     assert [member.temperature for member in written.members] == [1.25, 1, 1.5]
-    assert written.class_factors == {"ground": 0.5, "paper": 1, "glass": 2, "metal": 1}
+    assert written.class_factors == {"ground": 0.5, "glass": 2}
+    assert [member.class_weights for member in written.members] == [{"metal": 1.5}, {"metal": 0.5}, {}]
     write_back(project, written, Mixture.of((1, 1, 0), views), classes)
     again = load_ensemble(project)
     assert [member.temperature for member in again.members] == [1, 1, 1.5]
     assert again.class_factors == {}
+    assert not any(member.class_weights for member in again.members)
 
 
 def test_an_ensemble_is_held_to_the_best_that_one_member_gives() -> None:

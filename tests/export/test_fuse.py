@@ -67,14 +67,16 @@ def test_temperatures_and_class_factors_are_in_it(tmp_path: Path) -> None:
     """By hand: logits over the temperature, softmax, weighted mean; factors change labels alone."""
     members = [
         {"name": "a", "model": "a.onnx", "temperature": 2},
-        {"name": "b", "model": "a.onnx", "temperature": 0.5, "weight": 3},
+        {"name": "b", "model": "a.onnx", "temperature": 0.5, "weight": 3, "class_weights": {"c1": 0.2}},
     ]
     factors = {"c0": 0.3, "c2": 2.5}
     _, path = fused(tmp_path, EVERYTHING, members=members, views="none", class_factors=factors)
     image_nhwc = image(24, 31)[None]
     plain = run_model(onnx.load(tmp_path / "a.onnx"), image_nhwc).astype(np.float64)
     flat, sharp = (odds / odds.sum(1, keepdims=True) for odds in (plain**0.5, plain**2))
-    expected = flat / 4 + sharp * 3 / 4
+    share = np.array([1 / 4, 1 / 1.6, 1 / 4])[:, None, None]
+    expected = share * flat + (1 - share) * sharp
+    expected /= expected.sum(1, keepdims=True)
     labels = (expected * np.array([0.3, 1, 2.5])[:, None, None]).argmax(1)
     assert (labels != expected.argmax(1)).any()
     found = run(path, image_nhwc)

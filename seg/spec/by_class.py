@@ -1,0 +1,22 @@
+"""Numbers that a spec gives to classes by name, in the order of the classes of its models."""
+
+from collections.abc import Mapping, Sequence
+
+from seg.classes import ClassInfo
+from seg.errors import SpecError
+
+
+def by_class(place: str, named: Mapping[str, float], classes: Sequence[ClassInfo]) -> tuple[float, ...]:
+    """A number for each class, 1 where none is said; nothing at all where none is named.
+
+    Args:
+        place: where they stand in the spec, for the message.
+
+    Raises:
+        SpecError: one is for no class.
+    """
+    names = [info.name for info in classes]
+    for name in named:
+        if name not in names:
+            raise SpecError(f"{place}: there is no class {name!r}: classes are {', '.join(names)}")
+    return tuple(named.get(name, 1.0) for name in names) if named else ()
