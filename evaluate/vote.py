@@ -5,6 +5,7 @@ equals the first. Submissions are read side by side, so memory does not grow wit
 they have the same order.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Final, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.engine.decide import decide
 from seg.engine.submissions import Labelled, SubmissionFormat
 from seg.engine.submissions.protocol import SizeOf
 from seg.errors import DataError, SpecError
@@ -43,8 +45,10 @@ class _Agreement:
 
     def add(self, maps_shw: NDArray[np.uint8]) -> None:
         flat = maps_shw.reshape(len(maps_shw), -1)
-        for row, labels in enumerate(flat):
-            self._equal[row] += (flat == labels).sum(1)
+        for one, another in itertools.combinations_with_replacement(range(len(flat)), 2):
+            equal = np.count_nonzero(flat[one] == flat[another])
+            self._equal[one, another] += equal
+            self._equal[another, one] = self._equal[one, another]
         self._pixels += flat.shape[1]
         self.images += 1
 
@@ -85,22 +89,32 @@ def vote(
 
     A pixel that has the ignore index in all of them keeps it.
     """
-    votes_chw = np.zeros((classes, *maps_shw.shape[1:]), dtype=np.float32)
-    for labels_hw, weight in zip(maps_shw, weights, strict=True):
-        for label in np.unique(labels_hw).tolist():
-            if label != IGNORE_INDEX:
-                votes_chw[label] += (labels_hw == label) * np.float32(weight)
-    most_hw = votes_chw.max(0)
-    winner_hw: LabelsHW = votes_chw.argmax(0).astype(np.uint8)
-    if ties == "best":
-        worst_first = sorted(range(len(weights)), key=lambda position: (weights[position], -position))
-        for labels_hw in maps_shw[worst_first]:
-            inside_hw = np.where(labels_hw == IGNORE_INDEX, 0, labels_hw)
-            mine_hw = np.take_along_axis(votes_chw, inside_hw[None].astype(np.intp), axis=0)[0]
-            is_winner_hw = (mine_hw >= most_hw - EQUAL) & (labels_hw != IGNORE_INDEX)
-            winner_hw[is_winner_hw] = labels_hw[is_winner_hw]
-    winner_hw[most_hw == 0] = IGNORE_INDEX
+    winner_hw = maps_shw[0].copy()
+    # Elsewhere all say the same.
+    disputed_hw = (maps_shw[1:] != maps_shw[0]).any(0)
+    winner_hw[disputed_hw] = _vote_pixels(maps_shw[:, disputed_hw], weights, classes, ties)
     return winner_hw
+
+
+def _vote_pixels(
+    labels_sp: NDArray[np.uint8], weights: Sequence[float], classes: int, ties: Ties
+) -> NDArray[np.uint8]:
+    """The same for labels of single pixels, uint8 `[S, pixels]`."""
+    weights_s = np.array(weights, dtype=np.float32)
+    votes_cp = np.stack([weights_s @ (labels_sp == label).astype(np.float32) for label in range(classes)])
+    most_p = votes_cp.max(0)
+    winner_p = decide(votes_cp[:, None])[0]
+    if ties == "best":
+        open_p = np.flatnonzero(most_p)
+        for position in sorted(range(len(weights)), key=lambda position: (-weights[position], position)):
+            mine_p = labels_sp[position, open_p]
+            inside_p = np.where(mine_p == IGNORE_INDEX, 0, mine_p)
+            is_winner_p = votes_cp[inside_p, open_p] >= most_p[open_p] - EQUAL
+            is_winner_p &= mine_p != IGNORE_INDEX
+            winner_p[open_p[is_winner_p]] = mine_p[is_winner_p]
+            open_p = open_p[~is_winner_p]
+    winner_p[most_p == 0] = IGNORE_INDEX
+    return winner_p
 
 
 def _side_by_side(
