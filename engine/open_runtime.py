@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Final, assert_never
 
+from seg.engine import nvidia
 from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.openvino_runtime import OpenVinoRuntime, openvino_is_usable
-from seg.engine.ort import OrtRuntime, cuda_is_usable
+from seg.engine.ort import OrtRuntime
 from seg.engine.runtime import Runtime, Streams
 from seg.spec.prediction import RuntimeName
 
@@ -23,7 +24,7 @@ def open_runtime(
     """
     streams = streams or usual_streams(usable_cores())
     match name:
-        case "cpu" | "cuda":
+        case "cpu" | "cuda" | "tensorrt":
             return OrtRuntime(model, name, streams, temperature)
         case "openvino":
             return OpenVinoRuntime(model, "f32", streams, temperature)
@@ -35,14 +36,17 @@ def open_runtime(
 
 def usual_batch(name: RuntimeName) -> int:
     """A core's cache holds one image, and more gain nothing there; a GPU wants many."""
-    return GPU_BATCH if name == "cuda" else 1
+    return GPU_BATCH if name in ("cuda", "tensorrt") else 1
 
 
 def usable_runtimes() -> tuple[RuntimeName, ...]:
-    """Those that this machine can be expected to run, the reference first."""
+    """Those that this machine can be expected to run, the reference first.
+
+    TensorRT is not among them: to build its engines takes minutes, which nobody asked for.
+    """
     usable: dict[RuntimeName, bool] = {
         "cpu": True,
-        "cuda": cuda_is_usable(),
+        "cuda": nvidia.is_usable("cuda"),
         "openvino": openvino_is_usable("f32"),
         "openvino-bf16": openvino_is_usable("bf16"),
     }

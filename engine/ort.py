@@ -1,57 +1,53 @@
-"""ONNX Runtime on the CPU and on CUDA."""
+"""ONNX Runtime on the CPU, on CUDA, and on CUDA through TensorRT."""
 
-import contextlib
-import importlib.util
-import io
 from collections import Counter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+from seg.engine import nvidia
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.errors import MissingRuntimeError, ModelError
+from seg.errors import ModelError
 from seg.model_file import INPUT
 from seg.model_safety import load_graph
 from seg.temperature import set_temperature
 
-Device = Literal["cpu", "cuda"]
+ProviderName = Literal["cpu"] | nvidia.GpuProvider
 
-_PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-_ERRORS_ONLY = 3
+_CPU: Final = "CPUExecutionProvider"
+_ERRORS_ONLY: Final = 3
 
 
 class OrtRuntime(Runtime):
-    """A session on one device. Asked for CUDA, it runs on CUDA or not at all."""
+    """A session on one device. Asked for CUDA or TensorRT, it runs there or not at all."""
 
-    def __init__(self, model: Path, device: Device, streams: Streams, temperature: float = 1.0) -> None:
+    def __init__(self, model: Path, name: ProviderName, streams: Streams, temperature: float = 1.0) -> None:
         import onnxruntime
 
-        if device == "cuda":
-            _refuse_without_cuda()
-            _load_cuda_libraries()
-        self._device = device
+        if name != "cpu":
+            nvidia.prepare(name)
+        self._wanted = _CPU if name == "cpu" else nvidia.PROVIDERS[name]
         self._info = RuntimeInfo(
-            name=device,
+            name=name,
             library=f"ONNX Runtime {onnxruntime.__version__}",
-            device=device.upper(),
+            device="CPU" if name == "cpu" else "CUDA",
             streams=streams,
-            whole_batches=device == "cuda",
+            whole_batches=name != "cpu",
         )
+        source = _at_temperature(model, temperature)
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                _at_temperature(model, temperature),
-                _session_options(model, device, streams),
-                providers=[_PROVIDERS[device]],
+                source,
+                _session_options(model, name, streams),
+                providers=[_CPU] if name == "cpu" else nvidia.providers_of(name),
             )
-        except ModelError:
-            raise
         except Exception as error:  # its exceptions have no common base of their own
             reason = str(error).splitlines()[0]
-            if device == "cuda":
-                raise _cuda_is_missing(reason) from error
+            if name != "cpu":
+                raise nvidia.missing(name, reason) from error
             raise ModelError(f"{model}: ONNX Runtime cannot load it: {reason}") from error
         used = self._session.get_providers()[0]
-        if used != _PROVIDERS[device]:
-            raise _cuda_is_missing(f"the session was built on {used}")
+        if name != "cpu" and used != self._wanted:
+            raise nvidia.missing(name, f"the session was built on {used}")
 
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         probabilities: ProbabilitiesNCHW = self._session.run(None, {INPUT: images_nhwc})[0]
@@ -66,45 +62,12 @@ class OrtRuntime(Runtime):
             f"{node.name} ({node.op_type})"
             for part in parts
             for node in part.get_nodes()
-            if part.ep_name != _PROVIDERS[self._device]
+            if part.ep_name != self._wanted
         )
         return Placement(dict(nodes), fallen_back)
 
     def describe(self) -> RuntimeInfo:
         return self._info
-
-
-def cuda_is_usable() -> bool:
-    """Whether ONNX Runtime has a CUDA provider and this machine a device for it."""
-    return _has_cuda_provider() and has_cuda_device()
-
-
-def has_cuda_device() -> bool:
-    """Whether an NVIDIA driver shows a device; its libraries may still be missing."""
-    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/proc/driver/nvidia/version").exists()
-
-
-def _has_cuda_provider() -> bool:
-    import onnxruntime
-
-    return _PROVIDERS["cuda"] in onnxruntime.get_available_providers()
-
-
-def _refuse_without_cuda() -> None:
-    if not has_cuda_device():
-        raise _cuda_is_missing("no NVIDIA device is visible")
-    if not _has_cuda_provider():
-        raise _cuda_is_missing("this ONNX Runtime was built without CUDA")
-
-
-def _load_cuda_libraries() -> None:
-    """Let the session find CUDA's libraries in the environment, where pip put them."""
-    import onnxruntime
-
-    if importlib.util.find_spec("nvidia"):
-        # It prints what it does not find; the session below says the same as an error.
-        with contextlib.redirect_stdout(io.StringIO()):
-            onnxruntime.preload_dlls()
 
 
 def _at_temperature(model: Path, temperature: float) -> Path | bytes:
@@ -116,7 +79,7 @@ def _at_temperature(model: Path, temperature: float) -> Path | bytes:
     return graph.SerializeToString()
 
 
-def _session_options(model: Path, device: Device, streams: Streams) -> Any:
+def _session_options(model: Path, name: ProviderName, streams: Streams) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -128,14 +91,7 @@ def _session_options(model: Path, device: Device, streams: Streams) -> Any:
         "session.model_external_initializers_file_folder_path", str(model.parent)
     )
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    if device == "cuda":
-        # Without this a node that CUDA lacks runs on the CPU without a word.
+    if name != "cpu":
+        # Without this a node that the device lacks runs on the CPU without a word.
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     return options
-
-
-def _cuda_is_missing(reason: str) -> MissingRuntimeError:
-    return MissingRuntimeError(
-        f"runtime cuda: not usable here: {reason}: it needs an NVIDIA driver, onnxruntime-gpu, and"
-        " CUDA 13 with cuDNN 9 (pip install 'onnxruntime-gpu[cuda,cudnn]'); or say runtime: cpu"
-    )

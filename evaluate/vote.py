@@ -89,7 +89,7 @@ def vote(
 
     A pixel that has the ignore index in all of them keeps it.
     """
-    winner_hw = maps_shw[0].copy()
+    winner_hw: LabelsHW = maps_shw[0].copy()
     # Elsewhere all say the same.
     disputed_hw = (maps_shw[1:] != maps_shw[0]).any(0)
     winner_hw[disputed_hw] = _vote_pixels(maps_shw[:, disputed_hw], weights, classes, ties)
@@ -103,7 +103,7 @@ def _vote_pixels(
     weights_s = np.array(weights, dtype=np.float32)
     votes_cp = np.stack([weights_s @ (labels_sp == label).astype(np.float32) for label in range(classes)])
     most_p = votes_cp.max(0)
-    winner_p = decide(votes_cp[:, None])[0]
+    winner_p: NDArray[np.uint8] = decide(votes_cp[:, None])[0]
     if ties == "best":
         open_p = np.flatnonzero(most_p)
         for position in sorted(range(len(weights)), key=lambda position: (-weights[position], position)):

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from seg.spec.base import SizeHW, Spec
 
-RuntimeName = Literal["cpu", "cuda", "openvino", "openvino-bf16"]
+RuntimeName = Literal["cpu", "cuda", "tensorrt", "openvino", "openvino-bf16"]
 MergeName = Literal["mean", "geometric", "vote"]
 Blend = Literal["gaussian", "uniform"]
 

@@ -3,15 +3,18 @@
 import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
+from seg.engine import nvidia
 from seg.engine.open_runtime import open_runtime, usable_runtimes
 from seg.engine.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
-from seg.engine.ort import OrtRuntime, cuda_is_usable, has_cuda_device
+from seg.engine.ort import OrtRuntime
 from seg.engine.runtime import ImagesNHWC, Streams
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.prediction import RuntimeName
@@ -101,20 +104,70 @@ def test_a_damaged_graph_is_one_line(tmp_path: Path, name: RuntimeName) -> None:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.skipif(has_cuda_device(), reason="this machine has an NVIDIA device")
-def test_cuda_is_refused_where_there_is_none(
-    make_model: MakeModel, capfd: pytest.CaptureFixture[str]
+@pytest.mark.skipif(nvidia.has_device(), reason="this machine has an NVIDIA device")
+@pytest.mark.parametrize(("name", "instead"), [("cuda", "cpu"), ("tensorrt", "cuda")])
+def test_a_device_is_refused_where_there_is_none(
+    name: nvidia.GpuProvider, instead: str, make_model: MakeModel, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(MissingRuntimeError, match=r"no NVIDIA device.*runtime: cpu") as error:
-        OrtRuntime(make_model(3), "cuda", TWO)
+    with pytest.raises(MissingRuntimeError, match=f"no NVIDIA device.*runtime: {instead}") as error:
+        OrtRuntime(make_model(3), name, TWO)
     assert "\n" not in str(error.value)
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not cuda_is_usable(), reason="no CUDA device that ONNX Runtime can use")
+@pytest.mark.skipif(not nvidia.is_usable("cuda"), reason="no CUDA device that ONNX Runtime can use")
 def test_cuda_runs_on_cuda(make_model: MakeModel) -> None:
     assert OrtRuntime(make_model(3), "cuda", TWO).describe().device == "CUDA"
+
+
+class FakeSession:
+    """A session that is built on the first of the providers it is told to; no device takes part."""
+
+    built_on = ""
+    last: "FakeSession"
+
+    def __init__(self, _: object, options: onnxruntime.SessionOptions, providers: list[Any]) -> None:
+        self.options = options
+        self.asked = providers
+        FakeSession.last = self
+
+    def get_providers(self) -> list[str]:
+        return [FakeSession.built_on]
+
+
+@pytest.fixture
+def with_fake_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """To see what a device would be asked for; returns the cache folder. Of a device it proves nothing."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(nvidia, "has_device", lambda: True)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(nvidia.PROVIDERS.values()))
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", FakeSession)
+    return tmp_path
+
+
+def test_tensorrt_is_asked_to_keep_its_engines(with_fake_device: Path, make_model: MakeModel) -> None:
+    FakeSession.built_on = "TensorrtExecutionProvider"
+    info = open_runtime(make_model(3), "tensorrt", TWO).describe()
+    assert (info.name, info.device, info.whole_batches) == ("tensorrt", "CUDA", True)
+    (first, options), second = FakeSession.last.asked
+    assert (first, second) == ("TensorrtExecutionProvider", "CUDAExecutionProvider")
+    folder = with_fake_device / "seg" / "tensorrt"
+    assert folder.is_dir()
+    assert options["trt_engine_cache_enable"]
+    assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == str(folder)
+    assert FakeSession.last.options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1"
+
+
+def test_a_session_on_another_device_than_asked_for_is_refused(
+    with_fake_device: Path, make_model: MakeModel
+) -> None:
+    FakeSession.built_on = "CUDAExecutionProvider"
+    with pytest.raises(
+        MissingRuntimeError, match=r"tensorrt.*was built on CUDAExecutionProvider.*TensorRT 10"
+    ):
+        open_runtime(make_model(3), "tensorrt", TWO)
 
 
 def test_openvino_that_is_not_installed_says_how_to(

@@ -1,0 +1,85 @@
+"""What ONNX Runtime needs to run on an NVIDIA device, and what is said where it is missing."""
+
+import contextlib
+import importlib.util
+import io
+import os
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from seg.errors import MissingRuntimeError
+
+GpuProvider = Literal["cuda", "tensorrt"]
+"""ONNX Runtime's own kernels, or engines of TensorRT around them."""
+
+PROVIDERS: Final[dict[GpuProvider, str]] = {
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+
+_NEEDS: Final[dict[GpuProvider, str]] = {
+    "cuda": "it needs an NVIDIA driver, onnxruntime-gpu, and CUDA 13 with cuDNN 9"
+    " (pip install 'onnxruntime-gpu[cuda,cudnn]'); or say runtime: cpu",
+    "tensorrt": "it needs what runtime: cuda needs, and the libraries of TensorRT 10; or say runtime: cuda",
+}
+
+
+def providers_of(name: GpuProvider) -> list[str | tuple[str, dict[str, Any]]]:
+    """What a session is asked for, the first first; no CPU among them, so that nothing falls back to it.
+
+    TensorRT keeps its engines and timings in the user's cache folder, named by graph, shapes and device.
+    """
+    if name == "cuda":
+        return [PROVIDERS["cuda"]]
+    cache = _engine_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    options = {
+        "trt_engine_cache_enable": True,
+        "trt_engine_cache_path": str(cache),
+        "trt_timing_cache_enable": True,
+        "trt_timing_cache_path": str(cache),
+    }
+    return [(PROVIDERS["tensorrt"], options), PROVIDERS["cuda"]]
+
+
+def is_usable(name: GpuProvider) -> bool:
+    """Whether ONNX Runtime has the provider and this machine a device for it; libraries may be missing."""
+    return _is_built_in(name) and has_device()
+
+
+def has_device() -> bool:
+    """Whether an NVIDIA driver shows a device."""
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/proc/driver/nvidia/version").exists()
+
+
+def prepare(name: GpuProvider) -> None:
+    """Let a session find the libraries of CUDA in the environment, where pip put them.
+
+    Raises:
+        MissingRuntimeError: there is no device, or this ONNX Runtime lacks the provider.
+    """
+    import onnxruntime
+
+    if not has_device():
+        raise missing(name, "no NVIDIA device is visible")
+    if not _is_built_in(name):
+        raise missing(name, f"this ONNX Runtime was built without {PROVIDERS[name]}")
+    if importlib.util.find_spec("nvidia"):
+        # It prints what it does not find; the session says the same as an error.
+        with contextlib.redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls()
+
+
+def missing(name: GpuProvider, reason: str) -> MissingRuntimeError:
+    return MissingRuntimeError(f"runtime {name}: not usable here: {reason}: {_NEEDS[name]}")
+
+
+def _is_built_in(name: GpuProvider) -> bool:
+    import onnxruntime
+
+    return PROVIDERS[name] in onnxruntime.get_available_providers()
+
+
+def _engine_folder() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "seg" / "tensorrt"
