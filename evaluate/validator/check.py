@@ -77,13 +77,11 @@ def _check_ids(rows: Sequence[TableRow], wanted: Sequence[str], sample: Path | N
             yield Finding(lines[1], f"{row_id!r} was there in line {lines[0]}", "keep one of them")
     missing = [row_id for row_id in wanted if row_id not in set(found)]
     if missing:
-        yield Finding(
-            None, f"{len(missing)} rows of {source} are missing: {_some(missing)}", "add empty ones", True
-        )
+        yield Finding(None, f"{_rows(missing)} of {source} missing: {_some(missing)}", "add empty ones", True)
     extra = [row for row in rows if row.id not in set(wanted)]
     if extra:
         names = _some([row.id for row in extra])
-        yield Finding(extra[0].line, f"{len(extra)} rows are not in {source}: {names}", "remove them", True)
+        yield Finding(extra[0].line, f"{_rows(extra)} not in {source}: {names}", "remove them", True)
     if not missing and not extra and found != list(wanted) and sorted(found) == sorted(wanted):
         first = next(row.line for row, row_id in zip(rows, wanted, strict=True) if row.id != row_id)
         yield Finding(first, f"rows have another order than {source}", "put them in that order", True)
@@ -102,6 +100,10 @@ def _check_runs(known: SubmissionSpec, row: TableRow, look: MaskLook) -> Iterato
             yield Finding(
                 row.line, f"{overlap} pixels have another class already", "give each pixel one class"
             )
+
+
+def _rows(some: Sequence[object]) -> str:
+    return "1 row" if len(some) == 1 else f"{len(some)} rows"
 
 
 def _some(names: Sequence[str]) -> str:

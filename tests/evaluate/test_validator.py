@@ -1,68 +1,30 @@
 """Deliberately broken submissions, and what the validator says of each."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.data.images import write_image
-from seg.engine.submissions import open_format
 from seg.errors import DataError
 from seg.evaluate.validator import check_submission, mend_submission
 from seg.evaluate.validator.runs import mend_runs, read_runs
-from seg.labels import LabelsHW
-from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.output import RleSpec
-from tests.engine.conftest import CLASSES
+from tests.evaluate.contest import (
+    HEADER,
+    SQUARE,
+    TEN,
+    WIDE,
+    Contest,
+    all_paper,
+    lines_of,
+    page,
+    set_runs,
+    swap,
+)
 
-SQUARE = (48, 48)
-WIDE = (32, 60)
-HEADER = "ImageId_ClassId,EncodedPixels"
-
-
-def shapes(seed: int, size_hw: tuple[int, int]) -> LabelsHW:
-    """A few bars and discs, more wide than high."""
-    random = np.random.default_rng(seed)
-    labels_hw = np.zeros(size_hw, dtype=np.uint8)
-    for label in range(1, len(CLASSES)):
-        middle = (int(random.integers(size_hw[1])), int(random.integers(size_hw[0])))
-        cv2.ellipse(labels_hw, middle, (14, 5), 0, 0, 360, label, thickness=-1)
-    return labels_hw
-
-
-class Contest:
-    """Images, a spec, and a right submission to break."""
-
-    def __init__(self, folder: Path, size_hw: tuple[int, int]) -> None:
-        self.maps = {f"street_{n}": shapes(n, size_hw) for n in range(4)}
-        colours = np.array([(20, 20, 20), (220, 60, 60), (60, 220, 60), (60, 60, 220)], dtype=np.uint8)
-        for image_id, labels_hw in self.maps.items():
-            write_image(folder / f"images/{image_id}.png", colours[labels_hw])
-        classes = [{"id": c.id, "name": c.name} for c in CLASSES]
-        (folder / "train.json").write_text(json.dumps({"images": [], "categories": classes}))
-        spec = {
-            "data": {
-                "train": {"images": "images", "annotations": "train.json"},
-                "val": {"images": "images"},
-                "unlabelled": "ground",
-            },
-            "members": [{"name": "a"}],
-        }
-        (folder / "spec.yaml").write_text(json.dumps(spec))
-        self.spec: EnsembleSpec = load_ensemble(folder / "spec.yaml")
-        self.path = folder / "a.csv"
-        self.write(RleSpec())
-
-    def write(self, style: RleSpec) -> None:
-        open_format("kaggle", CLASSES, "ground", style).write(self.path, list(self.maps.items()))
-
-    def findings(self) -> list[str]:
-        return [str(finding) for finding in check_submission(self.spec, self.path)]
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.fixture
@@ -70,26 +32,8 @@ def contest(tmp_path: Path) -> Contest:
     return Contest(tmp_path, SQUARE)
 
 
-def lines_of(text: str) -> list[str]:
-    return text.splitlines()
-
-
 def test_nothing_is_found_where_nothing_is_wrong(contest: Contest) -> None:
     assert contest.findings() == []
-
-
-def swap(text: str) -> str:
-    first, second, third, *rest = lines_of(text)
-    return "\n".join([first, third, second, *rest]) + "\n"
-
-
-def set_runs(runs: str) -> Callable[[str], str]:
-    def change(text: str) -> str:
-        lines = lines_of(text)
-        lines[1] = f"{lines[1].split(',')[0]},{runs}"
-        return "\n".join(lines) + "\n"
-
-    return change
 
 
 @pytest.mark.parametrize(
@@ -98,8 +42,8 @@ def set_runs(runs: str) -> Callable[[str], str]:
         (lambda t: t.replace(HEADER, "id,rle"), "line 1: the header is 'id,rle'"),
         (lambda t: t.replace("\n", "\r\n"), "whole file: lines end with CR LF"),
         (lambda t: "\ufeff" + t, "whole file: starts with a byte order mark"),
-        (lambda t: "\n".join(lines_of(t)[:-1]) + "\n", "1 rows of the spec's images are missing: street_3_4"),
-        (lambda t: t + "more_1,1 1\n", "1 rows are not in the spec's images: more_1"),
+        (lambda t: "\n".join(lines_of(t)[:-1]) + "\n", "1 row of the spec's images missing: street_3_4"),
+        (lambda t: t + "more_1,1 1\n", "1 row not in the spec's images: more_1"),
         (lambda t: t + lines_of(t)[1] + "\n", "'street_0_1' was there in line 2"),
         (swap, "rows have another order"),
         (set_runs("1 2 3"), "line 2: 3 numbers make no pairs"),
@@ -125,6 +69,17 @@ def test_every_mistake_is_named_with_its_line(
     assert any(expected in finding for finding in contest.findings()), contest.findings()
 
 
+@pytest.mark.parametrize("break_it", TEN.values(), ids=TEN.keys())
+def test_each_of_the_ten_is_found(contest: Contest, break_it: Callable[[Contest], None]) -> None:
+    break_it(contest)
+    assert contest.findings()
+
+
+def test_the_page_says_what_the_validator_says() -> None:
+    """Written by `python -m tests.evaluate.contest`."""
+    assert (DOCS / "broken-submissions.md").read_text(encoding="utf-8") == page()
+
+
 @pytest.mark.parametrize("size_hw", [SQUARE, WIDE])
 def test_a_transposed_submission_is_found(tmp_path: Path, size_hw: tuple[int, int]) -> None:
     contest = Contest(tmp_path, size_hw)
@@ -134,8 +89,7 @@ def test_a_transposed_submission_is_found(tmp_path: Path, size_hw: tuple[int, in
 
 
 def test_every_pixel_of_one_class_is_found(contest: Contest) -> None:
-    contest.maps = {image_id: np.ones(SQUARE, dtype=np.uint8) for image_id in contest.maps}
-    contest.write(RleSpec())
+    all_paper(contest)
     assert any("every pixel is paper" in finding for finding in contest.findings())
 
 
