@@ -16,7 +16,7 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
 from seg.engine.passes import Plan, Size
 from seg.engine.reading import Reader
-from seg.engine.stopping import MissingC, Rule, Standing, standing
+from seg.engine.stopping import MissingC, Rule, Stands, Stood, level_of
 from seg.errors import SpecError
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.progress import progress
@@ -37,7 +37,7 @@ class Trace:
     image anyway. A loss is the share of labels that differs from the final ones.
     """
 
-    standings: tuple[Standing, ...]
+    standings: tuple[Stood, ...]
     losses: tuple[float, ...]
 
     @property
@@ -57,7 +57,8 @@ class Trace:
         worst_to_come = 0.0
         for now, loss in reversed(list(zip(self.standings, self.losses, strict=True))):
             worst_to_come = max(worst_to_come, loss)
-            risks[now.level :] = [worst_to_come] * (len(DOUBT_LEVELS) - now.level)
+            level = level_of(now.in_doubt)
+            risks[level:] = [worst_to_come] * (len(DOUBT_LEVELS) - level)
         return risks
 
 
@@ -119,11 +120,11 @@ class _Recorder:
     """A judge that settles nothing and remembers everything."""
 
     decision: Decision
-    standings: list[Standing] = field(default_factory=list)
+    standings: list[Stood] = field(default_factory=list)
     labels: list[LabelsHW] = field(default_factory=list)
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
-        self.standings.append(standing(sum_chw, missing_c, self.decision))
+        self.standings.append(Stands(sum_chw, missing_c, self.decision).stood())
         self.labels.append(self.decision.labels(sum_chw))
         return False
 

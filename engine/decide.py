@@ -29,11 +29,7 @@ class Decision:
 
     def leads(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
         """What must be added to a pixel's second class for it to overtake the first, float32, on the grid."""
-        return second_least(self.lacks(scores_chw))
-
-    def lacks(self, scores_chw: ProbabilitiesCHW) -> Iterator[NDArray[np.float32]]:
-        """What each class lacks to be the first, class by class, float32, on the grid."""
-        return lacks(on_grid(scores_chw, self.grid_hw), self.factors)
+        return second_least(lacks(on_grid(scores_chw, self.grid_hw), self.factors))
 
 
 def decide(

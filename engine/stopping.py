@@ -18,12 +18,13 @@ the tolerance. (The paper has the largest possible loss in the place of u; u bou
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import Decision, second_least
+from seg.engine.decide import Decision, lacks, on_grid, second_least
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import DOUBT_LEVELS, StoppingSpec
 
@@ -37,6 +38,9 @@ ROUNDING: Final = 1e-5
 """More than the float32 sum of a plan can be off."""
 
 LEAST_MISSING: Final = 1e-9
+
+EVERY: Final = 4
+"""Doubt is told from every fourth pixel of every fourth row."""
 
 MissingC = NDArray[np.float64]
 """For each class the shares that are not added yet, float64 `[C]`."""
@@ -58,34 +62,73 @@ class Judge(Protocol):
 NewJudge = Callable[[], Judge]
 
 
+class Standing(Protocol):
+    """Where an image stands after some passes."""
+
+    @property
+    def in_doubt(self) -> float:
+        """The share of a sample of its pixels about which there is doubt."""
+        ...
+
+    @property
+    def can_change_at_least(self) -> float:
+        """A share of its pixels that can still change, found with little work; there may be more."""
+        ...
+
+    @property
+    def can_change(self) -> float:
+        """The share of its pixels that can still change."""
+        ...
+
+
+def level_of(doubt: float) -> int:
+    """The lowest of the doubt levels that is not below the share in doubt."""
+    return bisect_left(DOUBT_LEVELS, doubt)
+
+
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """The shares of an image's pixels that can still change, and about which there is doubt."""
+class Stood:
+    """Where an image stood."""
 
     can_change: float
     in_doubt: float
 
     @property
-    def level(self) -> int:
-        """The lowest of the doubt levels that is not below the share in doubt."""
-        return bisect_left(DOUBT_LEVELS, self.in_doubt)
+    def can_change_at_least(self) -> float:
+        return self.can_change
 
 
-def standing(sum_chw: ProbabilitiesCHW, missing_c: MissingC, decision: Decision) -> Standing:
-    """Where an image stands after some passes."""
-    needed_hw = second_least(_needed(sum_chw, missing_c, decision))
-    can_change = np.count_nonzero(needed_hw <= 1)
-    in_doubt = np.count_nonzero(needed_hw <= LEANING)
-    return Standing(can_change / needed_hw.size, in_doubt / needed_hw.size)
+class Stands:
+    """Where an image stands; most of its pixels are looked at only if that may settle it."""
+
+    def __init__(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC, decision: Decision) -> None:
+        self._scores_chw = on_grid(sum_chw, decision.grid_hw)
+        self._missing_c = missing_c
+        self._factors = decision.factors
+        needed_hw = self._needed(self._scores_chw[:, ::EVERY, ::EVERY])
+        self.in_doubt = float((needed_hw <= LEANING).mean())
+        self.can_change_at_least = np.count_nonzero(needed_hw <= 1) / self._scores_chw[0].size
+
+    @cached_property
+    def can_change(self) -> float:
+        return float((self._needed(self._scores_chw) <= 1).mean())
+
+    def stood(self) -> Stood:
+        """As it is now."""
+        return Stood(self.can_change, self.in_doubt)
+
+    def _needed(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
+        """The share of its missing weight that a class must get to overtake the first, at least."""
+        return second_least(_needed_by_class(scores_chw, self._missing_c, self._factors))
 
 
-def _needed(
-    sum_chw: ProbabilitiesCHW, missing_c: MissingC, decision: Decision
+def _needed_by_class(
+    scores_chw: ProbabilitiesCHW, missing_c: MissingC, factors: tuple[float, ...]
 ) -> Iterator[NDArray[np.float32]]:
     """The share of its missing weight that each class must get to be the first, at least."""
-    largest = max(decision.factors, default=1.0)
-    for label, lacks_hw in enumerate(decision.lacks(sum_chw)):
-        rounding = ROUNDING * largest / (decision.factors[label] if decision.factors else 1.0)
+    largest = max(factors, default=1.0)
+    for label, lacks_hw in enumerate(lacks(scores_chw, factors)):
+        rounding = ROUNDING * largest / (factors[label] if factors else 1.0)
         missing = max(missing_c[label], LEAST_MISSING)
         yield (lacks_hw - np.float32(rounding)) * np.float32(1 / missing)
 
@@ -97,7 +140,7 @@ class CertainRule:
     tolerance: float
 
     def settles(self, now: Standing) -> bool:
-        return now.can_change <= self.tolerance
+        return now.can_change_at_least <= self.tolerance and now.can_change <= self.tolerance
 
 
 @dataclass(slots=True)
@@ -110,14 +153,13 @@ class CalibratedRule:
     _lowest: int = len(DOUBT_LEVELS)
 
     def settles(self, now: Standing) -> bool:
-        level = now.level
+        level = level_of(now.in_doubt)
         # Only the first time at a level counts, since that is where the risk was measured.
         has_fallen = level < self._lowest
         self._lowest = min(level, self._lowest)
-        budget = (self.images + 1) * self.tolerance
-        return now.can_change == 0 or (
-            has_fallen and self.images * self.risk[level] + now.can_change <= budget
-        )
+        room = (self.images + 1) * self.tolerance - self.images * self.risk[level] if has_fallen else 0.0
+        room = max(room, 0.0)
+        return now.can_change_at_least <= room and now.can_change <= room
 
 
 Rule = CertainRule | CalibratedRule
@@ -139,7 +181,7 @@ class RuleJudge:
     decision: Decision
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
-        return self.rule.settles(standing(sum_chw, missing_c, self.decision))
+        return self.rule.settles(Stands(sum_chw, missing_c, self.decision))
 
 
 def judges(spec: StoppingSpec, decision: Decision) -> NewJudge:

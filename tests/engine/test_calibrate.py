@@ -11,7 +11,7 @@ from seg.engine import Ensemble
 from seg.engine.calibrate import Trace, calibrate_ensemble
 from seg.engine.replay import replay_halves
 from seg.engine.run import run_ensemble
-from seg.engine.stopping import Standing
+from seg.engine.stopping import Stood
 from seg.errors import SpecError
 from seg.spec import load_ensemble
 from seg.spec.edit import write_under
@@ -63,8 +63,8 @@ def test_a_merge_that_cannot_stop_is_refused(project: Path) -> None:
 
 def test_halves_are_judged_by_the_other_half() -> None:
     """By hand: of two images, one that may stop early says so of the other."""
-    easy = Trace((Standing(0.9, 0.001),), (0.0,))
-    hard = Trace((Standing(0.9, 0.001),), (0.6,))
+    easy = Trace((Stood(0.9, 0.001),), (0.0,))
+    hard = Trace((Stood(0.9, 0.001),), (0.6,))
     (outcome,) = replay_halves([easy, hard], [0.45])
     # 1 * risk + 0.9 <= 2 * 0.45 holds when the known image is the easy one: then the hard one is stopped.
     assert outcome.saved == pytest.approx(outcome.changed / 0.6 * 0.5)
