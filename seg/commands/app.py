@@ -13,6 +13,7 @@ from seg.commands import (
     report,
     runs,
     show,
+    soup,
     spec,
     submission,
     sweep,
@@ -41,6 +42,7 @@ app.command("ensemble")(ensemble.ensemble)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("tune")(tune.tune)
+app.command("soup")(soup.soup)
 app.command("vote")(submission.vote)
 app.command("show")(show.show)
 app.command("video")(video.video)

@@ -5,14 +5,12 @@ statistics of batch normalisation are those of the mean, found by a pass over tr
 """
 
 import lightning
-import torch
 from lightning.pytorch.callbacks import Callback
-from torch.optim.swa_utils import update_bn
 
 from seg.train.batches.loaders import Loaders
 from seg.train.module import MemberModule
+from seg.train.optimiser.refit import refit_batch_norm
 from seg.train.run.figures import Figures
-from seg.train.seeds import seed_of
 
 
 class LastEpochs(Callback):
@@ -34,11 +32,8 @@ def judge_mean(trainer: lightning.Trainer, module: MemberModule, loaders: Loader
     """
     if module.mean is None or module.epochs_in_mean < 2:
         return None
-    epoch = module.recipe.epochs
-    torch.manual_seed(seed_of(module.recipe.seed, epoch))
-    loaders.set_epoch(epoch)
-    device = trainer.strategy.root_device
-    update_bn(loaders.train, module.mean.module.to(device), device)
+    network = module.mean.module.to(trainer.strategy.root_device)
+    refit_batch_norm(network, loaders, module.recipe.seed, module.recipe.epochs)
     module.judges_mean = True
     trainer.validate(module, loaders.val, verbose=False)
     return module.take_figures()

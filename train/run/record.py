@@ -47,7 +47,8 @@ class RunRecord(BaseModel):
     """What decides a run's outcome, the versions and device it ran with, and its result at the end.
 
     `recipe` is the merged recipe. Encoder weights from a file count by their content, wherever the
-    file lies.
+    file lies. A soup has the recipe of its best ingredient; `ingredients` are the SHA-256 of the checkpoints
+    that it is the mean of, by the names of their runs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +61,7 @@ class RunRecord(BaseModel):
     val_fingerprint: str
     versions: dict[str, str]
     device: str
+    ingredients: dict[str, str] = {}
     result: Result | None = None
 
 

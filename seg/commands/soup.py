@@ -1,0 +1,82 @@
+"""`seg soup`: the mean of several runs' weights, where it beats the best of them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seg.commands.shared import SpecPath, print_table, require_extra
+
+if TYPE_CHECKING:
+    from seg.spec import EnsembleSpec
+    from seg.train.soup import Cooked, Taste
+
+
+def soup(
+    path: SpecPath,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Members, or folders of other runs; by default all members that train."
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="The soup's folder among the runs.")] = "soup",
+) -> None:
+    """Average the weights of runs of one network, and keep the mean if it beats the best of them.
+
+    The mean of all is measured on the validation images, and that of the best with each other run that does
+    it good; batch normalisation is refit on training images.
+    """
+    require_extra("train", "torch", "seg soup")
+    from seg.data import open_split
+    from seg.spec import load_ensemble
+    from seg.train.run.folder import RunFolder
+    from seg.train.soup import cook, keep_soup, read_ingredients
+
+    spec = load_ensemble(path)
+    train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
+    folders = _folders(path, spec, runs or [])
+    cooked = cook(read_ingredients(folders, train.classes), train, val)
+    _print_table(len(val.samples), cooked)
+    best, found = cooked.alone[0], cooked.soup
+    if found is None:
+        typer.echo(f"no soup beats {best.names[0]} ({best.miou:.4f}): nothing was written")
+        return
+    folder = RunFolder(spec.runs / name)
+    keep_soup(folder, name, found)
+    typer.echo(
+        f"soup of {', '.join(found.names)}: val mIoU {found.miou:.4f},"
+        f" {100 * (found.miou - best.miou):+.2f} points over {best.names[0]}: {folder.model}"
+    )
+    typer.echo(f"to use it, name it among the members of {path}: - name: {name}")
+
+
+def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Path]:
+    """The folder of each run by name; raises SpecError where a run is neither member nor folder."""
+    from seg.errors import SpecError
+    from seg.spec.base import did_you_mean
+
+    members = {member.name: spec.run_folder(member) for member in spec.members if member.model is None}
+    found = {}
+    for run in runs or members:
+        if run not in members and not Path(run).is_dir():
+            raise SpecError(f"{path}: {run!r} is no member and no folder: {did_you_mean(run, members)}")
+        found[run] = members.get(run, Path(run))
+    return found
+
+
+def _print_table(images: int, cooked: "Cooked") -> None:
+    best = cooked.alone[0].miou
+
+    def row(name: str, taste: "Taste", taken: str) -> tuple[str, ...]:
+        return (name, f"{taste.miou:.4f}", f"{100 * (taste.miou - best):+.2f}", taken)
+
+    print_table(
+        f"val mIoU over {images} images",
+        ("", "val mIoU", "over the best run, points", "taken"),
+        [
+            *(row(taste.names[0], taste, "") for taste in cooked.alone),
+            row("uniform soup", cooked.uniform, "all"),
+            row("greedy soup", cooked.greedy, ", ".join(cooked.greedy.names)),
+        ],
+    )

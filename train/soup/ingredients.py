@@ -1,0 +1,75 @@
+"""The finished runs that a soup may be made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from seg.card import ModelCard
+from seg.classes import ClassInfo, same_classes
+from seg.errors import ModelError
+from seg.files import sha256_of
+from seg.spec.recipe import RecipeSpec
+from seg.train.checkpoint import load_checkpoint
+from seg.train.run.folder import RunFolder
+from seg.train.run.record import Result, RunRecord, read_record
+from seg.train.segmenter import Segmenter
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredient:
+    """One run's network, and what its folder says of it."""
+
+    name: str
+    segmenter: Segmenter
+    card: ModelCard
+    sha256: str
+    record: RunRecord
+    result: Result
+
+    @property
+    def recipe(self) -> RecipeSpec:
+        return RecipeSpec.model_validate(self.record.recipe)
+
+
+def read_ingredients(runs: Mapping[str, Path], classes: Sequence[ClassInfo]) -> tuple[Ingredient, ...]:
+    """The runs in these folders, by name, whose weights can be averaged.
+
+    Raises:
+        ModelError: a run is not finished, or its network, input or classes are not those of the first, or
+            of the dataset.
+    """
+    ingredients = tuple(_read(name, RunFolder(folder)) for name, folder in runs.items())
+    first = ingredients[0]
+    for one in ingredients:
+        if not same_classes(one.card.classes, tuple(classes)):
+            raise ModelError(f"{one.name}: has other classes than the dataset: leave it out of the soup")
+        if _network(one.card) != _network(first.card):
+            raise ModelError(
+                f"{one.name}: is {_network(one.card)} and {first.name} is {_network(first.card)}:"
+                " a soup is made of one network"
+            )
+        if one.card.input != first.card.input:
+            raise ModelError(
+                f"{one.name}: its images reach the network otherwise than those of {first.name}:"
+                " leave it out of the soup"
+            )
+    return ingredients
+
+
+def _read(name: str, folder: RunFolder) -> Ingredient:
+    record = read_record(folder.record)
+    if record is None or record.result is None or not folder.model.exists():
+        raise ModelError(f"{folder.path}: holds no finished run: train it first, or leave it out")
+    network, card = load_checkpoint(folder.model)
+    try:
+        RecipeSpec.model_validate(record.recipe)
+    except ValidationError as error:
+        raise ModelError(f"{folder.record}: has a recipe of another version of seg: train again") from error
+    segmenter = Segmenter(network, card.input).eval()
+    return Ingredient(name, segmenter, card, sha256_of(folder.model), record, record.result)
+
+
+def _network(card: ModelCard) -> str:
+    return f"{card.architecture} {card.encoder}"
