@@ -15,7 +15,7 @@ from seg.engine.decide import Decision
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
 from seg.engine.passes import Plan, Size
-from seg.engine.reading import Reader
+from seg.engine.reading import Reader, read_sample
 from seg.engine.stopping import MissingC, Rule, Stands, Stood, level_of
 from seg.errors import SpecError
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
@@ -79,7 +79,7 @@ def calibrate_ensemble(spec: EnsembleSpec) -> tuple[CalibrationSpec, list[Trace]
             advance(0, line=note)
         ranked = [read_image(sample.image) for sample in samples[:: max(1, len(samples) // RANKED)][:RANKED]]
         order = ensemble.rank(ranked).positions
-        images = (image_hwc for _, image_hwc in Reader(Clock(), strict=True).read(samples))
+        images = (image_hwc for _, image_hwc in Reader(read_sample, Clock(), strict=True).read(samples))
         for trace in trace_images(ensemble, images, spec.output.size, ensemble.plan(order)):
             traces.append(trace)
             advance()

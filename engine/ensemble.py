@@ -60,18 +60,21 @@ class Ensemble:
     open_frames: int = 0
 
     @classmethod
-    def load(cls, spec: EnsembleSpec | Path | str, *, memory: int | None = None) -> Self:
+    def load(
+        cls, spec: EnsembleSpec | Path | str, *, memory: int | None = None, cores: int | None = None
+    ) -> Self:
         """Load all members of a spec, or of the YAML file at a path.
 
         Args:
             memory: the bytes that this process may take; members that do not fit together take turns.
+            cores: those that it may use; by default all that it can.
 
         Raises:
             SpecError, ModelError, MissingRuntimeError: one line that says what to mend.
         """
         if not isinstance(spec, EnsembleSpec):
             spec = load_ensemble(Path(spec))
-        loaded = load_members(spec, memory)
+        loaded = load_members(spec, memory, cores)
         return cls(
             loaded.members,
             loaded.batch_size,

@@ -50,11 +50,12 @@ class Loaded:
     open_frames: int = 0
 
 
-def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
+def load_members(spec: EnsembleSpec, memory: int | None = None, cores: int | None = None) -> Loaded:
     """Check and load every member's model.
 
     Args:
         memory: the bytes that this process may take; members that do not fit together take turns.
+        cores: those that it may use; by default all that it can. With `runtime: auto`, which measures, all.
 
     Raises:
         ModelError: a model is missing, not ours, damaged, or has other classes than the first.
@@ -68,8 +69,8 @@ def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
         by_class(f"members: {member.name}: class_weights", member.class_weights, classes)
         for member in spec.running
     ]
-    probes = probe_frames(spec)
-    runtimes, streams, notes = _runtimes(spec, probes)
+    probes = probe_frames(spec) if spec.runtime == "auto" or memory is not None else []
+    runtimes, streams, notes = _runtimes(spec, probes, cores or usable_cores())
     openers = [
         partial(open_runtime, spec.model(member), runtime, streams, member.temperature)
         for member, runtime in zip(spec.running, runtimes, strict=True)
@@ -90,10 +91,10 @@ def load_members(spec: EnsembleSpec, memory: int | None = None) -> Loaded:
 
 
 def _runtimes(
-    spec: EnsembleSpec, probes: Sequence[Probe]
+    spec: EnsembleSpec, probes: Sequence[Probe], cores: int
 ) -> tuple[Sequence[RuntimeName], Streams, Sequence[str]]:
     if spec.runtime != "auto":
-        return [spec.runtime] * len(spec.running), usual_streams(usable_cores()), ()
+        return [spec.runtime] * len(spec.running), usual_streams(cores), ()
     models = [spec.model(member) for member in spec.running]
     choice = choose_runtimes(models, [probe.frame_hwc for probe in probes], spec.batch_size)
     return choice.runtimes, choice.streams, choice.lines([member.name for member in spec.running])

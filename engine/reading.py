@@ -1,16 +1,18 @@
 """Reading images ahead of the networks."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from seg.data import Sample, read_image
 from seg.engine.clock import Clock
 from seg.errors import DataError
 from seg.labels import ImageHWC
+
+Item = TypeVar("Item")
 
 READERS: Final = 2
 MOST_AHEAD: Final = 8
@@ -18,32 +20,39 @@ AHEAD_BYTES: Final = 256 * 2**20
 """How much may wait decoded; images so large that not even one more fits are read one ahead."""
 
 
+def read_sample(sample: Sample) -> ImageHWC:
+    """The image of a sample; raises DataError."""
+    return read_image(sample.image)
+
+
 @dataclass(slots=True)
-class Reader:
+class Reader(Generic[Item]):
     """Decodes images in threads, a few ahead. One that cannot be read is noted, or raised.
 
     Attributes:
+        open_image: reads one, or raises DataError.
         strict: raise DataError at the first image that cannot be read.
         failures: one line for each image that could not be read so far.
     """
 
+    open_image: Callable[[Item], ImageHWC]
     clock: Clock
     strict: bool = False
     failures: list[str] = field(default_factory=list)
     _ahead: int = 1
 
-    def read(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, ImageHWC]]:
-        """Samples with their images, in order, without those that cannot be read."""
-        waiting: deque[tuple[Sample, Future[ImageHWC]]] = deque()
-        remaining = iter(samples)
+    def read(self, items: Iterable[Item]) -> Iterator[tuple[Item, ImageHWC]]:
+        """Items with their images, in order, without those that cannot be read."""
+        waiting: deque[tuple[Item, Future[ImageHWC]]] = deque()
+        remaining = iter(items)
         pool = ThreadPoolExecutor(READERS, thread_name_prefix="seg-read")
         try:
             while True:
-                for sample in islice(remaining, max(0, self._ahead + 1 - len(waiting))):
-                    waiting.append((sample, pool.submit(self._decode, sample)))
+                for item in islice(remaining, max(0, self._ahead + 1 - len(waiting))):
+                    waiting.append((item, pool.submit(self._decode, item)))
                 if not waiting:
                     return
-                sample, future = waiting.popleft()
+                item, future = waiting.popleft()
                 try:
                     image_hwc = future.result()
                 except DataError as error:
@@ -52,10 +61,10 @@ class Reader:
                     self.failures.append(str(error))
                 else:
                     self._ahead = max(1, min(MOST_AHEAD, AHEAD_BYTES // image_hwc.nbytes))
-                    yield sample, image_hwc
+                    yield item, image_hwc
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _decode(self, sample: Sample) -> ImageHWC:
+    def _decode(self, item: Item) -> ImageHWC:
         with self.clock.stage("decode"):
-            return read_image(sample.image)
+            return self.open_image(item)

@@ -11,7 +11,7 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint, run_fingerprint
 from seg.engine.journal import Entry, Journal
 from seg.engine.passes import Plan
-from seg.engine.reading import Reader
+from seg.engine.reading import Reader, read_sample
 from seg.engine.rush import plan_rush
 from seg.engine.stopping import NewJudge, judges
 from seg.engine.submissions import open_format
@@ -51,18 +51,18 @@ def run_ensemble(
         raise SpecError(
             "--deadline drops passes, and with 'class_weights' none can be missed: leave one away"
         )
-    _refuse_other_calibration(spec)
+    refuse_other_calibration(spec)
     ensemble = Ensemble.load(spec, memory=memory)
     new_judge = judges(spec.stopping, ensemble.decision(spec.output.size)) if spec.stopping else None
     samples = open_split(spec.data, "predict").samples
     output = spec.output
     fingerprint = run_fingerprint(spec, samples, in_haste=deadline is not None)
     with Journal(output.file, fingerprint, restart=restart) as journal:
-        missing = [s for s in samples if not journal.has(s.id, _file_size(s.image))]
+        missing = [s for s in samples if not journal.has(s.id, file_size(s.image))]
         rush = None if ends_at is None else plan_rush(ensemble, spec, len(missing), ends_at)
         summary = _predict(ensemble, new_judge, rush, spec, len(samples), missing, journal, strict)
         form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle)
-        entries = (journal.read(sample.id, _file_size(sample.image)) for sample in samples)
+        entries = (journal.read(sample.id, file_size(sample.image)) for sample in samples)
         form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary
 
@@ -78,11 +78,11 @@ def _predict(
     strict: bool,
 ) -> RunSummary:
     clock = Clock()
-    reader = Reader(clock, strict)
+    reader = Reader(read_sample, clock, strict)
 
     def finish(sample: Sample, labels_hw: LabelsHW) -> bytes:
         with clock.stage("encode"):
-            return Entry(sample.id, _file_size(sample.image), labels_hw).packed()
+            return Entry(sample.id, file_size(sample.image), labels_hw).packed()
 
     start = time.perf_counter()
     with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
@@ -93,7 +93,7 @@ def _predict(
             finish,
             grid_hw=spec.output.size,
             new_judge=new_judge,
-            plan=_plan(ensemble, spec, rush),
+            plan=rush.plan if rush else calibrated_plan(ensemble, spec),
             pace=rush.pace if rush else None,
             clock=clock,
         )
@@ -102,7 +102,7 @@ def _predict(
                 journal.append(payload)
             advance()
     if reader.failures:
-        raise DataError("\n".join([*reader.failures, _advice(len(reader.failures), spec.output.file)]))
+        raise DataError("\n".join([*reader.failures, advice(len(reader.failures), spec.output.file)]))
     return RunSummary(
         output=spec.output.file,
         images=images,
@@ -122,15 +122,14 @@ def _names_of(passes: Plan, ensemble: Ensemble) -> tuple[str, ...]:
     return tuple(f"{ensemble.members[planned.member].name} {planned.view.name}" for planned in passes)
 
 
-def _plan(ensemble: Ensemble, spec: EnsembleSpec, rush: Rush | None) -> Plan | None:
-    """The order of the passes where it is not the usual one."""
-    if rush:
-        return rush.plan
+def calibrated_plan(ensemble: Ensemble, spec: EnsembleSpec) -> Plan | None:
+    """The order of the passes that a calibration has found, if there is one."""
     known = spec.stopping.calibration if spec.stopping else None
     return ensemble.plan(known.order) if known else None
 
 
-def _refuse_other_calibration(spec: EnsembleSpec) -> None:
+def refuse_other_calibration(spec: EnsembleSpec) -> None:
+    """Raise SpecError where the spec's calibration was made for another ensemble."""
     calibration = spec.stopping.calibration if spec.stopping else None
     if calibration and (
         calibration.fingerprint != ensemble_fingerprint(spec)
@@ -146,7 +145,8 @@ def _passes(spec: EnsembleSpec) -> int:
     return sum(len(spec.views_of(member)) for member in spec.running)
 
 
-def _advice(failures: int, output: Path) -> str:
+def advice(failures: int, output: Path) -> str:
+    """What to do where so many images could not be read."""
     images = "1 image" if failures == 1 else f"{failures} images"
     return (
         f"{output}: not written: {images} could not be read; the others are kept: mend or remove"
@@ -154,7 +154,7 @@ def _advice(failures: int, output: Path) -> str:
     )
 
 
-def _file_size(path: Path) -> int:
+def file_size(path: Path) -> int:
     """The bytes of a file, or -1 where there is none, which reading it will report."""
     try:
         return path.stat().st_size

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.elsewhere import elsewhere
-from seg.commands.shared import SpecPath, print_table
+from seg.commands.shared import SpecPath, print_table, require_extra
 
 if TYPE_CHECKING:
     from seg.engine.explain import Explanation
@@ -22,7 +22,7 @@ def ensemble(
         str | None,
         typer.Option(
             metavar="WHERE",
-            help="Other images: a folder, a pattern, a list (.txt, .csv), or - for stdin.",
+            help="Other images: a folder, a pattern, a list (.txt, .csv), - for stdin; with --on a URI.",
         ),
     ] = None,
     output: Annotated[
@@ -36,6 +36,16 @@ def ensemble(
         str | None,
         typer.Option(metavar="TIME", help="End within a time such as 8h30m: drop the least valuable passes."),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(metavar="CLUSTER", help="Predict on a cluster: ray, or ray://HOST:10001."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --on: how many engines; by default one a machine or GPU.")
+    ] = None,
+    gpus_per_worker: Annotated[
+        float, typer.Option(min=0.0, help="With --on: the GPUs of each worker; 0 for none.")
+    ] = 0.0,
     explain: bool = typer.Option(
         False, "--explain", help="Say what would run where, and what it would take; predict nothing."
     ),
@@ -53,12 +63,38 @@ def ensemble(
 
     allowed = None if memory is None else parse_bytes("--memory", memory)
     seconds = None if deadline is None else parse_duration(deadline)
-    with elsewhere(load_ensemble(path), images, output) as spec:
+    uri = images if on and images and "://" in images else None
+    with elsewhere(load_ensemble(path), None if uri else images, output) as spec:
+        if on:
+            _refuse_with_on(deadline=deadline is not None, explain=explain)
+            require_extra("ray", "ray", "seg ensemble --on")
+            from seg.engine.cluster import run_on_cluster
+
+            done = run_on_cluster(
+                spec,
+                on,
+                images=uri,
+                workers=workers,
+                gpus=gpus_per_worker,
+                strict=strict,
+                restart=restart,
+                memory=allowed,
+            )
+            typer.echo(done.text())
+            return
         if explain:
             _print_explanation(explain_ensemble(spec, allowed))
             return
         summary = run_ensemble(spec, strict=strict, restart=restart, memory=allowed, deadline=seconds)
         typer.echo(summary.text())
+
+
+def _refuse_with_on(**given: bool) -> None:
+    from seg.errors import SpecError
+
+    for option, is_given in given.items():
+        if is_given:
+            raise SpecError(f"--{option} is for one machine, and --on for several: leave one of them away")
 
 
 def _print_explanation(plan: "Explanation") -> None:

@@ -27,11 +27,15 @@ def read_image(path: Path) -> ImageHWC:
     Raises:
         DataError: the file is missing, empty, cut off, damaged, or no image.
     """
-    data = bytes_of(path)
+    return decode_image(bytes_of(path), path)
+
+
+def decode_image(data: bytes, name: Path | str) -> ImageHWC:
+    """The same for the contents of a file; `name` is what errors call it."""
     try:
         return _decode(for_decoder(data), cv2.IMREAD_COLOR_RGB)
     except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{name}: {error}") from error
 
 
 def read_mask(path: Path) -> LabelsHW:

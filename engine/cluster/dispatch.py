@@ -1,0 +1,157 @@
+"""Blocks of images to workers that may die; knows nothing of what runs them.
+
+A block whose worker died is done again by another. Where that one dies, too, the block is halved, and its
+halves, until one image is left. Where two more workers die of it, it is named, and all others are done.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Generic, Protocol, TypeVar
+
+from seg.engine.cluster.located import Located
+
+Result = TypeVar("Result")
+
+AHEAD: Final = 2
+"""Blocks that a worker holds, so that it never waits for the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Images that travel together. One that is suspected was with a worker that died."""
+
+    images: tuple[Located, ...]
+    suspected: bool = False
+
+    def halves(self) -> "tuple[Block, Block]":
+        middle = len(self.images) // 2
+        return _part(self.images[:middle]), _part(self.images[middle:])
+
+
+def _part(images: tuple[Located, ...]) -> Block:
+    """Of a block that is suspected; one image alone is given the benefit of the doubt."""
+    return Block(images, suspected=len(images) > 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A worker is ready for blocks."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[Result]):
+    """A worker is done with the block that it was given first."""
+
+    worker: str
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A worker could not do the block that it was given first, and is ready for others."""
+
+    worker: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A worker is gone, and with it all that it was given."""
+
+    worker: str
+    reason: str
+
+
+class Fleet(Protocol[Result]):
+    """Workers that come and go, by name."""
+
+    def submit(self, worker: str, block: Block) -> None:
+        """Give a worker a block behind those that it has."""
+        ...
+
+    def next_event(self) -> "Arrived | Answered[Result] | Failed | Lost":
+        """What happens next; raises SegError where nothing can."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[Result]):
+    """A block is done."""
+
+    worker: str
+    block: Block
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """An image that no worker survives, or that none can predict."""
+
+    image: Located
+    reason: str
+
+
+@dataclass(slots=True)
+class Dispatch(Generic[Result]):
+    """Hands blocks out until all are done.
+
+    Attributes:
+        lost: what became of workers, a line each.
+        redone: how many images were given out again.
+    """
+
+    fleet: Fleet[Result]
+    lost: list[str] = field(default_factory=list)
+    redone: int = 0
+    _waiting: deque[Block] = field(default_factory=deque)
+    _held: dict[str, deque[Block]] = field(default_factory=dict)
+
+    def run(self, blocks: Iterable[Block]) -> Iterator[Done[Result] | Poison]:
+        """Yields blocks in the order in which they are done, and images that cannot be."""
+        self._waiting.extend(blocks)
+        while self._waiting or any(self._held.values()):
+            self._hand_out()
+            match self.fleet.next_event():
+                case Arrived(worker):
+                    self._held[worker] = deque()
+                case Answered(worker, result):
+                    yield Done(worker, self._held[worker].popleft(), result)
+                case Failed(worker, reason):
+                    yield from self._narrow(self._held[worker].popleft(), reason)
+                case Lost(worker, reason):
+                    yield from self._take_back(worker, reason)
+
+    def _hand_out(self) -> None:
+        """To each worker one, and then more, as long as that leaves none without."""
+        for depth in range(AHEAD):
+            for worker, held in self._held.items():
+                spare = depth * len(self._held)
+                if len(held) <= depth and len(self._waiting) > spare:
+                    block = self._waiting.popleft()
+                    self.fleet.submit(worker, block)
+                    held.append(block)
+
+    def _take_back(self, worker: str, reason: str) -> Iterator[Poison]:
+        self.lost.append(f"{worker}: {reason}")
+        held = self._held.pop(worker, deque[Block]())
+        if not held:
+            return
+        suspect = held.popleft()
+        self._again(*held)
+        if suspect.suspected:
+            yield from self._narrow(suspect, reason)
+        else:
+            self._again(Block(suspect.images, suspected=True))
+
+    def _narrow(self, block: Block, reason: str) -> Iterator[Poison]:
+        if len(block.images) == 1:
+            yield Poison(block.images[0], reason)
+        else:
+            self._again(*block.halves())
+
+    def _again(self, *blocks: Block) -> None:
+        self._waiting.extendleft(reversed(blocks))
+        self.redone += sum(len(block.images) for block in blocks)

@@ -1,0 +1,137 @@
+"""`seg ensemble --on`: the run of many machines, by way of the same journal as that of one."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from seg.engine.cluster.dispatch import Block, Dispatch, Done
+from seg.engine.cluster.fit import Crew
+from seg.engine.cluster.located import Located, locate
+from seg.engine.cluster.ray_fleet import RayFleet, connected, crew_of_cluster
+from seg.engine.cluster.summary import ClusterSummary, WorkerFigures
+from seg.engine.cluster.worker import BlockResult, Job
+from seg.engine.fingerprint import run_fingerprint
+from seg.engine.journal import Journal
+from seg.engine.run import advice, refuse_other_calibration
+from seg.engine.submissions import open_format
+from seg.errors import DataError
+from seg.model_file import read_model_cards
+from seg.progress import progress
+from seg.spec import EnsembleSpec
+
+MOST_A_BLOCK: Final = 32
+BLOCKS_A_WORKER: Final = 8
+"""The fewest, where there are images enough, so that all end at about the same time."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a run adds up while blocks come in."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    busy: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    passes: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, done: Done[BlockResult]) -> None:
+        self.done[done.worker] += len(done.result.payloads)
+        self.busy[done.worker] += done.result.seconds
+        self.passes += done.result.passes
+        self.failures += done.result.failures
+
+
+def run_on_cluster(
+    spec: EnsembleSpec,
+    address: str,
+    *,
+    images: str | None = None,
+    workers: int | None = None,
+    gpus: float = 0.0,
+    strict: bool = False,
+    restart: bool = False,
+    memory: int | None = None,
+) -> ClusterSummary:
+    """Predict all images of the spec that its journal does not have, and write the submission.
+
+    Args:
+        address: `ray`, or `ray://HOST:PORT`.
+        images: a URI below which the images lie; by default those of the spec.
+        workers: how many engines; by default one a machine, or one for each share of a GPU.
+        gpus: what each takes of the GPUs of its machine.
+        strict, restart, memory: as on one machine; memory is that of one worker.
+
+    Raises:
+        DataError: images could not be predicted, named a line each. All others are in the journal, and
+            the submission is not written.
+        SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
+    """
+    refuse_other_calibration(spec)
+    classes = read_model_cards([spec.model(member) for member in spec.running])[0].classes
+    located = locate(spec, images)
+    output = spec.output
+    fingerprint = run_fingerprint(spec, [image.sample for image in located])
+    with Journal(output.file, fingerprint, restart=restart) as journal:
+        missing = [image for image in located if not journal.has(image.id, image.source_bytes)]
+        summary = ClusterSummary(output.file, len(located))
+        if missing:
+            with connected(address):
+                crew = crew_of_cluster(workers, gpus)
+                job = Job(_with_one_runtime(spec, gpus), crew.cores, strict, memory)
+                summary = _predict(RayFleet(job, crew, gpus), crew, len(located), missing, journal)
+        form = open_format(output.format, classes, spec.data.unlabelled, output.rle)
+        entries = (journal.read(image.id, image.source_bytes) for image in located)
+        form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
+    return summary
+
+
+def _predict(
+    fleet: RayFleet, crew: Crew, images: int, missing: Sequence[Located], journal: Journal
+) -> ClusterSummary:
+    output, tally = fleet.job.spec.output.file, _Tally()
+    dispatch: Dispatch[BlockResult] = Dispatch(fleet)
+    start = time.perf_counter()
+    with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
+        for note in _notes(fleet, crew):
+            advance(0, line=note)
+        for event in dispatch.run(_blocks(missing, crew.workers)):
+            if isinstance(event, Done):
+                for payload in event.result.payloads:
+                    journal.append(payload)
+                tally.add(event)
+                advance(len(event.result.payloads), note=f"{len(tally.done)} workers")
+            else:
+                tally.failures.append(f"{event.image.place}: no worker can predict it: {event.reason}")
+    if tally.failures:
+        raise DataError("\n".join([*tally.failures, advice(len(tally.failures), output)]))
+    return ClusterSummary(
+        output=output,
+        images=images,
+        images_now=len(missing),
+        passes=tally.passes,
+        seconds=time.perf_counter() - start,
+        workers=tuple(
+            WorkerFigures(name, runs_on, tally.done[name], tally.busy[name])
+            for name, runs_on in fleet.runs_on.items()
+        ),
+        lost=tuple(dispatch.lost),
+        redone=dispatch.redone,
+    )
+
+
+def _with_one_runtime(spec: EnsembleSpec, gpus: float) -> EnsembleSpec:
+    """Machines that choose by timing may choose differently, and labels then depend on who made them."""
+    if spec.runtime != "auto":
+        return spec
+    return spec.model_copy(update={"runtime": "cuda" if gpus else "cpu"})
+
+
+def _notes(fleet: RayFleet, crew: Crew) -> list[str]:
+    runtime = fleet.job.spec.runtime
+    return [f"{crew.workers} workers with {crew.cores} cores each; runtime: {runtime} on all of them"]
+
+
+def _blocks(images: Sequence[Located], workers: int) -> list[Block]:
+    size = max(1, min(MOST_A_BLOCK, len(images) // (workers * BLOCKS_A_WORKER)))
+    return [Block(tuple(images[first : first + size])) for first in range(0, len(images), size)]

@@ -1,0 +1,72 @@
+"""What a run on many machines did, for a terminal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+SLOW: Final = 0.5
+"""A worker that does less than this share of what the others do in a second is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFigures:
+    """The images that a worker predicted, and the seconds that it worked."""
+
+    name: str
+    runs_on: str
+    images: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.images / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSummary:
+    """What a run did.
+
+    Attributes:
+        images: all of them, of which `images_now` were predicted in this run.
+        seconds: wall time, with the start of the workers.
+        workers: all that loaded, those that were lost among them.
+        lost: what became of those, a line each; `redone` images were given out again for it.
+    """
+
+    output: Path
+    images: int
+    images_now: int = 0
+    passes: int = 0
+    seconds: float = 0.0
+    workers: Sequence[WorkerFigures] = ()
+    lost: Sequence[str] = ()
+    redone: int = 0
+
+    @property
+    def stragglers(self) -> tuple[str, ...]:
+        """The workers that were much slower than most."""
+        rates = [worker.rate for worker in self.workers if worker.images]
+        usual = median(rates) if rates else 0.0
+        return tuple(worker.name for worker in self.workers if worker.images and worker.rate < SLOW * usual)
+
+    def text(self) -> str:
+        """A few lines for a terminal."""
+        if not self.images_now:
+            return f"{self.output}: {self.images} images, all done before"
+        earlier = self.images - self.images_now
+        return "\n".join(
+            [
+                f"{self.output}: {self.images} images"
+                + (f" ({earlier} from an earlier run)" if earlier else ""),
+                f"{self.passes} passes in {self.seconds:.1f} s, {self.passes / self.seconds:.1f} a second",
+                *map(self._line, self.workers),
+                *(f"lost: {line}" for line in self.lost),
+                *([f"{self.redone} images were given out again"] if self.redone else []),
+            ]
+        )
+
+    def _line(self, worker: WorkerFigures) -> str:
+        slow = ", much slower than the others" if worker.name in self.stragglers else ""
+        return f"{worker.name}: {worker.images} images, {worker.rate:.1f} a second{slow}; {worker.runs_on}"

@@ -1,0 +1,139 @@
+"""Who does a block again, on workers that are drawn to die."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seg.engine.cluster.dispatch import AHEAD, Answered, Arrived, Block, Dispatch, Done, Failed, Lost, Poison
+from seg.engine.cluster.fit import Crew, Machine, fit
+from seg.engine.cluster.located import Located
+from seg.errors import MissingRuntimeError
+
+Event = Arrived | Answered[list[str]] | Failed | Lost
+
+
+@dataclass
+class Workers:
+    """A fleet in which images kill their worker, or make it fail, and workers die at some of their blocks."""
+
+    count: int
+    deadly: frozenset[int] = frozenset()
+    failing: frozenset[int] = frozenset()
+    dies_at: deque[int] = field(default_factory=deque)
+    given: dict[str, deque[Block]] = field(default_factory=dict)
+    arriving: deque[str] = field(default_factory=deque)
+    tried: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.arriving.extend(f"w{number}" for number in range(self.count))
+
+    def submit(self, worker: str, block: Block) -> None:
+        self.given[worker].append(block)
+        assert len(self.given[worker]) <= AHEAD
+
+    def next_event(self) -> Event:
+        if self.arriving:
+            worker = self.arriving.popleft()
+            self.given[worker] = deque()
+            return Arrived(worker)
+        worker = next(worker for worker, held in self.given.items() if held)
+        # Turn by turn.
+        self.given[worker] = held = self.given.pop(worker)
+        numbers = {int(image.id) for image in held[0].images}
+        self.tried += [image.id for image in held[0].images]
+        if numbers & self.deadly or (self.dies_at and len(self.tried) > self.dies_at[0]):
+            if self.dies_at and not numbers & self.deadly:
+                self.dies_at.popleft()
+            del self.given[worker]
+            self.arriving.append(worker + "'")
+            return Lost(worker, "died")
+        block = held.popleft()
+        if numbers & self.failing:
+            return Failed(worker, "ValueError: no")
+        return Answered(worker, [image.id for image in block.images])
+
+
+def blocks_of(images: int, size: int) -> list[Block]:
+    all_images = [Located(str(number), f"/{number}.png", 1) for number in range(images)]
+    return [Block(tuple(all_images[first : first + size])) for first in range(0, images, size)]
+
+
+def outcome(fleet: Workers, images: int, size: int) -> tuple[list[str], list[str], Dispatch[list[str]]]:
+    dispatch: Dispatch[list[str]] = Dispatch(fleet)
+    done, poison = [], []
+    for event in dispatch.run(blocks_of(images, size)):
+        match event:
+            case Done(_, block, result):
+                assert result == [image.id for image in block.images]
+                done += result
+            case Poison(image, _):
+                poison.append(image.id)
+    return sorted(done, key=int), sorted(poison, key=int), dispatch
+
+
+@given(
+    workers=st.integers(1, 4),
+    images=st.integers(0, 40),
+    size=st.integers(1, 9),
+    deadly=st.frozensets(st.integers(0, 39), max_size=3),
+    failing=st.frozensets(st.integers(0, 39), max_size=3),
+    deaths=st.lists(st.integers(0, 60), max_size=1),
+)
+def test_every_image_is_done_once_or_named(
+    workers: int,
+    images: int,
+    size: int,
+    deadly: frozenset[int],
+    failing: frozenset[int],
+    deaths: list[int],
+) -> None:
+    bad = deadly | failing
+    # More than one death by accident may fall on the same image, which cannot be told from a deadly one.
+    fleet = Workers(workers, deadly, failing, deque(deaths))
+    done, poison, _ = outcome(fleet, images, size)
+    assert done == [str(number) for number in range(images) if number not in bad]
+    assert poison == [str(number) for number in range(images) if number in bad]
+
+
+def test_a_death_costs_no_more_than_the_blocks_in_flight() -> None:
+    fleet = Workers(2, dies_at=deque([20]))
+    done, poison, dispatch = outcome(fleet, 64, 4)
+    assert (len(done), poison) == (64, [])
+    assert 4 <= dispatch.redone <= AHEAD * 4
+    assert len(fleet.tried) == 64 + 4
+    assert len(dispatch.lost) == 1
+
+
+def test_workers_share_what_is_left() -> None:
+    fleet = Workers(4)
+    dispatch: Dispatch[list[str]] = Dispatch(fleet)
+    done = [event for event in dispatch.run(blocks_of(32, 2)) if isinstance(event, Done)]
+    assert {event.worker for event in done} == {"w0", "w1", "w2", "w3"}
+    assert len(fleet.tried) == 32
+
+
+@pytest.mark.parametrize(
+    ("machines", "workers", "gpus", "crew"),
+    [
+        ([Machine(8, 0), Machine(8, 0)], None, 0, Crew(2, 8)),
+        ([Machine(8, 0), Machine(4, 0)], None, 0, Crew(2, 4)),
+        ([Machine(8, 0), Machine(8, 0)], 4, 0, Crew(4, 4)),
+        ([Machine(8, 0), Machine(2, 0)], 3, 0, Crew(3, 2)),
+        ([Machine(16, 2), Machine(16, 2), Machine(4, 0)], None, 1, Crew(4, 8)),
+        ([Machine(16, 1)], None, 0.5, Crew(2, 8)),
+    ],
+)
+def test_workers_as_large_as_fit(
+    machines: list[Machine], workers: int | None, gpus: float, crew: Crew
+) -> None:
+    assert fit(machines, workers, gpus) == crew
+
+
+def test_more_workers_than_fit_are_refused() -> None:
+    with pytest.raises(MissingRuntimeError, match="room for 2 workers, not for 3"):
+        fit([Machine(1, 0), Machine(1, 0)], 3, 0)
+    with pytest.raises(MissingRuntimeError, match="1 GPUs each"):
+        fit([Machine(8, 0)], None, 1)

@@ -1,0 +1,160 @@
+"""Two nodes of Ray on this machine: submissions as from one process, whatever dies."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seg.data.images import write_image
+from seg.engine.cluster.dispatch import Block
+from seg.engine.cluster.located import locate, read_located
+from seg.engine.cluster.ray_fleet import RayFleet
+from seg.engine.cluster.worker import Job, Worker
+from seg.engine.run import run_ensemble
+from seg.errors import DataError, MissingRuntimeError, ModelError, SpecError
+from seg.spec import EnsembleSpec, load_ensemble
+
+IMAGES = 64
+STORE_BYTES = 80 * 2**20
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head and one more node, with a core each."""
+    pytest.importorskip("ray", reason="needs seg[ray]")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        from ray.cluster_utils import Cluster
+
+        head = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+        made = Cluster(initialize_head=True, head_node_args=head)
+        patch.setenv("RAY_ADDRESS", made.address)
+        yield made
+        made.shutdown()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+def many(project: Path) -> EnsembleSpec:
+    """Images enough that a node can die among them, and the submission of one process beside."""
+    rng = np.random.default_rng(1)
+    for number in range(IMAGES):
+        image_hwc = rng.integers(0, 256, (150 + number % 2, 160, 3), dtype=np.uint8)
+        write_image(project.parent / f"images/{number}.png", image_hwc)
+    spec = load_ensemble(project)
+    run_ensemble(moved(spec, "plain.csv"))
+    return spec
+
+
+def moved(spec: EnsembleSpec, name: str) -> EnsembleSpec:
+    output = spec.output.model_copy(update={"file": spec.output.file.with_name(name)})
+    return spec.model_copy(update={"output": output})
+
+
+def plain(spec: EnsembleSpec) -> bytes:
+    return spec.output.file.with_name("plain.csv").read_bytes()
+
+
+def test_a_node_dies_and_the_submission_is_that_of_one_process(
+    cluster: Any, many: EnsembleSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seg.engine.cluster import run_on_cluster
+
+    node = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+    cluster.wait_for_nodes()
+    submit, workers = RayFleet.submit, set[str]()
+    journal = many.output.file.with_name("submission.csv.journal")
+
+    def noting(fleet: RayFleet, worker: str, block: Block) -> None:
+        workers.add(worker)
+        submit(fleet, worker, block)
+
+    def kill() -> None:
+        while len(workers) < 2 or journal.stat().st_size < 1000:
+            time.sleep(0.002)
+        cluster.remove_node(node, allow_graceful=False)
+
+    monkeypatch.setattr(RayFleet, "submit", noting)
+    killer = threading.Thread(target=kill)
+    killer.start()
+    summary = run_on_cluster(many, "ray", workers=2)
+    killer.join()
+    assert many.output.file.read_bytes() == plain(many)
+    assert len(summary.lost) == 1, "the run ended before the node died"
+    block = IMAGES // 16
+    assert 0 < summary.redone <= 2 * block
+    assert sum(worker.images for worker in summary.workers) == IMAGES
+    assert summary.passes == IMAGES * 16
+    assert "given out again" in summary.text()
+
+
+def test_what_one_machine_began_a_cluster_ends_and_names_what_it_cannot_read(
+    cluster: Any, many: EnsembleSpec
+) -> None:
+    from seg.engine.cluster import run_on_cluster
+
+    folder = many.output.file.parent / "images"
+    kept = [(folder / f"{number}.png", (folder / f"{number}.png").read_bytes()) for number in (3, 17)]
+    kept[0][0].write_bytes(b"")
+    with pytest.raises(DataError, match=r"3\.png: is empty"):
+        run_on_cluster(many, "ray")
+    assert not many.output.file.exists()
+    kept[0][0].write_bytes(kept[0][1])
+    assert run_on_cluster(many, "ray").images_now == 1
+    assert many.output.file.read_bytes() == plain(many)
+    many.output.file.unlink()
+    assert run_ensemble(many).images_now == 0
+    assert many.output.file.read_bytes() == plain(many)
+
+
+def test_what_a_cluster_cannot_do_is_one_line(cluster: Any, many: EnsembleSpec) -> None:
+    from seg.engine.cluster import run_on_cluster
+
+    with pytest.raises(MissingRuntimeError, match="not for 1 workers with a core and 1 GPUs"):
+        run_on_cluster(many, "ray", gpus=1)
+    with pytest.raises(SpecError, match="--on: is 'ray' or"):
+        run_on_cluster(many, "dask")
+    damaged = many.running[0].model_copy(update={"model": many.output.file.with_name("plain.csv")})
+    with pytest.raises(ModelError):
+        run_on_cluster(many.model_copy(update={"members": (damaged,)}), "ray")
+    with pytest.raises(MissingRuntimeError, match=r"a worker has seg .*, and this machine 0\.0\.0"):
+        Worker(Job(many, cores=1, version="0.0.0")).load({})
+
+
+def test_images_by_uri_are_those_of_the_folder(many: EnsembleSpec) -> None:
+    pytest.importorskip("pyarrow", reason="needs seg[ray]")
+    folder = many.output.file.parent / "images"
+    (folder / "notes.txt").write_text("no image")
+    by_path = locate(many)
+    by_uri = locate(many, f"file://{folder}")
+    assert [image.id for image in by_uri] == [image.id for image in by_path]
+    assert [image.source_bytes for image in by_uri] == [image.source_bytes for image in by_path]
+    for one, other in zip(by_uri[:3], by_path[:3], strict=True):
+        np.testing.assert_array_equal(read_located(one), read_located(other))
+    (folder / "0.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"file:///.*0\.png: "):
+        read_located(by_uri[0])
+    (folder / "0.png").unlink()
+    with pytest.raises(DataError, match=r"file:///.*0\.png: cannot be read"):
+        read_located(by_uri[0])
+
+
+def test_a_list_may_have_uris(many: EnsembleSpec) -> None:
+    folder = many.output.file.parent
+    listing = folder / "uris.txt"
+    listing.write_text(f"file://{folder}/images/5.png\nfile://{folder}/images/2.png\n")
+    document = json.loads((folder / "spec.yaml").read_text())
+    document["data"]["predict"] = {"images": "uris.txt"}
+    (folder / "spec.yaml").write_text(json.dumps(document))
+    spec = load_ensemble(folder / "spec.yaml")
+    assert [image.id for image in locate(spec)] == ["5", "2"]
+    listing.write_text(f"file://{folder}/images/5.png\nimages/2.png\n")
+    with pytest.raises(DataError, match=r"has URIs and paths, such as 'images/2\.png'"):
+        locate(spec)
+    with pytest.raises(DataError, match="cannot be opened"):
+        locate(spec, "nowhere://bucket")
