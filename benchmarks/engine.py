@@ -1,7 +1,7 @@
 """The engine beside the loops that everyone writes, on the same images and checkpoints.
 
     python -m benchmarks.engine ensembles/camvid.yaml --views d4 --images 20 --rounds 3
-    python -m benchmarks.engine ensembles/camvid.yaml --also int8=ensembles/camvid-int8.yaml
+    python -m benchmarks.engine ensembles/camvid.yaml --also int8=ensembles/int8.yaml --fused int8.onnx
 
 All take turns in one process, in alternating order; the table has medians over the rounds, ratios to
 the first row within a round, labels as the first row's, and mIoU. A second table says where the time
@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.plain_loops import OpenVinoLoop, OrtLoop, TorchLoop
+from benchmarks.plain_loops import FusedLoop, OpenVinoLoop, OrtLoop, TorchLoop
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
 from seg.engine.calibrate import RANKED, learn_risk, trace_images
@@ -117,7 +117,7 @@ def bare_networks(ensemble: Ensemble, images: list[ImageHWC]) -> Answer:
     return []
 
 
-def loops(track: Track) -> list[Contender]:
+def loops(track: Track, fused: str | None) -> list[Contender]:
     fp32, bf16 = TorchLoop(track.spec, "fp32"), TorchLoop(track.spec, "bf16 channels_last")
     ort = OrtLoop(track.spec)
     found = [
@@ -129,6 +129,11 @@ def loops(track: Track) -> list[Contender]:
         openvino = OpenVinoLoop(track.spec)
         found.append(
             Contender("OpenVINO in a loop", lambda: [openvino.predict(image) for image in track.images])
+        )
+    if fused:
+        whole = FusedLoop(fused)
+        found.append(
+            Contender("the fused file in OpenVINO", lambda: [whole.predict(image) for image in track.images])
         )
     return found
 
@@ -215,6 +220,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tolerance", type=float, default=0.005)
     parser.add_argument("--also", action="append", default=[], metavar="NAME=SPEC")
+    parser.add_argument("--fused", metavar="FILE", help="what seg export --fuse made of one of the specs")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(usable_cores())
@@ -222,7 +228,7 @@ def main() -> None:
     spec = load_ensemble(options.spec).model_copy(update={"views": VIEW_SETS[options.views]})
     track = Track.of(spec, options.images)
     ours, best = engines(track, options.also, options.tolerance)
-    contenders = [*loops(track), *ours]
+    contenders = [*loops(track, options.fused), *ours]
     print(f"{len(track.images)} images, {best.passes} passes an image, {usable_cores()} cores\n")
     for number in range(options.rounds):
         for one in contenders if number % 2 == 0 else reversed(contenders):

@@ -105,3 +105,16 @@ class OpenVinoLoop(ExportedLoop):
     def _call(self, model: Any, images_nhwc: ImageHWC) -> ProbabilitiesCHW:
         answer: ProbabilitiesCHW = model(images_nhwc)[0]
         return answer
+
+
+class FusedLoop:
+    """A file that `seg export --fuse` made, as OpenVINO runs it."""
+
+    def __init__(self, path: str) -> None:
+        import openvino
+
+        self._model = openvino.Core().compile_model(path, "CPU")
+
+    def predict(self, image_hwc: ImageHWC) -> LabelsHW:
+        labels_hw: LabelsHW = self._model(image_hwc[None])["labels"][0].copy()
+        return labels_hw
