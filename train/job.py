@@ -13,6 +13,7 @@ from seg.train.networks import STRIDE, build_network, encoder_preprocessing
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import RunRecord
 from seg.train.segmenter import Segmenter
+from seg.train.teaching import Teaching
 
 CardOf = Callable[[int, float], ModelCard]
 """The card of the weights after an epoch (from 1), given their val mIoU."""
@@ -29,6 +30,7 @@ class Job:
     val: Split
     unlabelled: str
     loggers: tuple[LoggerName, ...]
+    teaching: Teaching | None = None
 
     @property
     def name(self) -> str:

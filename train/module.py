@@ -20,6 +20,7 @@ from seg.train.optimiser.schedule import build_schedule
 from seg.train.run.figures import Figures, RunningMean
 from seg.train.seeds import seed_of
 from seg.train.segmenter import Segmenter
+from seg.train.teaching import TaughtLoss
 
 
 class MemberModule(lightning.LightningModule):
@@ -28,7 +29,7 @@ class MemberModule(lightning.LightningModule):
     confusion: Tensor
 
     def __init__(
-        self, segmenter: Segmenter, recipe: RecipeSpec, loss: LossMix, classes: int, steps: int
+        self, segmenter: Segmenter, recipe: RecipeSpec, loss: LossMix | TaughtLoss, classes: int, steps: int
     ) -> None:
         super().__init__()
         self.segmenter = segmenter

@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
+from seg.data.joined import JoinedSplit
 from seg.errors import DataError, SpecError
 from seg.progress import Advance, progress
 from seg.runs import write_note
@@ -23,7 +24,7 @@ from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.folds import without_and_with
 from seg.train.batches.loaders import Loaders, build_loaders, workers_for
 from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
-from seg.train.losses import build_loss, check_loss
+from seg.train.losses import LossMix, build_loss, check_loss
 from seg.train.module import MemberModule
 from seg.train.networks import check_combination
 from seg.train.networks.cost import cost_of, padded_size
@@ -40,6 +41,7 @@ from seg.train.run.loggers import Scribe, build_loggers
 from seg.train.run.patience import Patience
 from seg.train.run.record import Result, new_record
 from seg.train.run.reporter import Reporter
+from seg.train.teaching import TaughtLoss, Teaching
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
 _FEWEST_TO_TRAIN: Final = 2
@@ -52,13 +54,19 @@ _LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed", "16
 
 
 def train_member(
-    spec: EnsembleSpec, member: MemberSpec, *, retrain: bool = False, on_epoch: OnEpoch | None = None
+    spec: EnsembleSpec,
+    member: MemberSpec,
+    *,
+    retrain: bool = False,
+    on_epoch: OnEpoch | None = None,
+    teaching: Teaching | None = None,
 ) -> Result:
     """Train a member unless it is trained; go on from its last whole epoch if it was cut off.
 
     Args:
         retrain: throw away what its folder holds.
         on_epoch: is told of every epoch, and may end the run by raising.
+        teaching: soft labels that are learnt from, too, and images that have no others.
 
     Raises:
         SpecError: its folder holds a run of another recipe or dataset, or the encoder is unknown.
@@ -68,14 +76,14 @@ def train_member(
     """
     recipe = crop_of_network_size(spec.recipe_of(member))
     _refuse_impossible(recipe)
-    train, val = _splits(spec, member)
+    train, val = _splits(spec, member, teaching)
     check_loss(recipe, train.classes)
     check_copy_paste(recipe, train.classes)
     folder = RunFolder(spec.run_folder(member))
     with joined() as group, folder.held() if group.is_first else nullcontext():
         asked = recipe
         recipe = group.shared(lambda: with_batch_size(asked, len(train.classes), len(train.samples), folder))
-        record = new_record(member.name, recipe, train, val)
+        record = new_record(member.name, recipe, train, val, teaching.said() if teaching else None)
         finished = group.shared(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
@@ -89,6 +97,7 @@ def train_member(
             val=val,
             unlabelled=spec.data.unlabelled,
             loggers=spec.loggers,
+            teaching=teaching,
         )
         if member.fold is not None and group.is_first:
             folder.write_held_out(val.samples)
@@ -107,9 +116,7 @@ def _train(job: Job, group: Group, parts: int, on_epoch: OnEpoch | None) -> Resu
     done = epochs_done(job.folder.last)
     train, val = _decode(job, max(_FEWEST_TO_VALIDATE, group.count))
     loaders = build_loaders(job.recipe, train, val, epoch=done, group=group, parts=parts)
-    module = MemberModule(
-        segmenter, job.recipe, build_loss(job.recipe.loss, train), job.classes, loaders.steps
-    )
+    module = MemberModule(segmenter, job.recipe, _loss(job, train), job.classes, loaders.steps)
     keeper = Keeper(job.folder, module, job.train.classes, card_of(job, segmenter.card))
     with progress(
         f"train {job.name}",
@@ -147,11 +154,20 @@ def _train(job: Job, group: Group, parts: int, on_epoch: OnEpoch | None) -> Resu
     )
 
 
-def _splits(spec: EnsembleSpec, member: MemberSpec) -> tuple[Split, Split]:
+def _splits(spec: EnsembleSpec, member: MemberSpec, teaching: Teaching | None) -> tuple[Split, Split]:
     train = open_split(spec.data, "train")
     if spec.folds is None or member.fold is None:
-        return train, open_split(spec.data, "val")
-    return without_and_with(train, spec.folds, member.fold)
+        val = open_split(spec.data, "val")
+    else:
+        train, val = without_and_with(train, spec.folds, member.fold)
+    return (JoinedSplit((train, teaching.images)) if teaching and teaching.images else train), val
+
+
+def _loss(job: Job, train: DecodedSplit) -> LossMix | TaughtLoss:
+    loss = build_loss(job.recipe.loss, train)
+    if job.teaching is None:
+        return loss
+    return TaughtLoss(loss, job.teaching.soft_share, job.teaching.temperature)
 
 
 def _refuse_impossible(recipe: RecipeSpec) -> None:
@@ -171,7 +187,8 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSpl
             raise DataError(
                 f"{job.name}: the {name} split has {len(split.samples)} images, at least {fewest} are needed"
             )
-    train, val = DecodedSplit(job.train, job.recipe.input.size), DecodedSplit(job.val)
+    soft_labels = job.teaching.soft_labels if job.teaching else None
+    train, val = DecodedSplit(job.train, job.recipe.input.size, soft_labels), DecodedSplit(job.val)
     # Workers are processes of their own, and decode what they need faster than they could be sent it.
     kept = [val] if workers_for(job.recipe) else [train, val]
     with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:

@@ -7,6 +7,7 @@ import typer
 from seg.commands import (
     calibrate,
     data,
+    distill,
     ensemble,
     evaluate,
     export,
@@ -43,6 +44,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("tune")(tune.tune)
 app.command("soup")(soup.soup)
+app.command("distill")(distill.distill)
 app.command("vote")(submission.vote)
 app.command("show")(show.show)
 app.command("video")(video.video)

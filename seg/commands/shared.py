@@ -33,6 +33,8 @@ def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple
     if name is None:
         return spec.members
     names = [member.name for member in spec.members]
+    if spec.student and name == spec.student.name:
+        return (spec.member_of(spec.student),)
     if name not in names:
         raise SpecError(f"{path}: no member {name!r}: {did_you_mean(name, names)}")
     return (spec.member(name),)

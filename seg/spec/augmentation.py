@@ -71,7 +71,7 @@ def _as_list(value: Any, info: ValidationInfo) -> Any:
         raise ValueError(
             f"is one of {', '.join(PRESETS)}, or a list of them and of transforms, got {value!r}"
         )
-    return value
+    return [one if isinstance(one, StepSpec) else _Placed(one, "augmentation") for one in value]
 
 
 def _as_written(steps: tuple[StepSpec, ...]) -> Any:

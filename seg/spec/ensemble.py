@@ -13,6 +13,7 @@ from seg.spec.output import OutputSpec
 from seg.spec.prediction import BatchSize, ByClass, MergeName, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
+from seg.spec.student import StudentSpec
 from seg.views import VIEW_SETS, ViewName, ViewSetName
 
 
@@ -68,7 +69,7 @@ class MemberSpec(RecipeSpec):
 
 
 class EnsembleSpec(Spec):
-    """An ensemble: data, members with weights, views, merge, runtime and output."""
+    """An ensemble: data, members with weights, views, merge, runtime and output; and whom it teaches."""
 
     data: Annotated[DatasetSpec, DATASET_OR_PATH]
     members: tuple[MemberSpec, ...] = Field(min_length=1)
@@ -81,6 +82,7 @@ class EnsembleSpec(Spec):
     runtime: Literal["auto", RuntimeName] = "auto"
     batch_size: BatchSize = "auto"
     folds: FoldsSpec | None = None
+    student: StudentSpec | None = None
     export: ExportSpec = ExportSpec()
     output: OutputSpec = Field(default_factory=dict, validate_default=True)
     loggers: tuple[LoggerName, ...] = ()
@@ -92,6 +94,14 @@ class EnsembleSpec(Spec):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two members are named {name!r}: a name is also a folder in runs")
+        return self
+
+    @model_validator(mode="after")
+    def _student_is_no_member(self) -> Self:
+        if self.student and self.student.name in {member.name for member in self.members}:
+            raise ValueError(
+                f"the student is named {self.student.name!r} like a member, which would teach it: rename it"
+            )
         return self
 
     @model_validator(mode="after")
@@ -157,6 +167,10 @@ class EnsembleSpec(Spec):
             for field in member.model_fields_set & RecipeSpec.model_fields.keys()
         }
         return self.recipe.model_copy(update=own)
+
+    def member_of(self, student: StudentSpec) -> MemberSpec:
+        """A student as a member, which trains, exports and runs like any other."""
+        return MemberSpec(name=student.name).model_copy(update=student.own_recipe)
 
     def run_folder(self, member: MemberSpec) -> Path:
         """Where the member's training leaves its files: `<runs>/<name>`."""

@@ -11,7 +11,7 @@ from seg.data import open_split, read_image
 from seg.errors import ModelError, OutputError, SpecError
 from seg.evaluate.metrics import ConfusionMatrix
 from seg.runs import read_run
-from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
 from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.run.folder import RunFolder
 from seg.train.segmenter import Segmenter
@@ -121,6 +121,17 @@ def test_a_soup_is_a_run_like_any_other(spec: EnsembleSpec, cooked: Cooked) -> N
     keep_soup(folder, "soup", cooked.greedy)
     with pytest.raises(OutputError, match="no soup: give the soup another --name"):
         keep_soup(RunFolder(spec.runs / "toy"), "toy", cooked.uniform)
+
+
+def test_a_recipe_is_read_back_from_its_record() -> None:
+    recipe = RecipeSpec.model_validate(
+        {
+            "augmentation": ["light", {"CLAHE": {"p": 0.3}}],
+            "copy_paste": {"probability": 0.2},
+            "loss": {"dice": 1},
+        }
+    )
+    assert RecipeSpec.model_validate(recipe.model_dump(mode="json")) == recipe
 
 
 def test_a_soup_needs_runs_of_one_network(spec: EnsembleSpec, cooked: Cooked, tmp_path: Path) -> None:

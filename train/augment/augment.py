@@ -20,13 +20,17 @@ from seg.train.augment.transforms import build_transform
 from seg.train.augment.trial import try_transform
 from seg.views import ViewSetName
 
+_PLAIN: Final = 2
+"""The dimensions of a label map without channels."""
+
 _CROPPING: Final = frozenset({"PadIfNeeded", "RandomCrop"})
 
 
 class Augment:
     """Image and label map in, the recipe's crop out: uint8 `[h, w, 3]` and uint8 `[h, w]`.
 
-    An original is cropped, at a random place, and nothing else.
+    An original is cropped, at a random place, and nothing else. Where labels have channels, uint8
+    `[h, w, K]`, pixels outside the image have the ignore index in all of them.
 
     Raises:
         SpecError: as `check_augmentation`, but without trying the transforms.
@@ -51,9 +55,14 @@ class Augment:
         compose = self._original if original else self._transformed
         # With set_random_seed each transform would draw the same numbers, and happen along with all others.
         compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        changed = compose(image=image_hwc, mask=labels_hw)
+        # OpenCV fills only the first of four channels, and puts 0 into the others.
+        outside = {"outside": np.zeros_like(labels_hw[..., 0])} if labels_hw.ndim > _PLAIN else {}
+        changed = compose(image=image_hwc, mask=labels_hw, **outside)
         applied = tuple(name for name, _ in changed["applied_transforms"] if name not in _CROPPING)
-        return np.ascontiguousarray(changed["image"]), np.ascontiguousarray(changed["mask"]), applied
+        labels_hw = np.ascontiguousarray(changed["mask"])
+        if outside:
+            labels_hw[changed["outside"] == IGNORE_INDEX] = IGNORE_INDEX
+        return np.ascontiguousarray(changed["image"]), labels_hw, applied
 
 
 def check_augmentation(recipe: RecipeSpec) -> None:
@@ -70,7 +79,7 @@ def check_augmentation(recipe: RecipeSpec) -> None:
 
 
 def _compose(transforms: list[Any]) -> Any:
-    return albu.Compose(transforms, save_applied_params=True)
+    return albu.Compose(transforms, save_applied_params=True, additional_targets={"outside": "mask"})
 
 
 def _turn(views: ViewSetName) -> list[Any]:

@@ -62,11 +62,9 @@ class CopyPaste:
             return image_hwc, labels_hw
         around = _window(*self._images.read(int(rng.choice(sources))), label, self._crop, rng)
         source_hwc, source_labels_hw = self._augment(*around, seed_of(seed, _PASTING))
-        pasted = source_labels_hw == label
-        return (
-            np.where(pasted[..., None], source_hwc, image_hwc),
-            np.where(pasted, source_labels_hw, labels_hw),
-        )
+        pasted_hw1 = _true_labels(source_labels_hw)[..., None] == label
+        pasted = pasted_hw1 if labels_hw.ndim == pasted_hw1.ndim else pasted_hw1[..., 0]
+        return np.where(pasted_hw1, source_hwc, image_hwc), np.where(pasted, source_labels_hw, labels_hw)
 
 
 def check_copy_paste(recipe: RecipeSpec, classes: Sequence[ClassInfo]) -> None:
@@ -114,13 +112,19 @@ def _window(
     image_hwc: ImageHWC, labels_hw: LabelsHW, label: int, size_hw: SizeHW, rng: np.random.Generator
 ) -> tuple[ImageHWC, LabelsHW]:
     """A part of the image, at most of a size, that has a random pixel of the class at a random place."""
-    pixels = np.flatnonzero(labels_hw == label)
-    middle = int(rng.choice(pixels)) if len(pixels) else labels_hw.size // 2
+    height, width = labels_hw.shape[:2]
+    pixels = np.flatnonzero(_true_labels(labels_hw) == label)
+    middle = int(rng.choice(pixels)) if len(pixels) else height * width // 2
     place = []
     for position, side, length in zip(
-        np.unravel_index(middle, labels_hw.shape), size_hw, labels_hw.shape, strict=True
+        np.unravel_index(middle, (height, width)), size_hw, (height, width), strict=True
     ):
         start = int(np.clip(position - rng.integers(side), 0, max(0, length - side)))
         place.append(slice(start, start + side))
     rows, columns = place
     return image_hwc[rows, columns], labels_hw[rows, columns]
+
+
+def _true_labels(labels_hw: LabelsHW) -> LabelsHW:
+    """A label map without the soft labels that may be behind it."""
+    return labels_hw if labels_hw.ndim == 2 else labels_hw[..., 0]

@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import cv2
+import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data import Split, read_image
 from seg.errors import DataError
 from seg.labels import ImageHWC, LabelsHW
 from seg.progress import Advance
+from seg.soft_labels import SoftLabels
 
 KEPT_BYTES: Final = 2 * 2**30
 """How many bytes of a split are kept."""
@@ -22,12 +24,16 @@ Pair = tuple[ImageHWC, LabelsHW]
 class DecodedSplit:
     """The images of a split with their label maps, by index.
 
-    With `size_hw` images are brought to that size, bilinearly, and labels to the nearest pixel.
+    With `size_hw` images are brought to that size, bilinearly, and labels to the nearest pixel. With soft
+    labels each label map has those behind it, uint8 `[H, W, 1 + C]`.
     """
 
-    def __init__(self, split: Split, size_hw: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, split: Split, size_hw: tuple[int, int] | None = None, soft_labels: SoftLabels | None = None
+    ) -> None:
         self._split = split
         self._size_hw = size_hw
+        self._soft_labels = soft_labels
         self._kept: dict[int, Pair] = {}
 
     def __len__(self) -> int:
@@ -70,6 +76,8 @@ class DecodedSplit:
                 f"{path}: has size {image_hwc.shape[:2]} and its labels {labels_hw.shape}"
                 " (height, width): bring them to one size"
             )
+        if self._soft_labels:
+            labels_hw = np.dstack([labels_hw, self._soft_labels.read(path)])
         if self._size_hw is None:
             return image_hwc, labels_hw
         return _resized(image_hwc, self._size_hw, cv2.INTER_LINEAR), _resized(

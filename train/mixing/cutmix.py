@@ -9,17 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seg.train.mixing.mixed import Mixed
+from seg.train.mixing.mixed import Mixed, on_each_channel
 
 
 def cutmix(images: Tensor, labels: Tensor, rng: np.random.Generator) -> Mixed:
     """Each image gets a box of the one before it in the batch."""
-    _, height, width = labels.shape
+    height, width = labels.shape[1:3]
     inside = np.stack([_box(height, width, rng) for _ in labels])
     inside_nhw = torch.from_numpy(inside).to(labels.device)
     return Mixed(
         torch.where(inside_nhw.unsqueeze(-1), images.roll(1, 0), images),
-        ((torch.where(inside_nhw, labels.roll(1, 0), labels), 1.0),),
+        ((torch.where(on_each_channel(inside_nhw, labels), labels.roll(1, 0), labels), 1.0),),
     )
 
 

@@ -9,7 +9,10 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """Images uint8 `[N, H, W, 3]`, and label maps uint8 `[N, H, W]` with their shares of the loss."""
+    """Images uint8 `[N, H, W, 3]`, and label maps uint8 `[N, H, W]` with their shares of the loss.
+
+    A student's label maps have soft labels behind them, `[N, H, W, 1 + C]`.
+    """
 
     images: Tensor
     targets: tuple[tuple[Tensor, float], ...]
@@ -17,3 +20,8 @@ class Mixed:
     def loss(self, loss: Callable[[Tensor, Tensor], Tensor], logits: Tensor) -> Tensor:
         """The loss of the logits against each label map, times its share."""
         return torch.stack([share * loss(logits, labels) for labels, share in self.targets]).sum()
+
+
+def on_each_channel(pixels_nhw: Tensor, labels: Tensor) -> Tensor:
+    """Pixels that were chosen, for labels with or without channels."""
+    return pixels_nhw if labels.ndim == pixels_nhw.ndim else pixels_nhw.unsqueeze(-1)

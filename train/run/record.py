@@ -48,7 +48,8 @@ class RunRecord(BaseModel):
 
     `recipe` is the merged recipe. Encoder weights from a file count by their content, wherever the
     file lies. A soup has the recipe of its best ingredient; `ingredients` are the SHA-256 of the checkpoints
-    that it is the mean of, by the names of their runs.
+    that it is the mean of, by the names of their runs. `teaching` is what a student learns from beside
+    labels.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,10 +63,13 @@ class RunRecord(BaseModel):
     versions: dict[str, str]
     device: str
     ingredients: dict[str, str] = {}
+    teaching: dict[str, Any] | None = None
     result: Result | None = None
 
 
-def new_record(member: str, recipe: RecipeSpec, train: Split, val: Split) -> RunRecord:
+def new_record(
+    member: str, recipe: RecipeSpec, train: Split, val: Split, teaching: dict[str, Any] | None = None
+) -> RunRecord:
     """The record of a run that is about to begin; raises ModelError without its encoder weights."""
     return RunRecord(
         member=member,
@@ -75,6 +79,7 @@ def new_record(member: str, recipe: RecipeSpec, train: Split, val: Split) -> Run
         train_fingerprint=train.fingerprint,
         val_fingerprint=val.fingerprint,
         versions={"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
+        teaching=teaching,
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
 
@@ -101,6 +106,8 @@ def difference(found: RunRecord, wanted: RunRecord) -> str | None:
             return f"was trained with {name} {before!r} and the spec says {value!r}"
     if found.encoder_weights_sha256 not in {None, wanted.encoder_weights_sha256}:
         return f"was trained from other encoder weights than {wanted.recipe['encoder_weights']} now holds"
+    if found.teaching != wanted.teaching:
+        return f"was taught with {_spelled(found.teaching)} and is to be with {_spelled(wanted.teaching)}"
     for name, part in _DATA.items():
         if getattr(found, name) != getattr(wanted, name):
             return f"was trained with other {part}"
@@ -111,6 +118,10 @@ def _comparable(name: str, value: Any) -> Any:
     if name == "encoder_weights" and is_local_file(value):
         return Path(value).name
     return value
+
+
+def _spelled(teaching: dict[str, Any] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (teaching or {"no teacher": ""}).items()).strip()
 
 
 def _as_json(recipe: RecipeSpec) -> dict[str, Any]:

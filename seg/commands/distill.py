@@ -1,0 +1,84 @@
+"""`seg distill`: one student learns what the ensemble knows."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seg.commands.shared import SpecPath, require_extra
+
+if TYPE_CHECKING:
+    from seg.spec import EnsembleSpec
+    from seg.spec.student import StudentSpec
+
+
+def distill(
+    path: SpecPath,
+    network: Annotated[
+        str | None,
+        typer.Option("--student", metavar="ARCHITECTURE/ENCODER", help="Other than the spec's `student`."),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE", help="More images, without labels: a folder, a pattern or a list (.txt, .csv)."
+        ),
+    ] = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train again, also where a finished run is there.")
+    ] = False,
+) -> None:
+    """Train one network on the ensemble's probabilities beside the true labels.
+
+    The ensemble predicts all training images, with its views and weights, once; the student is trained by
+    the spec's `student` section over its `recipe`. Both go on where they were cut off.
+    """
+    require_extra("train", "torch", "seg distill")
+    from seg.data import open_split
+    from seg.data.unlabelled import UnlabelledSplit
+    from seg.engine.fingerprint import ensemble_fingerprint
+    from seg.engine.soften import make_soft_labels
+    from seg.soft_labels import SoftLabels
+    from seg.spec import load_ensemble
+    from seg.train.teaching import Teaching
+    from seg.train.trainer import train_member
+
+    spec = load_ensemble(path)
+    student = _student(path, spec, network)
+    more = Path(images).absolute() if images else student.images
+    train = open_split(spec.data, "train")
+    unlabelled = UnlabelledSplit(more, train.classes) if more else None
+    teacher = ensemble_fingerprint(spec)
+    soft_labels = SoftLabels(spec.runs / "soft_labels" / teacher[:16])
+    samples = [*train.samples, *(unlabelled.samples if unlabelled else ())]
+    make_soft_labels(spec, samples, train.classes, soft_labels)
+    teaching = Teaching(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
+    member = spec.member_of(student)
+    run = train_member(spec, member, retrain=retrain, teaching=teaching)
+    typer.echo(f"{member.name}: val mIoU {run.best_miou:.4f}: {spec.checkpoint(member)}")
+    if spec.student:
+        typer.echo(f"to use it: seg export {path} --member {member.name}")
+
+
+def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentSpec":
+    """The spec's student, with another network if one is named; raises SpecError where there is neither."""
+    from pydantic import ValidationError
+
+    from seg.errors import SpecError
+    from seg.spec.student import StudentSpec
+
+    if network is None:
+        if spec.student is None:
+            raise SpecError(
+                f"{path}: says nothing of a student: add student: {{architecture: fpn, encoder: resnet18}},"
+                " or pass --student fpn/resnet18"
+            )
+        return spec.student
+    architecture, _, encoder = network.partition("/")
+    said = {"architecture": architecture} | ({"encoder": encoder} if encoder else {})
+    try:
+        asked = StudentSpec.model_validate(said)
+    except ValidationError as error:
+        raise SpecError(f"--student {network}: {error.errors()[0]['msg']}") from error
+    other = {"architecture": asked.architecture, "encoder": asked.encoder}
+    return (spec.student or StudentSpec()).model_copy(update=other)
