@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -89,8 +90,14 @@ class SweepSpec(Spec):
 
     @property
     def url(self) -> str:
-        """The database of the study: by default a file beside the runs."""
-        return self.storage or f"sqlite:///{self.runs / 'sweep.db'}"
+        """The database of the study: by default a file beside the runs; PostgreSQL by way of psycopg."""
+        url = self.storage or f"sqlite:///{self.runs / 'sweep.db'}"
+        return re.sub("^postgres(ql)?://", "postgresql+psycopg://", url)
+
+    @property
+    def shown_url(self) -> str:
+        """The same for messages: without a password."""
+        return re.sub("(://[^:/@]*):[^@]*@", r"\1:***@", self.storage or self.url)
 
     def combinations(self) -> Iterator[dict[str, str]]:
         """The grid, each value as JSON, by field."""

@@ -7,6 +7,7 @@ values, and goes on from its run folder.
 import json
 import os
 import socket
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from seg.train.trainer import train_member
 
 STUDY: Final = "sweep"
 HEARTBEAT_S: Final = 60
+POLL_S: Final = 0.5
 
 OnTrial = Callable[[Outcome], None]
 
@@ -44,7 +46,7 @@ class Sweep:
 
         self._take_back_what_died()
         self._enqueue_grid()
-        while self._has_more():
+        while self._has_more() or self._finds_dead():
             self.study.optimize(self._objective, n_trials=1, catch=(Exception,), callbacks=[tell])
 
     def outcomes(self) -> list[Outcome]:
@@ -112,6 +114,23 @@ class Sweep:
                 self.study.enqueue_trial(trial.params)
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
+    def _finds_dead(self) -> bool:
+        """Whether trials that others seem to run turn out to be a dead worker's.
+
+        One that is alive has told so by the end of the wait, and is left to its worker.
+        """
+        patience = time.monotonic() + 3 * HEARTBEAT_S
+        while time.monotonic() < patience and self._are_running():
+            time.sleep(POLL_S)
+            self._take_back_what_died()
+            optuna.storages.fail_stale_trials(self.study)
+            if self._has_more():
+                return True
+        return False
+
+    def _are_running(self) -> bool:
+        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+
     def _has_more(self) -> bool:
         if self.spec.grid:
             return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
@@ -161,7 +180,8 @@ def open_sweep(spec: SweepSpec) -> Sweep:
     except Exception as error:
         # Every database driver has errors of its own.
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SpecError(f"storage: {spec.url} cannot be opened: {first}") from error
+        advice = ": pip install 'seg[postgres]'" if "psycopg" in first and "module" in first else ""
+        raise SpecError(f"storage: {spec.shown_url} cannot be opened: {first}{advice}") from error
     return Sweep(spec, study)
 
 
