@@ -62,10 +62,19 @@ def database() -> Iterator[str]:
     data, port = folder / "data", _free_port()
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "cwd": folder, **user}
     try:
-        initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]
+        initdb: list[str | Path] = [
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--no-sync",
+        ]
         subprocess.run(initdb, check=True, **quiet)
         options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        control = [programs / "pg_ctl", "-D", data, "-w"]
+        control: list[str | Path] = [programs / "pg_ctl", "-D", data, "-w"]
         subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], check=True, **quiet)
         try:
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
