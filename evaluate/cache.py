@@ -2,7 +2,7 @@
 
 One file for each, `<model>-<runtime>/<view>/<image>.root.b2nd` under the user's cache folder: levels, uint8
 `[C, H, W]`, upright, a chunk for each class, compressed without loss by Blosc2 and read through a memory
-map. What a level is, and how far off, says `seg.evaluate.levels`.
+map. What a level is, and how far off, says `seg.levels`.
 """
 
 import os
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from seg.evaluate.levels import LevelsCHW, to_levels
 from seg.files import atomic_path, write_text
 from seg.labels import ProbabilitiesCHW
+from seg.levels import LevelsCHW, to_levels
 from seg.spec.prediction import RuntimeName
 from seg.views import ViewName
 

@@ -1,8 +1,7 @@
 """Soft labels: an ensemble's probabilities for images, made in one room and learnt from in another.
 
-One file for each image, found by the image's content: uint8 `[C, H, W]`, compressed without loss. Kept is the
-square root of a probability to the nearest 1/255, so that small ones survive: a probability p is off by at
-most sqrt(p) / 255 + 1 / 510².
+One file for each image, found by the image's content: levels, uint8 `[C, H, W]`, compressed without loss. What
+a level is, and how far off, says `seg.levels`.
 """
 
 import zipfile
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 from seg.errors import DataError
 from seg.files import atomic_path, sha256_of
 from seg.labels import ProbabilitiesCHW
+from seg.levels import to_levels
 
 SoftLabelsHWC = NDArray[np.uint8]
-"""Square roots of probabilities times 255, uint8 `[H, W, C]`."""
+"""Levels of probabilities, uint8 `[H, W, C]`."""
 
-LEVELS: Final = 255
 _DIGITS: Final = 16
 """Of a SHA-256 in a file's name: 64 bits tell more files apart than a disk holds."""
 
@@ -37,7 +36,7 @@ class SoftLabels:
     def put(self, image: Path, probabilities_chw: ProbabilitiesCHW) -> None:
         """Keep an image's probabilities, float32 `[C, H, W]`."""
         with atomic_path(self._path(image)) as temporary:
-            np.savez_compressed(temporary, softened(probabilities_chw))
+            np.savez_compressed(temporary, to_levels(probabilities_chw))
 
     def read(self, image: Path) -> SoftLabelsHWC:
         """What was kept for an image; raises DataError where nothing was."""
@@ -56,9 +55,3 @@ class SoftLabels:
             return self.folder / f"{sha256_of(image)[:_DIGITS]}.npz"
         except OSError as error:
             raise DataError(f"{image}: cannot be read: {error.strerror}") from error
-
-
-def softened(probabilities_chw: ProbabilitiesCHW) -> NDArray[np.uint8]:
-    """Probabilities as they are kept, uint8 `[C, H, W]`."""
-    soft_chw: NDArray[np.uint8] = np.rint(np.sqrt(probabilities_chw) * LEVELS).astype(np.uint8)
-    return soft_chw

@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from seg.data import Split
 from seg.labels import IGNORE_INDEX
-from seg.soft_labels import LEVELS, SoftLabels
+from seg.levels import HIGHEST
+from seg.soft_labels import SoftLabels
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,11 @@ def soft_loss(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
 
     Args:
         logits: `[N, C, H, W]` of any float type.
-        soft: square roots of probabilities times 255, uint8 `[N, H, W, C]`; all 255 where nothing is known.
+        soft: levels of probabilities, uint8 `[N, H, W, C]`; all 255 where nothing is known.
     """
     with torch.autocast(logits.device.type, enabled=False):
         known = (soft != IGNORE_INDEX).any(-1)
-        flat = (soft.movedim(-1, 1).float() / LEVELS) ** (2 / temperature)
+        flat = (soft.movedim(-1, 1).float() / HIGHEST) ** (2 / temperature)
         teacher = flat / flat.sum(1, keepdim=True)
         student = (logits.float() / temperature).log_softmax(1)
         divergence = functional.kl_div(student, teacher, reduction="none").sum(1)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from seg.evaluate.levels import LevelsCHW, from_levels
 from seg.labels import ProbabilitiesCHW
+from seg.levels import LevelsCHW, from_levels
 from seg.views import ViewName
 
 

@@ -9,11 +9,11 @@ from seg.data import Sample, Split, read_image
 from seg.engine import Ensemble
 from seg.engine.members import Member
 from seg.evaluate.cache import PassKey, ProbabilityCache
-from seg.evaluate.levels import LevelsCHW
 from seg.evaluate.tune.frames import Frames
 from seg.evaluate.tune.mixture import Views
 from seg.files import sha256_of
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.levels import LevelsCHW
 from seg.progress import Advance, progress
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import RuntimeName

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg.evaluate.cache import PassKey, ProbabilityCache
-from seg.evaluate.levels import from_levels, to_levels
 from seg.labels import ProbabilitiesCHW
+from seg.levels import from_levels, to_levels
 
 KEY = PassKey("0" * 64, "cpu", "identity", "1" * 64)
 

@@ -21,7 +21,6 @@ from seg.engine import Ensemble
 from seg.engine.decide import leads
 from seg.errors import DataError
 from seg.evaluate.cache import ProbabilityCache
-from seg.evaluate.levels import HIGHEST
 from seg.evaluate.reliability import BINS, Reliability
 from seg.evaluate.report import write_runs_report
 from seg.evaluate.report.gallery import choose_images, draw_gallery
@@ -34,6 +33,7 @@ from seg.evaluate.report.predictors import Cast, Predictor
 from seg.evaluate.report.tally import ImageNote
 from seg.evaluate.tune.mixture import Mixture
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.levels import HIGHEST
 from seg.spec import load_ensemble
 from tests.engine.conftest import CLASSES, MakeModel
 from tests.evaluate.conftest import write_labelled_project

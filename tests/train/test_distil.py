@@ -18,7 +18,8 @@ from seg.data.joined import JoinedSplit
 from seg.data.unlabelled import UnlabelledSplit
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.soft_labels import SoftLabels, softened
+from seg.levels import to_levels
+from seg.soft_labels import SoftLabels
 from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.mixing import MixSpec
 from seg.train.augment import Augment
@@ -48,7 +49,7 @@ def assert_together(truth: NDArray[np.uint8], classes: int) -> None:
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda given: sum(given) > 1e-3))
 def test_a_kept_probability_is_off_by_what_is_said(given: list[float]) -> None:
     probabilities = np.array(given, dtype=np.float32) / sum(given)
-    kept = (softened(probabilities[:, None, None])[:, 0, 0] / 255.0) ** 2
+    kept = (to_levels(probabilities[:, None, None])[:, 0, 0] / 255.0) ** 2
     assert (np.abs(kept - probabilities) <= np.sqrt(probabilities) / 255 + 1 / 510**2 + 1e-6).all()
 
 
@@ -62,7 +63,7 @@ def test_soft_labels_are_found_by_the_image_alone(tmp_path: Path) -> None:
     probabilities_chw = rng.dirichlet(np.ones(3), size=(6, 5)).transpose(2, 0, 1).astype(np.float32)
     kept.put(image, probabilities_chw)
     assert kept.has(copy)
-    np.testing.assert_array_equal(kept.read(copy), softened(probabilities_chw).transpose(1, 2, 0))
+    np.testing.assert_array_equal(kept.read(copy), to_levels(probabilities_chw).transpose(1, 2, 0))
     assert not kept.has(other)
     with pytest.raises(DataError, match=r"b\.png: has no soft labels"):
         kept.read(other)
@@ -146,7 +147,7 @@ def test_the_soft_loss_is_the_divergence_at_a_temperature() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 3, 4, 5, generator=generator)
     teacher = (3 * torch.randn(2, 3, 4, 5, generator=generator)).softmax(1)
-    soft = torch.from_numpy(np.stack([softened(chw.numpy()).transpose(1, 2, 0) for chw in teacher]))
+    soft = torch.from_numpy(np.stack([to_levels(chw.numpy()).transpose(1, 2, 0) for chw in teacher]))
     soft[1, :2] = IGNORE_INDEX
     for temperature in (1.0, 2.0, 4.0):
         flat = (teacher.log() / temperature).softmax(1)
@@ -157,7 +158,7 @@ def test_the_soft_loss_is_the_divergence_at_a_temperature() -> None:
 
 def test_a_student_that_agrees_has_nothing_to_learn() -> None:
     logits = torch.tensor([2.0, 0.5, -1.0]).reshape(1, 3, 1, 1).requires_grad_()
-    soft = torch.from_numpy(softened(logits.detach().softmax(1)[0].numpy()).transpose(1, 2, 0)[None])
+    soft = torch.from_numpy(to_levels(logits.detach().softmax(1)[0].numpy()).transpose(1, 2, 0)[None])
     loss = soft_loss(logits, soft, 2.0)
     loss.backward()  # type: ignore[no-untyped-call]
     assert float(loss.detach()) < 1e-3
