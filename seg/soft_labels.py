@@ -1,7 +1,7 @@
 """Soft labels: an ensemble's probabilities for images, made in one room and learnt from in another.
 
-One file for each image, found by the image's content: levels, uint8 `[C, H, W]`, compressed without loss. What
-a level is, and how far off, says `seg.levels`.
+One file for each image, found by the image's content: levels, uint8 `[C, H, W]`, compressed without loss.
+What a level is, and how far off, says `seg.levels`.
 """
 
 import zipfile
