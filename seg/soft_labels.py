@@ -7,7 +7,7 @@ What a level is, and how far off, says `seg.levels`.
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,11 @@ class SoftLabels:
     """The soft labels in a folder."""
 
     folder: Path
+
+    @classmethod
+    def of_teacher(cls, runs: Path, teacher: str) -> Self:
+        """Where those of an ensemble lie, by its fingerprint, beside its members' runs."""
+        return cls(runs / "soft_labels" / teacher[:_DIGITS])
 
     def has(self, image: Path) -> bool:
         return self._path(image).exists()

@@ -13,6 +13,7 @@ from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
 from seg.data.joined import JoinedSplit
+from seg.data.open import open_pseudo
 from seg.errors import DataError, SpecError
 from seg.progress import Advance, progress
 from seg.runs import write_note
@@ -160,7 +161,8 @@ def _splits(spec: EnsembleSpec, member: MemberSpec, teaching: Teaching | None) -
         val = open_split(spec.data, "val")
     else:
         train, val = without_and_with(train, spec.folds, member.fold)
-    return (JoinedSplit((train, teaching.images)) if teaching and teaching.images else train), val
+    more = [*open_pseudo(spec.data), *([teaching.images] if teaching and teaching.images else [])]
+    return (JoinedSplit((train, *more)) if more else train), val
 
 
 def _loss(job: Job, train: DecodedSplit) -> LossMix | TaughtLoss:

@@ -11,6 +11,7 @@ from seg.commands import (
     ensemble,
     evaluate,
     export,
+    pseudo,
     report,
     runs,
     show,
@@ -43,6 +44,7 @@ app.command("ensemble")(ensemble.ensemble)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("tune")(tune.tune)
+app.command("pseudo")(pseudo.pseudo)
 app.command("soup")(soup.soup)
 app.command("distill")(distill.distill)
 app.command("vote")(submission.vote)

@@ -35,6 +35,8 @@ def distill(
     """
     require_extra("train", "torch", "seg distill")
     from seg.data import open_split
+    from seg.data.joined import JoinedSplit
+    from seg.data.open import open_pseudo
     from seg.data.unlabelled import UnlabelledSplit
     from seg.engine.fingerprint import ensemble_fingerprint
     from seg.engine.soften import make_soft_labels
@@ -49,9 +51,9 @@ def distill(
     train = open_split(spec.data, "train")
     unlabelled = UnlabelledSplit(more, train.classes) if more else None
     teacher = ensemble_fingerprint(spec)
-    soft_labels = SoftLabels(spec.runs / "soft_labels" / teacher[:16])
-    samples = [*train.samples, *(unlabelled.samples if unlabelled else ())]
-    make_soft_labels(spec, samples, train.classes, soft_labels)
+    soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
+    taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
+    make_soft_labels(spec, JoinedSplit(taught).samples, train.classes, soft_labels)
     teaching = Teaching(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
     member = spec.member_of(student)
     run = train_member(spec, member, retrain=retrain, teaching=teaching)

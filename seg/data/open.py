@@ -7,6 +7,7 @@ from seg.data.coco import CocoSplit
 from seg.data.folder import FolderSplit
 from seg.data.labelling import labelling_of
 from seg.data.masks import MaskSplit
+from seg.data.pseudo import PseudoSplit
 from seg.data.split import Split
 from seg.spec.dataset import DatasetSpec
 
@@ -26,3 +27,15 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
     if spec.masks:
         return MaskSplit(spec.images, spec.masks, read_labelling, dataset.unlabelled_values)
     return FolderSplit(spec.images, read_labelling, spec.ids)
+
+
+def open_pseudo(dataset: DatasetSpec) -> tuple[Split, ...]:
+    """The images to train on whose labels were guessed, as one split; none where the dataset names none.
+
+    Raises:
+        DataError: they are missing, or were guessed for other classes.
+    """
+    if dataset.pseudo is None:
+        return ()
+    classes = open_split(dataset, "train").classes
+    return (PseudoSplit(dataset.pseudo.images, dataset.pseudo.masks, classes),)

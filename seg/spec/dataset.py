@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from seg.classes import ClassInfo, Colour, default_colour
 from seg.labels import MAX_CLASSES
 from seg.spec.base import LocalPath, Spec
+from seg.spec.pseudo import PseudoSpec
 from seg.spec.source import load
 
 UNLABELLED_IGNORED = "ignore"
@@ -68,11 +69,13 @@ class DatasetSpec(Spec):
     `unlabelled` is `ignore`, or the name of the class that pixels without an annotation belong to;
     where the classes do not name it, it becomes the first. In masks, `unlabelled_values` are the
     pixel values that count as unlabelled; 255 is not among them where it is a class's id.
+    `pseudo` are more images to train on, whose labels `seg pseudo` wrote; no fold holds them out.
     """
 
     train: SplitSpec
     val: SplitSpec
     predict: SplitSpec | None = None
+    pseudo: PseudoSpec | None = None
     classes: tuple[ClassEntry, ...] | None = Field(default=None, min_length=2, max_length=MAX_CLASSES)
     unlabelled: str = UNLABELLED_IGNORED
     unlabelled_values: tuple[PixelValue, ...] = (255,)

@@ -8,14 +8,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from ruamel.yaml import YAML
 from torch.nn import functional
 from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
-from seg.data.images import write_image
+from seg.data.images import write_image, write_mask
 from seg.data.joined import JoinedSplit
+from seg.data.open import open_pseudo
+from seg.data.pseudo import PseudoSplit
 from seg.data.unlabelled import UnlabelledSplit
+from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
 from seg.levels import to_levels
@@ -26,6 +30,7 @@ from seg.train.augment import Augment
 from seg.train.augment.copy_paste import CopyPaste
 from seg.train.batches.class_counts import count_classes
 from seg.train.batches.decoded import DecodedSplit
+from seg.train.checkpoint import load_checkpoint
 from seg.train.mixing import mix
 from seg.train.teaching import TaughtLoss, Teaching, soft_loss
 from seg.train.trainer import train_member
@@ -217,11 +222,73 @@ def test_joined_splits_have_all_images_with_their_own_labels(toy_spec: SpecWrite
     assert joined.fingerprint != JoinedSplit(splits[:2]).fingerprint
 
 
-def test_the_command_from_members_to_a_student(toy_spec: SpecWriter, toy_data: Path, tmp_path: Path) -> None:
-    path = toy_spec(tmp_path, epochs=1)
-    run = CliRunner()
+@pytest.fixture(scope="module")
+def trained(toy_spec: SpecWriter, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The spec of one exported member."""
+    path = toy_spec(tmp_path_factory.mktemp("trained"), epochs=3, schedule="constant")
     for command in ("train", "export"):
-        assert run.invoke(app, [command, str(path)], catch_exceptions=False).exit_code == 0
+        assert CliRunner().invoke(app, [command, str(path)], catch_exceptions=False).exit_code == 0
+    return path
+
+
+def test_guessed_labels_are_those_the_ensemble_is_sure_of(
+    trained: Path, toy_data: Path, tmp_path: Path
+) -> None:
+    images, masks = toy_data / "val", tmp_path / "guessed"
+    spec, ensemble = load_ensemble(trained), Ensemble.load(trained)
+    confidence = float(np.median(ensemble.predict(images / "0.png").probabilities.max(0)))
+    asked = ["pseudo", str(trained), "--images", str(images), "-o", str(masks), "--confidence"]
+    done = CliRunner().invoke(app, [*asked, str(confidence)], catch_exceptions=False)
+    split = PseudoSplit(images, masks, open_split(spec.data, "train").classes)
+    kept = []
+    for index, sample in enumerate(split.samples):
+        found_hw, probabilities_chw = split.labels(index), ensemble.predict(sample.image).probabilities
+        sure_hw = probabilities_chw.max(0) - confidence
+        # Files keep a probability to about 0.004, so pixels nearer to the threshold may go either way.
+        assert (found_hw[sure_hw < -0.01] == IGNORE_INDEX).all()
+        np.testing.assert_array_equal(
+            found_hw[sure_hw > 0.01], probabilities_chw.argmax(0)[sure_hw > 0.01].astype(np.uint8)
+        )
+        kept.append(found_hw != IGNORE_INDEX)
+    share = np.mean(np.concatenate([hw.ravel() for hw in kept]))
+    assert 0 < share < 1
+    assert f"{share:.1%}" in done.stdout
+    with pytest.raises(DataError, match="was guessed for the classes"):
+        PseudoSplit(images, masks, split.classes[:2])
+    with pytest.raises(DataError, match=r"pseudo\.json: there is no such file"):
+        PseudoSplit(images, tmp_path, split.classes)
+
+
+def test_guessed_labels_are_trained_on_beside_true_ones(
+    trained: Path, toy_data: Path, toy_spec: SpecWriter, tmp_path: Path
+) -> None:
+    masks = tmp_path / "guessed"
+    images = tmp_path / "photos"
+    images.mkdir()
+    for name in ("0.png", "1.png"):
+        (images / name).write_bytes((toy_data / "val" / name).read_bytes())
+    asked = ["pseudo", str(trained), "--images", str(images), "-o", str(masks)]
+    CliRunner().invoke(app, asked, catch_exceptions=False)
+    document = YAML(typ="safe").load(toy_spec(tmp_path, epochs=1, batch_size=12))
+    document["data"]["pseudo"] = {"images": "photos", "masks": "guessed"}
+    path = tmp_path / "spec.yaml"
+    YAML(typ="safe").dump(document, path)
+    spec = load_ensemble(path)
+    result = train_member(spec, spec.members[0])
+    assert result.best_epoch == 1
+    # A batch of twelve is whole only with the two images that were guessed.
+    card = load_checkpoint(spec.checkpoint(spec.members[0]))[1]
+    assert card.training is not None
+    train = open_split(spec.data, "train")
+    assert card.training.dataset_fingerprint == JoinedSplit((train, *open_pseudo(spec.data))).fingerprint
+    assert card.training.dataset_fingerprint != train.fingerprint
+    write_mask(masks / "0.png", np.full((40, 36), 7, dtype=np.uint8))
+    with pytest.raises(DataError, match=r"0\.png: holds 7, the label of no class"):
+        open_pseudo(spec.data)[0].labels(0)
+
+
+def test_the_command_from_members_to_a_student(trained: Path, toy_data: Path) -> None:
+    path, run = trained, CliRunner()
     with pytest.raises(SpecError, match="says nothing of a student"):
         run.invoke(app, ["distill", str(path)], catch_exceptions=False)
     with pytest.raises(SpecError, match="--student nonsense"):
@@ -229,7 +296,7 @@ def test_the_command_from_members_to_a_student(toy_spec: SpecWriter, toy_data: P
     asked = ["distill", str(path), "--student", "fpn/tu-test_efficientnet", "--images", str(toy_data / "val")]
     done = run.invoke(app, asked, catch_exceptions=False)
     assert "student: val mIoU" in done.stdout
-    (soft,) = (tmp_path / "runs" / "soft_labels").iterdir()
+    (soft,) = (path.parent / "runs" / "soft_labels").iterdir()
     made = {file.name: file.stat().st_mtime_ns for file in soft.iterdir()}
     assert len(made) == 10 + 3
     run.invoke(app, [*asked, "--retrain"], catch_exceptions=False)

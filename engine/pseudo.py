@@ -1,0 +1,63 @@
+"""From an ensemble's probabilities to labels where it is sure.
+
+Source: Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method", 2013; with a threshold
+as in Xie et al., "Self-training with Noisy Student improves ImageNet classification", 2020.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.classes import ClassInfo
+from seg.data import Sample
+from seg.data.images import write_mask
+from seg.data.pseudo import RECORD, PseudoRecord, pseudo_mask
+from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.levels import from_levels
+from seg.progress import progress
+from seg.soft_labels import SoftLabels
+
+
+@dataclass(frozen=True, slots=True)
+class Guessed:
+    """Pixels of each class, int64 `[C]`: where it is the likeliest, and where the ensemble is sure of it."""
+
+    likeliest_c: NDArray[np.int64]
+    sure_c: NDArray[np.int64]
+
+
+def write_pseudo_labels(
+    samples: Sequence[Sample],
+    soft_labels: SoftLabels,
+    classes: Sequence[ClassInfo],
+    masks: Path,
+    record: PseudoRecord,
+) -> Guessed:
+    """Write the label map of each image, whose soft labels are there, then what they are.
+
+    Raises:
+        DataError: an image has no soft labels, or no name of its own.
+    """
+    likeliest_c = np.zeros(len(classes), dtype=np.int64)
+    sure_c = np.zeros(len(classes), dtype=np.int64)
+    # Label maps of two confidences are no folder to train on, should this be cut off.
+    (masks / RECORD).unlink(missing_ok=True)
+    with progress("pseudo-labels", len(samples), unit="images") as advance:
+        for sample in samples:
+            probabilities_chw = from_levels(soft_labels.read(sample.image).transpose(2, 0, 1))
+            labels_hw = sure_labels(probabilities_chw, record.confidence)
+            likeliest_c += np.bincount(probabilities_chw.argmax(0).ravel(), minlength=len(classes))
+            sure_c += np.bincount(labels_hw[labels_hw != IGNORE_INDEX], minlength=len(classes))
+            write_mask(pseudo_mask(masks, sample), labels_hw)
+            advance()
+    record.write(masks)
+    return Guessed(likeliest_c, sure_c)
+
+
+def sure_labels(probabilities_chw: ProbabilitiesCHW, confidence: float) -> LabelsHW:
+    """The likeliest class where its probability is at least `confidence`, elsewhere the ignore index."""
+    likeliest_hw = probabilities_chw.argmax(0).astype(np.uint8)
+    return np.where(probabilities_chw.max(0) >= confidence, likeliest_hw, np.uint8(IGNORE_INDEX))

@@ -1,0 +1,64 @@
+"""`seg pseudo`: an ensemble labels images that nobody has labelled."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seg.commands.shared import SpecPath, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seg.classes import ClassInfo
+    from seg.engine.pseudo import Guessed
+
+
+def pseudo(
+    path: SpecPath,
+    images: Annotated[
+        Path, typer.Option(metavar="WHERE", help="A folder, a pattern, or a list (.txt, .csv).")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the label maps go.")
+    ] = Path("pseudo"),
+    confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="The probability from which a pixel gets a label.")
+    ] = 0.9,
+) -> None:
+    """Write label maps of images from the ensemble's probabilities, where it is sure, to train on.
+
+    The probabilities are kept: another --confidence costs no network call.
+    """
+    from seg.data import open_split
+    from seg.data.listing import list_samples
+    from seg.data.pseudo import PseudoRecord
+    from seg.engine.fingerprint import ensemble_fingerprint
+    from seg.engine.pseudo import write_pseudo_labels
+    from seg.engine.soften import make_soft_labels
+    from seg.soft_labels import SoftLabels
+    from seg.spec import load_ensemble
+
+    spec = load_ensemble(path)
+    classes = open_split(spec.data, "train").classes
+    samples = list_samples(images.absolute())
+    teacher = ensemble_fingerprint(spec)
+    soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
+    make_soft_labels(spec, samples, classes, soft_labels)
+    names = tuple(c.name for c in classes)
+    record = PseudoRecord(classes=names, confidence=confidence, teacher=teacher)
+    guessed = write_pseudo_labels(samples, soft_labels, classes, output, record)
+    _print_summary(len(samples), classes, guessed)
+    typer.echo(f"to train on them, say in the dataset: pseudo: {{images: {images}, masks: {output}}}")
+
+
+def _print_summary(images: int, classes: "Sequence[ClassInfo]", guessed: "Guessed") -> None:
+    rows = [
+        (c.name, str(likeliest), f"{sure / likeliest:.1%}" if likeliest else "-")
+        for c, likeliest, sure in zip(
+            classes, guessed.likeliest_c.tolist(), guessed.sure_c.tolist(), strict=True
+        )
+    ]
+    likeliest, sure = int(guessed.likeliest_c.sum()), int(guessed.sure_c.sum())
+    rows.append(("all", str(likeliest), f"{sure / likeliest:.1%}"))
+    print_table(f"{images} images", ("", "pixels", "kept"), rows)
