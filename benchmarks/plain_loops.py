@@ -72,7 +72,7 @@ class ExportedLoop:
         for weight, model in zip(self._weights, self._models, strict=True):
             for view in self._views:
                 answer_chw = self._call(model, np.ascontiguousarray(view.apply(image_hwc))[None])[0]
-                total = total + np.float32(weight) * view.invert(answer_chw)
+                total = total + np.float32(weight) * view.restore_all(answer_chw, image_hwc.shape[:2])
         labels_hw: LabelsHW = total.argmax(0).astype(np.uint8)
         return labels_hw
 

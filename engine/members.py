@@ -8,7 +8,7 @@ from seg.engine.passes import PlannedPass
 from seg.engine.runtime import Runtime
 from seg.engine.views import VIEWS
 from seg.merging import class_shares
-from seg.views import VIEW_SETS, ViewName
+from seg.views import VIEW_SETS, ViewName, without_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Member:
         """The views that the model was not trained in, as far as its card tells."""
         if self.card.training is None:
             return ()
-        return tuple(view for view in self.views if view not in VIEW_SETS[self.card.training.views])
+        known = VIEW_SETS[self.card.training.views]
+        return tuple(view for view in self.views if without_scale(view) not in known)
 
 
 def plan_passes(members: Sequence[Member], *, by_view: bool = False) -> tuple[PlannedPass, ...]:

@@ -117,7 +117,10 @@ class VoteMerge:
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
         planned = self._plan[position]
-        labels_hw = planned.view.invert(decide(probabilities_chw))
+        if planned.view.scale == 1:
+            labels_hw = planned.view.invert(decide(probabilities_chw))
+        else:
+            labels_hw = decide(planned.view.restore_all(probabilities_chw, self._votes_chw.shape[1:]))
         for label in range(len(self._votes_chw)):
             mine_hw = labels_hw == label
             self._votes_chw[label] += mine_hw * np.float32(planned.share)

@@ -1,6 +1,6 @@
-"""The eight symmetries of the square, as numpy views of an image and back.
+"""The eight symmetries of the square, as numpy views of an image and back, and scales.
 
-A view of an image is not copied before its batch is filled, nor a plane of probabilities before it
+A symmetry of an image is not copied before its batch is filled, nor a plane of probabilities before it
 is added up.
 """
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels import ImageHWC
+from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.views import SYMMETRIES, ViewName
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -22,29 +22,41 @@ _FLIP_CODES: Final = {(True, False): 0, (False, True): 1, (True, True): -1}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """First the transpose, then the flips. A view that transposes swaps height and width."""
+    """First the transpose, then the flips, then the scale. A view that transposes swaps height and width."""
 
     name: ViewName
     transposes: bool
     flips_rows: bool
     flips_columns: bool
+    scale: float
 
     def apply(self, image_hwc: ImageHWC) -> ImageHWC:
-        """The image in this view, `[H, W, 3]` or, transposed, `[W, H, 3]`."""
+        """The image in this view, `[H, W, 3]` or, transposed, `[W, H, 3]`; at a scale, resized."""
         turned = image_hwc.transpose(1, 0, 2) if self.transposes else image_hwc
         view: ImageHWC = turned[self._rows, self._columns]
-        return view
+        return view if self.scale == 1 else self._scaled(view)
 
     def invert(self, planes_hw: NDArray[Scalar]) -> NDArray[Scalar]:
-        """What was predicted for this view, `[..., H, W]`, turned back to the image's own frame."""
+        """What was predicted for this view, `[..., H, W]`, turned back to the image's frame; not resized."""
         unflipped = planes_hw[..., self._rows, self._columns]
         return unflipped.swapaxes(-1, -2) if self.transposes else unflipped
+
+    def restore_all(self, planes_chw: ProbabilitiesCHW, size_hw: tuple[int, int]) -> ProbabilitiesCHW:
+        """What was predicted for this view, `[C, H, W]`, in the image's own frame and size."""
+        if self.scale == 1:
+            return self.invert(planes_chw)
+        spare_hw = np.empty(size_hw, dtype=np.float32)
+        return np.stack([self.restore(plane_hw, spare_hw).copy() for plane_hw in planes_chw])
 
     def restore(self, plane_hw: Plane, spare_hw: Plane) -> Plane:
         """The same for one float32 plane, but contiguous: itself, or written to `spare_hw`.
 
-        `spare_hw` has the size of the image. OpenCV's copies are vectorised; numpy's are not.
+        `spare_hw` has the size of the image, to which a scaled plane is brought back bilinearly. OpenCV's
+        copies are vectorised; numpy's are not.
         """
+        if self.scale != 1:
+            height, width = spare_hw.shape[::-1] if self.transposes else spare_hw.shape
+            plane_hw = np.asarray(cv2.resize(plane_hw, (width, height)), dtype=np.float32)
         unflipped_hw = plane_hw
         if self.flips_rows or self.flips_columns:
             unflipped_hw = np.empty_like(plane_hw) if self.transposes else spare_hw
@@ -56,7 +68,19 @@ class View:
 
     def size(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         """Height and width of an image of size `size_hw` in this view."""
-        return size_hw[::-1] if self.transposes else size_hw
+        height, width = size_hw[::-1] if self.transposes else size_hw
+        if self.scale == 1:
+            return height, width
+        return max(1, round(height * self.scale)), max(1, round(width * self.scale))
+
+    def _scaled(self, image_hwc: ImageHWC) -> ImageHWC:
+        height, width = image_hwc.shape[:2]
+        size = max(1, round(width * self.scale)), max(1, round(height * self.scale))
+        method = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
+        scaled_hwc: ImageHWC = cv2.resize(np.ascontiguousarray(image_hwc), size, interpolation=method).astype(
+            np.uint8, copy=False
+        )
+        return scaled_hwc
 
     @property
     def _rows(self) -> Any:

@@ -108,6 +108,6 @@ def _answers(runtimes: Sequence[Runtime], plan: Plan, image_hwc: ImageHWC) -> An
     for planned in plan:
         seen_hwc = np.ascontiguousarray(planned.view.apply(image_hwc))
         answer_chw = runtimes[planned.member].run(seen_hwc[None])[0]
-        upright_chw = planned.view.invert(answer_chw)
+        upright_chw = planned.view.restore_all(answer_chw, image_hwc.shape[:2])
         rows.append(upright_chw.reshape(len(upright_chw), -1)[:, chosen])
     return np.stack(rows)

@@ -29,7 +29,7 @@ class Profile:
 def profile_of(spec: EnsembleSpec, member: MemberSpec) -> Profile:
     """The sizes that the spec names, or those of its tiles, or of the images to predict; and its batch.
 
-    Where a view lies the image on its side, both ways fit.
+    Where a view lies the image on its side, both ways fit, and where it scales it, all sizes.
 
     Raises:
         DataError: the sizes are those of images that cannot be read.
@@ -41,6 +41,9 @@ def profile_of(spec: EnsembleSpec, member: MemberSpec) -> Profile:
     least, most = (min(heights), min(widths)), (max(heights), max(widths))
     if any(SYMMETRIES[view].transposes for view in spec.views_of(member)):
         least, most = (min(least),) * 2, (max(most),) * 2
+    scales = [SYMMETRIES[view].scale for view in spec.views_of(member)]
+    least = max(1, round(least[0] * min(scales))), max(1, round(least[1] * min(scales)))
+    most = round(most[0] * max(scales)), round(most[1] * max(scales))
     return Profile((1, *least), (plan.batch, *usual), (plan.batch, *most))
 
 

@@ -1,22 +1,44 @@
-"""Views: the eight symmetries of the square (the group D4), by name, and the usual sets of them.
+"""Views: the eight symmetries of the square (the group D4), by name, the usual sets of them, and scales.
 
 What they are, for specs, cards and graphs; `seg.engine.views` holds the array operations.
 """
 
 from typing import Final, Literal, NamedTuple, get_args
 
-ViewName = Literal["identity", "hflip", "vflip", "rot180", "transpose", "rot90", "rot270", "antitranspose"]
+SymmetryName = Literal[
+    "identity", "hflip", "vflip", "rot180", "transpose", "rot90", "rot270", "antitranspose"
+]
+ScaleName = Literal[
+    "scale0.5",
+    "scale0.75",
+    "scale1.25",
+    "scale1.5",
+    "scale2",
+    "hflip-scale0.5",
+    "hflip-scale0.75",
+    "hflip-scale1.25",
+    "hflip-scale1.5",
+    "hflip-scale2",
+]
+ViewName = SymmetryName | ScaleName
 ViewSetName = Literal["none", "hflip", "flips", "rot90", "d4"]
 
-VIEW_NAMES: Final[tuple[ViewName, ...]] = get_args(ViewName)
+VIEW_NAMES: Final[tuple[SymmetryName, ...]] = get_args(SymmetryName)
+SCALE_NAMES: Final[tuple[ScaleName, ...]] = get_args(ScaleName)
 
 
 class Symmetry(NamedTuple):
-    """First the transpose, then the flips. One that transposes swaps height and width."""
+    """First the transpose, then the flips, then the scale. One that transposes swaps height and width."""
 
     transposes: bool = False
     flips_rows: bool = False
     flips_columns: bool = False
+    scale: float = 1.0
+
+
+def _scaled(name: ScaleName) -> Symmetry:
+    flip, _, scale = name.rpartition("scale")
+    return Symmetry(flips_columns=bool(flip), scale=float(scale))
 
 
 SYMMETRIES: Final[dict[ViewName, Symmetry]] = {
@@ -28,6 +50,7 @@ SYMMETRIES: Final[dict[ViewName, Symmetry]] = {
     "rot90": Symmetry(transposes=True, flips_rows=True),
     "rot270": Symmetry(transposes=True, flips_columns=True),
     "antitranspose": Symmetry(transposes=True, flips_rows=True, flips_columns=True),
+    **{name: _scaled(name) for name in SCALE_NAMES},
 }
 
 VIEW_SETS: Final[dict[ViewSetName, tuple[ViewName, ...]]] = {
@@ -37,3 +60,10 @@ VIEW_SETS: Final[dict[ViewSetName, tuple[ViewName, ...]]] = {
     "rot90": ("identity", "rot90", "rot180", "rot270"),
     "d4": VIEW_NAMES,
 }
+
+
+def without_scale(view: ViewName) -> ViewName:
+    """The symmetry of a view: training zooms anyway."""
+    if SYMMETRIES[view].scale == 1:
+        return view
+    return "hflip" if SYMMETRIES[view].flips_columns else "identity"

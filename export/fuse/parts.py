@@ -7,7 +7,7 @@ import onnx
 from onnx import version_converter
 
 from seg.card import ModelCard
-from seg.errors import ModelError
+from seg.errors import ModelError, SpecError
 from seg.files import sha256_of
 from seg.merging import class_shares
 from seg.model_file import read_model_cards
@@ -46,8 +46,15 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
     """The models of all members that have weight, in one opset.
 
     Raises:
+        SpecError: a view has a scale.
         ModelError: a model is missing, not ours, damaged, or has other classes than the first.
     """
+    for member in spec.running:
+        if scaled := [view for view in spec.views_of(member) if SYMMETRIES[view].scale != 1]:
+            raise SpecError(
+                f"members: {member.name}: views: a fused file has no {scaled[0]}, as graphs resize otherwise"
+                " than the engine: leave it away"
+            )
     paths = [spec.model(member) for member in spec.running]
     cards = read_model_cards(paths)
     models = [onnx.load(path) for path in paths]

@@ -9,12 +9,14 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 import ttach
 
+from seg.card import TrainingCard
 from seg.classes import ClassInfo
 from seg.engine import Ensemble
 from seg.engine.clock import Clock
@@ -28,8 +30,8 @@ from seg.errors import ModelError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec
-from seg.spec.prediction import StoppingSpec, TileSpec
-from seg.views import VIEW_SETS, ViewSetName
+from seg.spec.prediction import MergeName, StoppingSpec, TileSpec
+from seg.views import VIEW_SETS, ViewName, ViewSetName
 from tests.engine.conftest import CLASSES, MakeModel
 
 
@@ -251,3 +253,43 @@ sys.meta_path.insert(0, Blocked())
 import seg.engine, seg.engine.run, seg.evaluate.compare, seg.evaluate.picture
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("merge", ["mean", "geometric", "vote"])
+def test_scaled_views_are_merged_at_the_image_s_own_size(make_model: MakeModel, merge: MergeName) -> None:
+    """Against resizing by hand, view by view."""
+    views: tuple[ViewName, ...] = ("identity", "scale0.75", "hflip-scale1.5")
+    ensemble = replace(load([make_model(1)], [1.0], "none").with_views(views), merge=merge)
+    image_hwc = np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8)
+    runtime = ensemble.members[0].runtime
+    answers = []
+    for scale, flips in ((1.0, False), (0.75, False), (1.5, True)):
+        seen_hwc = image_hwc[:, ::-1] if flips else image_hwc
+        if scale != 1:
+            method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            size = round(34 * scale), round(21 * scale)
+            seen_hwc = cv2.resize(np.ascontiguousarray(seen_hwc), size, interpolation=method).astype(np.uint8)
+        answer = runtime.run(np.ascontiguousarray(seen_hwc)[None])[0]
+        answer = np.stack([cv2.resize(plane, (34, 21)) for plane in answer])
+        answers.append(answer[:, :, ::-1] if flips else answer)
+    labels_hw, probabilities = ensemble.predict(image_hwc)
+    assert labels_hw.shape == (21, 34)
+    if merge == "mean":
+        np.testing.assert_allclose(probabilities, np.mean(answers, axis=0), atol=1e-5)
+    elif merge == "geometric":
+        logs = np.mean(np.log(np.maximum(answers, 1e-7)), axis=0)
+        expected = np.exp(logs) / np.exp(logs).sum(0)
+        np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+    else:
+        votes = np.array([answer.argmax(0) for answer in answers])
+        agreed = (votes[1] == votes[2]) | (votes[0] == votes[1])
+        np.testing.assert_array_equal(labels_hw[agreed], votes[1][agreed])
+
+
+def test_a_scale_is_familiar_where_its_symmetry_is(make_model: MakeModel) -> None:
+    card = read_model_card(make_model(1))
+    training = TrainingCard(value=0.5, epoch=1, epochs=1, seed=0, views="none", dataset_fingerprint="x")
+    card = card.model_copy(update={"training": training})
+    views: tuple[ViewName, ...] = ("scale0.5", "hflip-scale2", "hflip")
+    member = Member("m", open_runtime(make_model(1), "cpu"), card, 1.0, views)
+    assert member.unfamiliar_views == ("hflip-scale2", "hflip")

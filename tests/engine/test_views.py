@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.engine.views import VIEWS
-from seg.views import VIEW_NAMES, VIEW_SETS, ViewName, ViewSetName
+from seg.views import SCALE_NAMES, VIEW_NAMES, VIEW_SETS, ScaleName, ViewName, ViewSetName
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
@@ -60,3 +60,43 @@ def test_restore_writes_what_invert_shows(name: ViewName, size_hw: tuple[int, in
     restored = view.restore(plane_hw, spare_hw)
     np.testing.assert_array_equal(restored, view.invert(plane_hw))
     assert np.shares_memory(restored, spare_hw) or name == "identity"
+
+
+@pytest.mark.parametrize("name", SCALE_NAMES)
+@pytest.mark.parametrize("size_hw", [(5, 7), (64, 33), (1, 1), (37, 50)])
+def test_a_scaled_view_comes_back_at_the_exact_size(name: ScaleName, size_hw: tuple[int, int]) -> None:
+    """A slope stays the slope that it was, and its middle the middle."""
+    view = VIEWS[name]
+    height, width = size_hw
+    slope_hw = np.add.outer(np.linspace(0, 100, height), np.linspace(0, 100, width))
+    image_hwc = np.repeat(slope_hw[..., None], 3, axis=2).astype(np.uint8)
+    seen_hwc = view.apply(image_hwc)
+    assert seen_hwc.dtype == np.uint8
+    assert seen_hwc.shape == (*view.size(size_hw), 3)
+    plane_hw = seen_hwc[..., 0].astype(np.float32)
+    restored = view.restore(plane_hw, np.empty(size_hw, dtype=np.float32))
+    assert restored.shape == size_hw
+    steps = 100 / max(1, min(size_hw) - 1)
+    np.testing.assert_allclose(restored, image_hwc[..., 0], atol=1.5 * steps + 2)
+    np.testing.assert_array_equal(view.restore_all(plane_hw[None], size_hw)[0], restored)
+
+
+@pytest.mark.parametrize("scale", ["0.75", "1.25", "2"])
+def test_a_scale_is_what_torch_makes_of_it(scale: str) -> None:
+    """Bilinear, with pixels as areas; when shrinking, as antialiased as an area's mean."""
+    image_hwc = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    seen_hwc = VIEWS[f"scale{scale}"].apply(image_hwc)  # type: ignore[index]
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(image_hwc).permute(2, 0, 1)[None].float(),
+        size=seen_hwc.shape[:2],
+        mode="area" if float(scale) < 1 else "bilinear",
+    )
+    if float(scale) > 1:
+        np.testing.assert_allclose(seen_hwc, expected[0].permute(1, 2, 0), atol=1.0)
+    else:
+        assert abs(seen_hwc.mean() - image_hwc.mean()) < 1
+
+
+def test_a_flipped_scale_is_the_scale_of_the_flip() -> None:
+    plain, flipped = VIEWS["scale1.5"], VIEWS["hflip-scale1.5"]
+    np.testing.assert_array_equal(flipped.apply(IMAGE), plain.apply(np.ascontiguousarray(IMAGE[:, ::-1])))

@@ -143,6 +143,11 @@ def test_members_of_seg_export_with_their_own_input_modes(tmp_path: Path) -> Non
             np.testing.assert_allclose(found["probabilities"][row], expected.probabilities, atol=1e-5)
 
 
+def test_scaled_views_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"a: views: a fused file has no scale0\.75"):
+        fused(tmp_path, views=["identity", "scale0.75"])
+
+
 def test_members_of_one_file_share_its_weights(tmp_path: Path) -> None:
     """As when one network's views are to weigh differently."""
     members = [
