@@ -86,12 +86,13 @@ def kill_at(journal: Path, size: float, kill: Callable[[], None]) -> None:
 def on_ray(name: str, spec: EnsembleSpec, plain: EnsembleSpec, cores: list[int], *, dies: bool) -> Measured:
     from seg.engine.cluster import run_on_cluster
 
+    journal_of(spec).unlink(missing_ok=True)
     with nodes(cores) as (cluster, more):
         if dies:
             whole = journal_of(plain).stat().st_size
             kill_at(journal_of(spec), whole / 3, lambda: cluster.remove_node(more[0], allow_graceful=False))
         start = time.perf_counter()
-        summary = run_on_cluster(spec, "ray", workers=len(cores), restart=True)
+        summary = run_on_cluster(spec, "ray", workers=len(cores))
         seconds = time.perf_counter() - start
     same = spec.output.file.read_bytes() == plain.output.file.read_bytes()
     return Measured(name, summary.images / summary.seconds, seconds, summary.redone, same)

@@ -32,12 +32,14 @@ class Reader(Generic[Item]):
     Attributes:
         open_image: reads one, or raises DataError.
         strict: raise DataError at the first image that cannot be read.
+        threads: how many read at once; more than cores where most of the time goes into waiting.
         failures: one line for each image that could not be read so far.
     """
 
     open_image: Callable[[Item], ImageHWC]
     clock: Clock
     strict: bool = False
+    threads: int = READERS
     failures: list[str] = field(default_factory=list)
     _ahead: int = 1
 
@@ -45,7 +47,7 @@ class Reader(Generic[Item]):
         """Items with their images, in order, without those that cannot be read."""
         waiting: deque[tuple[Item, Future[ImageHWC]]] = deque()
         remaining = iter(items)
-        pool = ThreadPoolExecutor(READERS, thread_name_prefix="seg-read")
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="seg-read")
         try:
             while True:
                 for item in islice(remaining, max(0, self._ahead + 1 - len(waiting))):

@@ -1,16 +1,16 @@
 """What runs on every machine: one engine, which is given blocks of images and gives label maps back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import seg
 from seg.engine.clock import Clock
-from seg.engine.cluster.located import Located, read_located
+from seg.engine.cluster.located import Located, is_uri, read_located
 from seg.engine.cluster.models import Packed, unpack
 from seg.engine.ensemble import Ensemble
 from seg.engine.journal import Entry
-from seg.engine.reading import Reader
+from seg.engine.reading import MOST_AHEAD, READERS, Reader
 from seg.engine.run import calibrated_plan
 from seg.engine.stopping import NewJudge, judges
 from seg.errors import MissingRuntimeError
@@ -78,10 +78,11 @@ class Worker:
         )
         return "; ".join(dict.fromkeys(str(member.runtime.describe()) for member in self._ensemble.members))
 
-    def predict(self, images: Iterable[Located]) -> BlockResult:
+    def predict(self, images: Sequence[Located]) -> BlockResult:
         """Predict a block. An image that cannot be read does not stop the others."""
         clock, start = Clock(), perf_counter()
-        reader = Reader(read_located, clock, self._job.strict)
+        far = any(is_uri(image.place) for image in images)
+        reader = Reader(read_located, clock, self._job.strict, MOST_AHEAD if far else READERS)
         payloads = self._ensemble.label_all(
             reader.read(images),
             _packed,
