@@ -18,10 +18,11 @@ def seg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 COMMANDS = ["train", "export", "calibrate", "ensemble", "evaluate", "report", "show", "video"]
+COLLAPSE = ["soup", "distill", "pseudo"]
 GROUPS = ["data", "data sample", "data check", "data preview", "spec"]
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, *GROUPS])
+@pytest.mark.parametrize("command", ["", *COMMANDS, *COLLAPSE, *GROUPS])
 def test_help_is_there_for_every_command(command: str) -> None:
     done = seg(*command.split(), "--help")
     assert done.returncode == 0

@@ -222,6 +222,23 @@ def test_joined_splits_have_all_images_with_their_own_labels(toy_spec: SpecWrite
     assert joined.fingerprint != JoinedSplit(splits[:2]).fingerprint
 
 
+def test_a_student_is_said_in_the_spec(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    document = YAML(typ="safe").load(toy_spec(tmp_path))
+    path = tmp_path / "spec.yaml"
+    document["student"] = {"architecture": "fpn", "temperature": 3, "images": "photos"}
+    YAML(typ="safe").dump(document, path)
+    spec = load_ensemble(path)
+    assert spec.student is not None
+    assert (spec.student.name, spec.student.soft_share, spec.student.temperature) == ("student", 0.5, 3.0)
+    assert spec.student.images == tmp_path / "photos"
+    recipe = spec.recipe_of(spec.member_of(spec.student))
+    assert (recipe.architecture, recipe.encoder) == ("fpn", spec.recipe.encoder)
+    document["student"]["name"] = "toy"
+    YAML(typ="safe").dump(document, path)
+    with pytest.raises(SpecError, match="named 'toy' like a member"):
+        load_ensemble(path)
+
+
 @pytest.fixture(scope="module")
 def trained(toy_spec: SpecWriter, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The spec of one exported member."""
