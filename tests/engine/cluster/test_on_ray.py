@@ -1,9 +1,11 @@
 """Two nodes of Ray on this machine: submissions as from one process, whatever dies."""
 
+import importlib
 import json
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from seg.data.images import write_image
 from seg.engine.cluster.dispatch import Block
-from seg.engine.cluster.located import locate, read_located
+from seg.engine.cluster.located import Located, locate, read_located
 from seg.engine.cluster.ray_fleet import RayFleet
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.run import run_ensemble
@@ -110,6 +112,38 @@ def test_what_one_machine_began_a_cluster_ends_and_names_what_it_cannot_read(
     many.output.file.unlink()
     assert run_ensemble(many).images_now == 0
     assert many.output.file.read_bytes() == plain(many)
+
+
+def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
+    cluster: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seg.engine.cluster import ray_fleet, run_on_cluster
+
+    class Fragile:
+        """The worker, which is imported where nothing is patched, behind a trap."""
+
+        def __init__(self, job: Job) -> None:
+            self.worker = importlib.import_module("seg.engine.cluster.ray_fleet")._Actor(job)
+
+        def load(self, *shipment: Any) -> Any:
+            return self.worker.load(*shipment)
+
+        def predict(self, images: Sequence[Located]) -> Any:
+            if any(image.id == "5" for image in images):
+                os._exit(1)
+            return self.worker.predict(images)
+
+    for number in range(7, 16):
+        write_image(project.parent / f"images/{number}.png", np.full((8, 8, 3), number, dtype=np.uint8))
+    spec = load_ensemble(project)
+    with monkeypatch.context() as patch:
+        patch.setattr(ray_fleet, "_Actor", Fragile)
+        with pytest.raises(DataError) as raised:
+            run_on_cluster(spec, "ray", workers=1)
+    named, advice = str(raised.value).splitlines()
+    assert "5.png: no worker can predict it" in named
+    assert "1 image could not be read" in advice
+    assert run_on_cluster(spec, "ray", workers=1).images_now == 1
 
 
 def test_what_a_cluster_cannot_do_is_one_line(cluster: Any, many: EnsembleSpec) -> None:
