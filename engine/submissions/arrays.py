@@ -1,15 +1,17 @@
 """One npz: for each image id its label map, uint8 `[H, W]`."""
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
+from seg.engine.passes import Size
 from seg.engine.submissions.protocol import Labelled, SizeOf
 from seg.errors import DataError, OutputError
 from seg.files import atomic_path
-from seg.labels import LabelsHW
 
 _SUFFIX = ".npy"
 
@@ -33,14 +35,19 @@ class Arrays:
         try:
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
+                    image_id = name.removesuffix(_SUFFIX)
                     with archive.open(name) as file:
-                        labels_hw = np.lib.format.read_array(file, allow_pickle=False)
-                    yield name.removesuffix(_SUFFIX), _checked(path, name, labels_hw)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+                        _check_header(path, name, file, size_of(image_id))
+                    with archive.open(name) as file:
+                        yield image_id, np.lib.format.read_array(file, allow_pickle=False)
+        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError) as error:
             raise DataError(f"{path}: is no npz of label maps: {error}") from error
 
 
-def _checked(path: Path, name: str, labels_hw: LabelsHW) -> LabelsHW:
-    if labels_hw.dtype != np.uint8 or labels_hw.ndim != 2:
-        raise DataError(f"{path}: {name} is {labels_hw.dtype} {labels_hw.shape}, not uint8 [H, W]")
-    return labels_hw
+def _check_header(path: Path, name: str, file: IO[bytes], size_hw: Size) -> None:
+    """Refuse an array before it is unpacked: a few bytes of zip can say that it has a terabyte."""
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise DataError(f"{path}: {name} is no array of npy's version 1.0")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype != np.uint8 or tuple(shape) != tuple(size_hw):
+        raise DataError(f"{path}: {name} is {dtype} {shape}, not uint8 {tuple(size_hw)} (height, width)")

@@ -10,8 +10,12 @@ from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
+from pydantic import ValidationError
 
 from seg.classes import ClassInfo
+from seg.data.coco_file import CocoRle
+from seg.data.rasterise import MaskHW, rasterise
+from seg.engine.passes import Size
 from seg.engine.submissions.kaggle import label_of
 from seg.engine.submissions.protocol import Labelled, SizeOf
 from seg.errors import DataError, OutputError
@@ -45,20 +49,17 @@ class CocoResults:
         for number, entry in enumerate(_load(path)):
             if not isinstance(entry, dict) or not all(key in entry for key in _KEYS):
                 raise DataError(f"{path}: entry {number} lacks one of {', '.join(_KEYS)}")
+            if not isinstance(entry["category_id"], int):
+                raise DataError(f"{path}: entry {number}: {entry['category_id']!r} is no class id")
             by_image.setdefault(str(entry["image_id"]), []).append(entry)
         labels = {c.id: label for label, c in enumerate(self._classes)}
         for image_id, entries in by_image.items():
-            labels_hw = np.full(entries[0]["segmentation"]["size"], IGNORE_INDEX, dtype=np.uint8)
+            size_hw = size_of(image_id)
+            labels_hw = np.full(size_hw, IGNORE_INDEX, dtype=np.uint8)
             for entry in entries:
                 if entry["category_id"] not in labels:
                     raise DataError(f"{path}: image {image_id}: {entry['category_id']} is no class id")
-                try:
-                    mask_hw = coco_mask.decode(entry["segmentation"]).astype(np.bool_)
-                except (TypeError, ValueError, KeyError) as error:
-                    raise DataError(f"{path}: image {image_id}: a mask that cannot be decoded") from error
-                if mask_hw.shape != labels_hw.shape:
-                    raise DataError(f"{path}: image {image_id}: its masks have several sizes")
-                labels_hw[mask_hw] = labels[entry["category_id"]]
+                labels_hw[_mask(path, image_id, entry, size_hw)] = labels[entry["category_id"]]
             labels_hw[labels_hw == IGNORE_INDEX] = self._background
             yield image_id, labels_hw
 
@@ -77,12 +78,22 @@ class CocoResults:
             }
 
 
+def _mask(path: Path, image_id: str, entry: dict[str, Any], size_hw: Size) -> MaskHW:
+    """Decoded by the size of the image: a few bytes of a file can say that a mask has a terabyte."""
+    try:
+        return rasterise(CocoRle.model_validate(entry["segmentation"]), size_hw)
+    except ValidationError as error:
+        raise DataError(f"{path}: image {image_id}: its segmentation is no size and counts") from error
+    except ValueError as error:
+        raise DataError(f"{path}: image {image_id}: {error}") from error
+
+
 def _load(path: Path) -> list[Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not JSON: {error}") from error
     if not isinstance(entries, list):
         raise DataError(f"{path}: is no list of results")

@@ -22,6 +22,7 @@ from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, LabelsHW
 
 INDEX: Final = "panoptic.json"
+_KINDS: Final = {"image_id": (str, int), "file_name": (str,), "segments_info": (list,)}
 
 
 class CocoPanoptic:
@@ -46,7 +47,8 @@ class CocoPanoptic:
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
         label_of = {c.id: label for label, c in enumerate(self._classes)}
-        for annotation in _annotations(path):
+        for number, annotation in enumerate(_annotations(path)):
+            _check_annotation(path, number, annotation)
             ids_hw3 = read_image(path / annotation["file_name"]).astype(np.int64)
             ids_hw = ids_hw3[..., 0] + 256 * ids_hw3[..., 1] + 65536 * ids_hw3[..., 2]
             labels_hw = np.full(ids_hw.shape, IGNORE_INDEX, dtype=np.uint8)
@@ -72,6 +74,19 @@ class CocoPanoptic:
         return {"image_id": image_id, "file_name": f"{image_id}.png", "segments_info": segments}
 
 
+def _check_annotation(path: Path, number: int, annotation: object) -> None:
+    """Raise DataError where a key is missing or of another kind."""
+    if not isinstance(annotation, dict) or not all(
+        isinstance(annotation.get(key), kinds) for key, kinds in _KINDS.items()
+    ):
+        raise DataError(f"{path / INDEX}: annotation {number} lacks one of {', '.join(_KINDS)}")
+    for segment in annotation["segments_info"]:
+        if not isinstance(segment, dict) or not all(
+            isinstance(segment.get(key), int) for key in ("id", "category_id")
+        ):
+            raise DataError(f"{path / INDEX}: annotation {number}: a segment lacks id or category_id")
+
+
 def _box(mask_hw: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[int]:
     """Left, top, width and height."""
     rows, columns = np.flatnonzero(mask_hw.any(1)), np.flatnonzero(mask_hw.any(0))
@@ -85,6 +100,8 @@ def _annotations(path: Path) -> list[dict[str, Any]]:
         annotations: list[dict[str, Any]] = index["annotations"]
     except OSError as error:
         raise DataError(f"{path / INDEX}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path / INDEX}: is no index of panoptic segments: {error!r}") from error
+    if not isinstance(annotations, list):
+        raise DataError(f"{path / INDEX}: its annotations are no list")
     return annotations

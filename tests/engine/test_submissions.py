@@ -2,6 +2,7 @@
 
 import csv
 import json
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_args
@@ -207,3 +208,48 @@ def test_malformed_run_lengths_never_crash(tmp_path_factory: pytest.TempPathFact
     except DataError:
         return
     assert labels_hw.shape == (4, 5)
+
+
+@pytest.mark.parametrize("size", [[2, 3], [100_000, 100_000], [-1, 3], "2x3", None])
+@settings(deadline=None, max_examples=50)
+@given(counts=st.one_of(st.text(max_size=12), st.lists(st.integers(-9, 2**40), max_size=6)))
+def test_malformed_coco_counts_never_crash(
+    tmp_path_factory: pytest.TempPathFactory, size: object, counts: object
+) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / "a.json"
+    segmentation = {"size": size, "counts": counts}
+    path.write_text(
+        json.dumps([{"image_id": "x", "category_id": CLASSES[1].id, "segmentation": segmentation}])
+    )
+    try:
+        ((_, labels_hw),) = form_of("coco").read(path, lambda _: (2, 3))
+    except DataError as error:
+        assert "\n" not in str(error)
+        return
+    assert labels_hw.shape == (2, 3)
+
+
+def test_an_array_that_says_it_is_huge_is_refused_unread(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive, archive.open("x.npy", "w") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (2**24, 2**24)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(DataError, match="not uint8"):
+        list(form_of("npz").read(tmp_path / "a.npz", lambda _: (2, 3)))
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        7,
+        [7],
+        [{}],
+        [{"image_id": "x", "file_name": "x.png", "segments_info": [{}]}],
+        [{"image_id": "x", "file_name": "x.png", "segments_info": [{"id": 1, "category_id": []}]}],
+        [{"image_id": "x", "file_name": "y.png", "segments_info": []}],
+    ],
+)
+def test_malformed_panoptic_indexes_are_one_line(tmp_path: Path, annotations: object) -> None:
+    (tmp_path / "panoptic.json").write_text(json.dumps({"annotations": annotations}))
+    with pytest.raises(DataError) as caught:
+        list(form_of("coco-panoptic").read(tmp_path, lambda _: (2, 3)))
+    assert "\n" not in str(caught.value)
