@@ -49,7 +49,7 @@ class CocoPanoptic:
         label_of = {c.id: label for label, c in enumerate(self._classes)}
         for number, annotation in enumerate(_annotations(path)):
             _check_annotation(path, number, annotation)
-            ids_hw3 = read_image(path / annotation["file_name"]).astype(np.int64)
+            ids_hw3 = read_image(_inside(path, annotation["file_name"])).astype(np.int64)
             ids_hw = ids_hw3[..., 0] + 256 * ids_hw3[..., 1] + 65536 * ids_hw3[..., 2]
             labels_hw = np.full(ids_hw.shape, IGNORE_INDEX, dtype=np.uint8)
             for segment in annotation["segments_info"]:
@@ -85,6 +85,14 @@ def _check_annotation(path: Path, number: int, annotation: object) -> None:
             isinstance(segment.get(key), int) for key in ("id", "category_id")
         ):
             raise DataError(f"{path / INDEX}: annotation {number}: a segment lacks id or category_id")
+
+
+def _inside(path: Path, file_name: str) -> Path:
+    """The picture in the submission's folder; raises DataError where the name leads out of it."""
+    picture = path / file_name
+    if not picture.resolve().is_relative_to(path.resolve()):
+        raise DataError(f"{path / INDEX}: {file_name!r} is not in its folder: name its own pictures")
+    return picture
 
 
 def _box(mask_hw: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[int]:

@@ -253,3 +253,15 @@ def test_malformed_panoptic_indexes_are_one_line(tmp_path: Path, annotations: ob
     with pytest.raises(DataError) as caught:
         list(form_of("coco-panoptic").read(tmp_path, lambda _: (2, 3)))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/hostname", "deep/../../secret.png"])
+def test_a_panoptic_picture_outside_its_folder_is_refused(tmp_path: Path, name: str) -> None:
+    form_of("coco-panoptic").write(tmp_path / "out", images_of(0, count=1))
+    index = tmp_path / "out/panoptic.json"
+    said = json.loads(index.read_text())
+    (tmp_path / "secret.png").write_bytes((tmp_path / "out/street_0.png").read_bytes())
+    said["annotations"][0]["file_name"] = name
+    index.write_text(json.dumps(said))
+    with pytest.raises(DataError, match="is not in its folder"):
+        list(form_of("coco-panoptic").read(tmp_path / "out", lambda _: (2, 3)))
