@@ -27,6 +27,9 @@ STUDY: Final = "sweep"
 HEARTBEAT_S: Final = 60
 POLL_S: Final = 0.5
 
+LOCKED_S: Final = 100
+"""How long a worker waits for a file that others write, on a machine that is busy with training."""
+
 OnTrial = Callable[[Outcome], None]
 
 
@@ -168,6 +171,9 @@ def open_sweep(spec: SweepSpec) -> Sweep:
         study = optuna.create_study(
             storage=optuna.storages.RDBStorage(
                 spec.url,
+                engine_kwargs={"connect_args": {"timeout": LOCKED_S}}
+                if spec.url.startswith("sqlite")
+                else None,
                 heartbeat_interval=HEARTBEAT_S,
                 heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
             ),
