@@ -20,7 +20,7 @@ ScaleName = Literal[
     "hflip-scale1.5",
     "hflip-scale2",
 ]
-ViewName = SymmetryName | ScaleName
+ViewName = Literal[SymmetryName, ScaleName]
 ViewSetName = Literal["none", "hflip", "flips", "rot90", "d4"]
 
 VIEW_NAMES: Final[tuple[SymmetryName, ...]] = get_args(SymmetryName)
