@@ -46,7 +46,7 @@ def many(project: Path) -> EnsembleSpec:
     """Images enough that a node can die among them, and the submission of one process beside."""
     rng = np.random.default_rng(1)
     for number in range(IMAGES):
-        image_hwc = rng.integers(0, 256, (150 + number % 2, 160, 3), dtype=np.uint8)
+        image_hwc = rng.integers(0, 256, (300 + number % 2, 320, 3), dtype=np.uint8)
         write_image(project.parent / f"images/{number}.png", image_hwc)
     spec = load_ensemble(project)
     run_ensemble(moved(spec, "plain.csv"))
@@ -71,15 +71,23 @@ def test_a_node_dies_and_the_submission_is_that_of_one_process(
     cluster.wait_for_nodes()
     submit, workers = RayFleet.submit, set[str]()
     journal = many.output.file.with_name("submission.csv.journal")
+    is_dead = threading.Event()
+
+    def both_have_begun() -> bool:
+        return len(workers) == 2 and journal.exists() and journal.stat().st_size >= 1000
 
     def noting(fleet: RayFleet, worker: str, block: Block) -> None:
         workers.add(worker)
+        if both_have_begun():
+            # However fast the others are, some of the work is left for when the node has died.
+            is_dead.wait(60)
         submit(fleet, worker, block)
 
     def kill() -> None:
-        while len(workers) < 2 or journal.stat().st_size < 1000:
+        while not both_have_begun():
             time.sleep(0.002)
         cluster.remove_node(node, allow_graceful=False)
+        is_dead.set()
 
     monkeypatch.setattr(RayFleet, "submit", noting)
     killer = threading.Thread(target=kill)
