@@ -143,7 +143,7 @@ class Ensemble:
 
     def label_all(
         self,
-        images: Iterable[tuple[Key, ImageHWC]],
+        images: Iterable[tuple[Key, ImageHWC] | None],
         finish: Callable[[Key, LabelsHW], Finished],
         *,
         grid_hw: Size | None = None,
@@ -155,6 +155,7 @@ class Ensemble:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
         Args:
+            images: None among them says that there is none at the moment; see `seg.engine.stream`.
             grid_hw: the size of the label maps; by default that of each image.
             new_judge: makes what says that an image is settled before all passes are done.
             plan: all passes, in another order than the usual one.
@@ -182,7 +183,7 @@ class Ensemble:
 
     def _stream(
         self,
-        images: Iterable[tuple[Key, ImageHWC]],
+        images: Iterable[tuple[Key, ImageHWC] | None],
         new_collector: Callable[[Key, Size], Collector[Finished]],
         clock: Clock | None,
         new_judge: NewJudge | None = None,

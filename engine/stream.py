@@ -115,7 +115,7 @@ class _Stream(Generic[Key, Finished]):
         )
         self._open: dict[int, _Frame[Finished]] = {}
 
-    def run(self, images: Iterable[tuple[Key, ImageHWC]]) -> Iterator[Finished]:
+    def run(self, images: Iterable[tuple[Key, ImageHWC] | None]) -> Iterator[Finished]:
         frames = enumerate(self._frames(images))
         running: set[Future[list[_Report[Finished]]]] = set()
         pool = ThreadPoolExecutor(self._method.streams, thread_name_prefix="seg-pass")
@@ -138,9 +138,13 @@ class _Stream(Generic[Key, Finished]):
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _frames(self, images: Iterable[tuple[Key, ImageHWC]]) -> Iterator[_Frame[Finished]]:
+    def _frames(self, images: Iterable[tuple[Key, ImageHWC] | None]) -> Iterator[_Frame[Finished] | None]:
         method = self._method
-        for key, image_hwc in images:
+        for arrived in images:
+            if arrived is None:
+                yield None
+                continue
+            key, image_hwc = arrived
             size_hw = image_hwc.shape[:2]
             layout = lay_out(size_hw, method.tile)
             collector = self._new_collector(key, size_hw)
@@ -151,7 +155,9 @@ class _Stream(Generic[Key, Finished]):
                 judge = method.new_judge and method.new_judge()
                 yield _Frame(tile_hwc, picture, tile, passes, merge, InOrder(merge.add), judge)
 
-    def _next_batch(self, frames: Iterator[tuple[int, _Frame[Finished]]], *, partial: bool) -> Batch | None:
+    def _next_batch(
+        self, frames: Iterator[tuple[int, _Frame[Finished] | None]], *, partial: bool
+    ) -> Batch | None:
         """A batch of a member that is loaded."""
         while True:
             batch = self._scheduler.next_batch(can_run=self._is_loaded)
@@ -171,7 +177,7 @@ class _Stream(Generic[Key, Finished]):
     def _is_loaded(self, member: int) -> bool:
         return self._runtimes[member].is_loaded
 
-    def _open_next(self, frames: Iterator[tuple[int, _Frame[Finished]]]) -> bool:
+    def _open_next(self, frames: Iterator[tuple[int, _Frame[Finished] | None]]) -> bool:
         with self._clock.stage("wait for images"):
             number, frame = next(frames, (0, None))
         if frame is None:
@@ -231,7 +237,7 @@ def _is_settled(frame: _Frame[Finished]) -> bool:
 def stream(
     runtimes: Sequence[Runtime],
     method: Method,
-    images: Iterable[tuple[Key, ImageHWC]],
+    images: Iterable[tuple[Key, ImageHWC] | None],
     new_collector: Callable[[Key, Size], Collector[Finished]],
     clock: Clock | None = None,
 ) -> Iterator[Finished]:
@@ -243,7 +249,8 @@ def stream(
     Args:
         runtimes: a loaded model for each member that the plan speaks of.
         method: the plan, and how it is carried out.
-        images: any key with an RGB image, uint8 `[H, W, 3]`, of any size.
+        images: any key with an RGB image, uint8 `[H, W, 3]`, of any size; or None for "none at the moment",
+            which those that arrive one by one may say while others of them are still worked on.
         new_collector: called with a key and the image's size when it is opened. The collector is called from
             one worker at a time.
         clock: where the seconds of each stage are added up.

@@ -14,6 +14,7 @@ from seg.commands import (
     pseudo,
     report,
     runs,
+    serve,
     show,
     soup,
     spec,
@@ -41,6 +42,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("calibrate")(calibrate.calibrate)
 app.command("ensemble")(ensemble.ensemble)
+app.command("serve")(serve.serve)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("tune")(tune.tune)

@@ -95,7 +95,7 @@ def export(
 
 def _export_whole(path: Path, format_: Format, gives: Sequence[Give], output: Path | None) -> None:
     from seg.commands.fuse import fuse
-    from seg.commands.serving import serve, serve_apart
+    from seg.commands.triton import serve, serve_apart
     from seg.spec import load_ensemble
 
     write = {Format.triton: serve, Format.triton_ensemble: serve_apart}.get(format_, fuse)

@@ -1,0 +1,77 @@
+"""From a spec to a server that answers."""
+
+import asyncio
+import math
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from seg.engine.ensemble import Ensemble
+from seg.engine.load import probe_frames
+from seg.engine.serve.answers import Style
+from seg.engine.serve.app import House, build_app
+from seg.engine.serve.desk import Desk
+from seg.engine.serve.labeller import Labeller
+from seg.engine.serve.limits import Limits
+from seg.engine.serve.metrics import Metrics
+from seg.errors import OutputError
+from seg.spec import EnsembleSpec
+
+
+def run_server(
+    spec: EnsembleSpec, name: str, host: str, port: int, limits: Limits, say: Callable[[str], None]
+) -> None:
+    """Answer requests until the process is told to stop; those that are inside then are still answered.
+
+    Args:
+        name: what clients call the ensemble.
+        port: 0 for any that is free.
+        say: called with lines for the user, the last of which has the address, once it answers there.
+
+    Raises:
+        SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
+    """
+    with _listening(host, port) as door, opened(spec, name, limits) as house:
+        for note in house.ensemble.notes:
+            say(note)
+        if spec.stopping:
+            say("stopping: is for submissions: here every image gets all passes")
+        address = f"[{host}]" if ":" in host else host
+        say(f"{name}: http://{address}:{door.getsockname()[1]}")
+        config = uvicorn.Config(
+            build_app(house),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=math.ceil(limits.seconds),
+        )
+        uvicorn.Server(config).run(sockets=[door])
+
+
+@contextmanager
+def opened(spec: EnsembleSpec, name: str, limits: Limits) -> Iterator[House]:
+    """Everything behind the door, warmed up with one image."""
+    ensemble = Ensemble.load(spec)
+    labeller = Labeller(ensemble)
+    labeller.submit(probe_frames(spec)[0].frame_hwc).result()
+    desk = Desk(limits.requests)
+    style = Style(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes))
+    metrics = Metrics(labeller, desk)
+    try:
+        yield House(name, ensemble, labeller, style, limits, desk, metrics, asyncio.Lock())
+    finally:
+        labeller.close()
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        door = socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"--host {host} --port {port}: cannot be listened at: {reason}") from error
+    with door:
+        yield door

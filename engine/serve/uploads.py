@@ -1,0 +1,98 @@
+"""From a request's body to an image, or one line that says why not."""
+
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from seg.data.claims import claimed_size
+from seg.engine.serve.limits import Limits
+from seg.engine.serve.refusal import RefusedError
+
+_FORM: Final = "multipart/form-data"
+_MOST_FIELDS: Final = 8
+
+FORM_BYTES: Final = 2**16
+"""What the wrapping of an image in a form, or of pixels in a request for inference, may take beside it."""
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The whole body, which has that many bytes at most.
+
+    Raises:
+        RefusedError: 413 where it has more, said before the rest is read; 415 where it is compressed.
+    """
+    if encoding := request.headers.get("content-encoding"):
+        raise RefusedError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-encoding {encoding!r}: send it as it is"
+        )
+    claimed = request.headers.get("content-length", "")
+    if claimed.isdecimal() and int(claimed) > most:
+        raise _too_large(most)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise _too_large(most)
+    return bytes(body)
+
+
+async def read_upload(request: Request, limits: Limits) -> bytes:
+    """The bytes of one image: the body itself, or the one file of a form; its name means nothing.
+
+    Raises:
+        RefusedError: 400, 413 or 415.
+    """
+    is_form = request.headers.get("content-type", "").startswith(_FORM)
+    body = await read_body(request, limits.upload + FORM_BYTES * is_form)
+    data = await _file_of_form(request, body) if is_form else body
+    if not data:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "there is no image: send its bytes, or a form with one file")
+    return data
+
+
+def pixels_claimed(data: bytes, limits: Limits) -> int:
+    """How many pixels an image has, by its header.
+
+    Raises:
+        RefusedError: 413 where that is more than is allowed, 415 where it is no image.
+    """
+    try:
+        height, width = claimed_size(data)
+    except ValueError as error:
+        raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the image {error}") from error
+    refuse_more_pixels(height * width, limits)
+    return height * width
+
+
+def refuse_more_pixels(count: int, limits: Limits) -> None:
+    """Raise RefusedError (413) where an image has more pixels than are allowed."""
+    if count > limits.pixels:
+        raise RefusedError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the image has {count / 1e6:.1f} million pixels, and {limits.pixels / 1e6:.1f} are allowed",
+        )
+
+
+async def _file_of_form(request: Request, body: bytes) -> bytes:
+    async def whole() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        form = await MultiPartParser(request.headers, whole(), max_files=1, max_fields=_MOST_FIELDS).parse()
+    except (MultiPartException, FormParserError) as error:
+        reason = getattr(error, "message", str(error))
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {reason}") from error
+    try:
+        files = [part for part in form.values() if isinstance(part, UploadFile)]
+        return await files[0].read() if files else b""
+    finally:
+        await form.close()
+
+
+def _too_large(most: int) -> RefusedError:
+    return RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {most / 1e6:.1f} MB")

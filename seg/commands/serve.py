@@ -1,0 +1,41 @@
+"""`seg serve`: an ensemble behind HTTP."""
+
+from typing import Annotated
+
+import typer
+
+from seg.commands.shared import SpecPath, require_extra
+
+
+def serve(
+    path: SpecPath,
+    host: Annotated[str, typer.Option(help="Where to listen: 0.0.0.0 for the whole network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8000,
+    name: Annotated[
+        str | None, typer.Option(help="What clients call the ensemble; by default the spec's name.")
+    ] = None,
+    requests: Annotated[
+        int, typer.Option(min=1, help="How many are worked on at once; the next is told to come again (429).")
+    ] = 64,
+    upload: Annotated[
+        str, typer.Option(metavar="SIZE", help="The most that an encoded image may have.")
+    ] = "20MB",
+    megapixels: Annotated[
+        float, typer.Option(min=0.001, help="The most that an image may have, decoded.")
+    ] = 16.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="The most that a request may take, its upload among it.")
+    ] = 30.0,
+) -> None:
+    """Answer images over HTTP with their label maps, and show a page to drop one on.
+
+    POST /label?as=png|rle|overlay takes an image; /v2/models/NAME/infer speaks Triton's protocol; /metrics is
+    for Prometheus. See docs/serving.md.
+    """
+    require_extra("serve", "fastapi", "seg serve")
+    from seg.commands.sizes import parse_bytes
+    from seg.engine.serve import Limits, run_server
+    from seg.spec import load_ensemble
+
+    limits = Limits(requests, round(megapixels * 1e6), parse_bytes("--upload", upload), seconds)
+    run_server(load_ensemble(path), name or path.stem, host, port, limits, typer.echo)

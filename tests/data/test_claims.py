@@ -1,0 +1,77 @@
+"""Sizes that headers claim, held to what OpenCV decodes."""
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from seg.data.claims import claimed_size
+
+SIDES = st.integers(1, 300)
+KINDS = {
+    ".png": [],
+    ".jpg": [],
+    ".bmp": [],
+    ".tif": [],
+    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 80],
+    "lossless.webp": [cv2.IMWRITE_WEBP_QUALITY, 101],
+}
+
+
+def encoded(kind: str, image: NDArray[np.uint8]) -> bytes:
+    done, data = cv2.imencode(kind[kind.index(".") :], image, KINDS[kind])
+    assert done
+    return bytes(data.tobytes())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(height=SIDES, width=SIDES, channels=st.sampled_from([1, 3]))
+def test_it_is_the_size_that_is_decoded(kind: str, height: int, width: int, channels: int) -> None:
+    data = encoded(kind, np.full((height, width, channels), 90, dtype=np.uint8))
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None
+    assert claimed_size(data) == decoded.shape[:2] == (height, width)
+
+
+def test_a_webp_with_alpha_says_its_size_elsewhere() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (33, 57, 4), dtype=np.uint8)
+    data = encoded(".webp", pixels)
+    assert data[12:16] == b"VP8X"
+    assert claimed_size(data) == (33, 57)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(cut=st.integers(0, 400), seed=st.integers(0, 1000))
+def test_whatever_is_left_of_a_file_is_one_size_or_one_line(kind: str, cut: int, seed: int) -> None:
+    data = bytearray(encoded(kind, np.zeros((20, 30, 3), dtype=np.uint8)))
+    place = seed % len(data)
+    data[place] ^= 1 + seed % 255
+    try:
+        height, width = claimed_size(bytes(data[:cut]))
+    except ValueError as error:
+        assert "\n" not in str(error)
+    else:
+        assert min(height, width) > 0
+
+
+def test_a_bomb_is_seen_in_its_header() -> None:
+    header = struct.pack(">IIBBBBB", 60_000, 50_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    assert claimed_size(b"\x89PNG\r\n\x1a\n" + chunk) == (50_000, 60_000)
+
+
+def test_a_tile_larger_than_its_picture_counts() -> None:
+    entries = [(256, 4, 10), (257, 3, 20), (322, 4, 90_000), (323, 4, 80_000)]
+    body = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    assert claimed_size(b"II*\0" + struct.pack("<IH", 8, len(entries)) + body) == (80_000, 90_000)
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"%PDF-1.7", b"<svg/>", b"RIFF\0\0\0\0WAVEfmt ", b"BM"])
+def test_other_kinds_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"is no PNG, JPEG, WebP, BMP or TIFF|is cut off"):
+        claimed_size(data)
