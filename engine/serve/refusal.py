@@ -9,7 +9,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-AGAIN_AFTER_S: Final = "1"
+HEADERS: Final[dict[HTTPStatus, dict[str, str]]] = {
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
+    # Else what the client still sends would be read to its end, and thrown away.
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"Connection": "close"},
+}
 
 
 class RefusedError(Exception):
@@ -26,8 +30,7 @@ def answer_refusals(app: FastAPI) -> None:
 
     async def refusal(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RefusedError)
-        again = {"Retry-After": AGAIN_AFTER_S} if error.status == HTTPStatus.TOO_MANY_REQUESTS else {}
-        return _said(error.status, error.line, again)
+        return _said(error.status, error.line, HEADERS.get(error.status, {}))
 
     async def wrong_address(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)

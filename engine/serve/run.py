@@ -1,6 +1,7 @@
 """From a spec to a server that answers."""
 
 import asyncio
+import logging
 import math
 import socket
 from collections.abc import Callable, Iterator
@@ -33,29 +34,39 @@ def run_server(
     Raises:
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
-    with _listening(host, port) as door, opened(spec, name, limits) as house:
-        for note in house.ensemble.notes:
+    with _listening(host, port) as door:
+        ensemble = Ensemble.load(spec)
+        for note in ensemble.notes:
             say(note)
         if spec.stopping:
             say("stopping: is for submissions: here every image gets all passes")
-        address = f"[{host}]" if ":" in host else host
-        say(f"{name}: http://{address}:{door.getsockname()[1]}")
-        config = uvicorn.Config(
+        ensemble.predict(probe_frames(spec)[0].frame_hwc)
+        with opened(ensemble, spec, name, limits) as house:
+            address = f"[{host}]" if ":" in host else host
+            say(f"{name}: http://{address}:{door.getsockname()[1]}")
+            server_of(house).run(sockets=[door])
+
+
+def server_of(house: House) -> uvicorn.Server:
+    """A server that lets those finish who are inside when it is told to stop."""
+    # Whoever sends what is no form would fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    patience = math.ceil(house.limits.seconds)
+    return uvicorn.Server(
+        uvicorn.Config(
             build_app(house),
             log_level="warning",
             access_log=False,
             lifespan="off",
-            timeout_graceful_shutdown=math.ceil(limits.seconds),
+            timeout_graceful_shutdown=patience,
         )
-        uvicorn.Server(config).run(sockets=[door])
+    )
 
 
 @contextmanager
-def opened(spec: EnsembleSpec, name: str, limits: Limits) -> Iterator[House]:
-    """Everything behind the door, warmed up with one image."""
-    ensemble = Ensemble.load(spec)
+def opened(ensemble: Ensemble, spec: EnsembleSpec, name: str, limits: Limits) -> Iterator[House]:
+    """Everything behind the door; the engine works until it is left."""
     labeller = Labeller(ensemble)
-    labeller.submit(probe_frames(spec)[0].frame_hwc).result()
     desk = Desk(limits.requests)
     style = Style(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes))
     metrics = Metrics(labeller, desk)

@@ -51,7 +51,9 @@ async def read_upload(request: Request, limits: Limits) -> bytes:
     body = await read_body(request, limits.upload + FORM_BYTES * is_form)
     data = await _file_of_form(request, body) if is_form else body
     if not data:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, "there is no image: send its bytes, or a form with one file")
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST, "there is no image: send its bytes, or a form with one file"
+        )
     return data
 
 

@@ -1,0 +1,107 @@
+"""A server on a port of its own, whose engine can be held and can be made to fail."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from seg.engine.ensemble import Ensemble
+from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
+from seg.engine.serve.limits import Limits
+from seg.engine.serve.run import opened, server_of
+from seg.labels import ImageHWC
+from seg.spec import load_ensemble
+
+POISON = 251
+"""An image that begins with this value makes the engine fail."""
+
+PATIENCE_S = 30
+
+
+@dataclass
+class Gate:
+    """Holds every batch while it is shut, and remembers how many images each batch had."""
+
+    is_open: threading.Event = field(default_factory=threading.Event)
+    batches: list[int] = field(default_factory=list)
+    entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+
+class Gated(Runtime):
+    def __init__(self, inner: Runtime, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
+        self._gate.batches.append(len(images_nhwc))
+        self._gate.entered.release()
+        assert self._gate.is_open.wait(PATIENCE_S)
+        if (images_nhwc == POISON).all(axis=(1, 2, 3)).any():
+            raise RuntimeError("out of\nmemory")
+        return self._inner.run(images_nhwc)
+
+    def placement(self, images_nhwc: ImagesNHWC) -> Placement:
+        return self._inner.placement(images_nhwc)
+
+    def describe(self) -> RuntimeInfo:
+        info = self._inner.describe()
+        return replace(info, streams=replace(info.streams, count=1))
+
+
+def behind(gate: Gate, ensemble: Ensemble) -> Ensemble:
+    members = tuple(replace(one, runtime=Gated(one.runtime, gate)) for one in ensemble.members)
+    return replace(ensemble, members=members)
+
+
+def some_image(seed: int, size_hw: tuple[int, int] = (9, 12)) -> ImageHWC:
+    return np.random.default_rng(seed).integers(0, 250, (*size_hw, 3), dtype=np.uint8)
+
+
+@contextmanager
+def serving(spec: Path, gate: Gate | None = None, **limits: float) -> Iterator[str]:
+    """The address of a server for a spec, named `team`."""
+    loaded = load_ensemble(spec)
+    ensemble = Ensemble.load(loaded)
+    ensemble = behind(gate, ensemble) if gate else ensemble
+    with (
+        opened(ensemble, loaded, "team", Limits(**limits)) as house,  # type: ignore[arg-type]
+        socket.create_server(("127.0.0.1", 0)) as door,
+    ):
+        server = server_of(house)
+        thread = threading.Thread(target=server.run, args=([door],))
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        finally:
+            if gate:
+                gate.is_open.set()
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def gate() -> Gate:
+    gate = Gate()
+    gate.is_open.set()
+    return gate
+
+
+@pytest.fixture
+def address(project: Path) -> Iterator[str]:
+    with serving(project) as address:
+        yield address
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
+        yield client
