@@ -43,8 +43,8 @@ def modules_of_the_checkout() -> set[str]:
 
 
 def assets_of_the_checkout() -> set[str]:
-    files = (ROOT / "evaluate/report/assets").iterdir()
-    return {f"seg/evaluate/report/assets/{file.name}" for file in files}
+    folders = ("evaluate/report/assets", "engine/serve/page")
+    return {f"seg/{folder}/{file.name}" for folder in folders for file in (ROOT / folder).iterdir()}
 
 
 def test_it_holds_every_module_and_nothing_at_the_top(wheel: Path) -> None:
