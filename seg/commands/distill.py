@@ -42,11 +42,15 @@ def distill(
     from seg.engine.soften import make_soft_labels
     from seg.soft_labels import SoftLabels
     from seg.spec import load_ensemble
+    from seg.train.networks.encoders import check_names
     from seg.train.teaching import Teaching
     from seg.train.trainer import train_member
 
     spec = load_ensemble(path)
     student = _student(path, spec, network)
+    member = spec.member_of(student)
+    recipe = spec.recipe_of(member)
+    check_names(recipe.architecture, recipe.encoder)
     more = Path(images).absolute() if images else student.images
     train = open_split(spec.data, "train")
     unlabelled = UnlabelledSplit(more, train.classes) if more else None
@@ -55,7 +59,6 @@ def distill(
     taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
     make_soft_labels(spec, JoinedSplit(taught).samples, train.classes, soft_labels)
     teaching = Teaching(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
-    member = spec.member_of(student)
     run = train_member(spec, member, retrain=retrain, teaching=teaching)
     typer.echo(f"{member.name}: val mIoU {run.best_miou:.4f}: {spec.checkpoint(member)}")
     if spec.student:
@@ -68,6 +71,7 @@ def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentS
 
     from seg.errors import SpecError
     from seg.spec.student import StudentSpec
+    from seg.train.networks.encoders import check_names
 
     if network is None:
         if spec.student is None:
@@ -80,7 +84,8 @@ def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentS
     said = {"architecture": architecture} | ({"encoder": encoder} if encoder else {})
     try:
         asked = StudentSpec.model_validate(said)
-    except ValidationError as error:
-        raise SpecError(f"--student {network}: {error.errors()[0]['msg']}") from error
+    except ValidationError:
+        check_names(architecture, encoder)
+        raise
     other = {"architecture": asked.architecture, "encoder": asked.encoder}
     return (spec.student or StudentSpec()).model_copy(update=other)

@@ -44,8 +44,8 @@ def ensemble(
         int | None, typer.Option(min=1, help="With --on: how many engines; by default one a machine or GPU.")
     ] = None,
     gpus_per_worker: Annotated[
-        float, typer.Option(min=0.0, help="With --on: the GPUs of each worker; 0 for none.")
-    ] = 0.0,
+        float | None, typer.Option(min=0.0, help="With --on: the GPUs of each worker; by default none.")
+    ] = None,
     explain: bool = typer.Option(
         False, "--explain", help="Say what would run where, and what it would take; predict nothing."
     ),
@@ -75,13 +75,14 @@ def ensemble(
                 on,
                 images=uri,
                 workers=workers,
-                gpus=gpus_per_worker,
+                gpus=gpus_per_worker or 0.0,
                 strict=strict,
                 restart=restart,
                 memory=allowed,
             )
             typer.echo(done.text())
             return
+        _refuse_without_on(workers=workers, gpus_per_worker=gpus_per_worker)
         if explain:
             _print_explanation(explain_ensemble(spec, allowed))
             return
@@ -95,6 +96,14 @@ def _refuse_with_on(**given: bool) -> None:
     for option, is_given in given.items():
         if is_given:
             raise SpecError(f"--{option} is for one machine, and --on for several: leave one of them away")
+
+
+def _refuse_without_on(**given: float | None) -> None:
+    from seg.errors import SpecError
+
+    for option, value in given.items():
+        if value is not None:
+            raise SpecError(f"--{option.replace('_', '-')} is for a cluster: say which with --on")
 
 
 def _print_explanation(plan: "Explanation") -> None:

@@ -34,8 +34,8 @@ def soup(
     from seg.train.soup import cook, keep_soup, read_ingredients
 
     spec = load_ensemble(path)
-    train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     folders = _folders(path, spec, runs or [])
+    train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     cooked = cook(read_ingredients(folders, train.classes), train, val)
     _print_table(len(val.samples), cooked)
     best, found = cooked.alone[0], cooked.soup
@@ -60,6 +60,8 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
     found = {}
     for run in runs or members:
         if run not in members and not Path(run).is_dir():
+            if not members:
+                raise SpecError(f"{path}: {run!r} is no folder, and no member has a run: all name a 'model'")
             raise SpecError(f"{path}: {run!r} is no member and no folder: {did_you_mean(run, members)}")
         found[run] = members.get(run, Path(run))
     return found

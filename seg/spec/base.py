@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
-_MOST_LISTED: Final = 40
+_MOST_LISTED: Final = 12
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ def seg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
-COMMANDS = ["train", "export", "calibrate", "ensemble", "evaluate", "report", "show", "video"]
+COMMANDS = ["train", "export", "calibrate", "ensemble", "serve", "evaluate", "report", "show", "video"]
 COLLAPSE = ["soup", "distill", "pseudo"]
 GROUPS = ["data", "data sample", "data check", "data preview", "spec"]
 
@@ -147,3 +147,24 @@ def test_a_precision_or_format_that_is_not_known_is_refused_with_those_that_are(
     done = seg("spec", "check", tmp_path / "x.yaml")
     assert done.returncode == 2
     assert f"{tmp_path / 'x.yaml'}:4: export.precision: 'int4' is not known" in done.stderr
+
+
+MISTAKES = {
+    "soup SPEC nobody": "'nobody' is no folder, and no member has a run: all name a 'model'",
+    "distill SPEC --student fnp/resnet18": "there is no architecture 'fnp': did you mean 'fpn'?",
+    "distill SPEC --student fnp": "there is no architecture 'fnp': did you mean 'fpn'?",
+    "distill SPEC --student fpn/resnet81": "there is no encoder 'resnet81': did you mean 'resnet18'?",
+    "ensemble SPEC --workers 2": "--workers is for a cluster: say which with --on",
+    "ensemble SPEC --gpus-per-worker 0": "--gpus-per-worker is for a cluster: say which with --on",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_in_a_command_is_one_line_before_any_work(command: str, tmp_path: Path) -> None:
+    images = {"images": "nowhere", "annotations": "nowhere.json"}
+    spec = {"data": {"train": images, "val": images}, "members": [{"name": "a", "model": "a.onnx"}]}
+    (tmp_path / "team.yaml").write_text(json.dumps(spec))
+    done = seg(*command.replace("SPEC", str(tmp_path / "team.yaml")).split())
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(MISTAKES[command])
