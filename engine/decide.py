@@ -53,6 +53,12 @@ def decide(
     return labels_hw
 
 
+def confidence_of(labels_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
+    """The probability of each pixel's label, float32 `[H, W]`, whichever class is the likeliest."""
+    own_1hw = np.take_along_axis(probabilities_chw, labels_hw[None].astype(np.intp), axis=0)
+    return np.asarray(own_1hw[0], dtype=np.float32)
+
+
 def leads(scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
     """By how much each pixel's leading class is ahead of the second, float32 `[H, W]`."""
     return second_least(lacks(scores_chw, ()))

@@ -15,6 +15,7 @@ from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.data.images import write_mask
 from seg.data.pseudo import RECORD, PseudoRecord, pseudo_mask
+from seg.engine.decide import Decision, confidence_of
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.levels import from_levels
 from seg.progress import progress
@@ -23,9 +24,9 @@ from seg.soft_labels import SoftLabels
 
 @dataclass(frozen=True, slots=True)
 class Guessed:
-    """Pixels of each class, int64 `[C]`: where it is the likeliest, and where the ensemble is sure of it."""
+    """Pixels of each class, int64 `[C]`: where the ensemble decides for it, and where it is sure."""
 
-    likeliest_c: NDArray[np.int64]
+    decided_c: NDArray[np.int64]
     sure_c: NDArray[np.int64]
 
 
@@ -35,29 +36,34 @@ def write_pseudo_labels(
     classes: Sequence[ClassInfo],
     masks: Path,
     record: PseudoRecord,
+    decision: Decision,
 ) -> Guessed:
     """Write the label map of each image, whose soft labels are there, then what they are.
+
+    Args:
+        decision: the ensemble's, so that a pseudo-label is what the ensemble would submit.
 
     Raises:
         DataError: an image has no soft labels, or no name of its own.
     """
-    likeliest_c = np.zeros(len(classes), dtype=np.int64)
+    decided_c = np.zeros(len(classes), dtype=np.int64)
     sure_c = np.zeros(len(classes), dtype=np.int64)
     # Label maps of two confidences are no folder to train on, should this be cut off.
     (masks / RECORD).unlink(missing_ok=True)
     with progress("pseudo-labels", len(samples), unit="images") as advance:
         for sample in samples:
             probabilities_chw = from_levels(soft_labels.read(sample.image).transpose(2, 0, 1))
-            labels_hw = sure_labels(probabilities_chw, record.confidence)
-            likeliest_c += np.bincount(probabilities_chw.argmax(0).ravel(), minlength=len(classes))
+            decided_hw = decision.labels(probabilities_chw)
+            labels_hw = only_sure(decided_hw, probabilities_chw, record.confidence)
+            decided_c += np.bincount(decided_hw.ravel(), minlength=len(classes))
             sure_c += np.bincount(labels_hw[labels_hw != IGNORE_INDEX], minlength=len(classes))
             write_mask(pseudo_mask(masks, sample), labels_hw)
             advance()
     record.write(masks)
-    return Guessed(likeliest_c, sure_c)
+    return Guessed(decided_c, sure_c)
 
 
-def sure_labels(probabilities_chw: ProbabilitiesCHW, confidence: float) -> LabelsHW:
-    """The likeliest class where its probability is at least `confidence`, elsewhere the ignore index."""
-    likeliest_hw = probabilities_chw.argmax(0).astype(np.uint8)
-    return np.where(probabilities_chw.max(0) >= confidence, likeliest_hw, np.uint8(IGNORE_INDEX))
+def only_sure(labels_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW, confidence: float) -> LabelsHW:
+    """The labels whose own probability is at least `confidence`, and elsewhere the ignore index."""
+    own_hw = confidence_of(labels_hw, probabilities_chw)
+    return np.where(own_hw >= confidence, labels_hw, np.uint8(IGNORE_INDEX))

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.engine.decide import confidence_of
 from seg.engine.ensemble import Ensemble, Prediction
 from seg.engine.members import Member
 from seg.engine.serve.answers import as_png
@@ -25,9 +26,7 @@ class Look:
 
     @property
     def confidence_hw(self) -> NDArray[np.float32]:
-        labels_hw, probabilities_chw = self.prediction
-        chosen_1hw = np.take_along_axis(probabilities_chw, labels_hw[None].astype(np.intp), axis=0)
-        return np.asarray(chosen_1hw[0], dtype=np.float32)
+        return confidence_of(*self.prediction)
 
     def layers(self, ensemble: "Look") -> dict[str, Any]:
         """What the page draws; `agreement` is the share of pixels on which it says what the ensemble says."""

@@ -1,7 +1,7 @@
 """`seg distill`: one student learns what the ensemble knows."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -70,8 +70,9 @@ def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentS
     from pydantic import ValidationError
 
     from seg.errors import SpecError
+    from seg.spec.architectures import Architecture
+    from seg.spec.base import did_you_mean
     from seg.spec.student import StudentSpec
-    from seg.train.networks.encoders import check_names
 
     if network is None:
         if spec.student is None:
@@ -84,8 +85,10 @@ def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentS
     said = {"architecture": architecture} | ({"encoder": encoder} if encoder else {})
     try:
         asked = StudentSpec.model_validate(said)
-    except ValidationError:
-        check_names(architecture, encoder)
-        raise
+    except ValidationError as error:
+        nearest = did_you_mean(architecture, get_args(Architecture))
+        raise SpecError(
+            f"--student {network}: there is no architecture {architecture!r}: {nearest}"
+        ) from error
     other = {"architecture": asked.architecture, "encoder": asked.encoder}
     return (spec.student or StudentSpec()).model_copy(update=other)

@@ -33,11 +33,13 @@ def pseudo(
     from seg.data import open_split
     from seg.data.listing import list_samples
     from seg.data.pseudo import PseudoRecord
+    from seg.engine.decide import Decision
     from seg.engine.fingerprint import ensemble_fingerprint
     from seg.engine.pseudo import write_pseudo_labels
     from seg.engine.soften import make_soft_labels
     from seg.soft_labels import SoftLabels
     from seg.spec import load_ensemble
+    from seg.spec.by_class import by_class
 
     spec = load_ensemble(path)
     classes = open_split(spec.data, "train").classes
@@ -47,18 +49,17 @@ def pseudo(
     make_soft_labels(spec, samples, classes, soft_labels)
     names = tuple(c.name for c in classes)
     record = PseudoRecord(classes=names, confidence=confidence, teacher=teacher)
-    guessed = write_pseudo_labels(samples, soft_labels, classes, output, record)
+    decision = Decision(factors=by_class("class_factors", spec.class_factors, classes))
+    guessed = write_pseudo_labels(samples, soft_labels, classes, output, record, decision)
     _print_summary(len(samples), classes, guessed)
     typer.echo(f"to train on them, say in the dataset: pseudo: {{images: {images}, masks: {output}}}")
 
 
 def _print_summary(images: int, classes: "Sequence[ClassInfo]", guessed: "Guessed") -> None:
     rows = [
-        (c.name, str(likeliest), f"{sure / likeliest:.1%}" if likeliest else "-")
-        for c, likeliest, sure in zip(
-            classes, guessed.likeliest_c.tolist(), guessed.sure_c.tolist(), strict=True
-        )
+        (c.name, str(decided), f"{sure / decided:.1%}" if decided else "-")
+        for c, decided, sure in zip(classes, guessed.decided_c.tolist(), guessed.sure_c.tolist(), strict=True)
     ]
-    likeliest, sure = int(guessed.likeliest_c.sum()), int(guessed.sure_c.sum())
-    rows.append(("all", str(likeliest), f"{sure / likeliest:.1%}"))
+    decided, sure = int(guessed.decided_c.sum()), int(guessed.sure_c.sum())
+    rows.append(("all", str(decided), f"{sure / decided:.1%}"))
     print_table(f"{images} images", ("", "pixels", "kept"), rows)

@@ -276,6 +276,33 @@ def test_guessed_labels_are_those_the_ensemble_is_sure_of(
         PseudoSplit(images, tmp_path, split.classes)
 
 
+def test_guessed_labels_are_the_ensembles_own_decisions(
+    trained: Path, toy_data: Path, tmp_path: Path
+) -> None:
+    """A class that counts a thousand times wins nearly everywhere, though it is hardly ever the likeliest."""
+    document = YAML(typ="safe").load(trained)
+    images, masks = toy_data / "val", tmp_path / "guessed"
+    rare = Ensemble.load(trained).predict(images / "0.png").probabilities.mean((1, 2)).argmin()
+    name = Ensemble.load(trained).classes[rare].name
+    document["class_factors"] = {name: 1000.0}
+    path = trained.parent / "raised.yaml"
+    YAML(typ="safe").dump(document, path)
+    asked = ["pseudo", str(path), "--images", str(images), "-o", str(masks), "--confidence", "0.02"]
+    assert CliRunner().invoke(app, asked, catch_exceptions=False).exit_code == 0
+    ensemble = Ensemble.load(path)
+    split = PseudoSplit(images, masks, ensemble.classes)
+    differing = 0
+    for index, sample in enumerate(split.samples):
+        labels_hw, probabilities_chw = ensemble.predict(sample.image)
+        own_hw = np.choose(labels_hw, list(probabilities_chw))
+        # Files keep a probability this small to about 0.001.
+        sure_hw = own_hw > 0.03
+        np.testing.assert_array_equal(split.labels(index)[sure_hw], labels_hw[sure_hw])
+        assert (split.labels(index)[own_hw < 0.01] == IGNORE_INDEX).all()
+        differing += (labels_hw != probabilities_chw.argmax(0))[sure_hw].sum()
+    assert differing > 0
+
+
 def test_guessed_labels_are_trained_on_beside_true_ones(
     trained: Path, toy_data: Path, toy_spec: SpecWriter, tmp_path: Path
 ) -> None:
