@@ -284,7 +284,9 @@ def test_guessed_labels_are_the_ensembles_own_decisions(
     images, masks = toy_data / "val", tmp_path / "guessed"
     rare = Ensemble.load(trained).predict(images / "0.png").probabilities.mean((1, 2)).argmin()
     name = Ensemble.load(trained).classes[rare].name
-    document["class_factors"] = {name: 1000.0}
+    spec = load_ensemble(trained)
+    document["members"] = [{"name": "toy", "model": str(spec.model(spec.members[0]))}]
+    document |= {"class_factors": {name: 1000.0}, "runs": str(tmp_path / "runs")}
     path = trained.parent / "raised.yaml"
     YAML(typ="safe").dump(document, path)
     asked = ["pseudo", str(path), "--images", str(images), "-o", str(masks), "--confidence", "0.02"]
