@@ -1,5 +1,6 @@
 """The loops that everyone writes: for each image, each model, each view."""
 
+from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 import numpy as np
@@ -59,7 +60,7 @@ class TorchLoop:
         return logits[..., :height, :width].float().softmax(1)
 
 
-class ExportedLoop:
+class ExportedLoop(ABC):
     """Exported models, one call after the other, on all cores."""
 
     def __init__(self, spec: EnsembleSpec) -> None:
@@ -76,11 +77,11 @@ class ExportedLoop:
         labels_hw: LabelsHW = total.argmax(0).astype(np.uint8)
         return labels_hw
 
-    def _load(self, path: str) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _load(self, path: str) -> Any: ...
 
-    def _call(self, model: Any, images_nhwc: ImageHWC) -> ProbabilitiesCHW:
-        raise NotImplementedError
+    @abstractmethod
+    def _call(self, model: Any, images_nhwc: ImageHWC) -> ProbabilitiesCHW: ...
 
 
 class OrtLoop(ExportedLoop):

@@ -20,7 +20,6 @@ from seg.errors import DataError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_cards
 from seg.spec import EnsembleSpec
-from seg.spec.by_class import by_class
 from seg.spec.prediction import RuntimeName, TileSpec
 
 PROBES: Final = 2
@@ -64,11 +63,7 @@ def load_members(spec: EnsembleSpec, memory: int | None = None, cores: int | Non
     """
     cards = read_model_cards([spec.model(member) for member in spec.running])
     classes = cards[0].classes
-    factors = by_class("class_factors", spec.class_factors, classes)
-    class_weights = [
-        by_class(f"members: {member.name}: class_weights", member.class_weights, classes)
-        for member in spec.running
-    ]
+    factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
     probes = probe_frames(spec) if spec.runtime == "auto" or memory is not None else []
     runtimes, streams, notes = _runtimes(spec, probes, cores or usable_cores())
     openers = [

@@ -11,6 +11,14 @@ OF_STREAMS: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "de
 """What a stream does with its time; decoding and writing go on beside."""
 
 
+def images_line(output: Path, images: int, images_now: int) -> str:
+    """How many images a run wrote, and how many of them it found done."""
+    if not images_now:
+        return f"{output}: {images} images, all done before"
+    earlier = images - images_now
+    return f"{output}: {images} images" + (f" ({earlier} from an earlier run)" if earlier else "")
+
+
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """What a run did.
@@ -45,13 +53,12 @@ class RunSummary:
 
     def text(self) -> str:
         """A few lines for a terminal."""
+        done = images_line(self.output, self.images, self.images_now)
         if not self.images_now:
-            return f"{self.output}: {self.images} images, all done before"
-        earlier = self.images - self.images_now
+            return done
         return "\n".join(
             [
-                f"{self.output}: {self.images} images"
-                + (f" ({earlier} from an earlier run)" if earlier else ""),
+                done,
                 self._passes_line(),
                 *self._dropped_lines(),
                 self._time_line(),

@@ -6,6 +6,8 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from seg.engine.summary import images_line
+
 SLOW: Final = 0.5
 """A worker that does less than this share of what the others do in a second is named."""
 
@@ -53,13 +55,12 @@ class ClusterSummary:
 
     def text(self) -> str:
         """A few lines for a terminal."""
+        done = images_line(self.output, self.images, self.images_now)
         if not self.images_now:
-            return f"{self.output}: {self.images} images, all done before"
-        earlier = self.images - self.images_now
+            return done
         return "\n".join(
             [
-                f"{self.output}: {self.images} images"
-                + (f" ({earlier} from an earlier run)" if earlier else ""),
+                done,
                 f"{self.passes} passes in {self.seconds:.1f} s, {self.passes / self.seconds:.1f} a second",
                 *map(self._line, self.workers),
                 *(f"lost: {line}" for line in self.lost),

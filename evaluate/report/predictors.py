@@ -7,7 +7,6 @@ from seg.evaluate.tune.fit import UPRIGHT
 from seg.evaluate.tune.gather import Passes
 from seg.evaluate.tune.mixture import Mixture
 from seg.spec import EnsembleSpec
-from seg.spec.by_class import by_class
 
 ENSEMBLE: Final = "ensemble"
 
@@ -66,10 +65,7 @@ def cast_of(spec: EnsembleSpec, passes: Passes) -> Cast:
     whole = replace(
         Mixture.of([member.weight for member in spec.running], seen, spec.merge),
         temperatures=tuple(member.temperature for member in spec.running),
-        factors=by_class("class_factors", spec.class_factors, classes),
-        class_weights=tuple(
-            by_class(f"members: {member.name}: class_weights", member.class_weights, classes)
-            for member in spec.running
-        ),
+        factors=spec.factors_of(classes),
+        class_weights=spec.class_weights_of(classes),
     )
     return Cast(members, Predictor(ENSEMBLE, whole.seen_as(upright), whole))

@@ -16,7 +16,6 @@ from seg.export.fuse.parts import Part, opset_of, read_parts
 from seg.export.save import atomic_model, replace_card, save_model
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
-from seg.spec.by_class import by_class
 
 EXACT: Final = frozenset({"fp32", "bf16"})
 """Precisions whose file is in float32."""
@@ -72,7 +71,7 @@ def fuse_ensemble(
 
 def ending_of(spec: EnsembleSpec, wish: Wish, parts: Sequence[Part]) -> Ending:
     """What the spec and the wish say of it; raises SpecError where a class factor is for no class."""
-    factors = by_class("class_factors", spec.class_factors, parts[0].card.classes)
+    factors = spec.factors_of(parts[0].card.classes)
     return Ending(spec.merge, factors, wish.gives)
 
 

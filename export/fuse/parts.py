@@ -12,7 +12,6 @@ from seg.files import sha256_of
 from seg.merging import class_shares
 from seg.model_file import read_model_cards
 from seg.spec import EnsembleSpec
-from seg.spec.by_class import by_class
 from seg.temperature import set_temperature
 from seg.views import SYMMETRIES, ViewName
 
@@ -64,13 +63,8 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
         if member.temperature != 1:
             set_temperature(model, member.temperature, path)
     total = sum(member.weight for member in spec.running)
-    shares = class_shares(
-        [member.weight for member in spec.running],
-        [
-            by_class(f"members: {member.name}: class_weights", member.class_weights, cards[0].classes)
-            for member in spec.running
-        ],
-    )
+    weights = [member.weight for member in spec.running]
+    shares = class_shares(weights, spec.class_weights_of(cards[0].classes))
     return tuple(
         Part(
             name=member.name,

@@ -39,7 +39,6 @@ def pseudo(
     from seg.engine.soften import make_soft_labels
     from seg.soft_labels import SoftLabels
     from seg.spec import load_ensemble
-    from seg.spec.by_class import by_class
 
     spec = load_ensemble(path)
     classes = open_split(spec.data, "train").classes
@@ -49,7 +48,7 @@ def pseudo(
     make_soft_labels(spec, samples, classes, soft_labels)
     names = tuple(c.name for c in classes)
     record = PseudoRecord(classes=names, confidence=confidence, teacher=teacher)
-    decision = Decision(factors=by_class("class_factors", spec.class_factors, classes))
+    decision = Decision(factors=spec.factors_of(classes))
     guessed = write_pseudo_labels(samples, soft_labels, classes, output, record, decision)
     _print_summary(len(samples), classes, guessed)
     typer.echo(f"to train on them, say in the dataset: pseudo: {{images: {images}, masks: {output}}}")

@@ -1,11 +1,14 @@
 """The ensemble spec: one YAML from labelled images to a submission."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from seg.classes import ClassInfo
 from seg.spec.base import LocalPath, Spec
+from seg.spec.by_class import by_class
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
@@ -185,6 +188,17 @@ class EnsembleSpec(Spec):
 
     def views_of(self, member: MemberSpec) -> tuple[ViewName, ...]:
         return member.views or self.views
+
+    def factors_of(self, classes: Sequence[ClassInfo]) -> tuple[float, ...]:
+        """`class_factors` in the order of the classes, or nothing; SpecError where one is for no class."""
+        return by_class("class_factors", self.class_factors, classes)
+
+    def class_weights_of(self, classes: Sequence[ClassInfo]) -> tuple[tuple[float, ...], ...]:
+        """The same for `class_weights` of the members that have weight."""
+        return tuple(
+            by_class(f"members: {member.name}: class_weights", member.class_weights, classes)
+            for member in self.running
+        )
 
 
 def load_ensemble(path: Path) -> EnsembleSpec:

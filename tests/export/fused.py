@@ -1,0 +1,27 @@
+"""An ensemble of tiny models in one file, and what it says."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from seg.commands.fuse import fuse_verified
+from seg.export.fuse.give import Give
+from seg.spec import EnsembleSpec
+from tests.export.ensembles import ensemble
+
+EVERYTHING = (Give.labels, Give.probabilities, Give.confidence)
+
+
+def run(path: Path, images_nhwc: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, {"image": images_nhwc}), strict=True))
+
+
+def fused(folder: Path, gives: tuple[Give, ...] = EVERYTHING, **said: Any) -> tuple[EnsembleSpec, Path]:
+    spec = ensemble(folder, **said)
+    fuse_verified("team", spec, gives, folder / "team.onnx")
+    return spec, folder / "team.onnx"
