@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState
 from ruamel.yaml import YAML
 
 from seg.data import open_split
 from seg.errors import SpecError
-from seg.spec import load_ensemble
+from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
 from seg.spec.sweep import load_sweep
-from seg.train.sweep import Outcome, choose_together, open_sweep
+from seg.train.run.listener import OnEpoch
+from seg.train.run.record import Result
+from seg.train.sweep import Outcome, choose_together, open_sweep, study
 from seg.train.sweep.ensemble import write_ensemble
 from seg.train.sweep.picture import draw_sweep
 from seg.train.trainer import train_member
@@ -117,6 +120,57 @@ def test_two_workers_share_a_study(write_sweep: WriteSweep) -> None:
     finished = [outcome for outcome in found if outcome.is_finished]
     assert sorted({outcome.setting["seed"] for outcome in finished}) == [0, 1, 2, 3]
     assert len({outcome.name for outcome in finished}) == 4
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from types import SimpleNamespace
+from seg.spec.sweep import load_sweep
+from seg.train.sweep import open_sweep, study
+
+def train_member(spec, member, on_epoch):
+    print(member.name, flush=True)
+    return SimpleNamespace(seconds=1.0, parameters=1, gflops=1.0, best_miou=0.5)
+
+study.train_member = train_member
+open_sweep(load_sweep(Path(sys.argv[1]))).run(lambda _: None)
+"""
+
+
+def test_workers_that_begin_at_once_never_take_the_same_trial(write_sweep: WriteSweep) -> None:
+    path = write_sweep(grid={"seed": list(range(40))})
+    command = [sys.executable, "-c", WORKER, str(path)]
+    workers = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in "abc"
+    ]
+    said = [worker.communicate(timeout=600) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0, 0], said
+    trained = [name for out, _ in said for name in out.split()]
+    assert len(trained) == len(set(trained)) == 40
+
+
+def test_a_worker_that_was_taken_for_dead_goes_on(
+    write_sweep: WriteSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_sweep(grid={"seed": [0, 1]})
+    other = open_sweep(load_sweep(path)).study
+    trained: list[str] = []
+
+    def train_and_sleep(spec: EnsembleSpec, member: MemberSpec, on_epoch: OnEpoch) -> Result:
+        result = train_member(spec, member, on_epoch=on_epoch)
+        if not trained:
+            other.tell(other.trials[0].number, state=TrialState.FAIL)
+        trained.append(member.name)
+        return result
+
+    monkeypatch.setattr(study, "train_member", train_and_sleep)
+    found = open_sweep(load_sweep(path))
+    found.run(lambda _: None)
+    states = [outcome.state for outcome in found.outcomes()]
+    assert sorted(states) == ["complete", "complete", "taken back"]
+    assert len(trained) == 3
+    assert len(set(trained)) == 2
 
 
 def test_a_search_draws_what_the_ranges_allow_and_prunes(write_sweep: WriteSweep) -> None:

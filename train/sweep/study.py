@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,15 +19,13 @@ from pydantic import ValidationError
 from seg.errors import SegError, SpecError
 from seg.spec.sweep import RangeSpec, SweepSpec
 from seg.train.run.figures import Figures
+from seg.train.sweep.storage import open_storage, values_of
 from seg.train.sweep.trial import Outcome, as_ensemble, name_of, setting_of_all
 from seg.train.trainer import train_member
 
 STUDY: Final = "sweep"
 HEARTBEAT_S: Final = 60
 POLL_S: Final = 0.5
-
-LOCKED_S: Final = 100
-"""How long a worker waits for a file that others write, on a machine that is busy with training."""
 
 OnTrial = Callable[[Outcome], None]
 
@@ -50,7 +47,13 @@ class Sweep:
         self._take_back_what_died()
         self._enqueue_grid()
         while self._has_more() or self._finds_dead():
-            self.study.optimize(self._objective, n_trials=1, catch=(Exception,), callbacks=[tell])
+            try:
+                self.study.optimize(self._objective, n_trials=1, catch=(Exception,), callbacks=[tell])
+            except (ValueError, AssertionError):
+                # Optuna's answers where another worker took this one, asleep for long, for dead.
+                if (lost := self._lost()) is None:
+                    raise
+                self.study.enqueue_trial(values_of(lost))
 
     def outcomes(self) -> list[Outcome]:
         """All trials so far, the best first; those that failed last."""
@@ -59,7 +62,7 @@ class Sweep:
         return sorted(found, key=lambda outcome: (-(outcome.miou or -1.0), outcome.number))
 
     def _objective(self, trial: optuna.Trial) -> float:
-        trial.set_user_attr("worker", [socket.gethostname(), os.getpid()])
+        trial.set_user_attr("worker", _this_worker())
         if self._is_double(trial):
             trial.set_user_attr("double", True)
             raise optuna.TrialPruned
@@ -107,15 +110,21 @@ class Sweep:
             return False
         values = self._suggest(trial)
         earlier = self.study.get_trials(deepcopy=False)[: trial.number]
-        return any(other.params == values and other.state != TrialState.FAIL for other in earlier)
+        return any(values_of(other) == values and other.state != TrialState.FAIL for other in earlier)
 
     def _take_back_what_died(self) -> None:
         """Try again what a worker of this machine left; those of others are told by their heartbeats."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             host, process = trial.user_attrs.get("worker", (None, 0))
             if host == socket.gethostname() and not _is_alive(process):
-                self.study.enqueue_trial(trial.params)
+                self.study.enqueue_trial(values_of(trial))
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def _lost(self) -> FrozenTrial | None:
+        """The trial that ended here last, if another worker has taken it back."""
+        ended = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.FAIL))
+        mine = [trial for trial in ended if trial.user_attrs.get("worker") == _this_worker()]
+        return mine[-1] if mine and _was_taken_back(mine[-1]) else None
 
     def _finds_dead(self) -> bool:
         """Whether trials that others seem to run turn out to be a dead worker's.
@@ -164,19 +173,10 @@ def open_sweep(spec: SweepSpec) -> Sweep:
         SpecError: the database cannot be opened, or holds a sweep with other choices.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # Heartbeats, which tell a dead worker of another machine, are called experimental.
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     spec.runs.mkdir(parents=True, exist_ok=True)
     try:
         study = optuna.create_study(
-            storage=optuna.storages.RDBStorage(
-                spec.url,
-                engine_kwargs={"connect_args": {"timeout": LOCKED_S}}
-                if spec.url.startswith("sqlite")
-                else None,
-                heartbeat_interval=HEARTBEAT_S,
-                heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
-            ),
+            storage=open_storage(spec, HEARTBEAT_S),
             study_name=STUDY,
             direction="maximize",
             sampler=optuna.samplers.TPESampler(seed=spec.seed),
@@ -211,6 +211,10 @@ def _draw(trial: optuna.Trial, field: str, values: RangeSpec | list[Any]) -> Any
 
 def _spelled(values: list[Any]) -> list[str]:
     return [json.dumps(value) for value in values]
+
+
+def _this_worker() -> list[str | int]:
+    return [socket.gethostname(), os.getpid()]
 
 
 def _is_alive(process: int) -> bool:

@@ -1,0 +1,65 @@
+"""The database of a sweep: one that workers share without taking the same trial."""
+
+import time
+import warnings
+from typing import Any, Final
+
+import optuna
+from optuna.trial import FrozenTrial
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
+
+from seg.spec.sweep import SweepSpec
+
+LOCKED_S: Final = 100
+"""How long a worker waits for a file that others write, on a machine that is busy with training."""
+
+TRIES: Final = 5
+PAUSE_S: Final = 0.5
+
+
+def open_storage(spec: SweepSpec, heartbeat_s: int) -> optuna.storages.RDBStorage:
+    """Open or begin the database; trials that do not tell of themselves for two heartbeats are tried again.
+
+    Raises:
+        Exception: one of the database's driver; each has errors of its own.
+    """
+    # Heartbeats, which tell a dead worker of another machine, are called experimental.
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    is_file = spec.url.startswith("sqlite")
+    options: dict[str, Any] = {"connect_args": {"timeout": LOCKED_S, "isolation_level": None}}
+    for left in reversed(range(TRIES)):
+        try:
+            storage = optuna.storages.RDBStorage(
+                spec.url,
+                engine_kwargs=options if is_file else None,
+                heartbeat_interval=heartbeat_s,
+                heartbeat_stale_trial_callback=_try_again,
+            )
+            break
+        except DBAPIError:
+            # Another worker that begins at this moment has made the tables between the look and the making.
+            if not left:
+                raise
+            time.sleep(PAUSE_S)
+    if is_file:
+        event.listen(storage.engine, "begin", _lock_at_once)
+    return storage
+
+
+def values_of(trial: FrozenTrial) -> dict[str, Any]:
+    """A trial's values, those among them which were chosen for it and which it has not asked for yet."""
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+
+
+def _try_again(study: optuna.Study, died: FrozenTrial) -> None:
+    """Put a trial back on the list, without the notes of its worker."""
+    study.enqueue_trial(values_of(died))
+
+
+def _lock_at_once(connection: Connection) -> None:
+    """Begin to write before the first look.
+
+    SQLite has no locks of rows: of two workers that look for a trial nobody runs, both would find the same.
+    """
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
