@@ -152,7 +152,10 @@ def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[C
     ]
     for one in also:
         name, _, path = one.partition("=")
-        best = Ensemble.load(load_ensemble(Path(path)).model_copy(update={"views": track.spec.views}))
+        spec = load_ensemble(Path(path)).model_copy(update={"views": track.spec.views})
+        at_decoder = Ensemble.load(spec.model_copy(update={"merge_at": "decoder"}))
+        found.append(Contender(f"engine, {name}, merged at the decoder", partial(with_engine, at_decoder)))
+        best = Ensemble.load(spec)
         print(*(f"- {name}: {note}" for note in best.notes), "", sep="\n")
         found.append(Contender(f"engine, {name}", partial(with_engine, best)))
     stopping = calibrated(best, track.others(), tolerance)

@@ -200,6 +200,7 @@ class Ensemble:
             new_judge=new_judge,
             open_frames=self.open_frames,
             pace=pace,
+            decoders=tuple(member.decoder for member in self.members if member.decoder),
         )
         return stream([m.runtime for m in self.members], method, images, new_collector, clock)
 

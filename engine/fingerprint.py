@@ -27,6 +27,7 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
             "class_factors": spec.class_factors,
             "tile": spec.tile and spec.tile.model_dump(),
             "size": spec.output.size,
+            **({"merge_at": "decoder"} if spec.merge_at == "decoder" else {}),
         }
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from seg.data import open_split, read_image
 from seg.engine.choose import choose_runtimes
+from seg.engine.decoder_graph import decoder_of
 from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.members import Member
 from seg.engine.open_runtime import open_runtime, usual_batch
@@ -64,10 +65,15 @@ def load_members(spec: EnsembleSpec, memory: int | None = None, cores: int | Non
     cards = read_model_cards([spec.model(member) for member in spec.running])
     classes = cards[0].classes
     factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
+    to_decoder = spec.merge_at == "decoder"
+    decoders = [
+        decoder_of(spec.model(member), card) if to_decoder else None
+        for member, card in zip(spec.running, cards, strict=True)
+    ]
     probes = probe_frames(spec) if spec.runtime == "auto" or memory is not None else []
     runtimes, streams, notes = _runtimes(spec, probes, cores or usable_cores())
     openers = [
-        partial(open_runtime, spec.model(member), runtime, streams, member.temperature)
+        partial(open_runtime, spec.model(member), runtime, streams, member.temperature, to_decoder=to_decoder)
         for member, runtime in zip(spec.running, runtimes, strict=True)
     ]
     batch_size = _batch_size(spec, runtimes)
@@ -78,10 +84,12 @@ def load_members(spec: EnsembleSpec, memory: int | None = None, cores: int | Non
         frames = [probe.frame_hwc for probe in probes]
         turns = plan_turns(openers, frames, len(cards[0].classes), batch_size, in_flight, memory)
     members = tuple(
-        Member(member.name, runtime, card, member.weight, spec.views_of(member), own)
-        for member, card, runtime, own in zip(spec.running, cards, turns.runtimes, class_weights, strict=True)
+        Member(member.name, runtime, card, member.weight, spec.views_of(member), own, decoder)
+        for member, card, runtime, own, decoder in zip(
+            spec.running, cards, turns.runtimes, class_weights, decoders, strict=True
+        )
     )
-    all_notes = (*notes, *turns.notes, *_unfamiliar(members))
+    all_notes = (*notes, *turns.notes, *_cells(members), *_unfamiliar(members))
     return Loaded(members, batch_size, factors, all_notes, turns.open_frames)
 
 
@@ -115,6 +123,12 @@ def _probe(image_hwc: ImageHWC, tile: TileSpec | None) -> Probe:
 
 def _batch_size(spec: EnsembleSpec, runtimes: Sequence[RuntimeName]) -> int:
     return spec.batch_size if spec.batch_size != "auto" else max(map(usual_batch, runtimes))
+
+
+def _cells(members: Sequence[Member]) -> list[str]:
+    sides = [(member.name, member.decoder.cell) for member in members if member.decoder]
+    said = ", ".join(f"{name} in cells of {cell}x{cell} pixels" for name, cell in sides)
+    return [f"merged where decoders end: {said}"] if sides else []
 
 
 def _unfamiliar(members: Sequence[Member]) -> list[str]:

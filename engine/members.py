@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seg.card import ModelCard
+from seg.engine.decoder_graph import Decoder
 from seg.engine.passes import PlannedPass
 from seg.engine.runtime import Runtime
 from seg.engine.views import VIEWS
@@ -15,7 +16,8 @@ from seg.views import VIEW_SETS, ViewName, without_scale
 class Member:
     """A loaded model with its weight in the merge (any positive scale) and its views.
 
-    `class_weights` multiply its weight for each class; empty where it is the same for all.
+    `class_weights` multiply its weight for each class; empty where it is the same for all. `decoder` says how
+    it answers where answers are merged before they have the image's size.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Member:
     weight: float
     views: tuple[ViewName, ...]
     class_weights: tuple[float, ...] = ()
+    decoder: Decoder | None = None
 
     @property
     def unfamiliar_views(self) -> tuple[ViewName, ...]:

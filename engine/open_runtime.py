@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from seg.engine import nvidia
+from seg.engine.decoder_graph import cut_at_decoder
 from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.openvino_runtime import OpenVinoRuntime, openvino_is_usable
 from seg.engine.ort import OrtRuntime
@@ -14,22 +15,32 @@ GPU_BATCH: Final = 8
 
 
 def open_runtime(
-    model: Path, name: RuntimeName, streams: Streams | None = None, temperature: float = 1.0
+    model: Path,
+    name: RuntimeName,
+    streams: Streams | None = None,
+    temperature: float = 1.0,
+    *,
+    to_decoder: bool = False,
 ) -> Runtime:
-    """Load a model on the runtime of that name, or not at all; its logits are divided by the temperature.
+    """Load a model on the runtime of that name, or not at all.
+
+    Args:
+        temperature: what its logits are divided by.
+        to_decoder: let it answer where its decoder ends; see `seg.engine.decoder_graph`.
 
     Raises:
         MissingRuntimeError: that runtime is not here.
         ModelError: the runtime cannot load the model.
     """
     streams = streams or usual_streams(usable_cores())
+    content = cut_at_decoder(model) if to_decoder else None
     match name:
         case "cpu" | "cuda" | "tensorrt":
-            return OrtRuntime(model, name, streams, temperature)
+            return OrtRuntime(model, name, streams, temperature, content)
         case "openvino":
-            return OpenVinoRuntime(model, "f32", streams, temperature)
+            return OpenVinoRuntime(model, "f32", streams, temperature, content)
         case "openvino-bf16":
-            return OpenVinoRuntime(model, "bf16", streams, temperature)
+            return OpenVinoRuntime(model, "bf16", streams, temperature, content)
         case _:
             assert_never(name)
 

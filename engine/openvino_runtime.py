@@ -28,13 +28,21 @@ _NO_WORK: Final = frozenset({"Const", "Input", "Output"})
 class OpenVinoRuntime(Runtime):
     """A model compiled for each shape of a batch that it meets."""
 
-    def __init__(self, model: Path, precision: Precision, streams: Streams, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        model: Path,
+        precision: Precision,
+        streams: Streams,
+        temperature: float = 1.0,
+        content: bytes | None = None,
+    ) -> None:
+        """Of the file `model`, or of `content`, which was made of it."""
         _refuse_where_missing(precision)
         import openvino
 
         self._core: Any = openvino.Core()
         try:
-            self._model: Any = self._core.read_model(model)
+            self._model: Any = self._core.read_model(content or model)
         except RuntimeError as error:
             raise ModelError(f"{model}: OpenVINO cannot read it: {_last_line(error)}") from error
         if temperature != 1:

@@ -4,6 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import onnx
+
 from seg.engine import nvidia
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import ModelError
@@ -20,7 +22,15 @@ _ERRORS_ONLY: Final = 3
 class OrtRuntime(Runtime):
     """A session on one device. Asked for CUDA or TensorRT, it runs there or not at all."""
 
-    def __init__(self, model: Path, name: ProviderName, streams: Streams, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        model: Path,
+        name: ProviderName,
+        streams: Streams,
+        temperature: float = 1.0,
+        content: bytes | None = None,
+    ) -> None:
+        """Of the file `model`, or of `content`, which was made of it."""
         import onnxruntime
 
         if name != "cpu":
@@ -33,7 +43,7 @@ class OrtRuntime(Runtime):
             streams=streams,
             whole_batches=name != "cpu",
         )
-        source = _at_temperature(model, temperature)
+        source = _at_temperature(model, content, temperature)
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 source,
@@ -70,11 +80,11 @@ class OrtRuntime(Runtime):
         return self._info
 
 
-def _at_temperature(model: Path, temperature: float) -> Path | bytes:
-    """The file, or what it would hold with another temperature than 1."""
+def _at_temperature(model: Path, content: bytes | None, temperature: float) -> Path | bytes:
+    """What to load, which is the file itself where nothing in it changes."""
     if temperature == 1:
-        return model
-    graph = load_graph(model)
+        return content or model
+    graph = onnx.load_from_string(content) if content else load_graph(model)
     set_temperature(graph, temperature, model)
     return graph.SerializeToString()
 

@@ -51,6 +51,8 @@ def run_ensemble(
         raise SpecError(
             "--deadline drops passes, and with 'class_weights' none can be missed: leave one away"
         )
+    if deadline is not None and spec.merge_at == "decoder":
+        raise SpecError("--deadline ranks passes at the size of the image: leave 'merge_at: decoder' away")
     refuse_other_calibration(spec)
     ensemble = Ensemble.load(spec, memory=memory)
     new_judge = judges(spec.stopping, ensemble.decision(spec.output.size)) if spec.stopping else None

@@ -15,8 +15,10 @@ import numpy as np
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector
 from seg.engine.deadline import Pace
+from seg.engine.decoder_graph import Decoder
 from seg.engine.in_order import InOrder
 from seg.engine.merge import MeanMerge, Merge, new_merge
+from seg.engine.merge_at_decoder import DecoderMerge, padded_to_grid
 from seg.engine.passes import Batch, Pass, Plan, Size
 from seg.engine.runtime import ImagesNHWC, Runtime
 from seg.engine.scheduler import Scheduler
@@ -44,6 +46,7 @@ class Method:
         new_judge: makes what decides that an image needs no further pass; goes with the mean only.
         open_frames: how many frames are worked on at once; by default enough to fill all batches.
         pace: says how many passes of the plan an image gets; by default all.
+        decoders: how each member answers, where answers are merged on the grids of decoders, by their mean.
     """
 
     plan: Plan
@@ -55,6 +58,17 @@ class Method:
     new_judge: NewJudge | None = None
     open_frames: int = 0
     pace: Pace | None = None
+    decoders: tuple[Decoder, ...] = ()
+
+    def frame(self, image_hwc: ImageHWC) -> ImageHWC:
+        """What passes are made of for an image or a tile."""
+        return padded_to_grid(image_hwc) if self.decoders else image_hwc
+
+    def merge_for(self, size_hw: Size) -> Merge:
+        """An empty merge for an image or a tile of that size."""
+        if self.decoders:
+            return DecoderMerge(self.plan, self.decoders, self.classes, size_hw)
+        return new_merge(self.merge, self.plan, self.classes, size_hw)
 
 
 class _Picture(Generic[Finished]):
@@ -151,9 +165,9 @@ class _Stream(Generic[Key, Finished]):
             picture = _Picture(layout.count, Blender(layout, collector.add), collector)
             passes = method.pace.open_image() if method.pace else len(method.plan)
             for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
-                merge = new_merge(method.merge, method.plan, method.classes, layout.tile_hw)
+                merge = method.merge_for(layout.tile_hw)
                 judge = method.new_judge and method.new_judge()
-                yield _Frame(tile_hwc, picture, tile, passes, merge, InOrder(merge.add), judge)
+                yield _Frame(method.frame(tile_hwc), picture, tile, passes, merge, InOrder(merge.add), judge)
 
     def _next_batch(
         self, frames: Iterator[tuple[int, _Frame[Finished] | None]], *, partial: bool

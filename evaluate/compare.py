@@ -129,7 +129,7 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
             )
             for m in spec.running
         ],
-        "merge": spec.merge,
+        "merge": (spec.merge, spec.merge_at),
         "class_factors": spec.class_factors,
         "split": split.fingerprint,
     }

@@ -126,9 +126,9 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
 
 
 def _at_rest(spec: EnsembleSpec) -> EnsembleSpec:
-    """With every temperature at 1, which is how passes are kept."""
+    """With every temperature at 1 and at the size of the image, which is how passes are kept."""
     members = tuple(member.model_copy(update={"temperature": 1.0}) for member in spec.members)
-    return spec.model_copy(update={"members": members})
+    return spec.model_copy(update={"members": members, "merge_at": "image"})
 
 
 def _fill(

@@ -47,13 +47,17 @@ def fuse_ensemble(
         The card of the fused model, with the result of the verification.
 
     Raises:
-        SpecError: the spec cuts images into tiles, which stand around the networks and in no graph.
+        SpecError: the spec cuts images into tiles, or merges where decoders end, which is in no graph.
         ModelError: a member's model is missing, not ours, or damaged.
         VerificationError: the fused model does not agree with the engine.
     """
     if spec.tile is not None:
         raise SpecError(
             "'tile' cuts images, which one graph cannot: remove it and give the file whole images"
+        )
+    if spec.merge_at == "decoder":
+        raise SpecError(
+            "'merge_at: decoder' is the engine's way, and a fused file merges whole images: remove it"
         )
     parts = read_parts(spec)
     card = _card(spec, wish, parts)

@@ -86,7 +86,7 @@ def witness_of(spec: "EnsembleSpec") -> "Witness":
     from seg.engine.decide import leads
     from seg.export.fuse.check import LEAST_LEAD, Expected
 
-    ensemble = Ensemble.load(spec.model_copy(update={"runtime": "cpu"}))
+    ensemble = Ensemble.load(spec.model_copy(update={"runtime": "cpu", "merge_at": "image"}))
     apart = replace(ensemble, merge="mean")
     passes = [
         apart.only([member.name]).with_views((view,)) for member in ensemble.members for view in member.views

@@ -13,11 +13,11 @@ from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
 from seg.spec.output import OutputSpec
-from seg.spec.prediction import BatchSize, ByClass, MergeName, RuntimeName, Stopping, TileSpec
+from seg.spec.prediction import BatchSize, ByClass, MergeName, MergePlace, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
 from seg.spec.student import StudentSpec
-from seg.views import VIEW_SETS, ViewName, ViewSetName
+from seg.views import VIEW_SETS, ViewName, ViewSetName, without_scale
 
 
 def _names_of_views(value: Any) -> Any:
@@ -79,6 +79,7 @@ class EnsembleSpec(Spec):
     recipe: RecipeSpec = RecipeSpec()
     views: Views = VIEW_SETS["none"]
     merge: MergeName = "mean"
+    merge_at: MergePlace = "image"
     class_factors: ByClass = Field(default_factory=dict)
     stopping: Stopping | None = None
     tile: TileSpec | None = None
@@ -136,6 +137,23 @@ class EnsembleSpec(Spec):
         return self
 
     @model_validator(mode="after")
+    def _cells_can_be_added_up(self) -> Self:
+        if self.merge_at == "image":
+            return self
+        if self.merge != "mean":
+            raise ValueError(
+                f"'merge_at: decoder' goes with merge: mean, not {self.merge}: remove one of them"
+            )
+        for member in self.running:
+            scaled = next((view for view in self.views_of(member) if without_scale(view) != view), None)
+            if scaled:
+                raise ValueError(
+                    f"{member.name}: 'merge_at: decoder' adds up cells of one size, and the view {scaled}"
+                    " has others: remove one of them"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _stopping_knows_what_is_missing(self) -> Self:
         if self.stopping and self.against_stopping:
             raise ValueError(self.against_stopping)
@@ -146,6 +164,8 @@ class EnsembleSpec(Spec):
         """Why images cannot be stopped before all passes are done; empty where they can."""
         if self.merge != "mean":
             return f"'stopping' goes with merge: mean, not {self.merge}: remove one of them"
+        if self.merge_at == "decoder":
+            return "'stopping' judges pixels, which merge_at: decoder has only at the end: remove one of them"
         return "'stopping' judges whole images and 'tile' cuts them: remove one of them" if self.tile else ""
 
     @model_validator(mode="after")

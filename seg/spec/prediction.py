@@ -8,6 +8,9 @@ from seg.spec.base import SizeHW, Spec
 
 RuntimeName = Literal["cpu", "cuda", "tensorrt", "openvino", "openvino-bf16"]
 MergeName = Literal["mean", "geometric", "vote"]
+MergePlace = Literal["image", "decoder"]
+"""At the size of the image, or where decoders end, which is faster and not quite the same."""
+
 Blend = Literal["gaussian", "uniform"]
 
 DOUBT_LEVELS: Final = tuple(round(0.001 * 10 ** (step / 8), 6) for step in range(25))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from seg.card import CARD_KEY, InputCard, ModelCard, read_card
-from seg.classes import ClassInfo, default_colour
 from seg.errors import ModelError, VerificationError
 from seg.export.contract import ExportedModel
 from seg.export.export import export_checkpoint, is_exported
@@ -21,38 +20,8 @@ from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
-from seg.train.networks import build_network
-
-CLASSES = tuple(ClassInfo(id=n, name=f"c{n}", colour=default_colour(n)) for n in range(3))
-ENCODER = "timm-tf_efficientnet_lite0"
-
-
-def image(height: int, width: int, seed: int = 0) -> ImageHWC:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def checkpoint(
-    folder: Path, architecture: str, size_hw: tuple[int, int] | None = None, encoder: str = ENCODER
-) -> Path:
-    """An untrained network whose batch norms have seen something, saved with its card."""
-    torch.manual_seed(0)
-    network = build_network(architecture, encoder, len(CLASSES))
-    network.train()
-    with torch.no_grad():
-        network(torch.randn(2, 3, 64, 64))
-    card = ModelCard(
-        name="x",
-        architecture=architecture,
-        encoder=encoder,
-        classes=CLASSES,
-        unlabelled="ignore",
-        input=InputCard(
-            mode="resize" if size_hw else "pad", size_hw=size_hw, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25)
-        ),
-    )
-    save_checkpoint(folder / "model.safetensors", network, card)
-    return folder / "model.safetensors"
+from seg.train.checkpoint import load_checkpoint
+from tests.export.untrained import CLASSES, checkpoint, image
 
 
 def by_hand(path: Path, image_hwc: ImageHWC) -> NDArray[np.float32]:

@@ -108,7 +108,7 @@ def test_it_is_the_plain_loop_over_views(views: str | list[str], tmp_path: Path)
 def test_members_of_seg_export_with_their_own_input_modes(tmp_path: Path) -> None:
     """A network that pads and one that resizes, with what PyTorch's exporter makes of them."""
     from seg.export.export import export_checkpoint
-    from tests.export.test_export import checkpoint
+    from tests.export.untrained import checkpoint
 
     for architecture, size_hw in (("fpn", None), ("pspnet", (64, 96))):
         folder = tmp_path / "runs" / architecture
