@@ -2,7 +2,7 @@
 
     python -m benchmarks.memory ensembles/camvid.yaml --images 100 1000 5000 --members 1 3 5
     python -m benchmarks.memory ensembles/camvid.yaml --images 100 1000 --members 3 5 --memory 700MB
-    python -m benchmarks.memory ensembles/camvid.yaml --square 10000 --tile 512
+    python -m benchmarks.memory ensembles/camvid.yaml --square 10000 --tile 512 --written-as tif
 
 The spec's validation images and members are repeated as often as it takes; `--square` draws one image of
 that side instead. Each run is a process of its own, and its peak is what the system says at its end.
@@ -43,12 +43,12 @@ def link_images(spec: EnsembleSpec, count: int, folder: Path) -> None:
         (folder / f"{number:05}{image.suffix}").symlink_to(image)
 
 
-def draw_image(side: int, folder: Path) -> None:
+def draw_image(side: int, suffix: str, folder: Path) -> None:
     """Large even fields with noise on them, as aerial images have them."""
     random = np.random.default_rng(0)
     fields_hwc = random.integers(0, 256, (side // 250 + 1, side // 250 + 1, 3), dtype=np.uint8)
     image_hwc = np.kron(fields_hwc, np.ones((250, 250, 1), dtype=np.uint8))[:side, :side]
-    write_image(folder / "large.png", image_hwc)
+    write_image(folder / f"large.{suffix}", image_hwc)
 
 
 def write_spec(spec: EnsembleSpec, members: int, tile: int | None, folder: Path) -> Path:
@@ -85,6 +85,7 @@ def main() -> None:
     parser.add_argument("--members", type=int, nargs="+", default=[1, 3, 5])
     parser.add_argument("--memory", default="", metavar="SIZE")
     parser.add_argument("--square", type=int, metavar="SIDE")
+    parser.add_argument("--written-as", choices=["png", "tif"], default="png")
     parser.add_argument("--tile", type=int)
     options = parser.parse_args()
     spec = load_ensemble(options.spec)
@@ -95,7 +96,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 if options.square:
-                    draw_image(options.square, folder / "images")
+                    draw_image(options.square, options.written_as, folder / "images")
                 else:
                     link_images(spec, images, folder / "images")
                 row = measured(write_spec(spec, members, options.tile, folder), options.memory)

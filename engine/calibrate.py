@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from seg.data import open_split, read_image
+from seg.data.windows import Raster
 from seg.engine.clock import Clock
 from seg.engine.decide import Decision
 from seg.engine.ensemble import Ensemble
@@ -18,7 +19,7 @@ from seg.engine.passes import Plan, Size
 from seg.engine.reading import Reader, read_sample
 from seg.engine.stopping import MissingC, Rule, Stands, Stood, level_of
 from seg.errors import SpecError
-from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.labels import LabelsHW, ProbabilitiesCHW
 from seg.progress import progress
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec
@@ -90,7 +91,7 @@ def calibrate_ensemble(spec: EnsembleSpec) -> tuple[CalibrationSpec, list[Trace]
 
 
 def trace_images(
-    ensemble: Ensemble, images: Iterable[ImageHWC], grid_hw: Size | None, plan: Plan
+    ensemble: Ensemble, images: Iterable[Raster], grid_hw: Size | None, plan: Plan
 ) -> Iterable[Trace]:
     """Run images to their end and note where each stood after every pass of the plan."""
     recorders: list[_Recorder] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
 from seg.classes import ClassInfo
-from seg.data import read_image
+from seg.data.windows import Raster, open_raster
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
 from seg.engine.deadline import Pace
@@ -115,12 +115,12 @@ class Ensemble:
         Raises:
             DataError: the file cannot be read.
         """
-        image_hwc = read_image(Path(image)) if isinstance(image, Path | str) else image
+        image_hwc = open_raster(Path(image)) if isinstance(image, Path | str) else image
         return next(self.predict_all([(None, image_hwc)], lambda _, merged: self._prediction(merged)))
 
     def predict_all(
         self,
-        images: Iterable[tuple[Key, ImageHWC]],
+        images: Iterable[tuple[Key, Raster]],
         finish: Callable[[Key, ProbabilitiesCHW], Finished],
         clock: Clock | None = None,
     ) -> Iterator[Finished]:
@@ -143,7 +143,7 @@ class Ensemble:
 
     def label_all(
         self,
-        images: Iterable[tuple[Key, ImageHWC] | None],
+        images: Iterable[tuple[Key, Raster] | None],
         finish: Callable[[Key, LabelsHW], Finished],
         *,
         grid_hw: Size | None = None,
@@ -183,7 +183,7 @@ class Ensemble:
 
     def _stream(
         self,
-        images: Iterable[tuple[Key, ImageHWC] | None],
+        images: Iterable[tuple[Key, Raster] | None],
         new_collector: Callable[[Key, Size], Collector[Finished]],
         clock: Clock | None,
         new_judge: NewJudge | None = None,

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Final
 
 import numpy as np
 
-from seg.data import open_split, read_image
+from seg.data import open_split
+from seg.data.windows import Raster, open_raster
 from seg.engine.choose import choose_runtimes
 from seg.engine.decoder_graph import decoder_of
 from seg.engine.machine import usable_cores, usual_streams
@@ -108,16 +108,16 @@ def probe_frames(spec: EnsembleSpec) -> list[Probe]:
     try:
         samples = open_split(spec.data, "predict").samples
         chosen = samples[:: max(1, len(samples) // PROBES)][:PROBES]
-        return [_probe(read_image(sample.image), spec.tile) for sample in chosen]
+        return [_probe(open_raster(sample.image), spec.tile) for sample in chosen]
     except DataError:
         slope = np.linspace(0, 255, PROBE_SIDE, dtype=np.uint8)
         drawn_hwc = np.stack(np.broadcast_arrays(slope, slope[:, None], slope[::-1]), axis=-1)
         return [_probe(drawn_hwc, spec.tile)]
 
 
-def _probe(image_hwc: ImageHWC, tile: TileSpec | None) -> Probe:
+def _probe(image_hwc: Raster, tile: TileSpec | None) -> Probe:
     layout = lay_out(image_hwc.shape[:2], tile)
-    middle_hwc = next(islice(layout.cut(image_hwc), layout.count // 2, None))
+    middle_hwc = layout.tile(image_hwc, layout.count // 2)
     return Probe(np.ascontiguousarray(middle_hwc), layout.count)
 
 

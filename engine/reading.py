@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Generic, TypeVar
 
-from seg.data import Sample, read_image
+from seg.data import Sample
+from seg.data.windows import Raster, open_raster
 from seg.engine.clock import Clock
 from seg.errors import DataError
-from seg.labels import ImageHWC
 
 Item = TypeVar("Item")
 
@@ -20,9 +20,9 @@ AHEAD_BYTES: Final = 256 * 2**20
 """How much may wait decoded; images so large that not even one more fits are read one ahead."""
 
 
-def read_sample(sample: Sample) -> ImageHWC:
-    """The image of a sample; raises DataError."""
-    return read_image(sample.image)
+def read_sample(sample: Sample) -> Raster:
+    """The image of a sample, whole or by window; raises DataError."""
+    return open_raster(sample.image)
 
 
 @dataclass(slots=True)
@@ -36,16 +36,16 @@ class Reader(Generic[Item]):
         failures: one line for each image that could not be read so far.
     """
 
-    open_image: Callable[[Item], ImageHWC]
+    open_image: Callable[[Item], Raster]
     clock: Clock
     strict: bool = False
     threads: int = READERS
     failures: list[str] = field(default_factory=list)
     _ahead: int = 1
 
-    def read(self, items: Iterable[Item]) -> Iterator[tuple[Item, ImageHWC]]:
+    def read(self, items: Iterable[Item]) -> Iterator[tuple[Item, Raster]]:
         """Items with their images, in order, without those that cannot be read."""
-        waiting: deque[tuple[Item, Future[ImageHWC]]] = deque()
+        waiting: deque[tuple[Item, Future[Raster]]] = deque()
         remaining = iter(items)
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="seg-read")
         try:
@@ -67,6 +67,6 @@ class Reader(Generic[Item]):
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _decode(self, item: Item) -> ImageHWC:
+    def _decode(self, item: Item) -> Raster:
         with self.clock.stage("decode"):
             return self.open_image(item)

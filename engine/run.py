@@ -58,12 +58,13 @@ def run_ensemble(
     new_judge = judges(spec.stopping, ensemble.decision(spec.output.size)) if spec.stopping else None
     samples = open_split(spec.data, "predict").samples
     output = spec.output
+    places = {sample.id: str(sample.image) for sample in samples}
+    form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle, places.__getitem__)
     fingerprint = run_fingerprint(spec, samples, in_haste=deadline is not None)
     with Journal(output.file, fingerprint, restart=restart) as journal:
         missing = [s for s in samples if not journal.has(s.id, file_size(s.image))]
         rush = None if ends_at is None else plan_rush(ensemble, spec, len(missing), ends_at)
         summary = _predict(ensemble, new_judge, rush, spec, len(samples), missing, journal, strict)
-        form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle)
         entries = (journal.read(sample.id, file_size(sample.image)) for sample in samples)
         form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary

@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 
 import numpy as np
 
+from seg.data.windows import Raster
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector
 from seg.engine.deadline import Pace
@@ -129,7 +130,7 @@ class _Stream(Generic[Key, Finished]):
         )
         self._open: dict[int, _Frame[Finished]] = {}
 
-    def run(self, images: Iterable[tuple[Key, ImageHWC] | None]) -> Iterator[Finished]:
+    def run(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[Finished]:
         frames = enumerate(self._frames(images))
         running: set[Future[list[_Report[Finished]]]] = set()
         pool = ThreadPoolExecutor(self._method.streams, thread_name_prefix="seg-pass")
@@ -152,7 +153,7 @@ class _Stream(Generic[Key, Finished]):
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _frames(self, images: Iterable[tuple[Key, ImageHWC] | None]) -> Iterator[_Frame[Finished] | None]:
+    def _frames(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[_Frame[Finished] | None]:
         method = self._method
         for arrived in images:
             if arrived is None:
@@ -251,7 +252,7 @@ def _is_settled(frame: _Frame[Finished]) -> bool:
 def stream(
     runtimes: Sequence[Runtime],
     method: Method,
-    images: Iterable[tuple[Key, ImageHWC] | None],
+    images: Iterable[tuple[Key, Raster] | None],
     new_collector: Callable[[Key, Size], Collector[Finished]],
     clock: Clock | None = None,
 ) -> Iterator[Finished]:
@@ -263,8 +264,8 @@ def stream(
     Args:
         runtimes: a loaded model for each member that the plan speaks of.
         method: the plan, and how it is carried out.
-        images: any key with an RGB image, uint8 `[H, W, 3]`, of any size; or None for "none at the moment",
-            which those that arrive one by one may say while others of them are still worked on.
+        images: any key with an RGB image, uint8 `[H, W, 3]`, of any size, whole or by window; or None for
+            "none at the moment", which those that arrive one by one may say while others are worked on.
         new_collector: called with a key and the image's size when it is opened. The collector is called from
             one worker at a time.
         clock: where the seconds of each stage are added up.

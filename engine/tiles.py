@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.windows import Raster
 from seg.engine.passes import Size
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.spec.prediction import Blend, TileSpec
@@ -49,12 +50,15 @@ class Layout:
         """How many tiles there are; where there is one, it is the image."""
         return len(self.rows.starts) * len(self.columns.starts)
 
-    def cut(self, image_hwc: ImageHWC) -> Iterator[ImageHWC]:
-        """The tiles, as numpy views of the image."""
-        height, width = self.tile_hw
-        for top in self.rows.starts:
-            for left in self.columns.starts:
-                yield image_hwc[top : top + height, left : left + width]
+    def cut(self, image_hwc: Raster) -> Iterator[ImageHWC]:
+        """The tiles, as numpy views of an image in memory."""
+        return (self.tile(image_hwc, number) for number in range(self.count))
+
+    def tile(self, image_hwc: Raster, number: int) -> ImageHWC:
+        """One of them, from 0 on."""
+        row, column = divmod(number, len(self.columns.starts))
+        top, left = self.rows.starts[row], self.columns.starts[column]
+        return image_hwc[top : top + self.rows.length, left : left + self.columns.length]
 
 
 def lay_out(size_hw: Size, spec: TileSpec | None) -> Layout:

@@ -6,13 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from seg.data import Sample, open_split, read_image
+from seg.data import Sample, open_split
 from seg.data.images import IMAGE_SUFFIXES, decode_image
 from seg.data.listing import LIST_SUFFIXES, first_column
 from seg.data.split import named
+from seg.data.windows import Raster, open_raster
 from seg.engine.run import file_size
 from seg.errors import DataError
-from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def locate(spec: EnsembleSpec, images: str | None = None) -> list[Located]:
     return [Located(sample.id, str(sample.image), file_size(sample.image)) for sample in samples]
 
 
-def read_located(image: Located) -> ImageHWC:
-    """Read an image to RGB, uint8 `[H, W, 3]`; raises DataError."""
+def read_located(image: Located) -> Raster:
+    """Read an image, whole or by window; raises DataError."""
     if not is_uri(image.place):
-        return read_image(Path(image.place))
+        return open_raster(Path(image.place))
     filesystem, path = _open(image.place)
     try:
         with filesystem.open_input_stream(path) as file:

@@ -71,6 +71,8 @@ def run_on_cluster(
     classes = read_model_cards([spec.model(member) for member in spec.running])[0].classes
     located = locate(spec, images)
     output = spec.output
+    places = {image.id: image.place for image in located}
+    form = open_format(output.format, classes, spec.data.unlabelled, output.rle, places.__getitem__)
     fingerprint = run_fingerprint(spec, [image.sample for image in located])
     with Journal(output.file, fingerprint, restart=restart) as journal:
         missing = [image for image in located if not journal.has(image.id, image.source_bytes)]
@@ -80,7 +82,6 @@ def run_on_cluster(
                 crew = crew_of_cluster(workers, gpus)
                 job = Job(_with_one_runtime(spec, gpus), crew.cores, strict, memory)
                 summary = _predict(RayFleet(job, crew, gpus), crew, len(located), missing, journal)
-        form = open_format(output.format, classes, spec.data.unlabelled, output.rle)
         entries = (journal.read(image.id, image.source_bytes) for image in located)
         form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary

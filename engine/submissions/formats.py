@@ -6,6 +6,7 @@ from typing import cast, get_args
 from seg.classes import ClassInfo
 from seg.engine.submissions.arrays import Arrays
 from seg.engine.submissions.coco_results import CocoResults
+from seg.engine.submissions.geotiff import GeoTiffs, ImageOf
 from seg.engine.submissions.kaggle import RowPerImage, RowPerImageAndClass
 from seg.engine.submissions.panoptic import CocoPanoptic
 from seg.engine.submissions.pictures import Pictures
@@ -17,9 +18,17 @@ from seg.spec.output import Format, RleSpec
 
 
 def open_format(
-    name: Format, classes: Sequence[ClassInfo], unlabelled: str, rle: RleSpec
+    name: Format, classes: Sequence[ClassInfo], unlabelled: str, rle: RleSpec, image_of: ImageOf
 ) -> SubmissionFormat:
-    """The format of that name; `unlabelled` is the class that pixels without a label have, or `ignore`."""
+    """The format of that name.
+
+    Args:
+        unlabelled: the class that pixels without a label have, or `ignore`.
+        image_of: the images by their ids, for what a format takes over from them.
+
+    Raises:
+        MissingRuntimeError: the format needs what is not installed.
+    """
     formats: dict[Format, Callable[[], SubmissionFormat]] = {
         "kaggle": lambda: RowPerImageAndClass(classes, unlabelled, rle),
         "kaggle-per-image": lambda: RowPerImage(classes, unlabelled, rle),
@@ -28,6 +37,7 @@ def open_format(
         "coco-panoptic": lambda: CocoPanoptic(classes),
         "png": lambda: Pictures(classes),
         "npz": Arrays,
+        "geotiff": lambda: GeoTiffs(classes, image_of),
     }
     return formats[name]()
 

@@ -5,7 +5,8 @@ from functools import cached_property
 from pathlib import Path
 
 from seg.classes import ClassInfo
-from seg.data import Split, open_split, read_image
+from seg.data import Split, open_split
+from seg.data.windows import open_raster
 from seg.engine.passes import Size
 from seg.engine.submissions.formats import open_format
 from seg.engine.submissions.protocol import SubmissionFormat
@@ -31,7 +32,9 @@ class SubmissionSpec:
     def form(self, name: Format | None = None) -> SubmissionFormat:
         """The spec's format, or another with the same classes."""
         output = self.spec.output
-        return open_format(name or output.format, self.classes, self.spec.data.unlabelled, output.rle)
+        return open_format(
+            name or output.format, self.classes, self.spec.data.unlabelled, output.rle, self.image_of
+        )
 
     def size_of(self, image_id: str) -> Size:
         """The size of an image's label map: the spec's output size, or the image's own.
@@ -41,11 +44,15 @@ class SubmissionSpec:
         """
         if self.spec.output.size:
             return self.spec.output.size
+        height, width = open_raster(Path(self.image_of(image_id))).shape[:2]
+        return height, width
+
+    def image_of(self, image_id: str) -> str:
+        """The path of an image; raises DataError where there is none of that id."""
         image = self._images.get(image_id)
         if image is None:
             raise DataError(f"{image_id!r} is no image of the spec's 'predict' split")
-        height, width = read_image(image).shape[:2]
-        return height, width
+        return str(image)
 
     @cached_property
     def _images(self) -> dict[str, Path]:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from seg.spec.base import LocalPath, SizeHW, Spec
 
-Format = Literal["kaggle", "kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz"]
+Format = Literal["kaggle", "kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz", "geotiff"]
 RLE_FORMATS: tuple[Format, ...] = ("kaggle", "kaggle-per-image")
 TABLE_FORMATS: tuple[Format, ...] = (*RLE_FORMATS, "pixels")
 
@@ -26,7 +26,8 @@ class RleSpec(Spec):
 class OutputSpec(Spec):
     """The submission: labels on a grid of `size` or, by default, of each image's own size.
 
-    `file` is a folder for `png` and `coco-panoptic`. `sample` is a CSV whose order of rows is kept.
+    `file` is a folder for `png`, `geotiff` and `coco-panoptic`. `sample` is a CSV whose order of rows
+    is kept.
     """
 
     file: LocalPath = Field(default=Path("submission.csv"), validate_default=True)

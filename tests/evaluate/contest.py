@@ -61,7 +61,7 @@ class Contest:
         self.write(RleSpec())
 
     def write(self, style: RleSpec) -> None:
-        open_format("kaggle", CLASSES, "ground", style).write(self.path, list(self.maps.items()))
+        open_format("kaggle", CLASSES, "ground", style, str).write(self.path, list(self.maps.items()))
 
     def findings(self) -> list[str]:
         return [str(finding) for finding in check_submission(self.spec, self.path)]

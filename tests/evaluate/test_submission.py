@@ -27,7 +27,7 @@ def spec_file(tmp_path: Path) -> Path:
         write_image(tmp_path / f"images/{name}.png", random.integers(0, 256, (12, 15, 3), dtype=np.uint8))
         write_mask(tmp_path / f"masks/{name}.png", labels_hw)
     form = open_format(
-        "kaggle", [c.model_copy(update={"id": n}) for n, c in enumerate(CLASSES)], "ignore", RleSpec()
+        "kaggle", [c.model_copy(update={"id": n}) for n, c in enumerate(CLASSES)], "ignore", RleSpec(), str
     )
     form.write(tmp_path / "right.csv", list(maps.items()))
     form.write(

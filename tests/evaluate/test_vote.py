@@ -17,7 +17,7 @@ from seg.labels import IGNORE_INDEX
 from seg.spec.output import RleSpec
 from tests.engine.conftest import CLASSES
 
-FORM = open_format("kaggle", CLASSES, "ground", RleSpec())
+FORM = open_format("kaggle", CLASSES, "ground", RleSpec(), str)
 
 
 def by_pixel(maps_shw: NDArray[np.uint8], weights: Sequence[int]) -> NDArray[np.uint8]:
