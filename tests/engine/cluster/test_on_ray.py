@@ -95,7 +95,9 @@ def test_a_node_dies_and_the_submission_is_that_of_one_process(
     summary = run_on_cluster(many, "ray", workers=2)
     killer.join()
     assert many.output.file.read_bytes() == plain(many)
-    assert len(summary.lost) == 1, "the run ended before the node died"
+    # One may be started in its place on the same node, before Ray has seen that it is gone.
+    at_work = [worker for worker in summary.lost if "was loading" not in worker]
+    assert len(at_work) == 1, "the run ended before the node died"
     block = IMAGES // 16
     assert 0 < summary.redone <= 2 * block
     assert sum(worker.images for worker in summary.workers) == IMAGES
