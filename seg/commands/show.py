@@ -1,4 +1,4 @@
-"""`seg show`: a picture of what the ensemble sees."""
+"""`seg show`: a picture of what the ensemble, or a submission, sees."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,16 +10,32 @@ from seg.commands.shared import SpecPath, check_picture_name
 
 def show(
     path: SpecPath,
+    wanted: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[IMAGE]...", help="Image files, or ids of images that are predicted."),
+    ] = None,
+    submission: Annotated[
+        Path | None,
+        typer.Option("--submission", metavar="FILE", help="Draw this submission; no model is run."),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PNG", help="The picture to write.")
     ] = Path("overlay.png"),
-    images: Annotated[int, typer.Option(min=1, help="How many images, spread over the split.")] = 4,
+    images: Annotated[
+        int, typer.Option(min=1, help="Where none are named: how many, spread over the split.")
+    ] = 4,
+    open_it: Annotated[bool, typer.Option("--open", help="Open the picture when it is written.")] = False,
 ) -> None:
-    """Draw some images beside their labels, where there are any, and the ensemble's answer."""
-    from seg.evaluate.picture import draw_overlays
+    """Draw images beside their labels, where there are any, and the ensemble's or a submission's answer."""
+    from seg.evaluate.picture import draw_ensemble, draw_submission
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
     check_picture_name(output)
-    draw_overlays(spec, output, images)
+    if submission is None:
+        draw_ensemble(spec, output, wanted or (), images)
+    else:
+        draw_submission(spec, submission, output, wanted or (), images)
     typer.echo(f"{output}: written")
+    if open_it:
+        typer.launch(str(output))
