@@ -87,7 +87,9 @@ def _distance(line_hw: NDArray[np.bool_]) -> NDArray[np.float32]:
     if not line_hw.any():
         return np.full(line_hw.shape, np.inf, dtype=np.float32)
     off_line = (~line_hw).astype(np.uint8)
-    distance: NDArray[np.float32] = cv2.distanceTransform(off_line, cv2.DIST_L2, 5).astype(np.float32)
+    distance: NDArray[np.float32] = cv2.distanceTransform(
+        off_line, cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+    ).astype(np.float32)
     return distance
 
 

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import ndimage
 from torchmetrics import Metric, classification
 
 from seg.evaluate.boundary import BAND, NEAR, boundary_f, boundary_iou, count_boundaries
@@ -115,6 +116,18 @@ def test_a_paired_interval_knows_a_better_submission() -> None:
     assert paired_interval(good, good) == (0, 0, 0)
 
 
+def smooth_maps(seed: int, height: int, width: int) -> tuple[LabelsHW, LabelsHW]:
+    """Two label maps of large areas."""
+    random = np.random.default_rng(seed)
+
+    def drawn() -> LabelsHW:
+        noise = random.normal(size=(C, 6, 6)).astype(np.float32)
+        planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC) for plane in noise]
+        return np.argmax(planes, axis=0).astype(np.uint8)
+
+    return drawn(), drawn()
+
+
 def band_by_erosion(mask_hw: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
     """As the authors of Boundary IoU do it: erode a padded mask step by step, and subtract."""
     padded = np.pad(mask_hw.astype(np.uint8), 1)
@@ -125,12 +138,7 @@ def band_by_erosion(mask_hw: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 999), height=st.integers(4, 90), width=st.integers(4, 90))
 def test_boundary_iou_is_that_of_eroded_masks(seed: int, height: int, width: int) -> None:
-    random = np.random.default_rng(seed)
-    maps = []
-    for _ in range(2):
-        noise = random.normal(size=(C, 6, 6)).astype(np.float32)
-        planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC) for plane in noise]
-        maps.append(np.argmax(planes, axis=0).astype(np.uint8))
+    maps = smooth_maps(seed, height, width)
     truth_hw, predicted_hw = maps
     counts = count_boundaries(truth_hw, predicted_hw, C)
     steps = max(1, round(BAND * math.hypot(height, width)))
@@ -139,25 +147,25 @@ def test_boundary_iou_is_that_of_eroded_masks(seed: int, height: int, width: int
         assert ours == pytest.approx((a & b).sum() / (a | b).sum() if (a | b).any() else np.nan, nan_ok=True)
 
 
-def test_boundary_f_counts_contour_pixels_that_are_near() -> None:
-    truth_hw = np.zeros((60, 80), dtype=np.uint8)
-    predicted_hw = truth_hw.copy()
-    truth_hw[20:40, 20:60] = 1
-    predicted_hw[20:40, 24:60] = 1
-    near = max(1, round(NEAR * math.hypot(60, 80)))
+def contour(mask_hw: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels of a mask that have a neighbour outside of it, also diagonally; by scipy."""
+    return mask_hw & ~np.asarray(ndimage.binary_erosion(mask_hw, np.ones((3, 3))), dtype=np.bool_)
 
-    def contour(labels_hw: LabelsHW) -> list[tuple[int, int]]:
-        inside = {(int(y), int(x)) for y, x in np.argwhere(labels_hw == 1)}
-        around = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-        return [(y, x) for y, x in inside if any((y + dy, x + dx) not in inside for dy, dx in around)]
 
-    def share(these: list[tuple[int, int]], those: list[tuple[int, int]]) -> float:
-        hits = [any(math.hypot(y - v, x - u) <= near for v, u in those) for y, x in these]
-        return sum(hits) / len(hits)
-
-    true_line, predicted_line = contour(truth_hw), contour(predicted_hw)
-    precision, recall = share(predicted_line, true_line), share(true_line, predicted_line)
-    expected = 2 * precision * recall / (precision + recall)
-    assert boundary_f(count_boundaries(truth_hw, predicted_hw, C))[1] == pytest.approx(expected)
-    assert np.isnan(boundary_f(count_boundaries(truth_hw, truth_hw, C))[3])
-    assert boundary_f(count_boundaries(truth_hw, truth_hw, C))[1] == 1
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 999), height=st.integers(4, 700), width=st.integers(4, 700))
+def test_boundary_f_is_that_of_exact_distances(seed: int, height: int, width: int) -> None:
+    truth_hw, predicted_hw = smooth_maps(seed, height, width)
+    near = max(1, round(NEAR * math.hypot(height, width)))
+    for label, ours in enumerate(boundary_f(count_boundaries(truth_hw, predicted_hw, C))):
+        lines = [contour(labels_hw == label) for labels_hw in (truth_hw, predicted_hw)]
+        if not any(line.any() for line in lines):
+            assert np.isnan(ours)
+        elif not all(line.any() for line in lines):
+            assert ours == 0
+        else:
+            distances = [ndimage.distance_transform_edt(~line) for line in lines]
+            recall, precision = (distances[1 - k][lines[k]] <= near for k in range(2))
+            shares = float(precision.mean()), float(recall.mean())
+            expected = 2 * shares[0] * shares[1] / sum(shares) if sum(shares) else 0.0
+            assert ours == pytest.approx(expected)
