@@ -123,7 +123,7 @@ def smooth_maps(seed: int, height: int, width: int) -> tuple[LabelsHW, LabelsHW]
     def drawn() -> LabelsHW:
         noise = random.normal(size=(C, 6, 6)).astype(np.float32)
         planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC) for plane in noise]
-        return np.argmax(planes, axis=0).astype(np.uint8)
+        return np.asarray(np.argmax(planes, axis=0), dtype=np.uint8)
 
     return drawn(), drawn()
 
