@@ -32,32 +32,41 @@ app = typer.Typer(
     name="seg",
     help=(
         "From labelled images to a winning submission: train, export, ensemble."
-        "\n\nAdd --debug to any command to see the traceback behind an error."
+        "\n\nAn ensemble is one YAML; `seg data sample DIR` draws a dataset to begin with. Add --debug to any"
+        " command to see the traceback behind an error."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode="markdown",
 )
-app.command("train")(train.train)
-app.command("export")(export.export)
-app.command("calibrate")(calibrate.calibrate)
-app.command("ensemble")(ensemble.ensemble)
-app.command("serve")(serve.serve)
-app.command("evaluate")(evaluate.evaluate)
-app.command("report")(report.report)
-app.command("tune")(tune.tune)
-app.command("pseudo")(pseudo.pseudo)
-app.command("soup")(soup.soup)
-app.command("distill")(distill.distill)
-app.command("vote")(submission.vote)
-app.command("show")(show.show)
-app.command("video")(video.video)
-app.add_typer(sweep.app, name="sweep")
-app.add_typer(runs.app, name="runs")
-app.add_typer(data.app, name="data")
-app.add_typer(spec.app, name="spec")
-app.add_typer(submission.app, name="submission")
-app.add_typer(tune.app, name="cache")
+
+_ROAD = "From images to a submission"
+_FIGURES = "What the ensemble is worth"
+_MODELS = "Better models"
+_USE = "Other uses"
+_FILES = "Files"
+
+app.command("train", rich_help_panel=_ROAD)(train.train)
+app.command("export", rich_help_panel=_ROAD)(export.export)
+app.command("ensemble", rich_help_panel=_ROAD)(ensemble.ensemble)
+app.command("evaluate", rich_help_panel=_FIGURES)(evaluate.evaluate)
+app.command("report", rich_help_panel=_FIGURES)(report.report)
+app.command("show", rich_help_panel=_FIGURES)(show.show)
+app.command("tune", rich_help_panel=_FIGURES)(tune.tune)
+app.command("calibrate", rich_help_panel=_FIGURES)(calibrate.calibrate)
+app.add_typer(sweep.app, name="sweep", rich_help_panel=_MODELS)
+app.add_typer(runs.app, name="runs", rich_help_panel=_MODELS)
+app.command("pseudo", rich_help_panel=_MODELS)(pseudo.pseudo)
+app.command("soup", rich_help_panel=_MODELS)(soup.soup)
+app.command("distill", rich_help_panel=_MODELS)(distill.distill)
+app.command("serve", rich_help_panel=_USE)(serve.serve)
+app.command("video", rich_help_panel=_USE)(video.video)
+app.add_typer(data.app, name="data", rich_help_panel=_FILES)
+app.add_typer(spec.app, name="spec", rich_help_panel=_FILES)
+app.add_typer(submission.app, name="submission", rich_help_panel=_FILES)
+app.command("vote", rich_help_panel=_FILES)(submission.vote)
+app.add_typer(tune.app, name="cache", rich_help_panel=_FILES)
 
 
 @app.callback(invoke_without_command=True)

@@ -28,7 +28,7 @@ def pseudo(
 ) -> None:
     """Write label maps of images from the ensemble's probabilities, where it is sure, to train on.
 
-    The probabilities are kept: another --confidence costs no network call.
+    The probabilities are kept: another --confidence runs no network.
     """
     from seg.data import open_split
     from seg.data.listing import list_samples

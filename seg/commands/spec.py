@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Check specs.", no_args_is_help=True)
+app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=True)
 
 
 @app.command()

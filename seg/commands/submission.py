@@ -61,7 +61,9 @@ def convert(
     submission: Submission,
     to: Annotated[
         str,
-        typer.Option("--to", help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png or npz."),
+        typer.Option(
+            "--to", help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz or geotiff."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file or folder to write.")],
 ) -> None:

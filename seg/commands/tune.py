@@ -33,8 +33,8 @@ def tune(
 ) -> None:
     """Find weights, views, merge, temperatures and class factors, and write them into the YAML.
 
-    All of it on the validation images, where every pass is computed once and kept, so that another try costs
-    no network call. What was fitted must beat equal weights and the best member on images that it was
+    All of it on the validation images, where every pass is computed once and kept, so that another try runs
+    no network. What was fitted must beat equal weights and the best member on images that it was
     not fitted on, by more than the noise. Where the spec has `stopping`, that is calibrated anew.
     """
     require_extra("tune", "blosc2", "seg tune")

@@ -1,13 +1,16 @@
 """The command line as a user meets it: help, errors, exit codes."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from seg.data.sample import write_sample_dataset
+from seg.spec.output import Format
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -168,3 +171,9 @@ def test_a_mistake_in_a_command_is_one_line_before_any_work(command: str, tmp_pa
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.endswith(MISTAKES[command])
+
+
+def test_help_names_every_format_that_can_be_written() -> None:
+    said = " ".join(seg("submission", "convert", "--help").stdout.replace("│", " ").split())
+    (listed,) = re.findall(r"--to <str> (.*?)\.", said)
+    assert tuple(re.split(", | or ", listed)) == get_args(Format)
