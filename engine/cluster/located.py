@@ -52,7 +52,7 @@ def locate(spec: EnsembleSpec, images: str | None = None) -> list[Located]:
         return _below(images)
     listed = _uris_in(spec.data.to_predict.images)
     if listed:
-        samples = named(Path(), [Path(uri) for uri in listed])
+        samples = named(Path(), [Path(_without_query(uri)) for uri in listed])
         return [Located(one.id, uri, NOT_ASKED) for one, uri in zip(samples, listed, strict=True)]
     samples = open_split(spec.data, "predict").samples
     return [Located(sample.id, str(sample.image), file_size(sample.image)) for sample in samples]
@@ -99,19 +99,25 @@ def _below(uri: str) -> list[Located]:
     }
     if not found:
         raise DataError(f"{uri}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    scheme = uri.partition("://")[0]
+    scheme, query = uri.partition("://")[0], uri[len(_without_query(uri)) :]
     return [
-        Located(sample.id, f"{scheme}://{sample.image}", found[sample.image])
+        Located(sample.id, f"{scheme}://{sample.image}{query}", found[sample.image])
         for sample in named(Path(folder), list(found))
     ]
 
 
 def _open(uri: str) -> "tuple[FileSystem, str]":
     """The file system that a URI speaks of, opened once for each bucket, and the path within it."""
-    scheme, _, path = uri.partition("://")
+    address = _without_query(uri)
+    scheme, _, path = address.partition("://")
     bucket, slash, rest = path.partition("/")
-    filesystem, root = _filesystem(f"{scheme}://{bucket}{slash}")
+    filesystem, root = _filesystem(f"{scheme}://{bucket}{slash}{uri[len(address) :]}")
     return filesystem, f"{root.rstrip('/')}/{rest}"
+
+
+def _without_query(uri: str) -> str:
+    """What comes before the options of a store, such as `?endpoint_override=HOST`; files have none."""
+    return uri if uri.startswith("file:") else uri.partition("?")[0]
 
 
 @lru_cache(maxsize=16)

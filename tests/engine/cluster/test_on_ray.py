@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from seg.engine.cluster.worker import Job, Worker
 from seg.engine.run import run_ensemble
 from seg.errors import DataError, MissingRuntimeError, ModelError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
+from tests.engine.cluster.object_store import object_store
 
 IMAGES = 64
 STORE_BYTES = 80 * 2**20
@@ -202,3 +204,28 @@ def test_a_list_may_have_uris(many: EnsembleSpec) -> None:
         locate(spec)
     with pytest.raises(DataError, match="cannot be opened"):
         locate(spec, "nowhere://bucket")
+
+
+def test_images_in_a_bucket_are_those_of_the_folder(
+    many: EnsembleSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the S3 client of pyarrow, from a store that a URI's query names."""
+    pytest.importorskip("pyarrow", reason="needs seg[ray]")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anyone")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
+    by_path = locate(many)
+    objects = {f"drive/{one.id}.png": Path(one.place).read_bytes() for one in by_path}
+    with object_store("photos", objects | {"drive/notes.txt": b"no image"}) as query:
+        below = locate(many, f"s3://photos/drive{query}")
+        listing = tmp_path / "uris.txt"
+        listing.write_text("".join(f"s3://photos/drive/{one.id}.png{query}\n" for one in by_path))
+        source = many.data.to_predict.model_copy(update={"images": listing})
+        listed = locate(many.model_copy(update={"data": many.data.model_copy(update={"predict": source})}))
+        for found in (below, listed):
+            assert [image.id for image in found] == [image.id for image in by_path]
+            np.testing.assert_array_equal(read_located(found[2]), read_located(by_path[2]))
+        assert [image.source_bytes for image in below] == [image.source_bytes for image in by_path]
+        with pytest.raises(DataError, match=r"s3://photos/nothing\?.*: (cannot be listed|holds no image)"):
+            locate(many, f"s3://photos/nothing{query}")
+        with pytest.raises(DataError, match=r"gone\.png\?.*: cannot be read"):
+            read_located(replace(below[0], place=f"s3://photos/drive/gone.png{query}"))
