@@ -1,12 +1,42 @@
-"""Folders that are either whole or not there."""
+"""Folders that are either whole or not there, and pictures in them that claim more than they can be."""
 
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from seg.errors import OutputError
+from seg.data.claims import claimed_size
+from seg.engine.submissions.protocol import SizeOf
+from seg.errors import DataError, OutputError
+
+LARGE: Final = 2**25
+"""Pixels from which on a picture must have the size of its image before it is decoded."""
+
+_HEADER_BYTES: Final = 2**16
+
+
+def refuse_false_claim(file: Path, image_id: str, size_of: SizeOf) -> None:
+    """Raise DataError where a picture's header claims very many pixels, and not those of its image.
+
+    A few bytes can claim gigabytes, which would be allocated to decode them.
+    """
+    try:
+        with file.open("rb") as opened:
+            height, width = claimed_size(opened.read(_HEADER_BYTES))
+    except (OSError, ValueError):
+        # What is wrong with it is said where it is decoded.
+        return
+    refuse_false_size(file, image_id, (height, width), size_of)
+
+
+def refuse_false_size(file: Path, image_id: str, size_hw: tuple[int, int], size_of: SizeOf) -> None:
+    """The same for a height and width that are known."""
+    height, width = size_hw
+    if height * width > LARGE and size_hw != size_of(image_id):
+        wanted = "x".join(map(str, size_of(image_id)))
+        raise DataError(f"{file}: claims {height}x{width} pixels, and its image has {wanted}")
 
 
 @contextmanager

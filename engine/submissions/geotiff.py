@@ -10,7 +10,7 @@ import numpy as np
 from seg.classes import ClassInfo
 from seg.data.windows import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
 from seg.engine.passes import Size
-from seg.engine.submissions.folders import atomic_folder
+from seg.engine.submissions.folders import atomic_folder, refuse_false_size
 from seg.engine.submissions.protocol import Labelled, SizeOf
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels import LabelsHW
@@ -62,7 +62,8 @@ class GeoTiffs:
         if not files:
             raise DataError(f"{path}: has no TIFFs")
         for file in files:
-            yield file.relative_to(path).with_suffix("").as_posix(), _labels_of(file)
+            image_id = file.relative_to(path).with_suffix("").as_posix()
+            yield image_id, _labels_of(file, image_id, size_of)
 
     def _write_one(self, file: Path, labels_hw: LabelsHW, place: dict[str, Any]) -> None:
         import rasterio
@@ -96,13 +97,14 @@ def place_of(image: str, size_hw: Size) -> dict[str, Any]:
         return {"crs": dataset.crs, "transform": finer}
 
 
-def _labels_of(file: Path) -> LabelsHW:
+def _labels_of(file: Path, image_id: str, size_of: SizeOf) -> LabelsHW:
     from rasterio.errors import RasterioError
 
     with _opened(str(file)) as dataset:
         if dataset.count != 1 or dataset.dtypes != ("uint8",):
             said = f"{dataset.count} bands of {', '.join(dict.fromkeys(dataset.dtypes))}"
             raise DataError(f"{file}: has {said}: a label map has one of uint8")
+        refuse_false_size(file, image_id, (dataset.height, dataset.width), size_of)
         try:
             return np.asarray(dataset.read(1), dtype=np.uint8)
         except RasterioError as error:

@@ -16,7 +16,7 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data.images import read_image, write_image
-from seg.engine.submissions.folders import atomic_folder
+from seg.engine.submissions.folders import atomic_folder, refuse_false_claim
 from seg.engine.submissions.protocol import Labelled, SizeOf
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, LabelsHW
@@ -49,7 +49,9 @@ class CocoPanoptic:
         label_of = {c.id: label for label, c in enumerate(self._classes)}
         for number, annotation in enumerate(_annotations(path)):
             _check_annotation(path, number, annotation)
-            ids_hw3 = read_image(_inside(path, annotation["file_name"])).astype(np.int64)
+            file = _inside(path, annotation["file_name"])
+            refuse_false_claim(file, str(annotation["image_id"]), size_of)
+            ids_hw3 = read_image(file).astype(np.int64)
             ids_hw = ids_hw3[..., 0] + 256 * ids_hw3[..., 1] + 65536 * ids_hw3[..., 2]
             labels_hw = np.full(ids_hw.shape, IGNORE_INDEX, dtype=np.uint8)
             for segment in annotation["segments_info"]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data.images import read_mask
-from seg.engine.submissions.folders import atomic_folder
+from seg.engine.submissions.folders import atomic_folder, refuse_false_claim
 from seg.engine.submissions.protocol import Labelled, SizeOf
 from seg.errors import DataError
 from seg.labels import LabelsHW
@@ -38,7 +38,9 @@ class Pictures:
         if not files:
             raise DataError(f"{path}: has no PNGs")
         for file in files:
-            yield file.relative_to(path).with_suffix("").as_posix(), read_mask(file)
+            image_id = file.relative_to(path).with_suffix("").as_posix()
+            refuse_false_claim(file, image_id, size_of)
+            yield image_id, read_mask(file)
 
 
 def indexed_png(labels_hw: LabelsHW, palette: bytes) -> bytes:

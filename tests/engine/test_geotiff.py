@@ -140,6 +140,17 @@ def test_what_is_no_label_map_is_one_line(content: bytes | None, message: str, t
         list(form_of(tmp_path).read(tmp_path / "labels", lambda _: SIZE_HW))
 
 
+def test_a_raster_that_says_it_is_huge_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "labels/a.tif"
+    path.parent.mkdir()
+    size = {"height": 60_000, "width": 50_000, "count": 1, "dtype": "uint8", "sparse_ok": True}
+    with rasterio.open(path, "w", driver="GTiff", crs="EPSG:32633", transform=HALF_A_METRE, **size):
+        pass
+    assert path.stat().st_size < 10**6
+    with pytest.raises(DataError, match=r"a\.tif: claims 60000x50000 pixels, and its image has 24x40"):
+        list(form_of(tmp_path).read(tmp_path / "labels", lambda _: SIZE_HW))
+
+
 def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     with pytest.raises(DataError, match="has no TIFFs"):

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_args
@@ -236,6 +238,17 @@ def test_an_array_that_says_it_is_huge_is_refused_unread(tmp_path: Path) -> None
         np.lib.format.write_array_header_1_0(file, header)
     with pytest.raises(DataError, match="not uint8"):
         list(form_of("npz").read(tmp_path / "a.npz", lambda _: (2, 3)))
+
+
+@pytest.mark.parametrize("name", ["png", "coco-panoptic"])
+def test_a_picture_that_says_it_is_huge_is_refused_unread(name: Format, tmp_path: Path) -> None:
+    form_of(name).write(tmp_path / "out", [("x", np.zeros((2, 3), dtype=np.uint8))])
+    picture = tmp_path / "out/x.png"
+    content = picture.read_bytes()
+    header = b"IHDR" + struct.pack(">II", 50_000, 60_000) + content[24:29]
+    picture.write_bytes(content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:])
+    with pytest.raises(DataError, match=r"x\.png: claims 60000x50000 pixels, and its image has 2x3"):
+        list(form_of(name).read(tmp_path / "out", lambda _: (2, 3)))
 
 
 @pytest.mark.parametrize(
