@@ -2,11 +2,14 @@
 
 A block whose worker died is done again by another. Where that one dies, too, the block is halved, and its
 halves, until one image is left. Where two more workers die of it, it is named, and all others are done.
+
+A worker can die before its last answer has left it, and then the wrong block is suspected. So one that is
+suspected is given to a worker that has no other: whatever dies of it dies of nothing else.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Protocol, TypeVar
 
 from seg.engine.cluster.located import Located
@@ -16,22 +19,29 @@ Result = TypeVar("Result")
 AHEAD: Final = 2
 """Blocks that a worker holds, so that it never waits for the next one."""
 
+MOST_DEATHS: Final = 2
+MOST_DEATHS_OF_ONE: Final = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Images that travel together. One that is suspected was with a worker that died."""
+    """Images that travel together, and how many workers died when it was the first that they had."""
 
     images: tuple[Located, ...]
-    suspected: bool = False
+    deaths: int = 0
+
+    @property
+    def is_suspected(self) -> bool:
+        return self.deaths > 0
+
+    @property
+    def is_guilty(self) -> bool:
+        """Whether it has killed so often that it must not be given out whole."""
+        return self.deaths >= (MOST_DEATHS if len(self.images) > 1 else MOST_DEATHS_OF_ONE)
 
     def halves(self) -> "tuple[Block, Block]":
         middle = len(self.images) // 2
-        return _part(self.images[:middle]), _part(self.images[middle:])
-
-
-def _part(images: tuple[Located, ...]) -> Block:
-    """Of a block that is suspected; one image alone is given the benefit of the doubt."""
-    return Block(images, suspected=len(images) > 1)
+        return Block(self.images[:middle], deaths=1), Block(self.images[middle:], deaths=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +139,27 @@ class Dispatch(Generic[Result]):
         for depth in range(AHEAD):
             for worker, held in self._held.items():
                 spare = depth * len(self._held)
-                if len(held) <= depth and len(self._waiting) > spare:
+                if len(held) <= depth and len(self._waiting) > spare and self._may_join(held):
                     block = self._waiting.popleft()
                     self.fleet.submit(worker, block)
                     held.append(block)
+
+    def _may_join(self, held: deque[Block]) -> bool:
+        """Whether the next block can be given to who has these."""
+        return not held or not (self._waiting[0].is_suspected or held[-1].is_suspected)
 
     def _take_back(self, worker: str, reason: str) -> Iterator[Poison]:
         self.lost.append(f"{worker}: {reason}")
         held = self._held.pop(worker, deque[Block]())
         if not held:
             return
-        suspect = held.popleft()
+        first = held.popleft()
+        suspect = replace(first, deaths=first.deaths + 1)
         self._again(*held)
-        if suspect.suspected:
+        if suspect.is_guilty:
             yield from self._narrow(suspect, reason)
         else:
-            self._again(Block(suspect.images, suspected=True))
+            self._again(suspect)
 
     def _narrow(self, block: Block, reason: str) -> Iterator[Poison]:
         if len(block.images) == 1:

@@ -17,11 +17,15 @@ Event = Arrived | Answered[list[str]] | Failed | Lost
 
 @dataclass
 class Workers:
-    """A fleet in which images kill their worker, or make it fail, and workers die at some of their blocks."""
+    """A fleet in which images kill their worker, or make it fail, and workers die at some of their blocks.
+
+    Where `takes_answers`, a worker that dies of a block takes the answer for the one before with it.
+    """
 
     count: int
     deadly: frozenset[int] = frozenset()
     failing: frozenset[int] = frozenset()
+    takes_answers: bool = False
     dies_at: deque[int] = field(default_factory=deque)
     given: dict[str, deque[Block]] = field(default_factory=dict)
     arriving: deque[str] = field(default_factory=deque)
@@ -42,8 +46,17 @@ class Workers:
         worker = next(worker for worker, held in self.given.items() if held)
         # Turn by turn.
         self.given[worker] = held = self.given.pop(worker)
-        numbers = {int(image.id) for image in held[0].images}
+        numbers = numbers_of(held[0])
         self.tried += [image.id for image in held[0].images]
+        if (
+            self.takes_answers
+            and not numbers & self.deadly
+            and len(held) > 1
+            and numbers_of(held[1]) & self.deadly
+        ):
+            del self.given[worker]
+            self.arriving.append(worker + "'")
+            return Lost(worker, "died")
         if numbers & self.deadly or (self.dies_at and len(self.tried) > self.dies_at[0]):
             if self.dies_at and not numbers & self.deadly:
                 self.dies_at.popleft()
@@ -54,6 +67,10 @@ class Workers:
         if numbers & self.failing:
             return Failed(worker, "ValueError: no")
         return Answered(worker, [image.id for image in block.images])
+
+
+def numbers_of(block: Block) -> set[int]:
+    return {int(image.id) for image in block.images}
 
 
 def blocks_of(images: int, size: int) -> list[Block]:
@@ -80,6 +97,7 @@ def outcome(fleet: Workers, images: int, size: int) -> tuple[list[str], list[str
     size=st.integers(1, 9),
     deadly=st.frozensets(st.integers(0, 39), max_size=3),
     failing=st.frozensets(st.integers(0, 39), max_size=3),
+    takes_answers=st.booleans(),
     deaths=st.lists(st.integers(0, 60), max_size=1),
 )
 def test_every_image_is_done_once_or_named(
@@ -88,11 +106,12 @@ def test_every_image_is_done_once_or_named(
     size: int,
     deadly: frozenset[int],
     failing: frozenset[int],
+    takes_answers: bool,
     deaths: list[int],
 ) -> None:
     bad = deadly | failing
     # More than one death by accident may fall on the same image, which cannot be told from a deadly one.
-    fleet = Workers(workers, deadly, failing, deque(deaths))
+    fleet = Workers(workers, deadly, failing, takes_answers, deque(deaths))
     done, poison, _ = outcome(fleet, images, size)
     assert done == [str(number) for number in range(images) if number not in bad]
     assert poison == [str(number) for number in range(images) if number in bad]
