@@ -70,7 +70,7 @@ class Runtime(ABC):
     def run(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         """Probabilities of a batch, in an array that is the caller's own.
 
-        As many threads may call this at once as the runtime has streams.
+        Threads may call this at once; more than the runtime has streams share its cores.
 
         Raises:
             ValueError: the batch is not uint8 `[N, H, W, 3]`.
