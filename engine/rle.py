@@ -5,22 +5,20 @@ column to the head of the next; a class without pixels is the empty string. Cont
 rows or from 0, or want -1 for nothing, say so in an `RleSpec`.
 """
 
-import re
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.engine.numerals import join_numbers, split_numbers
 from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.spec.output import RleSpec
 
 KAGGLE: Final = RleSpec()
 
-_PAIRS: Final = re.compile(r"\d{1,12} \d{1,12}(?: \d{1,12} \d{1,12})*")
 _NUMPY_ORDER: Final[dict[str, Literal["C", "F"]]] = {"rows": "C", "columns": "F"}
 
 
@@ -39,9 +37,7 @@ def encode(labels_hw: LabelsHW, classes: int, style: RleSpec = KAGGLE) -> list[s
     order = np.argsort(labels, kind="stable")
     pairs = np.stack((starts[order] + style.first, lengths[order]), axis=1)
     bounds = np.searchsorted(labels[order], np.arange(classes + 1))
-    return [
-        " ".join(map(str, pairs[first:last].ravel().tolist())) or empty for first, last in pairwise(bounds)
-    ]
+    return [text or empty for text in join_numbers(pairs.ravel(), 2 * bounds)]
 
 
 def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
@@ -53,13 +49,15 @@ def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
     """
     if text in ("", style.empty):
         return np.zeros((0, 2), dtype=np.int64)
-    if not _PAIRS.fullmatch(text):
+    numbers = split_numbers(text)
+    if numbers is None or len(numbers) % 2:
         raise DataError(f"run lengths are pairs of numbers with one space between, got {text[:40]!r}")
-    runs = np.fromstring(text, dtype=np.int64, sep=" ").reshape(-1, 2)
+    runs = numbers.reshape(-1, 2)
     runs[:, 0] -= style.first
-    ends = runs.sum(1)
-    before = np.concatenate(([0], ends[:-1]))
-    wrong = (runs[:, 1] < 1) | (runs[:, 0] < before) | (ends > pixels)
+    starts, lengths = runs.T
+    ends = starts + lengths
+    wrong = (starts < 0) | (lengths < 1) | (ends > pixels)
+    wrong[1:] |= starts[1:] < ends[:-1]
     if wrong.any():
         start, length = runs[wrong.argmax()]
         raise DataError(
