@@ -44,8 +44,10 @@ class SubmissionSpec:
         """
         if self.spec.output.size:
             return self.spec.output.size
-        height, width = open_raster(Path(self.image_of(image_id))).shape[:2]
-        return height, width
+        if image_id not in self._sizes:
+            height, width = open_raster(Path(self.image_of(image_id))).shape[:2]
+            self._sizes[image_id] = height, width
+        return self._sizes[image_id]
 
     def image_of(self, image_id: str) -> str:
         """The path of an image; raises DataError where there is none of that id."""
@@ -53,6 +55,11 @@ class SubmissionSpec:
         if image is None:
             raise DataError(f"{image_id!r} is no image of the spec's 'predict' split")
         return str(image)
+
+    @cached_property
+    def _sizes(self) -> dict[str, Size]:
+        """Those that were asked for: a submission has many rows for an image."""
+        return {}
 
     @cached_property
     def _images(self) -> dict[str, Path]:

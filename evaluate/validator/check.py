@@ -20,7 +20,12 @@ SHOWN: Final = 3
 
 
 def check_submission(
-    spec: EnsembleSpec, path: Path, sample: Path | None = None, *, look_at_images: bool = True
+    spec: EnsembleSpec,
+    path: Path,
+    sample: Path | None = None,
+    *,
+    look_at_images: bool = True,
+    most_bytes: int | None = None,
 ) -> list[Finding]:
     """All findings, by line.
 
@@ -28,6 +33,7 @@ def check_submission(
         spec: says classes, format, sizes and, unless there is a sample, the images.
         sample: the contest's own submission, whose ids and order are wanted.
         look_at_images: whether masks are compared with the images' edges.
+        most_bytes: what the contest takes, all files together.
 
     Raises:
         DataError: the file is no submission at all.
@@ -37,15 +43,27 @@ def check_submission(
     if spec.output.format not in RLE_FORMATS:
         for image_id, labels_hw in known.form().read(path, known.size_of):
             look.add_labels(image_id, labels_hw)
-        return look.findings()
+        return [*_check_size(path, most_bytes), *look.findings()]
     table = table_of(spec.output.format, known.classes, spec.data.unlabelled)
     rows, findings = read_rows(path, table)
+    findings += _check_size(path, most_bytes)
     findings += _check_bytes(path)
     findings += _check_ids(rows, wanted_ids(known, sample), sample)
     for row in rows:
         findings += _check_runs(known, row, look)
     findings += look.findings()
     return sorted(findings, key=lambda finding: finding.line or 0)
+
+
+def _check_size(path: Path, most_bytes: int | None) -> Iterator[Finding]:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    if most_bytes is not None and size > most_bytes:
+        yield Finding(
+            None,
+            f"has {size:,} bytes, and {most_bytes:,} are the most",
+            "write it on a smaller grid (output.size), or pack it if the contest takes that",
+        )
 
 
 def _check_bytes(path: Path) -> Iterator[Finding]:

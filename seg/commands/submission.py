@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from seg.commands.shared import SpecPath, print_table
+from seg.commands.sizes import parse_bytes
 
 EXIT_FINDINGS = 2
 
@@ -86,6 +87,10 @@ def check(
     images: Annotated[
         bool, typer.Option("--images/--no-images", help="Compare masks with the edges of the images.")
     ] = True,
+    limit: Annotated[
+        str | None,
+        typer.Option("--limit", metavar="SIZE", help="The most that the contest takes, such as 100MB."),
+    ] = None,
     fix: Annotated[
         Path | None,
         typer.Option("--fix", metavar="FILE", help="Write a mended copy, as far as that is safe."),
@@ -96,7 +101,13 @@ def check(
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
-    findings = check_submission(spec, submission, sample or spec.output.sample, look_at_images=images)
+    findings = check_submission(
+        spec,
+        submission,
+        sample or spec.output.sample,
+        look_at_images=images,
+        most_bytes=None if limit is None else parse_bytes("--limit", limit),
+    )
     if fix:
         rows = mend_submission(spec, submission, sample or spec.output.sample, fix)
         typer.echo(f"{fix}: {rows} rows mended")

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from seg.commands.app import app
+from seg.commands.submission import EXIT_FINDINGS
+from seg.data.windows import Raster, open_raster
 from seg.errors import DataError
 from seg.evaluate.validator import check_submission, mend_submission
 from seg.evaluate.validator.runs import mend_runs, read_runs
@@ -137,3 +141,26 @@ def test_mending_keeps_the_pixels(runs: list[tuple[int, int]], first: int) -> No
     again = {s + k for s, n in zip(numbers[::2], numbers[1::2], strict=True) for k in range(n)}
     assert again == pixels
     assert not read_runs(mended, 40, style).mistakes
+
+
+def test_more_than_the_contest_takes_is_said(contest: Contest, tmp_path: Path) -> None:
+    size = contest.path.stat().st_size
+    assert check_submission(contest.spec, contest.path, most_bytes=size) == []
+    (finding,) = check_submission(contest.spec, contest.path, most_bytes=size - 1)
+    assert finding.problem == f"has {size:,} bytes, and {size - 1:,} are the most"
+    command = ["submission", "check", str(tmp_path / "spec.yaml"), str(contest.path), "--limit", "1KB"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == EXIT_FINDINGS
+    assert "1,000 are the most" in done.output
+
+
+def test_an_image_is_decoded_once_for_all_its_rows(contest: Contest, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+
+    def counted(path: Path) -> Raster:
+        opened.append(path)
+        return open_raster(path)
+
+    monkeypatch.setattr("seg.engine.submissions.of_spec.open_raster", counted)
+    check_submission(contest.spec, contest.path, look_at_images=False)
+    assert sorted(path.stem for path in opened) == sorted(contest.maps)
