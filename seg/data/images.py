@@ -15,6 +15,7 @@ from seg.labels import ImageHWC, LabelsHW
 
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 _JPEG_QUALITY: Final = 92
+_JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg"})
 
 
 def read_image(path: Path) -> ImageHWC:
@@ -65,7 +66,9 @@ def write_image(path: Path, image_hwc: ImageHWC) -> None:
     Raises:
         OutputError: the ending names no format that can be written.
     """
-    _write(path, np.ascontiguousarray(image_hwc[..., ::-1]), (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
+    is_jpeg = path.suffix.lower() in _JPEG_SUFFIXES
+    options = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY) if is_jpeg else ()
+    _write(path, np.ascontiguousarray(image_hwc[..., ::-1]), options)
 
 
 def write_mask(path: Path, labels_hw: LabelsHW) -> None:

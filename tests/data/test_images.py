@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from seg.data import read_image, read_mask
-from seg.data.images import write_image, write_mask
+from seg.data.images import IMAGE_SUFFIXES, write_image, write_mask
 from seg.errors import DataError, OutputError
 from seg.labels import ImageHWC
 
@@ -207,3 +207,10 @@ def test_what_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"x\.jpg: a mask must keep its values"):
         write_mask(tmp_path / "x.jpg", RGB[..., 0])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
+def test_writing_says_nothing(suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)
+    write_image(tmp_path / f"x{suffix}", RGB)
+    assert capfd.readouterr() == ("", "")
