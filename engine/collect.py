@@ -26,19 +26,29 @@ class Collector(Protocol[Finished_co]):
 class LabelCollector(Generic[Finished]):
     """Decides each band and forgets it: holds one byte a pixel.
 
-    A decision on a grid takes the image in one band.
+    A decision on a grid takes the image in one band. `watch` is told the rows that are decided and how many
+    there are, after each band.
     """
 
-    def __init__(self, size_hw: Size, decision: Decision, finish: Callable[[LabelsHW], Finished]) -> None:
+    def __init__(
+        self,
+        size_hw: Size,
+        decision: Decision,
+        finish: Callable[[LabelsHW], Finished],
+        watch: Callable[[int, int], None] | None = None,
+    ) -> None:
         self._labels_hw: LabelsHW = np.empty(decision.grid_hw or size_hw, dtype=np.uint8)
         self._decision = decision
         self._finish = finish
+        self._watch = watch
         self._rows = 0
 
     def add(self, band_chw: ProbabilitiesCHW) -> None:
         labels_hw = self._decision.labels(band_chw)
         self._labels_hw[self._rows : self._rows + len(labels_hw)] = labels_hw
         self._rows += len(labels_hw)
+        if self._watch:
+            self._watch(self._rows, len(self._labels_hw))
 
     def finish(self) -> Finished:
         return self._finish(self._labels_hw)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
@@ -151,6 +152,7 @@ class Ensemble:
         plan: Plan | None = None,
         pace: Pace | None = None,
         clock: Clock | None = None,
+        watch: Callable[[Key, int, int], None] | None = None,
     ) -> Iterator[Finished]:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
@@ -160,12 +162,15 @@ class Ensemble:
             new_judge: makes what says that an image is settled before all passes are done.
             plan: all passes, in another order than the usual one.
             pace: says how many of them an image gets.
+            watch: told a key, how many rows of that image are decided, and how many it has, after each band.
         """
 
         decision = self.decision(grid_hw)
 
         def collector(key: Key, size_hw: Size) -> Collector[Finished]:
-            return LabelCollector(size_hw, decision, lambda labels: finish(key, labels))
+            return LabelCollector(
+                size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
+            )
 
         return self._stream(images, collector, clock, new_judge, plan, pace)
 

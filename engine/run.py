@@ -91,6 +91,10 @@ def _predict(
     with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
         for note in ensemble.notes:
             advance(0, line=note)
+
+        def watch(sample: Sample, decided: int, rows: int) -> None:
+            advance(0, note=f"{sample.id}: {decided} of {rows} rows" if decided < rows else "")
+
         payloads = ensemble.label_all(
             reader.read(missing),
             finish,
@@ -99,6 +103,7 @@ def _predict(
             plan=rush.plan if rush else calibrated_plan(ensemble, spec),
             pace=rush.pace if rush else None,
             clock=clock,
+            watch=watch,
         )
         for payload in payloads:
             with clock.stage("write"):

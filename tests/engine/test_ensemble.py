@@ -29,7 +29,7 @@ from seg.engine.tiles import lay_out
 from seg.errors import ModelError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
-from seg.spec import EnsembleSpec
+from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import MergeName, StoppingSpec, TileSpec
 from seg.views import VIEW_SETS, ViewName, ViewSetName
 from tests.engine.conftest import CLASSES, MakeModel
@@ -293,3 +293,18 @@ def test_a_scale_is_familiar_where_its_symmetry_is(make_model: MakeModel) -> Non
     views: tuple[ViewName, ...] = ("scale0.5", "hflip-scale2", "hflip")
     member = Member("m", open_runtime(make_model(1), "cpu"), card, 1.0, views)
     assert member.unfamiliar_views == ("hflip-scale2", "hflip")
+
+
+def test_a_large_image_is_watched_band_by_band(project: Path) -> None:
+    tile = TileSpec(size=(16, 16))
+    ensemble = Ensemble.load(load_ensemble(project).model_copy(update={"tile": tile}))
+    images = {"large": np.zeros((60, 20, 3), dtype=np.uint8), "small": np.zeros((9, 9, 3), dtype=np.uint8)}
+    seen: dict[str, list[tuple[int, int]]] = {"large": [], "small": []}
+    for _ in ensemble.label_all(
+        images.items(), lambda key, _: key, watch=lambda key, *rows: seen[key].append(rows)
+    ):
+        pass
+    assert seen["small"] == [(9, 9)]
+    assert len(seen["large"]) > 3
+    assert seen["large"] == sorted(set(seen["large"]))
+    assert seen["large"][-1] == (60, 60)
