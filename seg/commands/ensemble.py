@@ -59,11 +59,14 @@ def ensemble(
     from seg.engine.deadline import parse_duration
     from seg.engine.explain import explain_ensemble
     from seg.engine.run import run_ensemble
+    from seg.errors import SpecError
     from seg.spec import load_ensemble
 
     allowed = None if memory is None else parse_bytes("--memory", memory)
     seconds = None if deadline is None else parse_duration(deadline)
-    uri = images if on and images and "://" in images else None
+    uri = images if images and "://" in images else None
+    if uri and not on:
+        raise SpecError(f"--images {uri}: workers of a cluster read URIs: say which with --on")
     with elsewhere(load_ensemble(path), None if uri else images, output) as spec:
         if on:
             _refuse_with_on(deadline=deadline is not None, explain=explain)

@@ -159,6 +159,7 @@ MISTAKES = {
     "distill SPEC --student fpn/resnet81": "there is no encoder 'resnet81': did you mean 'resnet18'?",
     "ensemble SPEC --workers 2": "--workers is for a cluster: say which with --on",
     "ensemble SPEC --gpus-per-worker 0": "--gpus-per-worker is for a cluster: say which with --on",
+    "ensemble SPEC --images s3://b": "--images s3://b: workers of a cluster read URIs: say which with --on",
 }
 
 
