@@ -14,9 +14,11 @@ import torch
 from seg.card import ModelCard
 from seg.errors import ModelError
 from seg.export.contract import ExportedModel
-from seg.export.save import save_model
+from seg.export.rewrite import rewrite
+from seg.export.save import save_model, weight_bytes
 from seg.export.tidy import tidy
 from seg.model_file import INPUT, OUTPUT
+from seg.model_safety import LARGEST_MODEL_BYTES
 
 OPSET: Final = 20
 _EXAMPLE_SIDE_IN_STRIDES: Final = 4
@@ -42,6 +44,9 @@ def write_onnx(model: ExportedModel, card: ModelCard, path: Path) -> ModelCard:
     model.temperature.fill_(_MARK)
     try:
         graph = tidy(_export(model, card), _MARK)
+        # A graph is run on the way, and one message cannot hold more.
+        if weight_bytes(graph) < LARGEST_MODEL_BYTES:
+            rewrite(graph)
     finally:
         model.temperature.fill_(1.0)
     return save_model(graph, card, path)

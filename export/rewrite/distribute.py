@@ -1,0 +1,194 @@
+"""Convolutions distributed over what they read, where that takes fewer multiplications.
+
+A convolution of a concatenation or a sum is the sum of convolutions of its parts, and some parts are cheap.
+What was made larger by repeating pixels is convolved while it is small: repeating f times and a 3x3
+convolution are together a transposed convolution with stride f and (f + 2) x (f + 2) taps, which takes
+(1 + 2 / f)^2 multiplications for a pixel and channel instead of 9. A 1x1 convolution and a 3x3 one are
+together a 3x3 one, of the fewer channels that the first reads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from seg.export.rewrite.graph import Workbench, module_of, said
+from seg.export.rewrite.watch import Shapes
+
+WORTH_IT: Final = 0.75
+"""The share of the multiplications that must be enough; the sums that are added take time, too."""
+
+_REPEATING: Final = {
+    "mode": b"nearest",
+    "coordinate_transformation_mode": b"asymmetric",
+    "nearest_mode": b"floor",
+}
+
+Weight = NDArray[np.float32]
+"""Of a convolution, float32 `[outputs, inputs, rows, columns]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A tensor that is read after `shift`, one number a channel, was added and each pixel was repeated."""
+
+    tensor: str
+    weight: Weight
+    repeats: int = 1
+    shift: Weight | None = None
+
+    @property
+    def cost(self) -> float:
+        """Multiplications for a pixel of each channel that comes out."""
+        return float((1 + 2 / self.repeats) ** 2 * self.weight.shape[1])
+
+    def convolved(self, bench: Workbench, scope: str, bias: str) -> list[onnx.NodeProto]:
+        """Nodes of which the last gives this part's share, with the bias if one is named."""
+        nodes: list[onnx.NodeProto] = []
+        tensor = self.tensor
+        if self.shift is not None:
+            nodes.append(
+                bench.node(scope, "Add", [tensor, bench.keep(scope, self.shift.reshape(1, -1, 1, 1))])
+            )
+            tensor = nodes[-1].output[0]
+        if self.repeats == 1:
+            reads = [tensor, bench.keep(scope, self.weight), bias]
+            return [*nodes, bench.node(scope, "Conv", reads, pads=[1] * 4)]
+        reads = [tensor, bench.keep(scope, before_repeating(self.weight, self.repeats)), bias]
+        strides = [self.repeats] * 2
+        return [*nodes, bench.node(scope, "ConvTranspose", reads, pads=[1] * 4, strides=strides)]
+
+
+def distribute_convolutions(bench: Workbench, shapes: Shapes) -> None:
+    """Distribute every 3x3 convolution for which it is worth it."""
+    splitter = _Splitter(bench, shapes)
+    for node in bench.nodes("Conv"):
+        weight = bench.constant(node.input[1])
+        if weight is not None and _gives_what_it_reads(node, weight, side=3):
+            parts = splitter.parts_of(_Part(node.input[0], weight))
+            if len(parts) > 1 or parts[0].repeats > 1:
+                bench.replace(node, _sum_of(bench, node, parts))
+
+
+def before_repeating(weight: Weight, repeats: int) -> Weight:
+    """The weight `[inputs, outputs, repeats + 2, repeats + 2]` of the transposed convolution that does what
+    repeating pixels and a convolution by `weight`, padded by 1, do after each other.
+
+    Repeating is a transposed convolution, too, by ones; the kernel of both is that of the convolution, turned
+    round as transposing does, convolved with them.
+    """
+    turned = weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+    rows, columns = turned.shape[2:]
+    kernel = np.zeros((*turned.shape[:2], rows + repeats - 1, columns + repeats - 1), weight.dtype)
+    for row in range(repeats):
+        for column in range(repeats):
+            kernel[:, :, row : row + rows, column : column + columns] += turned
+    return kernel
+
+
+@dataclass(frozen=True, slots=True)
+class _Splitter:
+    """Finds the parts that a tensor is made of."""
+
+    bench: Workbench
+    shapes: Shapes
+
+    def parts_of(self, whole: _Part) -> list[_Part]:
+        """Those that take the fewest multiplications by far, or the whole."""
+        finer = self._finer(whole)
+        cheaper = bool(finer) and sum(part.cost for part in finer) <= WORTH_IT * whole.cost
+        return finer if cheaper else [whole]
+
+    def _finer(self, whole: _Part) -> list[_Part]:
+        maker = self.bench.maker(whole.tensor)
+        if maker is None:
+            return []
+        match maker.op_type:
+            case "Concat":
+                return self._of_concatenation(whole, maker)
+            case "Resize":
+                return self._of_repetition(whole, maker)
+            case "Add":
+                return self._of_sum(whole, maker)
+            case _:
+                return []
+
+    def _of_concatenation(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
+        if said(maker)["axis"] != 1 or whole.shift is not None:
+            return []
+        ends = np.cumsum([self.shapes[name][0][1] for name in maker.input])[:-1]
+        weights = np.split(whole.weight, ends, axis=1)
+        parts = [
+            _Part(name, weight, whole.repeats) for name, weight in zip(maker.input, weights, strict=True)
+        ]
+        return [finer for part in parts for finer in self.parts_of(part)]
+
+    def _of_repetition(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
+        facts, source = said(maker), maker.input[0]
+        pairs = zip(self.shapes[source], self.shapes[whole.tensor], strict=True)
+        doubles = all((2 * before[2], 2 * before[3]) == after[2:] for before, after in pairs)
+        if not doubles or any(facts.get(name) != value for name, value in _REPEATING.items()):
+            return []
+        return self.parts_of(_Part(source, whole.weight, 2 * whole.repeats, whole.shift))
+
+    def _of_sum(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
+        """Where one side is a 1x1 convolution.
+
+        Its bias ends at the edge of the image, as a tensor does and a convolution's bias does not: so the
+        other side takes it along.
+        """
+        for lateral, other in (maker.input, reversed(maker.input)):
+            first = self.bench.maker(lateral)
+            weight = self._pointwise_weight(first)
+            if first is None or weight is None or self.shapes[lateral] != self.shapes[other]:
+                continue
+            both = np.einsum("omrc,mi->oirc", whole.weight, weight[:, :, 0, 0], dtype=np.float32)
+            shift = _sum_of_shifts(whole.shift, self._bias(first))
+            return [
+                _Part(first.input[0], both, whole.repeats),
+                *self.parts_of(_Part(other, whole.weight, whole.repeats, shift)),
+            ]
+        return []
+
+    def _pointwise_weight(self, node: onnx.NodeProto | None) -> Weight | None:
+        weight = None if node is None or node.op_type != "Conv" else self.bench.constant(node.input[1])
+        is_pointwise = node is not None and weight is not None and _gives_what_it_reads(node, weight, side=1)
+        return weight if is_pointwise else None
+
+    def _bias(self, node: onnx.NodeProto) -> Weight | None:
+        return self.bench.constant(node.input[2]) if len(node.input) > 2 else None
+
+
+def _gives_what_it_reads(node: onnx.NodeProto, weight: Weight, side: int) -> bool:
+    """Whether it has so many taps on each side, and gives as many pixels as it reads."""
+    facts = said(node)
+    return (
+        weight.shape[2:] == (side, side)
+        and facts.get("group", 1) == 1
+        and set(facts.get("pads", [0])) == {side // 2}
+        and set(facts.get("strides", [1])) == {1}
+        and set(facts.get("dilations", [1])) == {1}
+    )
+
+
+def _sum_of_shifts(one: Weight | None, other: Weight | None) -> Weight | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
+
+
+def _sum_of(bench: Workbench, conv: onnx.NodeProto, parts: Sequence[_Part]) -> list[onnx.NodeProto]:
+    """The parts' shares added up; what is not repeated comes first, as runtimes fuse the sum into that."""
+    scope = module_of(conv)
+    bias = conv.input[2] if len(conv.input) > 2 else ""
+    nodes: list[onnx.NodeProto] = []
+    total = ""
+    for part in sorted(parts, key=lambda part: part.repeats):
+        nodes += part.convolved(bench, scope, "" if total else bias)
+        if total:
+            nodes.append(bench.node(scope, "Add", [total, nodes[-1].output[0]]))
+        total = nodes[-1].output[0]
+    return nodes
