@@ -52,6 +52,8 @@ class OpenVinoRuntime(Runtime):
             "INFERENCE_PRECISION_HINT": precision,
             "NUM_STREAMS": streams.count,
             "INFERENCE_NUM_THREADS": streams.count * streams.threads,
+            # Pinned, the first streams of all models would share the first core and leave the others idle.
+            "ENABLE_CPU_PINNING": False,
         }
         self._lock = threading.Lock()
         self._compiled: dict[Shape | None, Any] = {}

@@ -224,7 +224,7 @@ class _Stream(Generic[Key, Finished]):
         images_nhwc = np.empty((rows, *batch.size_hw, 3), dtype=np.uint8)
         for row, one in enumerate(batch.passes):
             view = self._method.plan[one.position].view
-            images_nhwc[row] = view.apply(self._open[one.frame].image_hwc)
+            view.fill(images_nhwc[row], self._open[one.frame].image_hwc)
         images_nhwc[len(batch.passes) :] = 0
         return images_nhwc
 

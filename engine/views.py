@@ -36,6 +36,20 @@ class View:
         view: ImageHWC = turned[self._rows, self._columns]
         return view if self.scale == 1 else self._scaled(view)
 
+    def fill(self, row_hwc: ImageHWC, image_hwc: ImageHWC) -> None:
+        """Write the image in this view into its row of a batch, contiguous and of the view's size."""
+        if self.scale != 1:
+            row_hwc[:] = self.apply(image_hwc)
+            return
+        turned_hwc = image_hwc
+        if self.transposes:
+            cv2.transpose(image_hwc, dst=row_hwc)
+            turned_hwc = row_hwc
+        if self.flips_rows or self.flips_columns:
+            cv2.flip(turned_hwc, _FLIP_CODES[self.flips_rows, self.flips_columns], dst=row_hwc)
+        elif not self.transposes:
+            row_hwc[:] = image_hwc
+
     def invert(self, planes_hw: NDArray[Scalar]) -> NDArray[Scalar]:
         """What was predicted for this view, `[..., H, W]`, turned back to the image's frame; not resized."""
         unflipped = planes_hw[..., self._rows, self._columns]

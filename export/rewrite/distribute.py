@@ -146,6 +146,7 @@ class _Splitter:
             if first is None or weight is None or self.shapes[lateral] != self.shapes[other]:
                 continue
             both = np.einsum("omrc,mi->oirc", whole.weight, weight[:, :, 0, 0], dtype=np.float32)
+            both = both.astype(whole.weight.dtype)
             shift = _sum_of_shifts(whole.shift, self._bias(first))
             return [
                 _Part(first.input[0], both, whole.repeats),

@@ -2,36 +2,38 @@
 
 from typing import Final
 
+import onnx
+
 from seg.export.rewrite.graph import Workbench, said
 from seg.temperature import TEMPERATURE
 
-_LINEAR: Final = (b"linear", b"nearest")
+_AVERAGING: Final = (b"linear", b"nearest")
 
 
 def divide_where_logits_are_few(bench: Workbench) -> None:
-    """Move the division up through crops and interpolations, which it commutes with."""
+    """Move the division up past crops and interpolations, which it commutes with."""
     division = next(node for node in bench.nodes("Div") if TEMPERATURE in node.input)
-    first = last = bench.maker(division.input[0])
-    while first is not None and _commutes(bench, first.output[0]):
-        above = bench.maker(first.input[0])
-        if above is None or not _commutes(bench, first.input[0]):
-            break
-        first = above
-    if first is None or last is None or not _commutes(bench, first.output[0]):
+    passed = _commuting_above(bench, division.input[0])
+    if not passed:
         return
-    few, many = first.input[0], division.output[0]
-    place = list(bench.graph.node).index(first)
+    lowest, highest = passed[0], passed[-1]
+    place = list(bench.graph.node).index(highest)
     bench.graph.node.remove(division)
-    division.input[0] = few
-    division.output[0] = f"{few}/{TEMPERATURE}"
-    first.input[0] = division.output[0]
-    last.output[0] = many
+    lowest.output[0] = division.output[0]
+    division.input[0] = highest.input[0]
+    division.output[0] = highest.input[0] = f"{division.input[0]}/{TEMPERATURE}"
     bench.graph.node.insert(place, division)
 
 
-def _commutes(bench: Workbench, tensor: str) -> bool:
-    """Whether what makes a tensor, for nobody else, picks or averages values."""
+def _commuting_above(bench: Workbench, tensor: str) -> list[onnx.NodeProto]:
+    """What a tensor passed through, from the last on, as long as it only picks and averages values."""
+    passed: list[onnx.NodeProto] = []
     maker = bench.maker(tensor)
-    if maker is None or len(bench.readers(tensor)) != 1:
-        return False
-    return maker.op_type == "Slice" or (maker.op_type == "Resize" and said(maker).get("mode") in _LINEAR)
+    while maker is not None and _commutes(maker) and len(bench.readers(maker.output[0])) == 1:
+        passed.append(maker)
+        maker = bench.maker(maker.input[0])
+    return passed
+
+
+def _commutes(node: onnx.NodeProto) -> bool:
+    return node.op_type == "Slice" or (node.op_type == "Resize" and said(node).get("mode") in _AVERAGING)

@@ -44,6 +44,27 @@ def test_invert_undoes_apply(name: ViewName, height: int, width: int, seed: int)
     np.testing.assert_array_equal(view.invert(seen_hwc.transpose(2, 0, 1)).transpose(1, 2, 0), image_hwc)
 
 
+@given(
+    name=st.sampled_from([*VIEW_NAMES, *SCALE_NAMES]),
+    height=st.integers(1, 6),
+    width=st.integers(1, 6),
+    is_cut_out=st.booleans(),
+)
+def test_a_row_of_a_batch_is_filled_with_what_apply_shows(
+    name: ViewName, height: int, width: int, is_cut_out: bool
+) -> None:
+    """Of whole images, and of tiles, which are windows on larger ones."""
+    larger_hwc = np.random.default_rng(0).integers(0, 256, (height + 2, width + 3, 3), dtype=np.uint8)
+    image_hwc = larger_hwc[1:-1, 2:-1]
+    if not is_cut_out:
+        image_hwc = image_hwc.copy()
+    view = VIEWS[name]
+    batch_nhwc = np.full((2, *view.size((height, width)), 3), 7, dtype=np.uint8)
+    view.fill(batch_nhwc[1], image_hwc)
+    np.testing.assert_array_equal(batch_nhwc[1], view.apply(image_hwc))
+    assert np.all(batch_nhwc[0] == 7)
+
+
 @pytest.mark.parametrize("name", VIEW_NAMES)
 def test_nothing_is_copied(name: ViewName) -> None:
     assert np.shares_memory(VIEWS[name].apply(IMAGE), IMAGE)
