@@ -23,7 +23,9 @@ def watch(model: onnx.ModelProto) -> Shapes:
 
     Graphs compute sizes by formulas of any kind; that one is twice another is told by running them.
     """
-    names = [name for node in model.graph.node for name in node.output if name]
+    graph = model.graph
+    names = [part.name for part in (*graph.input, *graph.initializer)]
+    names += [name for node in graph.node for name in node.output if name]
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     del watched.graph.output[:]
