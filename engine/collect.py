@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from seg.engine.decide import Decision
+from seg.engine.on_device import Merged, on_host
 from seg.engine.passes import Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
 
@@ -14,9 +15,12 @@ Finished_co = TypeVar("Finished_co", covariant=True)
 
 
 class Collector(Protocol[Finished_co]):
-    """Takes one image's bands, float32 `[C, rows, W]`, from the top."""
+    """Takes one image's bands, float32 `[C, rows, W]`, from the top.
 
-    def add(self, band_chw: ProbabilitiesCHW) -> None: ...
+    A band that is the whole image may lie on a device.
+    """
+
+    def add(self, band_chw: Merged) -> None: ...
 
     def finish(self) -> Finished_co:
         """Called once, after the last band."""
@@ -43,7 +47,7 @@ class LabelCollector(Generic[Finished]):
         self._watch = watch
         self._rows = 0
 
-    def add(self, band_chw: ProbabilitiesCHW) -> None:
+    def add(self, band_chw: Merged) -> None:
         labels_hw = self._decision.labels(band_chw)
         self._labels_hw[self._rows : self._rows + len(labels_hw)] = labels_hw
         self._rows += len(labels_hw)
@@ -61,8 +65,8 @@ class ProbabilityCollector(Generic[Finished]):
         self._bands: list[ProbabilitiesCHW] = []
         self._finish = finish
 
-    def add(self, band_chw: ProbabilitiesCHW) -> None:
-        self._bands.append(band_chw)
+    def add(self, band_chw: Merged) -> None:
+        self._bands.append(on_host(band_chw))
 
     def finish(self) -> Finished:
         whole = self._bands[0] if len(self._bands) == 1 else np.concatenate(self._bands, axis=1)

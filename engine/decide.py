@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.engine.on_device import Merged, on_host
 from seg.engine.passes import Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
 
@@ -23,9 +24,11 @@ class Decision:
     grid_hw: Size | None = None
     factors: tuple[float, ...] = ()
 
-    def labels(self, probabilities_chw: ProbabilitiesCHW) -> LabelsHW:
-        """Label map, uint8, on the grid."""
-        return decide(probabilities_chw, self.grid_hw, self.factors)
+    def labels(self, merged: Merged) -> LabelsHW:
+        """Label map, uint8, on the grid; decided where the probabilities are, unless they must be resized."""
+        if not isinstance(merged, np.ndarray) and self.grid_hw in (None, merged.size_hw):
+            return merged.labels(self.factors)
+        return decide(on_host(merged), self.grid_hw, self.factors)
 
     def leads(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
         """What must be added to a pixel's second class for it to overtake the first, float32, on the grid."""

@@ -12,6 +12,7 @@ from seg.engine.clock import Clock
 from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
 from seg.engine.deadline import Pace
 from seg.engine.decide import Decision
+from seg.engine.glue import Glue
 from seg.engine.load import load_members
 from seg.engine.members import Member, plan_passes
 from seg.engine.passes import Plan, Size
@@ -50,6 +51,7 @@ class Ensemble:
         notes: what a user should know about how it was loaded, a line each.
         open_frames: how many images or tiles are worked on at once, at least; members that take turns
             in memory are loaded once for so many.
+        glue: what merges answers on the device that all members leave them on, if there is one.
     """
 
     members: tuple[Member, ...]
@@ -59,6 +61,7 @@ class Ensemble:
     tile: TileSpec | None = None
     notes: tuple[str, ...] = ()
     open_frames: int = 0
+    glue: Glue | None = None
 
     @classmethod
     def load(
@@ -84,6 +87,7 @@ class Ensemble:
             spec.tile,
             loaded.notes,
             loaded.open_frames,
+            loaded.glue,
         )
 
     @property
@@ -174,6 +178,11 @@ class Ensemble:
 
         return self._stream(images, collector, clock, new_judge, plan, pace)
 
+    def glue_for(self, plan: Plan, *, has_judge: bool) -> Glue | None:
+        """What merges answers on their device: not those at a scale, nor where a judge looks at every sum."""
+        stays = not has_judge and all(planned.view.scale == 1 for planned in plan)
+        return self.glue if stays else None
+
     def decision(self, grid_hw: Size | None = None) -> Decision:
         """How merged probabilities become labels, at an image's own size or on a grid."""
         return Decision(grid_hw, self.factors)
@@ -195,8 +204,9 @@ class Ensemble:
         plan: Plan | None = None,
         pace: Pace | None = None,
     ) -> Iterator[Finished]:
+        plan = plan or plan_passes(self.members, by_view=new_judge is not None)
         method = Method(
-            plan=plan or plan_passes(self.members, by_view=new_judge is not None),
+            plan=plan,
             classes=len(self.classes),
             batch_size=self.batch_size,
             streams=self.streams,
@@ -206,6 +216,7 @@ class Ensemble:
             open_frames=self.open_frames,
             pace=pace,
             decoders=tuple(member.decoder for member in self.members if member.decoder),
+            glue=self.glue_for(plan, has_judge=new_judge is not None),
         )
         return stream([m.runtime for m in self.members], method, images, new_collector, clock)
 

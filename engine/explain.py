@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from seg.data import open_split
 from seg.engine.ensemble import Ensemble
 from seg.engine.load import probe_frames
-from seg.engine.members import Member
+from seg.engine.members import Member, plan_passes
+from seg.engine.on_device import Device
 from seg.engine.runtime import ImagesNHWC, Placement
 from seg.engine.speed import bytes_taken, milliseconds_a_pass, resident_bytes
 from seg.engine.turns import both_ways
@@ -37,7 +38,10 @@ class MemberPlan:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The plan of a run: `tiles` is how many the first image is cut into, `taken` in bytes, in all."""
+    """The plan of a run: `tiles` is how many the first image is cut into, `taken` in bytes, in all.
+
+    `merged_on` is where answers are added up.
+    """
 
     members: tuple[MemberPlan, ...]
     images: int
@@ -45,6 +49,7 @@ class Explanation:
     batch_size: int
     streams: int
     taken: int
+    merged_on: Device
     notes: tuple[str, ...]
 
     @property
@@ -72,6 +77,7 @@ def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanati
     ensemble = Ensemble.load(spec, memory=memory)
     batches = both_ways([probe.frame_hwc], ensemble.batch_size)
     weight = sum(member.weight for member in ensemble.members)
+    glue = ensemble.glue_for(plan_passes(ensemble.members), has_judge=spec.stopping is not None)
     return Explanation(
         members=tuple(_plan_of(member, weight, batches) for member in ensemble.members),
         images=len(open_split(spec.data, "predict").samples),
@@ -79,6 +85,7 @@ def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanati
         batch_size=ensemble.batch_size,
         streams=ensemble.streams,
         taken=resident_bytes(),
+        merged_on=glue.device if glue else "cpu",
         notes=ensemble.notes,
     )
 

@@ -11,10 +11,11 @@ from seg.data import open_split
 from seg.data.windows import Raster, open_raster
 from seg.engine.choose import choose_runtimes
 from seg.engine.decoder_graph import decoder_of
+from seg.engine.glue import Glue
 from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.members import Member
 from seg.engine.open_runtime import open_runtime, usual_batch
-from seg.engine.runtime import Streams
+from seg.engine.runtime import Runtime, Streams
 from seg.engine.tiles import lay_out
 from seg.engine.turns import Turns, plan_turns
 from seg.errors import DataError
@@ -40,7 +41,7 @@ class Loaded:
     """Members with what was found out while loading them; notes are for the user, a line each.
 
     `factors` has one for each class, or none. `open_frames` is how many frames memory allows, where a
-    budget says so.
+    budget says so. `glue` is there where answers can stay on a device.
     """
 
     members: tuple[Member, ...]
@@ -48,6 +49,7 @@ class Loaded:
     factors: tuple[float, ...]
     notes: tuple[str, ...]
     open_frames: int = 0
+    glue: Glue | None = None
 
 
 def load_members(spec: EnsembleSpec, memory: int | None = None, cores: int | None = None) -> Loaded:
@@ -90,7 +92,15 @@ def load_members(spec: EnsembleSpec, memory: int | None = None, cores: int | Non
         )
     )
     all_notes = (*notes, *turns.notes, *_cells(members), *_unfamiliar(members))
-    return Loaded(members, batch_size, factors, all_notes, turns.open_frames)
+    glue = _glue(spec, turns.runtimes, len(classes))
+    return Loaded(members, batch_size, factors, all_notes, turns.open_frames, glue)
+
+
+def _glue(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> Glue | None:
+    """What merges answers on the device that all runtimes leave them on; on the CPU arrays do."""
+    on_one_device = {runtime.device for runtime in runtimes} == {"cuda"}
+    is_plain_mean = spec.merge == "mean" and spec.merge_at == "image"
+    return Glue("cuda", classes) if on_one_device and is_plain_mean else None
 
 
 def _runtimes(

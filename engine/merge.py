@@ -65,11 +65,16 @@ class MeanMerge:
         self.missing_c -= planned.class_shares or planned.share
 
     def merged(self) -> ProbabilitiesCHW:
-        if self._plan[0].class_shares:
-            self.sum_chw /= self.sum_chw.sum(axis=0)
-        elif not np.isclose(self.missing_c[0], 0.0, atol=1e-6):
-            self.sum_chw *= np.float32(1.0 / (1.0 - self.missing_c[0]))
-        return self.sum_chw
+        return brought_to_one(self.sum_chw, self._plan, self.missing_c)
+
+
+def brought_to_one(sum_chw: ProbabilitiesCHW, plan: Plan, missing_c: NDArray[np.float64]) -> ProbabilitiesCHW:
+    """A weighted sum of probabilities, in place, so that it sums to 1 over C; see `MeanMerge`."""
+    if plan[0].class_shares:
+        sum_chw /= sum_chw.sum(axis=0)
+    elif not np.isclose(missing_c[0], 0.0, atol=1e-6):
+        sum_chw *= np.float32(1.0 / (1.0 - missing_c[0]))
+    return sum_chw
 
 
 class GeometricMerge:

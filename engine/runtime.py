@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.engine.on_device import AnswersOnDevice, Device
 from seg.spec.prediction import RuntimeName
 
 ImagesNHWC = NDArray[np.uint8]
@@ -67,6 +68,11 @@ class Runtime(ABC):
     def load(self) -> None:  # noqa: B027
         """Bring it into memory, if it is not there; never while another runs."""
 
+    @property
+    def device(self) -> Device | None:
+        """Where `run_on_device` leaves answers; None where there is no such way."""
+        return None
+
     def run(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         """Probabilities of a batch, in an array that is the caller's own.
 
@@ -75,12 +81,17 @@ class Runtime(ABC):
         Raises:
             ValueError: the batch is not uint8 `[N, H, W, 3]`.
         """
-        if images_nhwc.dtype != np.uint8 or images_nhwc.ndim != 4 or images_nhwc.shape[3] != 3:
-            raise ValueError(f"expected uint8 [N, H, W, 3], received {images_nhwc.dtype} {images_nhwc.shape}")
-        return self._infer(images_nhwc)
+        return self._infer(_checked(images_nhwc))
+
+    def run_on_device(self, images_nhwc: ImagesNHWC) -> AnswersOnDevice:
+        """The same, but the answer stays on the device; for runtimes that have one."""
+        return self._infer_on_device(_checked(images_nhwc))
 
     @abstractmethod
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW: ...
+
+    def _infer_on_device(self, images_nhwc: ImagesNHWC) -> AnswersOnDevice:
+        raise NotImplementedError(f"{self.describe()} brings its answers to the host")
 
     @abstractmethod
     def placement(self, images_nhwc: ImagesNHWC) -> Placement:
@@ -89,3 +100,9 @@ class Runtime(ABC):
     @abstractmethod
     def describe(self) -> RuntimeInfo:
         """What runs the model, and where."""
+
+
+def _checked(images_nhwc: ImagesNHWC) -> ImagesNHWC:
+    if images_nhwc.dtype != np.uint8 or images_nhwc.ndim != 4 or images_nhwc.shape[3] != 3:
+        raise ValueError(f"expected uint8 [N, H, W, 3], received {images_nhwc.dtype} {images_nhwc.shape}")
+    return images_nhwc

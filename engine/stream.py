@@ -8,7 +8,7 @@ that was its last. So no core waits for another.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
@@ -17,11 +17,14 @@ from seg.engine.clock import Clock
 from seg.engine.collect import Collector
 from seg.engine.deadline import Pace
 from seg.engine.decoder_graph import Decoder
+from seg.engine.glue import Glue
 from seg.engine.in_order import InOrder
 from seg.engine.merge import MeanMerge, Merge, new_merge
 from seg.engine.merge_at_decoder import DecoderMerge, padded_to_grid
+from seg.engine.merge_on_device import DeviceMerge
+from seg.engine.on_device import AnswerOnDevice, AnswersOnDevice, Merged
 from seg.engine.passes import Batch, Pass, Plan, Size
-from seg.engine.runtime import ImagesNHWC, Runtime
+from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.scheduler import Scheduler
 from seg.engine.stopping import Judge, NewJudge
 from seg.engine.tiles import Blender, lay_out
@@ -48,6 +51,7 @@ class Method:
         open_frames: how many frames are worked on at once; by default enough to fill all batches.
         pace: says how many passes of the plan an image gets; by default all.
         decoders: how each member answers, where answers are merged on the grids of decoders, by their mean.
+        glue: what merges answers where they stay on their device; goes with the mean, and with no judge.
     """
 
     plan: Plan
@@ -60,13 +64,20 @@ class Method:
     open_frames: int = 0
     pace: Pace | None = None
     decoders: tuple[Decoder, ...] = ()
+    glue: Glue | None = None
 
     def frame(self, image_hwc: ImageHWC) -> ImageHWC:
         """What passes are made of for an image or a tile."""
         return padded_to_grid(image_hwc) if self.decoders else image_hwc
 
-    def merge_for(self, size_hw: Size) -> Merge:
+    def answers(self, runtime: Runtime, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW | AnswersOnDevice:
+        """What a network says of a batch, row by row as `merge_for` takes it."""
+        return runtime.run_on_device(images_nhwc) if self.glue else runtime.run(images_nhwc)
+
+    def merge_for(self, size_hw: Size) -> Merge | DeviceMerge:
         """An empty merge for an image or a tile of that size."""
+        if self.glue:
+            return DeviceMerge(self.glue, self.plan)
         if self.decoders:
             return DecoderMerge(self.plan, self.decoders, self.classes, size_hw)
         return new_merge(self.merge, self.plan, self.classes, size_hw)
@@ -80,22 +91,25 @@ class _Picture(Generic[Finished]):
         self._collector = collector
         self._merged = InOrder(blender.add)
 
-    def put(self, tile: int, merged_chw: ProbabilitiesCHW) -> list[Finished]:
+    def put(self, tile: int, merged: Merged) -> list[Finished]:
         """Take a tile; gives what the image became, if that was its last."""
-        is_last = self._merged.put(tile, merged_chw) == self._tiles
+        is_last = self._merged.put(tile, merged) == self._tiles
         return [self._collector.finish()] if is_last else []
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame(Generic[Finished]):
-    """An image, or a tile of one, that is open and gets the first `passes` of the plan."""
+    """An image, or a tile of one, that is open and gets the first `passes` of the plan.
+
+    `answers` are such as `merge` takes: arrays, or places on a device.
+    """
 
     image_hwc: ImageHWC
     picture: _Picture[Finished]
     tile: int
     passes: int
-    merge: Merge
-    answers: InOrder[ProbabilitiesCHW]
+    merge: Merge | DeviceMerge
+    answers: InOrder[Any]
     judge: Judge | None
 
 
@@ -215,9 +229,9 @@ class _Stream(Generic[Key, Finished]):
         with self._clock.stage("assemble"):
             images_nhwc = self._assemble(batch, runtime)
         with self._clock.stage("network"):
-            answers_nchw = runtime.run(images_nhwc)
+            answers = self._method.answers(runtime, images_nhwc)
         self._clock.count_passes(run=len(batch.passes))
-        return [self._bring(one, answers_nchw[row]) for row, one in enumerate(batch.passes)]
+        return [self._bring(one, answers[row]) for row, one in enumerate(batch.passes)]
 
     def _assemble(self, batch: Batch, runtime: Runtime) -> ImagesNHWC:
         rows = self._method.batch_size if runtime.describe().whole_batches else len(batch.passes)
@@ -228,10 +242,10 @@ class _Stream(Generic[Key, Finished]):
         images_nhwc[len(batch.passes) :] = 0
         return images_nhwc
 
-    def _bring(self, one: Pass, answer_chw: ProbabilitiesCHW) -> _Report[Finished]:
+    def _bring(self, one: Pass, answer: ProbabilitiesCHW | AnswerOnDevice) -> _Report[Finished]:
         frame = self._open[one.frame]
         with self._clock.stage("accumulate"):
-            added = frame.answers.put(one.position, answer_chw)
+            added = frame.answers.put(one.position, answer)
         with self._clock.stage("decide"):
             is_done = added == frame.passes or _is_settled(frame)
             finished = frame.picture.put(frame.tile, frame.merge.merged()) if is_done else []

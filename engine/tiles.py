@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.windows import Raster
+from seg.engine.on_device import Merged, on_host
 from seg.engine.passes import Size
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.spec.prediction import Blend, TileSpec
@@ -99,19 +100,20 @@ class Blender:
     """Averages tiles where they overlap, and hands on each row of the image once, when it is final.
 
     Holds as many rows as a tile has. `hand_on` is given bands, float32 `[C, rows, W]`, from the top,
-    and may keep them.
+    and may keep them. A tile that is the whole image is handed on where it is.
     """
 
-    def __init__(self, layout: Layout, hand_on: Callable[[ProbabilitiesCHW], None]) -> None:
+    def __init__(self, layout: Layout, hand_on: Callable[[Merged], None]) -> None:
         self._layout = layout
         self._hand_on = hand_on
         self._band_chw: ProbabilitiesCHW | None = None
 
-    def add(self, number: int, tile_chw: ProbabilitiesCHW) -> None:
+    def add(self, number: int, merged: Merged) -> None:
         """Take the next tile; they come in the order of `Layout.cut`."""
         if self._layout.count == 1:
-            self._hand_on(tile_chw)
+            self._hand_on(merged)
             return
+        tile_chw = on_host(merged)
         rows, columns = self._layout.rows, self._layout.columns
         row, column = divmod(number, len(columns.starts))
         if self._band_chw is None:

@@ -132,6 +132,7 @@ def _print_explanation(plan: "Explanation") -> None:
             typer.echo(f"{member.name}: fell back: {', '.join(member.placement.fallen_back)}")
     for note in plan.notes:
         typer.echo(note)
+    typer.echo(f"answers are added up on: {plan.merged_on}")
     typer.echo(
         f"networks alone: {plan.seconds:.0f} s; memory: {plan.taken / 1e6:.0f} MB with all that is loaded"
     )

@@ -12,6 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
 from seg.data.images import write_image
+from seg.engine import nvidia
+from seg.engine.glue import Glue
+from seg.engine.on_device import Device
 from seg.temperature import TEMPERATURE
 
 CLASSES = tuple(
@@ -97,3 +100,28 @@ def project(tmp_path: Path, make_model: MakeModel) -> Path:
     }
     (tmp_path / "spec.yaml").write_text(json.dumps(spec))
     return tmp_path / "spec.yaml"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(
+                    not nvidia.is_usable("cuda"), reason="no CUDA device that ONNX Runtime can use"
+                ),
+            ],
+        ),
+    ],
+)
+def device(request: pytest.FixtureRequest) -> Device:
+    chosen: Device = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def glue(device: Device) -> Glue:
+    return Glue(device, len(CLASSES))

@@ -12,6 +12,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from seg.engine import nvidia
+from seg.engine.glue import Glue
 from seg.engine.open_runtime import open_runtime, usable_runtimes
 from seg.engine.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
 from seg.engine.ort import OrtRuntime
@@ -158,6 +159,17 @@ def test_tensorrt_is_asked_to_keep_its_engines(with_fake_device: Path, make_mode
     assert options["trt_engine_cache_enable"]
     assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == str(folder)
     assert FakeSession.last.options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1"
+
+
+def test_glue_is_for_the_device_alone(with_fake_device: Path, make_model: MakeModel) -> None:
+    FakeSession.built_on = "CUDAExecutionProvider"
+    assert open_runtime(make_model(3), "cuda", TWO).device == "cuda"
+    Glue("cuda", 4)
+    assert FakeSession.last.asked == ["CUDAExecutionProvider"]
+    assert FakeSession.last.options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1"
+    FakeSession.built_on = "CPUExecutionProvider"
+    with pytest.raises(MissingRuntimeError, match=r"cuda.*was built on CPUExecutionProvider"):
+        Glue("cuda", 4)
 
 
 def test_a_session_on_another_device_than_asked_for_is_refused(

@@ -1,0 +1,59 @@
+"""The weighted mean of probabilities, added up where the networks left their answers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.engine.glue import Glue
+from seg.engine.merge import brought_to_one
+from seg.engine.on_device import AnswerOnDevice
+from seg.engine.passes import Plan, Size
+from seg.labels import LabelsHW, ProbabilitiesCHW
+
+
+class DeviceMerge:
+    """`seg.engine.merge.MeanMerge` on a device, for views that do not scale."""
+
+    def __init__(self, glue: Glue, plan: Plan) -> None:
+        self._glue = glue
+        self._plan = plan
+        self._missing_c: NDArray[np.float64] = np.ones(glue.classes)
+        # Takes no memory on the device before the first answer, which it is broadcast to.
+        self._sum_chw: Any = np.zeros((1, 1, 1), dtype=np.float32)
+
+    def add(self, position: int, answer: AnswerOnDevice) -> None:
+        """Take the answer of one pass, in the pass's own view."""
+        planned = self._plan[position]
+        shares_c = [planned.share_of(label) for label in range(self._glue.classes)]
+        self._sum_chw = self._glue.add(self._sum_chw, answer, planned.view, shares_c)
+        self._missing_c -= planned.class_shares or planned.share
+
+    def merged(self) -> "SumOnDevice":
+        """The merged probabilities, in the frame's own orientation. Called once, at the end."""
+        return SumOnDevice(self._glue, self._sum_chw, self._plan, self._missing_c)
+
+
+@dataclass(frozen=True, slots=True)
+class SumOnDevice:
+    """Share x probabilities, summed up; see `seg.engine.on_device.MergedOnDevice`.
+
+    Labels are those of the sum, as what brings it to 1 multiplies all classes of a pixel alike.
+    """
+
+    glue: Glue
+    sum_chw: Any
+    plan: Plan
+    missing_c: NDArray[np.float64]
+
+    @property
+    def size_hw(self) -> Size:
+        _, height, width = self.sum_chw.shape()
+        return height, width
+
+    def labels(self, factors: tuple[float, ...]) -> LabelsHW:
+        return self.glue.labels(self.sum_chw, factors)
+
+    def on_host(self) -> ProbabilitiesCHW:
+        return brought_to_one(self.sum_chw.numpy(), self.plan, self.missing_c)
