@@ -24,7 +24,7 @@ def watch(model: onnx.ModelProto) -> Shapes:
     Graphs compute sizes by formulas of any kind; that one is twice another is told by running them.
     """
     graph = model.graph
-    names = [part.name for part in (*graph.input, *graph.initializer)]
+    names = [image.name for image in graph.input] + [tensor.name for tensor in graph.initializer]
     names += [name for node in graph.node for name in node.output if name]
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
