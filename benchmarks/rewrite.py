@@ -3,8 +3,8 @@
     python -m benchmarks.rewrite ensembles/camvid.yaml
 
 Both are exported from the same checkpoint, in fp32 and in int8 with all layers quantised, and take turns on
-every runtime of this machine, one image at a time on each core. Milliseconds are medians over rounds, wall time
-an image with all cores busy; ratios are those within a round; labels are compared over the images.
+every runtime of this machine, one image at a time on each core. Milliseconds are wall time an image, medians
+over rounds; ratios are those within a round; labels are compared over the images.
 """
 
 import argparse
