@@ -21,6 +21,9 @@ from seg.export.rewrite.watch import Shapes
 WORTH_IT: Final = 0.75
 """The share of the multiplications that must be enough; the sums that are added take time, too."""
 
+MOST_REPEATS: Final = 2
+"""Runtimes have int8 kernels for transposed convolutions of such strides, and few for larger ones."""
+
 _REPEATING: Final = {
     "mode": b"nearest",
     "coordinate_transformation_mode": b"asymmetric",
@@ -127,12 +130,13 @@ class _Splitter:
         return [finer for part in parts for finer in self.parts_of(part)]
 
     def _of_repetition(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
-        facts, source = said(maker), maker.input[0]
+        facts, source, repeats = said(maker), maker.input[0], 2 * whole.repeats
         pairs = zip(self.shapes[source], self.shapes[whole.tensor], strict=True)
         doubles = all((2 * before[2], 2 * before[3]) == after[2:] for before, after in pairs)
-        if not doubles or any(facts.get(name) != value for name, value in _REPEATING.items()):
+        is_repetition = doubles and all(facts.get(name) == value for name, value in _REPEATING.items())
+        if not is_repetition or repeats > MOST_REPEATS:
             return []
-        return self.parts_of(_Part(source, whole.weight, 2 * whole.repeats, whole.shift))
+        return self.parts_of(_Part(source, whole.weight, repeats, whole.shift))
 
     def _of_sum(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
         """Where one side is a 1x1 convolution.
