@@ -1,6 +1,8 @@
 """The same demands on every runtime that this machine has, with ONNX Runtime on the CPU as the reference."""
 
+import contextlib
 import importlib.util
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,20 @@ def test_streams_run_at_once_and_agree(make_model: MakeModel, name: RuntimeName)
         together = list(pool.map(runtime.run, batches))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not show its threads")
+def test_no_stream_is_bound_to_a_core(make_model: MakeModel, name: RuntimeName) -> None:
+    """Else the first streams of all members would be bound to the same one, and wait for each other."""
+    runtime = open_runtime(make_model(3), name, TWO)
+    bound = set()
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(runtime.run, images(4, 200, 300)) for _ in range(50)]
+        while not all(one.done() for one in running):
+            for thread in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(ProcessLookupError):
+                    bound.add(frozenset(os.sched_getaffinity(int(thread.name))))
+    assert bound == {frozenset(os.sched_getaffinity(0))}
 
 
 def test_an_answer_is_the_callers_own(make_model: MakeModel, name: RuntimeName) -> None:
