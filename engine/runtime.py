@@ -67,6 +67,10 @@ class Runtime(ABC):
     def load(self) -> None:  # noqa: B027
         """Bring it into memory, if it is not there; never while another runs."""
 
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether it can run batches of this shape, `[N, H, W, 3]`; most can run all."""
+        return True
+
     def run(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         """Probabilities of a batch, in an array that is the caller's own.
 
