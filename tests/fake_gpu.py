@@ -12,6 +12,7 @@ proves nothing. Names and parameters are held to the real libraries where those 
 import ctypes
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +28,6 @@ from seg.plan_file import Profile
 from tests.fake_trt import DataType, Logger, Runtime, TensorIOMode, build
 
 PROFILE: Final = Profile((1, 1, 1), (2, 20, 30), (8, 64, 64))
-CAPABILITY: Final = (9, 0)
 
 
 class Error(IntEnum):
@@ -49,6 +49,15 @@ WORDS: Final = {
     Error.cudaErrorMemoryAllocation: b"out of memory",
     Error.cudaErrorNoDevice: b"no CUDA-capable device is detected",
 }
+
+
+@dataclass
+class DeviceProp:
+    """`cudaDeviceProp`, so much of it."""
+
+    name: bytes = b""
+    major: int = 9
+    minor: int = 0
 
 
 class Stream:
@@ -74,11 +83,10 @@ class Cuda:
     def cudaGetErrorString(self, error: Error) -> tuple[Error, bytes]:
         return Error.cudaSuccess, WORDS[error]
 
-    def cudaGetDeviceProperties(self, device: int) -> tuple[Error, Any]:
+    def cudaGetDeviceProperties(self, device: int) -> tuple[Error, DeviceProp | None]:
         if device != 0 or not self._gpu.is_there:
             return Error.cudaErrorNoDevice, None
-        major, minor = CAPABILITY
-        return Error.cudaSuccess, SimpleNamespace(name=self._gpu.name.encode(), major=major, minor=minor)
+        return Error.cudaSuccess, DeviceProp(self._gpu.name.encode())
 
     def cudaMalloc(self, size: int) -> tuple[Error, int | None]:
         if self._gpu.allocated + size > self._gpu.size:

@@ -73,8 +73,15 @@ class Engine:
         self._tensors = self._inputs | {tensor.name: tensor for tensor in graph.graph.output}
         self._profile = json.loads(next(e.value for e in graph.metadata_props if e.key == _PROFILE))
         self._session = onnxruntime.InferenceSession(plan, providers=["CPUExecutionProvider"])
-        self.num_layers = len(graph.graph.node)
-        self.num_io_tensors = len(self._tensors)
+        self._layers = len(graph.graph.node)
+
+    @property
+    def num_layers(self) -> int:
+        return self._layers
+
+    @property
+    def num_io_tensors(self) -> int:
+        return len(self._tensors)
 
     def get_tensor_name(self, index: int) -> str:
         return list(self._tensors)[index]

@@ -13,6 +13,7 @@ from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
 from seg.data.images import write_image
 from seg.temperature import TEMPERATURE
+from tests.fake_gpu import FakeGpu
 
 CLASSES = tuple(
     ClassInfo(id=number + 1, name=name, colour=default_colour(number))
@@ -71,6 +72,14 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
         return path
 
     return make
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
+    """A GPU for plans, which is none."""
+    gpu = FakeGpu()
+    gpu.install(monkeypatch)
+    return gpu
 
 
 @pytest.fixture

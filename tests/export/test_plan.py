@@ -54,6 +54,17 @@ def test_the_rtx_builder_takes_our_graphs(precision: str, temperature: float, tm
     assert (again.path, again.reason) == (first.path, None)
 
 
+def test_tensors_keep_their_names_and_types(path: Path) -> None:
+    library = pytest.importorskip("tensorrt_rtx", reason="its parser, which runs on a CPU, is not installed")
+    network = library.Builder(logger := library.Logger()).create_network(0)
+    assert library.OnnxParser(network, logger).parse_from_file(str(path))
+    tensors = network.get_input(0), network.get_output(0)
+    assert [(tensor.name, tensor.dtype, tuple(tensor.shape)) for tensor in tensors] == [
+        ("image", library.DataType.UINT8, (-1, -1, -1, 3)),
+        ("probabilities", library.DataType.FLOAT, (-1, 3, -1, -1)),
+    ]
+
+
 def test_the_rtx_builder_refuses_in_one_line(tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx", reason="its builder, which runs on a CPU, is not installed")
     graph = model()
