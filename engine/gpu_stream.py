@@ -44,7 +44,10 @@ class DeviceMemory:
 
 
 class GpuStream:
-    """A context of a plan with memory of its own. One batch at a time."""
+    """A context of a plan with memory of its own, for one batch at a time.
+
+    From TensorRT 10 on, the contexts of a plan may share its profile.
+    """
 
     def __init__(self, plan: LoadedPlan, cuda: ModuleType) -> None:
         """Raises MissingRuntimeError, ModelError: the GPU has no room for another."""

@@ -54,6 +54,8 @@ class PlanRuntime(Runtime):
         stream = self._idle.get()
         try:
             return stream.run(images_nhwc)
+        except MissingRuntimeError as error:
+            raise MissingRuntimeError(f"{self._plan.path}: {error}") from error
         finally:
             self._idle.put(stream)
 

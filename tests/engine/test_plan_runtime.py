@@ -291,7 +291,7 @@ def test_a_batch_without_room_is_refused_and_the_next_one_runs(model: Path, gpu:
     runtime = PlanRuntime(model, ONE)
     first = runtime.run(images(1))
     gpu.size = gpu.allocated
-    message = "no room for 0 MiB more: CUDA says: out of memory: lower batch_size"
+    message = r"\.plan: the GPU has no room for 0 MiB more: CUDA says: out of memory: lower batch_size"
     with pytest.raises(MissingRuntimeError, match=message):
         runtime.run(images(4))
     np.testing.assert_array_equal(runtime.run(images(1)), first)
