@@ -62,9 +62,10 @@ def test_explain_asks_only_for_what_plans_take(project: Path, gpu: FakeGpu) -> N
     """Images lying on their side are tried, too, but a plan without such views does not take them."""
     spec = said(project, views="hflip", export={"plan": {"sizes": ["8x10", "12x9"], "batch": 2}})
     build_all(spec, gpu)
-    plan = explain_ensemble(spec)
-    assert [member.runtime.split(" ")[0] for member in plan.members] == ["tensorrt-plan"] * 2
-    assert plan.batch_size == 2
+    for memory in (None, 2**40):
+        plan = explain_ensemble(spec, memory)
+        assert [member.runtime.split(" ")[0] for member in plan.members] == ["tensorrt-plan"] * 2
+        assert plan.batch_size == 2
 
 
 def test_plans_are_not_cut_at_the_decoder(project: Path, make_model: MakeModel, gpu: FakeGpu) -> None:
