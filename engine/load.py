@@ -132,7 +132,11 @@ def _probe(image_hwc: Raster, tile: TileSpec | None) -> Probe:
 
 
 def _batch_size(spec: EnsembleSpec, runtimes: Sequence[RuntimeName]) -> int:
-    return spec.batch_size if spec.batch_size != "auto" else max(map(usual_batch, runtimes))
+    if spec.batch_size != "auto":
+        return spec.batch_size
+    if spec.runtime == "tensorrt-plan":
+        return spec.export.plan.batch
+    return max(map(usual_batch, runtimes))
 
 
 def _cells(members: Sequence[Member]) -> list[str]:

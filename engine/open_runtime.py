@@ -8,7 +8,9 @@ from seg.engine.decoder_graph import cut_at_decoder
 from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.openvino_runtime import OpenVinoRuntime, openvino_is_usable
 from seg.engine.ort import OrtRuntime
+from seg.engine.plan_runtime import PlanRuntime
 from seg.engine.runtime import Runtime, Streams
+from seg.errors import ModelError
 from seg.spec.prediction import RuntimeName
 
 GPU_BATCH: Final = 8
@@ -37,6 +39,10 @@ def open_runtime(
     match name:
         case "cpu" | "cuda" | "tensorrt":
             return OrtRuntime(model, name, streams, temperature, content)
+        case "tensorrt-plan":
+            if to_decoder:
+                raise ModelError(f"{model}: its plan is whole and cannot be cut: say merge_at: image")
+            return PlanRuntime(model, streams, temperature)
         case "openvino":
             return OpenVinoRuntime(model, "f32", streams, temperature, content)
         case "openvino-bf16":
@@ -47,7 +53,7 @@ def open_runtime(
 
 def usual_batch(name: RuntimeName) -> int:
     """A core's cache holds one image, and more gain nothing there; a GPU wants many."""
-    return GPU_BATCH if name in ("cuda", "tensorrt") else 1
+    return GPU_BATCH if name in ("cuda", "tensorrt", "tensorrt-plan") else 1
 
 
 def usable_runtimes() -> tuple[RuntimeName, ...]:

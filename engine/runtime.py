@@ -73,6 +73,10 @@ class Runtime(ABC):
         """Where `run_on_device` leaves answers; None where there is no such way."""
         return None
 
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether it can run batches of this shape, `[N, H, W, 3]`; most can run all."""
+        return True
+
     def run(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         """Probabilities of a batch, in an array that is the caller's own.
 

@@ -35,11 +35,12 @@ def keep_busy(runtime: Runtime, images_nhwc: ImagesNHWC) -> None:
 
 
 def bytes_taken(runtime: Runtime, batches: Sequence[ImagesNHWC]) -> int:
-    """By how much loading a model, and running these batches on all streams, makes the process grow."""
+    """By how much the process grows with a model loaded, which ran such of these batches as it takes."""
     before = resident_bytes()
     runtime.load()
     for images_nhwc in batches:
-        keep_busy(runtime, images_nhwc)
+        if runtime.takes(images_nhwc.shape):
+            keep_busy(runtime, images_nhwc)
     return max(0, resident_bytes() - before)
 
 

@@ -41,6 +41,9 @@ class SwappedRuntime(Runtime):
             self._info = self._loaded().describe()
         return self._info
 
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        return self._loaded().takes(shape)
+
     def placement(self, images_nhwc: ImagesNHWC) -> Placement:
         return self._loaded().placement(images_nhwc)
 

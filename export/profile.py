@@ -1,29 +1,14 @@
 """The batches that a TensorRT plan must take."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from seg.data import open_split, read_image
+from seg.plan_file import Profile
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble import MemberSpec
 from seg.views import SYMMETRIES
 
 LOOKED_AT: Final = 50
-
-Shape = tuple[int, int, int]
-"""N, H and W of a batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """The least and largest batch that a plan takes, and the one that it is made fastest for."""
-
-    least: Shape
-    usual: Shape
-    most: Shape
-
-    def __str__(self) -> str:
-        return ", ".join("x".join(map(str, shape)) for shape in (self.least, self.usual, self.most))
 
 
 def profile_of(spec: EnsembleSpec, member: MemberSpec) -> Profile:

@@ -4,22 +4,21 @@ One way for TensorRT 10, 11 and TensorRT for RTX: the network is strongly typed,
 says what is fp16 and what is int8. The library is an argument, as it comes under two names.
 """
 
-import importlib
-import importlib.util
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from seg.errors import MissingRuntimeError, ModelError
-from seg.export.profile import Profile
+from seg.gpu import gpu_of, load_cuda
 from seg.model_file import INPUT
+from seg.model_safety import load_graph
+from seg.plan_file import Profile, as_text
 from seg.progress import Advance, progress
+from seg.temperature import set_temperature
+from seg.trt_library import LibraryName, logger_into
 
-LibraryName = Literal["tensorrt", "tensorrt_rtx"]
-OLDEST: Final[dict[LibraryName, int]] = {"tensorrt": 10, "tensorrt_rtx": 1}
-EXTRA: Final[dict[LibraryName, str]] = {"tensorrt": "tensorrt", "tensorrt_rtx": "rtx"}
 CHANNELS: Final = 3
 LONGEST_REASON: Final = 200
 _MEMORY_WORDS: Final = ("memory", "workspace")
@@ -36,20 +35,7 @@ class Built:
     timing_cache: bytes | None
 
 
-def load_library(name: LibraryName) -> ModuleType:
-    """Import TensorRT, or say what to install; raises MissingRuntimeError."""
-    package = name.replace("_", "-")
-    if importlib.util.find_spec(name) is None:
-        raise MissingRuntimeError(f"{package} is not installed: pip install 'seg[{EXTRA[name]}]'")
-    library = importlib.import_module(name)
-    if int(library.__version__.split(".")[0]) < OLDEST[name]:
-        raise MissingRuntimeError(
-            f"{package} {library.__version__} is too old: {OLDEST[name]} or newer: pip install -U {package}"
-        )
-    return library
-
-
-def gpu_of(name: LibraryName) -> str:
+def gpu_to_build_for(name: LibraryName) -> str:
     """The GPU that a plan is good for, with its compute capability; RTX plans are finished where they run.
 
     Raises:
@@ -57,31 +43,38 @@ def gpu_of(name: LibraryName) -> str:
     """
     if name == "tensorrt_rtx":
         return "any"
-    import torch
-
-    if not torch.cuda.is_available():
+    try:
+        return gpu_of(load_cuda())
+    except MissingRuntimeError as error:
         raise MissingRuntimeError(
-            "tensorrt builds a plan on the GPU that will run it, and none is here: run this there,"
+            f"tensorrt builds a plan on the GPU that will run it, and none is here ({error}): run this there,"
             " or build for tensorrt-rtx"
-        )
-    found = torch.cuda.get_device_properties(0)
-    return f"{found.name}, compute capability {found.major}.{found.minor}"
+        ) from error
 
 
 def build(
-    library: ModuleType, model: Path, profile: Profile, memory_bytes: int, timing_cache: bytes
+    library: ModuleType,
+    model: Path,
+    profile: Profile,
+    memory_bytes: int,
+    timing_cache: bytes,
+    temperature: float = 1.0,
 ) -> Built:
     """Parse the model, with N, H and W free within the profile, and build its plan.
 
+    Args:
+        temperature: what the plan divides logits by; a plan's is fixed.
+
     Raises:
-        ModelError: the model has something that TensorRT lacks, or the build ran out of memory.
+        ModelError: the model has something that TensorRT lacks, or no place for a temperature, or the build
+            ran out of memory.
     """
-    said = _Said()
-    logger = _logger(library, said)
+    errors: list[str] = []
+    logger = logger_into(errors, library)
     builder = library.Builder(logger)
     network = builder.create_network(_strongly_typed(library))
     parser = library.OnnxParser(network, logger)
-    if not parser.parse_from_file(str(model)):
+    if not _parse(parser, model, temperature):
         raise ModelError(f"{model}: TensorRT {library.__version__} cannot read it: {_parser_error(parser)}")
     config = builder.create_builder_config()
     config.set_memory_pool_limit(library.MemoryPoolType.WORKSPACE, memory_bytes)
@@ -93,8 +86,16 @@ def build(
         config.progress_monitor = _monitor(library, stack, model)
         plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise ModelError(f"{model}: {_why_not(said.errors, memory_bytes, profile)}")
+        raise ModelError(f"{model}: {_why_not(errors, memory_bytes, profile)}")
     return Built(bytes(plan), bytes(cache.serialize()) if cache else None)
+
+
+def _parse(parser: Any, model: Path, temperature: float) -> bool:
+    if temperature == 1:
+        return bool(parser.parse_from_file(str(model)))
+    graph = load_graph(model)
+    set_temperature(graph, temperature, model)
+    return bool(parser.parse(graph.SerializeToString(), str(model)))
 
 
 def _strongly_typed(library: ModuleType) -> int:
@@ -112,23 +113,6 @@ def _with_timings(library: ModuleType, config: Any, known: bytes) -> Any | None:
         cache = config.create_timing_cache(b"")
         config.set_timing_cache(cache, ignore_mismatch=False)
     return cache
-
-
-class _Said:
-    def __init__(self) -> None:
-        self.errors: list[str] = []
-
-
-def _logger(library: ModuleType, said: _Said) -> Any:
-    class Logger(library.ILogger):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            library.ILogger.__init__(self)
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity in {library.ILogger.Severity.ERROR, library.ILogger.Severity.INTERNAL_ERROR}:
-                said.errors.append(" ".join(message.split()))
-
-    return Logger()
 
 
 def _monitor(library: ModuleType, stack: ExitStack, model: Path) -> Any:
@@ -165,7 +149,7 @@ def _why_not(errors: list[str], memory_bytes: int, profile: Profile) -> str:
     if any(word in error.lower() for error in errors for word in _MEMORY_WORDS):
         return (
             f"TensorRT ran out of memory: it may use {memory_bytes / 2**30:g} GiB for batches up to"
-            f" {'x'.join(map(str, profile.most))}: raise memory_gib in the spec's"
+            f" {as_text(profile.most)}: raise memory_gib in the spec's"
             " export.plan, or lower batch or sizes there"
         )
     return f"TensorRT cannot build it: {errors[0] if errors else 'it does not say why'}"

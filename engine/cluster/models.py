@@ -11,7 +11,8 @@ from filelock import FileLock
 
 from seg.files import atomic_path, sha256_of
 from seg.model_safety import load_graph, weights_beside
-from seg.spec import EnsembleSpec
+from seg.plan_file import record_of, records_beside
+from seg.spec import EnsembleSpec, MemberSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +23,23 @@ class Packed:
     sha256: str
 
 
-def files_of(model: Path) -> list[Path]:
-    """A model, and the files beside it that hold its weights; raises ModelError."""
-    beside = sorted(weights_beside(load_graph(model)))
-    return [model, *(model.parent / name for name in beside)]
+def files_of(spec: EnsembleSpec, member: MemberSpec) -> list[Path]:
+    """A member's model, the files beside it that hold its weights, and plans, where it runs on one.
+
+    Raises:
+        ModelError: the model is not there, or is no ONNX file, or a plan's record is damaged.
+    """
+    model = spec.model(member)
+    weights = [model.parent / name for name in sorted(weights_beside(load_graph(model)))]
+    # Each machine takes the one that was built for its GPU.
+    plans = records_beside(model) if spec.runtime == "tensorrt-plan" else ()
+    beside = [path for plan in plans for path in (plan, record_of(plan)) if path.exists()]
+    return [model, *weights, *beside]
 
 
 def pack(spec: EnsembleSpec) -> tuple[dict[str, list[Packed]], list[Path]]:
     """What `unpack` needs to know of the models of a spec, and the files to bring there, in that order."""
-    files = {member.name: files_of(spec.model(member)) for member in spec.running}
+    files = {member.name: files_of(spec, member) for member in spec.running}
     packed = {name: [Packed(path.name, sha256_of(path)) for path in paths] for name, paths in files.items()}
     return packed, [path for paths in files.values() for path in paths]
 

@@ -24,7 +24,7 @@ from seg.engine.serve.metrics import Metrics
 from seg.engine.serve.presence import unless_gone
 from seg.engine.serve.refusal import RefusedError, answer_refusals
 from seg.engine.serve.uploads import FORM_BYTES, pixels_claimed, read_body, read_upload, refuse_more_pixels
-from seg.errors import DataError
+from seg.errors import DataError, SegError
 from seg.labels import ImageHWC, LabelsHW
 
 PAGE: Final = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css")} | {
@@ -144,7 +144,7 @@ class House:
     async def _labels(self, request: Request, image_hwc: ImageHWC) -> LabelsHW:
         try:
             return await unless_gone(request, asyncio.wrap_future(self.labeller.submit(image_hwc)))
-        except (RuntimeError, ValueError, MemoryError) as error:
+        except (SegError, RuntimeError, ValueError, MemoryError) as error:
             line = f"the engine fails on this image: {error}"
             raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, line) from error
 

@@ -42,10 +42,11 @@ def convert(
             typer.echo(f"{member.name}: {write_ir(spec.model(member), profile, images)}")
         case Format.tensorrt | Format.tensorrt_rtx:
             from seg.export.plan import ensure_plan
-            from seg.export.trt import LibraryName, gpu_of, load_library
+            from seg.export.trt import gpu_to_build_for
+            from seg.trt_library import LibraryName, load_library
 
             name: LibraryName = "tensorrt" if format_ is Format.tensorrt else "tensorrt_rtx"
-            library, gpu = load_library(name), gpu_of(name)
-            plan = ensure_plan(spec.model(member), library, gpu, profile, spec.export.plan.memory_gib)
+            library, gpu, memory_gib = load_library(name), gpu_to_build_for(name), spec.export.plan.memory_gib
+            plan = ensure_plan(spec.model(member), library, gpu, profile, memory_gib, member.temperature)
             why = "there already" if plan.reason is None else f"built, as {plan.reason}"
             typer.echo(f"{member.name}: {plan.path}: {why}")

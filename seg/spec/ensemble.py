@@ -144,6 +144,11 @@ class EnsembleSpec(Spec):
             raise ValueError(
                 f"'merge_at: decoder' goes with merge: mean, not {self.merge}: remove one of them"
             )
+        if self.runtime == "tensorrt-plan":
+            raise ValueError(
+                "'merge_at: decoder' cuts graphs, and the plans of runtime: tensorrt-plan are whole: remove"
+                " one of them"
+            )
         for member in self.running:
             scaled = next((view for view in self.views_of(member) if without_scale(view) != view), None)
             if scaled:

@@ -6,7 +6,9 @@ from pydantic import BeforeValidator, Field
 
 from seg.spec.base import SizeHW, Spec
 
-RuntimeName = Literal["cpu", "cuda", "tensorrt", "openvino", "openvino-bf16"]
+RuntimeName = Literal["cpu", "cuda", "tensorrt", "tensorrt-plan", "openvino", "openvino-bf16"]
+"""`tensorrt` is a part of ONNX Runtime; `tensorrt-plan` is TensorRT itself, on a plan of `seg export`."""
+
 MergeName = Literal["mean", "geometric", "vote"]
 MergePlace = Literal["image", "decoder"]
 """At the size of the image, or where decoders end, which is faster and not quite the same."""

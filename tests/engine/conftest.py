@@ -16,6 +16,7 @@ from seg.engine import nvidia
 from seg.engine.glue import Glue
 from seg.engine.on_device import Device
 from seg.temperature import TEMPERATURE
+from tests.fake_gpu import FakeGpu
 
 CLASSES = tuple(
     ClassInfo(id=number + 1, name=name, colour=default_colour(number))
@@ -74,6 +75,14 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
         return path
 
     return make
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
+    """A GPU for plans, which is none."""
+    gpu = FakeGpu()
+    gpu.install(monkeypatch)
+    return gpu
 
 
 @pytest.fixture

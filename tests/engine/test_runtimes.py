@@ -5,7 +5,7 @@ import importlib.util
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -18,31 +18,59 @@ from seg.engine.glue import Glue
 from seg.engine.open_runtime import open_runtime, usable_runtimes
 from seg.engine.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
 from seg.engine.ort import OrtRuntime
-from seg.engine.runtime import ImagesNHWC, Streams
+from seg.engine.runtime import ImagesNHWC, Runtime, Streams
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.prediction import RuntimeName
 from tests.engine.conftest import MakeModel
+from tests.fake_gpu import FakeGpu
 
 TWO = Streams(2, 1)
-NAMES: list[RuntimeName] = ["cpu", "cuda", "openvino", "openvino-bf16"]
-FURTHEST: dict[RuntimeName, float] = {"cpu": 1e-5, "cuda": 1e-3, "openvino": 1e-5, "openvino-bf16": 0.03}
+FURTHEST: dict[RuntimeName, float] = {
+    "cpu": 1e-5,
+    "cuda": 1e-3,
+    "openvino": 1e-5,
+    "openvino-bf16": 0.03,
+    "tensorrt-plan": 1e-5,
+}
 
 
-@pytest.fixture(params=NAMES)
+class Load(Protocol):
+    """Loads a model on the runtime that is tested."""
+
+    def __call__(self, model: Path, streams: Streams = TWO, temperature: float = 1.0) -> Runtime: ...
+
+
+@pytest.fixture(params=list(FURTHEST))
 def name(request: pytest.FixtureRequest) -> RuntimeName:
     chosen: RuntimeName = request.param
-    if chosen not in usable_runtimes():
+    if chosen not in (*usable_runtimes(), "tensorrt-plan"):
         pytest.skip(f"no {chosen} on this machine")
     return chosen
+
+
+@pytest.fixture
+def load(name: RuntimeName, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Plans are built before they run, on a GPU that is none: see `tests.fake_gpu`."""
+    gpu = FakeGpu()
+    gpu.install(monkeypatch)
+
+    def load(model: Path, streams: Streams = TWO, temperature: float = 1.0) -> Runtime:
+        if name == "tensorrt-plan":
+            gpu.build_beside(model, temperature=temperature)
+        return open_runtime(model, name, streams, temperature)
+
+    return load
 
 
 def images(count: int, height: int = 20, width: int = 30) -> ImagesNHWC:
     return np.random.default_rng(count).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
 
 
-def test_answers_are_those_of_the_onnx_reference(make_model: MakeModel, name: RuntimeName) -> None:
+def test_answers_are_those_of_the_onnx_reference(
+    make_model: MakeModel, name: RuntimeName, load: Load
+) -> None:
     model = make_model(3)
-    runtime = open_runtime(model, name, TWO)
+    runtime = load(model)
     reference = ReferenceEvaluator(onnx.load(model))
     for images_nhwc in (images(2), images(1, 31, 17), images(3, 1, 1)):
         answer = runtime.run(images_nhwc)
@@ -52,9 +80,9 @@ def test_answers_are_those_of_the_onnx_reference(make_model: MakeModel, name: Ru
         np.testing.assert_allclose(answer, np.asarray(expected[0]), atol=FURTHEST[name])
 
 
-def test_rows_do_not_depend_on_their_neighbours(make_model: MakeModel, name: RuntimeName) -> None:
+def test_rows_do_not_depend_on_their_neighbours(make_model: MakeModel, load: Load) -> None:
     """Bit by bit, in batches of one size; of any size where the runtime says so."""
-    runtime = open_runtime(make_model(3), name, TWO)
+    runtime = load(make_model(3))
     images_nhwc = images(5)
     together = runtime.run(images_nhwc)
     np.testing.assert_array_equal(runtime.run(images_nhwc[::-1].copy())[::-1], together)
@@ -63,8 +91,8 @@ def test_rows_do_not_depend_on_their_neighbours(make_model: MakeModel, name: Run
             np.testing.assert_array_equal(runtime.run(images_nhwc[row : row + 1])[0], together[row])
 
 
-def test_streams_run_at_once_and_agree(make_model: MakeModel, name: RuntimeName) -> None:
-    runtime = open_runtime(make_model(3), name, Streams(4, 1))
+def test_streams_run_at_once_and_agree(make_model: MakeModel, load: Load) -> None:
+    runtime = load(make_model(3), Streams(4, 1))
     batches = [images(1, 20 + number % 3, 30) for number in range(24)]
     alone = [runtime.run(batch) for batch in batches]
     with ThreadPoolExecutor(4) as pool:
@@ -74,9 +102,9 @@ def test_streams_run_at_once_and_agree(make_model: MakeModel, name: RuntimeName)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not show its threads")
-def test_no_stream_is_bound_to_a_core(make_model: MakeModel, name: RuntimeName) -> None:
+def test_no_stream_is_bound_to_a_core(make_model: MakeModel, load: Load) -> None:
     """Else the first streams of all members would be bound to the same one, and wait for each other."""
-    runtime = open_runtime(make_model(3), name, TWO)
+    runtime = load(make_model(3))
     bound = set()
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(runtime.run, images(4, 200, 300)) for _ in range(50)]
@@ -87,16 +115,16 @@ def test_no_stream_is_bound_to_a_core(make_model: MakeModel, name: RuntimeName) 
     assert bound == {frozenset(os.sched_getaffinity(0))}
 
 
-def test_an_answer_is_the_callers_own(make_model: MakeModel, name: RuntimeName) -> None:
-    runtime = open_runtime(make_model(3), name, TWO)
+def test_an_answer_is_the_callers_own(make_model: MakeModel, load: Load) -> None:
+    runtime = load(make_model(3))
     first = runtime.run(images(1))
     kept = first.copy()
     runtime.run(255 - images(1))
     np.testing.assert_array_equal(first, kept)
 
 
-def test_it_says_what_it_is(make_model: MakeModel, name: RuntimeName) -> None:
-    info = open_runtime(make_model(3), name, Streams(3, 1)).describe()
+def test_it_says_what_it_is(make_model: MakeModel, name: RuntimeName, load: Load) -> None:
+    info = load(make_model(3), Streams(3, 1)).describe()
     assert info.name == name
     assert info.streams == Streams(3, 1)
     assert name in str(info)
@@ -107,16 +135,16 @@ def test_it_says_what_it_is(make_model: MakeModel, name: RuntimeName) -> None:
     [np.zeros((1, 4, 4, 3), np.float32), np.zeros((4, 4, 3), np.uint8), np.zeros((1, 3, 4, 4), np.uint8)],
 )
 def test_a_wrong_batch_says_what_was_expected_and_received(
-    make_model: MakeModel, name: RuntimeName, wrong: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+    make_model: MakeModel, load: Load, wrong: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 ) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 \[N, H, W, 3\], received"):
-        open_runtime(make_model(3), name, TWO).run(wrong)  # type: ignore[arg-type]
+        load(make_model(3)).run(wrong)  # type: ignore[arg-type]
 
 
-def test_a_damaged_graph_is_one_line(tmp_path: Path, name: RuntimeName) -> None:
+def test_a_damaged_graph_is_one_line(tmp_path: Path, load: Load) -> None:
     (tmp_path / "x.onnx").write_bytes(b"nothing of the kind")
     with pytest.raises((ModelError, MissingRuntimeError)) as error:
-        open_runtime(tmp_path / "x.onnx", name, TWO)
+        load(tmp_path / "x.onnx")
     assert "x.onnx" in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -216,20 +244,18 @@ def test_shapes_beyond_the_fixed_ones_give_the_same_bits(make_model: MakeModel) 
     np.testing.assert_array_equal(runtime.run(images(1, 40)), fresh.run(images(1, 40)))
 
 
-def test_logits_are_divided_by_the_temperature(make_model: MakeModel, name: RuntimeName) -> None:
+def test_logits_are_divided_by_the_temperature(make_model: MakeModel, name: RuntimeName, load: Load) -> None:
     model, images_nhwc = make_model(3), images(2)
-    plain = open_runtime(model, name, TWO).run(images_nhwc).astype(np.float64)
-    tempered = open_runtime(model, name, TWO, temperature=2.0).run(images_nhwc)
+    plain = load(model).run(images_nhwc).astype(np.float64)
+    tempered = load(model, temperature=2.0).run(images_nhwc)
     expected = np.sqrt(plain)
     np.testing.assert_allclose(tempered, expected / expected.sum(1, keepdims=True), atol=FURTHEST[name])
 
 
-def test_a_model_without_a_place_for_it_is_named(
-    make_model: MakeModel, tmp_path: Path, name: RuntimeName
-) -> None:
+def test_a_model_without_a_place_for_it_is_named(make_model: MakeModel, tmp_path: Path, load: Load) -> None:
     model = onnx.load(make_model(3))
     div = next(node for node in model.graph.node if node.op_type == "Div")
     div.input[1] = model.graph.initializer[1].name = "other"
     onnx.save(model, tmp_path / "old.onnx")
     with pytest.raises(ModelError, match=r"old\.onnx: has no place for a temperature: export it again"):
-        open_runtime(tmp_path / "old.onnx", name, TWO, temperature=2.0)
+        load(tmp_path / "old.onnx", temperature=2.0)

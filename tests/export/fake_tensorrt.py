@@ -25,6 +25,11 @@ class OnnxParser:
         calls.append(("parse", path))
         return fails_to != "parse"
 
+    def parse(self, model: bytes, path: str) -> bool:
+        calls.append(("parse", path))
+        calls.append(("model", model))
+        return fails_to != "parse"
+
     def get_error(self, position: int) -> Any:
         return SimpleNamespace(node_name=lambda: "decoder/GridSample", desc=lambda: "no\nimporter")
 

@@ -8,8 +8,8 @@ import pytest
 from seg.commands.fuse import fuse_verified
 from seg.engine import Ensemble
 from seg.export.fuse.give import Give
-from seg.export.profile import Profile
 from seg.export.trt import build
+from seg.plan_file import Profile
 from tests.export.ensembles import ensemble
 from tests.export.tiny import image
 

@@ -9,8 +9,8 @@ import pytest
 from seg.card import CARD_KEY, read_card
 from seg.errors import MissingRuntimeError
 from seg.export.ir import write_ir
-from seg.export.profile import Profile
 from seg.export.save import save_model
+from seg.plan_file import Profile
 from tests.export.tiny import CARD, image, model, run
 
 openvino = pytest.importorskip("openvino")

@@ -7,18 +7,22 @@ what it answers and how fast it is, and that a timing cache shortens a build.
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import onnx
 import pytest
 
-from seg.errors import MissingRuntimeError, ModelError, OutputError
+from seg.errors import MissingRuntimeError, ModelError
 from seg.export.plan import ensure_plan
 from seg.export.precision.quantise import layers_of, quantise
-from seg.export.profile import Profile, profile_of
+from seg.export.profile import profile_of
 from seg.export.save import save_model
-from seg.export.trt import build, gpu_of, load_library
+from seg.export.trt import build, gpu_to_build_for
+from seg.plan_file import Profile
 from seg.spec import load_ensemble
+from seg.trt_library import load_library
 from tests.export import fake_tensorrt
-from tests.export.tiny import CARD, model
+from tests.export.tiny import CARD, image, model, run
+from tests.fake_gpu import FakeGpu
 
 PROFILE = Profile((1, 32, 32), (2, 64, 96), (4, 128, 128))
 GPU = "H200, compute capability 9.0"
@@ -36,16 +40,29 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "model.onnx"
 
 
+@pytest.mark.parametrize("temperature", [1.0, 1.25])
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_the_rtx_builder_takes_our_graphs(precision: str, tmp_path: Path) -> None:
+def test_the_rtx_builder_takes_our_graphs(precision: str, temperature: float, tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx", reason="its builder, which runs on a CPU, is not installed")
     graph = model() if precision == "fp32" else quantise(model(), layers_of(model()), {"small": 1, "c": 6})
     save_model(graph, CARD, tmp_path / "model.onnx")
-    first = ensure_plan(tmp_path / "model.onnx", load_library("tensorrt_rtx"), "any", PROFILE, 1)
+    library = load_library("tensorrt_rtx")
+    first = ensure_plan(tmp_path / "model.onnx", library, "any", PROFILE, 1, temperature)
     assert first.path.stat().st_size > 0
     assert first.reason == "there is none"
-    again = ensure_plan(tmp_path / "model.onnx", load_library("tensorrt_rtx"), "any", PROFILE, 1)
+    again = ensure_plan(tmp_path / "model.onnx", library, "any", PROFILE, 1, temperature)
     assert (again.path, again.reason) == (first.path, None)
+
+
+def test_tensors_keep_their_names_and_types(path: Path) -> None:
+    library = pytest.importorskip("tensorrt_rtx", reason="its parser, which runs on a CPU, is not installed")
+    network = library.Builder(logger := library.Logger()).create_network(0)
+    assert library.OnnxParser(network, logger).parse_from_file(str(path))
+    tensors = network.get_input(0), network.get_output(0)
+    assert [(tensor.name, tensor.dtype, tuple(tensor.shape)) for tensor in tensors] == [
+        ("image", library.DataType.UINT8, (-1, -1, -1, 3)),
+        ("probabilities", library.DataType.FLOAT, (-1, 3, -1, -1)),
+    ]
 
 
 def test_the_rtx_builder_refuses_in_one_line(tmp_path: Path) -> None:
@@ -75,6 +92,18 @@ def test_what_the_builder_is_asked_for(
     shown = capsys.readouterr().err
     assert "model.onnx: Building: 2/2 steps" in shown
     assert "Timing" not in shown
+
+
+def test_a_plan_divides_by_the_temperature_of_its_member(path: Path, library: ModuleType) -> None:
+    first = ensure_plan(path, library, GPU, PROFILE, 2)
+    tempered = ensure_plan(path, library, GPU, PROFILE, 2, temperature=1.25)
+    assert tempered.reason == "temperature was 1.0, is 1.25"
+    assert not first.path.exists()
+    graph = onnx.load_from_string(dict(fake_tensorrt.calls)["model"])
+    onnx.checker.check_model(graph)
+    images_nhwc = image()[None]
+    sharp = run(model(), images_nhwc).astype(np.float64) ** (1 / 1.25)
+    np.testing.assert_allclose(run(graph, images_nhwc), sharp / sharp.sum(1, keepdims=True), atol=1e-6)
 
 
 def test_where_all_networks_are_strongly_typed_there_is_no_flag(
@@ -120,7 +149,7 @@ def test_a_damaged_plan_is_built_again(path: Path, library: ModuleType) -> None:
     assert ensure_plan(path, library, GPU, PROFILE, 2).reason == "the plan is not the one that was built"
     assert plan.path.read_bytes() == b"a plan"
     Path(f"{plan.path}.json").write_text("{}")
-    with pytest.raises(OutputError, match="remove both"):
+    with pytest.raises(ModelError, match="remove both"):
         ensure_plan(path, library, GPU, PROFILE, 2)
 
 
@@ -149,13 +178,13 @@ def test_a_build_that_fails_says_what_was_missing(
 
 
 def test_without_library_or_gpu_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seg.export.trt.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("seg.trt_library.importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"seg\[tensorrt\]"):
         load_library("tensorrt")
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(MissingRuntimeError, match="on the GPU that will run it"):
-        gpu_of("tensorrt")
-    assert gpu_of("tensorrt_rtx") == "any"
+    monkeypatch.setattr("seg.export.trt.load_cuda", lambda: FakeGpu(is_there=False).cuda)
+    with pytest.raises(MissingRuntimeError, match=r"on the GPU that will run it.* no CUDA-capable device"):
+        gpu_to_build_for("tensorrt")
+    assert gpu_to_build_for("tensorrt_rtx") == "any"
 
 
 SPEC = """

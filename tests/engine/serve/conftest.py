@@ -27,11 +27,12 @@ PATIENCE_S = 30
 
 @dataclass
 class Gate:
-    """Holds every batch while it is shut, and remembers how many images each batch had."""
+    """Holds every batch while it is shut, and remembers how many images each had; fails on some."""
 
     is_open: threading.Event = field(default_factory=threading.Event)
     batches: list[int] = field(default_factory=list)
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    failure: Exception = field(default_factory=lambda: RuntimeError("out of\nmemory"))
 
 
 class Gated(Runtime):
@@ -44,7 +45,7 @@ class Gated(Runtime):
         self._gate.entered.release()
         assert self._gate.is_open.wait(PATIENCE_S)
         if (images_nhwc == POISON).all(axis=(1, 2, 3)).any():
-            raise RuntimeError("out of\nmemory")
+            raise self._gate.failure
         return self._inner.run(images_nhwc)
 
     def placement(self, images_nhwc: ImagesNHWC) -> Placement:

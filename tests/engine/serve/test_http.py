@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from seg.drawing import overlay
 from seg.engine.ensemble import Ensemble
 from seg.engine.rle import decode
+from seg.errors import ModelError
 from seg.labels import ImageHWC, LabelsHW
 from tests.engine.conftest import CLASSES
 from tests.engine.serve.conftest import PATIENCE_S, POISON, Gate, serving, some_image
@@ -189,7 +190,11 @@ def test_who_hangs_up_frees_the_place(project: Path, gate: Gate) -> None:
         assert httpx.post(f"{address}/label", content=WHOLE).status_code == 200
 
 
-def test_an_image_that_the_engine_fails_on_is_a_server_error_in_one_line(project: Path, gate: Gate) -> None:
+@pytest.mark.parametrize("failure", [RuntimeError("out of\nmemory"), ModelError("out of memory")])
+def test_an_image_that_the_engine_fails_on_is_a_server_error_in_one_line(
+    failure: Exception, project: Path, gate: Gate
+) -> None:
+    gate.failure = failure
     with serving(project, gate) as address:
         poison = png(np.full((9, 12, 3), POISON, dtype=np.uint8))
         answer = httpx.post(f"{address}/label", content=poison, timeout=PATIENCE_S)
