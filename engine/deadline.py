@@ -94,6 +94,11 @@ class Pace:
             self._open -= self._seconds_for[passes]
             self._done += self._seconds_for[passes]
 
+    def drop_image(self, passes: int) -> None:
+        """Note that an image which was to get so many passes needs no more of them."""
+        with self._lock:
+            self._open -= self._seconds_for[passes]
+
 
 @dataclass(frozen=True, slots=True)
 class Rush:

@@ -104,6 +104,7 @@ def _predict(
             pace=rush.pace if rush else None,
             clock=clock,
             watch=watch,
+            damaged=reader.note,
         )
         for payload in payloads:
             with clock.stage("write"):
