@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seg.errors import DataError
+
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
 
@@ -31,6 +33,8 @@ def elsewhere(spec: "EnsembleSpec", images: str | None, output: Path | None) -> 
 
 def _listed_on_stdin(folder: Path) -> Path:
     paths = [str(Path(line.strip()).absolute()) for line in sys.stdin if line.strip()]
+    if not paths:
+        raise DataError("--images -: no path came on stdin: write one a line")
     listed = folder / "stdin.txt"
     listed.write_text("".join(f'"{path}"\n' for path in paths), encoding="utf-8")
     return listed
