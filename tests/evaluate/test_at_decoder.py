@@ -138,10 +138,7 @@ def test_the_report_shows_the_engine_s_labels(said: dict[str, Any], models: Mode
 
 
 def test_members_alone_are_the_engine_s_too(models: Models, tmp_path: Path) -> None:
-    document = json.loads(project(tmp_path, models).read_text())
-    document["members"][0].pop("temperature")
-    (tmp_path / "spec.yaml").write_text(json.dumps(document))
-    spec = load_ensemble(tmp_path / "spec.yaml")
+    spec = load_ensemble(project(tmp_path, models))
     findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
     engine = Ensemble.load(spec)
     for index, sample in enumerate(findings.passes.split.samples):
@@ -150,6 +147,21 @@ def test_members_alone_are_the_engine_s_too(models: Models, tmp_path: Path) -> N
             (one,) = engine.only([member.name]).members
             alone = Ensemble((one,), 1).predict(sample.image)
             assert (leads(alone.probabilities)[labels_hw != alone.labels] <= ROUNDED).all()
+
+
+def test_an_ensemble_of_one_has_its_temperature_and_factors(models: Models, tmp_path: Path) -> None:
+    document = json.loads(project(tmp_path, models).read_text())
+    document["members"] = document["members"][:1]
+    (tmp_path / "spec.yaml").write_text(json.dumps(document))
+    spec = load_ensemble(tmp_path / "spec.yaml")
+    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    engine = Ensemble.load(spec)
+    for index, sample in enumerate(findings.passes.split.samples):
+        look = look_at(findings.passes, findings.cast, index, findings.cast.mixtures)
+        expected = engine.predict(sample.image)
+        np.testing.assert_allclose(look.probabilities_chw, expected.probabilities, atol=ROUNDED)
+        differs_hw = look.ensemble_hw != expected.labels
+        assert (engine.decision().leads(expected.probabilities)[differs_hw] <= ROUNDED).all()
 
 
 @pytest.mark.parametrize("said", [{}, {"tile": TILE}], ids=["whole", "tiles"])
