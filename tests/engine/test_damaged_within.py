@@ -17,7 +17,11 @@ from seg.data import windows
 from seg.data.images import write_image
 from seg.data.windows import open_raster
 from seg.engine import Ensemble
+from seg.engine.cluster.located import Located
+from seg.engine.cluster.models import pack
+from seg.engine.cluster.worker import Job, Worker
 from seg.engine.deadline import Pace
+from seg.engine.journal import Entry
 from seg.engine.run import run_ensemble
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.errors import DataError
@@ -118,6 +122,17 @@ def test_a_deadline_goes_on_without_it(land: EnsembleSpec) -> None:
 def test_asked_for_alone_it_is_an_error(land: EnsembleSpec) -> None:
     with pytest.raises(DataError, match=r"b\.tif: is cut off or damaged"):
         Ensemble.load(land).predict(land.data.to_predict.images / f"{BAD}.tif")
+
+
+def test_a_worker_of_a_cluster_names_it_and_goes_on(land: EnsembleSpec) -> None:
+    worker = Worker(Job(land, cores=1))
+    packed, files = pack(land)
+    worker.load(packed, *(file.read_bytes() for file in files))
+    images = sorted(land.data.to_predict.images.iterdir())
+    done = worker.predict([Located(path.stem, str(path), path.stat().st_size) for path in images])
+    (named,) = done.failures
+    assert f"{BAD}.tif: is cut off or damaged at row 32" in named
+    assert sorted(Entry.unpacked(payload).id for payload in done.payloads) == [*GOOD, "d"]
 
 
 class Broken:
