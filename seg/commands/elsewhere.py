@@ -1,5 +1,6 @@
 """A spec on other images than its own, or with another output, as a command's options say."""
 
+import csv
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -36,5 +37,6 @@ def _listed_on_stdin(folder: Path) -> Path:
     if not paths:
         raise DataError("--images -: no path came on stdin: write one a line")
     listed = folder / "stdin.txt"
-    listed.write_text("".join(f'"{path}"\n' for path in paths), encoding="utf-8")
+    with listed.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([path] for path in paths)
     return listed

@@ -123,6 +123,14 @@ def test_without_a_bad_image_it_is_another_run_as_it_says(project: Path) -> None
     assert run_ensemble(spec, restart=True).images == IMAGES - 1
 
 
+def test_paths_on_stdin_may_have_quotes_and_commas(project: Path) -> None:
+    odd = project.parent / 'a "b", c.png'
+    odd.write_bytes((project.parent / "images/0.png").read_bytes())
+    command = [sys.executable, "-m", "seg", "ensemble", str(project), "--images", "-"]
+    subprocess.run(command, input=f"{odd}\n", text=True, check=True, capture_output=True)
+    assert {row[0].rpartition("_")[0] for row in rows_of(project.parent / "submission.csv")[1:]} == {odd.stem}
+
+
 def test_no_path_on_stdin_is_said_so(project: Path) -> None:
     command = [sys.executable, "-m", "seg", "ensemble", str(project), "--images", "-"]
     done = subprocess.run(command, input="\n", text=True, check=False, capture_output=True)
