@@ -70,8 +70,8 @@ class Pace:
         if images and self._seconds_for[1] * images > self._ends_at - self._start:
             least = self._seconds_for[1] * images / (1 - KEPT_BACK)
             raise SpecError(
-                f"--deadline: one pass an image alone takes {least:.0f} s, and after loading and measuring"
-                f" {max(0.0, left):.0f} s are left: allow more time"
+                f"--deadline: one pass an image alone takes {_seconds(least)}, and after loading and"
+                f" measuring {_seconds(max(0.0, left))} are left: allow more time"
             )
 
     def open_image(self) -> int:
@@ -93,6 +93,15 @@ class Pace:
         with self._lock:
             self._open -= self._seconds_for[passes]
             self._done += self._seconds_for[passes]
+
+    def drop_image(self, passes: int) -> None:
+        """Note that an image which was to get so many passes needs no more of them."""
+        with self._lock:
+            self._open -= self._seconds_for[passes]
+
+
+def _seconds(number: float) -> str:
+    return f"{number:.0f} s" if number >= 10 else f"{number:.2g} s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,13 @@ class Decoder:
     stride: int
 
 
+class Bypass(NamedTuple):
+    """A node to take out, by the names of what it makes and of what is read in its stead."""
+
+    made: str
+    read: str
+
+
 class _Ending(NamedTuple):
     """What follows the decoder: an upsampling, if there is one, and the crops after it."""
 
@@ -64,17 +71,29 @@ def cut_at_decoder(model: Path) -> bytes | None:
     It gives `probabilities`, float32 `[N, C, h, w]`, one for each cell of the padded image.
     """
     graph = load_graph(model)
-    upsampling, crops = _ending_of(graph)
-    if upsampling is None:
+    bypasses = _bypasses_of(graph)
+    if not bypasses:
         return None
-    for node in (*crops, upsampling):
-        _bypass(graph, node)
+    for bypass in bypasses:
+        _take(graph, bypass)
     # What was said of sizes no longer holds.
     del graph.graph.value_info[:]
     for dim in graph.graph.output[0].type.tensor_type.shape.dim[2:]:
         dim.Clear()
     content: bytes = graph.SerializeToString()
     return content
+
+
+def bypasses_of(model: Path) -> "tuple[Bypass, ...]":
+    """The nodes that the same cut takes out, the last first, for a runtime that cuts what it has read."""
+    return _bypasses_of(load_graph(model))
+
+
+def _bypasses_of(graph: "ModelProto") -> "tuple[Bypass, ...]":
+    upsampling, crops = _ending_of(graph)
+    if upsampling is None:
+        return ()
+    return tuple(Bypass(node.output[0], node.input[0]) for node in (*crops, upsampling))
 
 
 def _ending_of(graph: "ModelProto") -> _Ending:
@@ -110,10 +129,11 @@ def _scales_of(upsampling: "NodeProto", graph: "ModelProto") -> tuple[float, ...
     return tuple(float(scale) for scale in next(found, ()))
 
 
-def _bypass(graph: "ModelProto", node: "NodeProto") -> None:
+def _take(graph: "ModelProto", bypass: Bypass) -> None:
     """Take a node out; whoever read what it made reads what it read."""
     for reader in graph.graph.node:
         for position, name in enumerate(reader.input):
-            if name == node.output[0]:
-                reader.input[position] = node.input[0]
+            if name == bypass.made:
+                reader.input[position] = bypass.read
+    (node,) = [node for node in graph.graph.node if bypass.made in node.output]
     graph.graph.node.remove(node)

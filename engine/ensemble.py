@@ -17,7 +17,7 @@ from seg.engine.load import load_members
 from seg.engine.members import Member, plan_passes
 from seg.engine.passes import Plan, Size
 from seg.engine.stopping import NewJudge
-from seg.engine.stream import Method, stream
+from seg.engine.stream import Damaged, Method, stream
 from seg.engine.worth import Order, rank_passes
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec, load_ensemble
@@ -157,6 +157,7 @@ class Ensemble:
         pace: Pace | None = None,
         clock: Clock | None = None,
         watch: Callable[[Key, int, int], None] | None = None,
+        damaged: Damaged[Key] | None = None,
     ) -> Iterator[Finished]:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
@@ -167,6 +168,8 @@ class Ensemble:
             plan: all passes, in another order than the usual one.
             pace: says how many of them an image gets.
             watch: told a key, how many rows of that image are decided, and how many it has, after each band.
+            damaged: told of an image whose file is damaged where a tile is read, which then has no label map;
+                by default the error is raised.
         """
 
         decision = self.decision(grid_hw)
@@ -176,7 +179,7 @@ class Ensemble:
                 size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
             )
 
-        return self._stream(images, collector, clock, new_judge, plan, pace)
+        return self._stream(images, collector, clock, new_judge, plan, pace, damaged)
 
     def glue_for(self, plan: Plan, *, has_judge: bool) -> Glue | None:
         """What merges answers on their device: not those at a scale, nor where a judge looks at every sum."""
@@ -203,6 +206,7 @@ class Ensemble:
         new_judge: NewJudge | None = None,
         plan: Plan | None = None,
         pace: Pace | None = None,
+        damaged: Damaged[Key] | None = None,
     ) -> Iterator[Finished]:
         plan = plan or plan_passes(self.members, by_view=new_judge is not None)
         method = Method(
@@ -218,7 +222,8 @@ class Ensemble:
             decoders=tuple(member.decoder for member in self.members if member.decoder),
             glue=self.glue_for(plan, has_judge=new_judge is not None),
         )
-        return stream([m.runtime for m in self.members], method, images, new_collector, clock)
+        runtimes = [member.runtime for member in self.members]
+        return stream(runtimes, method, images, new_collector, clock, damaged)
 
     def _prediction(self, merged_chw: ProbabilitiesCHW) -> Prediction:
         return Prediction(self.decision().labels(merged_chw), merged_chw)

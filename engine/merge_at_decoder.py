@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from seg.engine.decoder_graph import CELLS, Decoder
 from seg.engine.merge import MeanMerge
 from seg.engine.passes import Plan, Size
+from seg.engine.views import View
 from seg.labels import ImageHWC, ProbabilitiesCHW
 
 GRID: Final = max(CELLS)
@@ -35,6 +36,27 @@ def padded_to_grid(image_hwc: ImageHWC) -> ImageHWC:
     )
 
 
+def grid_of(size_hw: Size) -> Size:
+    """The size of an image once it is padded to the grid."""
+    height, width = (_up_to_multiple(extent, GRID) for extent in size_hw)
+    return height, width
+
+
+def upright_cells(
+    answer_chw: ProbabilitiesCHW, view: View, decoder: Decoder, size_hw: Size
+) -> ProbabilitiesCHW:
+    """The cells that cover an image of that size, turned back, of what a cut graph said of one view of it.
+
+    Args:
+        answer_chw: float32 `[C, h, w]`, with cells of the network's own padding.
+        view: of the image, padded to the grid, without a scale.
+        decoder: how the graph answers.
+        size_hw: of the image.
+    """
+    rows, columns = _cells(view.size(grid_of(size_hw)), decoder)
+    return view.invert(answer_chw[:, :rows, :columns])
+
+
 class DecoderMerge:
     """The weighted mean of probabilities, on as many grids as decoders answer on.
 
@@ -46,8 +68,7 @@ class DecoderMerge:
         self._plan = plan
         self._decoders = decoders
         self._size_hw = size_hw
-        height, width = (_up_to_multiple(extent, GRID) for extent in size_hw)
-        self._grid_hw = height, width
+        self._grid_hw = grid_of(size_hw)
         self._merges = {
             decoder: MeanMerge(plan, classes, _cells(self._grid_hw, decoder))
             for decoder in dict.fromkeys(decoders[planned.member] for planned in plan)

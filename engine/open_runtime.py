@@ -35,18 +35,18 @@ def open_runtime(
         ModelError: the runtime cannot load the model.
     """
     streams = streams or usual_streams(usable_cores())
-    content = cut_at_decoder(model) if to_decoder else None
     match name:
         case "cpu" | "cuda" | "tensorrt":
+            content = cut_at_decoder(model) if to_decoder else None
             return OrtRuntime(model, name, streams, temperature, content)
         case "tensorrt-plan":
             if to_decoder:
                 raise ModelError(f"{model}: its plan is whole and cannot be cut: say merge_at: image")
             return PlanRuntime(model, streams, temperature)
         case "openvino":
-            return OpenVinoRuntime(model, "f32", streams, temperature, content)
+            return OpenVinoRuntime(model, "f32", streams, temperature, to_decoder=to_decoder)
         case "openvino-bf16":
-            return OpenVinoRuntime(model, "bf16", streams, temperature, content)
+            return OpenVinoRuntime(model, "bf16", streams, temperature, to_decoder=to_decoder)
         case _:
             assert_never(name)
 

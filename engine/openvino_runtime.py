@@ -3,12 +3,14 @@
 import importlib.util
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Literal
 
 import numpy as np
 
+from seg.engine.decoder_graph import Bypass, bypasses_of
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.prediction import RuntimeName
@@ -34,19 +36,22 @@ class OpenVinoRuntime(Runtime):
         precision: Precision,
         streams: Streams,
         temperature: float = 1.0,
-        content: bytes | None = None,
+        *,
+        to_decoder: bool = False,
     ) -> None:
-        """Of the file `model`, or of `content`, which was made of it."""
+        """Of the file `model`, and of the weights beside it, which OpenVINO looks for in its folder alone."""
         _refuse_where_missing(precision)
         import openvino
 
         self._core: Any = openvino.Core()
         try:
-            self._model: Any = self._core.read_model(content or model)
+            self._model: Any = self._core.read_model(model)
         except RuntimeError as error:
             raise ModelError(f"{model}: OpenVINO cannot read it: {_last_line(error)}") from error
         if temperature != 1:
             _set_temperature(self._model, temperature, model)
+        if to_decoder:
+            _cut(self._model, bypasses_of(model))
         self._path = model
         self._options = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -126,6 +131,13 @@ def _set_temperature(model: Any, value: float, path: Path) -> None:
             node.output(0).replace(opset13.constant(np.float32(value)).output(0))
             return
     raise no_place(path)
+
+
+def _cut(model: Any, bypasses: Sequence[Bypass]) -> None:
+    made = {name: one for node in model.get_ops() for one in node.outputs() for name in one.get_names()}
+    for bypass in bypasses:
+        made[bypass.made].replace(made[bypass.read])
+    model.validate_nodes_and_infer_types()
 
 
 def _facts(node: Any) -> dict[str, str]:

@@ -58,14 +58,18 @@ class Reader(Generic[Item]):
                 try:
                     image_hwc = future.result()
                 except DataError as error:
-                    if self.strict:
-                        raise
-                    self.failures.append(str(error))
+                    self.note(item, error)
                 else:
                     self._ahead = max(1, min(MOST_AHEAD, AHEAD_BYTES // image_hwc.nbytes))
                     yield item, image_hwc
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def note(self, _: Item, error: DataError) -> None:
+        """Note an image that cannot be read, or of which that is found out later; or raise."""
+        if self.strict:
+            raise error
+        self.failures.append(str(error))
 
     def _decode(self, item: Item) -> Raster:
         with self.clock.stage("decode"):

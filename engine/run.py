@@ -20,6 +20,7 @@ from seg.errors import DataError, SpecError
 from seg.labels import LabelsHW
 from seg.progress import progress
 from seg.spec import EnsembleSpec
+from seg.words import counted
 
 
 def run_ensemble(
@@ -104,6 +105,7 @@ def _predict(
             pace=rush.pace if rush else None,
             clock=clock,
             watch=watch,
+            damaged=reader.note,
         )
         for payload in payloads:
             with clock.stage("write"):
@@ -155,10 +157,10 @@ def _passes(spec: EnsembleSpec) -> int:
 
 def advice(failures: int, output: Path) -> str:
     """What to do where so many images could not be read."""
-    images = "1 image" if failures == 1 else f"{failures} images"
+    those = "it" if failures == 1 else "them"
     return (
-        f"{output}: not written: {images} could not be read; the others are kept: mend or remove"
-        " them and run the same command again"
+        f"{output}: not written: {counted(failures, 'image')} could not be read; all others are kept: mend"
+        f" {those} and run the same command again; to do without {those}, remove {those} and say --restart"
     )
 
 

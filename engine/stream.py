@@ -28,11 +28,15 @@ from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.scheduler import Scheduler
 from seg.engine.stopping import Judge, NewJudge
 from seg.engine.tiles import Blender, lay_out
+from seg.errors import DataError
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.spec.prediction import MergeName, TileSpec
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
+
+Damaged = Callable[[Key, DataError], None]
+"""Told the key of an image that turned out damaged while it was cut into tiles, and where."""
 
 QUEUED: Final = 1
 """Batches that wait for a worker, so that none waits for the next batch."""
@@ -130,11 +134,13 @@ class _Stream(Generic[Key, Finished]):
         method: Method,
         new_collector: Callable[[Key, Size], Collector[Finished]],
         clock: Clock,
+        damaged: Damaged[Key] | None,
     ) -> None:
         self._runtimes = runtimes
         self._method = method
         self._new_collector = new_collector
         self._clock = clock
+        self._damaged = damaged
         in_flight = method.batch_size * (method.streams + QUEUED)
         self._scheduler = Scheduler(
             method.plan,
@@ -179,10 +185,25 @@ class _Stream(Generic[Key, Finished]):
             collector = self._new_collector(key, size_hw)
             picture = _Picture(layout.count, Blender(layout, collector.add), collector)
             passes = method.pace.open_image() if method.pace else len(method.plan)
-            for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
-                merge = method.merge_for(layout.tile_hw)
-                judge = method.new_judge and method.new_judge()
-                yield _Frame(method.frame(tile_hwc), picture, tile, passes, merge, InOrder(merge.add), judge)
+            try:
+                for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
+                    merge = method.merge_for(layout.tile_hw)
+                    judge = method.new_judge and method.new_judge()
+                    frame_hwc = method.frame(tile_hwc)
+                    yield _Frame(frame_hwc, picture, tile, passes, merge, InOrder(merge.add), judge)
+            except DataError as error:
+                if self._damaged is None:
+                    raise
+                self._damaged(key, error)
+                self._drop(picture, passes)
+
+    def _drop(self, picture: _Picture[Finished], passes: int) -> None:
+        """Forget an image; those of its passes that are under way find nothing to be added to."""
+        for number in [number for number, frame in self._open.items() if frame.picture is picture]:
+            self._scheduler.close(number)
+            del self._open[number]
+        if self._method.pace:
+            self._method.pace.drop_image(passes)
 
     def _next_batch(
         self, frames: Iterator[tuple[int, _Frame[Finished] | None]], *, partial: bool
@@ -220,7 +241,7 @@ class _Stream(Generic[Key, Finished]):
     def _note(self, report: _Report[Finished]) -> None:
         if report.added is not None:
             self._scheduler.added(report.frame, report.added)
-        if report.is_done:
+        if report.is_done and report.frame in self._open:
             self._scheduler.close(report.frame)
             del self._open[report.frame]
 
@@ -235,15 +256,18 @@ class _Stream(Generic[Key, Finished]):
 
     def _assemble(self, batch: Batch, runtime: Runtime) -> ImagesNHWC:
         rows = self._method.batch_size if runtime.describe().whole_batches else len(batch.passes)
-        images_nhwc = np.empty((rows, *batch.size_hw, 3), dtype=np.uint8)
+        images_nhwc = np.zeros((rows, *batch.size_hw, 3), dtype=np.uint8)
         for row, one in enumerate(batch.passes):
             view = self._method.plan[one.position].view
-            view.fill(images_nhwc[row], self._open[one.frame].image_hwc)
-        images_nhwc[len(batch.passes) :] = 0
+            frame = self._open.get(one.frame)
+            if frame is not None:
+                view.fill(images_nhwc[row], frame.image_hwc)
         return images_nhwc
 
     def _bring(self, one: Pass, answer: ProbabilitiesCHW | AnswerOnDevice) -> _Report[Finished]:
-        frame = self._open[one.frame]
+        frame = self._open.get(one.frame)
+        if frame is None:
+            return _Report(one.frame, None, False, [])
         with self._clock.stage("accumulate"):
             added = frame.answers.put(one.position, answer)
         with self._clock.stage("decide"):
@@ -269,6 +293,7 @@ def stream(
     images: Iterable[tuple[Key, Raster] | None],
     new_collector: Callable[[Key, Size], Collector[Finished]],
     clock: Clock | None = None,
+    damaged: Damaged[Key] | None = None,
 ) -> Iterator[Finished]:
     """Predict images with all members and their views.
 
@@ -283,9 +308,11 @@ def stream(
         new_collector: called with a key and the image's size when it is opened. The collector is called from
             one worker at a time.
         clock: where the seconds of each stage are added up.
+        damaged: told of an image whose file is damaged where a tile is read; it is dropped, and the others go
+            on. By default the error is raised.
 
     Yields:
         What the collectors returned, in the order in which images were finished.
     """
-    run: _Stream[Key, Finished] = _Stream(runtimes, method, new_collector, clock or Clock())
+    run: _Stream[Key, Finished] = _Stream(runtimes, method, new_collector, clock or Clock(), damaged)
     return run.run(images)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.engine.clock import Stage
+from seg.words import counted
 
 OF_STREAMS: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "decide", "encode")
 """What a stream does with its time; decoding and writing go on beside."""
@@ -14,9 +15,9 @@ OF_STREAMS: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "de
 def images_line(output: Path, images: int, images_now: int) -> str:
     """How many images a run wrote, and how many of them it found done."""
     if not images_now:
-        return f"{output}: {images} images, all done before"
+        return f"{output}: {counted(images, 'image')}, all done before"
     earlier = images - images_now
-    return f"{output}: {images} images" + (f" ({earlier} from an earlier run)" if earlier else "")
+    return f"{output}: {counted(images, 'image')}" + (f" ({earlier} from an earlier run)" if earlier else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,7 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
         "merge": (spec.merge, spec.merge_at),
         "class_factors": spec.class_factors,
         "split": split.fingerprint,
+        **({"tile": spec.tile.model_dump()} if spec.tile else {}),
     }
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 

@@ -90,6 +90,7 @@ class Worker:
             new_judge=self._new_judge,
             plan=calibrated_plan(self._ensemble, self._job.spec),
             clock=clock,
+            damaged=reader.note,
         )
         return BlockResult(list(payloads), reader.failures, clock.passes, perf_counter() - start)
 

@@ -10,7 +10,7 @@ from seg.engine.decide import Decision
 from seg.evaluate.report.predictors import Cast
 from seg.evaluate.tune.gather import Passes
 from seg.evaluate.tune.mixture import Mixture
-from seg.evaluate.tune.scorer import label_passes, merge_passes
+from seg.evaluate.tune.scorer import label_passes
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 
 
@@ -68,9 +68,9 @@ class Look:
 
 def look_at(passes: Passes, cast: Cast, image: int, mixtures: tuple[Mixture, ...]) -> Look:
     """Look at one image through these mixtures, the ensemble's among them."""
-    frames = passes.frames(image)
+    seen = passes.seen(image)
     whole = cast.ensemble.viewed
-    probabilities_chw = merge_passes(whole, frames)
-    labels = {mixture: label_passes(mixture, frames) for mixture in mixtures if mixture != whole}
+    probabilities_chw = seen.merged(whole)
+    labels = {mixture: label_passes(mixture, seen) for mixture in mixtures if mixture != whole}
     labels[whole] = Decision(factors=whole.factors).labels(probabilities_chw)
     return Look(cast, passes.labels(image), labels, probabilities_chw)

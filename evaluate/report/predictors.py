@@ -55,17 +55,21 @@ def cast_of(spec: EnsembleSpec, passes: Passes) -> Cast:
     """The predictors of a spec, from the passes of its running members."""
     seen = [spec.views_of(member) for member in spec.running]
     upright = [UPRIGHT] * len(seen)
-    members = tuple(
-        Predictor(name, Mixture.single(position, upright), Mixture.single(position, seen))
-        for position, name in enumerate(passes.names)
-    )
-    if len(members) == 1:
-        return Cast(members, members[0])
+    temperatures = tuple(member.temperature for member in spec.running)
     classes = passes.split.classes
     whole = replace(
         Mixture.of([member.weight for member in spec.running], seen, spec.merge),
-        temperatures=tuple(member.temperature for member in spec.running),
+        temperatures=temperatures,
         factors=spec.factors_of(classes),
         class_weights=spec.class_weights_of(classes),
+    )
+    if len(seen) == 1:
+        only = Predictor(passes.names[0], whole.seen_as(upright), whole)
+        return Cast((only,), only)
+    alone = (
+        replace(Mixture.single(position, seen), temperatures=temperatures) for position in range(len(seen))
+    )
+    members = tuple(
+        Predictor(name, one.seen_as(upright), one) for name, one in zip(passes.names, alone, strict=True)
     )
     return Cast(members, Predictor(ENSEMBLE, whole.seen_as(upright), whole))

@@ -17,6 +17,7 @@ from seg.evaluate.report.predictors import ENSEMBLE
 from seg.evaluate.report.trained import TrainedRun, read_trained
 from seg.files import atomic_path
 from seg.spec import EnsembleSpec
+from seg.words import counted
 
 ASSETS: Final = Path(__file__).parent / "assets"
 
@@ -54,8 +55,8 @@ def write_report(spec: EnsembleSpec, path: Path, title: str, cache: ProbabilityC
         title=title,
         sections=[section for section in OF_ENSEMBLE if shown.get(section[0], True)],
         facts=[
-            _counted(findings.passes.images, "validation image"),
-            _counted(len(findings.cast.members), "member"),
+            counted(findings.passes.images, "validation image"),
+            counted(len(findings.cast.members), "member"),
         ],
         findings=findings,
         forest=_forest(findings),
@@ -85,7 +86,7 @@ def write_runs_report(runs: list[Path], path: Path) -> None:
         path,
         title="Training runs",
         sections=list(OF_RUNS),
-        facts=[_counted(len(trained), "run")],
+        facts=[counted(len(trained), "run")],
         runs=trained,
         class_names=_class_names(trained),
         learning_plots=learning_plots({run.name: run.curves for run in trained}),
@@ -119,10 +120,6 @@ def _environment() -> Environment:
 
 def _figure(share: float | None) -> str:
     return "absent" if share is None or math.isnan(share) else f"{share:.4f}"
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _forest(findings: Findings) -> Axis:

@@ -1,44 +1,26 @@
 """Every pass that tuning may ask for: computed by the engine once, then found in the cache."""
 
-import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from seg.data import Sample, Split, read_image
+from seg.data import Split
+from seg.data.windows import open_raster
 from seg.engine import Ensemble
-from seg.engine.members import Member
+from seg.engine.decoder_graph import Decoder
+from seg.engine.tiles import lay_out
 from seg.evaluate.cache import PassKey, ProbabilityCache
-from seg.evaluate.tune.frames import Frames
+from seg.evaluate.tune.fill import CachedModel, fill, speed
+from seg.evaluate.tune.frames import CellFrames, Frames, Seen
 from seg.evaluate.tune.mixture import Views
 from seg.files import sha256_of
-from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
-from seg.levels import LevelsCHW
-from seg.progress import Advance, progress
+from seg.labels import LabelsHW
+from seg.progress import progress
 from seg.spec import EnsembleSpec
-from seg.spec.prediction import RuntimeName
-from seg.views import VIEW_SETS, ViewName
+from seg.spec.prediction import TileSpec
+from seg.views import ViewName
 
 TIMED: Final = 8
 """Images on which a member is timed where no earlier run left its speed."""
-
-ROUNDS: Final = 2
-"""The first also compiles what a runtime compiles."""
-
-
-@dataclass(frozen=True, slots=True)
-class CachedModel:
-    """A loaded member, and the SHA-256 of its model file."""
-
-    member: Member
-    sha256: str
-
-    @property
-    def runtime(self) -> RuntimeName:
-        return self.member.runtime.describe().name
-
-    def key(self, view: ViewName, image_sha256: str) -> PassKey:
-        return PassKey(self.sha256, self.runtime, view, image_sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +53,31 @@ class Passes:
     def images(self) -> int:
         return len(self._images)
 
-    def levels(self, member: int, view: ViewName, image: int) -> LevelsCHW:
-        """Upright probabilities of one pass at a temperature of 1, uint8 `[C, H, W]`."""
-        return self._cache.get(self._models[member].key(view, self._images[image]))
+    @property
+    def at_decoder(self) -> bool:
+        """Whether passes are kept, and merged, where decoders end."""
+        return bool(self._decoders)
 
-    def frames(self, image: int) -> Frames:
+    def seen(self, image: int) -> Seen:
         """All passes of one image."""
-        return Frames(lambda member, view: self.levels(member, view, image))
+        if not self.at_decoder:
+            return Frames(lambda member, view: self._cache.get(self._key(member, view, image)))
+        size_hw = open_raster(self.split.samples[image].image).shape[:2]
+        return CellFrames(
+            lambda member, view: self._cache.get_cells(self._key(member, view, image)),
+            lay_out(size_hw, self.ensemble.tile),
+            self._decoders,
+        )
 
     def labels(self, image: int) -> LabelsHW:
         return self.split.labels(image)
+
+    def _key(self, member: int, view: ViewName, image: int) -> PassKey:
+        return self._models[member].key(view, self._images[image])
+
+    @property
+    def _decoders(self) -> tuple[Decoder, ...]:
+        return tuple(member.decoder for member in self.ensemble.members if member.decoder)
 
 
 def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Passes:
@@ -94,7 +91,7 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
     ensemble = Ensemble.load(_at_rest(spec))
     images = tuple(sha256_of(sample.image) for sample in split.samples)
     models = tuple(
-        CachedModel(member, sha256_of(spec.model(entry)))
+        CachedModel(member, sha256_of(spec.model(entry)), _name_of(spec.tile))
         for member, entry in zip(ensemble.members, spec.members, strict=True)
     )
     missing = [
@@ -109,13 +106,11 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
         for model in models:
             for view in model.member.views:
                 wanted = [image for m, v, image in missing if m is model and v == view]
-                _fill(
-                    cache, ensemble, model, view, [(i, split.samples[i], images[i]) for i in wanted], advance
-                )
+                fill(cache, ensemble, model, view, [(split.samples[i], images[i]) for i in wanted], advance)
     return Passes(
         names=tuple(member.name for member in ensemble.members),
         views=tuple(member.views for member in ensemble.members),
-        milliseconds=tuple(_speed(cache, ensemble, model, split.samples[:TIMED]) for model in models),
+        milliseconds=tuple(speed(cache, ensemble, model, split.samples[:TIMED]) for model in models),
         split=split,
         computed=len(missing),
         ensemble=ensemble,
@@ -126,48 +121,13 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
 
 
 def _at_rest(spec: EnsembleSpec) -> EnsembleSpec:
-    """With every temperature at 1 and at the size of the image, which is how passes are kept."""
+    """With every temperature at 1, which is how passes are kept."""
     members = tuple(member.model_copy(update={"temperature": 1.0}) for member in spec.members)
-    return spec.model_copy(update={"members": members, "merge_at": "image"})
+    return spec.model_copy(update={"members": members})
 
 
-def _fill(
-    cache: ProbabilityCache,
-    ensemble: Ensemble,
-    model: CachedModel,
-    view: ViewName,
-    wanted: Sequence[tuple[int, Sample, str]],
-    advance: Advance,
-) -> None:
-    predictor = ensemble.only([model.member.name]).with_views((view,))
-
-    def keep(image_sha256: str, probabilities_chw: ProbabilitiesCHW) -> None:
-        cache.put(model.key(view, image_sha256), probabilities_chw)
-
-    for _ in predictor.predict_all(_images(wanted), keep):
-        advance()
-
-
-def _images(wanted: Sequence[tuple[int, Sample, str]]) -> Iterator[tuple[str, ImageHWC]]:
-    return ((sha256, read_image(sample.image)) for _, sample, sha256 in wanted)
-
-
-def _speed(
-    cache: ProbabilityCache, ensemble: Ensemble, model: CachedModel, samples: Sequence[Sample]
-) -> float:
-    """Milliseconds a pass: what an earlier run measured, or measured now."""
-    known = cache.speed(model.sha256, model.runtime)
-    if known is not None:
-        return known
-    predictor = ensemble.only([model.member.name]).with_views(VIEW_SETS["none"])
-    images = [(index, read_image(sample.image)) for index, sample in enumerate(samples)]
-    milliseconds = min(_time(predictor, images) for _ in range(ROUNDS))
-    cache.note_speed(model.sha256, model.runtime, milliseconds)
-    return milliseconds
-
-
-def _time(predictor: Ensemble, images: Sequence[tuple[int, ImageHWC]]) -> float:
-    start = time.perf_counter()
-    for _ in predictor.predict_all(images, lambda *_: None):
-        pass
-    return (time.perf_counter() - start) * 1e3 / len(images)
+def _name_of(tile: TileSpec | None) -> str:
+    if tile is None:
+        return ""
+    height, width = tile.size
+    return f"{height}x{width}-{tile.overlap:g}-{tile.blend}"

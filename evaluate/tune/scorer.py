@@ -1,28 +1,24 @@
 """mIoU of any mixture, from passes that are already there: no network is called.
 
 A mixture is merged by the engine's own merges, so that a figure here is what `seg ensemble` gets. Fitting
-looks at the same random labelled pixels of each image every time; what was chosen is judged on all of them.
+looks at the same random labelled pixels of each image every time, and merges there even where the spec merges
+where decoders end; what was chosen is judged on all of them, merged where the spec says.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.decide import Decision
-from seg.engine.merge import new_merge
-from seg.engine.passes import PlannedPass
-from seg.engine.views import VIEWS
 from seg.evaluate.metrics import ConfusionMatrix
-from seg.evaluate.tune.frames import Frames
+from seg.evaluate.tune.frames import Frames, Seen
 from seg.evaluate.tune.gather import Passes
 from seg.evaluate.tune.mixture import Mixture, Views
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
-from seg.merging import class_shares
 from seg.progress import progress
 from seg.views import ViewName
 
@@ -90,7 +86,7 @@ class Scorer:
 
     def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
         """Merged probabilities of the sampled pixels, float32 `[C, I, n]`."""
-        return merge_passes(mixture, self._frames)
+        return self._frames.merged(mixture)
 
     @cached_property
     def _frames(self) -> Frames:
@@ -112,8 +108,9 @@ def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
             if known.size:
                 pixels = random.choice(known, count)
                 labels.append(truth[pixels])
+                seen = passes.seen(image)
                 for member, view in keys:
-                    planes = passes.levels(member, view, image).reshape(passes.classes, -1)
+                    planes = seen.levels(member, view).reshape(passes.classes, -1)
                     answers[member, view].append(planes[:, pixels])
             advance()
     stacked = {key: np.stack(values) for key, values in answers.items()}
@@ -125,43 +122,13 @@ def count_all(passes: Passes, mixtures: Sequence[Mixture], images: Iterable[int]
     counted: list[list[NDArray[np.int64]]] = [[] for _ in mixtures]
     for image in images:
         truth_hw = passes.labels(image)
-        frames = passes.frames(image)
+        seen = passes.seen(image)
         for counts, mixture in zip(counted, mixtures, strict=True):
-            matrix = ConfusionMatrix(passes.classes).add(truth_hw, label_passes(mixture, frames))
+            matrix = ConfusionMatrix(passes.classes).add(truth_hw, label_passes(mixture, seen))
             counts.append(matrix.counts_cc)
     return [np.stack(counts) for counts in counted]
 
 
-def planned_keys(mixture: Mixture) -> list[tuple[int, ViewName]]:
-    """The member and view of every pass that the mixture takes."""
-    return [(member, view) for member in mixture.members for view in mixture.views[member]]
-
-
-def label_passes(mixture: Mixture, frames: Frames) -> LabelsHW:
-    """Labels uint8 `[H, W]` from upright answers."""
-    return Decision(factors=mixture.factors).labels(merge_passes(mixture, frames))
-
-
-def merge_passes(mixture: Mixture, frames: Frames) -> ProbabilitiesCHW:
-    """Probabilities float32 `[C, H, W]` from upright answers."""
-    keys = planned_keys(mixture)
-    upright = VIEWS["identity"]
-    members = mixture.members
-    own = class_shares([mixture.weights[m] for m in members], [mixture.class_weights_of(m) for m in members])
-    shares = dict(zip(members, own, strict=True))
-    plan = [
-        PlannedPass(
-            member,
-            upright,
-            mixture.weights[member] / len(mixture.views[member]),
-            tuple(share / len(mixture.views[member]) for share in shares[member]),
-        )
-        for member, _ in keys
-    ]
-    answers = (frames.get(m, view, mixture.temperature(m)) for m, view in keys)
-    first_chw = next(answers)
-    classes, height, width = first_chw.shape
-    merge = new_merge(mixture.merge, plan, classes, (height, width))
-    for position, answer_chw in enumerate(chain([first_chw], answers)):
-        merge.add(position, answer_chw)
-    return merge.merged()
+def label_passes(mixture: Mixture, seen: Seen) -> LabelsHW:
+    """Labels uint8 `[H, W]`."""
+    return Decision(factors=mixture.factors).labels(seen.merged(mixture))

@@ -80,8 +80,9 @@ def tune(spec: EnsembleSpec, cache: ProbabilityCache, budget: Budget | None = No
     _refuse_too_little(spec, len(split.samples))
     passes = gather_passes(spec, split, cache)
     scorer = sample_pixels(passes)
-    # An ensemble that stops early takes the mean.
-    fits = {name: fit for name, fit in FITS.items() if not (spec.stopping and name in OTHER_MERGES)}
+    # An ensemble that stops early, or merges where decoders end, takes the mean.
+    only_mean = spec.stopping or passes.at_decoder
+    fits = {name: fit for name, fit in FITS.items() if not (only_mean and name in OTHER_MERGES)}
     trials = try_on_halves(scorer, fits, random_halvings(len(scorer.labels_in)))
     mixtures = {name: fit(scorer) for name, fit in fits.items()}
     counts = _count(passes, mixtures)

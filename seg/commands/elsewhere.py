@@ -1,11 +1,14 @@
 """A spec on other images than its own, or with another output, as a command's options say."""
 
+import csv
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from seg.errors import DataError
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
@@ -31,6 +34,9 @@ def elsewhere(spec: "EnsembleSpec", images: str | None, output: Path | None) -> 
 
 def _listed_on_stdin(folder: Path) -> Path:
     paths = [str(Path(line.strip()).absolute()) for line in sys.stdin if line.strip()]
+    if not paths:
+        raise DataError("--images -: no path came on stdin: write one a line")
     listed = folder / "stdin.txt"
-    listed.write_text("".join(f'"{path}"\n' for path in paths), encoding="utf-8")
+    with listed.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([path] for path in paths)
     return listed

@@ -7,6 +7,7 @@ import typer
 
 from seg.commands.elsewhere import elsewhere
 from seg.commands.shared import SpecPath, print_table, require_extra
+from seg.words import counted
 
 if TYPE_CHECKING:
     from seg.engine.explain import Explanation
@@ -87,6 +88,10 @@ def ensemble(
             return
         _refuse_without_on(workers=workers, gpus_per_worker=gpus_per_worker)
         if explain:
+            if seconds is not None:
+                raise SpecError(
+                    "--explain predicts nothing, which takes no --deadline: leave one of them away"
+                )
             _print_explanation(explain_ensemble(spec, allowed))
             return
         summary = run_ensemble(spec, strict=strict, restart=restart, memory=allowed, deadline=seconds)
@@ -111,8 +116,8 @@ def _refuse_without_on(**given: float | None) -> None:
 
 def _print_explanation(plan: "Explanation") -> None:
     print_table(
-        f"{plan.images} images, {plan.passes} passes an image, in batches of {plan.batch_size}"
-        f" on {plan.streams} streams",
+        f"{counted(plan.images, 'image')}, {plan.passes} {'pass' if plan.passes == 1 else 'passes'} an image,"
+        f" in batches of {plan.batch_size} on {counted(plan.streams, 'stream')}",
         ("", "share", "views", "ms a pass", "MB", "nodes"),
         [
             (
@@ -134,5 +139,5 @@ def _print_explanation(plan: "Explanation") -> None:
         typer.echo(note)
     typer.echo(f"answers are added up on: {plan.merged_on}")
     typer.echo(
-        f"networks alone: {plan.seconds:.0f} s; memory: {plan.taken / 1e6:.0f} MB with all that is loaded"
+        f"networks alone: {plan.seconds:.1f} s; memory: {plan.taken / 1e6:.0f} MB with all that is loaded"
     )

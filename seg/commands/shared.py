@@ -63,12 +63,16 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for position, name in enumerate(header):
         table.add_column(name, justify="right" if position else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(width=None if _is_terminal() else 120).print(table)
+    console = Console(width=None if _is_terminal() else 120)
+    # A table would break its title where it is narrower.
+    if title:
+        console.print(title, style="italic", markup=False, highlight=False)
+    console.print(table)
 
 
 def _is_terminal() -> bool:

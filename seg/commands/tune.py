@@ -94,6 +94,11 @@ def _print_fits(tuned: "Tuned") -> None:
     print_table(
         f"fitted on {tuned.passes.images} images, {tuned.passes.computed} passes computed", header, rows
     )
+    if tuned.passes.at_decoder:
+        typer.echo(
+            "merge_at: decoder: val mIoU and its interval are of labels merged where decoders end, as seg"
+            " ensemble gives them; fits, unseen halves and all below are of pixels merged at the image's size"
+        )
 
 
 def _print_calibration(tuned: "Tuned") -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from seg.commands.shared import SpecPath
+from seg.words import counted
 
 
 def video(
@@ -23,4 +24,4 @@ def video(
     from seg.spec import load_ensemble
 
     frames = label_video(load_ensemble(path), source, output, labels_only=labels)
-    typer.echo(f"{output}: {frames} frames written")
+    typer.echo(f"{output}: {counted(frames, 'frame')} written")

@@ -19,8 +19,8 @@ def list_samples(where: Path, ids: Path | None = None) -> tuple[Sample, ...]:
     """The images that `where` names, by path; or those of `ids` alone, in its order.
 
     Args:
-        where: a folder; a pattern such as `photos/**/left_*.jpg`; or a .txt or .csv with a path in the
-            first column of each line, relative to the file.
+        where: a folder; a pattern such as `photos/**/left_*.jpg`; a .txt or .csv with a path in the first
+            column of each line, relative to the file; or a single image.
         ids: a CSV with a header, whose first column has ids or file names; repeated ones count once.
 
     Raises:
@@ -48,6 +48,8 @@ def _images(where: Path) -> tuple[Path, list[Path]]:
         return where.parent, _listed(where)
     if _WILDCARD.search(str(where)) and not where.exists():
         return _matching(where)
+    if where.is_file():
+        return where.parent, [where]
     return where, images_in(where)
 
 

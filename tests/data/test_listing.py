@@ -48,6 +48,12 @@ def test_a_folder_with_a_bracket_in_its_name_is_a_folder(tmp_path: Path) -> None
     assert names(tmp_path / "set [1]") == ["x"]
 
 
+def test_a_single_image_is_named_as_it_is(photos: Path) -> None:
+    assert names(photos / "b/c/left_3.png") == ["left_3"]
+    with pytest.raises(DataError, match="no such folder"):
+        list_samples(photos / "b/c/left_4.png")
+
+
 @pytest.mark.parametrize("name", ["list.txt", "list.csv"])
 def test_lists_keep_their_order(photos: Path, name: str) -> None:
     (photos / name).write_text("b/right_1.png,3\n\na/left_1.png,4\n")

@@ -149,3 +149,11 @@ def test_stopping_does_not_go_with_it(project: Path) -> None:
     project.write_text(project.read_text().replace('"views"', '"stopping": "exact", "views"'))
     with pytest.raises(SpecError, match="stopping"):
         run_ensemble(load_ensemble(project), deadline=3600)
+
+
+@pytest.mark.parametrize(
+    ("each", "left", "said"), [(0.03, 0.02, "takes 0.032 s, .* 0.02 s are left"), (30, 20, "32 s, .* 20 s")]
+)
+def test_times_too_short_are_said_with_what_tells_them_apart(each: float, left: float, said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        Pace([each], 1, left, now=lambda: 0.0)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,11 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from seg.commands.app import app
 from seg.data.images import write_image
 from seg.engine import Ensemble, rle
 from seg.engine.run import run_ensemble
-from seg.errors import DataError, ModelError
+from seg.engine.summary import images_line
+from seg.errors import DataError, ModelError, OutputError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.conftest import CLASSES, IMAGES
 
@@ -108,6 +112,49 @@ def test_a_bad_image_is_named_after_the_others_are_done(project: Path) -> None:
     assert good.output.read_bytes() == expected
 
 
+def test_without_a_bad_image_it_is_another_run_as_it_says(project: Path) -> None:
+    spec = load_ensemble(project)
+    (project.parent / "images/3.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"mend it and run .* remove it and say --restart$"):
+        run_ensemble(spec)
+    (project.parent / "images/3.png").unlink()
+    with pytest.raises(OutputError, match="--restart"):
+        run_ensemble(spec)
+    assert run_ensemble(spec, restart=True).images == IMAGES - 1
+
+
+def test_paths_on_stdin_may_have_quotes_and_commas(project: Path) -> None:
+    odd = project.parent / 'a "b", c.png'
+    odd.write_bytes((project.parent / "images/0.png").read_bytes())
+    command = [sys.executable, "-m", "seg", "ensemble", str(project), "--images", "-"]
+    subprocess.run(command, input=f"{odd}\n", text=True, check=True, capture_output=True)
+    assert {row[0].rpartition("_")[0] for row in rows_of(project.parent / "submission.csv")[1:]} == {odd.stem}
+
+
+def test_no_path_on_stdin_is_said_so(project: Path) -> None:
+    command = [sys.executable, "-m", "seg", "ensemble", str(project), "--images", "-"]
+    done = subprocess.run(command, input="\n", text=True, check=False, capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr == "seg: --images -: no path came on stdin: write one a line\n"
+
+
+def test_an_explanation_and_a_deadline_exclude_each_other(project: Path) -> None:
+    done = CliRunner().invoke(app, ["ensemble", str(project), "--explain", "--deadline", "1h"])
+    assert isinstance(done.exception, SpecError)
+    assert "--explain predicts nothing" in str(done.exception)
+
+
+def test_a_title_wider_than_its_table_stays_whole(project: Path) -> None:
+    done = CliRunner().invoke(app, ["ensemble", str(project), "--explain"], catch_exceptions=False)
+    assert re.match(r"7 images, 16 passes an image, in batches of 1 on \d+ streams?\n", done.output)
+
+
+@pytest.mark.parametrize(("images", "said"), [(1, "x.csv: 1 image"), (2, "x.csv: 2 images")])
+def test_one_image_is_no_images(images: int, said: str) -> None:
+    assert images_line(Path("x.csv"), images, images) == said
+    assert images_line(Path("x.csv"), images, 0) == f"{said}, all done before"
+
+
 def test_strict_stops_at_once(project: Path) -> None:
     (project.parent / "images/0.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"0\.png: is empty"):
@@ -148,7 +195,7 @@ def test_a_killed_run_goes_on_and_ends_byte_identical(project: Path) -> None:
     assert spec.output.file.read_bytes() == expected
 
 
-@pytest.mark.parametrize("where", ["images", "images/[3-9].png", "list.txt", "-"])
+@pytest.mark.parametrize("where", ["images", "images/[3-9].png", "list.txt", "-", "images/5.png"])
 def test_other_images_by_pattern_list_and_stdin(project: Path, where: str) -> None:
     """The rows of the images that are named are those of a run over all."""
     spec = load_ensemble(project)
@@ -159,6 +206,10 @@ def test_other_images_by_pattern_list_and_stdin(project: Path, where: str) -> No
     command = [sys.executable, "-m", "seg", "ensemble", str(project), "-o", str(project.parent / "other.csv")]
     command += ["--images", where if where == "-" else str(project.parent / where)]
     subprocess.run(command, input="\n".join(listed), text=True, check=True, capture_output=True)
-    numbers = {"images": range(IMAGES), "images/[3-9].png": range(3, IMAGES)}.get(where, (5, 2))
+    numbers = {
+        "images": range(IMAGES),
+        "images/[3-9].png": range(3, IMAGES),
+        "images/5.png": (5,),
+    }.get(where, (5, 2))
     expected = [row for number in numbers for row in whole if row[0].startswith(f"{number}_")]
     assert rows_of(project.parent / "other.csv")[1:] == expected

@@ -65,6 +65,13 @@ def test_an_ending_of_no_video_is_refused_before_anything_runs(project: Path, vi
         label_video(load_ensemble(project), video, video.with_name("x.png"))
 
 
+def test_a_video_is_not_written_over_itself(project: Path, video: Path) -> None:
+    before = video.read_bytes()
+    with pytest.raises(OutputError, match="is the video that is read"):
+        label_video(load_ensemble(project), video, video)
+    assert video.read_bytes() == before
+
+
 def test_a_run_that_fails_leaves_no_video(tmp_path: Path) -> None:
     def broken() -> Iterator[ImageHWC]:
         yield frames()[0]
