@@ -15,9 +15,10 @@ from seg.engine.decide import Decision
 from seg.engine.glue import Glue
 from seg.engine.load import load_members
 from seg.engine.members import Member, plan_passes
+from seg.engine.method import Method
 from seg.engine.passes import Plan, Size
 from seg.engine.stopping import NewJudge
-from seg.engine.stream import Damaged, Method, stream
+from seg.engine.stream import Damaged, stream
 from seg.engine.worth import Order, rank_passes
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec, load_ensemble

@@ -1,0 +1,61 @@
+"""How the passes of frames become results: what a stream of images is told once."""
+
+from dataclasses import dataclass
+
+from seg.engine.deadline import Pace
+from seg.engine.decoder_graph import Decoder
+from seg.engine.glue import Glue
+from seg.engine.merge import Merge, new_merge
+from seg.engine.merge_at_decoder import DecoderMerge, padded_to_grid
+from seg.engine.merge_on_device import DeviceMerge
+from seg.engine.on_device import AnswersOnDevice
+from seg.engine.passes import Plan, Size
+from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime
+from seg.engine.stopping import NewJudge
+from seg.labels import ImageHWC
+from seg.spec.prediction import MergeName, TileSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How frames are made and batched, and how the answers for one become one.
+
+    Attributes:
+        plan: the passes of every frame.
+        classes: how many there are.
+        batch_size: the most passes that travel together.
+        streams: how many batches run at once.
+        new_judge: makes what decides that an image needs no further pass; goes with the mean only.
+        open_frames: how many frames are worked on at once; by default enough to fill all batches.
+        pace: says how many passes of the plan an image gets; by default all.
+        decoders: how each member answers, where answers are merged on the grids of decoders, by their mean.
+        glue: what merges answers where they stay on their device; goes with the mean, and with no judge.
+    """
+
+    plan: Plan
+    classes: int
+    batch_size: int
+    streams: int
+    merge: MergeName = "mean"
+    tile: TileSpec | None = None
+    new_judge: NewJudge | None = None
+    open_frames: int = 0
+    pace: Pace | None = None
+    decoders: tuple[Decoder, ...] = ()
+    glue: Glue | None = None
+
+    def frame(self, image_hwc: ImageHWC) -> ImageHWC:
+        """What passes are made of for an image or a tile."""
+        return padded_to_grid(image_hwc) if self.decoders else image_hwc
+
+    def answers(self, runtime: Runtime, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW | AnswersOnDevice:
+        """What a network says of a batch, row by row as `merge_for` takes it."""
+        return runtime.run_on_device(images_nhwc) if self.glue else runtime.run(images_nhwc)
+
+    def merge_for(self, size_hw: Size) -> Merge | DeviceMerge:
+        """An empty merge for an image or a tile of that size."""
+        if self.glue:
+            return DeviceMerge(self.glue, self.plan)
+        if self.decoders:
+            return DecoderMerge(self.plan, self.decoders, self.classes, size_hw)
+        return new_merge(self.merge, self.plan, self.classes, size_hw)
