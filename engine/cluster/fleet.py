@@ -16,9 +16,9 @@ MOST_FAILED_STARTS: Final = 4
 Event = Arrived | Answered[BlockResult] | Failed | Lost
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Hand:
-    """A worker, by a name that it has only once it has loaded."""
+    """A worker. It has a name only once it has loaded, so that it equals none but itself."""
 
     name: str = ""
 

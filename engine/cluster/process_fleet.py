@@ -65,6 +65,9 @@ class ProcessFleet(WorkerFleet[_Hand]):
     def next_event(self) -> Event:
         ready = wait([hand.child.pipe for hand in self._hands])
         hand = next(hand for hand in self._hands if hand.child.pipe in ready)
+        # Who was heard goes to the end, so that nobody waits for long.
+        self._hands.remove(hand)
+        self._hands.append(hand)
         try:
             answer = hand.child.receive()
         except DiedError as error:
