@@ -71,7 +71,7 @@ class Child:
         try:
             message = self.pipe.recv()
         except (EOFError, OSError) as error:
-            raise DiedError(self._end()) from error
+            raise DiedError(self._how_it_ended()) from error
         if isinstance(message, SegError):
             raise message
         return message
@@ -82,7 +82,7 @@ class Child:
         self.process.join()
         self.pipe.close()
 
-    def _end(self) -> str:
+    def _how_it_ended(self) -> str:
         self.process.join(DIES_IN_S)
         code = self.process.exitcode
         if code is None:

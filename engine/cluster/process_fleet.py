@@ -103,7 +103,7 @@ def work(pipe: Pipe, device: str | None, job: Job) -> None:
 
 
 def _choose(spec: EnsembleSpec) -> Chosen:
-    """The runtimes of all workers, which must not choose for themselves: they may choose differently."""
+    """What runs the members in all workers, who may not choose for themselves; see `Job`."""
     streams = usual_streams(usable_cores())
     if spec.runtime != "auto":
         return choose_for(spec, streams)
