@@ -22,7 +22,7 @@ from seg.engine.stream import Damaged, stream
 from seg.engine.worth import Order, rank_passes
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.prediction import MergeName, TileSpec
+from seg.spec.prediction import MergeName, RuntimeName, TileSpec
 from seg.views import ViewName
 
 Key = TypeVar("Key")
@@ -66,20 +66,26 @@ class Ensemble:
 
     @classmethod
     def load(
-        cls, spec: EnsembleSpec | Path | str, *, memory: int | None = None, cores: int | None = None
+        cls,
+        spec: EnsembleSpec | Path | str,
+        *,
+        memory: int | None = None,
+        cores: int | None = None,
+        runtimes: Sequence[RuntimeName] | None = None,
     ) -> Self:
         """Load all members of a spec, or of the YAML file at a path.
 
         Args:
             memory: the bytes that this process may take; members that do not fit together take turns.
             cores: those that it may use; by default all that it can.
+            runtimes: one for each member, where they are chosen already; by default as the spec says.
 
         Raises:
             SpecError, ModelError, MissingRuntimeError: one line that says what to mend.
         """
         if not isinstance(spec, EnsembleSpec):
             spec = load_ensemble(Path(spec))
-        loaded = load_members(spec, memory, cores)
+        loaded = load_members(spec, memory, cores, runtimes)
         return cls(
             loaded.members,
             loaded.batch_size,

@@ -52,12 +52,27 @@ class Loaded:
     glue: Glue | None = None
 
 
-def load_members(spec: EnsembleSpec, memory: int | None = None, cores: int | None = None) -> Loaded:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What runs each member, on what streams; notes are for the user, a line each."""
+
+    runtimes: Sequence[RuntimeName]
+    streams: Streams
+    notes: Sequence[str] = ()
+
+
+def load_members(
+    spec: EnsembleSpec,
+    memory: int | None = None,
+    cores: int | None = None,
+    runtimes: Sequence[RuntimeName] | None = None,
+) -> Loaded:
     """Check and load every member's model.
 
     Args:
         memory: the bytes that this process may take; members that do not fit together take turns.
         cores: those that it may use; by default all that it can. With `runtime: auto`, which measures, all.
+        runtimes: one for each member, where they are chosen already; by default as the spec says.
 
     Raises:
         ModelError: a model is missing, not ours, damaged, or has other classes than the first.
@@ -72,18 +87,25 @@ def load_members(spec: EnsembleSpec, memory: int | None = None, cores: int | Non
         decoder_of(spec.model(member), card) if to_decoder else None
         for member, card in zip(spec.running, cards, strict=True)
     ]
-    probes = probe_frames(spec) if spec.runtime == "auto" or memory is not None else []
-    runtimes, streams, notes = _runtimes(spec, probes, cores or usable_cores())
+    streams = usual_streams(cores or usable_cores())
+    chosen = Chosen(runtimes, streams) if runtimes else choose_for(spec, streams)
     openers = [
-        partial(open_runtime, spec.model(member), runtime, streams, member.temperature, to_decoder=to_decoder)
-        for member, runtime in zip(spec.running, runtimes, strict=True)
+        partial(
+            open_runtime,
+            spec.model(member),
+            runtime,
+            chosen.streams,
+            member.temperature,
+            to_decoder=to_decoder,
+        )
+        for member, runtime in zip(spec.running, chosen.runtimes, strict=True)
     ]
-    batch_size = _batch_size(spec, runtimes)
+    batch_size = _batch_size(spec, chosen.runtimes)
     if memory is None:
         turns = Turns([open_it() for open_it in openers])
     else:
-        in_flight = batch_size * (streams.count + 1)
-        frames = [probe.frame_hwc for probe in probes]
+        in_flight = batch_size * (chosen.streams.count + 1)
+        frames = [probe.frame_hwc for probe in probe_frames(spec)]
         turns = plan_turns(openers, frames, len(cards[0].classes), batch_size, in_flight, memory)
     members = tuple(
         Member(member.name, runtime, card, member.weight, spec.views_of(member), own, decoder)
@@ -91,7 +113,7 @@ def load_members(spec: EnsembleSpec, memory: int | None = None, cores: int | Non
             spec.running, cards, turns.runtimes, class_weights, decoders, strict=True
         )
     )
-    all_notes = (*notes, *turns.notes, *_cells(members), *_unfamiliar(members))
+    all_notes = (*chosen.notes, *turns.notes, *_cells(members), *_unfamiliar(members))
     glue = _glue(spec, turns.runtimes, len(classes))
     return Loaded(members, batch_size, factors, all_notes, turns.open_frames, glue)
 
@@ -103,14 +125,14 @@ def _glue(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> Glue
     return Glue("cuda", classes) if on_one_device and is_plain_mean else None
 
 
-def _runtimes(
-    spec: EnsembleSpec, probes: Sequence[Probe], cores: int
-) -> tuple[Sequence[RuntimeName], Streams, Sequence[str]]:
+def choose_for(spec: EnsembleSpec, streams: Streams) -> Chosen:
+    """What runs the members: by name on `streams`, or with `runtime: auto` what is the fastest here."""
     if spec.runtime != "auto":
-        return [spec.runtime] * len(spec.running), usual_streams(cores), ()
+        return Chosen([spec.runtime] * len(spec.running), streams)
     models = [spec.model(member) for member in spec.running]
-    choice = choose_runtimes(models, [probe.frame_hwc for probe in probes], spec.batch_size)
-    return choice.runtimes, choice.streams, choice.lines([member.name for member in spec.running])
+    frames = [probe.frame_hwc for probe in probe_frames(spec)]
+    choice = choose_runtimes(models, frames, spec.batch_size)
+    return Chosen(choice.runtimes, choice.streams, choice.lines([member.name for member in spec.running]))
 
 
 def probe_frames(spec: EnsembleSpec) -> list[Probe]:

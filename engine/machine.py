@@ -15,9 +15,15 @@ FEW: Final = 4
 
 
 def usable_cores() -> int:
-    """The cores that this process may use: by affinity, and by the quota of its container."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, _quota()))
+    """How many cores this process may use: by affinity, and by the quota of its container."""
+    return max(1, min(len(allowed_cores()), _quota()))
+
+
+def allowed_cores() -> list[int]:
+    """The cores that this process may run on, by number."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def usual_streams(cores: int) -> Streams:

@@ -4,10 +4,13 @@ import contextlib
 import importlib.util
 import io
 import os
+from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from seg.errors import MissingRuntimeError
+from seg.spec.prediction import RuntimeName
 
 GpuProvider = Literal["cuda", "tensorrt"]
 """ONNX Runtime's own kernels, or engines of TensorRT around them."""
@@ -16,6 +19,10 @@ PROVIDERS: Final[dict[GpuProvider, str]] = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
+
+VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
+DEVICES: Final = Path("/dev")
+DRIVER: Final = Path("/proc/driver/nvidia")
 
 _NEEDS: Final[dict[GpuProvider, str]] = {
     "cuda": "it needs an NVIDIA driver, onnxruntime-gpu, and CUDA 13 with cuDNN 9"
@@ -49,7 +56,24 @@ def is_usable(name: GpuProvider) -> bool:
 
 def has_device() -> bool:
     """Whether an NVIDIA driver shows a device."""
-    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/proc/driver/nvidia/version").exists()
+    return any(DEVICES.glob("nvidia[0-9]*")) or (DRIVER / "version").exists()
+
+
+def visible_devices() -> tuple[str, ...]:
+    """The devices that this process may use, each as CUDA_VISIBLE_DEVICES would name it alone.
+
+    Source: NVIDIA, CUDA Programming Guide, environment variables: what comes behind a name that is none
+    is not visible.
+    """
+    said = os.environ.get(VISIBLE)
+    if said is not None:
+        return tuple(takewhile(_is_name, (name.strip() for name in said.split(","))))
+    return tuple(map(str, range(_count_devices())))
+
+
+def is_needed(runtimes: Iterable[RuntimeName]) -> bool:
+    """Whether any of these runs on an NVIDIA device."""
+    return any(runtime in PROVIDERS for runtime in runtimes)
 
 
 def prepare(name: GpuProvider) -> None:
@@ -78,6 +102,15 @@ def _is_built_in(name: GpuProvider) -> bool:
     import onnxruntime
 
     return PROVIDERS[name] in onnxruntime.get_available_providers()
+
+
+def _is_name(name: str) -> bool:
+    return name.isdecimal() or name.startswith(("GPU-", "MIG-"))
+
+
+def _count_devices() -> int:
+    """The driver's own list tells of those, too, that nobody has opened yet."""
+    return len([*DEVICES.glob("nvidia[0-9]*")] or [*DRIVER.glob("gpus/*")])
 
 
 def _engine_folder() -> Path:

@@ -1,5 +1,5 @@
-"""The engine on many machines: blocks of images go to workers, label maps come back into the one journal."""
+"""The engine many times over: blocks of images go to workers, label maps come back into the one journal."""
 
-from seg.engine.cluster.run import run_on_cluster
+from seg.engine.cluster.run import run_on_cluster, run_on_devices
 
-__all__ = ["run_on_cluster"]
+__all__ = ["run_on_cluster", "run_on_devices"]

@@ -54,6 +54,11 @@ def locate(spec: EnsembleSpec, images: str | None = None) -> list[Located]:
     if listed:
         samples = named(Path(), [Path(_without_query(uri)) for uri in listed])
         return [Located(one.id, uri, NOT_ASKED) for one, uri in zip(samples, listed, strict=True)]
+    return locate_here(spec)
+
+
+def locate_here(spec: EnsembleSpec) -> list[Located]:
+    """The images of a spec, which lie at paths; raises DataError."""
     samples = open_split(spec.data, "predict").samples
     return [Located(sample.id, str(sample.image), file_size(sample.image)) for sample in samples]
 

@@ -44,10 +44,14 @@ def pack(spec: EnsembleSpec) -> tuple[dict[str, list[Packed]], list[Path]]:
     return packed, [path for paths in files.values() for path in paths]
 
 
-def unpack(members: Mapping[str, Sequence[Packed]], contents: Sequence[bytes]) -> dict[str, Path]:
-    """Write the files of all models that this machine does not have; the model of each member."""
+def unpack(
+    spec: EnsembleSpec, members: Mapping[str, Sequence[Packed]], contents: Sequence[bytes]
+) -> EnsembleSpec:
+    """Write the files of all models that this machine does not have; the spec with the models here."""
     coming = iter(contents)
-    return {name: _unpack_one(files, coming) for name, files in members.items()}
+    models = {name: _unpack_one(files, coming) for name, files in members.items()}
+    running = [one.model_copy(update={"model": models[one.name]}) for one in spec.running]
+    return spec.model_copy(update={"members": tuple(running)})
 
 
 def _unpack_one(files: Sequence[Packed], coming: Iterator[bytes]) -> Path:

@@ -3,26 +3,40 @@
 import logging
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from seg.engine.cluster.dispatch import Answered, Arrived, Block, Failed, Lost
+import seg
+from seg.engine.cluster.dispatch import Block
 from seg.engine.cluster.fit import Crew, Machine, fit
-from seg.engine.cluster.models import pack
+from seg.engine.cluster.fleet import Event, Hand, WorkerFleet, reason_of
+from seg.engine.cluster.located import Located
+from seg.engine.cluster.models import Packed, pack, unpack
 from seg.engine.cluster.worker import BlockResult, Job, Worker
 from seg.errors import MissingRuntimeError, SegError, SpecError
+from seg.spec import EnsembleSpec
+from seg.spec.prediction import RuntimeName
 
 CLIENT: Final = "ray://"
 NOBODY_FOR_S: Final = 120.0
 """How long to wait for a worker where there is none."""
-MOST_FAILED_STARTS: Final = 4
-"""So many workers that die while they load, one after another, are no accident."""
 
-Event = Arrived | Answered[BlockResult] | Failed | Lost
+
+@contextmanager
+def actors(
+    spec: EnsembleSpec, address: str, workers: int | None, gpus: float, *, strict: bool, memory: int | None
+) -> "Iterator[RayFleet]":
+    """A fleet on a cluster; see `seg.engine.cluster.run`."""
+    with connected(address):
+        crew = crew_of_cluster(workers, gpus)
+        job = Job(spec, _one_for_all(spec, gpus), crew.cores, strict, memory)
+        fleet = RayFleet(job, crew, gpus, _shipment(spec))
+        fleet.begin()
+        yield fleet
 
 
 @contextmanager
@@ -68,43 +82,39 @@ def crew_of_cluster(workers: int | None, gpus: float) -> Crew:
     return fit(machines, workers, gpus)
 
 
-@dataclass(slots=True)
-class _Hand:
-    """An actor with what it is asked, the oldest first; `name` is empty until it has loaded."""
+def _one_for_all(spec: EnsembleSpec, gpus: float) -> list[RuntimeName]:
+    """The runtime of each member; machines that choose by timing may choose differently."""
+    name: RuntimeName = ("cuda" if gpus else "cpu") if spec.runtime == "auto" else spec.runtime
+    return [name] * len(spec.running)
+
+
+def _shipment(spec: EnsembleSpec) -> list[Any]:
+    import ray
+
+    members, files = pack(spec)
+    # Arrays, unlike bytes, are shared by all processes of a machine.
+    return [ray.put(members), *(ray.put(np.fromfile(path, dtype=np.uint8)) for path in files)]
+
+
+@dataclass(slots=True, eq=False)
+class _Hand(Hand):
+    """An actor with what it is asked, the oldest first."""
 
     actor: Any
     asked: deque[Any]
-    name: str = ""
 
 
 @dataclass(slots=True)
-class RayFleet:
-    """As many actors as the crew has; for one that dies another is begun, where there is room.
+class RayFleet(WorkerFleet[_Hand]):
+    """An actor for each worker; `shipment` is what it loads, as references to Ray's object store."""
 
-    Attributes:
-        runs_on: what the workers run on, by name.
-    """
+    asked_by: ClassVar[str] = "--on"
 
-    job: Job
-    crew: Crew
     gpus: float
-    runs_on: dict[str, str] = field(default_factory=dict)
-    _hands: list[_Hand] = field(default_factory=list)
-    _shipment: tuple[Any, ...] = ()
-    _failed_starts: int = 0
-
-    def __post_init__(self) -> None:
-        import ray
-
-        members, files = pack(self.job.spec)
-        # Arrays, unlike bytes, are shared by all processes of a machine.
-        contents = [ray.put(np.fromfile(path, dtype=np.uint8)) for path in files]
-        self._shipment = (ray.put(members), *contents)
-        for _ in range(self.crew.workers):
-            self._begin()
+    shipment: Sequence[Any]
 
     def submit(self, worker: str, block: Block) -> None:
-        hand = next(hand for hand in self._hands if hand.name == worker)
+        hand = self._named(worker)
         hand.asked.append(hand.actor.predict.remote(block.images))
 
     def next_event(self) -> Event:
@@ -129,52 +139,56 @@ class RayFleet:
         except RayTaskError as error:
             if isinstance(error.cause, SegError):
                 raise error.cause from None
-            return self._failed(hand, f"{type(error.cause).__name__}: {error.cause}".partition("\n")[0])
+            return self._failed(hand, reason_of(error.cause))
         except RayError as error:
             return self._lost(hand, _why(error))
-        if hand.name:
-            return Answered(hand.name, answer)
-        return self._arrived(hand, *answer)
+        return self._answered(hand, answer)
 
-    def _arrived(self, hand: _Hand, where: str, runs_on: str) -> Arrived:
-        self._failed_starts = 0
-        hand.name = where
-        self.runs_on[where] = runs_on
-        return Arrived(where)
-
-    def _failed(self, hand: _Hand, reason: str) -> Failed | Lost:
-        return Failed(hand.name, reason) if hand.name else self._lost(hand, reason)
-
-    def _lost(self, hand: _Hand, reason: str) -> Lost:
-        import ray
-
-        if not hand.name:
-            self._failed_starts += 1
-            if self._failed_starts == MOST_FAILED_STARTS:
-                raise MissingRuntimeError(f"--on: workers die while they load: {reason}")
-        self._hands.remove(hand)
-        ray.kill(hand.actor)
-        self._begin()
-        return Lost(hand.name or "a worker that was loading", reason)
-
-    def _begin(self) -> None:
+    def _begin_one(self) -> _Hand:
         import ray
 
         # An image may be what killed a worker: who does it again is decided by `dispatch`, not by Ray.
         options = {"num_cpus": self.crew.cores, "num_gpus": self.gpus, "max_restarts": 0}
         actor: Any = ray.remote(_Actor).options(**options, scheduling_strategy="SPREAD").remote(self.job)
-        self._hands.append(_Hand(actor, deque([actor.load.remote(*self._shipment)])))
+        return _Hand(actor=actor, asked=deque([actor.load.remote(*self.shipment)]))
 
-
-class _Actor(Worker):
-    """A worker that knows where it is."""
-
-    def load(self, members: Any, *contents: Any) -> Any:
+    def _end_one(self, hand: _Hand) -> None:
         import ray
 
-        runs_on = super().load(members, *contents)
+        ray.kill(hand.actor)
+
+
+class _Actor:
+    """A worker that is made at once, and loads when its models have come."""
+
+    _worker: Worker
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def load(self, members: Mapping[str, Sequence[Packed]], *contents: bytes) -> tuple[str, str]:
+        """Where this is, and what it runs on.
+
+        Args:
+            members: the files of each member's model, by its name.
+            contents: of all of these, in their order.
+
+        Raises:
+            SegError: this machine cannot do the job, and why.
+        """
+        import ray
+
+        if self._job.version != seg.__version__:
+            raise MissingRuntimeError(
+                f"--on: a worker has seg {seg.__version__}, and this machine {self._job.version}:"
+                " install the same everywhere"
+            )
+        self._worker = Worker(replace(self._job, spec=unpack(self._job.spec, members, contents)))
         address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-        return f"{address} process {os.getpid()}", runs_on
+        return f"{address} process {os.getpid()}", self._worker.runs_on
+
+    def predict(self, images: Sequence[Located]) -> BlockResult:
+        return self._worker.predict(images)
 
 
 def _why(error: Exception) -> str:

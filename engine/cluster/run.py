@@ -1,17 +1,19 @@
-"""`seg ensemble --on`: the run of many machines, by way of the same journal as that of one."""
+"""`seg ensemble --on` and `--devices`: the run of many workers, by way of the same journal as that of one."""
 
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from seg.engine.cluster.dispatch import Block, Dispatch, Done
-from seg.engine.cluster.fit import Crew
-from seg.engine.cluster.located import Located, locate
-from seg.engine.cluster.ray_fleet import RayFleet, connected, crew_of_cluster
-from seg.engine.cluster.summary import ClusterSummary, WorkerFigures
-from seg.engine.cluster.worker import BlockResult, Job
+from seg.engine.cluster.fleet import WorkerFleet
+from seg.engine.cluster.located import Located, locate, locate_here
+from seg.engine.cluster.process_fleet import processes
+from seg.engine.cluster.ray_fleet import actors
+from seg.engine.cluster.summary import CrewSummary, WorkerFigures
+from seg.engine.cluster.worker import BlockResult
 from seg.engine.fingerprint import run_fingerprint
 from seg.engine.journal import Journal
 from seg.engine.run import advice, refuse_other_calibration
@@ -52,7 +54,7 @@ def run_on_cluster(
     strict: bool = False,
     restart: bool = False,
     memory: int | None = None,
-) -> ClusterSummary:
+) -> CrewSummary:
     """Predict all images of the spec that its journal does not have, and write the submission.
 
     Args:
@@ -68,35 +70,59 @@ def run_on_cluster(
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
     refuse_other_calibration(spec)
+    fleet = actors(spec, address, workers, gpus, strict=strict, memory=memory)
+    return _run(spec, locate(spec, images), fleet, restart)
+
+
+def run_on_devices(
+    spec: EnsembleSpec,
+    devices: int,
+    *,
+    strict: bool = False,
+    restart: bool = False,
+    memory: int | None = None,
+) -> CrewSummary:
+    """The same in so many processes of this machine, each with a GPU, or with its share of the cores.
+
+    Raises: as `run_on_cluster` does.
+    """
+    refuse_other_calibration(spec)
+    return _run(spec, locate_here(spec), processes(spec, devices, strict=strict, memory=memory), restart)
+
+
+def _run(
+    spec: EnsembleSpec,
+    located: Sequence[Located],
+    opening: AbstractContextManager[WorkerFleet[Any]],
+    restart: bool,
+) -> CrewSummary:
+    """Fill the journal, by a fleet that is opened only where there is something to do, and write it out."""
     classes = read_model_cards([spec.model(member) for member in spec.running])[0].classes
-    located = locate(spec, images)
     output = spec.output
     places = {image.id: image.place for image in located}
     form = open_format(output.format, classes, spec.data.unlabelled, output.rle, places.__getitem__)
     fingerprint = run_fingerprint(spec, [image.sample for image in located])
     with Journal(output.file, fingerprint, restart=restart) as journal:
         missing = [image for image in located if not journal.has(image.id, image.source_bytes)]
-        summary = ClusterSummary(output.file, len(located))
+        summary = CrewSummary(output.file, len(located))
         if missing:
-            with connected(address):
-                crew = crew_of_cluster(workers, gpus)
-                job = Job(_with_one_runtime(spec, gpus), crew.cores, strict, memory)
-                summary = _predict(RayFleet(job, crew, gpus), crew, len(located), missing, journal)
+            with opening as fleet:
+                summary = _predict(fleet, len(located), missing, journal)
         entries = (journal.read(image.id, image.source_bytes) for image in located)
         form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary
 
 
 def _predict(
-    fleet: RayFleet, crew: Crew, images: int, missing: Sequence[Located], journal: Journal
-) -> ClusterSummary:
+    fleet: WorkerFleet[Any], images: int, missing: Sequence[Located], journal: Journal
+) -> CrewSummary:
     output, tally = fleet.job.spec.output.file, _Tally()
     dispatch: Dispatch[BlockResult] = Dispatch(fleet)
     start = time.perf_counter()
     with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
-        for note in _notes(fleet, crew):
+        for note in _notes(fleet):
             advance(0, line=note)
-        for event in dispatch.run(_blocks(missing, crew.workers)):
+        for event in dispatch.run(_blocks(missing, fleet.crew.workers)):
             if isinstance(event, Done):
                 for payload in event.result.payloads:
                     journal.append(payload)
@@ -106,7 +132,7 @@ def _predict(
                 tally.failures.append(f"{event.image.place}: no worker can predict it: {event.reason}")
     if tally.failures:
         raise DataError("\n".join([*tally.failures, advice(len(tally.failures), output)]))
-    return ClusterSummary(
+    return CrewSummary(
         output=output,
         images=images,
         images_now=len(missing),
@@ -121,16 +147,12 @@ def _predict(
     )
 
 
-def _with_one_runtime(spec: EnsembleSpec, gpus: float) -> EnsembleSpec:
-    """Machines that choose by timing may choose differently, and labels then depend on who made them."""
-    if spec.runtime != "auto":
-        return spec
-    return spec.model_copy(update={"runtime": "cuda" if gpus else "cpu"})
-
-
-def _notes(fleet: RayFleet, crew: Crew) -> list[str]:
-    runtime = fleet.job.spec.runtime
-    return [f"{crew.workers} workers with {crew.cores} cores each; runtime: {runtime} on all of them"]
+def _notes(fleet: WorkerFleet[Any]) -> list[str]:
+    crew, runtimes = fleet.crew, ", ".join(dict.fromkeys(fleet.job.runtimes))
+    return [
+        *fleet.notes,
+        f"{crew.workers} workers with {crew.cores} cores each; runtime: {runtimes} on all of them",
+    ]
 
 
 def _blocks(images: Sequence[Located], workers: int) -> list[Block]:

@@ -1,4 +1,4 @@
-"""What a run on many machines did, for a terminal."""
+"""What a run by several workers did, for a terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class WorkerFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterSummary:
+class CrewSummary:
     """What a run did.
 
     Attributes:

@@ -1,21 +1,20 @@
-"""What runs on every machine: one engine, which is given blocks of images and gives label maps back."""
+"""What every worker is: one engine, which is given blocks of images and gives label maps back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import seg
 from seg.engine.clock import Clock
 from seg.engine.cluster.located import Located, is_uri, read_located
-from seg.engine.cluster.models import Packed, unpack
 from seg.engine.ensemble import Ensemble
 from seg.engine.journal import Entry
 from seg.engine.reading import MOST_AHEAD, READERS, Reader
 from seg.engine.run import calibrated_plan
-from seg.engine.stopping import NewJudge, judges
-from seg.errors import MissingRuntimeError
+from seg.engine.stopping import judges
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
+from seg.spec.prediction import RuntimeName
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +22,16 @@ class Job:
     """What all workers of a run are told.
 
     Attributes:
-        spec: with a runtime that is named; its models are those of the machine that gives the job.
-        cores: those that one worker may use.
+        spec: its models are those of the machine that gives the job.
+        runtimes: one for each member: workers that choose for themselves may choose differently, and labels
+            would then depend on who made them.
+        cores: how many one worker may use.
+        memory: the bytes that one worker may take.
         version: that of `seg`, which all machines share.
     """
 
     spec: EnsembleSpec
+    runtimes: Sequence[RuntimeName]
     cores: int
     strict: bool = False
     memory: int | None = None
@@ -46,36 +49,24 @@ class BlockResult:
 
 
 class Worker:
-    """One engine. It is made at once, and loads when it is told to."""
-
-    _ensemble: Ensemble
-    _new_judge: NewJudge | None
+    """One engine with all its members loaded."""
 
     def __init__(self, job: Job) -> None:
-        self._job = job
-
-    def load(self, members: Mapping[str, Sequence[Packed]], *contents: bytes) -> str:
-        """Load all members; says on what they run.
-
-        Args:
-            members: the files of each member's model, by its name.
-            contents: of all of these, in their order.
+        """Load what the job names.
 
         Raises:
             SegError: this machine cannot do the job, and why.
         """
-        if self._job.version != seg.__version__:
-            raise MissingRuntimeError(
-                f"--on: a worker has seg {seg.__version__}, and this machine {self._job.version}:"
-                " install the same everywhere"
-            )
-        models = unpack(members, contents)
-        running = [one.model_copy(update={"model": models[one.name]}) for one in self._job.spec.running]
-        spec = self._job.spec.model_copy(update={"members": tuple(running)})
-        self._ensemble = Ensemble.load(spec, memory=self._job.memory, cores=self._job.cores)
+        spec = job.spec
+        self._job = job
+        self._ensemble = Ensemble.load(spec, memory=job.memory, cores=job.cores, runtimes=job.runtimes)
         self._new_judge = (
             judges(spec.stopping, self._ensemble.decision(spec.output.size)) if spec.stopping else None
         )
+
+    @property
+    def runs_on(self) -> str:
+        """What runs the members, each named once."""
         return "; ".join(dict.fromkeys(str(member.runtime.describe()) for member in self._ensemble.members))
 
     def predict(self, images: Sequence[Located]) -> BlockResult:

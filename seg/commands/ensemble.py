@@ -37,6 +37,10 @@ def ensemble(
         str | None,
         typer.Option(metavar="TIME", help="End within a time such as 8h30m: drop the least valuable passes."),
     ] = None,
+    devices: Annotated[
+        int,
+        typer.Option("--devices", min=1, help="Predict on so many GPUs of this machine (or CPU processes)."),
+    ] = 1,
     on: Annotated[
         str | None,
         typer.Option(metavar="CLUSTER", help="Predict on a cluster: ray, or ray://HOST:10001."),
@@ -70,11 +74,11 @@ def ensemble(
         raise SpecError(f"--images {uri}: workers of a cluster read URIs: say which with --on")
     with elsewhere(load_ensemble(path), None if uri else images, output) as spec:
         if on:
-            _refuse_with_on(deadline=deadline is not None, explain=explain)
+            _refuse_with("on", "machine", deadline=deadline is not None, explain=explain, devices=devices > 1)
             require_extra("ray", "ray", "seg ensemble --on")
             from seg.engine.cluster import run_on_cluster
 
-            done = run_on_cluster(
+            on_cluster = run_on_cluster(
                 spec,
                 on,
                 images=uri,
@@ -84,9 +88,16 @@ def ensemble(
                 restart=restart,
                 memory=allowed,
             )
-            typer.echo(done.text())
+            typer.echo(on_cluster.text())
             return
         _refuse_without_on(workers=workers, gpus_per_worker=gpus_per_worker)
+        if devices > 1:
+            _refuse_with("devices", "process", deadline=deadline is not None, explain=explain)
+            from seg.engine.cluster import run_on_devices
+
+            on_devices = run_on_devices(spec, devices, strict=strict, restart=restart, memory=allowed)
+            typer.echo(on_devices.text())
+            return
         if explain:
             if seconds is not None:
                 raise SpecError(
@@ -98,12 +109,14 @@ def ensemble(
         typer.echo(summary.text())
 
 
-def _refuse_with_on(**given: bool) -> None:
+def _refuse_with(several: str, of: str, **given: bool) -> None:
     from seg.errors import SpecError
 
     for option, is_given in given.items():
         if is_given:
-            raise SpecError(f"--{option} is for one machine, and --on for several: leave one of them away")
+            raise SpecError(
+                f"--{option} is for one {of}, and --{several} for several: leave one of them away"
+            )
 
 
 def _refuse_without_on(**given: float | None) -> None:

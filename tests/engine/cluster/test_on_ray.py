@@ -16,8 +16,8 @@ import pytest
 from seg.data.images import write_image
 from seg.engine.cluster.dispatch import Block
 from seg.engine.cluster.located import Located, locate, read_located
-from seg.engine.cluster.ray_fleet import RayFleet
-from seg.engine.cluster.worker import Job, Worker
+from seg.engine.cluster.ray_fleet import RayFleet, _Actor
+from seg.engine.cluster.worker import Job
 from seg.engine.run import run_ensemble
 from seg.errors import DataError, MissingRuntimeError, ModelError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
@@ -169,7 +169,7 @@ def test_what_a_cluster_cannot_do_is_one_line(cluster: Any, many: EnsembleSpec) 
     with pytest.raises(ModelError):
         run_on_cluster(many.model_copy(update={"members": (damaged,)}), "ray")
     with pytest.raises(MissingRuntimeError, match=r"a worker has seg .*, and this machine 0\.0\.0"):
-        Worker(Job(many, cores=1, version="0.0.0")).load({})
+        _Actor(Job(many, ["cpu", "cpu"], cores=1, version="0.0.0")).load({})
 
 
 def test_images_by_uri_are_those_of_the_folder(many: EnsembleSpec) -> None:
