@@ -18,7 +18,6 @@ from seg.data.images import write_image
 from seg.data.windows import open_raster
 from seg.engine import Ensemble
 from seg.engine.cluster.located import Located
-from seg.engine.cluster.models import pack
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.deadline import Pace
 from seg.engine.journal import Entry
@@ -125,9 +124,7 @@ def test_asked_for_alone_it_is_an_error(land: EnsembleSpec) -> None:
 
 
 def test_a_worker_of_a_cluster_names_it_and_goes_on(land: EnsembleSpec) -> None:
-    worker = Worker(Job(land, cores=1))
-    packed, files = pack(land)
-    worker.load(packed, *(file.read_bytes() for file in files))
+    worker = Worker(Job(land, ["cpu"] * len(land.running), cores=1))
     images = sorted(land.data.to_predict.images.iterdir())
     done = worker.predict([Located(path.stem, str(path), path.stat().st_size) for path in images])
     (named,) = done.failures

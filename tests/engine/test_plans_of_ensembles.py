@@ -84,10 +84,11 @@ def test_plans_travel_with_their_models(project: Path, gpu: FakeGpu, monkeypatch
     for one in (gpu, FakeGpu("Fake 2")):
         build_all(spec, one)
     members, files = pack(spec)
-    there = unpack(members, [file.read_bytes() for file in files])
+    there = unpack(spec, members, [file.read_bytes() for file in files])
+    model = there.model(there.members[0])
     shutil.rmtree(project.parent / "a")
     FakeGpu("Fake 2").install(monkeypatch)
-    assert there["a"].parent != project.parent / "a"
-    assert PlanRuntime(there["a"], ONE).run(images(1, 8, 8)).shape == (1, len(CLASSES), 8, 8)
+    assert model.parent != project.parent / "a"
+    assert PlanRuntime(model, ONE).run(images(1, 8, 8)).shape == (1, len(CLASSES), 8, 8)
     packed, _ = pack(spec.model_copy(update={"runtime": "cpu", "members": spec.members[1:]}))
     assert [file.name for file in packed["b"]] == ["model.onnx"]

@@ -102,6 +102,7 @@ def test_streams_run_at_once_and_agree(make_model: MakeModel, load: Load) -> Non
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not show its threads")
+@pytest.mark.parametrize("name", ["cpu", "openvino", "openvino-bf16"], indirect=True)
 def test_no_stream_is_bound_to_a_core(make_model: MakeModel, load: Load) -> None:
     """Else the first streams of all members would be bound to the same one, and wait for each other."""
     runtime = load(make_model(3))
