@@ -73,7 +73,7 @@ def visible_devices() -> tuple[str, ...]:
 
 def is_needed(runtimes: Iterable[RuntimeName]) -> bool:
     """Whether any of these runs on an NVIDIA device."""
-    return any(runtime in PROVIDERS for runtime in runtimes)
+    return any(runtime in (*PROVIDERS, "tensorrt-plan") for runtime in runtimes)
 
 
 def prepare(name: GpuProvider) -> None:

@@ -20,8 +20,8 @@ class Seat:
     def take(self) -> None:
         """Sit down, before anything in this process counts cores or loads CUDA.
 
-        To say how many threads there are is not enough: OpenVINO binds its own to the first cores that a
-        process may use, so that those of two processes would share them.
+        To say how many threads there are is not enough: libraries that bind theirs begin with the first core
+        that a process may use, and those of two processes would share it.
         """
         if self.cores and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, self.cores)

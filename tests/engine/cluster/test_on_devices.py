@@ -295,8 +295,9 @@ def test_what_a_machine_cannot_do_is_one_line(many: EnsembleSpec, monkeypatch: p
     with pytest.raises(MissingRuntimeError, match=f"^--devices {cores + 1}: .* a core, and {cores} can be"):
         run_on_devices(many, cores + 1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    with pytest.raises(MissingRuntimeError, match=r"^--devices 2: .* an NVIDIA device, and 1 are visible"):
-        run_on_devices(many.model_copy(update={"runtime": "cuda"}), 2)
+    for runtime in ("cuda", "tensorrt", "tensorrt-plan"):
+        with pytest.raises(MissingRuntimeError, match=r"^--devices 2: .* an NVIDIA device, and 1 are visible"):
+            run_on_devices(many.model_copy(update={"runtime": runtime}), 2)
     damaged = many.running[0].model_copy(update={"class_weights": {"nothing": 2.0}})
     with pytest.raises(SpecError, match="nothing"):
         run_on_devices(many.model_copy(update={"members": (damaged,)}), 2, restart=True)
