@@ -296,7 +296,7 @@ def test_what_a_machine_cannot_do_is_one_line(many: EnsembleSpec, monkeypatch: p
         run_on_devices(many, cores + 1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     for runtime in ("cuda", "tensorrt", "tensorrt-plan"):
-        with pytest.raises(MissingRuntimeError, match=r"^--devices 2: .* an NVIDIA device, and 1 are visible"):
+        with pytest.raises(MissingRuntimeError, match=r"^--devices 2: .* NVIDIA device, and 1 are visible"):
             run_on_devices(many.model_copy(update={"runtime": runtime}), 2)
     damaged = many.running[0].model_copy(update={"class_weights": {"nothing": 2.0}})
     with pytest.raises(SpecError, match="nothing"):
