@@ -22,6 +22,7 @@ from seg.errors import DataError
 from seg.model_file import read_model_cards
 from seg.progress import progress
 from seg.spec import EnsembleSpec
+from seg.words import counted
 
 MOST_A_BLOCK: Final = 32
 BLOCKS_A_WORKER: Final = 8
@@ -151,7 +152,8 @@ def _notes(fleet: WorkerFleet[Any]) -> list[str]:
     crew, runtimes = fleet.crew, ", ".join(dict.fromkeys(fleet.job.runtimes))
     return [
         *fleet.notes,
-        f"{crew.workers} workers with {crew.cores} cores each; runtime: {runtimes} on all of them",
+        f"{counted(crew.workers, 'worker')} with {counted(crew.cores, 'core')} each;"
+        f" runtime: {runtimes} on all of them",
     ]
 
 
