@@ -1,10 +1,11 @@
 """Convolutions distributed over what they read, where that takes fewer multiplications.
 
 A convolution of a concatenation or a sum is the sum of convolutions of its parts, and some parts are cheap.
-What was made larger by repeating pixels is convolved while it is small: repeating f times and a 3x3
-convolution are together a transposed convolution with stride f and (f + 2) x (f + 2) taps, which takes
-(1 + 2 / f)^2 multiplications for a pixel and channel instead of 9. A 1x1 convolution and a 3x3 one are
-together a 3x3 one, of the fewer channels that the first reads.
+What was doubled by repeating pixels is convolved before that: both together are a transposed convolution with
+stride 2 and 4x4 taps, which takes 4 multiplications for a pixel and channel instead of 9. A 1x1 convolution
+and a 3x3 one are together a 3x3 one, of the fewer channels that the first reads.
+
+Doubling twice would be a stride of 4, for which runtimes have no int8 kernels; it is left as it is.
 """
 
 from collections.abc import Sequence
@@ -21,9 +22,6 @@ from seg.export.rewrite.watch import Shapes
 WORTH_IT: Final = 0.75
 """The share of the multiplications that must be enough; the sums that are added take time, too."""
 
-MOST_REPEATS: Final = 2
-"""Runtimes have int8 kernels for transposed convolutions of such strides, and few for larger ones."""
-
 _REPEATING: Final = {
     "mode": b"nearest",
     "coordinate_transformation_mode": b"asymmetric",
@@ -36,17 +34,17 @@ Weight = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A tensor that is read after `shift`, one number a channel, was added and each pixel was repeated."""
+    """A tensor that is read after `shift`, one number a channel, was added, and perhaps it was doubled."""
 
     tensor: str
     weight: Weight
-    repeats: int = 1
+    is_doubled: bool = False
     shift: Weight | None = None
 
     @property
-    def cost(self) -> float:
+    def cost(self) -> int:
         """Multiplications for a pixel of each channel that comes out."""
-        return float((1 + 2 / self.repeats) ** 2 * self.weight.shape[1])
+        return (4 if self.is_doubled else 9) * int(self.weight.shape[1])
 
     def convolved(self, bench: Workbench, scope: str, bias: str) -> list[onnx.NodeProto]:
         """Nodes of which the last gives this part's share, with the bias if one is named."""
@@ -57,12 +55,11 @@ class _Part:
                 bench.node(scope, "Add", [tensor, bench.keep(scope, self.shift.reshape(1, -1, 1, 1))])
             )
             tensor = nodes[-1].output[0]
-        if self.repeats == 1:
+        if not self.is_doubled:
             reads = [tensor, bench.keep(scope, self.weight), bias]
             return [*nodes, bench.node(scope, "Conv", reads, pads=[1] * 4)]
-        reads = [tensor, bench.keep(scope, before_repeating(self.weight, self.repeats)), bias]
-        strides = [self.repeats] * 2
-        return [*nodes, bench.node(scope, "ConvTranspose", reads, pads=[1] * 4, strides=strides)]
+        reads = [tensor, bench.keep(scope, before_doubling(self.weight)), bias]
+        return [*nodes, bench.node(scope, "ConvTranspose", reads, pads=[1] * 4, strides=[2] * 2)]
 
 
 def distribute_convolutions(bench: Workbench, shapes: Shapes) -> None:
@@ -72,23 +69,22 @@ def distribute_convolutions(bench: Workbench, shapes: Shapes) -> None:
         weight = bench.constant(node.input[1])
         if weight is not None and _gives_what_it_reads(node, weight, side=3):
             parts = splitter.parts_of(_Part(node.input[0], weight))
-            if len(parts) > 1 or parts[0].repeats > 1:
+            if len(parts) > 1 or parts[0].is_doubled:
                 bench.replace(node, _sum_of(bench, node, parts))
 
 
-def before_repeating(weight: Weight, repeats: int) -> Weight:
-    """The weight `[inputs, outputs, repeats + 2, repeats + 2]` of the transposed convolution that does what
-    repeating pixels and a convolution by `weight`, padded by 1, do after each other.
+def before_doubling(weight: Weight) -> Weight:
+    """The weight `[inputs, outputs, 4, 4]` of the transposed convolution that does what repeating pixels
+    and a convolution by a 3x3 `weight`, padded by 1, do after each other.
 
     Repeating is a transposed convolution, too, by ones; the kernel of both is that of the convolution, turned
     round as transposing does, convolved with them.
     """
     turned = weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
-    rows, columns = turned.shape[2:]
-    kernel = np.zeros((*turned.shape[:2], rows + repeats - 1, columns + repeats - 1), weight.dtype)
-    for row in range(repeats):
-        for column in range(repeats):
-            kernel[:, :, row : row + rows, column : column + columns] += turned
+    kernel = np.zeros((*turned.shape[:2], 4, 4), weight.dtype)
+    for row in range(2):
+        for column in range(2):
+            kernel[:, :, row : row + 3, column : column + 3] += turned
     return kernel
 
 
@@ -113,7 +109,7 @@ class _Splitter:
             case "Concat":
                 return self._of_concatenation(whole, maker)
             case "Resize":
-                return self._of_repetition(whole, maker)
+                return self._of_doubling(whole, maker)
             case "Add":
                 return self._of_sum(whole, maker)
             case _:
@@ -125,18 +121,18 @@ class _Splitter:
         ends = np.cumsum([self.shapes[name][0][1] for name in maker.input])[:-1]
         weights = np.split(whole.weight, ends, axis=1)
         parts = [
-            _Part(name, weight, whole.repeats) for name, weight in zip(maker.input, weights, strict=True)
+            _Part(name, weight, whole.is_doubled) for name, weight in zip(maker.input, weights, strict=True)
         ]
         return [finer for part in parts for finer in self.parts_of(part)]
 
-    def _of_repetition(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
-        facts, source, repeats = said(maker), maker.input[0], 2 * whole.repeats
+    def _of_doubling(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
+        facts, source = said(maker), maker.input[0]
         pairs = zip(self.shapes[source], self.shapes[whole.tensor], strict=True)
         doubles = all((2 * before[2], 2 * before[3]) == after[2:] for before, after in pairs)
-        is_repetition = doubles and all(facts.get(name) == value for name, value in _REPEATING.items())
-        if not is_repetition or repeats > MOST_REPEATS:
+        repeats = all(facts.get(name) == value for name, value in _REPEATING.items())
+        if whole.is_doubled or not doubles or not repeats:
             return []
-        return self.parts_of(_Part(source, whole.weight, repeats, whole.shift))
+        return self.parts_of(_Part(source, whole.weight, is_doubled=True, shift=whole.shift))
 
     def _of_sum(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
         """Where one side is a 1x1 convolution.
@@ -153,8 +149,8 @@ class _Splitter:
             both = both.astype(whole.weight.dtype)
             shift = _sum_of_shifts(whole.shift, self._bias(first))
             return [
-                _Part(first.input[0], both, whole.repeats),
-                *self.parts_of(_Part(other, whole.weight, whole.repeats, shift)),
+                _Part(first.input[0], both, whole.is_doubled),
+                *self.parts_of(_Part(other, whole.weight, whole.is_doubled, shift)),
             ]
         return []
 
@@ -186,12 +182,12 @@ def _sum_of_shifts(one: Weight | None, other: Weight | None) -> Weight | None:
 
 
 def _sum_of(bench: Workbench, conv: onnx.NodeProto, parts: Sequence[_Part]) -> list[onnx.NodeProto]:
-    """The parts' shares added up; what is not repeated comes first, as runtimes fuse the sum into that."""
+    """The parts' shares added up; what is not doubled comes first, as runtimes fuse the sum into that."""
     scope = module_of(conv)
     bias = conv.input[2] if len(conv.input) > 2 else ""
     nodes: list[onnx.NodeProto] = []
     total = ""
-    for part in sorted(parts, key=lambda part: part.repeats):
+    for part in sorted(parts, key=lambda part: part.is_doubled):
         nodes += part.convolved(bench, scope, "" if total else bias)
         if total:
             nodes.append(bench.node(scope, "Add", [total, nodes[-1].output[0]]))

@@ -20,7 +20,7 @@ from seg.card import ModelCard
 from seg.export.contract import ExportedModel
 from seg.export.precision.half import in_half
 from seg.export.rewrite import rewrite
-from seg.export.rewrite.distribute import before_repeating
+from seg.export.rewrite.distribute import before_doubling
 from seg.export.to_onnx import write_onnx
 from seg.temperature import TEMPERATURE, set_temperature
 from seg.train.checkpoint import load_checkpoint
@@ -29,22 +29,17 @@ from tests.export.tiny import RNG, image, run
 from tests.export.untrained import checkpoint
 
 
-@given(
-    repeats=st.sampled_from([2, 4, 8]),
-    rows=st.integers(1, 5),
-    columns=st.integers(1, 5),
-    seed=st.integers(0, 99),
-)
+@given(rows=st.integers(1, 5), columns=st.integers(1, 5), seed=st.integers(0, 99))
 def test_a_transposed_convolution_does_what_repeating_and_convolving_do(
-    repeats: int, rows: int, columns: int, seed: int
+    rows: int, columns: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     weight = rng.normal(0, 1, (2, 3, 3, 3)).astype(np.float32)
     x = torch.from_numpy(rng.normal(0, 1, (1, 3, rows, columns)).astype(np.float32))
-    repeated = torch.nn.functional.interpolate(x, scale_factor=repeats, mode="nearest")
+    repeated = torch.nn.functional.interpolate(x, scale_factor=2, mode="nearest")
     expected = torch.conv2d(repeated, torch.from_numpy(weight), padding=1)
-    transposed = torch.from_numpy(before_repeating(weight, repeats))
-    found = torch.conv_transpose2d(x, transposed, stride=repeats, padding=1)
+    transposed = torch.from_numpy(before_doubling(weight))
+    found = torch.conv_transpose2d(x, transposed, stride=2, padding=1)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
