@@ -28,11 +28,11 @@ from benchmarks.plain_loops import FusedLoop, OpenVinoLoop, OrtLoop, TorchLoop
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
 from seg.engine.calibrate import RANKED, learn_risk, trace_images
+from seg.engine.calibrated import stopping_of
 from seg.engine.machine import usable_cores
 from seg.engine.members import plan_passes
 from seg.engine.openvino_runtime import openvino_is_usable
 from seg.engine.run import run_ensemble
-from seg.engine.stopping import judges
 from seg.engine.summary import OF_STREAMS
 from seg.evaluate.metrics import ConfusionMatrix
 from seg.labels import ImageHWC, LabelsHW
@@ -96,12 +96,10 @@ class Track:
 
 def with_engine(ensemble: Ensemble, images: list[ImageHWC], stopping: StoppingSpec | None = None) -> Answer:
     """Labels of all images, through one stream of passes."""
-    known = stopping.calibration if stopping else None
     labelled = ensemble.label_all(
         enumerate(images),
         lambda key, labels_hw: (key, labels_hw),
-        new_judge=judges(stopping, ensemble.decision()) if stopping else None,
-        plan=ensemble.plan(known.order) if known else None,
+        stopping=stopping_of(stopping, ensemble),
     )
     answers = dict(labelled)
     return [answers[key] for key in range(len(images))]
@@ -168,7 +166,7 @@ def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[C
 
 
 def calibrated(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
-    order = ensemble.rank(images[:: max(1, len(images) // RANKED)][:RANKED]).positions
+    order = ensemble.rank_in_rounds(images[:: max(1, len(images) // RANKED)][:RANKED])
     traces = list(trace_images(ensemble, images, None, ensemble.plan(order)))
     calibration = CalibrationSpec(
         images=len(images), order=order, risk=learn_risk(traces), fingerprint="of these images"

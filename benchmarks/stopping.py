@@ -18,8 +18,8 @@ import cv2
 from benchmarks.engine import Answer, Track, calibrated, equal
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
+from seg.engine.calibrated import stopping_of
 from seg.engine.clock import Clock
-from seg.engine.stopping import judges
 from seg.labels import ImageHWC
 from seg.spec import load_ensemble
 from seg.spec.prediction import StoppingSpec
@@ -36,13 +36,11 @@ class Runner:
     answer: Answer = field(default_factory=list)
 
     def run(self, ensemble: Ensemble, images: Sequence[ImageHWC]) -> None:
-        known = self.stopping.calibration if self.stopping else None
         clock, start = Clock(), time.perf_counter()
         labelled = ensemble.label_all(
             enumerate(images),
             lambda key, labels_hw: (key, labels_hw),
-            new_judge=judges(self.stopping, ensemble.decision()) if self.stopping else None,
-            plan=ensemble.plan(known.order) if known else None,
+            stopping=stopping_of(self.stopping, ensemble),
             clock=clock,
         )
         answers = dict(labelled)

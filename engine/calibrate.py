@@ -17,7 +17,8 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
 from seg.engine.passes import Plan, Size
 from seg.engine.reading import Reader, read_sample
-from seg.engine.stopping import MissingC, Rule, Stands, Stood, level_of
+from seg.engine.rounds import round_ends
+from seg.engine.stopping import MissingC, Rule, Stands, Stood, Stopping, level_of
 from seg.errors import SpecError
 from seg.labels import LabelsHW, ProbabilitiesCHW
 from seg.progress import progress
@@ -27,29 +28,27 @@ from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec
 DIGITS: Final = 6
 
 RANKED: Final = 8
-"""Images on which the order of the passes is decided."""
+"""Images on which the order of the passes is decided, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One image that ran to the end.
 
-    `standings[k]` and `losses[k]` hold after pass k + 1; the last pass has neither, since it ends the
-    image anyway. A loss is the share of labels that differs from the final ones.
+    Of `passes` it was looked at after so many as `looks` says; `standings[k]` and `losses[k]` are those of
+    look k. A loss is the share of labels that differs from the final ones.
     """
 
+    passes: int
+    looks: tuple[int, ...]
     standings: tuple[Stood, ...]
     losses: tuple[float, ...]
 
-    @property
-    def passes(self) -> int:
-        return len(self.standings) + 1
-
     def replay(self, rule: Rule) -> tuple[int, float]:
         """How many passes the rule would have taken, and the loss where it would have stopped."""
-        for number, (now, loss) in enumerate(zip(self.standings, self.losses, strict=True), start=1):
+        for taken, now, loss in zip(self.looks, self.standings, self.losses, strict=True):
             if rule.settles(now):
-                return number, loss
+                return taken, loss
         return self.passes, 0.0
 
     def risks(self) -> list[float]:
@@ -79,7 +78,7 @@ def calibrate_ensemble(spec: EnsembleSpec) -> tuple[CalibrationSpec, list[Trace]
         for note in ensemble.notes:
             advance(0, line=note)
         ranked = [read_image(sample.image) for sample in samples[:: max(1, len(samples) // RANKED)][:RANKED]]
-        order = ensemble.rank(ranked).positions
+        order = ensemble.rank_in_rounds(ranked)
         images = (image_hwc for _, image_hwc in Reader(read_sample, Clock(), strict=True).read(samples))
         for trace in trace_images(ensemble, images, spec.output.size, ensemble.plan(order)):
             traces.append(trace)
@@ -93,20 +92,26 @@ def calibrate_ensemble(spec: EnsembleSpec) -> tuple[CalibrationSpec, list[Trace]
 def trace_images(
     ensemble: Ensemble, images: Iterable[Raster], grid_hw: Size | None, plan: Plan
 ) -> Iterable[Trace]:
-    """Run images to their end and note where each stood after every pass of the plan."""
+    """Run images to their end and note where each stood after every round of the plan."""
     recorders: list[_Recorder] = []
     decision = ensemble.decision(grid_hw)
+    looks = round_ends(plan)
 
     def new_recorder() -> _Recorder:
         recorders.append(_Recorder(decision))
         return recorders[-1]
 
+    def trace(number: int, final_hw: LabelsHW) -> Trace:
+        recorder = recorders[number]
+        losses = tuple(float((labels_hw != final_hw).mean()) for labels_hw in recorder.labels)
+        recorder.labels.clear()
+        return Trace(len(plan), looks, tuple(recorder.standings), losses)
+
     return ensemble.label_all(
         enumerate(images),
-        lambda number, labels_hw: recorders[number].trace(labels_hw),
+        trace,
         grid_hw=grid_hw,
-        new_judge=new_recorder,
-        plan=plan,
+        stopping=Stopping(plan, looks, new_recorder),
     )
 
 
@@ -128,8 +133,3 @@ class _Recorder:
         self.standings.append(Stands(sum_chw, missing_c, self.decision).stood())
         self.labels.append(self.decision.labels(sum_chw))
         return False
-
-    def trace(self, final_hw: LabelsHW) -> Trace:
-        losses = tuple(float((labels_hw != final_hw).mean()) for labels_hw in self.labels)
-        self.labels.clear()
-        return Trace(tuple(self.standings), losses)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Self, TypeVar
 
 from seg.classes import ClassInfo
 from seg.data.windows import Raster, open_raster
+from seg.engine.answers import answers_to, shares_of
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
 from seg.engine.deadline import Pace
@@ -17,7 +18,8 @@ from seg.engine.load import load_members
 from seg.engine.members import Member, plan_passes
 from seg.engine.method import Method
 from seg.engine.passes import Plan, Size
-from seg.engine.stopping import NewJudge
+from seg.engine.rounds import order_in_rounds
+from seg.engine.stopping import Stopping
 from seg.engine.stream import Damaged, stream
 from seg.engine.worth import Order, rank_passes
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
@@ -121,6 +123,13 @@ class Ensemble:
         runtimes = [member.runtime for member in self.members]
         return rank_passes(runtimes, plan_passes(self.members), images, self.batch_size, self.factors)
 
+    def rank_in_rounds(self, images: Sequence[ImageHWC]) -> tuple[int, ...]:
+        """Positions of the passes, in rounds that come near to all of them soon on images like these."""
+        usual = plan_passes(self.members)
+        said = answers_to([member.runtime for member in self.members], usual, images, self.factors)
+        shares_pc = shares_of(usual, len(self.classes))
+        return tuple(order_in_rounds(said, shares_pc, [planned.member for planned in usual]))
+
     def predict(self, image: ImageHWC | Path | str) -> Prediction:
         """Predict one image: RGB uint8 `[H, W, 3]`, or a file.
 
@@ -159,7 +168,7 @@ class Ensemble:
         finish: Callable[[Key, LabelsHW], Finished],
         *,
         grid_hw: Size | None = None,
-        new_judge: NewJudge | None = None,
+        stopping: Stopping | None = None,
         plan: Plan | None = None,
         pace: Pace | None = None,
         clock: Clock | None = None,
@@ -171,8 +180,8 @@ class Ensemble:
         Args:
             images: None among them says that there is none at the moment; see `seg.engine.stream`.
             grid_hw: the size of the label maps; by default that of each image.
-            new_judge: makes what says that an image is settled before all passes are done.
-            plan: all passes, in another order than the usual one.
+            stopping: how images are stopped before all passes are done, and in which order these are taken.
+            plan: all passes in another order than the usual one, where nothing is stopped.
             pace: says how many of them an image gets.
             watch: told a key, how many rows of that image are decided, and how many it has, after each band.
             damaged: told of an image whose file is damaged where a tile is read, which then has no label map;
@@ -186,7 +195,7 @@ class Ensemble:
                 size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
             )
 
-        return self._stream(images, collector, clock, new_judge, plan, pace, damaged)
+        return self._stream(images, collector, clock, stopping, plan, pace, damaged)
 
     def glue_for(self, plan: Plan, *, has_judge: bool) -> Glue | None:
         """What merges answers on their device: not those at a scale, nor where a judge looks at every sum."""
@@ -210,12 +219,12 @@ class Ensemble:
         images: Iterable[tuple[Key, Raster] | None],
         new_collector: Callable[[Key, Size], Collector[Finished]],
         clock: Clock | None,
-        new_judge: NewJudge | None = None,
+        stopping: Stopping | None = None,
         plan: Plan | None = None,
         pace: Pace | None = None,
         damaged: Damaged[Key] | None = None,
     ) -> Iterator[Finished]:
-        plan = plan or plan_passes(self.members, by_view=new_judge is not None)
+        plan = (stopping.plan if stopping else plan) or plan_passes(self.members)
         method = Method(
             plan=plan,
             classes=len(self.classes),
@@ -223,11 +232,11 @@ class Ensemble:
             streams=self.streams,
             merge=self.merge,
             tile=self.tile,
-            new_judge=new_judge,
+            stopping=stopping,
             open_frames=self.open_frames,
             pace=pace,
             decoders=tuple(member.decoder for member in self.members if member.decoder),
-            glue=self.glue_for(plan, has_judge=new_judge is not None),
+            glue=self.glue_for(plan, has_judge=stopping is not None),
         )
         runtimes = [member.runtime for member in self.members]
         return stream(runtimes, method, images, new_collector, clock, damaged)

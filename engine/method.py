@@ -11,7 +11,7 @@ from seg.engine.merge_on_device import DeviceMerge
 from seg.engine.on_device import AnswersOnDevice
 from seg.engine.passes import Plan, Size
 from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime
-from seg.engine.stopping import NewJudge
+from seg.engine.stopping import Stopping
 from seg.labels import ImageHWC
 from seg.spec.prediction import MergeName, TileSpec
 
@@ -25,7 +25,7 @@ class Method:
         classes: how many there are.
         batch_size: the most passes that travel together.
         streams: how many batches run at once.
-        new_judge: makes what decides that an image needs no further pass; goes with the mean only.
+        stopping: how images are stopped before the plan ends; goes with the mean only, and has the same plan.
         open_frames: how many frames are worked on at once; by default enough to fill all batches.
         pace: says how many passes of the plan an image gets; by default all.
         decoders: how each member answers, where answers are merged on the grids of decoders, by their mean.
@@ -38,7 +38,7 @@ class Method:
     streams: int
     merge: MergeName = "mean"
     tile: TileSpec | None = None
-    new_judge: NewJudge | None = None
+    stopping: Stopping | None = None
     open_frames: int = 0
     pace: Pace | None = None
     decoders: tuple[Decoder, ...] = ()

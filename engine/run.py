@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.data import Sample, open_split
+from seg.engine.calibrated import refuse_other_calibration, stopping_of
 from seg.engine.clock import Clock
 from seg.engine.deadline import Rush
 from seg.engine.ensemble import Ensemble
-from seg.engine.fingerprint import ensemble_fingerprint, run_fingerprint
+from seg.engine.fingerprint import run_fingerprint
 from seg.engine.journal import Entry, Journal
 from seg.engine.passes import Plan
 from seg.engine.reading import Reader, read_sample
 from seg.engine.rush import plan_rush
-from seg.engine.stopping import NewJudge, judges
+from seg.engine.stopping import Stopping
 from seg.engine.submissions import open_format
 from seg.engine.summary import RunSummary
 from seg.errors import DataError, SpecError
@@ -56,7 +57,7 @@ def run_ensemble(
         raise SpecError("--deadline ranks passes at the size of the image: leave 'merge_at: decoder' away")
     refuse_other_calibration(spec)
     ensemble = Ensemble.load(spec, memory=memory)
-    new_judge = judges(spec.stopping, ensemble.decision(spec.output.size)) if spec.stopping else None
+    stopping = stopping_of(spec.stopping, ensemble, spec.output.size)
     samples = open_split(spec.data, "predict").samples
     output = spec.output
     places = {sample.id: str(sample.image) for sample in samples}
@@ -65,7 +66,7 @@ def run_ensemble(
     with Journal(output.file, fingerprint, restart=restart) as journal:
         missing = [s for s in samples if not journal.has(s.id, file_size(s.image))]
         rush = None if ends_at is None else plan_rush(ensemble, spec, len(missing), ends_at)
-        summary = _predict(ensemble, new_judge, rush, spec, len(samples), missing, journal, strict)
+        summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, journal, strict)
         entries = (journal.read(sample.id, file_size(sample.image)) for sample in samples)
         form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary
@@ -73,7 +74,7 @@ def run_ensemble(
 
 def _predict(
     ensemble: Ensemble,
-    new_judge: NewJudge | None,
+    stopping: Stopping | None,
     rush: Rush | None,
     spec: EnsembleSpec,
     images: int,
@@ -100,8 +101,8 @@ def _predict(
             reader.read(missing),
             finish,
             grid_hw=spec.output.size,
-            new_judge=new_judge,
-            plan=rush.plan if rush else calibrated_plan(ensemble, spec),
+            stopping=stopping,
+            plan=rush.plan if rush else None,
             pace=rush.pace if rush else None,
             clock=clock,
             watch=watch,
@@ -130,29 +131,6 @@ def _predict(
 
 def _names_of(passes: Plan, ensemble: Ensemble) -> tuple[str, ...]:
     return tuple(f"{ensemble.members[planned.member].name} {planned.view.name}" for planned in passes)
-
-
-def calibrated_plan(ensemble: Ensemble, spec: EnsembleSpec) -> Plan | None:
-    """The order of the passes that a calibration has found, if there is one."""
-    known = spec.stopping.calibration if spec.stopping else None
-    return ensemble.plan(known.order) if known else None
-
-
-def refuse_other_calibration(spec: EnsembleSpec) -> None:
-    """Raise SpecError where the spec's calibration was made for another ensemble."""
-    calibration = spec.stopping.calibration if spec.stopping else None
-    if calibration and (
-        calibration.fingerprint != ensemble_fingerprint(spec)
-        or sorted(calibration.order) != list(range(_passes(spec)))
-    ):
-        raise SpecError(
-            "stopping.calibration: was made for other models, weights, views or output size:"
-            " run `seg calibrate` again, or remove it"
-        )
-
-
-def _passes(spec: EnsembleSpec) -> int:
-    return sum(len(spec.views_of(member)) for member in spec.running)
 
 
 def advice(failures: int, output: Path) -> str:

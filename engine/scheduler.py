@@ -1,6 +1,7 @@
 """Which passes travel together, and when: continuous batching over the open frames."""
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seg.engine.passes import Batch, Pass, Plan, Size
@@ -20,11 +21,14 @@ class Scheduler:
     """Fills batches of up to `batch_size` passes across open frames, oldest frame first.
 
     A frame's passes leave in the order of the plan, and at most `lead` of them are out before
-    their answers are added up. So no more than `lead` answers a frame ever wait for an earlier one;
-    with a lead of 1 every pass can be the last, as stopping needs it.
+    their answers are added up. So no more than `lead` answers a frame ever wait for an earlier one.
+    A frame may be closed after each of `looks`, so many passes: those beyond leave when the answers
+    before are added up.
     """
 
-    def __init__(self, plan: Plan, *, batch_size: int, open_frames: int, lead: int) -> None:
+    def __init__(
+        self, plan: Plan, *, batch_size: int, open_frames: int, lead: int, looks: Sequence[int] = ()
+    ) -> None:
         if min(batch_size, open_frames, lead) < 1:
             raise ValueError(
                 f"batch size, open frames and lead are at least 1, got {batch_size}, {open_frames} and {lead}"
@@ -33,6 +37,7 @@ class Scheduler:
         self._batch_size = batch_size
         self._open_frames = open_frames
         self._lead = lead
+        self._ends = [*looks, len(plan)]
         self._open: dict[int, _Progress] = {}
 
     @property
@@ -77,11 +82,14 @@ class Scheduler:
 
     def _ready(self, progress: _Progress) -> int:
         """How many of a frame's next passes share a member and an oriented size, and may leave now."""
-        last = min(progress.passes, progress.added + self._lead)
+        last = min(progress.passes, progress.added + self._lead, self._next_end(progress.added))
         position = progress.dispatched
         while position < last and self._key(progress, position) == self._key(progress):
             position += 1
         return position - progress.dispatched
+
+    def _next_end(self, added: int) -> int:
+        return self._ends[min(bisect_right(self._ends, added), len(self._ends) - 1)]
 
     def _key(self, progress: _Progress, position: int | None = None) -> Key:
         planned = self._plan[progress.dispatched if position is None else position]

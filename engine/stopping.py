@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.decide import Decision, lacks, on_grid, second_least
+from seg.engine.passes import Plan
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import DOUBT_LEVELS, StoppingSpec
 
@@ -47,10 +48,10 @@ MissingC = NDArray[np.float64]
 
 
 class Judge(Protocol):
-    """Follows one image from pass to pass."""
+    """Follows one image from look to look."""
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
-        """Whether the image needs no further pass.
+        """Whether the image needs no further pass; asked while there are some.
 
         Args:
             sum_chw: the weighted sum of probabilities so far, float32 `[C, H, W]`.
@@ -60,6 +61,21 @@ class Judge(Protocol):
 
 
 NewJudge = Callable[[], Judge]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """How the images of a run are stopped.
+
+    Attributes:
+        plan: all passes, in the order in which they are taken.
+        looks: after how many of them an image's judge is asked; ascending.
+        new_judge: makes the judge of one image, or of one tile of it.
+    """
+
+    plan: Plan
+    looks: tuple[int, ...]
+    new_judge: NewJudge
 
 
 class Standing(Protocol):
@@ -175,7 +191,7 @@ def new_rule(spec: StoppingSpec) -> Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleJudge:
-    """Asks a rule where an image stands after each pass."""
+    """Asks a rule about where an image stands."""
 
     rule: Rule
     decision: Decision

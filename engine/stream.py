@@ -97,7 +97,8 @@ class _Stream(Generic[Key, Finished]):
             method.plan,
             batch_size=method.batch_size,
             open_frames=max(method.open_frames, 2 * in_flight),
-            lead=1 if method.new_judge else in_flight,
+            lead=in_flight,
+            looks=method.stopping.looks if method.stopping else (),
         )
         self._open: dict[int, _Frame[Finished]] = {}
 
@@ -139,7 +140,7 @@ class _Stream(Generic[Key, Finished]):
             try:
                 for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
                     merge = method.merge_for(layout.tile_hw)
-                    judge = method.new_judge and method.new_judge()
+                    judge = method.stopping.new_judge() if method.stopping else None
                     frame_hwc = method.frame(tile_hwc)
                     yield _Frame(frame_hwc, picture, tile, passes, merge, InOrder(merge.add), judge)
             except DataError as error:
@@ -222,20 +223,24 @@ class _Stream(Generic[Key, Finished]):
         with self._clock.stage("accumulate"):
             added = frame.answers.put(one.position, answer)
         with self._clock.stage("decide"):
-            is_done = added == frame.passes or _is_settled(frame)
+            is_done = added == frame.passes or self._is_settled(frame, one, added)
             finished = frame.picture.put(frame.tile, frame.merge.merged()) if is_done else []
         if finished and self._method.pace:
             self._method.pace.close_image(frame.passes)
         return _Report(one.frame, added, is_done, finished)
 
-
-def _is_settled(frame: _Frame[Finished]) -> bool:
-    merge = frame.merge
-    return (
-        frame.judge is not None
-        and isinstance(merge, MeanMerge)
-        and frame.judge.is_settled(merge.sum_chw, merge.missing_c)
-    )
+    def _is_settled(self, frame: _Frame[Finished], one: Pass, added: int | None) -> bool:
+        stopping, merge = self._method.stopping, frame.merge
+        # An answer that came early finds the same count that a look was taken at before.
+        return (
+            stopping is not None
+            and frame.judge is not None
+            and added is not None
+            and added in stopping.looks
+            and one.position < added
+            and isinstance(merge, MeanMerge)
+            and frame.judge.is_settled(merge.sum_chw, merge.missing_c)
+        )
 
 
 def stream(

@@ -6,21 +6,14 @@ on images like those to come.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seg.engine.answers import Answers, Shares, answers_to, shares_of
 from seg.engine.passes import Plan
 from seg.engine.runtime import Runtime
 from seg.engine.speed import milliseconds_a_pass
 from seg.labels import ImageHWC
-
-PIXELS: Final = 20_000
-"""How many pixels of an image are looked at, at most, to tell what a pass adds."""
-
-Answers = NDArray[np.float32]
-"""What each pass says of some pixels, float32 `[passes, C, pixels]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +42,13 @@ def rank_passes(
     """
     batch_nhwc = np.stack([images[0]] * batch_size)
     seconds = [milliseconds_a_pass(runtime, batch_nhwc) / 1e3 for runtime in runtimes]
-    said = [_answers(runtimes, plan, image_hwc) for image_hwc in images]
-    if factors:
-        said = [answers * np.array(factors, dtype=np.float32)[:, None] for answers in said]
+    said = answers_to(runtimes, plan, images, factors)
     costs = [seconds[planned.member] for planned in plan]
-    classes = said[0].shape[1]
-    shares_pc = np.array([[planned.share_of(label) for label in range(classes)] for planned in plan])
-    positions = order_by_worth(said, shares_pc, costs)
+    positions = order_by_worth(said, shares_of(plan, said[0].shape[1]), costs)
     return Order(tuple(positions), tuple(costs[position] for position in positions))
 
 
-def order_by_worth(
-    said: Sequence[Answers], shares_pc: NDArray[np.float64], costs: Sequence[float]
-) -> list[int]:
+def order_by_worth(said: Sequence[Answers], shares_pc: Shares, costs: Sequence[float]) -> list[int]:
     """Greedily the pass that brings most labels nearer to the full ensemble's for its cost.
 
     Between passes that change no label, the one goes first whose mean comes nearest for its cost.
@@ -98,16 +85,3 @@ def order_by_worth(
         added_c += shares_pc[best, :, None].astype(np.float32)
         wrong, distance = outcomes[best]
     return order
-
-
-def _answers(runtimes: Sequence[Runtime], plan: Plan, image_hwc: ImageHWC) -> Answers:
-    """What each pass says of pixels spread evenly over an image."""
-    pixels = image_hwc.shape[0] * image_hwc.shape[1]
-    chosen = slice(None, None, max(1, pixels // PIXELS))
-    rows = []
-    for planned in plan:
-        seen_hwc = np.ascontiguousarray(planned.view.apply(image_hwc))
-        answer_chw = runtimes[planned.member].run(seen_hwc[None])[0]
-        upright_chw = planned.view.restore_all(answer_chw, image_hwc.shape[:2])
-        rows.append(upright_chw.reshape(len(upright_chw), -1)[:, chosen])
-    return np.stack(rows)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from seg.engine.calibrated import refuse_other_calibration
 from seg.engine.cluster.dispatch import Block, Dispatch, Done
 from seg.engine.cluster.fleet import WorkerFleet
 from seg.engine.cluster.located import Located, locate, locate_here
@@ -16,7 +17,7 @@ from seg.engine.cluster.summary import CrewSummary, WorkerFigures
 from seg.engine.cluster.worker import BlockResult
 from seg.engine.fingerprint import run_fingerprint
 from seg.engine.journal import Journal
-from seg.engine.run import advice, refuse_other_calibration
+from seg.engine.run import advice
 from seg.engine.submissions import open_format
 from seg.errors import DataError
 from seg.model_file import read_model_cards

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import seg
+from seg.engine.calibrated import stopping_of
 from seg.engine.clock import Clock
 from seg.engine.cluster.located import Located, is_uri, read_located
 from seg.engine.ensemble import Ensemble
 from seg.engine.journal import Entry
 from seg.engine.reading import MOST_AHEAD, READERS, Reader
-from seg.engine.run import calibrated_plan
-from seg.engine.stopping import judges
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import RuntimeName
@@ -60,9 +59,7 @@ class Worker:
         spec = job.spec
         self._job = job
         self._ensemble = Ensemble.load(spec, memory=job.memory, cores=job.cores, runtimes=job.runtimes)
-        self._new_judge = (
-            judges(spec.stopping, self._ensemble.decision(spec.output.size)) if spec.stopping else None
-        )
+        self._stopping = stopping_of(spec.stopping, self._ensemble, spec.output.size)
 
     @property
     def runs_on(self) -> str:
@@ -78,8 +75,7 @@ class Worker:
             reader.read(images),
             _packed,
             grid_hw=self._job.spec.output.size,
-            new_judge=self._new_judge,
-            plan=calibrated_plan(self._ensemble, self._job.spec),
+            stopping=self._stopping,
             clock=clock,
             damaged=reader.note,
         )

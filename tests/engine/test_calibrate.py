@@ -1,6 +1,7 @@
 """`seg calibrate` as a whole: what it writes is taken by the next run, and only for the same ensemble."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +37,18 @@ def test_the_next_run_stops_by_it(project: Path) -> None:
 
 
 def test_a_trace_tells_what_the_passes_said(project: Path) -> None:
-    """Against members run one by one: the share of labels that the first pass alone has otherwise."""
+    """Against members run one by one: the share of labels that the first view of each has otherwise."""
     calibration, traces = calibrate_ensemble(load_ensemble(project))
     assert sorted(calibration.order) == list(range(16))
     ensemble = Ensemble.load(load_ensemble(project))
-    (planned, *_) = ensemble.plan(calibration.order)
-    first = ensemble.only(["ab"[planned.member]]).with_views((planned.view.name,))
+    plan = ensemble.plan(calibration.order)
+    views = {"ab"[planned.member]: (planned.view.name,) for planned in plan[:2]}
+    first = replace(ensemble, members=tuple(replace(m, views=views[m.name]) for m in ensemble.members))
     images = [read_image(project.parent / f"images/{number}.png") for number in range(IMAGES)]
     expected = [np.mean(first.predict(image).labels != ensemble.predict(image).labels) for image in images]
     assert sorted(trace.losses[0] for trace in traces) == pytest.approx(sorted(expected))
     assert {trace.passes for trace in traces} == {16}
+    assert {trace.looks for trace in traces} == {tuple(range(2, 16, 2))}
 
 
 def test_another_ensemble_refuses_it(project: Path) -> None:
@@ -63,8 +66,8 @@ def test_a_merge_that_cannot_stop_is_refused(project: Path) -> None:
 
 def test_halves_are_judged_by_the_other_half() -> None:
     """By hand: of two images, one that may stop early says so of the other."""
-    easy = Trace((Stood(0.9, 0.001),), (0.0,))
-    hard = Trace((Stood(0.9, 0.001),), (0.6,))
+    easy = Trace(2, (1,), (Stood(0.9, 0.001),), (0.0,))
+    hard = Trace(2, (1,), (Stood(0.9, 0.001),), (0.6,))
     (outcome,) = replay_halves([easy, hard], [0.45])
     # 1 * risk + 0.9 <= 2 * 0.45 holds when the known image is the easy one: then the hard one is stopped.
     assert outcome.saved == pytest.approx(outcome.changed / 0.6 * 0.5)
@@ -75,4 +78,4 @@ def test_halves_are_judged_by_the_other_half() -> None:
 
 def test_one_image_has_no_halves() -> None:
     with pytest.raises(ValueError, match="two images"):
-        replay_halves([Trace((), ())])
+        replay_halves([Trace(1, (), (), ())])

@@ -19,12 +19,11 @@ import ttach
 from seg.card import TrainingCard
 from seg.classes import ClassInfo
 from seg.engine import Ensemble
+from seg.engine.calibrated import stopping_of
 from seg.engine.clock import Clock
-from seg.engine.decide import Decision
 from seg.engine.members import Member
 from seg.engine.open_runtime import open_runtime
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.stopping import judges
 from seg.engine.tiles import lay_out
 from seg.errors import ModelError
 from seg.labels import ImageHWC
@@ -148,7 +147,7 @@ def test_exact_stopping_saves_passes_and_no_label(make_model: MakeModel) -> None
         ensemble.label_all(
             enumerate(pictures),
             lambda key, labels_hw: (key, labels_hw),
-            new_judge=judges(StoppingSpec(), Decision()),
+            stopping=stopping_of(StoppingSpec(), ensemble),
             clock=clock,
         )
     )

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from seg.engine import Ensemble, load, nvidia
+from seg.engine.calibrated import stopping_of
 from seg.engine.explain import explain_ensemble
 from seg.engine.glue import Glue
 from seg.engine.members import Member
@@ -24,7 +25,6 @@ from seg.engine.open_runtime import open_runtime
 from seg.engine.ort import OrtRuntime
 from seg.engine.passes import Plan, PlannedPass
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.stopping import judges
 from seg.engine.views import VIEWS
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.model_file import read_model_card
@@ -156,8 +156,8 @@ def test_a_judge_and_scales_have_sums_on_the_host(on_host: Ensemble, glue: Glue)
     assert ensemble.glue_for(plan, has_judge=True) is None
     assert ensemble.glue_for(scaled, has_judge=False) is None
     pictures = images()
-    new_judge = judges(StoppingSpec(), ensemble.decision())
-    assert_same(labels_of(ensemble, pictures, new_judge=new_judge), labels_of(on_host, pictures))
+    stopping = stopping_of(StoppingSpec(), ensemble)
+    assert_same(labels_of(ensemble, pictures, stopping=stopping), labels_of(on_host, pictures))
     both = ensemble.with_views(("identity", "scale2"))
     assert_same(labels_of(both, pictures), labels_of(replace(both, glue=None), pictures))
 

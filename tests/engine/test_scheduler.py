@@ -112,12 +112,15 @@ def test_every_pass_runs_once_in_a_fitting_batch(
     assert drive.most_ahead <= lead
 
 
-@given(plan=plans, images=sizes, batch_size=st.integers(1, 5), data=st.data())
+@given(plan=plans, images=sizes, batch_size=st.integers(1, 5), lead=st.integers(1, 6), data=st.data())
 def test_a_settled_frame_takes_no_further_pass(
-    plan: list[PlannedPass], images: list[tuple[int, int]], batch_size: int, data: st.DataObject
+    plan: list[PlannedPass], images: list[tuple[int, int]], batch_size: int, lead: int, data: st.DataObject
 ) -> None:
-    settled_after = {frame: data.draw(st.integers(1, len(plan))) for frame in range(len(images))}
-    scheduler = Scheduler(plan, batch_size=batch_size, open_frames=4, lead=1)
+    """It is settled at one of the looks, or at its end, and other passes may be out at once."""
+    looks = sorted(data.draw(st.sets(st.integers(1, len(plan)))))
+    ends = st.sampled_from([*looks, len(plan)])
+    settled_after = {frame: data.draw(ends) for frame in range(len(images))}
+    scheduler = Scheduler(plan, batch_size=batch_size, open_frames=4, lead=lead, looks=looks)
     drive = Drive(plan, scheduler, data, settled_after)
     drive.run(images, 2)
     taken = Counter(one.frame for batch in drive.batches for one in batch.passes)

@@ -116,7 +116,7 @@ def trace_of(said: Passes) -> Trace:
         total = said[:taken].sum(0) / len(said)
         standings.append(Stands(total, np.full(4, 1 - taken / len(said)), Decision()).stood())
         losses.append(float((total.argmax(0) != final).mean()))
-    return Trace(tuple(standings), tuple(losses))
+    return Trace(len(said), tuple(range(1, len(said))), tuple(standings), tuple(losses))
 
 
 def rule(calibrated_on: list[Trace], tolerance: float) -> Rule:
@@ -152,13 +152,14 @@ def test_calibration_saves_more_than_certainty(population: list[Trace]) -> None:
 
 def test_risk_is_the_largest_loss_after_doubt_has_fallen_that_far() -> None:
     """By hand: doubt falls 0.5, 0.01, 0.02; losses 0.3, 0.1, 0.2."""
-    trace = Trace(tuple(Stood(1, doubt) for doubt in (0.5, 0.01, 0.02)), (0.3, 0.1, 0.2))
+    standings = tuple(Stood(1, doubt) for doubt in (0.5, 0.01, 0.02))
+    trace = Trace(4, (1, 2, 3), standings, (0.3, 0.1, 0.2))
     for level, value in zip(DOUBT_LEVELS, trace.risks(), strict=True):
         assert value == (0.3 if level >= 0.5 else 0.2 if level >= 0.01 else 0.0)
 
 
 def test_doubt_that_does_not_fall_anew_settles_nothing() -> None:
-    one = rule([Trace((), ())], 0.25)
+    one = rule([Trace(1, (), (), ())], 0.25)
     assert not one.settles(Stood(can_change=1, in_doubt=0.01))
     assert not one.settles(Stood(can_change=0.4, in_doubt=0.01))
     assert one.settles(Stood(can_change=0.4, in_doubt=0.001))

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from seg.engine import Ensemble
+from seg.engine.calibrated import stopping_of
 from seg.engine.clock import Clock
-from seg.engine.decide import Decision
 from seg.engine.explain import explain_ensemble
 from seg.engine.members import Member
 from seg.engine.open_runtime import open_runtime
 from seg.engine.run import run_ensemble
 from seg.engine.runtime import Runtime
-from seg.engine.stopping import judges
 from seg.engine.swap import Budget, SwappedRuntime, into_groups, take_turns
 from seg.errors import SpecError
 from seg.model_file import read_model_card
@@ -89,7 +88,7 @@ def test_stopping_goes_with_it(pair: tuple[Ensemble, Ensemble]) -> None:
         turning.label_all(
             enumerate(images()),
             lambda key, labels_hw: (key, labels_hw),
-            new_judge=judges(StoppingSpec(), Decision()),
+            stopping=stopping_of(StoppingSpec(), turning),
             clock=clock,
         )
     )

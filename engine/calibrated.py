@@ -1,0 +1,48 @@
+"""From what a spec says of stopping to how its images are stopped."""
+
+from seg.engine.ensemble import Ensemble
+from seg.engine.fingerprint import ensemble_fingerprint
+from seg.engine.members import plan_passes
+from seg.engine.passes import Size
+from seg.engine.rounds import round_ends
+from seg.engine.stopping import Stopping, judges
+from seg.errors import SpecError
+from seg.spec import EnsembleSpec
+from seg.spec.prediction import StoppingSpec
+
+
+def stopping_of(
+    spec: StoppingSpec | None, ensemble: Ensemble, grid_hw: Size | None = None
+) -> Stopping | None:
+    """How images are stopped, if they are: with a calibration after whole rounds, else after any pass.
+
+    Args:
+        spec: as it was written, or None where nothing is stopped.
+        ensemble: the one that it was written for.
+        grid_hw: the size of the label maps; by default that of each image.
+    """
+    if spec is None:
+        return None
+    new_judge = judges(spec, ensemble.decision(grid_hw))
+    if spec.calibration is None:
+        by_view = plan_passes(ensemble.members, by_view=True)
+        return Stopping(by_view, tuple(range(1, len(by_view))), new_judge)
+    in_rounds = ensemble.plan(spec.calibration.order)
+    return Stopping(in_rounds, round_ends(in_rounds), new_judge)
+
+
+def refuse_other_calibration(spec: EnsembleSpec) -> None:
+    """Raise SpecError where the spec's calibration was made for another ensemble."""
+    calibration = spec.stopping.calibration if spec.stopping else None
+    if calibration and (
+        calibration.fingerprint != ensemble_fingerprint(spec)
+        or sorted(calibration.order) != list(range(_passes(spec)))
+    ):
+        raise SpecError(
+            "stopping.calibration: was made for other models, weights, views or output size:"
+            " run `seg calibrate` again, or remove it"
+        )
+
+
+def _passes(spec: EnsembleSpec) -> int:
+    return sum(len(spec.views_of(member)) for member in spec.running)
