@@ -3,13 +3,15 @@
 No labels are needed, only images like those to be predicted that the members were not trained on.
 """
 
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from seg.data import open_split, read_image
+from seg.data import Sample, open_split, read_image
 from seg.data.windows import Raster
 from seg.engine.clock import Clock
 from seg.engine.decide import Decision
@@ -62,17 +64,23 @@ class Trace:
         return risks
 
 
-def calibrate_ensemble(spec: EnsembleSpec) -> tuple[CalibrationSpec, list[Trace]]:
-    """Learn from the validation images when those to be predicted may be stopped.
+def calibrate_ensemble(
+    spec: EnsembleSpec, split: Literal["val", "predict"] = "val", count: int | None = None
+) -> tuple[CalibrationSpec, list[Trace]]:
+    """Learn from some images when those to be predicted may be stopped.
+
+    Args:
+        split: whose images.
+        count: so many of them, drawn at random; by default all.
 
     Raises:
-        SpecError: the spec merges or tiles in a way that stopping does not go with.
+        SpecError: stopping does not go with the spec's merge or tiles, or there are fewer images.
         DataError, ModelError, MissingRuntimeError: one line that says what to mend.
     """
     if spec.against_stopping:
         raise SpecError(spec.against_stopping)
+    samples = _drawn(open_split(spec.data, split).samples, count)
     ensemble = Ensemble.load(spec)
-    samples = open_split(spec.data, "val").samples
     traces: list[Trace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
         for note in ensemble.notes:
@@ -87,6 +95,14 @@ def calibrate_ensemble(spec: EnsembleSpec) -> tuple[CalibrationSpec, list[Trace]
         images=len(traces), order=order, risk=learn_risk(traces), fingerprint=ensemble_fingerprint(spec)
     )
     return calibration, traces
+
+
+def _drawn(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
+    if count is None:
+        return samples
+    if count > len(samples):
+        raise SpecError(f"--count: {count} images are asked for, and there are {len(samples)}")
+    return random.Random(0).sample(samples, count)
 
 
 def trace_images(
@@ -117,8 +133,12 @@ def trace_images(
 
 def learn_risk(traces: Sequence[Trace]) -> tuple[float, ...]:
     """The mean risk over images at each doubt level, rounded up."""
-    mean = np.mean([trace.risks() for trace in traces], axis=0)
-    return tuple(float(value) for value in np.ceil(mean * 10**DIGITS) / 10**DIGITS)
+    return rounded_up(np.mean([trace.risks() for trace in traces], axis=0))
+
+
+def rounded_up(risk: NDArray[np.float64]) -> tuple[float, ...]:
+    """To as many digits as a spec has."""
+    return tuple(float(value) for value in np.ceil(risk * 10**DIGITS) / 10**DIGITS)
 
 
 @dataclass(slots=True)

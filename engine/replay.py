@@ -1,4 +1,4 @@
-"""What stopping would have saved and cost, on images that it was not calibrated on."""
+"""What stopping would have saved and cost on each image, had it been calibrated on the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from seg.engine.calibrate import Trace, learn_risk
+from seg.engine.calibrate import Trace, rounded_up
 from seg.engine.stopping import CalibratedRule, CertainRule
 
-HALVINGS: Final = 50
 TOLERANCES: Final = (0.0, 0.001, 0.005, 0.01, 0.02)
 
 
@@ -31,30 +30,29 @@ class Outcome:
     worst: float
 
 
-def replay_halves(traces: Sequence[Trace], tolerances: Sequence[float] = TOLERANCES) -> list[Outcome]:
-    """Calibrate on one half of the images and judge the other, over many random halvings.
+def replay_others(traces: Sequence[Trace], tolerances: Sequence[float] = TOLERANCES) -> list[Outcome]:
+    """Judge each image by a calibration on all others.
 
     Raises:
         ValueError: there are fewer than two images.
     """
     if len(traces) < 2:
-        raise ValueError(f"halves take two images, got {len(traces)}")
-    random = np.random.default_rng(0)
-    halvings = [random.permutation(len(traces)).tolist() for _ in range(HALVINGS)]
-    return [_outcome(traces, halvings, tolerance) for tolerance in sorted(tolerances)]
+        raise ValueError(f"it takes two images, got {len(traces)}")
+    risks_il = np.array([trace.risks() for trace in traces])
+    of_others_il = (risks_il.sum(axis=0) - risks_il) / (len(traces) - 1)
+    learnt = [rounded_up(np.maximum(risk, 0.0)) for risk in of_others_il]
+    return [_outcome(traces, learnt, tolerance) for tolerance in sorted(tolerances)]
 
 
-def _outcome(traces: Sequence[Trace], halvings: Sequence[Sequence[int]], tolerance: float) -> Outcome:
-    half = len(traces) // 2
+def _outcome(traces: Sequence[Trace], learnt: Sequence[tuple[float, ...]], tolerance: float) -> Outcome:
+    others = len(traces) - 1
     certain = [_saved(trace, trace.replay(CertainRule(tolerance))[0]) for trace in traces]
-    saved: list[float] = []
-    changed: list[float] = []
-    for order in halvings:
-        risk = learn_risk([traces[number] for number in order[:half]])
-        for number in order[half:]:
-            passes, loss = traces[number].replay(CalibratedRule(tolerance, half, risk))
-            saved.append(_saved(traces[number], passes))
-            changed.append(loss)
+    ends = [
+        trace.replay(CalibratedRule(tolerance, others, risk))
+        for trace, risk in zip(traces, learnt, strict=True)
+    ]
+    saved = [_saved(trace, passes) for trace, (passes, _) in zip(traces, ends, strict=True)]
+    changed = [loss for _, loss in ends]
     return Outcome(
         tolerance, float(np.mean(certain)), float(np.mean(saved)), float(np.mean(changed)), max(changed)
     )

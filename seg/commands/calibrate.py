@@ -1,7 +1,7 @@
 """`seg calibrate`: how early images may be stopped, learnt from images that run to the end."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,35 +27,48 @@ def calibrate(
             f"  [default: what the spec says, or {DEFAULT_TOLERANCE}]",
         ),
     ] = None,
+    split: Annotated[
+        Literal["val", "predict"],
+        typer.Option(help="Whose images: the validation's, or those that are to be predicted."),
+    ] = "val",
+    count: Annotated[
+        int | None, typer.Option(min=2, help="So many of them, drawn at random.  [default: all]")
+    ] = None,
 ) -> None:
-    """Run the validation images through all passes, and write into the spec when images may be stopped.
+    """Run images through all passes, and write into the spec when images like them may be stopped.
 
-    No labels are needed. The table shows what would have been saved, and how many labels changed, on
-    images that the calibration had not seen.
+    No labels are needed, and the more images, the more is saved. The table shows what would have been saved,
+    and how many labels changed, on images that the calibration had not seen.
     """
     from seg.spec import load_ensemble
 
-    calibrate_stopping(path, load_ensemble(path), tolerance)
+    calibrate_stopping(path, load_ensemble(path), tolerance, split, count)
 
 
-def calibrate_stopping(path: Path, spec: "EnsembleSpec", tolerance: float | None = None) -> None:
+def calibrate_stopping(
+    path: Path,
+    spec: "EnsembleSpec",
+    tolerance: float | None = None,
+    split: Literal["val", "predict"] = "val",
+    count: int | None = None,
+) -> None:
     """Write the calibration into the file that the spec was read from, and print what it would have saved."""
     from seg.engine.calibrate import calibrate_ensemble
-    from seg.engine.replay import TOLERANCES, replay_halves
+    from seg.engine.replay import TOLERANCES, replay_others
     from seg.spec.edit import write_under
 
     known = spec.stopping.tolerance if spec.stopping else 0.0
     tolerance = (known or DEFAULT_TOLERANCE) if tolerance is None else tolerance
-    calibration, traces = calibrate_ensemble(spec)
+    calibration, traces = calibrate_ensemble(spec, split, count)
     write_under(path, "stopping", {"tolerance": tolerance, "calibration": calibration.model_dump()})
     if len(traces) > 1:
-        _print_outcomes(replay_halves(traces, sorted({*TOLERANCES, tolerance})), len(traces))
+        _print_outcomes(replay_others(traces, sorted({*TOLERANCES, tolerance})), len(traces))
     typer.echo(f"{path}: stopping written: tolerance {tolerance:g}, {calibration.images} images")
 
 
 def _print_outcomes(outcomes: "Sequence[Outcome]", images: int) -> None:
     print_table(
-        f"calibrated on one half of {images} images, judged on the other",
+        f"each of {images} images, calibrated on the other {images - 1}",
         ("tolerance", "saved for certain", "saved", "labels changed", "in the worst image"),
         [
             (

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from seg.data import read_image
+from seg.data.images import write_image
 from seg.engine import Ensemble
-from seg.engine.calibrate import Trace, calibrate_ensemble
-from seg.engine.replay import replay_halves
+from seg.engine.calibrate import Trace, calibrate_ensemble, learn_risk
+from seg.engine.replay import replay_others
 from seg.engine.run import run_ensemble
-from seg.engine.stopping import Stood
+from seg.engine.stopping import CalibratedRule, Stood
 from seg.errors import SpecError
 from seg.spec import load_ensemble
 from seg.spec.edit import write_under
@@ -51,6 +52,23 @@ def test_a_trace_tells_what_the_passes_said(project: Path) -> None:
     assert {trace.looks for trace in traces} == {tuple(range(2, 16, 2))}
 
 
+def test_images_to_be_predicted_are_drawn_at_random(project: Path) -> None:
+    folder = project.parent / "others"
+    random = np.random.default_rng(1)
+    for number in range(9):
+        write_image(folder / f"{number}.png", random.integers(0, 256, (9, 9, 3), dtype=np.uint8))
+    document = json.loads(project.read_text())
+    document["data"]["predict"] = {"images": "others"}
+    project.write_text(json.dumps(document))
+    spec = load_ensemble(project)
+    calibration, traces = calibrate_ensemble(spec, "predict", count=4)
+    assert calibration.images == len(traces) == 4
+    assert calibration == calibrate_ensemble(spec, "predict", count=4)[0]
+    assert calibration != calibrate_ensemble(spec, "val", count=4)[0]
+    with pytest.raises(SpecError, match="10 images are asked for, and there are 9"):
+        calibrate_ensemble(spec, "predict", count=10)
+
+
 def test_another_ensemble_refuses_it(project: Path) -> None:
     calibrate(project, 0.2)
     project.write_text(project.read_text().replace("d4", "hflip"))
@@ -64,18 +82,34 @@ def test_a_merge_that_cannot_stop_is_refused(project: Path) -> None:
         calibrate_ensemble(load_ensemble(project))
 
 
-def test_halves_are_judged_by_the_other_half() -> None:
+def test_each_image_is_judged_by_the_others() -> None:
     """By hand: of two images, one that may stop early says so of the other."""
     easy = Trace(2, (1,), (Stood(0.9, 0.001),), (0.0,))
     hard = Trace(2, (1,), (Stood(0.9, 0.001),), (0.6,))
-    (outcome,) = replay_halves([easy, hard], [0.45])
+    (outcome,) = replay_others([easy, hard], [0.45])
     # 1 * risk + 0.9 <= 2 * 0.45 holds when the known image is the easy one: then the hard one is stopped.
-    assert outcome.saved == pytest.approx(outcome.changed / 0.6 * 0.5)
-    assert 0 < outcome.saved < 0.5
+    assert outcome.saved == 0.25
+    assert outcome.changed == 0.3
     assert outcome.worst == 0.6
     assert outcome.certain == 0.0
 
 
-def test_one_image_has_no_halves() -> None:
+def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
+    random = np.random.default_rng(0)
+    traces = [
+        Trace(4, (1, 2, 3), tuple(Stood(0.2, d) for d in random.random(3)), tuple(random.random(3) / 9))
+        for _ in range(12)
+    ]
+    for outcome in replay_others(traces, [0.05, 0.08]):
+        ends = []
+        for number, trace in enumerate(traces):
+            known = traces[:number] + traces[number + 1 :]
+            ends.append(trace.replay(CalibratedRule(outcome.tolerance, 11, learn_risk(known))))
+        assert outcome.changed == pytest.approx(np.mean([loss for _, loss in ends]))
+        assert outcome.saved == pytest.approx(np.mean([1 - passes / 4 for passes, _ in ends]))
+        assert 0 < outcome.saved < 0.75
+
+
+def test_one_image_has_no_others() -> None:
     with pytest.raises(ValueError, match="two images"):
-        replay_halves([Trace(1, (), (), ())])
+        replay_others([Trace(1, (), (), ())])
