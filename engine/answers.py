@@ -1,6 +1,6 @@
 """What each pass of an ensemble says of some pixels: to find good orders of passes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,7 +21,7 @@ Shares = NDArray[np.float64]
 
 
 def answers_to(
-    runtimes: Sequence[Runtime], plan: Plan, images: Sequence[ImageHWC], factors: tuple[float, ...] = ()
+    runtimes: Sequence[Runtime], plan: Plan, images: Iterable[ImageHWC], factors: tuple[float, ...] = ()
 ) -> list[Answers]:
     """What each pass says of pixels spread evenly over each image, times what each class counts."""
     said = [_answers(runtimes, plan, image_hwc) for image_hwc in images]

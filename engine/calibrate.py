@@ -4,7 +4,7 @@ No labels are needed, only images like those to be predicted that the members we
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -22,7 +22,7 @@ from seg.engine.reading import Reader, read_sample
 from seg.engine.rounds import round_ends
 from seg.engine.stopping import MissingC, Rule, Stands, Stood, Stopping, level_of
 from seg.errors import SpecError
-from seg.labels import LabelsHW, ProbabilitiesCHW
+from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.progress import progress
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec
@@ -81,12 +81,9 @@ def calibrate_ensemble(
         raise SpecError(spec.against_stopping)
     samples = _drawn(open_split(spec.data, split).samples, count)
     ensemble = Ensemble.load(spec)
+    order = _order(ensemble, samples[:: max(1, len(samples) // RANKED)][:RANKED])
     traces: list[Trace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
-        for note in ensemble.notes:
-            advance(0, line=note)
-        ranked = [read_image(sample.image) for sample in samples[:: max(1, len(samples) // RANKED)][:RANKED]]
-        order = ensemble.rank_in_rounds(ranked)
         images = (image_hwc for _, image_hwc in Reader(read_sample, Clock(), strict=True).read(samples))
         for trace in trace_images(ensemble, images, spec.output.size, ensemble.plan(order)):
             traces.append(trace)
@@ -103,6 +100,19 @@ def _drawn(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
     if count > len(samples):
         raise SpecError(f"--count: {count} images are asked for, and there are {len(samples)}")
     return random.Random(0).sample(samples, count)
+
+
+def _order(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
+    with progress("order of passes", len(samples), unit="images") as advance:
+        for note in ensemble.notes:
+            advance(0, line=note)
+
+        def images() -> Iterator[ImageHWC]:
+            for sample in samples:
+                yield read_image(sample.image)
+                advance()
+
+        return ensemble.rank_in_rounds(images())
 
 
 def trace_images(

@@ -123,7 +123,7 @@ class Ensemble:
         runtimes = [member.runtime for member in self.members]
         return rank_passes(runtimes, plan_passes(self.members), images, self.batch_size, self.factors)
 
-    def rank_in_rounds(self, images: Sequence[ImageHWC]) -> tuple[int, ...]:
+    def rank_in_rounds(self, images: Iterable[ImageHWC]) -> tuple[int, ...]:
         """Positions of the passes, in rounds that come near to all of them soon on images like these."""
         usual = plan_passes(self.members)
         said = answers_to([member.runtime for member in self.members], usual, images, self.factors)
