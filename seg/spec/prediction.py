@@ -50,9 +50,8 @@ class CalibrationSpec(Spec):
     """What `seg calibrate` learnt from images that ran to the end; see `seg.engine.stopping`.
 
     `risk` has a value for each of DOUBT_LEVELS: the mean share of labels that changed after the
-    doubt about an image had fallen to it. `order` is that of the passes: positions in the usual one, the most
-    valuable first. `fingerprint` is that of the models, weights and views
-    that this holds for.
+    doubt about an image had fallen to it. `order` is that of the passes: positions in the usual one, round by
+    round. `fingerprint` is that of the models, weights and views that this holds for.
     """
 
     images: int = Field(ge=1)
