@@ -73,9 +73,16 @@ def _describe(path: Path, model: type[BaseModel], document: Any, error: ErrorDet
         case "literal_error":
             choices = re.findall(r"'([^']*)'", error["ctx"]["expected"])
             message = f"{error['input']!r} is not known: {did_you_mean(str(error['input']), choices)}"
-    line = line_of(document, place)
+    line = line_of(document, (*place, *_key_named_in(message, document, place)))
     where = ".".join(str(part) for part in place)
     return f"{path}:{line}: {where}: {message}" if where else f"{path}:{line}: {message}"
+
+
+def _key_named_in(message: str, document: Any, place: Sequence[str | int]) -> list[str]:
+    """The first key of the mapping at a place that a message puts in quotes, and those after its dots."""
+    _, node = _deepest(document, place)
+    quoted = (name.split(".") for name in re.findall(r"'(\w+(?:\.\w+)*)", message))
+    return next((keys for keys in quoted if isinstance(node, dict) and keys[0] in node), [])
 
 
 def _fields_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
@@ -94,6 +101,12 @@ def _model_within(annotation: Any) -> type[BaseModel] | None:
 
 def line_of(document: Any, place: Sequence[str | int]) -> int:
     """The line (from 1) of the deepest part of `place` that the document has."""
+    line, _ = _deepest(document, place)
+    return line
+
+
+def _deepest(document: Any, place: Sequence[str | int]) -> tuple[int, Any]:
+    """The deepest part of `place` that the document has, with its line."""
     line, node = 1, document
     for part in place:
         if not isinstance(node, CommentedBase):
@@ -105,4 +118,4 @@ def line_of(document: Any, place: Sequence[str | int]) -> int:
         else:
             break
         node = node[part]
-    return line
+    return line, node

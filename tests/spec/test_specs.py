@@ -83,6 +83,12 @@ def test_views_are_a_set_or_a_list(tmp_path: Path) -> None:
         ("recipe:\n  crop: big", "x.yaml:7: recipe.crop: a size is a number"),
         ("recipe:\n  input: {mode: resize}", "x.yaml:7: recipe.input: 'size' belongs to mode 'resize'"),
         ("recipe:\n  loss: {cross_entrpy: 1}", "did you mean 'cross_entropy'?"),
+        ("views: d4\nstopping: exact\nmerge: vote", "x.yaml:7: 'stopping' goes with merge: mean"),
+        (
+            "tile: {size: 64}\noutput:\n  file: x\n  size: 9",
+            "x.yaml:6: tiled images are written at their own",
+        ),
+        ("views: d4\noutput:\n  format: png\n  rle: {}", "x.yaml:9: output: 'rle' has no meaning"),
         ("batch_size: [", "x.yaml:7: not valid YAML"),
         ("views: d4\nviews: d4", "x.yaml:7: not valid YAML: found duplicate key"),
     ],
