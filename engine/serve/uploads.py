@@ -24,21 +24,35 @@ async def read_body(request: Request, most: int) -> bytes:
     """The whole body, which has that many bytes at most.
 
     Raises:
-        RefusedError: 413 where it has more, said before the rest is read; 415 where it is compressed.
+        RefusedError: 413 where it has more, of which as much again is read at most; 415 where it is packed.
     """
     if encoding := request.headers.get("content-encoding"):
         raise RefusedError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-encoding {encoding!r}: send it as it is"
         )
     claimed = request.headers.get("content-length", "")
-    if claimed.isdecimal() and int(claimed) > most:
-        raise _too_large(most)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise _too_large(most)
-    return bytes(body)
+    claims_more = claimed.isdecimal() and int(claimed) > most
+    chunks = request.stream()
+    if not claims_more:
+        body = bytearray()
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > most:
+                break
+        else:
+            return bytes(body)
+    if "expect" not in request.headers:
+        await _discard(chunks, most)
+    raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {most / 1e6:.1f} MB")
+
+
+async def _discard(chunks: AsyncGenerator[bytes, None], most: int) -> None:
+    """Read on for nothing: a client that is still sending when its connection is closed loses the answer."""
+    discarded = 0
+    async for chunk in chunks:
+        discarded += len(chunk)
+        if discarded > most:
+            return
 
 
 async def read_upload(request: Request, limits: Limits) -> bytes:
@@ -94,7 +108,3 @@ async def _file_of_form(request: Request, body: bytes) -> bytes:
         return await files[0].read() if files else b""
     finally:
         await form.close()
-
-
-def _too_large(most: int) -> RefusedError:
-    return RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {most / 1e6:.1f} MB")

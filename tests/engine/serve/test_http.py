@@ -117,6 +117,26 @@ def test_a_malformed_upload_is_told_so_in_one_line(case: str, client: httpx.Clie
     assert client.post("/label", content=WHOLE).status_code == 200
 
 
+def test_a_client_that_sends_too_much_slowly_gets_the_answer(client: httpx.Client) -> None:
+    """A connection that is closed while it sends would be reset, and the answer lost."""
+    place = (client.base_url.host, client.base_url.port or 80)
+    with socket.create_connection(place, timeout=30) as connection:
+        connection.sendall(b"POST /label HTTP/1.1\r\nHost: x\r\nContent-Length: 20000001\r\n\r\n")
+        for size in (10_000_000, 10_000_001):
+            time.sleep(0.2)
+            connection.sendall(bytes(size))
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_a_client_that_asks_first_need_not_send_too_much(client: httpx.Client) -> None:
+    place = (client.base_url.host, client.base_url.port or 80)
+    with socket.create_connection(place, timeout=30) as connection:
+        connection.sendall(
+            b"POST /label HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 20000001\r\n\r\n"
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
 def test_a_body_without_a_length_is_not_read_beyond_the_limit(client: httpx.Client) -> None:
     sent = 0
 
