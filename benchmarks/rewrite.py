@@ -33,6 +33,7 @@ from seg.export.save import save_model
 from seg.export.to_onnx import write_onnx
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec.prediction import RuntimeName
 from seg.train.checkpoint import load_checkpoint
 from seg.train.segmenter import Segmenter
 
@@ -71,12 +72,9 @@ def write_int8(source: Path, target: Path, card: ModelCard, images: list[ImageHW
     save_model(quantise(graph, layers, clipping), card, target)
 
 
-def row_for(name: str, pair: Pair, runtime: str, images: list[ImageHWC], rounds: int) -> str:
+def row_for(name: str, pair: Pair, runtime: RuntimeName, images: list[ImageHWC], rounds: int) -> str:
     streams = Streams(usable_cores(), 1)
-    plain, rewritten = both = [
-        open_runtime(path, runtime, streams)  # type: ignore[arg-type]
-        for path in (pair.plain, pair.rewritten)
-    ]
+    plain, rewritten = both = [open_runtime(path, runtime, streams) for path in (pair.plain, pair.rewritten)]
     equal = np.mean([labels(plain, image_hwc) == labels(rewritten, image_hwc) for image_hwc in images])
     seconds: list[list[float]] = [[], []]
     for number in range(rounds):

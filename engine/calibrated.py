@@ -20,6 +20,9 @@ def stopping_of(
         spec: as it was written, or None where nothing is stopped.
         ensemble: the one that it was written for.
         grid_hw: the size of the label maps; by default that of each image.
+
+    Raises:
+        SpecError: the calibration's passes are in an order that has no whole rounds to stop after.
     """
     if spec is None:
         return None
@@ -28,7 +31,10 @@ def stopping_of(
         by_view = plan_passes(ensemble.members, by_view=True)
         return Stopping(by_view, tuple(range(1, len(by_view))), new_judge)
     in_rounds = ensemble.plan(spec.calibration.order)
-    return Stopping(in_rounds, round_ends(in_rounds), new_judge)
+    looks = round_ends(in_rounds)
+    if len(looks) + 1 < max(len(member.views) for member in ensemble.members):
+        raise SpecError("stopping.calibration: its passes are not in rounds: run `seg calibrate` again")
+    return Stopping(in_rounds, looks, new_judge)
 
 
 def refuse_other_calibration(spec: EnsembleSpec) -> None:

@@ -17,7 +17,7 @@ class Outcome:
     """At one tolerance, in shares from 0 to 1.
 
     Attributes:
-        certain: passes saved without a calibration.
+        certain: passes saved after whole rounds where nothing was learnt.
         saved: passes saved with one.
         changed: labels that then differ from the full ensemble's, on average over images.
         worst: those of the worst image.

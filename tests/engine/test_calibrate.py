@@ -76,6 +76,15 @@ def test_another_ensemble_refuses_it(project: Path) -> None:
         run_ensemble(load_ensemble(project))
 
 
+def test_an_order_without_rounds_is_refused(project: Path) -> None:
+    """Member by member, it would never stop, and not say so."""
+    calibration, _ = calibrate_ensemble(load_ensemble(project))
+    by_member = calibration.model_copy(update={"order": tuple(range(16))})
+    write_under(project, "stopping", {"tolerance": 0.2, "calibration": by_member.model_dump()})
+    with pytest.raises(SpecError, match="not in rounds: run `seg calibrate` again"):
+        run_ensemble(load_ensemble(project))
+
+
 def test_a_merge_that_cannot_stop_is_refused(project: Path) -> None:
     project.write_text(json.dumps(json.loads(project.read_text()) | {"merge": "vote"}))
     with pytest.raises(SpecError, match="merge: mean"):
