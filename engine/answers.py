@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.engine.finite import is_finite, not_finite
 from seg.engine.passes import Plan
 from seg.engine.runtime import Runtime
 from seg.labels import ImageHWC
@@ -42,6 +43,8 @@ def _answers(runtimes: Sequence[Runtime], plan: Plan, image_hwc: ImageHWC) -> An
     for planned in plan:
         seen_hwc = np.ascontiguousarray(planned.view.apply(image_hwc))
         answer_chw = runtimes[planned.member].run(seen_hwc[None])[0]
+        if not is_finite(answer_chw):
+            raise not_finite(f"member {planned.member + 1}", "")
         upright_chw = planned.view.restore_all(answer_chw, image_hwc.shape[:2])
         rows.append(upright_chw.reshape(len(upright_chw), -1)[:, chosen])
     return np.stack(rows)

@@ -4,7 +4,7 @@ No labels are needed, only images like those to be predicted that the members we
 """
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -85,7 +85,12 @@ def calibrate_ensemble(
     traces: list[Trace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
         images = (image_hwc for _, image_hwc in Reader(read_sample, Clock(), strict=True).read(samples))
-        for trace in trace_images(ensemble, images, spec.output.size, ensemble.plan(order)):
+        passes = ensemble.plan(order)
+
+        def name_of(number: int) -> str:
+            return samples[number].id
+
+        for trace in trace_images(ensemble, images, spec.output.size, passes, name_of):
             traces.append(trace)
             advance()
     calibration = CalibrationSpec(
@@ -116,7 +121,11 @@ def _order(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
 
 
 def trace_images(
-    ensemble: Ensemble, images: Iterable[Raster], grid_hw: Size | None, plan: Plan
+    ensemble: Ensemble,
+    images: Iterable[Raster],
+    grid_hw: Size | None,
+    plan: Plan,
+    name_of: Callable[[int], str] = str,
 ) -> Iterable[Trace]:
     """Run images to their end and note where each stood after every round of the plan."""
     recorders: list[_Recorder] = []
@@ -138,6 +147,7 @@ def trace_images(
         trace,
         grid_hw=grid_hw,
         stopping=Stopping(plan, looks, new_recorder),
+        name_of=name_of,
     )
 
 

@@ -131,13 +131,12 @@ def _try(
 ) -> Trial:
     try:
         runtime = open_runtime(model, name, streams)
+        found = [runtime.run(image[None]).argmax(1) for image in images]
+        milliseconds = milliseconds_a_pass(runtime, _batch(images[0], batch_size, name))
     except SegError as error:
         return Trial(runtime=name, failure=str(error))
-    equal = [
-        runtime.run(image[None]).argmax(1) == labels for image, labels in zip(images, truth, strict=True)
-    ]
+    equal = [ours == theirs for ours, theirs in zip(found, truth, strict=True)]
     agreement = sum(int(e.sum()) for e in equal) / sum(e.size for e in equal)
-    milliseconds = milliseconds_a_pass(runtime, _batch(images[0], batch_size, name))
     return Trial(runtime=name, milliseconds=milliseconds, agreement=agreement)
 
 

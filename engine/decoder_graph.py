@@ -32,6 +32,11 @@ class Decoder:
     cell: int
     stride: int
 
+    def cells_of(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        """The rows and columns of the answer for an image of that size."""
+        height, width = ((side + -side % self.stride) // self.cell for side in size_hw)
+        return height, width
+
 
 class Bypass(NamedTuple):
     """A node to take out, by the names of what it makes and of what is read in its stead."""

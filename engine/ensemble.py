@@ -31,6 +31,11 @@ Key = TypeVar("Key")
 Finished = TypeVar("Finished")
 
 
+def name_of_key(key: object) -> str:
+    """What an image is called in messages: its id, where its key has one."""
+    return "" if key is None else str(getattr(key, "id", key))
+
+
 class Prediction(NamedTuple):
     """The answer for one image, at its own size.
 
@@ -144,6 +149,8 @@ class Ensemble:
         images: Iterable[tuple[Key, Raster]],
         finish: Callable[[Key, ProbabilitiesCHW], Finished],
         clock: Clock | None = None,
+        *,
+        name_of: Callable[[Key], str] = name_of_key,
     ) -> Iterator[Finished]:
         """Predict many images with all passes, batched across them.
 
@@ -152,15 +159,19 @@ class Ensemble:
             finish: called with the key and the merged probabilities, float32 `[C, H, W]`, from a
                 worker's thread; what it returns is yielded.
             clock: where the seconds of each stage are added up.
+            name_of: what an image is called in messages, by its key.
 
         Yields:
             What `finish` returned, in the order in which images were finished.
+
+        Raises:
+            ModelError: a member cannot run an image, or what it gives is not finite.
         """
 
         def collector(key: Key, _: Size) -> Collector[Finished]:
             return ProbabilityCollector(lambda merged: finish(key, merged))
 
-        return self._stream(images, collector, clock)
+        return self._stream(images, collector, name_of, clock)
 
     def label_all(
         self,
@@ -174,6 +185,7 @@ class Ensemble:
         clock: Clock | None = None,
         watch: Callable[[Key, int, int], None] | None = None,
         damaged: Damaged[Key] | None = None,
+        name_of: Callable[[Key], str] = name_of_key,
     ) -> Iterator[Finished]:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
@@ -195,7 +207,7 @@ class Ensemble:
                 size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
             )
 
-        return self._stream(images, collector, clock, stopping, plan, pace, damaged)
+        return self._stream(images, collector, name_of, clock, stopping, plan, pace, damaged)
 
     def glue_for(self, plan: Plan, *, has_judge: bool) -> Glue | None:
         """What merges answers on their device: not those at a scale, nor where a judge looks at every sum."""
@@ -218,6 +230,7 @@ class Ensemble:
         self,
         images: Iterable[tuple[Key, Raster] | None],
         new_collector: Callable[[Key, Size], Collector[Finished]],
+        name_of: Callable[[Key], str],
         clock: Clock | None,
         stopping: Stopping | None = None,
         plan: Plan | None = None,
@@ -227,6 +240,7 @@ class Ensemble:
         plan = (stopping.plan if stopping else plan) or plan_passes(self.members)
         method = Method(
             plan=plan,
+            names=tuple(member.name for member in self.members),
             classes=len(self.classes),
             batch_size=self.batch_size,
             streams=self.streams,
@@ -239,7 +253,7 @@ class Ensemble:
             glue=self.glue_for(plan, has_judge=stopping is not None),
         )
         runtimes = [member.runtime for member in self.members]
-        return stream(runtimes, method, images, new_collector, clock, damaged)
+        return stream(runtimes, method, images, new_collector, clock, damaged, name_of)
 
     def _prediction(self, merged_chw: ProbabilitiesCHW) -> Prediction:
         return Prediction(self.decision().labels(merged_chw), merged_chw)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 
 from seg.data import Sample
-from seg.files import sha256_of
+from seg.member_files import read_member_files
 from seg.spec import EnsembleSpec
 
 
@@ -15,13 +15,13 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
         {
             "members": [
                 (
-                    sha256_of(spec.model(member)),
+                    file.fingerprint,
                     member.weight,
                     member.class_weights,
                     member.temperature,
                     spec.views_of(member),
                 )
-                for member in spec.running
+                for member, file in zip(spec.running, read_member_files(spec), strict=True)
             ],
             "merge": spec.merge,
             "class_factors": spec.class_factors,

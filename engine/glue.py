@@ -36,6 +36,7 @@ class Glue:
         self.classes = classes
         self._add = {turns: open_session(_adding(turns), device, threads=1) for turns in (False, True)}
         self._decide = open_session(_deciding(classes), device, threads=1)
+        self._total = open_session(_totalling(), device, threads=1)
 
     def add(self, sum_chw: Any, answer: AnswerOnDevice, view: View, shares_c: Sequence[float]) -> Any:
         """A sum and one more answer, which is turned back from its view and weighed class by class.
@@ -46,6 +47,10 @@ class Glue:
         """
         inputs = {_SUM: sum_chw, "answer": answer, "shares": _by_class(shares_c), **_ways(view)}
         return run_bound(self._add[view.transposes], self.device, inputs, "total")
+
+    def total(self, sum_chw: Any) -> float:
+        """All sums of all pixels together, which are not finite if one is not."""
+        return float(run_bound(self._total, self.device, {_SUM: sum_chw}, "all").numpy())
 
     def labels(self, sum_chw: Any, factors: Sequence[float]) -> LabelsHW:
         """The class with the largest sum of each pixel, uint8 `[H, W]`; the lower label where two tie.
@@ -108,6 +113,15 @@ def _deciding(classes: int) -> bytes:
         [_floats(_SUM), _floats("factors")],
         helper.make_tensor_value_info(_LABELS, TensorProto.UINT8, [None, None]),
         {"axes": np.array([0]), "each": _by_class(range(classes)), "last": np.float32(classes - 1)},
+    )
+
+
+def _totalling() -> bytes:
+    return _graph(
+        [helper.make_node("ReduceSum", [_SUM], ["all"], keepdims=0)],
+        [_floats(_SUM)],
+        helper.make_tensor_value_info("all", TensorProto.FLOAT, []),
+        {},
     )
 
 

@@ -10,17 +10,18 @@ import numpy as np
 from seg.data import open_split
 from seg.data.windows import Raster, open_raster
 from seg.engine.choose import choose_runtimes
-from seg.engine.decoder_graph import decoder_of
+from seg.engine.decoder_graph import Decoder, decoder_of
 from seg.engine.glue import Glue
 from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.members import Member
 from seg.engine.open_runtime import open_runtime, usual_batch
+from seg.engine.reordered_runtime import in_dataset_order
 from seg.engine.runtime import Runtime, Streams
 from seg.engine.tiles import lay_out
 from seg.engine.turns import Turns, plan_turns
 from seg.errors import DataError
 from seg.labels import ImageHWC
-from seg.model_file import read_model_cards
+from seg.member_files import MemberFile, read_member_files
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import RuntimeName, TileSpec
 
@@ -75,11 +76,12 @@ def load_members(
         runtimes: one for each member, where they are chosen already; by default as the spec says.
 
     Raises:
-        ModelError: a model is missing, not ours, damaged, or has other classes than the first.
+        ModelError: a model is missing, not ours, damaged, or has other classes than the dataset.
         MissingRuntimeError: the runtime that the spec asks for is not here.
         SpecError: a factor or weight is for no class of the models.
     """
-    cards = read_model_cards([spec.model(member) for member in spec.running])
+    files = read_member_files(spec)
+    cards = [file.card for file in files]
     classes = cards[0].classes
     factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
     to_decoder = spec.merge_at == "decoder"
@@ -91,14 +93,14 @@ def load_members(
     chosen = Chosen(runtimes, streams) if runtimes else choose_for(spec, streams)
     openers = [
         partial(
-            open_runtime,
-            spec.model(member),
+            _open_member,
+            file,
             runtime,
             chosen.streams,
             member.temperature,
-            to_decoder=to_decoder,
+            decoder,
         )
-        for member, runtime in zip(spec.running, chosen.runtimes, strict=True)
+        for member, file, runtime, decoder in zip(spec.running, files, chosen.runtimes, decoders, strict=True)
     ]
     batch_size = _batch_size(spec, chosen.runtimes)
     if memory is None:
@@ -116,6 +118,15 @@ def load_members(
     all_notes = (*chosen.notes, *turns.notes, *_cells(members), *_unfamiliar(members))
     glue = _glue(spec, turns.runtimes, len(classes))
     return Loaded(members, batch_size, factors, all_notes, turns.open_frames, glue)
+
+
+def _open_member(
+    file: MemberFile, name: RuntimeName, streams: Streams, temperature: float, decoder: Decoder | None
+) -> Runtime:
+    """A member's model, whose probabilities are of the dataset's classes in their order."""
+    classes = len(file.card.classes)
+    runtime = open_runtime(file.path, name, streams, temperature, classes=classes, decoder=decoder)
+    return in_dataset_order(runtime, file.channels)
 
 
 def _glue(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> Glue | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.decide import decide
+from seg.engine.finite import is_finite
 from seg.engine.passes import Plan, Size
 from seg.labels import ProbabilitiesCHW
 from seg.merging import HIGHEST_STANDING, LEAST_PROBABILITY, TIE, standings
@@ -92,6 +93,9 @@ class GeometricMerge:
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
         planned = self._plan[position]
+        # A logarithm of NaN may come out as a number.
+        if not is_finite(probabilities_chw):
+            self._sum_chw.fill(np.nan)
         for plane_hw, sum_hw in zip(probabilities_chw, self._sum_chw, strict=True):
             upright_hw = planned.view.restore(plane_hw, self._spare_hw)
             np.maximum(upright_hw, np.float32(LEAST_PROBABILITY), out=self._log_hw)
@@ -122,6 +126,9 @@ class VoteMerge:
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
         planned = self._plan[position]
+        # A vote does not tell that it was cast for a NaN.
+        if not is_finite(probabilities_chw):
+            self._votes_chw.fill(np.nan)
         if planned.view.scale == 1:
             labels_hw = planned.view.invert(decide(probabilities_chw))
         else:

@@ -52,6 +52,9 @@ class SumOnDevice:
         _, height, width = self.sum_chw.shape()
         return height, width
 
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.glue.total(self.sum_chw)))
+
     def labels(self, factors: tuple[float, ...]) -> LabelsHW:
         return self.glue.labels(self.sum_chw, factors)
 

@@ -22,6 +22,7 @@ class Method:
 
     Attributes:
         plan: the passes of every frame.
+        names: what the members that it speaks of are called.
         classes: how many there are.
         batch_size: the most passes that travel together.
         streams: how many batches run at once.
@@ -33,6 +34,7 @@ class Method:
     """
 
     plan: Plan
+    names: tuple[str, ...]
     classes: int
     batch_size: int
     streams: int

@@ -22,6 +22,15 @@ class AnswersOnDevice:
 
     value: Any
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.value.shape())
+
+    @property
+    def dtype(self) -> str:
+        name: str = self.value.data_type()
+        return "float32" if name == "tensor(float)" else name
+
     def __getitem__(self, row: int) -> "AnswerOnDevice":
         return AnswerOnDevice(self.value, row)
 
@@ -49,6 +58,10 @@ class MergedOnDevice(Protocol):
 
     @property
     def size_hw(self) -> Size: ...
+
+    def is_finite(self) -> bool:
+        """Whether none of them is NaN or infinite."""
+        ...
 
     def labels(self, factors: tuple[float, ...]) -> LabelsHW:
         """Its label map, decided on the device; see `seg.engine.decide.decide`."""

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from seg.engine import nvidia
-from seg.engine.decoder_graph import cut_at_decoder
+from seg.engine.decoder_graph import Decoder, cut_at_decoder
 from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.openvino_runtime import OpenVinoRuntime, openvino_is_usable
 from seg.engine.ort import OrtRuntime
+from seg.engine.output_contract import OutputContract
 from seg.engine.plan_runtime import PlanRuntime
 from seg.engine.runtime import Runtime, Streams
 from seg.errors import ModelError
@@ -22,19 +23,29 @@ def open_runtime(
     streams: Streams | None = None,
     temperature: float = 1.0,
     *,
-    to_decoder: bool = False,
+    classes: int | None = None,
+    decoder: Decoder | None = None,
 ) -> Runtime:
     """Load a model on the runtime of that name, or not at all.
 
     Args:
         temperature: what its logits are divided by.
-        to_decoder: let it answer where its decoder ends; see `seg.engine.decoder_graph`.
+        classes: how many it must tell apart, where that is known.
+        decoder: let it answer where this decoder of it ends; see `seg.engine.decoder_graph`.
 
     Raises:
         MissingRuntimeError: that runtime is not here.
         ModelError: the runtime cannot load the model.
     """
     streams = streams or usual_streams(usable_cores())
+    runtime = _open(model, name, streams, temperature, to_decoder=decoder is not None)
+    runtime.contract = OutputContract(model, classes, decoder)
+    return runtime
+
+
+def _open(
+    model: Path, name: RuntimeName, streams: Streams, temperature: float, *, to_decoder: bool
+) -> Runtime:
     match name:
         case "cpu" | "cuda" | "tensorrt":
             content = cut_at_decoder(model) if to_decoder else None

@@ -1,13 +1,16 @@
 """What every runtime can do: run a batch on a loaded model, and describe itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.on_device import AnswersOnDevice, Device
+from seg.engine.output_contract import OutputContract
+from seg.errors import SegError
 from seg.spec.prediction import RuntimeName
 
 ImagesNHWC = NDArray[np.uint8]
@@ -57,8 +60,16 @@ class Placement:
         return ", ".join(f"{count} {where}" for where, count in self.counts.items())
 
 
+Output = TypeVar("Output", ProbabilitiesNCHW, AnswersOnDevice)
+
+
 class Runtime(ABC):
-    """A model, loaded and ready on its device."""
+    """A model, loaded and ready on its device.
+
+    `contract` is what its probabilities are held to; None where what it stands for is held to one itself.
+    """
+
+    contract: OutputContract | None = None
 
     @property
     def is_loaded(self) -> bool:
@@ -84,12 +95,26 @@ class Runtime(ABC):
 
         Raises:
             ValueError: the batch is not uint8 `[N, H, W, 3]`.
+            ModelError: the model cannot run it, or what it gives is not what the contract says.
         """
-        return self._infer(_checked(images_nhwc))
+        return self._within_contract(self._infer, images_nhwc)
 
     def run_on_device(self, images_nhwc: ImagesNHWC) -> AnswersOnDevice:
         """The same, but the answer stays on the device; for runtimes that have one."""
-        return self._infer_on_device(_checked(images_nhwc))
+        return self._within_contract(self._infer_on_device, images_nhwc)
+
+    def _within_contract(self, infer: Callable[[ImagesNHWC], Output], images_nhwc: ImagesNHWC) -> Output:
+        _check(images_nhwc)
+        if self.contract is None:
+            return infer(images_nhwc)
+        try:
+            probabilities = infer(images_nhwc)
+        except SegError:
+            raise
+        except Exception as error:  # those of runtimes have no common base
+            raise self.contract.failure(images_nhwc.shape, error) from error
+        self.contract.check(images_nhwc.shape, probabilities.shape, str(probabilities.dtype))
+        return probabilities
 
     @abstractmethod
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW: ...
@@ -106,7 +131,6 @@ class Runtime(ABC):
         """What runs the model, and where."""
 
 
-def _checked(images_nhwc: ImagesNHWC) -> ImagesNHWC:
+def _check(images_nhwc: ImagesNHWC) -> None:
     if images_nhwc.dtype != np.uint8 or images_nhwc.ndim != 4 or images_nhwc.shape[3] != 3:
         raise ValueError(f"expected uint8 [N, H, W, 3], received {images_nhwc.dtype} {images_nhwc.shape}")
-    return images_nhwc

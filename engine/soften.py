@@ -2,33 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 
-from seg.classes import ClassInfo, same_classes
 from seg.data import Sample, read_image
 from seg.engine.ensemble import Ensemble
-from seg.errors import ModelError
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import progress
 from seg.soft_labels import SoftLabels
 from seg.spec import EnsembleSpec
 
 
-def make_soft_labels(
-    spec: EnsembleSpec, samples: Sequence[Sample], classes: Sequence[ClassInfo], kept: SoftLabels
-) -> int:
+def make_soft_labels(spec: EnsembleSpec, samples: Sequence[Sample], kept: SoftLabels) -> int:
     """Predict the images that have no soft labels yet, with all members and views; returns how many.
 
     Raises:
-        ModelError, MissingRuntimeError: a member cannot be loaded, or has other classes than the student.
+        ModelError, MissingRuntimeError: a member cannot be loaded, or has other classes than the dataset.
         DataError: an image cannot be read.
     """
     missing = [sample for sample in samples if not kept.has(sample.image)]
     if not missing:
         return 0
     ensemble = Ensemble.load(spec)
-    if not same_classes(ensemble.classes, classes):
-        raise ModelError(
-            f"{ensemble.members[0].name}: has other classes than the dataset: a student learns those of both"
-        )
 
     def keep(sample: Sample, probabilities_chw: ProbabilitiesCHW) -> None:
         kept.put(sample.image, probabilities_chw)

@@ -15,6 +15,7 @@ import numpy as np
 from seg.data.windows import Raster
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector
+from seg.engine.finite import is_finite, not_finite
 from seg.engine.in_order import InOrder
 from seg.engine.merge import MeanMerge, Merge
 from seg.engine.merge_on_device import DeviceMerge
@@ -41,7 +42,8 @@ QUEUED: Final = 1
 class _Picture(Generic[Finished]):
     """An image of which not all tiles are finished."""
 
-    def __init__(self, tiles: int, blender: Blender, collector: Collector[Finished]) -> None:
+    def __init__(self, name: str, tiles: int, blender: Blender, collector: Collector[Finished]) -> None:
+        self.name = name
         self._tiles = tiles
         self._collector = collector
         self._merged = InOrder(blender.add)
@@ -86,12 +88,14 @@ class _Stream(Generic[Key, Finished]):
         new_collector: Callable[[Key, Size], Collector[Finished]],
         clock: Clock,
         damaged: Damaged[Key] | None,
+        name_of: Callable[[Key], str],
     ) -> None:
         self._runtimes = runtimes
         self._method = method
         self._new_collector = new_collector
         self._clock = clock
         self._damaged = damaged
+        self._name_of = name_of
         in_flight = method.batch_size * (method.streams + QUEUED)
         self._scheduler = Scheduler(
             method.plan,
@@ -135,7 +139,7 @@ class _Stream(Generic[Key, Finished]):
             size_hw = image_hwc.shape[:2]
             layout = lay_out(size_hw, method.tile)
             collector = self._new_collector(key, size_hw)
-            picture = _Picture(layout.count, Blender(layout, collector.add), collector)
+            picture = _Picture(self._name_of(key), layout.count, Blender(layout, collector.add), collector)
             passes = method.pace.open_image() if method.pace else len(method.plan)
             try:
                 for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
@@ -220,14 +224,31 @@ class _Stream(Generic[Key, Finished]):
         frame = self._open.get(one.frame)
         if frame is None:
             return _Report(one.frame, None, False, [])
-        with self._clock.stage("accumulate"):
+        # What is not finite is refused below, with a line of our own.
+        with self._clock.stage("accumulate"), np.errstate(all="ignore"):
             added = frame.answers.put(one.position, answer)
-        with self._clock.stage("decide"):
+        with self._clock.stage("decide"), np.errstate(all="ignore"):
             is_done = added == frame.passes or self._is_settled(frame, one, added)
-            finished = frame.picture.put(frame.tile, frame.merge.merged()) if is_done else []
+            finished = frame.picture.put(frame.tile, self._merged(frame)) if is_done else []
         if finished and self._method.pace:
             self._method.pace.close_image(frame.passes)
         return _Report(one.frame, added, is_done, finished)
+
+    def _merged(self, frame: _Frame[Finished]) -> Merged:
+        merged = frame.merge.merged()
+        if not is_finite(merged):
+            raise not_finite(self._culprit(frame), frame.picture.name)
+        return merged
+
+    def _culprit(self, frame: _Frame[Finished]) -> str:
+        """The first member whose own probabilities for a frame are not finite."""
+        for planned in self._method.plan[: frame.passes]:
+            seen_hwc = np.ascontiguousarray(planned.view.apply(frame.image_hwc))
+            runtime = self._runtimes[planned.member]
+            rows = self._method.batch_size if runtime.describe().whole_batches else 1
+            if not is_finite(runtime.run(np.stack([seen_hwc] * rows))):
+                return self._method.names[planned.member]
+        return "the ensemble"
 
     def _is_settled(self, frame: _Frame[Finished], one: Pass, added: int | None) -> bool:
         stopping, merge = self._method.stopping, frame.merge
@@ -250,6 +271,7 @@ def stream(
     new_collector: Callable[[Key, Size], Collector[Finished]],
     clock: Clock | None = None,
     damaged: Damaged[Key] | None = None,
+    name_of: Callable[[Key], str] = str,
 ) -> Iterator[Finished]:
     """Predict images with all members and their views.
 
@@ -266,9 +288,13 @@ def stream(
         clock: where the seconds of each stage are added up.
         damaged: told of an image whose file is damaged where a tile is read; it is dropped, and the others go
             on. By default the error is raised.
+        name_of: what an image is called in messages, by its key.
 
     Yields:
         What the collectors returned, in the order in which images were finished.
+
+    Raises:
+        ModelError: what a member gives for an image is not finite, or not what the contract says.
     """
-    run: _Stream[Key, Finished] = _Stream(runtimes, method, new_collector, clock or Clock(), damaged)
+    run: _Stream[Key, Finished] = _Stream(runtimes, method, new_collector, clock or Clock(), damaged, name_of)
     return run.run(images)

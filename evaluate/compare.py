@@ -18,8 +18,9 @@ from seg.data import Sample, Split, open_split, read_image
 from seg.engine import Ensemble
 from seg.evaluate.metrics import ConfusionMatrix, Scores
 from seg.evaluate.reliability import Reliability
-from seg.files import sha256_of, write_text
+from seg.files import write_text
 from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.member_files import read_member_files
 from seg.progress import Advance, progress
 from seg.spec import EnsembleSpec
 from seg.views import VIEW_SETS
@@ -107,7 +108,8 @@ def _score(ensemble: Ensemble, split: Split, advance: Advance) -> tuple[Scores, 
         reliability.add(truth_hw, merged)
 
     start = time.perf_counter()
-    for _ in ensemble.predict_all(_indexed(split.samples), count):
+    images = _indexed(split.samples)
+    for _ in ensemble.predict_all(images, count, name_of=lambda index: split.samples[index].id):
         advance()
     return matrix.scores(ensemble.classes), time.perf_counter() - start, reliability.expected_error
 
@@ -121,13 +123,13 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
         "members": [
             (
                 m.name,
-                sha256_of(spec.model(m)) if spec.model(m).exists() else None,
+                file.fingerprint,
                 m.weight,
                 m.class_weights,
                 m.temperature,
                 spec.views_of(m),
             )
-            for m in spec.running
+            for m, file in zip(spec.running, read_member_files(spec), strict=True)
         ],
         "merge": (spec.merge, spec.merge_at),
         "class_factors": spec.class_factors,

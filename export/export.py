@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.card import ModelCard
+from seg.class_order import Channels, channels_of
+from seg.data.labelling import classes_at_hand
 from seg.errors import ModelError, VerificationError
 from seg.export.contract import ExportedModel
 from seg.export.precision.choose import Trial, choose_precision
@@ -14,7 +16,8 @@ from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
-from seg.train.checkpoint import load_checkpoint
+from seg.spec.dataset import DatasetSpec
+from seg.train.checkpoint import load_checkpoint, read_checkpoint_card
 from seg.train.segmenter import Segmenter
 
 
@@ -51,6 +54,16 @@ def export_checkpoint(
         if trial is not None:
             card = choose_precision(temporary, exported, card, trial)
     return card
+
+
+def channels_of_checkpoint(checkpoint: Path, dataset: DatasetSpec) -> Channels:
+    """For each of the dataset's classes the channel of the checkpoint's network.
+
+    Raises:
+        ModelError: the checkpoint cannot be used, or was trained for other classes.
+    """
+    own = read_checkpoint_card(checkpoint).classes
+    return channels_of(own, classes_at_hand(dataset) or own, checkpoint)
 
 
 def is_exported(checkpoint: Path, model: Path, wish: ExportSpec | None) -> bool:

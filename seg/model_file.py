@@ -5,12 +5,10 @@ output  `probabilities`  float32 [N, C, H, W]
 metadata `seg.card`      the model card
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from seg.card import CARD_KEY, ENSEMBLE_KEY, ModelCard, read_card
-from seg.classes import same_classes
 from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.model_safety import load_graph, weights_beside
@@ -44,22 +42,6 @@ def read_model_card(path: Path) -> ModelCard:
     _check_interface(path, model, len(card.classes))
     _check_weights(path, model, card)
     return card
-
-
-def read_model_cards(models: Sequence[Path]) -> tuple[ModelCard, ...]:
-    """The cards of the members of an ensemble, which agree on the classes.
-
-    Raises:
-        ModelError: as above, or a model has other classes than the first.
-    """
-    cards = tuple(read_model_card(model) for model in models)
-    for model, card in zip(models, cards, strict=True):
-        if not same_classes(card.classes, cards[0].classes):
-            raise ModelError(
-                f"{model}: has the classes {[c.name for c in card.classes]}, the first member has"
-                f" {[c.name for c in cards[0].classes]}: members of an ensemble share their classes"
-            )
-    return cards
 
 
 def _check_interface(path: Path, model: "ModelProto", classes: int) -> None:

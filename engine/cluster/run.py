@@ -20,7 +20,7 @@ from seg.engine.journal import Journal
 from seg.engine.run import advice
 from seg.engine.submissions import open_format
 from seg.errors import DataError
-from seg.model_file import read_model_cards
+from seg.member_files import read_member_files
 from seg.progress import progress
 from seg.spec import EnsembleSpec
 from seg.words import counted
@@ -99,7 +99,7 @@ def _run(
     restart: bool,
 ) -> CrewSummary:
     """Fill the journal, by a fleet that is opened only where there is something to do, and write it out."""
-    classes = read_model_cards([spec.model(member) for member in spec.running])[0].classes
+    classes = read_member_files(spec)[0].card.classes
     output = spec.output
     places = {image.id: image.place for image in located}
     form = open_format(output.format, classes, spec.data.unlabelled, output.rle, places.__getitem__)

@@ -11,6 +11,7 @@ from seg.data.windows import open_raster
 from seg.engine import Ensemble
 from seg.engine.cells import cells_of_pass
 from seg.engine.decoder_graph import Decoder
+from seg.engine.finite import is_finite, not_finite
 from seg.engine.members import Member
 from seg.evaluate.cache import PassKey, ProbabilityCache
 from seg.labels import ImageHWC, ProbabilitiesCHW
@@ -61,10 +62,10 @@ def fill(
         return
     predictor = ensemble.only([model.member.name]).with_views((view,))
 
-    def keep(image_sha256: str, probabilities_chw: ProbabilitiesCHW) -> None:
-        cache.put(model.key(view, image_sha256), probabilities_chw)
+    def keep(image: tuple[Sample, str], probabilities_chw: ProbabilitiesCHW) -> None:
+        cache.put(model.key(view, image[1]), probabilities_chw)
 
-    for _ in predictor.predict_all(_images(wanted), keep):
+    for _ in predictor.predict_all(_images(wanted), keep, name_of=lambda image: image[0].id):
         advance()
 
 
@@ -94,15 +95,18 @@ def _fill_with_cells(
     def keep(entry: tuple[Sample, str]) -> None:
         sample, sha256 = entry
         image = open_raster(sample.image)
-        cache.put(model.key(view, sha256), cells_of_pass(model.member, decoder, view, image, ensemble.tile))
+        cells_chw = cells_of_pass(model.member, decoder, view, image, ensemble.tile)
+        if not is_finite(cells_chw):
+            raise not_finite(model.member.name, sample.id)
+        cache.put(model.key(view, sha256), cells_chw)
 
     with ThreadPoolExecutor(ensemble.streams, thread_name_prefix="seg-cells") as pool:
         for _ in pool.map(keep, wanted):
             advance()
 
 
-def _images(wanted: Wanted) -> Iterator[tuple[str, ImageHWC]]:
-    return ((sha256, read_image(sample.image)) for sample, sha256 in wanted)
+def _images(wanted: Wanted) -> Iterator[tuple[tuple[Sample, str], ImageHWC]]:
+    return ((image, read_image(image[0].image)) for image in wanted)
 
 
 def _time(predictor: Ensemble, images: Sequence[tuple[int, ImageHWC]]) -> float:

@@ -14,6 +14,7 @@ from seg.evaluate.tune.frames import CellFrames, Frames, Seen
 from seg.evaluate.tune.mixture import Views
 from seg.files import sha256_of
 from seg.labels import LabelsHW
+from seg.member_files import read_member_files
 from seg.progress import progress
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import TileSpec
@@ -91,8 +92,8 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
     ensemble = Ensemble.load(_at_rest(spec))
     images = tuple(sha256_of(sample.image) for sample in split.samples)
     models = tuple(
-        CachedModel(member, sha256_of(spec.model(entry)), _name_of(spec.tile))
-        for member, entry in zip(ensemble.members, spec.members, strict=True)
+        CachedModel(member, file.fingerprint, _name_of(spec.tile))
+        for member, file in zip(ensemble.members, read_member_files(spec), strict=True)
     )
     missing = [
         (model, view, image)

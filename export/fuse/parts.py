@@ -8,9 +8,10 @@ from onnx import version_converter
 
 from seg.card import ModelCard
 from seg.errors import ModelError, SpecError
+from seg.export.fuse.reorder import reorder_classes
 from seg.files import sha256_of
+from seg.member_files import read_member_files
 from seg.merging import class_shares
-from seg.model_file import read_model_cards
 from seg.spec import EnsembleSpec
 from seg.temperature import set_temperature
 from seg.views import SYMMETRIES, ViewName
@@ -46,7 +47,7 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
 
     Raises:
         SpecError: a view has a scale.
-        ModelError: a model is missing, not ours, damaged, or has other classes than the first.
+        ModelError: a model is missing, not ours, damaged, or has other classes than the dataset.
     """
     for member in spec.running:
         if scaled := [view for view in spec.views_of(member) if SYMMETRIES[view].scale != 1]:
@@ -54,17 +55,18 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
                 f"members: {member.name}: views: a fused file has no {scaled[0]}, as graphs resize otherwise"
                 " than the engine: leave it away"
             )
-    paths = [spec.model(member) for member in spec.running]
-    cards = read_model_cards(paths)
-    models = [onnx.load(path) for path in paths]
+    files = read_member_files(spec)
+    models = [onnx.load(file.path) for file in files]
     opset = max(LEAST_OPSET, *map(opset_of, models))
-    hashes = [sha256_of(path) for path in paths]
-    for model, member, path in zip(models, spec.running, paths, strict=True):
+    hashes = [sha256_of(file.path) for file in files]
+    for model, member, file in zip(models, spec.running, files, strict=True):
         if member.temperature != 1:
-            set_temperature(model, member.temperature, path)
+            set_temperature(model, member.temperature, file.path)
+        if file.is_reordered:
+            reorder_classes(model, file.channels)
     total = sum(member.weight for member in spec.running)
     weights = [member.weight for member in spec.running]
-    shares = class_shares(weights, spec.class_weights_of(cards[0].classes))
+    shares = class_shares(weights, spec.class_weights_of(files[0].card.classes))
     return tuple(
         Part(
             name=member.name,
@@ -72,13 +74,11 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
             share=member.weight / total / len(spec.views_of(member)),
             class_shares=tuple(share / len(spec.views_of(member)) for share in own),
             views=spec.views_of(member),
-            model=_in_opset(model, opset, path),
-            card=card,
+            model=_in_opset(model, opset, file.path),
+            card=file.card,
             sha256=sha256,
         )
-        for member, own, model, card, path, sha256 in zip(
-            spec.running, shares, models, cards, paths, hashes, strict=True
-        )
+        for member, own, model, file, sha256 in zip(spec.running, shares, models, files, hashes, strict=True)
     )
 
 

@@ -57,7 +57,7 @@ def distill(
     teacher = ensemble_fingerprint(spec)
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
     taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
-    make_soft_labels(spec, JoinedSplit(taught).samples, train.classes, soft_labels)
+    make_soft_labels(spec, JoinedSplit(taught).samples, soft_labels)
     teaching = Teaching(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
     run = train_member(spec, member, retrain=retrain, teaching=teaching)
     typer.echo(f"{member.name}: val mIoU {run.best_miou:.4f}: {spec.checkpoint(member)}")

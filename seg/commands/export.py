@@ -21,6 +21,7 @@ from seg.export.fuse.give import Give
 
 if TYPE_CHECKING:
     from seg.card import ModelCard, PrecisionCard
+    from seg.class_order import Channels
     from seg.export.precision.choose import Trial
     from seg.export.precision.measure import Answer
     from seg.spec import EnsembleSpec, ExportSpec
@@ -71,14 +72,13 @@ def export(
     if give or output:
         raise SegError("seg export: --give and --output are those of a fused file: add --fuse")
     require_extra("train", "torch", "seg export")
-    from seg.export.export import export_checkpoint, is_exported
+    from seg.export.export import channels_of_checkpoint, export_checkpoint, is_exported
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
     wish = spec.export if precision is None else spec.export.model_copy(update={"precision": precision.value})
     # What nobody asks for again does not undo what was chosen before.
     asked = precision is not None or "precision" in spec.export.model_fields_set
-    trial = None if wish.precision == "fp32" else _trial(spec, wish)
     for one in chosen_members(path, spec, member):
         checkpoint, model = spec.checkpoint(one), spec.model(one)
         if one.model is not None:
@@ -88,6 +88,8 @@ def export(
         elif is_exported(checkpoint, model, wish if asked else None) and not force:
             typer.echo(f"{one.name}: exported already: {model}")
         else:
+            channels = channels_of_checkpoint(checkpoint, spec.data)
+            trial = None if wish.precision == "fp32" else _trial(spec, wish, channels)
             _report(one.name, model, export_checkpoint(checkpoint, model, some_images(spec), trial))
         if format_ is not Format.onnx:
             convert(format_, spec, one, some_images(spec))
@@ -116,18 +118,20 @@ def _refuse_beside_whole(
         raise SegError(f"seg export: {option} is about members, not the whole: do one after the other")
 
 
-def _trial(spec: "EnsembleSpec", wish: "ExportSpec") -> "Trial":
-    """Precisions are measured on the very runtimes that will run them."""
+def _trial(spec: "EnsembleSpec", wish: "ExportSpec", channels: "Channels") -> "Trial":
+    """Precisions are measured on the very runtimes that will run them, against the dataset's labels."""
     from seg.data import open_split
     from seg.engine.machine import usable_cores
     from seg.engine.open_runtime import open_runtime, usable_runtimes
+    from seg.engine.reordered_runtime import in_dataset_order
     from seg.engine.runtime import Streams
     from seg.export.precision.choose import Trial
 
     runtimes = {str(name): name for name in usable_runtimes()}
 
     def open_model(model: Path, name: str) -> "Answer":
-        return open_runtime(model, runtimes[name], Streams(1, usable_cores())).run
+        runtime = open_runtime(model, runtimes[name], Streams(1, usable_cores()))
+        return in_dataset_order(runtime, channels).run
 
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     return Trial(wish, train, val, tuple(runtimes), open_model)

@@ -45,7 +45,7 @@ def pseudo(
     samples = list_samples(images.absolute())
     teacher = ensemble_fingerprint(spec)
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
-    make_soft_labels(spec, samples, classes, soft_labels)
+    make_soft_labels(spec, samples, soft_labels)
     names = tuple(c.name for c in classes)
     record = PseudoRecord(classes=names, confidence=confidence, teacher=teacher)
     decision = Decision(factors=spec.factors_of(classes))

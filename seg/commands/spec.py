@@ -12,15 +12,20 @@ app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=T
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Ensemble specs.")],
 ) -> None:
-    """Check ensemble specs; every mistake is one line with its file and line number."""
-    from seg.errors import SpecError
+    """Check ensemble specs, and that models which are there have the dataset's classes.
+
+    Every mistake is one line with its file and line number.
+    """
+    from seg.errors import SegError, SpecError
+    from seg.member_files import read_existing_files
     from seg.spec import load_ensemble
 
     mistakes = []
     for file in files:
         try:
             spec = load_ensemble(file)
-        except SpecError as error:
+            read_existing_files(spec)
+        except SegError as error:
             mistakes.append(str(error))
         else:
             passes = sum(len(spec.views_of(member)) for member in spec.running)

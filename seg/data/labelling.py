@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from seg.classes import ClassInfo
 from seg.data.coco_file import CocoCategory, ambiguities, read_categories
@@ -36,11 +37,27 @@ def labelling_of(dataset: DatasetSpec) -> Labelling:
     return Labelling(classes, [c.name for c in classes].index(dataset.unlabelled))
 
 
-def _entries(dataset: DatasetSpec) -> tuple[ClassEntry, ...]:
+def classes_at_hand(dataset: DatasetSpec) -> tuple[ClassInfo, ...] | None:
+    """The classes, or None where the YAML lists none and the annotations are not on this machine.
+
+    Raises:
+        DataError: as `labelling_of`, of annotations that are there.
+    """
+    source = _source_of_classes(dataset)
+    is_known = dataset.classes is not None if source is None else source.exists()
+    return labelling_of(dataset).classes if is_known else None
+
+
+def _source_of_classes(dataset: DatasetSpec) -> Path | None:
+    """The COCO file that names the classes or gives their ids, where the YAML does not."""
     listed = dataset.classes
     if listed is not None and (dataset.has_masks or all(entry.id is not None for entry in listed)):
-        return listed
-    source = dataset.train.annotations or dataset.val.annotations
+        return None
+    return dataset.train.annotations or dataset.val.annotations
+
+
+def _entries(dataset: DatasetSpec) -> tuple[ClassEntry, ...]:
+    listed, source = dataset.classes, _source_of_classes(dataset)
     if source is None:
         return listed or ()
     categories = sorted(read_categories(source), key=lambda category: category.id)

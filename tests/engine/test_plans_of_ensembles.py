@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from seg.engine.cluster.models import pack, unpack
+from seg.engine.decoder_graph import Decoder
 from seg.engine.explain import explain_ensemble
 from seg.engine.open_runtime import open_runtime, usable_runtimes
 from seg.engine.plan_runtime import PlanRuntime
@@ -74,7 +75,7 @@ def test_plans_are_not_cut_at_the_decoder(project: Path, make_model: MakeModel, 
     model = make_model(3)
     gpu.build_beside(model)
     with pytest.raises(ModelError, match="cannot be cut: say merge_at: image"):
-        open_runtime(model, "tensorrt-plan", ONE, to_decoder=True)
+        open_runtime(model, "tensorrt-plan", ONE, decoder=Decoder(4, 32))
 
 
 def test_plans_travel_with_their_models(project: Path, gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
+from seg.engine.decoder_graph import Decoder
 from seg.engine.open_runtime import open_runtime, usable_runtimes
 from seg.engine.runtime import ImagesNHWC, Streams
 from seg.export.export import export_checkpoint
@@ -16,7 +17,7 @@ from seg.spec.prediction import RuntimeName
 from tests.export.untrained import checkpoint, image
 
 NAMES: Final[list[RuntimeName]] = ["cpu", "cuda", "openvino", "openvino-bf16"]
-CELL: Final = 4
+DECODER: Final = Decoder(cell=4, stride=32)
 CELLS_DIFFER_BY: Final[dict[RuntimeName, float]] = {
     "cpu": 1e-5,
     "cuda": 1e-3,
@@ -67,12 +68,12 @@ def test_answers_are_those_of_one_file(
     """Wherever the command was called, and with nothing written where the models lie."""
     monkeypatch.chdir(tmp_path)
     before = [sorted(model.parent.iterdir()) for model in pair]
+    decoder = DECODER if to_decoder else None
     expected, found = (
-        open_runtime(model, name, Streams(1, 2), temperature, to_decoder=to_decoder).run(images())
-        for model in pair
+        open_runtime(model, name, Streams(1, 2), temperature, decoder=decoder).run(images()) for model in pair
     )
     np.testing.assert_array_equal(found, expected)
-    side = CELL if to_decoder else 1
+    side = DECODER.cell if to_decoder else 1
     assert found.shape[2:] == (64 // side, 96 // side)
     assert [sorted(model.parent.iterdir()) for model in pair] == before
     assert not list(tmp_path.iterdir())
@@ -80,7 +81,7 @@ def test_answers_are_those_of_one_file(
 
 def test_a_cut_and_a_temperature_are_the_same_on_all_runtimes(pair: Pair, name: RuntimeName) -> None:
     """The temperature by hand, from the reference at a temperature of 1."""
-    cells = open_runtime(pair[0], "cpu", Streams(1, 2), to_decoder=True).run(images())
+    cells = open_runtime(pair[0], "cpu", Streams(1, 2), decoder=DECODER).run(images())
     expected = cells**2 / (cells**2).sum(1, keepdims=True)
-    found = open_runtime(pair[1], name, Streams(1, 2), 0.5, to_decoder=True).run(images())
+    found = open_runtime(pair[1], name, Streams(1, 2), 0.5, decoder=DECODER).run(images())
     np.testing.assert_allclose(found, expected, atol=CELLS_DIFFER_BY[name])

@@ -209,7 +209,7 @@ def test_what_a_student_learns_is_what_the_ensemble_says(models: Models, tmp_pat
     spec = load_ensemble(project(tmp_path, models))
     split = open_split(spec.data, "train")
     kept = SoftLabels.of_teacher(tmp_path / "runs", ensemble_fingerprint(spec))
-    make_soft_labels(spec, split.samples, split.classes, kept)
+    make_soft_labels(spec, split.samples, kept)
     for sample in split.samples:
         found = from_levels(kept.read(sample.image).transpose(2, 0, 1))
         expected = Ensemble.load(spec).predict(read_image(sample.image)).probabilities

@@ -10,13 +10,16 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import numpy_helper
 
 from seg.card import ENSEMBLE_KEY
+from seg.commands.fuse import fuse_verified
 from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.errors import ModelError
 from seg.export.fuse.card import EnsembleCard
 from seg.export.fuse.give import Give
+from seg.export.save import save_model
 from seg.files import sha256_of
 from seg.model_file import read_model_card
 from tests.export.ensembles import write_ensemble
@@ -43,6 +46,22 @@ def test_it_says_what_the_engine_says(merge: str, tmp_path: Path) -> None:
             np.testing.assert_allclose(found["probabilities"][row], expected.probabilities, atol=1e-6)
             np.testing.assert_allclose(found["confidence"][row], expected.probabilities.max(0), atol=1e-6)
     assert [str(found[give].dtype) for give in EVERYTHING] == ["uint8", "float32", "float32"]
+
+
+@pytest.mark.parametrize("merge", ["mean", "vote"])
+def test_members_that_list_their_classes_otherwise_are_turned_inside(merge: str, tmp_path: Path) -> None:
+    """The same network with its last kernel's rows in another order, and a card that says so."""
+    spec, path = fused(tmp_path, merge=merge)
+    images_nhwc = np.stack([image(24, 31, seed) for seed in range(3)])
+    expected, order = run(path, images_nhwc), [2, 0, 1]
+    other = onnx.load(tmp_path / "b.onnx")
+    kernel = next(tensor for tensor in other.graph.initializer if tensor.name == "k1")
+    kernel.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(kernel)[order], "k1"))
+    turned = CARD.model_copy(update={"classes": tuple(CARD.classes[label] for label in order)})
+    save_model(other, turned, tmp_path / "b.onnx")
+    fuse_verified("team", spec, EVERYTHING, path)
+    for name, array in run(path, images_nhwc).items():
+        np.testing.assert_allclose(array, expected[name], atol=1e-6)
 
 
 def test_temperatures_and_class_factors_are_in_it(tmp_path: Path) -> None:

@@ -88,9 +88,14 @@ def test_scaled_views_are_refused(tmp_path: Path) -> None:
 
 def test_members_must_be_exported_and_agree_on_classes(tmp_path: Path) -> None:
     spec = ensemble(tmp_path)
-    other = CARD.model_copy(update={"classes": tuple(reversed(CARD.classes))})
+    other = CARD.model_copy(update={"classes": CARD.classes[:2]})
     save_model(model(), other, tmp_path / "b.onnx")
-    with pytest.raises(SegError, match=r"b\.onnx: has the classes"):
+    with pytest.raises(SegError, match=r"b\.onnx: gives 3 channels and its card names 2 classes"):
+        fuse_verified("team", spec, (), tmp_path / "team.onnx")
+    gold = CARD.classes[0].model_copy(update={"name": "gold"})
+    other = CARD.model_copy(update={"classes": (gold, *CARD.classes[1:])})
+    save_model(model(), other, tmp_path / "b.onnx")
+    with pytest.raises(SegError, match=r"b\.onnx: was trained for the classes \['gold'"):
         fuse_verified("team", spec, (), tmp_path / "team.onnx")
     (tmp_path / "b.onnx").unlink()
     with pytest.raises(SegError, match=r"b\.onnx: there is no such model: export it first"):

@@ -140,8 +140,10 @@ def test_a_soup_needs_runs_of_one_network(spec: EnsembleSpec, cooked: Cooked, tm
         cook(ingredients_of(spec, "toy"), train, val)
     with pytest.raises(ModelError, match="no finished run"):
         read_ingredients({"nothing": tmp_path}, train.classes)
-    with pytest.raises(ModelError, match="toy: has other classes than the dataset"):
+    with pytest.raises(ModelError, match="toy: was trained for the classes"):
         read_ingredients({"toy": spec.runs / "toy"}, train.classes[:2])
+    with pytest.raises(ModelError, match=r"toy: has the classes .* in one order"):
+        read_ingredients({"toy": spec.runs / "toy"}, train.classes[::-1])
     other = RunFolder(tmp_path / "other")
     other.path.mkdir()
     other.record.write_bytes((spec.runs / "toy" / "run.json").read_bytes())

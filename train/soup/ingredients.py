@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from seg.card import ModelCard
-from seg.classes import ClassInfo, same_classes
+from seg.class_order import channels_of, is_reordered
+from seg.classes import ClassInfo
 from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.spec.recipe import RecipeSpec
@@ -43,8 +44,11 @@ def read_ingredients(runs: Mapping[str, Path], classes: Sequence[ClassInfo]) -> 
     ingredients = tuple(_read(name, RunFolder(folder)) for name, folder in runs.items())
     first = ingredients[0]
     for one in ingredients:
-        if not same_classes(one.card.classes, tuple(classes)):
-            raise ModelError(f"{one.name}: has other classes than the dataset: leave it out of the soup")
+        if is_reordered(channels_of(one.card.classes, classes, one.name)):
+            raise ModelError(
+                f"{one.name}: has the classes {[c.name for c in one.card.classes]}, the dataset lists them as"
+                f" {[c.name for c in classes]}: weights are averaged in one order: leave it out of the soup"
+            )
         if _network(one.card) != _network(first.card):
             raise ModelError(
                 f"{one.name}: is {_network(one.card)} and {first.name} is {_network(first.card)}:"
