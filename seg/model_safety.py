@@ -4,6 +4,7 @@ A graph may ask for operators that nobody here has, and may name any file on the
 weights. Both are refused by their names alone: no weight is read.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,12 @@ LARGEST_MODEL_BYTES: Final = 2 * 2**30
 """The most that one protobuf message can hold; weights beyond it lie in a file beside."""
 
 LARGEST_WEIGHTS_BYTES: Final = 64 * 2**30
+LARGEST_TENSOR_ELEMENTS: Final = 2**31
+"""A tensor of a fixed size with more than these would take 8 GiB whatever the image."""
+
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
+MAY_NOT_END: Final = frozenset({"Loop", "Scan"})
+_SHAPE_INPUT: Final = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
 
 
 def load_graph(path: Path) -> "ModelProto":
@@ -31,6 +37,7 @@ def load_graph(path: Path) -> "ModelProto":
     try:
         _check_versions(path, model)
         _check_operators(path, model)
+        _check_sizes(path, model)
         for tensor in _tensors(model):
             _check_place(path, tensor)
     except UnicodeDecodeError as error:
@@ -77,6 +84,31 @@ def _check_operators(path: Path, model: "ModelProto") -> None:
             raise ModelError(
                 f"{path}: needs the operator {f'{node.domain}.{node.op_type}'!r}, which is not of ONNX's"
                 " standard: seg export writes no such file"
+            )
+        if node.op_type in MAY_NOT_END:
+            raise ModelError(
+                f"{path}: has a {node.op_type}, which may never end: seg export writes no such file"
+            )
+
+
+def _check_sizes(path: Path, model: "ModelProto") -> None:
+    """Refuse a tensor whose size stands in the graph and which no memory holds."""
+    from onnx import numpy_helper
+
+    constants = {tensor.name: tensor for graph in _graphs(model) for tensor in graph.initializer}
+    for node in _nodes(model):
+        if node.op_type == "Constant" and node.attribute and node.output:
+            constants[node.output[0]] = node.attribute[0].t
+    for node in _nodes(model):
+        position = _SHAPE_INPUT.get(node.op_type)
+        tensor = constants.get(node.input[position]) if position in range(len(node.input)) else None
+        if tensor is None or _is_external(tensor) or tensor.data_type != tensor.INT64:
+            continue
+        elements = math.prod(abs(int(side)) for side in numpy_helper.to_array(tensor).ravel())
+        if elements > LARGEST_TENSOR_ELEMENTS:
+            raise ModelError(
+                f"{path}: {node.op_type} {node.name!r} makes a tensor of {elements} numbers: seg export writes no"
+                " such file"
             )
 
 

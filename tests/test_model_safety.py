@@ -123,6 +123,29 @@ def endless_card(built: onnx.ModelProto, folder: Path) -> None:
     built.metadata_props[0].value = " " * 2**21
 
 
+def endless_loop(model: onnx.ModelProto, _: Path) -> None:
+    """Inside of a branch, so that it is found wherever it lies."""
+    yes = helper.make_tensor_value_info("yes", TensorProto.BOOL, [])
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go_on"], ["yes"])],
+        "body",
+        [
+            helper.make_tensor_value_info("count", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+        ],
+        [yes],
+    )
+    loop = helper.make_node("Loop", ["", "true"], [], body=body)
+    branch = helper.make_graph([loop], "branch", [], [])
+    model.graph.node.append(helper.make_node("If", ["true"], [], then_branch=branch, else_branch=branch))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(True), "true"))
+
+
+def huge_constant(model: onnx.ModelProto, _: Path) -> None:
+    model.graph.initializer.append(numpy_helper.from_array(np.array([10**5, 10**5]), "sides"))
+    model.graph.node.append(helper.make_node("ConstantOfShape", ["sides"], ["zeros"], name="huge"))
+
+
 def other_input(built: onnx.ModelProto, folder: Path) -> None:
     built.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
 
