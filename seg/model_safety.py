@@ -107,8 +107,8 @@ def _check_sizes(path: Path, model: "ModelProto") -> None:
         elements = math.prod(abs(int(side)) for side in numpy_helper.to_array(tensor).ravel())
         if elements > LARGEST_TENSOR_ELEMENTS:
             raise ModelError(
-                f"{path}: {node.op_type} {node.name!r} makes a tensor of {elements} numbers: seg export writes no"
-                " such file"
+                f"{path}: {node.op_type} {node.name!r} makes a tensor of {elements} numbers: seg export"
+                " writes no such file"
             )
 
 

@@ -155,6 +155,8 @@ def other_output(built: onnx.ModelProto, folder: Path) -> None:
 
 
 REFUSED: list[tuple[Change, str]] = [
+    (endless_loop, "has a Loop, which may never end"),
+    (huge_constant, "ConstantOfShape .huge. makes a tensor of 10000000000 numbers"),
     (weights_at("../w.data"), "'../w.data', which is not a file beside it"),
     (weights_at("/etc/passwd"), "not a file beside it"),
     (weights_at("a\\w.data"), "not a file beside it"),

@@ -112,8 +112,10 @@ class RecipeSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _architecture_brings_its_encoder(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "encoder" not in value and value.get("architecture") in OWN_ENCODERS:
-            return {**value, "encoder": OWN_ENCODERS[value["architecture"]][0]}
+        if isinstance(value, dict) and "encoder" not in value:
+            architecture = value.get("architecture")
+            if isinstance(architecture, str) and architecture in OWN_ENCODERS:
+                return {**value, "encoder": OWN_ENCODERS[architecture][0]}
         return value
 
     @model_validator(mode="before")

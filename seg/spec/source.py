@@ -13,6 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from seg.errors import SpecError
 from seg.spec.base import did_you_mean
+from seg.spec.wording import in_plain_words
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -29,7 +30,10 @@ def load(model: type[Model], path: Path) -> Model:
     try:
         return model.model_validate(document, context={"folder": path.absolute().parent, "file": path})
     except ValidationError as error:
-        lines = [_describe(path, model, document, one) for one in _innermost(error.errors())]
+        lines = [
+            _describe(path, model, document, one)
+            for one in _innermost(in_plain_words(error.errors(), document))
+        ]
         raise SpecError("\n".join(lines)) from error
 
 

@@ -79,7 +79,7 @@ def test_views_are_a_set_or_a_list(tmp_path: Path) -> None:
         ("views: [identity, hflop]", "x.yaml:6: views.1: 'hflop' is not known: did you mean 'hflip'?"),
         ("views: [hflip, hflip]", "x.yaml:6: views: a view is listed twice"),
         ("output:\n  format: kagle", "x.yaml:7: output.format: 'kagle' is not known: did you mean 'kaggle'?"),
-        ("recipe:\n  epochs: 0", "x.yaml:7: recipe.epochs: Input should be greater than or equal to 1"),
+        ("recipe:\n  epochs: 0", "x.yaml:7: recipe.epochs: at least 1"),
         ("recipe:\n  crop: big", "x.yaml:7: recipe.crop: a size is a number"),
         ("recipe:\n  input: {mode: resize}", "x.yaml:7: recipe.input: 'size' belongs to mode 'resize'"),
         ("recipe:\n  loss: {cross_entrpy: 1}", "did you mean 'cross_entropy'?"),
@@ -138,7 +138,7 @@ def test_what_is_no_spec(text: str, problem: str, tmp_path: Path) -> None:
         ("classes: [{name: a, id: 300}, b]", "class 'a' has the id 300"),
         ("classes: [{name: a, id: 1}, {name: b, id: 1}]", "two classes have the id 1"),
         ("classes: [a, b]\nunlabelled_values: [1]", "1 is the id of class 'b' and among"),
-        ("classes: [a, b]\nunlabelled_values: [256]", "less than or equal to 255"),
+        ("classes: [a, b]\nunlabelled_values: [256]", "at most 255"),
         ("unlabelled: a", "mask folders name no classes"),
     ],
 )
