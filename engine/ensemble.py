@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from seg.classes import ClassInfo
-from seg.data.windows import Raster, open_raster
+from seg.data.windows import Raster
 from seg.engine.answers import answers_to, shares_of
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
 from seg.engine.deadline import Pace
 from seg.engine.decide import Decision
 from seg.engine.glue import Glue
+from seg.engine.image_input import as_raster
 from seg.engine.load import load_members
 from seg.engine.members import Member, plan_passes
 from seg.engine.method import Method
@@ -21,11 +22,16 @@ from seg.engine.passes import Plan, Size
 from seg.engine.rounds import order_in_rounds
 from seg.engine.stopping import Stopping
 from seg.engine.stream import Damaged, stream
+from seg.engine.views import VIEWS
 from seg.engine.worth import Order, rank_passes
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec.base import did_you_mean
 from seg.spec.prediction import MergeName, RuntimeName, TileSpec
 from seg.views import ViewName
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
@@ -135,14 +141,17 @@ class Ensemble:
         shares_pc = shares_of(usual, len(self.classes))
         return tuple(order_in_rounds(said, shares_pc, [planned.member for planned in usual]))
 
-    def predict(self, image: ImageHWC | Path | str) -> Prediction:
-        """Predict one image: RGB uint8 `[H, W, 3]`, or a file.
+    def predict(self, image: "ImageHWC | Path | str | Image") -> Prediction:
+        """Predict one image: RGB uint8 `[H, W, 3]`, a file, or a PIL image in mode RGB.
 
         Raises:
+            ValueError: it is no such image.
             DataError: the file cannot be read.
+            ModelError: a member cannot run it, or what it gives is not finite.
         """
-        image_hwc = open_raster(Path(image)) if isinstance(image, Path | str) else image
-        return next(self.predict_all([(None, image_hwc)], lambda _, merged: self._prediction(merged)))
+        name = str(image) if isinstance(image, Path | str) else None
+        images = [(name, as_raster(image))]
+        return next(self.predict_all(images, lambda _, merged: self._prediction(merged)))
 
     def predict_all(
         self,
@@ -155,7 +164,7 @@ class Ensemble:
         """Predict many images with all passes, batched across them.
 
         Args:
-            images: any key with an RGB image, uint8 `[H, W, 3]`, of any size.
+            images: any key with an RGB image, uint8 `[H, W, 3]`, of any size above 0.
             finish: called with the key and the merged probabilities, float32 `[C, H, W]`, from a
                 worker's thread; what it returns is yielded.
             clock: where the seconds of each stage are added up.
@@ -219,11 +228,30 @@ class Ensemble:
         return Decision(grid_hw, self.factors)
 
     def with_views(self, views: tuple[ViewName, ...]) -> Self:
-        """The same loaded members, all with these views."""
+        """The same loaded members, all with these views.
+
+        Raises:
+            ValueError: there is none, one that is unknown, or one twice.
+        """
+        for view in views:
+            if view not in VIEWS:
+                raise ValueError(f"there is no view {view!r}: {did_you_mean(str(view), VIEWS)}")
+        if not views or len(set(views)) < len(views):
+            raise ValueError(f"views are one or more, each listed once, got {list(views)}")
         return replace(self, members=tuple(replace(m, views=views) for m in self.members))
 
     def only(self, names: Sequence[str]) -> Self:
-        """The same loaded members, but only those named."""
+        """The same loaded members, but only those named, in their own order.
+
+        Raises:
+            ValueError: there is no name, or one of no member.
+        """
+        known = [member.name for member in self.members]
+        if isinstance(names, str) or not names:
+            raise ValueError(f"names are a list of one or more of {known}, got {names!r}")
+        for name in names:
+            if name not in known:
+                raise ValueError(f"there is no member {name!r}: {did_you_mean(str(name), known)}")
         return replace(self, members=tuple(m for m in self.members if m.name in names))
 
     def _stream(

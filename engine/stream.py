@@ -16,6 +16,7 @@ from seg.data.windows import Raster
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector
 from seg.engine.finite import is_finite, not_finite
+from seg.engine.image_input import check_array
 from seg.engine.in_order import InOrder
 from seg.engine.merge import MeanMerge, Merge
 from seg.engine.merge_on_device import DeviceMerge
@@ -136,6 +137,7 @@ class _Stream(Generic[Key, Finished]):
                 yield None
                 continue
             key, image_hwc = arrived
+            check_array(image_hwc)
             size_hw = image_hwc.shape[:2]
             layout = lay_out(size_hw, method.tile)
             collector = self._new_collector(key, size_hw)

@@ -1,8 +1,11 @@
 """Cross entropy."""
 
+import torch
 from torch import Tensor
+from torch.nn import functional
 
-from seg.train.losses.labelled import pixel_cross_entropy, pixel_weights, weighted_mean
+from seg.labels import IGNORE_INDEX
+from seg.train.losses.labelled import pixel_weights
 
 
 def cross_entropy(
@@ -10,7 +13,18 @@ def cross_entropy(
 ) -> Tensor:
     """Mean over labelled pixels, each with the weight of its class, smoothed or not.
 
+    Smoothed, a pixel has a term for each class, which has the weight of that class. What
+    `torch.nn.functional.cross_entropy` gives; but 0 where no label has a weight.
+
     Source of the smoothing: Szegedy et al., "Rethinking the Inception Architecture", 2016, section 7.
     """
-    pixelwise = pixel_cross_entropy(logits, labels, label_smoothing)
-    return weighted_mean(pixelwise, pixel_weights(labels, class_weights))
+    total = functional.cross_entropy(
+        logits,
+        labels,
+        class_weights.to(logits.dtype),
+        ignore_index=IGNORE_INDEX,
+        reduction="sum",
+        label_smoothing=label_smoothing,
+    )
+    weight = pixel_weights(labels, class_weights).sum()
+    return total / torch.where(weight > 0, weight, 1) * (weight > 0)

@@ -20,11 +20,9 @@ def probabilities_and_truth(logits: Tensor, labels: Tensor) -> tuple[Tensor, Ten
     return logits.softmax(1) * known.unsqueeze(1), (one_hot * known.unsqueeze(1)).to(logits.dtype)
 
 
-def pixel_cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+def pixel_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """`[N, H, W]`; 0 at ignored pixels."""
-    return functional.cross_entropy(
-        logits, labels, ignore_index=IGNORE_INDEX, reduction="none", label_smoothing=label_smoothing
-    )
+    return functional.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="none")
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

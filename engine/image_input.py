@@ -1,0 +1,48 @@
+"""Images as callers hand them over: uint8 RGB arrays, files and PIL images; anything else is refused."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+import numpy as np
+
+from seg.data.windows import Raster, open_raster
+from seg.labels import ImageHWC
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+CHANNELS: Final = 3
+
+
+def as_raster(image: "ImageHWC | Path | str | Image") -> Raster:
+    """The pixels of an image, uint8 RGB `[H, W, 3]`.
+
+    Raises:
+        ValueError: it is an array of another type or shape, or a PIL image that is not RGB.
+        DataError: it is a file that cannot be read.
+    """
+    if isinstance(image, Path | str):
+        return open_raster(Path(image))
+    if _is_pil(image):
+        if image.mode != "RGB":
+            raise ValueError(f"a PIL image is RGB, got mode {image.mode}: image.convert('RGB')")
+        return np.asarray(image)
+    if not isinstance(image, np.ndarray):
+        raise ValueError(
+            f"an image is uint8 RGB [H, W, 3], a path or a PIL image, got {type(image).__name__}"
+        )
+    check_array(image)
+    return image
+
+
+def check_array(image: Raster) -> None:
+    """Raises ValueError where an array is not uint8 RGB `[H, W, 3]`, or empty; rasters on disk always are."""
+    if not isinstance(image, np.ndarray):
+        return
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != CHANNELS or not image.size:
+        raise ValueError(f"an image is uint8 RGB [H, W, 3], got {image.dtype} {list(image.shape)}")
+
+
+def _is_pil(image: Any) -> "TypeGuard[Image]":
+    """Without importing PIL, which is needed only where somebody has made such an image."""
+    return any(f"{base.__module__}.{base.__name__}" == "PIL.Image.Image" for base in type(image).__mro__)
