@@ -30,7 +30,7 @@ from seg.engine import Ensemble
 from seg.engine.calibrate import RANKED, learn_risk, trace_images
 from seg.engine.calibrated import stopping_of
 from seg.engine.machine import usable_cores
-from seg.engine.members import plan_passes
+from seg.engine.member import plan_passes
 from seg.engine.openvino_runtime import openvino_is_usable
 from seg.engine.run import run_ensemble
 from seg.engine.summary import OF_STREAMS

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.passes import Plan
+from seg.engine.passes.passes import Plan
 from seg.engine.runtime import Runtime
 from seg.labels import ImageHWC
 

@@ -17,7 +17,7 @@ from seg.engine.clock import Clock
 from seg.engine.decide import Decision
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
-from seg.engine.passes import Plan, Size
+from seg.engine.passes.passes import Plan, Size
 from seg.engine.reading import Reader, read_sample
 from seg.engine.rounds import round_ends
 from seg.engine.stopping import MissingC, Rule, Stands, Stood, Stopping, level_of

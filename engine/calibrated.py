@@ -2,8 +2,8 @@
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
-from seg.engine.members import plan_passes
-from seg.engine.passes import Size
+from seg.engine.member import plan_passes
+from seg.engine.passes.passes import Size
 from seg.engine.rounds import round_ends
 from seg.engine.stopping import Stopping, judges
 from seg.errors import SpecError

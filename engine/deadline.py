@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-from seg.engine.passes import Plan
+from seg.engine.passes.passes import Plan
 from seg.errors import SpecError
 
 KEPT_BACK: Final = 0.05

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.on_device import Merged, on_host
-from seg.engine.passes import Size
+from seg.engine.passes.device_values import Merged, on_host
+from seg.engine.passes.passes import Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
 
 

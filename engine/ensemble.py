@@ -15,9 +15,9 @@ from seg.engine.deadline import Pace
 from seg.engine.decide import Decision
 from seg.engine.glue import Glue
 from seg.engine.load import load_members
-from seg.engine.members import Member, plan_passes
+from seg.engine.member import Member, plan_passes
 from seg.engine.method import Method
-from seg.engine.passes import Plan, Size
+from seg.engine.passes.passes import Plan, Size
 from seg.engine.rounds import order_in_rounds
 from seg.engine.stopping import Stopping
 from seg.engine.stream import Damaged, stream

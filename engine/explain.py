@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from seg.data import open_split
 from seg.engine.ensemble import Ensemble
 from seg.engine.load import probe_frames
-from seg.engine.members import Member, plan_passes
-from seg.engine.on_device import Device
+from seg.engine.member import Member, plan_passes
+from seg.engine.passes.device_values import Device
 from seg.engine.runtime import ImagesNHWC, Placement
 from seg.engine.speed import bytes_taken, milliseconds_a_pass, resident_bytes
 from seg.engine.turns import both_ways

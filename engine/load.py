@@ -13,10 +13,10 @@ from seg.engine.choose import choose_runtimes
 from seg.engine.decoder_graph import decoder_of
 from seg.engine.glue import Glue
 from seg.engine.machine import usable_cores, usual_streams
-from seg.engine.members import Member
+from seg.engine.member import Member
 from seg.engine.open_runtime import open_runtime, usual_batch
+from seg.engine.passes.tiles import lay_out
 from seg.engine.runtime import Runtime, Streams
-from seg.engine.tiles import lay_out
 from seg.engine.turns import Turns, plan_turns
 from seg.errors import DataError
 from seg.labels import ImageHWC

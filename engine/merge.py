@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.decide import decide
-from seg.engine.passes import Plan, Size
+from seg.engine.passes.passes import Plan, Size
 from seg.labels import ProbabilitiesCHW
 from seg.merging import HIGHEST_STANDING, LEAST_PROBABILITY, TIE, standings
 from seg.spec.prediction import MergeName

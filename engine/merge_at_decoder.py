@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from seg.engine.decoder_graph import CELLS, Decoder
 from seg.engine.merge import MeanMerge
-from seg.engine.passes import Plan, Size
-from seg.engine.views import View
+from seg.engine.passes.passes import Plan, Size
+from seg.engine.passes.views import View
 from seg.labels import ImageHWC, ProbabilitiesCHW
 
 GRID: Final = max(CELLS)

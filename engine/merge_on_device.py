@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from seg.engine.glue import Glue
 from seg.engine.merge import brought_to_one
-from seg.engine.on_device import AnswerOnDevice
-from seg.engine.passes import Plan, Size
+from seg.engine.passes.device_values import AnswerOnDevice
+from seg.engine.passes.passes import Plan, Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
 
 
@@ -37,7 +37,7 @@ class DeviceMerge:
 
 @dataclass(frozen=True, slots=True)
 class SumOnDevice:
-    """Share x probabilities, summed up; see `seg.engine.on_device.MergedOnDevice`.
+    """Share x probabilities, summed up; see `seg.engine.passes.device_values.MergedOnDevice`.
 
     Labels are those of the sum, as what brings it to 1 multiplies all classes of a pixel alike.
     """

@@ -8,8 +8,8 @@ from seg.engine.glue import Glue
 from seg.engine.merge import Merge, new_merge
 from seg.engine.merge_at_decoder import DecoderMerge, padded_to_grid
 from seg.engine.merge_on_device import DeviceMerge
-from seg.engine.on_device import AnswersOnDevice
-from seg.engine.passes import Plan, Size
+from seg.engine.passes.device_values import AnswersOnDevice
+from seg.engine.passes.passes import Plan, Size
 from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.stopping import Stopping
 from seg.labels import ImageHWC

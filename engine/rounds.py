@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from seg.engine.answers import Answers, Shares
-from seg.engine.passes import Plan
+from seg.engine.passes.passes import Plan
 
 Asked = Counter[int]
 """For each member, by position, how many of its views it was asked for."""

@@ -11,7 +11,7 @@ from seg.engine.deadline import Rush
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import run_fingerprint
 from seg.engine.journal import Entry, Journal
-from seg.engine.passes import Plan
+from seg.engine.passes.passes import Plan
 from seg.engine.reading import Reader, read_sample
 from seg.engine.rush import plan_rush
 from seg.engine.stopping import Stopping

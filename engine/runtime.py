@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.on_device import AnswersOnDevice, Device
+from seg.engine.passes.device_values import AnswersOnDevice, Device
 from seg.spec.prediction import RuntimeName
 
 ImagesNHWC = NDArray[np.uint8]

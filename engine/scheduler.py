@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from seg.engine.passes import Batch, Pass, Plan, Size
+from seg.engine.passes.passes import Batch, Pass, Plan, Size
 
 Key = tuple[int, Size]
 

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.decide import Decision, lacks, on_grid, second_least
-from seg.engine.passes import Plan
+from seg.engine.passes.passes import Plan
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import DOUBT_LEVELS, StoppingSpec
 

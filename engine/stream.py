@@ -19,12 +19,12 @@ from seg.engine.in_order import InOrder
 from seg.engine.merge import MeanMerge, Merge
 from seg.engine.merge_on_device import DeviceMerge
 from seg.engine.method import Method
-from seg.engine.on_device import AnswerOnDevice, Merged
-from seg.engine.passes import Batch, Pass, Size
+from seg.engine.passes.device_values import AnswerOnDevice, Merged
+from seg.engine.passes.passes import Batch, Pass, Size
+from seg.engine.passes.tiles import Blender, lay_out
 from seg.engine.runtime import ImagesNHWC, Runtime
 from seg.engine.scheduler import Scheduler
 from seg.engine.stopping import Judge
-from seg.engine.tiles import Blender, lay_out
 from seg.errors import DataError
 from seg.labels import ImageHWC, ProbabilitiesCHW
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg.engine.answers import Answers, Shares, answers_to, shares_of
-from seg.engine.passes import Plan
+from seg.engine.passes.passes import Plan
 from seg.engine.runtime import Runtime
 from seg.engine.speed import milliseconds_a_pass
 from seg.labels import ImageHWC

@@ -8,7 +8,7 @@ from typing import IO
 
 import numpy as np
 
-from seg.engine.passes import Size
+from seg.engine.passes.passes import Size
 from seg.engine.submissions.protocol import Labelled, SizeOf
 from seg.errors import DataError, OutputError
 from seg.files import atomic_path

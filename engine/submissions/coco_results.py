@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from seg.classes import ClassInfo
 from seg.data.coco_file import CocoRle
 from seg.data.rasterise import MaskHW, rasterise
-from seg.engine.passes import Size
+from seg.engine.passes.passes import Size
 from seg.engine.submissions.kaggle import label_of
 from seg.engine.submissions.protocol import Labelled, SizeOf
 from seg.errors import DataError, OutputError

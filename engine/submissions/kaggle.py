@@ -15,7 +15,7 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.engine import rle
-from seg.engine.passes import Size
+from seg.engine.passes.passes import Size
 from seg.engine.submissions.protocol import Labelled, SizeOf
 from seg.engine.submissions.tables import Row, body_of, write_table
 from seg.errors import DataError

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from seg.engine.passes import Size
+from seg.engine.passes.passes import Size
 from seg.labels import LabelsHW
 
 Labelled = tuple[str, LabelsHW]

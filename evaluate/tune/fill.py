@@ -11,7 +11,7 @@ from seg.data.windows import open_raster
 from seg.engine import Ensemble
 from seg.engine.cells import cells_of_pass
 from seg.engine.decoder_graph import Decoder
-from seg.engine.members import Member
+from seg.engine.member import Member
 from seg.evaluate.cache import PassKey, ProbabilityCache
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import Advance

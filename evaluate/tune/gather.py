@@ -7,7 +7,7 @@ from seg.data import Split
 from seg.data.windows import open_raster
 from seg.engine import Ensemble
 from seg.engine.decoder_graph import Decoder
-from seg.engine.tiles import lay_out
+from seg.engine.passes.tiles import lay_out
 from seg.evaluate.cache import PassKey, ProbabilityCache
 from seg.evaluate.tune.fill import CachedModel, fill, speed
 from seg.evaluate.tune.frames import CellFrames, Frames, Seen

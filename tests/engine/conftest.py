@@ -14,7 +14,7 @@ from seg.classes import ClassInfo, default_colour
 from seg.data.images import write_image
 from seg.engine import nvidia
 from seg.engine.glue import Glue
-from seg.engine.on_device import Device
+from seg.engine.passes.device_values import Device
 from seg.temperature import TEMPERATURE
 from tests.fake_gpu import FakeGpu
 

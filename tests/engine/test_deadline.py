@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seg.engine import Ensemble, run
 from seg.engine.deadline import Pace, Rush, parse_duration
-from seg.engine.members import plan_passes
+from seg.engine.member import plan_passes
 from seg.engine.run import run_ensemble
 from seg.engine.worth import order_by_worth
 from seg.errors import OutputError, SpecError

@@ -21,10 +21,10 @@ from seg.classes import ClassInfo
 from seg.engine import Ensemble
 from seg.engine.calibrated import stopping_of
 from seg.engine.clock import Clock
-from seg.engine.members import Member
+from seg.engine.member import Member
 from seg.engine.open_runtime import open_runtime
+from seg.engine.passes.tiles import lay_out
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.tiles import lay_out
 from seg.errors import ModelError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card

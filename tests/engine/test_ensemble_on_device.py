@@ -18,14 +18,14 @@ from seg.engine import Ensemble, load, nvidia
 from seg.engine.calibrated import stopping_of
 from seg.engine.explain import explain_ensemble
 from seg.engine.glue import Glue
-from seg.engine.members import Member
+from seg.engine.member import Member
 from seg.engine.merge_on_device import SumOnDevice
-from seg.engine.on_device import AnswersOnDevice, Device
 from seg.engine.open_runtime import open_runtime
 from seg.engine.ort import OrtRuntime
-from seg.engine.passes import Plan, PlannedPass
+from seg.engine.passes.device_values import AnswersOnDevice, Device
+from seg.engine.passes.passes import Plan, PlannedPass
+from seg.engine.passes.views import VIEWS
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.views import VIEWS
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.model_file import read_model_card
 from seg.spec import load_ensemble

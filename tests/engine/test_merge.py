@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from seg.engine.decide import decide
 from seg.engine.merge import new_merge
-from seg.engine.passes import PlannedPass
-from seg.engine.views import VIEWS
+from seg.engine.passes.passes import PlannedPass
+from seg.engine.passes.views import VIEWS
 from seg.labels import ProbabilitiesCHW
 from seg.merging import class_shares
 from seg.spec.prediction import MergeName

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg.engine.answers import shares_of
-from seg.engine.passes import PlannedPass
+from seg.engine.passes.passes import PlannedPass
+from seg.engine.passes.views import VIEWS
 from seg.engine.rounds import order_in_rounds, round_ends
-from seg.engine.views import VIEWS
 
 views_of = st.lists(st.integers(1, 6), min_size=1, max_size=4)
 

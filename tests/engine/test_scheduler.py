@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.passes import Batch, Pass, PlannedPass
+from seg.engine.passes.passes import Batch, Pass, PlannedPass
+from seg.engine.passes.views import VIEWS
 from seg.engine.scheduler import Scheduler
-from seg.engine.views import VIEWS
 from seg.views import VIEW_NAMES
 
 plans = st.lists(

@@ -12,7 +12,7 @@ from seg.engine import Ensemble
 from seg.engine.calibrated import stopping_of
 from seg.engine.clock import Clock
 from seg.engine.explain import explain_ensemble
-from seg.engine.members import Member
+from seg.engine.member import Member
 from seg.engine.open_runtime import open_runtime
 from seg.engine.run import run_ensemble
 from seg.engine.runtime import Runtime

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from seg.card import ModelCard
 from seg.engine.decoder_graph import Decoder
-from seg.engine.passes import PlannedPass
+from seg.engine.passes.passes import PlannedPass
+from seg.engine.passes.views import VIEWS
 from seg.engine.runtime import Runtime
-from seg.engine.views import VIEWS
 from seg.merging import class_shares
 from seg.views import VIEW_SETS, ViewName, without_scale
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.windows import Raster
-from seg.engine.on_device import Merged, on_host
-from seg.engine.passes import Size
+from seg.engine.passes.device_values import Merged, on_host
+from seg.engine.passes.passes import Size
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.spec.prediction import Blend, TileSpec
 

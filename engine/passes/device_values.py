@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from seg.engine.passes import Size
+from seg.engine.passes.passes import Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
 
 Device = Literal["cpu", "cuda"]

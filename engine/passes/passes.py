@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seg.engine.views import View
+from seg.engine.passes.views import View
 
 Size = tuple[int, int]
 """Height and width."""

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.on_device import on_host
-from seg.engine.tiles import Blender, lay_out
+from seg.engine.passes.device_values import on_host
+from seg.engine.passes.tiles import Blender, lay_out
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import Blend, TileSpec
 

@@ -7,7 +7,7 @@ import ttach
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.views import VIEWS
+from seg.engine.passes.views import VIEWS
 from seg.views import SCALE_NAMES, VIEW_NAMES, VIEW_SETS, ScaleName, ViewName, ViewSetName
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
