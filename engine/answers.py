@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.passes.passes import Plan
-from seg.engine.runtime import Runtime
+from seg.engine.runtimes.base import Runtime
 from seg.labels import ImageHWC
 
 PIXELS: Final = 20_000

@@ -3,12 +3,12 @@
 import numpy as np
 
 from seg.data.windows import Raster
-from seg.engine.decoder_graph import Decoder
 from seg.engine.member import Member
 from seg.engine.merge_at_decoder import padded_to_grid, upright_cells
 from seg.engine.passes.passes import Size
 from seg.engine.passes.tiles import lay_out
 from seg.engine.passes.views import VIEWS, View
+from seg.engine.runtimes.decoder_cut import Decoder
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.spec.prediction import TileSpec
 from seg.views import ViewName

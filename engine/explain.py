@@ -8,9 +8,9 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.load import probe_frames
 from seg.engine.member import Member, plan_passes
 from seg.engine.passes.device_values import Device
-from seg.engine.runtime import ImagesNHWC, Placement
-from seg.engine.speed import bytes_taken, milliseconds_a_pass, resident_bytes
-from seg.engine.turns import both_ways
+from seg.engine.runtimes.base import ImagesNHWC, Placement
+from seg.engine.runtimes.offload_plan import both_ways
+from seg.engine.runtimes.profiling import bytes_taken, milliseconds_a_pass, resident_bytes
 from seg.spec import EnsembleSpec
 from seg.views import ViewName
 

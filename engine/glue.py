@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from seg.engine.ort import open_session
 from seg.engine.passes.device_values import AnswerOnDevice, Device, run_bound
 from seg.engine.passes.views import View
+from seg.engine.runtimes.ort import open_session
 from seg.labels import LabelsHW
 
 OPSET: Final = 18

@@ -9,15 +9,15 @@ import numpy as np
 
 from seg.data import open_split
 from seg.data.windows import Raster, open_raster
-from seg.engine.choose import choose_runtimes
-from seg.engine.decoder_graph import decoder_of
 from seg.engine.glue import Glue
-from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.member import Member
-from seg.engine.open_runtime import open_runtime, usual_batch
 from seg.engine.passes.tiles import lay_out
-from seg.engine.runtime import Runtime, Streams
-from seg.engine.turns import Turns, plan_turns
+from seg.engine.runtimes.auto import choose_runtimes
+from seg.engine.runtimes.base import Runtime, Streams
+from seg.engine.runtimes.decoder_cut import decoder_of
+from seg.engine.runtimes.hardware import usable_cores, usual_streams
+from seg.engine.runtimes.offload_plan import Turns, plan_turns
+from seg.engine.runtimes.open import open_runtime, usual_batch
 from seg.errors import DataError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_cards

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decoder_graph import CELLS, Decoder
 from seg.engine.merge import MeanMerge
 from seg.engine.passes.passes import Plan, Size
 from seg.engine.passes.views import View
+from seg.engine.runtimes.decoder_cut import CELLS, Decoder
 from seg.labels import ImageHWC, ProbabilitiesCHW
 
 GRID: Final = max(CELLS)

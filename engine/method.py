@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from seg.engine.deadline import Pace
-from seg.engine.decoder_graph import Decoder
 from seg.engine.glue import Glue
 from seg.engine.merge import Merge, new_merge
 from seg.engine.merge_at_decoder import DecoderMerge, padded_to_grid
 from seg.engine.merge_on_device import DeviceMerge
 from seg.engine.passes.device_values import AnswersOnDevice
 from seg.engine.passes.passes import Plan, Size
-from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime
+from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW, Runtime
+from seg.engine.runtimes.decoder_cut import Decoder
 from seg.engine.stopping import Stopping
 from seg.labels import ImageHWC
 from seg.spec.prediction import MergeName, TileSpec

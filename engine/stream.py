@@ -22,7 +22,7 @@ from seg.engine.method import Method
 from seg.engine.passes.device_values import AnswerOnDevice, Merged
 from seg.engine.passes.passes import Batch, Pass, Size
 from seg.engine.passes.tiles import Blender, lay_out
-from seg.engine.runtime import ImagesNHWC, Runtime
+from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.engine.scheduler import Scheduler
 from seg.engine.stopping import Judge
 from seg.errors import DataError

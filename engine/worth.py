@@ -11,8 +11,8 @@ import numpy as np
 
 from seg.engine.answers import Answers, Shares, answers_to, shares_of
 from seg.engine.passes.passes import Plan
-from seg.engine.runtime import Runtime
-from seg.engine.speed import milliseconds_a_pass
+from seg.engine.runtimes.base import Runtime
+from seg.engine.runtimes.profiling import milliseconds_a_pass
 from seg.labels import ImageHWC
 
 

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 
 from seg.card import CARD_KEY
+from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError, VerificationError
 from seg.export.verify import LEAST_AGREEMENT
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
-from seg.plan_file import Profile
 
 CHANNELS: Final = 3
 _DEVICE: Final = "CPU"

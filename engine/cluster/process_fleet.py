@@ -15,8 +15,8 @@ from seg.engine.cluster.fleet import Event, Hand, WorkerFleet
 from seg.engine.cluster.seats import Seat, seat_alone, seats
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.load import Chosen, choose_for
-from seg.engine.machine import usable_cores, usual_streams
-from seg.engine.runtime import Streams
+from seg.engine.runtimes.base import Streams
+from seg.engine.runtimes.hardware import usable_cores, usual_streams
 from seg.errors import MissingRuntimeError
 from seg.spec import EnsembleSpec
 

@@ -4,8 +4,8 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from seg.engine import nvidia
-from seg.engine.machine import allowed_cores, usable_cores
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.hardware import allowed_cores, usable_cores
 from seg.errors import MissingRuntimeError
 from seg.spec.prediction import RuntimeName
 

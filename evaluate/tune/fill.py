@@ -10,8 +10,8 @@ from seg.data import Sample, read_image
 from seg.data.windows import open_raster
 from seg.engine import Ensemble
 from seg.engine.cells import cells_of_pass
-from seg.engine.decoder_graph import Decoder
 from seg.engine.member import Member
+from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache import PassKey, ProbabilityCache
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import Advance

@@ -6,12 +6,12 @@ from itertools import chain
 from typing import Protocol
 
 from seg.engine.collect import ProbabilityCollector
-from seg.engine.decoder_graph import Decoder
 from seg.engine.merge import Merge, new_merge
 from seg.engine.merge_at_decoder import DecoderMerge
 from seg.engine.passes.passes import Plan, PlannedPass
 from seg.engine.passes.tiles import Blender, Layout
 from seg.engine.passes.views import VIEWS
+from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.logs import LogsCHW, from_logs
 from seg.evaluate.tune.mixture import Mixture
 from seg.labels import ProbabilitiesCHW

@@ -6,8 +6,8 @@ from typing import Final
 from seg.data import Split
 from seg.data.windows import open_raster
 from seg.engine import Ensemble
-from seg.engine.decoder_graph import Decoder
 from seg.engine.passes.tiles import lay_out
+from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache import PassKey, ProbabilityCache
 from seg.evaluate.tune.fill import CachedModel, fill, speed
 from seg.evaluate.tune.frames import CellFrames, Frames, Seen

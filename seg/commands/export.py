@@ -119,9 +119,9 @@ def _refuse_beside_whole(
 def _trial(spec: "EnsembleSpec", wish: "ExportSpec") -> "Trial":
     """Precisions are measured on the very runtimes that will run them."""
     from seg.data import open_split
-    from seg.engine.machine import usable_cores
-    from seg.engine.open_runtime import open_runtime, usable_runtimes
-    from seg.engine.runtime import Streams
+    from seg.engine.runtimes.base import Streams
+    from seg.engine.runtimes.hardware import usable_cores
+    from seg.engine.runtimes.open import open_runtime, usable_runtimes
     from seg.export.precision.choose import Trial
 
     runtimes = {str(name): name for name in usable_runtimes()}

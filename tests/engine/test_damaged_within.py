@@ -22,7 +22,7 @@ from seg.engine.cluster.worker import Job, Worker
 from seg.engine.deadline import Pace
 from seg.engine.journal import Entry
 from seg.engine.run import run_ensemble
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.errors import DataError
 from seg.labels import ImageHWC, LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble

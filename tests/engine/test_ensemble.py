@@ -22,9 +22,9 @@ from seg.engine import Ensemble
 from seg.engine.calibrated import stopping_of
 from seg.engine.clock import Clock
 from seg.engine.member import Member
-from seg.engine.open_runtime import open_runtime
 from seg.engine.passes.tiles import lay_out
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.open import open_runtime
 from seg.errors import ModelError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card

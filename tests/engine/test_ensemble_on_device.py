@@ -14,18 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seg.engine import Ensemble, load, nvidia
+from seg.engine import Ensemble, load
 from seg.engine.calibrated import stopping_of
 from seg.engine.explain import explain_ensemble
 from seg.engine.glue import Glue
 from seg.engine.member import Member
 from seg.engine.merge_on_device import SumOnDevice
-from seg.engine.open_runtime import open_runtime
-from seg.engine.ort import OrtRuntime
 from seg.engine.passes.device_values import AnswersOnDevice, Device
 from seg.engine.passes.passes import Plan, PlannedPass
 from seg.engine.passes.views import VIEWS
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.open import open_runtime
+from seg.engine.runtimes.ort import OrtRuntime
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.model_file import read_model_card
 from seg.spec import load_ensemble

@@ -18,11 +18,11 @@ from seg.card import CARD_KEY
 from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.engine.calibrate import calibrate_ensemble
-from seg.engine.decoder_graph import cut_at_decoder, decoder_of
 from seg.engine.fingerprint import ensemble_fingerprint
 from seg.engine.merge_at_decoder import padded_to_grid
-from seg.engine.openvino_runtime import openvino_is_usable
 from seg.engine.run import run_ensemble
+from seg.engine.runtimes.decoder_cut import cut_at_decoder, decoder_of
+from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.errors import ModelError, OutputError, SpecError
 from seg.export.contract import ExportedModel
 from seg.export.export import export_checkpoint

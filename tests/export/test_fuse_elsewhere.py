@@ -7,9 +7,9 @@ import pytest
 
 from seg.commands.fuse import fuse_verified
 from seg.engine import Ensemble
+from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.export.fuse.give import Give
 from seg.export.trt import build
-from seg.plan_file import Profile
 from tests.export.ensembles import ensemble
 from tests.export.tiny import image
 

@@ -7,10 +7,10 @@ import onnx
 import pytest
 
 from seg.card import CARD_KEY, read_card
+from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError
 from seg.export.ir import write_ir
 from seg.export.save import save_model
-from seg.plan_file import Profile
 from tests.export.tiny import CARD, image, model, run
 
 openvino = pytest.importorskip("openvino")

@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 
 from seg.data.images import write_image
-from seg.engine import nvidia, speed
-from seg.engine.choose import Choice
 from seg.engine.cluster import process_fleet, run_on_devices
 from seg.engine.cluster.dispatch import Arrived, Block
 from seg.engine.cluster.fit import Crew
@@ -22,9 +20,12 @@ from seg.engine.cluster.process_fleet import ProcessFleet
 from seg.engine.cluster.seats import seats
 from seg.engine.cluster.worker import Job
 from seg.engine.load import choose_for
-from seg.engine.machine import allowed_cores, usable_cores
 from seg.engine.run import run_ensemble
-from seg.engine.runtime import Streams
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes import profiling as speed
+from seg.engine.runtimes.auto import Choice
+from seg.engine.runtimes.base import Streams
+from seg.engine.runtimes.hardware import allowed_cores, usable_cores
 from seg.errors import DataError, MissingRuntimeError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import RuntimeName

@@ -9,14 +9,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from seg.engine.open_runtime import open_runtime
-from seg.engine.plan_runtime import PlanRuntime
-from seg.engine.runtime import Streams
+from seg.engine.runtimes.base import Streams
+from seg.engine.runtimes.open import open_runtime
+from seg.engine.runtimes.tensorrt_plan_file import PlanRecord, record_of
+from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
 from seg.errors import ModelError
 from seg.files import sha256_of
-from seg.plan_file import PlanRecord, record_of
 from tests.engine.conftest import MakeModel
-from tests.engine.test_runtimes import images
+from tests.engine.runtimes.test_runtimes import images
 from tests.fake_gpu import FakeGpu
 
 ONE = Streams(1, 1)

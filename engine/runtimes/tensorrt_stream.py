@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW
-from seg.engine.trt_plan import BUILD, LoadedPlan
+from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW
+from seg.engine.runtimes.cuda_device import given
+from seg.engine.runtimes.tensorrt_plan import BUILD, LoadedPlan
 from seg.errors import MissingRuntimeError
-from seg.gpu import given
 from seg.model_file import INPUT, OUTPUT
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from seg.engine.runtime import ImagesNHWC, Runtime
+from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.errors import SegError
 
 TIMED_S: Final = 0.5

@@ -13,10 +13,10 @@ from seg.engine.calibrated import stopping_of
 from seg.engine.clock import Clock
 from seg.engine.explain import explain_ensemble
 from seg.engine.member import Member
-from seg.engine.open_runtime import open_runtime
 from seg.engine.run import run_ensemble
-from seg.engine.runtime import Runtime
-from seg.engine.swap import Budget, SwappedRuntime, into_groups, take_turns
+from seg.engine.runtimes.base import Runtime
+from seg.engine.runtimes.offload import Budget, SwappedRuntime, into_groups, take_turns
+from seg.engine.runtimes.open import open_runtime
 from seg.errors import SpecError
 from seg.model_file import read_model_card
 from seg.spec import load_ensemble

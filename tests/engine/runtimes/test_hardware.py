@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from seg.engine import machine
-from seg.engine.machine import usable_cores, usual_streams
+from seg.engine.runtimes import hardware as machine
+from seg.engine.runtimes.hardware import usable_cores, usual_streams
 
 
 @pytest.mark.parametrize("cores", range(1, 130))

@@ -10,15 +10,15 @@ import pytest
 
 from seg.engine.cluster.models import pack, unpack
 from seg.engine.explain import explain_ensemble
-from seg.engine.open_runtime import open_runtime, usable_runtimes
-from seg.engine.plan_runtime import PlanRuntime
 from seg.engine.run import run_ensemble
-from seg.engine.runtime import Streams
+from seg.engine.runtimes.base import Streams
+from seg.engine.runtimes.open import open_runtime, usable_runtimes
+from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
 from seg.errors import ModelError, SpecError
 from seg.export.profile import profile_of
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.conftest import CLASSES, MakeModel
-from tests.engine.test_runtimes import images
+from tests.engine.runtimes.test_runtimes import images
 from tests.fake_gpu import FakeGpu
 
 ONE = Streams(1, 1)

@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from seg.engine.decoder_graph import Bypass, bypasses_of
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.decoder_cut import Bypass, bypasses_of
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.prediction import RuntimeName
 from seg.temperature import TEMPERATURE, no_place

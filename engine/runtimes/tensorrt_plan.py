@@ -6,10 +6,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from seg.engine.runtimes.tensorrt_library import logger_into
+from seg.engine.runtimes.tensorrt_plan_file import Profile, facts_to_run, nearest, records_beside
 from seg.errors import ModelError
 from seg.model_file import INPUT, OUTPUT
-from seg.plan_file import Profile, facts_to_run, nearest, records_beside
-from seg.trt_library import logger_into
 
 BUILD: Final = "seg export SPEC --format tensorrt"
 

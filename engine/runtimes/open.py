@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Final, assert_never
 
-from seg.engine import nvidia
-from seg.engine.decoder_graph import cut_at_decoder
-from seg.engine.machine import usable_cores, usual_streams
-from seg.engine.openvino_runtime import OpenVinoRuntime, openvino_is_usable
-from seg.engine.ort import OrtRuntime
-from seg.engine.plan_runtime import PlanRuntime
-from seg.engine.runtime import Runtime, Streams
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.base import Runtime, Streams
+from seg.engine.runtimes.decoder_cut import cut_at_decoder
+from seg.engine.runtimes.hardware import usable_cores, usual_streams
+from seg.engine.runtimes.openvino_runtime import OpenVinoRuntime, openvino_is_usable
+from seg.engine.runtimes.ort import OrtRuntime
+from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
 from seg.errors import ModelError
 from seg.spec.prediction import RuntimeName
 
@@ -28,7 +28,7 @@ def open_runtime(
 
     Args:
         temperature: what its logits are divided by.
-        to_decoder: let it answer where its decoder ends; see `seg.engine.decoder_graph`.
+        to_decoder: let it answer where its decoder ends; see `seg.engine.runtimes.decoder_cut`.
 
     Raises:
         MissingRuntimeError: that runtime is not here.

@@ -17,10 +17,10 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from seg.engine.machine import processor, usable_cores, usual_streams
-from seg.engine.open_runtime import open_runtime, usable_runtimes, usual_batch
-from seg.engine.runtime import ImagesNHWC, Streams
-from seg.engine.speed import milliseconds_a_pass
+from seg.engine.runtimes.base import ImagesNHWC, Streams
+from seg.engine.runtimes.hardware import processor, usable_cores, usual_streams
+from seg.engine.runtimes.open import open_runtime, usable_runtimes, usual_batch
+from seg.engine.runtimes.profiling import milliseconds_a_pass
 from seg.errors import SegError
 from seg.files import sha256_of, write_text
 from seg.labels import ImageHWC

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.engine import choose, speed
-from seg.engine.choose import choose_runtimes
-from seg.engine.open_runtime import open_runtime
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes import auto as choose
+from seg.engine.runtimes import profiling as speed
+from seg.engine.runtimes.auto import choose_runtimes
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.open import open_runtime
 from seg.errors import ModelError
 from seg.labels import ImageHWC
 from seg.spec.prediction import RuntimeName

@@ -4,14 +4,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
-from seg.engine.gpu_stream import GpuStream
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.trt_plan import BUILD, load_plan
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.cuda_device import gpu_of, load_cuda
+from seg.engine.runtimes.tensorrt_library import load_library
+from seg.engine.runtimes.tensorrt_plan import BUILD, load_plan
+from seg.engine.runtimes.tensorrt_plan_file import as_text
+from seg.engine.runtimes.tensorrt_stream import GpuStream
 from seg.errors import MissingRuntimeError, ModelError
-from seg.gpu import gpu_of, load_cuda
-from seg.plan_file import as_text
 from seg.spec.prediction import RuntimeName
-from seg.trt_library import load_library
 
 NAME: Final[RuntimeName] = "tensorrt-plan"
 

@@ -15,22 +15,22 @@ import numpy as np
 import onnx
 import pytest
 
-from seg.engine import nvidia
-from seg.engine.gpu_stream import GpuStream
-from seg.engine.open_runtime import open_runtime
-from seg.engine.plan_runtime import PlanRuntime
-from seg.engine.runtime import Streams
-from seg.engine.swap import SwappedRuntime
-from seg.engine.trt_plan import load_plan
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.base import Streams
+from seg.engine.runtimes.cuda_device import load_cuda
+from seg.engine.runtimes.offload import SwappedRuntime
+from seg.engine.runtimes.open import open_runtime
+from seg.engine.runtimes.tensorrt_library import LibraryName, load_library
+from seg.engine.runtimes.tensorrt_plan import load_plan
+from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
+from seg.engine.runtimes.tensorrt_stream import GpuStream
 from seg.errors import MissingRuntimeError, ModelError
 from seg.export.plan import ensure_plan
 from seg.export.trt import gpu_to_build_for
-from seg.gpu import load_cuda
-from seg.plan_file import Profile
-from seg.trt_library import LibraryName, load_library
 from tests import fake_trt
 from tests.engine.conftest import MakeModel
-from tests.engine.test_runtimes import images
+from tests.engine.runtimes.test_runtimes import images
 from tests.fake_gpu import PROFILE, FakeGpu
 
 ONE, TWO = Streams(1, 1), Streams(2, 1)
@@ -183,7 +183,7 @@ def test_without_libraries_it_says_what_to_install(model: Path, monkeypatch: pyt
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"-plan: .*tensorrt is not installed: .*seg\[tensorrt\]"):
         PlanRuntime(model, ONE)
-    monkeypatch.setattr("seg.engine.plan_runtime.load_library", lambda _: FakeGpu().tensorrt)
+    monkeypatch.setattr("seg.engine.runtimes.tensorrt_runtime.load_library", lambda _: FakeGpu().tensorrt)
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
     with pytest.raises(MissingRuntimeError, match=r"cuda-bindings is not installed: .*seg\[tensorrt\]"):
         PlanRuntime(model, ONE)

@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 from typing import Final
 
-from seg.engine.runtime import Streams
+from seg.engine.runtimes.base import Streams
 
 CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
 """Where a cgroup (version 2) says how much time in which period its processes get."""

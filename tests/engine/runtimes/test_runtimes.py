@@ -13,12 +13,12 @@ import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from seg.engine import nvidia
 from seg.engine.glue import Glue
-from seg.engine.open_runtime import open_runtime, usable_runtimes
-from seg.engine.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
-from seg.engine.ort import OrtRuntime
-from seg.engine.runtime import ImagesNHWC, Runtime, Streams
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
+from seg.engine.runtimes.open import open_runtime, usable_runtimes
+from seg.engine.runtimes.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
+from seg.engine.runtimes.ort import OrtRuntime
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.prediction import RuntimeName
 from tests.engine.conftest import MakeModel

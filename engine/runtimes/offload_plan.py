@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from seg.engine.reading import MOST_AHEAD
-from seg.engine.runtime import ImagesNHWC, Runtime
-from seg.engine.speed import bytes_taken, resident_bytes
-from seg.engine.swap import Budget, SwappedRuntime, into_groups, take_turns
+from seg.engine.runtimes.base import ImagesNHWC, Runtime
+from seg.engine.runtimes.offload import Budget, SwappedRuntime, into_groups, take_turns
+from seg.engine.runtimes.profiling import bytes_taken, resident_bytes
 from seg.labels import ImageHWC
 
 RGB: Final = 3

@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 import onnx
 
-from seg.engine import nvidia
 from seg.engine.passes.device_values import AnswersOnDevice, Device, run_bound
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import MissingRuntimeError, ModelError
 from seg.model_file import INPUT, OUTPUT
 from seg.model_safety import load_graph
