@@ -14,7 +14,7 @@ import numpy as np
 
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.decide import decide
+from seg.engine.merging.decision import decide
 from seg.engine.passes.passes import Size
 from seg.evaluate.judge import mean_iou
 from seg.evaluate.metrics import ConfusionMatrix

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from seg.data import Sample, open_split, read_image
 from seg.data.windows import Raster
 from seg.engine.clock import Clock
-from seg.engine.decide import Decision
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
+from seg.engine.merging.decision import Decision
 from seg.engine.passes.passes import Plan, Size
 from seg.engine.reading import Reader, read_sample
 from seg.engine.rounds import round_ends

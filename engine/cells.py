@@ -4,7 +4,7 @@ import numpy as np
 
 from seg.data.windows import Raster
 from seg.engine.member import Member
-from seg.engine.merge_at_decoder import padded_to_grid, upright_cells
+from seg.engine.merging.decoder_grid import padded_to_grid, upright_cells
 from seg.engine.passes.passes import Size
 from seg.engine.passes.tiles import lay_out
 from seg.engine.passes.views import VIEWS, View

@@ -5,7 +5,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from seg.engine.decide import Decision
+from seg.engine.merging.decision import Decision
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
 from seg.labels import LabelsHW, ProbabilitiesCHW

@@ -12,10 +12,10 @@ from seg.engine.answers import answers_to, shares_of
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
 from seg.engine.deadline import Pace
-from seg.engine.decide import Decision
-from seg.engine.glue import Glue
 from seg.engine.load import load_members
 from seg.engine.member import Member, plan_passes
+from seg.engine.merging.decision import Decision
+from seg.engine.merging.device_graphs import Glue
 from seg.engine.method import Method
 from seg.engine.passes.passes import Plan, Size
 from seg.engine.rounds import order_in_rounds

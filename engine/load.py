@@ -9,8 +9,8 @@ import numpy as np
 
 from seg.data import open_split
 from seg.data.windows import Raster, open_raster
-from seg.engine.glue import Glue
 from seg.engine.member import Member
+from seg.engine.merging.device_graphs import Glue
 from seg.engine.passes.tiles import lay_out
 from seg.engine.runtimes.auto import choose_runtimes
 from seg.engine.runtimes.base import Runtime, Streams

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from seg.engine.deadline import Pace
-from seg.engine.glue import Glue
-from seg.engine.merge import Merge, new_merge
-from seg.engine.merge_at_decoder import DecoderMerge, padded_to_grid
-from seg.engine.merge_on_device import DeviceMerge
+from seg.engine.merging.decoder_grid import DecoderMerge, padded_to_grid
+from seg.engine.merging.device_graphs import Glue
+from seg.engine.merging.device_merge import DeviceMerge
+from seg.engine.merging.merges import Merge, new_merge
 from seg.engine.passes.device_values import AnswersOnDevice
 from seg.engine.passes.passes import Plan, Size
 from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW, Runtime

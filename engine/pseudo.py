@@ -15,7 +15,7 @@ from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.data.images import write_mask
 from seg.data.pseudo import RECORD, PseudoRecord, pseudo_mask
-from seg.engine.decide import Decision, confidence_of
+from seg.engine.merging.decision import Decision, confidence_of
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.levels import from_levels
 from seg.progress import progress

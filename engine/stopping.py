@@ -24,7 +24,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import Decision, lacks, on_grid, second_least
+from seg.engine.merging.decision import Decision, lacks, on_grid, second_least
 from seg.engine.passes.passes import Plan
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import DOUBT_LEVELS, StoppingSpec

@@ -16,8 +16,8 @@ from seg.data.windows import Raster
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector
 from seg.engine.in_order import InOrder
-from seg.engine.merge import MeanMerge, Merge
-from seg.engine.merge_on_device import DeviceMerge
+from seg.engine.merging.device_merge import DeviceMerge
+from seg.engine.merging.merges import MeanMerge, Merge
 from seg.engine.method import Method
 from seg.engine.passes.device_values import AnswerOnDevice, Merged
 from seg.engine.passes.passes import Batch, Pass, Size

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import decide
+from seg.engine.merging.decision import decide
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 
 BINS: Final = 15

@@ -51,7 +51,7 @@ class MergedOnDevice(Protocol):
     def size_hw(self) -> Size: ...
 
     def labels(self, factors: tuple[float, ...]) -> LabelsHW:
-        """Its label map, decided on the device; see `seg.engine.decide.decide`."""
+        """Its label map, decided on the device; see `seg.engine.merging.decision.decide`."""
         ...
 
     def on_host(self) -> ProbabilitiesCHW:

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import Decision
+from seg.engine.merging.decision import Decision
 from seg.evaluate.report.predictors import Cast
 from seg.evaluate.tune.gather import Passes
 from seg.evaluate.tune.mixture import Mixture

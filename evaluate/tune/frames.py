@@ -6,9 +6,10 @@ from itertools import chain
 from typing import Protocol
 
 from seg.engine.collect import ProbabilityCollector
-from seg.engine.merge import Merge, new_merge
-from seg.engine.merge_at_decoder import DecoderMerge
+from seg.engine.merging.decoder_grid import DecoderMerge
+from seg.engine.merging.merges import Merge, new_merge
 from seg.engine.passes.passes import Plan, PlannedPass
+from seg.engine.passes.shares import class_shares
 from seg.engine.passes.tiles import Blender, Layout
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes.decoder_cut import Decoder
@@ -16,7 +17,6 @@ from seg.evaluate.logs import LogsCHW, from_logs
 from seg.evaluate.tune.mixture import Mixture
 from seg.labels import ProbabilitiesCHW
 from seg.levels import LevelsCHW, from_levels, to_levels
-from seg.merging import class_shares
 from seg.views import ViewName
 
 

@@ -13,7 +13,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import Decision
+from seg.engine.merging.decision import Decision
 from seg.evaluate.metrics import ConfusionMatrix
 from seg.evaluate.tune.frames import Frames, Seen
 from seg.evaluate.tune.gather import Passes

@@ -83,7 +83,7 @@ def say_how_it_agrees(model: Path, spec: "EnsembleSpec", found: "FusionCheck") -
 def witness_of(spec: "EnsembleSpec") -> "Witness":
     """What the engine says of an image on the CPU, and where a tie decided it."""
     from seg.engine import Ensemble
-    from seg.engine.decide import leads
+    from seg.engine.merging.decision import leads
     from seg.export.fuse.check import LEAST_LEAD, Expected
 
     ensemble = Ensemble.load(spec.model_copy(update={"runtime": "cpu", "merge_at": "image"}))

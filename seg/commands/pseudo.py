@@ -33,8 +33,8 @@ def pseudo(
     from seg.data import open_split
     from seg.data.listing import list_samples
     from seg.data.pseudo import PseudoRecord
-    from seg.engine.decide import Decision
     from seg.engine.fingerprint import ensemble_fingerprint
+    from seg.engine.merging.decision import Decision
     from seg.engine.pseudo import write_pseudo_labels
     from seg.engine.soften import make_soft_labels
     from seg.soft_labels import SoftLabels

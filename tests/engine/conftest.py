@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
 from seg.data.images import write_image
-from seg.engine.glue import Glue
+from seg.engine.merging.device_graphs import Glue
 from seg.engine.passes.device_values import Device
 from seg.engine.runtimes import nvidia
 from seg.temperature import TEMPERATURE

@@ -17,9 +17,9 @@ import pytest
 from seg.engine import Ensemble, load
 from seg.engine.calibrated import stopping_of
 from seg.engine.explain import explain_ensemble
-from seg.engine.glue import Glue
 from seg.engine.member import Member
-from seg.engine.merge_on_device import SumOnDevice
+from seg.engine.merging.device_graphs import Glue
+from seg.engine.merging.device_merge import SumOnDevice
 from seg.engine.passes.device_values import AnswersOnDevice, Device
 from seg.engine.passes.passes import Plan, PlannedPass
 from seg.engine.passes.views import VIEWS

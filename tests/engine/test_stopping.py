@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from seg.engine.calibrate import Trace, learn_risk
-from seg.engine.decide import Decision, decide
+from seg.engine.merging.decision import Decision, decide
 from seg.engine.stopping import CertainRule, Judge, Rule, Stands, Stood, judges, new_rule
 from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
 

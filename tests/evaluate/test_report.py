@@ -18,7 +18,7 @@ from seg.classes import ClassInfo, default_colour
 from seg.data import open_split, read_image
 from seg.drawing import layer, overlay
 from seg.engine import Ensemble
-from seg.engine.decide import leads
+from seg.engine.merging.decision import leads
 from seg.errors import DataError
 from seg.evaluate.cache import ProbabilityCache
 from seg.evaluate.reliability import BINS, Reliability

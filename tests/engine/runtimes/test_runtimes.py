@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from seg.engine.glue import Glue
+from seg.engine.merging.device_graphs import Glue
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
 from seg.engine.runtimes.open import open_runtime, usable_runtimes

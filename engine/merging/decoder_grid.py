@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merge import MeanMerge
+from seg.engine.merging.merges import MeanMerge
 from seg.engine.passes.passes import Plan, Size
 from seg.engine.passes.views import View
 from seg.engine.runtimes.decoder_cut import CELLS, Decoder

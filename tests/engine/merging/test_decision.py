@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.engine import Ensemble
-from seg.engine.decide import Decision, decide, on_grid
+from seg.engine.merging.decision import Decision, decide, on_grid
 from seg.errors import SpecError
 from seg.spec import load_ensemble
 from tests.engine.test_ensemble import images

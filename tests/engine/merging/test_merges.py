@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.decide import decide
-from seg.engine.merge import new_merge
+from seg.engine.merging.decision import decide
+from seg.engine.merging.merges import new_merge
 from seg.engine.passes.passes import PlannedPass
+from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.labels import ProbabilitiesCHW
-from seg.merging import class_shares
 from seg.spec.prediction import MergeName
 from seg.views import VIEW_NAMES
 

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.glue import Glue
-from seg.engine.merge import brought_to_one
+from seg.engine.merging.device_graphs import Glue
+from seg.engine.merging.merges import brought_to_one
 from seg.engine.passes.device_values import AnswerOnDevice
 from seg.engine.passes.passes import Plan, Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
 
 
 class DeviceMerge:
-    """`seg.engine.merge.MeanMerge` on a device, for views that do not scale."""
+    """`seg.engine.merging.merges.MeanMerge` on a device, for views that do not scale."""
 
     def __init__(self, glue: Glue, plan: Plan) -> None:
         self._glue = glue

@@ -1,7 +1,7 @@
 """Small graphs that go on where the networks' graphs end, so that answers stay on their device.
 
 An answer is turned back, weighed and added to a sum there, and sums are decided there: what
-`seg.engine.merge.MeanMerge` and `seg.engine.decide.decide` do with arrays.
+`seg.engine.merging.merges.MeanMerge` and `seg.engine.merging.decision.decide` do with arrays.
 """
 
 from collections.abc import Sequence

@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seg.engine.decide import Decision
-from seg.engine.glue import Glue
-from seg.engine.merge import MeanMerge
-from seg.engine.merge_on_device import DeviceMerge, SumOnDevice
+from seg.engine.merging.decision import Decision
+from seg.engine.merging.device_graphs import Glue
+from seg.engine.merging.device_merge import DeviceMerge, SumOnDevice
+from seg.engine.merging.merges import MeanMerge
 from seg.engine.passes.device_values import AnswersOnDevice, Device
 from seg.engine.passes.passes import Plan, PlannedPass
+from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import MissingRuntimeError
 from seg.labels import ProbabilitiesCHW
-from seg.merging import class_shares
 from seg.views import VIEW_NAMES
 from tests.engine.conftest import CLASSES, MakeModel
 

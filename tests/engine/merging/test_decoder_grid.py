@@ -19,7 +19,7 @@ from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.engine.calibrate import calibrate_ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
-from seg.engine.merge_at_decoder import padded_to_grid
+from seg.engine.merging.decoder_grid import padded_to_grid
 from seg.engine.run import run_ensemble
 from seg.engine.runtimes.decoder_cut import cut_at_decoder, decoder_of
 from seg.engine.runtimes.openvino_runtime import openvino_is_usable

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import decide
+from seg.engine.merging.decision import decide
 from seg.engine.passes.passes import Plan, Size
+from seg.engine.passes.shares import HIGHEST_STANDING, LEAST_PROBABILITY, TIE, standings
 from seg.labels import ProbabilitiesCHW
-from seg.merging import HIGHEST_STANDING, LEAST_PROBABILITY, TIE, standings
 from seg.spec.prediction import MergeName
 
 
