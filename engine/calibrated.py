@@ -1,11 +1,11 @@
 """From what a spec says of stopping to how its images are stopped."""
 
+from seg.engine.early_exit.rounds import round_ends
+from seg.engine.early_exit.rules import Stopping, judges
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
 from seg.engine.member import plan_passes
 from seg.engine.passes.passes import Size
-from seg.engine.rounds import round_ends
-from seg.engine.stopping import Stopping, judges
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import StoppingSpec

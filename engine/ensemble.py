@@ -8,20 +8,20 @@ from typing import NamedTuple, Self, TypeVar
 
 from seg.classes import ClassInfo
 from seg.data.windows import Raster, open_raster
-from seg.engine.answers import answers_to, shares_of
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
-from seg.engine.deadline import Pace
+from seg.engine.early_exit.deadline import Pace
+from seg.engine.early_exit.pass_samples import answers_to, shares_of
+from seg.engine.early_exit.ranking import Order, rank_passes
+from seg.engine.early_exit.rounds import order_in_rounds
+from seg.engine.early_exit.rules import Stopping
 from seg.engine.load import load_members
 from seg.engine.member import Member, plan_passes
 from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import Glue
 from seg.engine.method import Method
 from seg.engine.passes.passes import Plan, Size
-from seg.engine.rounds import order_in_rounds
-from seg.engine.stopping import Stopping
 from seg.engine.stream import Damaged, stream
-from seg.engine.worth import Order, rank_passes
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import MergeName, RuntimeName, TileSpec

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from seg.engine.deadline import Pace
+from seg.engine.early_exit.deadline import Pace
+from seg.engine.early_exit.rules import Stopping
 from seg.engine.merging.decoder_grid import DecoderMerge, padded_to_grid
 from seg.engine.merging.device_graphs import Glue
 from seg.engine.merging.device_merge import DeviceMerge
@@ -11,7 +12,6 @@ from seg.engine.passes.device_values import AnswersOnDevice
 from seg.engine.passes.passes import Plan, Size
 from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.runtimes.decoder_cut import Decoder
-from seg.engine.stopping import Stopping
 from seg.labels import ImageHWC
 from seg.spec.prediction import MergeName, TileSpec
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from seg.engine.calibrate import Trace, rounded_up
-from seg.engine.stopping import CalibratedRule, CertainRule
+from seg.engine.early_exit.rules import CalibratedRule, CertainRule
 
 TOLERANCES: Final = (0.0, 0.001, 0.005, 0.01, 0.02)
 

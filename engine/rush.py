@@ -1,6 +1,6 @@
 """From an ensemble and a deadline to the order and the pace of its passes."""
 
-from seg.engine.deadline import Pace, Rush
+from seg.engine.early_exit.deadline import Pace, Rush
 from seg.engine.ensemble import Ensemble
 from seg.engine.load import probe_frames
 from seg.errors import SpecError

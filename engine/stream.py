@@ -15,6 +15,7 @@ import numpy as np
 from seg.data.windows import Raster
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector
+from seg.engine.early_exit.rules import Judge
 from seg.engine.in_order import InOrder
 from seg.engine.merging.device_merge import DeviceMerge
 from seg.engine.merging.merges import MeanMerge, Merge
@@ -24,7 +25,6 @@ from seg.engine.passes.passes import Batch, Pass, Size
 from seg.engine.passes.tiles import Blender, lay_out
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.engine.scheduler import Scheduler
-from seg.engine.stopping import Judge
 from seg.errors import DataError
 from seg.labels import ImageHWC, ProbabilitiesCHW
 

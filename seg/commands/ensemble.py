@@ -61,7 +61,7 @@ def ensemble(
     others; the command then ends with code 2, naming it, and the next run tries it again.
     """
     from seg.commands.sizes import parse_bytes
-    from seg.engine.deadline import parse_duration
+    from seg.engine.early_exit.deadline import parse_duration
     from seg.engine.explain import explain_ensemble
     from seg.engine.run import run_ensemble
     from seg.errors import SpecError

@@ -19,7 +19,7 @@ from seg.data.windows import open_raster
 from seg.engine import Ensemble
 from seg.engine.cluster.located import Located
 from seg.engine.cluster.worker import Job, Worker
-from seg.engine.deadline import Pace
+from seg.engine.early_exit.deadline import Pace
 from seg.engine.journal import Entry
 from seg.engine.run import run_ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from seg.engine.answers import Answers, Shares
+from seg.engine.early_exit.pass_samples import Answers, Shares
 from seg.engine.passes.passes import Plan
 
 Asked = Counter[int]

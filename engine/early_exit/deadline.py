@@ -1,6 +1,6 @@
 """A run that must end in time: every image gets as many of the most valuable passes as there is time for.
 
-Passes are in the order of their worth (`seg.engine.worth`). An image gets the first so many of them, and
+Passes are in the order of their worth (`seg.engine.early_exit.ranking`). An image gets the first so many of them, and
 how many is decided anew whenever one is opened.
 """
 

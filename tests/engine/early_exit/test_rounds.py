@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.engine.answers import shares_of
+from seg.engine.early_exit.pass_samples import shares_of
+from seg.engine.early_exit.rounds import order_in_rounds, round_ends
 from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.views import VIEWS
-from seg.engine.rounds import order_in_rounds, round_ends
 
 views_of = st.lists(st.integers(1, 6), min_size=1, max_size=4)
 

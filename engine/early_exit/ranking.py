@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg.engine.answers import Answers, Shares, answers_to, shares_of
+from seg.engine.early_exit.pass_samples import Answers, Shares, answers_to, shares_of
 from seg.engine.passes.passes import Plan
 from seg.engine.runtimes.base import Runtime
 from seg.engine.runtimes.profiling import milliseconds_a_pass
