@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from seg.data import Sample, open_split, read_image
 from seg.data.windows import Raster
-from seg.engine.clock import Clock
 from seg.engine.early_exit.rounds import round_ends
 from seg.engine.early_exit.rules import MissingC, Rule, Stands, Stood, Stopping, level_of
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import ensemble_fingerprint
 from seg.engine.merging.decision import Decision
 from seg.engine.passes.passes import Plan, Size
-from seg.engine.reading import Reader, read_sample
+from seg.engine.pipeline.prefetch import Reader, read_sample
+from seg.engine.pipeline.timing import Clock
 from seg.errors import SpecError
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.progress import progress

@@ -8,8 +8,6 @@ from typing import NamedTuple, Self, TypeVar
 
 from seg.classes import ClassInfo
 from seg.data.windows import Raster, open_raster
-from seg.engine.clock import Clock
-from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
 from seg.engine.early_exit.deadline import Pace
 from seg.engine.early_exit.pass_samples import answers_to, shares_of
 from seg.engine.early_exit.ranking import Order, rank_passes
@@ -19,9 +17,11 @@ from seg.engine.load import load_members
 from seg.engine.member import Member, plan_passes
 from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import Glue
-from seg.engine.method import Method
 from seg.engine.passes.passes import Plan, Size
-from seg.engine.stream import Damaged, stream
+from seg.engine.pipeline.collectors import Collector, LabelCollector, ProbabilityCollector
+from seg.engine.pipeline.config import Method
+from seg.engine.pipeline.pipeline import Damaged, stream
+from seg.engine.pipeline.timing import Clock
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import MergeName, RuntimeName, TileSpec
@@ -178,7 +178,7 @@ class Ensemble:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
         Args:
-            images: None among them says that there is none at the moment; see `seg.engine.stream`.
+            images: None among them says that there is none at the moment; see `seg.engine.pipeline.pipeline`.
             grid_hw: the size of the label maps; by default that of each image.
             stopping: how images are stopped before all passes are done, and in which order these are taken.
             plan: all passes in another order than the usual one, where nothing is stopped.

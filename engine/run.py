@@ -6,14 +6,14 @@ from pathlib import Path
 
 from seg.data import Sample, open_split
 from seg.engine.calibrated import refuse_other_calibration, stopping_of
-from seg.engine.clock import Clock
 from seg.engine.early_exit.deadline import Rush
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import Ensemble
 from seg.engine.fingerprint import run_fingerprint
 from seg.engine.journal import Entry, Journal
 from seg.engine.passes.passes import Plan
-from seg.engine.reading import Reader, read_sample
+from seg.engine.pipeline.prefetch import Reader, read_sample
+from seg.engine.pipeline.timing import Clock
 from seg.engine.rush import plan_rush
 from seg.engine.submissions import open_format
 from seg.engine.summary import RunSummary

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from seg.engine.clock import Stage
+from seg.engine.pipeline.timing import Stage
 from seg.words import counted
 
 OF_STREAMS: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "decide", "encode")

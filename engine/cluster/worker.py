@@ -6,11 +6,11 @@ from time import perf_counter
 
 import seg
 from seg.engine.calibrated import stopping_of
-from seg.engine.clock import Clock
 from seg.engine.cluster.located import Located, is_uri, read_located
 from seg.engine.ensemble import Ensemble
 from seg.engine.journal import Entry
-from seg.engine.reading import MOST_AHEAD, READERS, Reader
+from seg.engine.pipeline.prefetch import MOST_AHEAD, READERS, Reader
+from seg.engine.pipeline.timing import Clock
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import RuntimeName

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from seg.engine.reading import MOST_AHEAD
+from seg.engine.pipeline.prefetch import MOST_AHEAD
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.engine.runtimes.offload import Budget, SwappedRuntime, into_groups, take_turns
 from seg.engine.runtimes.profiling import bytes_taken, resident_bytes

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seg.card import ModelCard
 from seg.classes import ClassInfo
 from seg.data import open_split
-from seg.engine.clock import Stage
+from seg.engine.pipeline.timing import Stage
 from seg.evaluate.cache import ProbabilityCache
 from seg.evaluate.judge import paired_interval
 from seg.evaluate.report.latency import time_stages

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Protocol
 
-from seg.engine.collect import ProbabilityCollector
 from seg.engine.merging.decoder_grid import DecoderMerge
 from seg.engine.merging.merges import Merge, new_merge
 from seg.engine.passes.passes import Plan, PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.tiles import Blender, Layout
 from seg.engine.passes.views import VIEWS
+from seg.engine.pipeline.collectors import ProbabilityCollector
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.logs import LogsCHW, from_logs
 from seg.evaluate.tune.mixture import Mixture

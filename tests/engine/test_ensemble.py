@@ -20,9 +20,9 @@ from seg.card import TrainingCard
 from seg.classes import ClassInfo
 from seg.engine import Ensemble
 from seg.engine.calibrated import stopping_of
-from seg.engine.clock import Clock
 from seg.engine.member import Member
 from seg.engine.passes.tiles import lay_out
+from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import ModelError

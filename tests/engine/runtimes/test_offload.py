@@ -10,9 +10,9 @@ import pytest
 
 from seg.engine import Ensemble
 from seg.engine.calibrated import stopping_of
-from seg.engine.clock import Clock
 from seg.engine.explain import explain_ensemble
 from seg.engine.member import Member
+from seg.engine.pipeline.timing import Clock
 from seg.engine.run import run_ensemble
 from seg.engine.runtimes.base import Runtime
 from seg.engine.runtimes.offload import Budget, SwappedRuntime, into_groups, take_turns

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 
 from seg.data import Sample
 from seg.data.windows import Raster, open_raster
-from seg.engine.clock import Clock
+from seg.engine.pipeline.timing import Clock
 from seg.errors import DataError
 
 Item = TypeVar("Item")

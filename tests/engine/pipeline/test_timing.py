@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from seg.engine.clock import Clock
+from seg.engine.pipeline.timing import Clock
 
 
 def test_time_within_a_stage_is_not_that_of_the_one_around_it(monkeypatch: pytest.MonkeyPatch) -> None:

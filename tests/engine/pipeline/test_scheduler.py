@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seg.engine.passes.passes import Batch, Pass, PlannedPass
 from seg.engine.passes.views import VIEWS
-from seg.engine.scheduler import Scheduler
+from seg.engine.pipeline.scheduler import Scheduler
 from seg.views import VIEW_NAMES
 
 plans = st.lists(

@@ -13,18 +13,18 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 
 from seg.data.windows import Raster
-from seg.engine.clock import Clock
-from seg.engine.collect import Collector
 from seg.engine.early_exit.rules import Judge
-from seg.engine.in_order import InOrder
 from seg.engine.merging.device_merge import DeviceMerge
 from seg.engine.merging.merges import MeanMerge, Merge
-from seg.engine.method import Method
 from seg.engine.passes.device_values import AnswerOnDevice, Merged
 from seg.engine.passes.passes import Batch, Pass, Size
 from seg.engine.passes.tiles import Blender, lay_out
+from seg.engine.pipeline.collectors import Collector
+from seg.engine.pipeline.config import Method
+from seg.engine.pipeline.reorder import InOrder
+from seg.engine.pipeline.scheduler import Scheduler
+from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
-from seg.engine.scheduler import Scheduler
 from seg.errors import DataError
 from seg.labels import ImageHWC, ProbabilitiesCHW
 

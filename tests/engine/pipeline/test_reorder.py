@@ -7,7 +7,7 @@ from threading import Lock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.in_order import InOrder
+from seg.engine.pipeline.reorder import InOrder
 
 
 @given(order=st.permutations(range(8)))
