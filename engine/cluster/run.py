@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from seg.engine.calibrated import refuse_other_calibration
 from seg.engine.cluster.dispatch import Block, Dispatch, Done
 from seg.engine.cluster.fleet import WorkerFleet
 from seg.engine.cluster.located import Located, locate, locate_here
@@ -15,9 +14,10 @@ from seg.engine.cluster.process_fleet import processes
 from seg.engine.cluster.ray_fleet import actors
 from seg.engine.cluster.summary import CrewSummary, WorkerFigures
 from seg.engine.cluster.worker import BlockResult
-from seg.engine.fingerprint import run_fingerprint
-from seg.engine.journal import Journal
-from seg.engine.run import advice
+from seg.engine.jobs.fingerprint import run_fingerprint
+from seg.engine.jobs.journal import Journal
+from seg.engine.jobs.predict import advice
+from seg.engine.jobs.stopping import refuse_other_calibration
 from seg.engine.submissions import open_format
 from seg.errors import DataError
 from seg.model_file import read_model_cards

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import seg
-from seg.engine.calibrated import stopping_of
 from seg.engine.cluster.located import Located, is_uri, read_located
 from seg.engine.ensemble import Ensemble
-from seg.engine.journal import Entry
+from seg.engine.jobs.journal import Entry
+from seg.engine.jobs.stopping import stopping_of
 from seg.engine.pipeline.prefetch import MOST_AHEAD, READERS, Reader
 from seg.engine.pipeline.timing import Clock
 from seg.labels import LabelsHW

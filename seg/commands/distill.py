@@ -38,8 +38,8 @@ def distill(
     from seg.data.joined import JoinedSplit
     from seg.data.open import open_pseudo
     from seg.data.unlabelled import UnlabelledSplit
-    from seg.engine.fingerprint import ensemble_fingerprint
-    from seg.engine.soften import make_soft_labels
+    from seg.engine.jobs.fingerprint import ensemble_fingerprint
+    from seg.engine.jobs.soft_labels import make_soft_labels
     from seg.soft_labels import SoftLabels
     from seg.spec import load_ensemble
     from seg.train.networks.encoders import check_names

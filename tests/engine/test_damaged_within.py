@@ -20,8 +20,8 @@ from seg.engine import Ensemble
 from seg.engine.cluster.located import Located
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.early_exit.deadline import Pace
-from seg.engine.journal import Entry
-from seg.engine.run import run_ensemble
+from seg.engine.jobs.journal import Entry
+from seg.engine.jobs.predict import run_ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.errors import DataError
 from seg.labels import ImageHWC, LabelsHW

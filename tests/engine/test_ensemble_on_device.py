@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from seg.engine import Ensemble, load
-from seg.engine.calibrated import stopping_of
-from seg.engine.explain import explain_ensemble
+from seg.engine.jobs.explain import explain_ensemble
+from seg.engine.jobs.stopping import stopping_of
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import Glue
 from seg.engine.merging.device_merge import SumOnDevice

@@ -22,7 +22,7 @@ from seg.commands.app import app
 from seg.data import windows
 from seg.data.images import read_image, write_image
 from seg.data.windows import WindowedImage, open_raster
-from seg.engine.run import run_ensemble
+from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_format
 from seg.engine.submissions.geotiff import CLASSES_TAG
 from seg.engine.submissions.protocol import SubmissionFormat

@@ -14,9 +14,9 @@ from seg.commands.app import app
 from seg.data import open_split
 from seg.data.images import read_image, write_image, write_mask
 from seg.engine import Ensemble
-from seg.engine.fingerprint import ensemble_fingerprint
+from seg.engine.jobs.fingerprint import ensemble_fingerprint
+from seg.engine.jobs.soft_labels import make_soft_labels
 from seg.engine.merging.decision import leads
-from seg.engine.soften import make_soft_labels
 from seg.evaluate.cache import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.metrics import ConfusionMatrix

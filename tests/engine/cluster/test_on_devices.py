@@ -19,8 +19,8 @@ from seg.engine.cluster.fit import Crew
 from seg.engine.cluster.process_fleet import ProcessFleet
 from seg.engine.cluster.seats import seats
 from seg.engine.cluster.worker import Job
+from seg.engine.jobs.predict import run_ensemble
 from seg.engine.load import choose_for
-from seg.engine.run import run_ensemble
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes import profiling as speed
 from seg.engine.runtimes.auto import Choice

@@ -18,7 +18,7 @@ from seg.engine.cluster.dispatch import Block
 from seg.engine.cluster.located import Located, locate, read_located
 from seg.engine.cluster.ray_fleet import RayFleet, _Actor
 from seg.engine.cluster.worker import Job
-from seg.engine.run import run_ensemble
+from seg.engine.jobs.predict import run_ensemble
 from seg.errors import DataError, MissingRuntimeError, ModelError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.cluster.object_store import object_store

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.engine import Ensemble, run
+from seg.engine import Ensemble
 from seg.engine.early_exit.deadline import Pace, Rush, parse_duration
 from seg.engine.early_exit.ranking import order_by_worth
+from seg.engine.jobs import predict as run
+from seg.engine.jobs.predict import run_ensemble
 from seg.engine.member import plan_passes
-from seg.engine.run import run_ensemble
 from seg.errors import OutputError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.conftest import IMAGES

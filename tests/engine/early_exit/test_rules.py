@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
-from seg.engine.calibrate import Trace, learn_risk
 from seg.engine.early_exit.rules import CertainRule, Judge, Rule, Stands, Stood, judges, new_rule
+from seg.engine.jobs.calibrate import Trace, learn_risk
 from seg.engine.merging.decision import Decision, decide
 from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
 

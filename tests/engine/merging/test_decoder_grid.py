@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from seg.card import CARD_KEY
 from seg.data.images import write_image
 from seg.engine import Ensemble
-from seg.engine.calibrate import calibrate_ensemble
-from seg.engine.fingerprint import ensemble_fingerprint
+from seg.engine.jobs.calibrate import calibrate_ensemble
+from seg.engine.jobs.fingerprint import ensemble_fingerprint
+from seg.engine.jobs.predict import run_ensemble
 from seg.engine.merging.decoder_grid import padded_to_grid
-from seg.engine.run import run_ensemble
 from seg.engine.runtimes.decoder_cut import cut_at_decoder, decoder_of
 from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.errors import ModelError, OutputError, SpecError

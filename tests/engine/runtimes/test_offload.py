@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from seg.engine import Ensemble
-from seg.engine.calibrated import stopping_of
-from seg.engine.explain import explain_ensemble
+from seg.engine.jobs.explain import explain_ensemble
+from seg.engine.jobs.predict import run_ensemble
+from seg.engine.jobs.stopping import stopping_of
 from seg.engine.member import Member
 from seg.engine.pipeline.timing import Clock
-from seg.engine.run import run_ensemble
 from seg.engine.runtimes.base import Runtime
 from seg.engine.runtimes.offload import Budget, SwappedRuntime, into_groups, take_turns
 from seg.engine.runtimes.open import open_runtime

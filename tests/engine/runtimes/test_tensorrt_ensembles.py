@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from seg.engine.cluster.models import pack, unpack
-from seg.engine.explain import explain_ensemble
-from seg.engine.run import run_ensemble
+from seg.engine.jobs.explain import explain_ensemble
+from seg.engine.jobs.predict import run_ensemble
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.engine.runtimes.tensorrt_runtime import PlanRuntime

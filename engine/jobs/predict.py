@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.data import Sample, open_split
-from seg.engine.calibrated import refuse_other_calibration, stopping_of
 from seg.engine.early_exit.deadline import Rush
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import Ensemble
-from seg.engine.fingerprint import run_fingerprint
-from seg.engine.journal import Entry, Journal
+from seg.engine.jobs.deadline_schedule import plan_rush
+from seg.engine.jobs.fingerprint import run_fingerprint
+from seg.engine.jobs.journal import Entry, Journal
+from seg.engine.jobs.stopping import refuse_other_calibration, stopping_of
+from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import Plan
 from seg.engine.pipeline.prefetch import Reader, read_sample
 from seg.engine.pipeline.timing import Clock
-from seg.engine.rush import plan_rush
 from seg.engine.submissions import open_format
-from seg.engine.summary import RunSummary
 from seg.errors import DataError, SpecError
 from seg.labels import LabelsHW
 from seg.progress import progress

@@ -10,10 +10,10 @@ import pytest
 from seg.data import read_image
 from seg.data.images import write_image
 from seg.engine import Ensemble
-from seg.engine.calibrate import Trace, calibrate_ensemble, learn_risk
 from seg.engine.early_exit.rules import CalibratedRule, Stood
-from seg.engine.replay import replay_others
-from seg.engine.run import run_ensemble
+from seg.engine.jobs.calibrate import Trace, calibrate_ensemble, learn_risk
+from seg.engine.jobs.cross_validate import replay_others
+from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
 from seg.spec import load_ensemble
 from seg.spec.edit import write_under

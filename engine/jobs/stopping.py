@@ -3,7 +3,7 @@
 from seg.engine.early_exit.rounds import round_ends
 from seg.engine.early_exit.rules import Stopping, judges
 from seg.engine.ensemble import Ensemble
-from seg.engine.fingerprint import ensemble_fingerprint
+from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.member import plan_passes
 from seg.engine.passes.passes import Size
 from seg.errors import SpecError

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from seg.engine.calibrate import Trace, rounded_up
 from seg.engine.early_exit.rules import CalibratedRule, CertainRule
+from seg.engine.jobs.calibrate import Trace, rounded_up
 
 TOLERANCES: Final = (0.0, 0.001, 0.005, 0.01, 0.02)
 

@@ -9,7 +9,7 @@ import pytest
 from seg.data.video import read_frames, video_facts, write_video
 from seg.drawing import overlay
 from seg.engine import Ensemble
-from seg.engine.video import label_video
+from seg.engine.jobs.video import label_video
 from seg.errors import DataError, OutputError
 from seg.labels import ImageHWC
 from seg.spec import load_ensemble

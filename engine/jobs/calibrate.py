@@ -16,7 +16,7 @@ from seg.data.windows import Raster
 from seg.engine.early_exit.rounds import round_ends
 from seg.engine.early_exit.rules import MissingC, Rule, Stands, Stood, Stopping, level_of
 from seg.engine.ensemble import Ensemble
-from seg.engine.fingerprint import ensemble_fingerprint
+from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.merging.decision import Decision
 from seg.engine.passes.passes import Plan, Size
 from seg.engine.pipeline.prefetch import Reader, read_sample

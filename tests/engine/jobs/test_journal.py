@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.journal import Entry, Journal
+from seg.engine.jobs.journal import Entry, Journal
 from seg.errors import OutputError
 
 
