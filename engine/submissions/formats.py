@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import cast, get_args
 
 from seg.classes import ClassInfo
-from seg.engine.submissions.arrays import Arrays
+from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.coco_results import CocoResults
 from seg.engine.submissions.geotiff import GeoTiffs, ImageOf
-from seg.engine.submissions.kaggle import RowPerImage, RowPerImageAndClass
+from seg.engine.submissions.kaggle_rle import RowPerImage, RowPerImageAndClass
+from seg.engine.submissions.npz import Arrays
 from seg.engine.submissions.panoptic import CocoPanoptic
-from seg.engine.submissions.pictures import Pictures
-from seg.engine.submissions.pixels import PixelStrings
-from seg.engine.submissions.protocol import SubmissionFormat
+from seg.engine.submissions.pixel_strings import PixelStrings
+from seg.engine.submissions.png_folder import Pictures
 from seg.errors import SpecError
 from seg.spec.base import did_you_mean
 from seg.spec.output import Format, RleSpec

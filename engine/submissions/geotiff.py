@@ -10,8 +10,8 @@ import numpy as np
 from seg.classes import ClassInfo
 from seg.data.windows import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
 from seg.engine.passes.passes import Size
-from seg.engine.submissions.folders import atomic_folder, refuse_false_size
-from seg.engine.submissions.protocol import Labelled, SizeOf
+from seg.engine.submissions.atomic_folder import atomic_folder, refuse_false_size
+from seg.engine.submissions.base import Labelled, SizeOf
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels import LabelsHW
 

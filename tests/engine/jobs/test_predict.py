@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data.images import write_image
-from seg.engine import Ensemble, rle
+from seg.engine import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.summary import images_line
+from seg.engine.submissions import rle
 from seg.errors import DataError, ModelError, OutputError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.conftest import CLASSES, IMAGES

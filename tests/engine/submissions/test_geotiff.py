@@ -24,8 +24,8 @@ from seg.data.images import read_image, write_image
 from seg.data.windows import WindowedImage, open_raster
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_format
+from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.geotiff import CLASSES_TAG
-from seg.engine.submissions.protocol import SubmissionFormat
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble

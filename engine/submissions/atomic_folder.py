@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.data.claims import claimed_size
-from seg.engine.submissions.protocol import SizeOf
+from seg.engine.submissions.base import SizeOf
 from seg.errors import DataError, OutputError
 
 LARGE: Final = 2**25

@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 
 from seg.engine.passes.passes import Size
-from seg.engine.submissions.protocol import Labelled, SizeOf
+from seg.engine.submissions.base import Labelled, SizeOf
 from seg.errors import DataError, OutputError
 from seg.files import atomic_path
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.classes import ClassInfo
-from seg.engine.submissions.protocol import Labelled, SizeOf
+from seg.engine.submissions.base import Labelled, SizeOf
 from seg.engine.submissions.tables import Row, body_of, write_table
 from seg.errors import DataError
 from seg.labels import LabelsHW

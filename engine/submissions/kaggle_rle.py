@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 
 from seg.classes import ClassInfo
-from seg.engine import rle
 from seg.engine.passes.passes import Size
-from seg.engine.submissions.protocol import Labelled, SizeOf
+from seg.engine.submissions import rle
+from seg.engine.submissions.base import Labelled, SizeOf
 from seg.engine.submissions.tables import Row, body_of, write_table
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, LabelsHW

@@ -8,8 +8,8 @@ from seg.classes import ClassInfo
 from seg.data import Split, open_split
 from seg.data.windows import open_raster
 from seg.engine.passes.passes import Size
+from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.formats import open_format
-from seg.engine.submissions.protocol import SubmissionFormat
 from seg.errors import DataError
 from seg.spec import EnsembleSpec
 from seg.spec.output import Format
