@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Protocol, TypeVar
 
-from seg.engine.cluster.located import Located
+from seg.engine.cluster.remote_images import Located
 
 Result = TypeVar("Result")
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from seg.engine.cluster.dispatch import Block, Dispatch, Done
-from seg.engine.cluster.fleet import WorkerFleet
-from seg.engine.cluster.located import Located, locate, locate_here
-from seg.engine.cluster.process_fleet import processes
-from seg.engine.cluster.ray_fleet import actors
+from seg.engine.cluster.pool import WorkerFleet
+from seg.engine.cluster.process_pool import processes
+from seg.engine.cluster.ray_pool import actors
+from seg.engine.cluster.remote_images import Located, locate, locate_here
 from seg.engine.cluster.summary import CrewSummary, WorkerFigures
 from seg.engine.cluster.worker import BlockResult
 from seg.engine.jobs.fingerprint import run_fingerprint

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import seg
-from seg.engine.cluster.located import Located, is_uri, read_located
+from seg.engine.cluster.remote_images import Located, is_uri, read_located
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.journal import Entry
 from seg.engine.jobs.stopping import stopping_of

@@ -17,7 +17,7 @@ from seg.data import windows
 from seg.data.images import write_image
 from seg.data.windows import open_raster
 from seg.engine import Ensemble
-from seg.engine.cluster.located import Located
+from seg.engine.cluster.remote_images import Located
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.early_exit.deadline import Pace
 from seg.engine.jobs.journal import Entry

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.engine.cluster.dispatch import AHEAD, Answered, Arrived, Block, Dispatch, Done, Failed, Lost, Poison
-from seg.engine.cluster.fit import Crew, Machine, fit
-from seg.engine.cluster.located import Located
+from seg.engine.cluster.remote_images import Located
+from seg.engine.cluster.sizing import Crew, Machine, fit
 from seg.errors import MissingRuntimeError
 
 Event = Arrived | Answered[list[str]] | Failed | Lost

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from seg.data.images import write_image
-from seg.engine.cluster import process_fleet, run_on_devices
+from seg.engine.cluster import process_pool as process_fleet
+from seg.engine.cluster import run_on_devices
+from seg.engine.cluster.affinity import seats
 from seg.engine.cluster.dispatch import Arrived, Block
-from seg.engine.cluster.fit import Crew
-from seg.engine.cluster.process_fleet import ProcessFleet
-from seg.engine.cluster.seats import seats
+from seg.engine.cluster.process_pool import ProcessFleet
+from seg.engine.cluster.sizing import Crew
 from seg.engine.cluster.worker import Job
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.load import choose_for

@@ -15,8 +15,8 @@ import pytest
 
 from seg.data.images import write_image
 from seg.engine.cluster.dispatch import Block
-from seg.engine.cluster.located import Located, locate, read_located
-from seg.engine.cluster.ray_fleet import RayFleet, _Actor
+from seg.engine.cluster.ray_pool import RayFleet, _Actor
+from seg.engine.cluster.remote_images import Located, locate, read_located
 from seg.engine.cluster.worker import Job
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import DataError, MissingRuntimeError, ModelError, SpecError
@@ -129,13 +129,14 @@ def test_what_one_machine_began_a_cluster_ends_and_names_what_it_cannot_read(
 def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
     cluster: Any, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seg.engine.cluster import ray_fleet, run_on_cluster
+    from seg.engine.cluster import ray_pool as ray_fleet
+    from seg.engine.cluster import run_on_cluster
 
     class Fragile:
         """The worker, which is imported where nothing is patched, behind a trap."""
 
         def __init__(self, job: Job) -> None:
-            self.worker = importlib.import_module("seg.engine.cluster.ray_fleet")._Actor(job)
+            self.worker = importlib.import_module("seg.engine.cluster.ray_pool")._Actor(job)
 
         def load(self, *shipment: Any) -> Any:
             return self.worker.load(*shipment)

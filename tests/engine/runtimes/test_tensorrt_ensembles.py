@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seg.engine.cluster.models import pack, unpack
+from seg.engine.cluster.ship_models import pack, unpack
 from seg.engine.jobs.explain import explain_ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.runtimes.base import Streams

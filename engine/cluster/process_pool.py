@@ -8,11 +8,11 @@ from functools import partial
 from multiprocessing.connection import wait
 from typing import ClassVar
 
-from seg.engine.cluster.child import Child, DiedError, Pipe, Unable, attempt
+from seg.engine.cluster.affinity import Seat, seat_alone, seats
+from seg.engine.cluster.child_process import Child, DiedError, Pipe, Unable, attempt
 from seg.engine.cluster.dispatch import Block
-from seg.engine.cluster.fit import Crew
-from seg.engine.cluster.fleet import Event, Hand, WorkerFleet
-from seg.engine.cluster.seats import Seat, seat_alone, seats
+from seg.engine.cluster.pool import Event, Hand, WorkerFleet
+from seg.engine.cluster.sizing import Crew
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.load import Chosen, choose_for
 from seg.engine.runtimes.base import Streams

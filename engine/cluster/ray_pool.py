@@ -12,10 +12,10 @@ import numpy as np
 
 import seg
 from seg.engine.cluster.dispatch import Block
-from seg.engine.cluster.fit import Crew, Machine, fit
-from seg.engine.cluster.fleet import Event, Hand, WorkerFleet, reason_of
-from seg.engine.cluster.located import Located
-from seg.engine.cluster.models import Packed, pack, unpack
+from seg.engine.cluster.pool import Event, Hand, WorkerFleet, reason_of
+from seg.engine.cluster.remote_images import Located
+from seg.engine.cluster.ship_models import Packed, pack, unpack
+from seg.engine.cluster.sizing import Crew, Machine, fit
 from seg.engine.cluster.worker import BlockResult, Job, Worker
 from seg.errors import MissingRuntimeError, SegError, SpecError
 from seg.spec import EnsembleSpec

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from seg.engine.cluster.dispatch import Answered, Arrived, Block, Failed, Lost
-from seg.engine.cluster.fit import Crew
+from seg.engine.cluster.sizing import Crew
 from seg.engine.cluster.worker import BlockResult, Job
 from seg.errors import MissingRuntimeError
 

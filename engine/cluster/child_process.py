@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Self
 
-from seg.engine.cluster.fleet import reason_of
-from seg.engine.cluster.seats import Seat
+from seg.engine.cluster.affinity import Seat
+from seg.engine.cluster.pool import reason_of
 from seg.errors import SegError
 
 DIES_IN_S: Final = 10.0
