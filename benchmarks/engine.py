@@ -34,7 +34,7 @@ from seg.engine.jobs.summary import OF_STREAMS
 from seg.engine.member import plan_passes
 from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.openvino_runtime import openvino_is_usable
-from seg.evaluate.metrics import ConfusionMatrix
+from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.labels import ImageHWC, LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import CalibrationSpec, StoppingSpec

@@ -7,7 +7,7 @@ from seg.data import Split
 from seg.engine.submissions import SubmissionSpec
 from seg.engine.submissions.tables import write_table
 from seg.errors import DataError
-from seg.evaluate.judge import ClassFigures, Figures, Judge, paired_interval
+from seg.evaluate.metrics.segmentation import ClassFigures, Figures, Judge, paired_interval
 from seg.files import write_text
 from seg.progress import progress
 from seg.spec import EnsembleSpec

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from seg.data import Split
 from seg.labels import IGNORE_INDEX
-from seg.levels import HIGHEST
+from seg.probability_codec import HIGHEST
 from seg.soft_labels import SoftLabels
 
 

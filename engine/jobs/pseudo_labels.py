@@ -17,7 +17,7 @@ from seg.data.images import write_mask
 from seg.data.pseudo import RECORD, PseudoRecord, pseudo_mask
 from seg.engine.merging.decision import Decision, confidence_of
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
-from seg.levels import from_levels
+from seg.probability_codec import from_levels
 from seg.progress import progress
 from seg.soft_labels import SoftLabels
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from seg.data import read_image
 from seg.drawing import LayerHWC, layer
-from seg.evaluate.judge import mean_iou
-from seg.evaluate.metrics import ConfusionMatrix
+from seg.evaluate.metrics.confusion import ConfusionMatrix
+from seg.evaluate.metrics.segmentation import mean_iou
 from seg.evaluate.report.gather import Findings
 from seg.evaluate.report.look import Look, look_at
 from seg.evaluate.report.pictures import as_webp, draw_disputes, draw_entropy, draw_errors, shrunk

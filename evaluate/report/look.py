@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.decision import Decision
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.passes import Passes
 from seg.evaluate.report.predictors import Cast
-from seg.evaluate.tune.gather import Passes
-from seg.evaluate.tune.mixture import Mixture
 from seg.evaluate.tune.scorer import label_passes
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.passes import Passes
 from seg.evaluate.tune.fit import UPRIGHT
-from seg.evaluate.tune.gather import Passes
-from seg.evaluate.tune.mixture import Mixture
 from seg.spec import EnsembleSpec
 
 ENSEMBLE: Final = "ensemble"

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg.evaluate.judge import Figures, Judge, intervals_of, iou_of, mean_iou
-from seg.evaluate.metrics import ConfusionMatrix, CountsCC
-from seg.evaluate.reliability import Reliability
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.passes import Passes
+from seg.evaluate.metrics.calibration import Reliability
+from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
+from seg.evaluate.metrics.segmentation import Figures, Judge, intervals_of, iou_of, mean_iou
 from seg.evaluate.report.look import Look, look_at
 from seg.evaluate.report.predictors import Cast
-from seg.evaluate.tune.gather import Passes
-from seg.evaluate.tune.mixture import Mixture
 from seg.evaluate.tune.scorer import CountsICC
 from seg.progress import progress
 

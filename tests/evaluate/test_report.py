@@ -20,8 +20,9 @@ from seg.drawing import layer, overlay
 from seg.engine import Ensemble
 from seg.engine.merging.decision import leads
 from seg.errors import DataError
-from seg.evaluate.cache import ProbabilityCache
-from seg.evaluate.reliability import BINS, Reliability
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.metrics.calibration import BINS, Reliability
 from seg.evaluate.report import write_runs_report
 from seg.evaluate.report.gallery import choose_images, draw_gallery
 from seg.evaluate.report.gather import gather_findings
@@ -31,9 +32,8 @@ from seg.evaluate.report.pictures import as_webp, shrunk
 from seg.evaluate.report.plots import Axis
 from seg.evaluate.report.predictors import Cast, Predictor
 from seg.evaluate.report.tally import ImageNote
-from seg.evaluate.tune.mixture import Mixture
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
-from seg.levels import HIGHEST
+from seg.probability_codec import HIGHEST
 from seg.spec import load_ensemble
 from tests.engine.conftest import CLASSES, MakeModel
 from tests.evaluate.conftest import write_labelled_project

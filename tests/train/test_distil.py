@@ -22,7 +22,7 @@ from seg.data.unlabelled import UnlabelledSplit
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.levels import to_levels
+from seg.probability_codec import to_levels
 from seg.soft_labels import SoftLabels
 from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.mixing import MixSpec

@@ -9,7 +9,7 @@ import torch
 from seg.card import ModelCard
 from seg.data import open_split, read_image
 from seg.errors import ModelError, OutputError, SpecError
-from seg.evaluate.metrics import ConfusionMatrix
+from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.runs import read_run
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
 from seg.train.checkpoint import load_checkpoint, save_checkpoint

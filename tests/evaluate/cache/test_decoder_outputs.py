@@ -17,16 +17,16 @@ from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.jobs.soft_labels import make_soft_labels
 from seg.engine.merging.decision import leads
-from seg.evaluate.cache import ProbabilityCache
+from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
-from seg.evaluate.metrics import ConfusionMatrix
+from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.report.gather import gather_findings
 from seg.evaluate.report.look import look_at
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.fit import OTHER_MERGES
 from seg.evaluate.tune.write import write_back
 from seg.export.export import export_checkpoint
-from seg.levels import from_levels
+from seg.probability_codec import from_levels
 from seg.soft_labels import SoftLabels
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train.checkpoint import load_checkpoint, save_checkpoint

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.tune.fit import UPRIGHT
-from seg.evaluate.tune.mixture import Mixture
 from seg.evaluate.tune.scorer import Scorer
 
 MOST_EXACT: Final = 8

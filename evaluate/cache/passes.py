@@ -8,10 +8,10 @@ from seg.data.windows import open_raster
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
 from seg.engine.runtimes.decoder_cut import Decoder
-from seg.evaluate.cache import PassKey, ProbabilityCache
-from seg.evaluate.tune.fill import CachedModel, fill, speed
-from seg.evaluate.tune.frames import CellFrames, Frames, Seen
-from seg.evaluate.tune.mixture import Views
+from seg.evaluate.cache.compute import CachedModel, fill, speed
+from seg.evaluate.cache.merge import CellFrames, Frames, Seen
+from seg.evaluate.cache.mixture import Views
+from seg.evaluate.cache.store import PassKey, ProbabilityCache
 from seg.files import sha256_of
 from seg.labels import LabelsHW
 from seg.progress import progress

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.evaluate.cache import PassKey, ProbabilityCache
-from seg.evaluate.logs import from_logs
+from seg.evaluate.cache.store import PassKey, ProbabilityCache
 from seg.labels import ProbabilitiesCHW
-from seg.levels import from_levels, to_levels
+from seg.log_probability_codec import from_logs
+from seg.probability_codec import from_levels, to_levels
 
 KEY = PassKey("0" * 64, "cpu", "identity", "1" * 64)
 CELLS = replace(KEY, place="decoder")

@@ -9,10 +9,10 @@ from typing import Final
 from seg.data import Sample, read_image
 from seg.data.windows import open_raster
 from seg.engine import Ensemble
-from seg.engine.cells import cells_of_pass
 from seg.engine.member import Member
 from seg.engine.runtimes.decoder_cut import Decoder
-from seg.evaluate.cache import PassKey, ProbabilityCache
+from seg.evaluate.cache.decoder_outputs import cells_of_pass
+from seg.evaluate.cache.store import PassKey, ProbabilityCache
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import Advance
 from seg.spec.prediction import MergePlace, RuntimeName

@@ -1,7 +1,7 @@
 """Probabilities of a decoder's cells in two bytes each: their logarithms, to 11 bits.
 
 Cells are interpolated in logarithms, where a small probability weighs as much as a large one; roots in one
-byte (`seg.levels`) would take the smallest for none. A probability p that comes back is off by about
+byte (`seg.probability_codec`) would take the smallest for none. A probability p that comes back is off by about
 p |log p| / 2048 at most: by 0.0002.
 """
 

@@ -13,10 +13,10 @@ from seg.engine.passes.tiles import Blender, Layout
 from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import ProbabilityCollector
 from seg.engine.runtimes.decoder_cut import Decoder
-from seg.evaluate.logs import LogsCHW, from_logs
-from seg.evaluate.tune.mixture import Mixture
+from seg.evaluate.cache.mixture import Mixture
 from seg.labels import ProbabilitiesCHW
-from seg.levels import LevelsCHW, from_levels, to_levels
+from seg.log_probability_codec import LogsCHW, from_logs
+from seg.probability_codec import LevelsCHW, from_levels, to_levels
 from seg.views import ViewName
 
 

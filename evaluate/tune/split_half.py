@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.tune.fit import Fit
-from seg.evaluate.tune.mixture import Mixture
 from seg.evaluate.tune.scorer import Scorer
 from seg.progress import progress
 

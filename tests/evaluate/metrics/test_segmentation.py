@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torchmetrics import Metric, classification
 
-from seg.evaluate.boundary import BAND, NEAR, boundary_f, boundary_iou, count_boundaries
-from seg.evaluate.judge import Judge, paired_interval
+from seg.evaluate.metrics.boundary import BAND, NEAR, boundary_f, boundary_iou, count_boundaries
+from seg.evaluate.metrics.segmentation import Judge, paired_interval
 from seg.labels import IGNORE_INDEX, LabelsHW
 from tests.engine.conftest import CLASSES
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from seg.classes import ClassInfo
-from seg.evaluate.boundary import BoundaryC6, boundary_f, boundary_iou, count_boundaries
-from seg.evaluate.metrics import ConfusionMatrix, CountsCC
+from seg.evaluate.metrics.boundary import BoundaryC6, boundary_f, boundary_iou, count_boundaries
+from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
 from seg.labels import LabelsHW
 
 RESAMPLES: Final = 1000

@@ -11,7 +11,7 @@ from torchmetrics.functional.classification import multiclass_jaccard_index
 
 from seg.classes import ClassInfo
 from seg.errors import DataError
-from seg.evaluate.metrics import ConfusionMatrix
+from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.labels import IGNORE_INDEX, LabelsHW
 
 CLASSES = tuple(ClassInfo(id=n, name=f"class {n}", colour=(n, n, n)) for n in range(5))
