@@ -26,8 +26,8 @@ from seg.classes import ClassInfo, default_colour
 from seg.engine.runtimes.tensorrt_library import load_library
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import SegError
-from seg.export.contract import ExportedModel
 from seg.export.export import export_checkpoint
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.half import in_half
 from seg.export.precision.quantise import layers_of, quantise
 from seg.export.precision.ranges import clipping_values

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seg.card import ModelCard
 from seg.errors import ModelError, VerificationError
-from seg.export.contract import ExportedModel
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.save import atomic_model, replace_card
 from seg.export.to_onnx import OPSET, write_onnx

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seg.card import ENSEMBLE_KEY, ModelCard, StoredCard
 from seg.classes import ClassInfo
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import Give
 from seg.spec.prediction import ByClass, MergeName
 from seg.views import ViewName
 

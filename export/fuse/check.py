@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seg.errors import VerificationError
 from seg.export.batches import ImagesNHWC, batches, sizes
 from seg.export.fuse.card import FusionCheck
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import Give
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.model_file import INPUT
 from seg.progress import progress

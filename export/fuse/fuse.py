@@ -11,7 +11,7 @@ from seg.errors import SpecError, VerificationError
 from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
 from seg.export.fuse.check import Model, Witness, check, open_model
 from seg.export.fuse.compose import Ending, compose
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import Give
 from seg.export.fuse.parts import Part, opset_of, read_parts
 from seg.export.save import atomic_model, replace_card, save_model
 from seg.labels import ImageHWC

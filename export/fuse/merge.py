@@ -7,7 +7,7 @@ from typing import assert_never
 import numpy as np
 
 from seg.engine.passes.shares import HIGHEST_STANDING, LEAST_PROBABILITY, TIE, standings
-from seg.export.fuse.graph import CLASS_AXIS, Graph
+from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.parts import Part
 from seg.model_file import OUTPUT
 from seg.spec.prediction import MergeName

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from seg.export.fuse.give import Give
-from seg.export.fuse.graph import CLASS_AXIS, Graph
+from seg.export.fuse.builder import CLASS_AXIS, Graph
+from seg.export.fuse.output_names import Give
 from seg.model_file import OUTPUT
 
 

@@ -11,7 +11,7 @@ import onnx
 from seg.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
 from seg.data import Split
 from seg.errors import MissingRuntimeError, ModelError, VerificationError
-from seg.export.contract import ExportedModel
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.half import in_half
 from seg.export.precision.measure import Answer, Gate, OpenModel, Reference, measure, take_reference

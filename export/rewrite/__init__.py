@@ -7,7 +7,7 @@ checkpoint.
 import onnx
 
 from seg.export.rewrite.distribute import distribute_convolutions
-from seg.export.rewrite.graph import Workbench
+from seg.export.rewrite.editor import Workbench
 from seg.export.rewrite.sums import add_without_stacking
 from seg.export.rewrite.temperature import divide_where_logits_are_few
 from seg.export.rewrite.watch import watch

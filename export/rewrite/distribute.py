@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from seg.export.rewrite.graph import Workbench, module_of, said
+from seg.export.rewrite.editor import Workbench, module_of, said
 from seg.export.rewrite.watch import Shapes
 
 WORTH_IT: Final = 0.75

@@ -2,7 +2,7 @@
 
 import onnx
 
-from seg.export.rewrite.graph import Workbench, module_of, said
+from seg.export.rewrite.editor import Workbench, module_of, said
 
 
 def add_without_stacking(bench: Workbench) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 import onnx
 
-from seg.export.rewrite.graph import Workbench, said
+from seg.export.rewrite.editor import Workbench, said
 from seg.temperature import TEMPERATURE
 
 _AVERAGING: Final = (b"linear", b"nearest")

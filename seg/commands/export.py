@@ -17,7 +17,7 @@ from seg.commands.shared import (
     some_images,
 )
 from seg.errors import ModelError, SegError
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import Give
 
 if TYPE_CHECKING:
     from seg.card import ModelCard, PrecisionCard

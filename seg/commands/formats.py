@@ -37,7 +37,7 @@ def convert(
         case Format.onnx | Format.triton | Format.triton_ensemble:
             return
         case Format.openvino:
-            from seg.export.ir import write_ir
+            from seg.export.openvino_ir import write_ir
 
             typer.echo(f"{member.name}: {write_ir(spec.model(member), profile, images)}")
         case Format.tensorrt | Format.tensorrt_rtx:

@@ -9,7 +9,7 @@ import typer
 
 from seg.commands.shared import print_table, some_images
 from seg.errors import DataError, OutputError
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import Give
 
 if TYPE_CHECKING:
     from seg.export.fuse.card import EnsembleCard, FusionCheck

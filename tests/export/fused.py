@@ -8,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from seg.commands.fuse import fuse_verified
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import Give
 from seg.spec import EnsembleSpec
 from tests.export.ensembles import ensemble
 

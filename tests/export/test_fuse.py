@@ -16,7 +16,7 @@ from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.errors import ModelError
 from seg.export.fuse.card import EnsembleCard
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import Give
 from seg.files import sha256_of
 from seg.model_file import read_model_card
 from tests.export.ensembles import write_ensemble

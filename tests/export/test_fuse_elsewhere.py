@@ -8,7 +8,7 @@ import pytest
 from seg.commands.fuse import fuse_verified
 from seg.engine import Ensemble
 from seg.engine.runtimes.tensorrt_plan_file import Profile
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import Give
 from seg.export.trt import build
 from tests.export.ensembles import ensemble
 from tests.export.tiny import image

@@ -15,7 +15,7 @@ from seg.commands.app import app
 from seg.commands.fuse import fuse_verified
 from seg.errors import SegError, SpecError, VerificationError
 from seg.export.fuse.check import Expected, Witness, check
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import Give
 from seg.export.save import save_model
 from tests.export.ensembles import ensemble, write_ensemble
 from tests.export.fused import fused

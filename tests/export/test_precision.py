@@ -15,8 +15,8 @@ from seg.card import VerificationCard
 from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.errors import MissingRuntimeError, VerificationError
-from seg.export.contract import ExportedModel
 from seg.export.export import is_exported
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.precision.half import in_half

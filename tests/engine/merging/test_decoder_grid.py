@@ -24,8 +24,8 @@ from seg.engine.merging.decoder_grid import padded_to_grid
 from seg.engine.runtimes.decoder_cut import cut_at_decoder, decoder_of
 from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.errors import ModelError, OutputError, SpecError
-from seg.export.contract import ExportedModel
 from seg.export.export import export_checkpoint
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.half import in_half
 from seg.export.to_onnx import write_onnx
 from seg.labels import ImageHWC, ProbabilitiesCHW

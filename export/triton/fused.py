@@ -6,9 +6,9 @@ import onnx
 
 from seg.export.fuse.card import EnsembleCard
 from seg.export.fuse.fuse import fuse_ensemble
-from seg.export.serving.config import config_of
-from seg.export.serving.job import Job
-from seg.export.serving.repository import MODEL_FILE, Draft
+from seg.export.triton.config import config_of
+from seg.export.triton.job import Job
+from seg.export.triton.repository import MODEL_FILE, Draft
 
 
 def add_whole(draft: Draft, job: Job) -> tuple[Path, EnsembleCard]:

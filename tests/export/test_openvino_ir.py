@@ -9,7 +9,7 @@ import pytest
 from seg.card import CARD_KEY, read_card
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError
-from seg.export.ir import write_ir
+from seg.export.openvino_ir import write_ir
 from seg.export.save import save_model
 from tests.export.tiny import CARD, image, model, run
 
@@ -32,6 +32,6 @@ def test_the_two_files_answer_as_the_model_does(most: tuple[int, int, int], tmp_
 
 
 def test_without_openvino_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seg.export.ir.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("seg.export.openvino_ir.importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"seg\[openvino\]"):
         write_ir(tmp_path / "m.onnx", Profile((1, 1, 1), (1, 1, 1), (1, 1, 1)), [])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from seg.export.fuse.check import Witness
 from seg.export.fuse.fuse import Wish
-from seg.export.serving.config import Serving
+from seg.export.triton.config import Serving
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
 

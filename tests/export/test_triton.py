@@ -141,7 +141,7 @@ def test_members_apart_are_held_to_the_engine_together(
     from seg.export.fuse.compose import compose_merge
 
     monkeypatch.setattr(
-        "seg.export.serving.apart.compose_merge",
+        "seg.export.triton.ensemble.compose_merge",
         lambda parts, *rest: compose_merge([replace(part, share=0.5) for part in parts], *rest),
     )
     with pytest.raises(VerificationError, match=r"models/team_merge/1/model\.onnx: .*not written"):

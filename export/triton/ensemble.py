@@ -14,11 +14,11 @@ from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.check import Model, Outputs, open_model, open_session
 from seg.export.fuse.compose import answer_of, compose_merge
 from seg.export.fuse.fuse import Wish, check_parts, ending_of, fuse_ensemble
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import Give
 from seg.export.fuse.parts import Part, read_parts
-from seg.export.serving.config import Step, config_of, ensemble_config
-from seg.export.serving.job import Job
-from seg.export.serving.repository import MODEL_FILE, Draft
+from seg.export.triton.config import Step, config_of, ensemble_config
+from seg.export.triton.job import Job
+from seg.export.triton.repository import MODEL_FILE, Draft
 from seg.model_file import INPUT, OUTPUT
 
 
