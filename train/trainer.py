@@ -24,25 +24,25 @@ from seg.train.batch_size import in_parts_that_fit, with_batch_size
 from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.folds import without_and_with
 from seg.train.batches.loaders import Loaders, build_loaders, workers_for
+from seg.train.callbacks.checkpoint import Keeper, epochs_done, named_iou
+from seg.train.callbacks.early_stopping import Patience
+from seg.train.callbacks.loggers import Scribe, build_loggers
+from seg.train.callbacks.on_epoch import Listener, OnEpoch
+from seg.train.callbacks.progress import Reporter
+from seg.train.callbacks.swa import LastEpochs, judge_mean
+from seg.train.determinism import repeatable
+from seg.train.distillation import TaughtLoss, Teaching
+from seg.train.distributed.group import Group, joined, together
 from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
 from seg.train.losses import LossMix, build_loss, check_loss
 from seg.train.module import MemberModule
 from seg.train.networks import check_combination
 from seg.train.networks.cost import cost_of, padded_size
 from seg.train.optimiser.build import check_optimiser
-from seg.train.optimiser.last_mean import LastEpochs, judge_mean
-from seg.train.processes.group import Group, joined, together
 from seg.train.quiet import quiet
-from seg.train.repeatable import repeatable
 from seg.train.run.figures import best_epoch, draw_history
 from seg.train.run.folder import RunFolder
-from seg.train.run.keeper import Keeper, epochs_done, named_iou
-from seg.train.run.listener import Listener, OnEpoch
-from seg.train.run.loggers import Scribe, build_loggers
-from seg.train.run.patience import Patience
 from seg.train.run.record import Result, new_record
-from seg.train.run.reporter import Reporter
-from seg.train.teaching import TaughtLoss, Teaching
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
 _FEWEST_TO_TRAIN: Final = 2

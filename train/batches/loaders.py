@@ -18,7 +18,7 @@ from seg.train.batches.class_counts import count_classes
 from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.samples import Sample, TrainSamples, ValSamples
 from seg.train.batches.sampling import DealtSampler, EpochSampler, SharesN, class_balanced_shares
-from seg.train.processes.group import Group
+from seg.train.distributed.group import Group
 
 _MOST_WORKERS: Final = 8
 

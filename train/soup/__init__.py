@@ -1,6 +1,6 @@
 """Soups: the mean of several runs' weights, as one network at the cost of one."""
 
-from seg.train.soup.cook import Cooked, Taste, cook
+from seg.train.soup.greedy import Cooked, Taste, cook
 from seg.train.soup.ingredients import Ingredient, read_ingredients
 from seg.train.soup.keep import keep_soup
 

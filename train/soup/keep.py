@@ -7,7 +7,7 @@ from seg.runs import write_note
 from seg.train.checkpoint import save_checkpoint
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import read_record
-from seg.train.soup.cook import Taste
+from seg.train.soup.greedy import Taste
 
 
 def keep_soup(folder: RunFolder, name: str, soup: Taste) -> None:

@@ -10,8 +10,8 @@ from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
 
 from seg.spec.ensemble import LoggerName
 from seg.spec.recipe import RecipeSpec
+from seg.train.callbacks.checkpoint import Keeper
 from seg.train.run.folder import RunFolder
-from seg.train.run.keeper import Keeper
 
 MLFLOW_FILE: Final = "mlflow.db"
 EXPERIMENT: Final = "seg"

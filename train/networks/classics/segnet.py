@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from seg.train.classics.vgg import BLOCKS, VGG16, initialise
+from seg.train.networks.classics.vgg import BLOCKS, VGG16, initialise
 
 
 class SegNetEncoder(VGG16):

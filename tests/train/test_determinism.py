@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seg.train.repeatable import repeatable
+from seg.train.determinism import repeatable
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ from seg.progress import Advance, progress
 from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.loaders import Loaders, build_loaders
 from seg.train.confusion import count_pixels, iou_per_class
+from seg.train.determinism import repeatable
+from seg.train.distributed.group import Group
 from seg.train.optimiser.averaging import plain_mean
 from seg.train.optimiser.refit import refit_batch_norm
-from seg.train.processes.group import Group
 from seg.train.quiet import quiet
-from seg.train.repeatable import repeatable
 from seg.train.segmenter import Segmenter
 from seg.train.soup.ingredients import Ingredient
 

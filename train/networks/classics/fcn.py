@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.train.classics.vgg import VGG16, initialise
+from seg.train.networks.classics.vgg import VGG16, initialise
 
 _HIDDEN: Final = 4096
 _SKIPS: Final = {32: (), 16: (512,), 8: (512, 256)}

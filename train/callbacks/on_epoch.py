@@ -5,8 +5,8 @@ from collections.abc import Callable
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from seg.train.callbacks.checkpoint import Keeper
 from seg.train.run.figures import Figures
-from seg.train.run.keeper import Keeper
 
 OnEpoch = Callable[[int, Figures], None]
 """Called with each epoch, from 1, and its figures; what it raises ends the run, which can be gone on with."""

@@ -31,8 +31,8 @@ from seg.train.augment.copy_paste import CopyPaste
 from seg.train.batches.class_counts import count_classes
 from seg.train.batches.decoded import DecodedSplit
 from seg.train.checkpoint import load_checkpoint
+from seg.train.distillation import TaughtLoss, Teaching, soft_loss
 from seg.train.mixing import mix
-from seg.train.teaching import TaughtLoss, Teaching, soft_loss
 from seg.train.trainer import train_member
 from tests.train.conftest import CLASSES, SpecWriter
 

@@ -3,8 +3,8 @@
 Shapes: normalised RGB float32 `[N, 3, H, W]`, H and W multiples of 32, to logits `[N, C, H, W]`.
 """
 
-from seg.train.classics.deeplab_v1 import DeepLabV1
-from seg.train.classics.fcn import FCN
-from seg.train.classics.segnet import SegNet
+from seg.train.networks.classics.deeplab_v1 import DeepLabV1
+from seg.train.networks.classics.fcn import FCN
+from seg.train.networks.classics.segnet import SegNet
 
 __all__ = ["FCN", "DeepLabV1", "SegNet"]

@@ -10,9 +10,9 @@ from lightning.pytorch.callbacks import Callback
 from seg.files import sha256_of
 from seg.spec import load_ensemble
 from seg.train import trainer as trainer_module
+from seg.train.callbacks import checkpoint as keeper_module
+from seg.train.callbacks.swa import judge_mean
 from seg.train.checkpoint import load_checkpoint
-from seg.train.optimiser.last_mean import judge_mean
-from seg.train.run import keeper as keeper_module
 from seg.train.run.record import Result
 from tests.train.conftest import SpecWriter
 from tests.train.test_resume import PowerCutError, cut_at_call

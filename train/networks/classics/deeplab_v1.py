@@ -11,7 +11,7 @@ from typing import Final
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.train.classics.vgg import VGG16, initialise
+from seg.train.networks.classics.vgg import VGG16, initialise
 
 _HIDDEN: Final = 1024
 _FIRST_POOLING_THAT_KEEPS_THE_SIZE: Final = 3

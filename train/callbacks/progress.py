@@ -7,8 +7,8 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from seg.progress import Advance
+from seg.train.callbacks.checkpoint import Keeper
 from seg.train.run.figures import best_epoch
-from seg.train.run.keeper import Keeper
 
 
 class Reporter(Callback):
