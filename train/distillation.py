@@ -21,7 +21,7 @@ from seg.soft_labels import SoftLabels
 
 
 @dataclass(frozen=True, slots=True)
-class Teaching:
+class Distillation:
     """What is taught: `teacher` is the ensemble's fingerprint, `images` are those without labels."""
 
     soft_labels: SoftLabels
@@ -35,7 +35,7 @@ class Teaching:
         return {"teacher": self.teacher, "soft_share": self.soft_share, "temperature": self.temperature}
 
 
-class TaughtLoss(nn.Module):
+class DistillationLoss(nn.Module):
     """The loss against true labels and that against soft ones, which has `soft_share` of the sum."""
 
     def __init__(self, loss: nn.Module, soft_share: float, temperature: float) -> None:

@@ -9,7 +9,7 @@ from seg.card import InputCard, ModelCard, TrainingCard
 from seg.data import Split
 from seg.spec.ensemble import LoggerName
 from seg.spec.recipe import RecipeSpec
-from seg.train.distillation import Teaching
+from seg.train.distillation import Distillation
 from seg.train.networks import STRIDE, build_network, encoder_preprocessing
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import RunRecord
@@ -30,7 +30,7 @@ class Job:
     val: Split
     unlabelled: str
     loggers: tuple[LoggerName, ...]
-    teaching: Teaching | None = None
+    teaching: Distillation | None = None
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ from seg.spec.prediction import RuntimeName
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class Affinity:
     """Cores by number, and a GPU as CUDA_VISIBLE_DEVICES names it; none of either where all may be used."""
 
     cores: frozenset[int]
@@ -29,12 +29,12 @@ class Seat:
             os.environ[nvidia.VISIBLE] = self.device
 
 
-def seat_alone() -> Seat:
+def whole_machine() -> Affinity:
     """All cores, and the first GPU where there is one."""
-    return Seat(frozenset(), next(iter(nvidia.visible_devices()), None))
+    return Affinity(frozenset(), next(iter(nvidia.visible_devices()), None))
 
 
-def seats(count: int, runtimes: Collection[RuntimeName]) -> list[Seat]:
+def affinities(count: int, runtimes: Collection[RuntimeName]) -> list[Affinity]:
     """So many seats for processes that use these runtimes, the cores shared out evenly.
 
     Raises:
@@ -46,14 +46,14 @@ def seats(count: int, runtimes: Collection[RuntimeName]) -> list[Seat]:
             raise MissingRuntimeError(
                 f"--devices {count}: each process needs a core, and {cores} can be used here"
             )
-        return [Seat(_share(place, count)) for place in range(count)]
+        return [Affinity(_share(place, count)) for place in range(count)]
     devices = nvidia.visible_devices()
     if count > len(devices):
         raise MissingRuntimeError(
             f"--devices {count}: each process needs an NVIDIA device, and {len(devices)} are visible:"
             f" see nvidia-smi and {nvidia.VISIBLE}"
         )
-    return [Seat(_share(place, count), device) for place, device in enumerate(devices[:count])]
+    return [Affinity(_share(place, count), device) for place, device in enumerate(devices[:count])]
 
 
 def _share(place: int, count: int) -> frozenset[int]:

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Self
 
-from seg.engine.cluster.affinity import Seat
+from seg.engine.cluster.affinity import Affinity
 from seg.engine.cluster.pool import reason_of
 from seg.errors import SegError
 
@@ -43,14 +43,14 @@ class Child:
     pipe: Pipe
 
     @classmethod
-    def begin(cls, seat: Seat, work: Callable[..., None], *arguments: Any) -> Self:
+    def begin(cls, affinity: Affinity, work: Callable[..., None], *arguments: Any) -> Self:
         """Let a process take its seat and call `work` with its end of a pipe and the arguments.
 
         Nothing of this process is in it but what is pickled, CUDA least of all.
         """
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_run, args=(seat, work, theirs, *arguments), daemon=True)
+        process = context.Process(target=_run, args=(affinity, work, theirs, *arguments), daemon=True)
         with _deaf_to_interrupts():
             process.start()
         theirs.close()
@@ -100,8 +100,8 @@ def attempt(do: Callable[[], Any]) -> Any:
         return Unable(reason_of(error))
 
 
-def _run(seat: Seat, work: Callable[..., None], pipe: Pipe, *arguments: Any) -> None:
-    seat.take()
+def _run(affinity: Affinity, work: Callable[..., None], pipe: Pipe, *arguments: Any) -> None:
+    affinity.take()
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
         work(pipe, *arguments)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from seg.engine.cluster.dispatch import Answered, Arrived, Block, Failed, Lost
-from seg.engine.cluster.sizing import Crew
+from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import BlockResult, Job
 from seg.errors import MissingRuntimeError
 
@@ -17,17 +17,17 @@ Event = Arrived | Answered[BlockResult] | Failed | Lost
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Hand:
+class WorkerHandle:
     """A worker. It has a name only once it has loaded, so that it equals none but itself."""
 
     name: str = ""
 
 
-SomeHand = TypeVar("SomeHand", bound=Hand)
+SomeHandle = TypeVar("SomeHandle", bound=WorkerHandle)
 
 
 @dataclass(slots=True)
-class WorkerFleet(ABC, Generic[SomeHand]):
+class WorkerPool(ABC, Generic[SomeHandle]):
     """As many workers as the crew has; for one that dies another is begun, where there is room.
 
     Attributes:
@@ -39,10 +39,10 @@ class WorkerFleet(ABC, Generic[SomeHand]):
     asked_by: ClassVar[str]
 
     job: Job
-    crew: Crew
+    layout: WorkerLayout
     notes: Sequence[str] = field(default=(), kw_only=True)
     runs_on: dict[str, str] = field(default_factory=dict, init=False)
-    _hands: list[SomeHand] = field(default_factory=list, init=False)
+    _handles: list[SomeHandle] = field(default_factory=list, init=False)
     _failed_starts: int = field(default=0, init=False)
 
     @abstractmethod
@@ -54,40 +54,40 @@ class WorkerFleet(ABC, Generic[SomeHand]):
         """What happens next; raises SegError where nothing can."""
 
     @abstractmethod
-    def _begin_one(self) -> SomeHand:
+    def _begin_one(self) -> SomeHandle:
         """Begin a worker, which loads and then says its name and what it runs on."""
 
     @abstractmethod
-    def _end_one(self, hand: SomeHand) -> None:
+    def _end_one(self, handle: SomeHandle) -> None:
         """Make sure that nothing of a worker is left."""
 
     def begin(self) -> None:
         """Begin all workers."""
-        for _ in range(self.crew.workers):
-            self._hands.append(self._begin_one())
+        for _ in range(self.layout.workers):
+            self._handles.append(self._begin_one())
 
-    def _named(self, worker: str) -> SomeHand:
-        return next(hand for hand in self._hands if hand.name == worker)
+    def _named(self, worker: str) -> SomeHandle:
+        return next(handle for handle in self._handles if handle.name == worker)
 
-    def _answered(self, hand: SomeHand, answer: Any) -> Event:
-        if hand.name:
-            return Answered(hand.name, answer)
+    def _answered(self, handle: SomeHandle, answer: Any) -> Event:
+        if handle.name:
+            return Answered(handle.name, answer)
         self._failed_starts = 0
-        hand.name, self.runs_on[hand.name] = answer
-        return Arrived(hand.name)
+        handle.name, self.runs_on[handle.name] = answer
+        return Arrived(handle.name)
 
-    def _failed(self, hand: SomeHand, reason: str) -> Event:
-        return Failed(hand.name, reason) if hand.name else self._lost(hand, reason)
+    def _failed(self, handle: SomeHandle, reason: str) -> Event:
+        return Failed(handle.name, reason) if handle.name else self._lost(handle, reason)
 
-    def _lost(self, hand: SomeHand, reason: str) -> Event:
-        if not hand.name:
+    def _lost(self, handle: SomeHandle, reason: str) -> Event:
+        if not handle.name:
             self._failed_starts += 1
             if self._failed_starts == MOST_FAILED_STARTS:
                 raise MissingRuntimeError(f"{self.asked_by}: workers die while they load: {reason}")
-        self._end_one(hand)
-        self._hands.remove(hand)
-        self._hands.append(self._begin_one())
-        return Lost(hand.name or "a worker that was loading", reason)
+        self._end_one(handle)
+        self._handles.remove(handle)
+        self._handles.append(self._begin_one())
+        return Lost(handle.name or "a worker that was loading", reason)
 
 
 def reason_of(error: BaseException) -> str:

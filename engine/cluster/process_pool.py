@@ -8,11 +8,11 @@ from functools import partial
 from multiprocessing.connection import wait
 from typing import ClassVar
 
-from seg.engine.cluster.affinity import Seat, seat_alone, seats
+from seg.engine.cluster.affinity import Affinity, affinities, whole_machine
 from seg.engine.cluster.child_process import Child, DiedError, Pipe, Unable, attempt
 from seg.engine.cluster.dispatch import Block
-from seg.engine.cluster.pool import Event, Hand, WorkerFleet
-from seg.engine.cluster.sizing import Crew
+from seg.engine.cluster.pool import Event, WorkerHandle, WorkerPool
+from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.load import Chosen, choose_for
 from seg.engine.runtimes.base import Streams
@@ -22,72 +22,70 @@ from seg.spec import EnsembleSpec
 
 
 @contextmanager
-def processes(
-    spec: EnsembleSpec, count: int, *, strict: bool, memory: int | None
-) -> "Iterator[ProcessFleet]":
+def processes(spec: EnsembleSpec, count: int, *, strict: bool, memory: int | None) -> "Iterator[ProcessPool]":
     """A fleet of so many processes, none of which is left behind.
 
     Raises:
         MissingRuntimeError: there are not so many devices.
     """
     chosen = _choose(spec)
-    taken = seats(count, chosen.runtimes)
-    crew = Crew(count, max(1, usable_cores() // count))
-    fleet = ProcessFleet(
-        Job(spec, chosen.runtimes, crew.cores, strict, memory), crew, taken, notes=chosen.notes
+    taken = affinities(count, chosen.runtimes)
+    layout = WorkerLayout(count, max(1, usable_cores() // count))
+    pool = ProcessPool(
+        Job(spec, chosen.runtimes, layout.cores, strict, memory), layout, taken, notes=chosen.notes
     )
     try:
-        fleet.begin()
-        yield fleet
+        pool.begin()
+        yield pool
     finally:
-        fleet.end()
+        pool.end()
 
 
 @dataclass(slots=True, eq=False)
-class _Hand(Hand):
+class _Handle(WorkerHandle):
     """A process in its seat."""
 
-    seat: Seat
+    affinity: Affinity
     child: Child
 
 
 @dataclass(slots=True)
-class ProcessFleet(WorkerFleet[_Hand]):
+class ProcessPool(WorkerPool[_Handle]):
     """A process for each seat; in that of one that dies another is begun."""
 
     asked_by: ClassVar[str] = "--devices"
 
-    seats: Sequence[Seat]
+    affinities: Sequence[Affinity]
 
     def submit(self, worker: str, block: Block) -> None:
         self._named(worker).child.send(block.images)
 
     def next_event(self) -> Event:
-        ready = wait([hand.child.pipe for hand in self._hands])
-        hand = next(hand for hand in self._hands if hand.child.pipe in ready)
+        ready = wait([handle.child.pipe for handle in self._handles])
+        handle = next(handle for handle in self._handles if handle.child.pipe in ready)
         # Who was heard goes to the end, so that nobody waits for long.
-        self._hands.remove(hand)
-        self._hands.append(hand)
+        self._handles.remove(handle)
+        self._handles.append(handle)
         try:
-            answer = hand.child.receive()
+            answer = handle.child.receive()
         except DiedError as error:
-            return self._lost(hand, str(error))
+            return self._lost(handle, str(error))
         if isinstance(answer, Unable):
-            return self._failed(hand, answer.reason)
-        return self._answered(hand, answer)
+            return self._failed(handle, answer.reason)
+        return self._answered(handle, answer)
 
     def end(self) -> None:
         """End all processes."""
-        for hand in self._hands:
-            hand.child.end()
+        for handle in self._handles:
+            handle.child.end()
 
-    def _begin_one(self) -> _Hand:
-        taken = [hand.seat for hand in self._hands]
-        seat = next(seat for seat in self.seats if seat not in taken)
-        return _Hand(seat=seat, child=Child.begin(seat, work, seat.device, self.job))
+    def _begin_one(self) -> _Handle:
+        taken = [handle.affinity for handle in self._handles]
+        affinity = next(affinity for affinity in self.affinities if affinity not in taken)
+        return _Handle(affinity=affinity, child=Child.begin(affinity, work, affinity.device, self.job))
 
-    def _end_one(self, hand: _Hand) -> None:
-        hand.child.end()
+    def _end_one(self, handle: _Handle) -> None:
+        handle.child.end()
 
 
 def work(pipe: Pipe, device: str | None, job: Job) -> None:
@@ -108,7 +106,7 @@ def _choose(spec: EnsembleSpec) -> Chosen:
     if spec.runtime != "auto":
         return choose_for(spec, streams)
     # In a process of its own: what CUDA takes on the first device is given back only when one ends.
-    child = Child.begin(seat_alone(), _tell_choice, spec, streams)
+    child = Child.begin(whole_machine(), _tell_choice, spec, streams)
     try:
         answer = child.receive()
     except DiedError as error:

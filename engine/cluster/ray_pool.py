@@ -12,10 +12,10 @@ import numpy as np
 
 import seg
 from seg.engine.cluster.dispatch import Block
-from seg.engine.cluster.pool import Event, Hand, WorkerFleet, reason_of
-from seg.engine.cluster.remote_images import Located
+from seg.engine.cluster.pool import Event, WorkerHandle, WorkerPool, reason_of
+from seg.engine.cluster.remote_images import ImageRef
 from seg.engine.cluster.ship_models import Packed, pack, unpack
-from seg.engine.cluster.sizing import Crew, Machine, fit
+from seg.engine.cluster.sizing import Machine, WorkerLayout, fit
 from seg.engine.cluster.worker import BlockResult, Job, Worker
 from seg.errors import MissingRuntimeError, SegError, SpecError
 from seg.spec import EnsembleSpec
@@ -29,14 +29,14 @@ NOBODY_FOR_S: Final = 120.0
 @contextmanager
 def actors(
     spec: EnsembleSpec, address: str, workers: int | None, gpus: float, *, strict: bool, memory: int | None
-) -> "Iterator[RayFleet]":
+) -> "Iterator[RayPool]":
     """A fleet on a cluster; see `seg.engine.cluster.run`."""
     with connected(address):
-        crew = crew_of_cluster(workers, gpus)
-        job = Job(spec, _one_for_all(spec, gpus), crew.cores, strict, memory)
-        fleet = RayFleet(job, crew, gpus, _shipment(spec))
-        fleet.begin()
-        yield fleet
+        layout = layout_of_cluster(workers, gpus)
+        job = Job(spec, _one_for_all(spec, gpus), layout.cores, strict, memory)
+        pool = RayPool(job, layout, gpus, _shipment(spec))
+        pool.begin()
+        yield pool
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def connected(address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def crew_of_cluster(workers: int | None, gpus: float) -> Crew:
+def layout_of_cluster(workers: int | None, gpus: float) -> WorkerLayout:
     """How many workers of what size the cluster has room for; raises MissingRuntimeError."""
     import ray
 
@@ -97,7 +97,7 @@ def _shipment(spec: EnsembleSpec) -> list[Any]:
 
 
 @dataclass(slots=True, eq=False)
-class _Hand(Hand):
+class _Handle(WorkerHandle):
     """An actor with what it is asked, the oldest first."""
 
     actor: Any
@@ -105,7 +105,7 @@ class _Hand(Hand):
 
 
 @dataclass(slots=True)
-class RayFleet(WorkerFleet[_Hand]):
+class RayPool(WorkerPool[_Handle]):
     """An actor for each worker; `shipment` is what it loads, as references to Ray's object store."""
 
     asked_by: ClassVar[str] = "--on"
@@ -114,14 +114,14 @@ class RayFleet(WorkerFleet[_Hand]):
     shipment: Sequence[Any]
 
     def submit(self, worker: str, block: Block) -> None:
-        hand = self._named(worker)
-        hand.asked.append(hand.actor.predict.remote(block.images))
+        handle = self._named(worker)
+        handle.asked.append(handle.actor.predict.remote(block.images))
 
     def next_event(self) -> Event:
         import ray
 
-        oldest = {hand.asked[0]: hand for hand in self._hands if hand.asked}
-        nobody = not any(hand.name for hand in self._hands)
+        oldest = {handle.asked[0]: handle for handle in self._handles if handle.asked}
+        nobody = not any(handle.name for handle in self._handles)
         done, _ = ray.wait(list(oldest), timeout=NOBODY_FOR_S if nobody else None)
         if not done:
             raise MissingRuntimeError(
@@ -130,32 +130,32 @@ class RayFleet(WorkerFleet[_Hand]):
             )
         return self._answer(oldest[done[0]])
 
-    def _answer(self, hand: _Hand) -> Event:
+    def _answer(self, handle: _Handle) -> Event:
         import ray
         from ray.exceptions import RayError, RayTaskError
 
         try:
-            answer = ray.get(hand.asked.popleft())
+            answer = ray.get(handle.asked.popleft())
         except RayTaskError as error:
             if isinstance(error.cause, SegError):
                 raise error.cause from None
-            return self._failed(hand, reason_of(error.cause))
+            return self._failed(handle, reason_of(error.cause))
         except RayError as error:
-            return self._lost(hand, _why(error))
-        return self._answered(hand, answer)
+            return self._lost(handle, _why(error))
+        return self._answered(handle, answer)
 
-    def _begin_one(self) -> _Hand:
+    def _begin_one(self) -> _Handle:
         import ray
 
         # An image may be what killed a worker: who does it again is decided by `dispatch`, not by Ray.
-        options = {"num_cpus": self.crew.cores, "num_gpus": self.gpus, "max_restarts": 0}
+        options = {"num_cpus": self.layout.cores, "num_gpus": self.gpus, "max_restarts": 0}
         actor: Any = ray.remote(_Actor).options(**options, scheduling_strategy="SPREAD").remote(self.job)
-        return _Hand(actor=actor, asked=deque([actor.load.remote(*self.shipment)]))
+        return _Handle(actor=actor, asked=deque([actor.load.remote(*self.shipment)]))
 
-    def _end_one(self, hand: _Hand) -> None:
+    def _end_one(self, handle: _Handle) -> None:
         import ray
 
-        ray.kill(hand.actor)
+        ray.kill(handle.actor)
 
 
 class _Actor:
@@ -187,7 +187,7 @@ class _Actor:
         address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         return f"{address} process {os.getpid()}", self._worker.runs_on
 
-    def predict(self, images: Sequence[Located]) -> BlockResult:
+    def predict(self, images: Sequence[ImageRef]) -> BlockResult:
         return self._worker.predict(images)
 
 

@@ -23,7 +23,7 @@ NOT_ASKED: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class ImageRef:
     """An image by its id, its path or URI, and the bytes of its file."""
 
     id: str
@@ -40,7 +40,7 @@ def is_uri(place: str) -> bool:
     return "://" in place
 
 
-def locate(spec: EnsembleSpec, images: str | None = None) -> list[Located]:
+def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[ImageRef]:
     """The images to predict: those below the URI `images`, or else those of the spec.
 
     A list (.txt, .csv) among the spec's data may have URIs.
@@ -53,17 +53,17 @@ def locate(spec: EnsembleSpec, images: str | None = None) -> list[Located]:
     listed = _uris_in(spec.data.to_predict.images)
     if listed:
         samples = named(Path(), [Path(_without_query(uri)) for uri in listed])
-        return [Located(one.id, uri, NOT_ASKED) for one, uri in zip(samples, listed, strict=True)]
-    return locate_here(spec)
+        return [ImageRef(one.id, uri, NOT_ASKED) for one, uri in zip(samples, listed, strict=True)]
+    return local_images(spec)
 
 
-def locate_here(spec: EnsembleSpec) -> list[Located]:
+def local_images(spec: EnsembleSpec) -> list[ImageRef]:
     """The images of a spec, which lie at paths; raises DataError."""
     samples = open_split(spec.data, "predict").samples
-    return [Located(sample.id, str(sample.image), file_size(sample.image)) for sample in samples]
+    return [ImageRef(sample.id, str(sample.image), file_size(sample.image)) for sample in samples]
 
 
-def read_located(image: Located) -> Raster:
+def read_image_ref(image: ImageRef) -> Raster:
     """Read an image, whole or by window; raises DataError."""
     if not is_uri(image.place):
         return open_raster(Path(image.place))
@@ -89,7 +89,7 @@ def _uris_in(listing: Path) -> Sequence[str]:
     return uris
 
 
-def _below(uri: str) -> list[Located]:
+def _below(uri: str) -> list[ImageRef]:
     from pyarrow.fs import FileSelector
 
     filesystem, folder = _open(uri)
@@ -106,7 +106,7 @@ def _below(uri: str) -> list[Located]:
         raise DataError(f"{uri}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     scheme, query = uri.partition("://")[0], uri[len(_without_query(uri)) :]
     return [
-        Located(sample.id, f"{scheme}://{sample.image}{query}", found[sample.image])
+        ImageRef(sample.id, f"{scheme}://{sample.image}{query}", found[sample.image])
         for sample in named(Path(folder), list(found))
     ]
 

@@ -15,14 +15,14 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class WorkerLayout:
     """So many workers with so many cores each."""
 
     workers: int
     cores: int
 
 
-def fit(machines: Sequence[Machine], workers: int | None, gpus: float) -> Crew:
+def fit(machines: Sequence[Machine], workers: int | None, gpus: float) -> WorkerLayout:
     """The largest workers of which so many fit; by default one a machine, or one for each share of a GPU.
 
     Args:
@@ -44,7 +44,7 @@ def fit(machines: Sequence[Machine], workers: int | None, gpus: float) -> Crew:
         for cores in range(largest, 0, -1)
         if sum(_room(machine, cores, gpus) for machine in machines) >= wanted
     )
-    return Crew(wanted, cores)
+    return WorkerLayout(wanted, cores)
 
 
 def _room(machine: Machine, cores: int, gpus: float) -> int:

@@ -27,7 +27,7 @@ class WorkerFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class CrewSummary:
+class ClusterSummary:
     """What a run did.
 
     Attributes:

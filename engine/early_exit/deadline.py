@@ -34,7 +34,7 @@ def parse_duration(text: str) -> float:
     return float(3600 * hours + 60 * minutes + seconds)
 
 
-class Pace:
+class PassBudget:
     """Says how many passes the next image gets, so that all are done in time. For any thread.
 
     Attributes:
@@ -105,11 +105,11 @@ def _seconds(number: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Rush:
+class DeadlineSchedule:
     """The passes of a plan, the most valuable first, and how many of them an image gets."""
 
     plan: Plan
-    pace: Pace
+    pace: PassBudget
 
     @property
     def dropped(self) -> Plan:

@@ -13,16 +13,16 @@ from seg.labels import ImageHWC
 PIXELS: Final = 20_000
 """How many pixels of an image are looked at, at most, to tell what a pass adds."""
 
-Answers = NDArray[np.float32]
+PassSamples = NDArray[np.float32]
 """What each pass says of some pixels, float32 `[passes, C, pixels]`."""
 
 Shares = NDArray[np.float64]
 """The share of each pass in the merge, for each class, float64 `[passes, C]`."""
 
 
-def answers_to(
+def sample_passes(
     runtimes: Sequence[Runtime], plan: Plan, images: Iterable[ImageHWC], factors: tuple[float, ...] = ()
-) -> list[Answers]:
+) -> list[PassSamples]:
     """What each pass says of pixels spread evenly over each image, times what each class counts."""
     said = [_answers(runtimes, plan, image_hwc) for image_hwc in images]
     if factors:
@@ -30,12 +30,12 @@ def answers_to(
     return said
 
 
-def shares_of(plan: Plan, classes: int) -> Shares:
+def pass_shares(plan: Plan, classes: int) -> Shares:
     """The shares of a plan's passes."""
     return np.array([[planned.share_of(label) for label in range(classes)] for planned in plan])
 
 
-def _answers(runtimes: Sequence[Runtime], plan: Plan, image_hwc: ImageHWC) -> Answers:
+def _answers(runtimes: Sequence[Runtime], plan: Plan, image_hwc: ImageHWC) -> PassSamples:
     pixels = image_hwc.shape[0] * image_hwc.shape[1]
     chosen = slice(None, None, max(1, pixels // PIXELS))
     rows = []

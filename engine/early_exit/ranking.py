@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg.engine.early_exit.pass_samples import Answers, Shares, answers_to, shares_of
+from seg.engine.early_exit.pass_samples import PassSamples, Shares, pass_shares, sample_passes
 from seg.engine.passes.passes import Plan
 from seg.engine.runtimes.base import Runtime
 from seg.engine.runtimes.profiling import milliseconds_a_pass
@@ -17,7 +17,7 @@ from seg.labels import ImageHWC
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RankedPasses:
     """Positions in a plan, the most valuable first, and the seconds that each of these passes takes."""
 
     positions: tuple[int, ...]
@@ -30,7 +30,7 @@ def rank_passes(
     images: Sequence[ImageHWC],
     batch_size: int,
     factors: tuple[float, ...] = (),
-) -> Order:
+) -> RankedPasses:
     """Measure what every pass takes, with all streams busy, and what it adds.
 
     Args:
@@ -42,13 +42,13 @@ def rank_passes(
     """
     batch_nhwc = np.stack([images[0]] * batch_size)
     seconds = [milliseconds_a_pass(runtime, batch_nhwc) / 1e3 for runtime in runtimes]
-    said = answers_to(runtimes, plan, images, factors)
+    said = sample_passes(runtimes, plan, images, factors)
     costs = [seconds[planned.member] for planned in plan]
-    positions = order_by_worth(said, shares_of(plan, said[0].shape[1]), costs)
-    return Order(tuple(positions), tuple(costs[position] for position in positions))
+    positions = order_by_value(said, pass_shares(plan, said[0].shape[1]), costs)
+    return RankedPasses(tuple(positions), tuple(costs[position] for position in positions))
 
 
-def order_by_worth(said: Sequence[Answers], shares_pc: Shares, costs: Sequence[float]) -> list[int]:
+def order_by_value(said: Sequence[PassSamples], shares_pc: Shares, costs: Sequence[float]) -> list[int]:
     """Greedily the pass that brings most labels nearer to the full ensemble's for its cost.
 
     Between passes that change no label, the one goes first whose mean comes nearest for its cost.

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from seg.engine.early_exit.pass_samples import Answers, Shares
+from seg.engine.early_exit.pass_samples import PassSamples, Shares
 from seg.engine.passes.passes import Plan
 
 Asked = Counter[int]
@@ -28,7 +28,7 @@ def round_ends(plan: Plan) -> tuple[int, ...]:
     return tuple(ends)
 
 
-def order_in_rounds(said: Sequence[Answers], shares_pc: Shares, members: Sequence[int]) -> list[int]:
+def order_in_rounds(said: Sequence[PassSamples], shares_pc: Shares, members: Sequence[int]) -> list[int]:
     """Positions of passes, round by round; greedily the view next that brings labels nearest to all passes'.
 
     What a member has not been asked yet is taken to be like what it has said.
@@ -44,13 +44,13 @@ def order_in_rounds(said: Sequence[Answers], shares_pc: Shares, members: Sequenc
     of = {member: [p for p, own in enumerate(members) if own == member] for member in dict.fromkeys(members)}
     order: list[int] = []
 
-    def completed(member: int, taken: Sequence[int]) -> Answers:
+    def completed(member: int, taken: Sequence[int]) -> PassSamples:
         whole_c, seen_c = (shares_pc[list(some)].sum(axis=0) for some in (of[member], taken))
-        completed_cn: Answers = passes_pcn[list(taken)].sum(axis=0)
+        completed_cn: PassSamples = passes_pcn[list(taken)].sum(axis=0)
         completed_cn *= (whole_c / seen_c).astype(np.float32)[:, None]
         return completed_cn
 
-    def distance(others_cn: Answers, member: int, taken: Sequence[int]) -> tuple[float, float]:
+    def distance(others_cn: PassSamples, member: int, taken: Sequence[int]) -> tuple[float, float]:
         trial_cn = others_cn + completed(member, taken)
         return float((trial_cn.argmax(axis=0) != final_n).mean()), float(np.abs(trial_cn - full_cn).mean())
 

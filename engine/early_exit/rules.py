@@ -24,12 +24,12 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.decision import Decision, lacks, on_grid, second_least
+from seg.engine.merging.decision import Decision, lacks, resized_to, second_smallest
 from seg.engine.passes.passes import Plan
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import DOUBT_LEVELS, StoppingSpec
 
-LEANING: Final = 0.2
+ADVERSE_SHARE: Final = 0.2
 """A pixel is in doubt if it changes when this share of the missing weight is against its leader.
 
 What stopping saves depends on it; the guarantee does not.
@@ -47,7 +47,7 @@ MissingC = NDArray[np.float64]
 """For each class the shares that are not added yet, float64 `[C]`."""
 
 
-class Judge(Protocol):
+class StoppingMonitor(Protocol):
     """Follows one image from look to look."""
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
@@ -60,7 +60,7 @@ class Judge(Protocol):
         ...
 
 
-NewJudge = Callable[[], Judge]
+NewMonitor = Callable[[], StoppingMonitor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +74,25 @@ class Stopping:
     """
 
     plan: Plan
-    looks: tuple[int, ...]
-    new_judge: NewJudge
+    checkpoints: tuple[int, ...]
+    new_monitor: NewMonitor
 
 
-class Standing(Protocol):
+class MarginSummary(Protocol):
     """Where an image stands after some passes."""
 
     @property
-    def in_doubt(self) -> float:
+    def uncertain_share(self) -> float:
         """The share of a sample of its pixels about which there is doubt."""
         ...
 
     @property
-    def can_change_at_least(self) -> float:
+    def changeable_share_at_least(self) -> float:
         """A share of its pixels that can still change, found with little work; there may be more."""
         ...
 
     @property
-    def can_change(self) -> float:
+    def changeable_share(self) -> float:
         """The share of its pixels that can still change."""
         ...
 
@@ -103,39 +103,39 @@ def level_of(doubt: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Stood:
+class RecordedMargins:
     """Where an image stood."""
 
-    can_change: float
-    in_doubt: float
+    changeable_share: float
+    uncertain_share: float
 
     @property
-    def can_change_at_least(self) -> float:
-        return self.can_change
+    def changeable_share_at_least(self) -> float:
+        return self.changeable_share
 
 
-class Stands:
+class Margins:
     """Where an image stands; most of its pixels are looked at only if that may settle it."""
 
     def __init__(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC, decision: Decision) -> None:
-        self._scores_chw = on_grid(sum_chw, decision.grid_hw)
+        self._scores_chw = resized_to(sum_chw, decision.grid_hw)
         self._missing_c = missing_c
         self._factors = decision.factors
         needed_hw = self._needed(self._scores_chw[:, ::EVERY, ::EVERY])
-        self.in_doubt = float((needed_hw <= LEANING).mean())
-        self.can_change_at_least = np.count_nonzero(needed_hw <= 1) / self._scores_chw[0].size
+        self.uncertain_share = float((needed_hw <= ADVERSE_SHARE).mean())
+        self.changeable_share_at_least = np.count_nonzero(needed_hw <= 1) / self._scores_chw[0].size
 
     @cached_property
-    def can_change(self) -> float:
+    def changeable_share(self) -> float:
         return float((self._needed(self._scores_chw) <= 1).mean())
 
-    def stood(self) -> Stood:
+    def recorded(self) -> RecordedMargins:
         """As it is now."""
-        return Stood(self.can_change, self.in_doubt)
+        return RecordedMargins(self.changeable_share, self.uncertain_share)
 
     def _needed(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
         """The share of its missing weight that a class must get to overtake the first, at least."""
-        return second_least(_needed_by_class(scores_chw, self._missing_c, self._factors))
+        return second_smallest(_needed_by_class(scores_chw, self._missing_c, self._factors))
 
 
 def _needed_by_class(
@@ -150,13 +150,13 @@ def _needed_by_class(
 
 
 @dataclass(slots=True)
-class CertainRule:
+class ExactRule:
     """Settled when no more than the tolerated share of pixels can still change, in any case."""
 
     tolerance: float
 
-    def settles(self, now: Standing) -> bool:
-        return now.can_change_at_least <= self.tolerance and now.can_change <= self.tolerance
+    def settles(self, now: MarginSummary) -> bool:
+        return now.changeable_share_at_least <= self.tolerance and now.changeable_share <= self.tolerance
 
 
 @dataclass(slots=True)
@@ -168,38 +168,38 @@ class CalibratedRule:
     risk: Sequence[float]
     _lowest: int = len(DOUBT_LEVELS)
 
-    def settles(self, now: Standing) -> bool:
-        level = level_of(now.in_doubt)
+    def settles(self, now: MarginSummary) -> bool:
+        level = level_of(now.uncertain_share)
         # Only the first time at a level counts, since that is where the risk was measured.
         has_fallen = level < self._lowest
         self._lowest = min(level, self._lowest)
         room = (self.images + 1) * self.tolerance - self.images * self.risk[level] if has_fallen else 0.0
         room = max(room, 0.0)
-        return now.can_change_at_least <= room and now.can_change <= room
+        return now.changeable_share_at_least <= room and now.changeable_share <= room
 
 
-Rule = CertainRule | CalibratedRule
+Rule = ExactRule | CalibratedRule
 
 
 def new_rule(spec: StoppingSpec) -> Rule:
     """The rule for one image: calibrated where the spec is, else certain."""
     known = spec.calibration
     if known is None:
-        return CertainRule(spec.tolerance)
+        return ExactRule(spec.tolerance)
     return CalibratedRule(spec.tolerance, known.images, known.risk)
 
 
 @dataclass(frozen=True, slots=True)
-class RuleJudge:
+class RuleMonitor:
     """Asks a rule about where an image stands."""
 
     rule: Rule
     decision: Decision
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
-        return self.rule.settles(Stands(sum_chw, missing_c, self.decision))
+        return self.rule.settles(Margins(sum_chw, missing_c, self.decision))
 
 
-def judges(spec: StoppingSpec, decision: Decision) -> NewJudge:
+def new_monitors(spec: StoppingSpec, decision: Decision) -> NewMonitor:
     """Judges by the spec's rule."""
-    return lambda: RuleJudge(new_rule(spec), decision)
+    return lambda: RuleMonitor(new_rule(spec), decision)

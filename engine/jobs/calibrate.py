@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seg.data import Sample, open_split, read_image
 from seg.data.windows import Raster
 from seg.engine.early_exit.rounds import round_ends
-from seg.engine.early_exit.rules import MissingC, Rule, Stands, Stood, Stopping, level_of
+from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Rule, Stopping, level_of
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.merging.decision import Decision
@@ -37,18 +37,18 @@ RANKED: Final = 8
 class Trace:
     """One image that ran to the end.
 
-    Of `passes` it was looked at after so many as `looks` says; `standings[k]` and `losses[k]` are those of
+    Of `passes` it was looked at after so many as `checkpoints` says; `standings[k]` and `losses[k]` are those of
     look k. A loss is the share of labels that differs from the final ones.
     """
 
     passes: int
-    looks: tuple[int, ...]
-    standings: tuple[Stood, ...]
+    checkpoints: tuple[int, ...]
+    standings: tuple[RecordedMargins, ...]
     losses: tuple[float, ...]
 
     def replay(self, rule: Rule) -> tuple[int, float]:
         """How many passes the rule would have taken, and the loss where it would have stopped."""
-        for taken, now, loss in zip(self.looks, self.standings, self.losses, strict=True):
+        for taken, now, loss in zip(self.checkpoints, self.standings, self.losses, strict=True):
             if rule.settles(now):
                 return taken, loss
         return self.passes, 0.0
@@ -59,7 +59,7 @@ class Trace:
         worst_to_come = 0.0
         for now, loss in reversed(list(zip(self.standings, self.losses, strict=True))):
             worst_to_come = max(worst_to_come, loss)
-            level = level_of(now.in_doubt)
+            level = level_of(now.uncertain_share)
             risks[level:] = [worst_to_come] * (len(DOUBT_LEVELS) - level)
         return risks
 
@@ -121,7 +121,7 @@ def trace_images(
     """Run images to their end and note where each stood after every round of the plan."""
     recorders: list[_Recorder] = []
     decision = ensemble.decision(grid_hw)
-    looks = round_ends(plan)
+    checkpoints = round_ends(plan)
 
     def new_recorder() -> _Recorder:
         recorders.append(_Recorder(decision))
@@ -131,13 +131,13 @@ def trace_images(
         recorder = recorders[number]
         losses = tuple(float((labels_hw != final_hw).mean()) for labels_hw in recorder.labels)
         recorder.labels.clear()
-        return Trace(len(plan), looks, tuple(recorder.standings), losses)
+        return Trace(len(plan), checkpoints, tuple(recorder.standings), losses)
 
     return ensemble.label_all(
         enumerate(images),
         trace,
         grid_hw=grid_hw,
-        stopping=Stopping(plan, looks, new_recorder),
+        stopping=Stopping(plan, checkpoints, new_recorder),
     )
 
 
@@ -156,10 +156,10 @@ class _Recorder:
     """A judge that settles nothing and remembers everything."""
 
     decision: Decision
-    standings: list[Stood] = field(default_factory=list)
+    standings: list[RecordedMargins] = field(default_factory=list)
     labels: list[LabelsHW] = field(default_factory=list)
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
-        self.standings.append(Stands(sum_chw, missing_c, self.decision).stood())
+        self.standings.append(Margins(sum_chw, missing_c, self.decision).recorded())
         self.labels.append(self.decision.labels(sum_chw))
         return False

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from seg.engine.early_exit.rules import CalibratedRule, CertainRule
+from seg.engine.early_exit.rules import CalibratedRule, ExactRule
 from seg.engine.jobs.calibrate import Trace, rounded_up
 
 TOLERANCES: Final = (0.0, 0.001, 0.005, 0.01, 0.02)
@@ -46,7 +46,7 @@ def replay_others(traces: Sequence[Trace], tolerances: Sequence[float] = TOLERAN
 
 def _outcome(traces: Sequence[Trace], learnt: Sequence[tuple[float, ...]], tolerance: float) -> Outcome:
     others = len(traces) - 1
-    certain = [_saved(trace, trace.replay(CertainRule(tolerance))[0]) for trace in traces]
+    certain = [_saved(trace, trace.replay(ExactRule(tolerance))[0]) for trace in traces]
     ends = [
         trace.replay(CalibratedRule(tolerance, others, risk))
         for trace, risk in zip(traces, learnt, strict=True)

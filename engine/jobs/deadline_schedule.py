@@ -1,13 +1,15 @@
 """From an ensemble and a deadline to the order and the pace of its passes."""
 
-from seg.engine.early_exit.deadline import Pace, Rush
+from seg.engine.early_exit.deadline import DeadlineSchedule, PassBudget
 from seg.engine.ensemble import Ensemble
 from seg.engine.load import probe_frames
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec
 
 
-def plan_rush(ensemble: Ensemble, spec: EnsembleSpec, images: int, ends_at: float) -> Rush:
+def schedule_for_deadline(
+    ensemble: Ensemble, spec: EnsembleSpec, images: int, ends_at: float
+) -> DeadlineSchedule:
     """Measure what every pass takes and adds on some of the images, and keep to a time from then on.
 
     Args:
@@ -25,4 +27,4 @@ def plan_rush(ensemble: Ensemble, spec: EnsembleSpec, images: int, ends_at: floa
     frames = [probe.frame_hwc for probe in probes]
     order = ensemble.rank(frames)
     seconds = [each * probes[0].tiles for each in order.seconds]
-    return Rush(ensemble.plan(order.positions), Pace(seconds, images, ends_at))
+    return DeadlineSchedule(ensemble.plan(order.positions), PassBudget(seconds, images, ends_at))

@@ -9,7 +9,7 @@ from seg.engine.load import probe_frames
 from seg.engine.member import Member, plan_passes
 from seg.engine.passes.device_values import Device
 from seg.engine.runtimes.base import ImagesNHWC, Placement
-from seg.engine.runtimes.offload_plan import both_ways
+from seg.engine.runtimes.offload_plan import both_orientations
 from seg.engine.runtimes.profiling import bytes_taken, milliseconds_a_pass, resident_bytes
 from seg.spec import EnsembleSpec
 from seg.views import ViewName
@@ -75,9 +75,9 @@ def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanati
     """
     probe = probe_frames(spec)[0]
     ensemble = Ensemble.load(spec, memory=memory)
-    batches = both_ways([probe.frame_hwc], ensemble.batch_size)
+    batches = both_orientations([probe.frame_hwc], ensemble.batch_size)
     weight = sum(member.weight for member in ensemble.members)
-    glue = ensemble.glue_for(plan_passes(ensemble.members), has_judge=spec.stopping is not None)
+    device_ops = ensemble.device_ops_for(plan_passes(ensemble.members), has_monitor=spec.stopping is not None)
     return Explanation(
         members=tuple(_plan_of(member, weight, batches) for member in ensemble.members),
         images=len(open_split(spec.data, "predict").samples),
@@ -85,7 +85,7 @@ def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanati
         batch_size=ensemble.batch_size,
         streams=ensemble.streams,
         taken=resident_bytes(),
-        merged_on=glue.device if glue else "cpu",
+        merged_on=device_ops.device if device_ops else "cpu",
         notes=ensemble.notes,
     )
 

@@ -32,7 +32,7 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
     )
 
 
-def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample], *, in_haste: bool = False) -> str:
+def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample], *, has_deadline: bool = False) -> str:
     """Of the ensemble, its stopping, the images' names, and whether passes may be dropped for lack of time.
 
     The runtime is not in it: all that `seg` runs on agree closely enough for a run to change over.
@@ -42,7 +42,7 @@ def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample], *, in_haste: 
             "ensemble": ensemble_fingerprint(spec),
             "stopping": spec.stopping and spec.stopping.model_dump(),
             "images": [(sample.id, sample.image.name) for sample in samples],
-            **({"in haste": True} if in_haste else {}),
+            **({"in haste": True} if has_deadline else {}),
         }
     )
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.data import Sample, open_split
-from seg.engine.early_exit.deadline import Rush
+from seg.engine.early_exit.deadline import DeadlineSchedule
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import Ensemble
-from seg.engine.jobs.deadline_schedule import plan_rush
+from seg.engine.jobs.deadline_schedule import schedule_for_deadline
 from seg.engine.jobs.fingerprint import run_fingerprint
 from seg.engine.jobs.journal import Entry, Journal
 from seg.engine.jobs.stopping import refuse_other_calibration, stopping_of
@@ -62,10 +62,10 @@ def run_ensemble(
     output = spec.output
     places = {sample.id: str(sample.image) for sample in samples}
     form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle, places.__getitem__)
-    fingerprint = run_fingerprint(spec, samples, in_haste=deadline is not None)
+    fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)
     with Journal(output.file, fingerprint, restart=restart) as journal:
         missing = [s for s in samples if not journal.has(s.id, file_size(s.image))]
-        rush = None if ends_at is None else plan_rush(ensemble, spec, len(missing), ends_at)
+        rush = None if ends_at is None else schedule_for_deadline(ensemble, spec, len(missing), ends_at)
         summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, journal, strict)
         entries = (journal.read(sample.id, file_size(sample.image)) for sample in samples)
         form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
@@ -75,7 +75,7 @@ def run_ensemble(
 def _predict(
     ensemble: Ensemble,
     stopping: Stopping | None,
-    rush: Rush | None,
+    rush: DeadlineSchedule | None,
     spec: EnsembleSpec,
     images: int,
     missing: Sequence[Sample],

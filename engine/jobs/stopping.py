@@ -1,7 +1,7 @@
 """From what a spec says of stopping to how its images are stopped."""
 
 from seg.engine.early_exit.rounds import round_ends
-from seg.engine.early_exit.rules import Stopping, judges
+from seg.engine.early_exit.rules import Stopping, new_monitors
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.member import plan_passes
@@ -26,15 +26,15 @@ def stopping_of(
     """
     if spec is None:
         return None
-    new_judge = judges(spec, ensemble.decision(grid_hw))
+    new_monitor = new_monitors(spec, ensemble.decision(grid_hw))
     if spec.calibration is None:
         by_view = plan_passes(ensemble.members, by_view=True)
-        return Stopping(by_view, tuple(range(1, len(by_view))), new_judge)
+        return Stopping(by_view, tuple(range(1, len(by_view))), new_monitor)
     in_rounds = ensemble.plan(spec.calibration.order)
-    looks = round_ends(in_rounds)
-    if len(looks) + 1 < max(len(member.views) for member in ensemble.members):
+    checkpoints = round_ends(in_rounds)
+    if len(checkpoints) + 1 < max(len(member.views) for member in ensemble.members):
         raise SpecError("stopping.calibration: its passes are not in rounds: run `seg calibrate` again")
-    return Stopping(in_rounds, looks, new_judge)
+    return Stopping(in_rounds, checkpoints, new_monitor)
 
 
 def refuse_other_calibration(spec: EnsembleSpec) -> None:

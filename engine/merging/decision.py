@@ -32,7 +32,7 @@ class Decision:
 
     def leads(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
         """What must be added to a pixel's second class for it to overtake the first, float32, on the grid."""
-        return second_least(lacks(on_grid(scores_chw, self.grid_hw), self.factors))
+        return second_smallest(lacks(resized_to(scores_chw, self.grid_hw), self.factors))
 
 
 def decide(
@@ -44,7 +44,7 @@ def decide(
     where it is finer), so that a pixel of the grid gets the class of most of its area. With `factors`, each
     class's probability counts so many times.
     """
-    planes = _scaled(on_grid(probabilities_chw, size_hw), factors)
+    planes = _scaled(resized_to(probabilities_chw, size_hw), factors)
     best_hw = next(planes).copy()
     ahead_hw = np.empty(best_hw.shape, dtype=np.bool_)
     labels_hw = np.zeros(best_hw.shape, dtype=np.uint8)
@@ -64,7 +64,7 @@ def confidence_of(labels_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW) -> N
 
 def leads(scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
     """By how much each pixel's leading class is ahead of the second, float32 `[H, W]`."""
-    return second_least(lacks(scores_chw, ()))
+    return second_smallest(lacks(scores_chw, ()))
 
 
 def lacks(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:
@@ -74,7 +74,7 @@ def lacks(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[
         yield (highest_hw * np.float32(1 / factors[label]) if factors else highest_hw) - plane_hw
 
 
-def second_least(planes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+def second_smallest(planes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Each pixel's second least value, float32 `[H, W]`, of two planes or more."""
     rest = iter(planes)
     least_hw = next(rest).copy()
@@ -87,7 +87,7 @@ def second_least(planes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
     return second_hw
 
 
-def on_grid(probabilities_chw: ProbabilitiesCHW, size_hw: Size | None) -> ProbabilitiesCHW:
+def resized_to(probabilities_chw: ProbabilitiesCHW, size_hw: Size | None) -> ProbabilitiesCHW:
     """Probabilities resized plane by plane: by area when shrinking, else bilinearly."""
     height, width = probabilities_chw.shape[1:]
     if size_hw is None or (height, width) == size_hw:

@@ -24,7 +24,7 @@ _SUM: Final = "sum"
 _LABELS: Final = "labels"
 
 
-class Glue:
+class DeviceOps:
     """Sessions on a device, for answers of so many classes. Threads may use them at once.
 
     Raises:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seg.engine.merging.decision import decide
 from seg.engine.passes.passes import Plan, Size
-from seg.engine.passes.shares import HIGHEST_STANDING, LEAST_PROBABILITY, TIE, standings
+from seg.engine.passes.shares import HIGHEST_RANK, LEAST_PROBABILITY, TIE, standings
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import MergeName
 
@@ -65,10 +65,10 @@ class MeanMerge:
         self.missing_c -= planned.class_shares or planned.share
 
     def merged(self) -> ProbabilitiesCHW:
-        return brought_to_one(self.sum_chw, self._plan, self.missing_c)
+        return normalised(self.sum_chw, self._plan, self.missing_c)
 
 
-def brought_to_one(sum_chw: ProbabilitiesCHW, plan: Plan, missing_c: NDArray[np.float64]) -> ProbabilitiesCHW:
+def normalised(sum_chw: ProbabilitiesCHW, plan: Plan, missing_c: NDArray[np.float64]) -> ProbabilitiesCHW:
     """A weighted sum of probabilities, in place, so that it sums to 1 over C; see `MeanMerge`."""
     if plan[0].class_shares:
         sum_chw /= sum_chw.sum(axis=0)
@@ -133,6 +133,6 @@ class VoteMerge:
 
     def merged(self) -> ProbabilitiesCHW:
         for label, best_hw in enumerate(self._best_chw):
-            self._votes_chw[label] += best_hw * np.float32(TIE / HIGHEST_STANDING)
+            self._votes_chw[label] += best_hw * np.float32(TIE / HIGHEST_RANK)
         self._votes_chw /= self._votes_chw.sum(axis=0)
         return self._votes_chw

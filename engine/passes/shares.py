@@ -9,7 +9,7 @@ LEAST_PROBABILITY: Final = 1e-7
 TIE: Final = 1e-4
 """Shares of votes that differ by less are a tie."""
 
-HIGHEST_STANDING: Final = 255
+HIGHEST_RANK: Final = 255
 
 
 def class_shares(
@@ -45,4 +45,4 @@ def standings(passes: Sequence[tuple[int, float]]) -> list[int]:
         weight[member] = weight.get(member, 0.0) + share
     best_first = sorted(range(len(passes)), key=lambda position: -round(weight[passes[position][0]], 9))
     rank = {position: rank for rank, position in enumerate(best_first)}
-    return [max(HIGHEST_STANDING - rank[position], 1) for position in range(len(passes))]
+    return [max(HIGHEST_RANK - rank[position], 1) for position in range(len(passes))]

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from seg.engine.early_exit.deadline import Pace
+from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.merging.decoder_grid import DecoderMerge, padded_to_grid
-from seg.engine.merging.device_graphs import Glue
+from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.merging.device_merge import DeviceMerge
 from seg.engine.merging.merges import Merge, new_merge
 from seg.engine.passes.device_values import AnswersOnDevice
@@ -17,7 +17,7 @@ from seg.spec.prediction import MergeName, TileSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
+class PipelineConfig:
     """How frames are made and batched, and how the answers for one become one.
 
     Attributes:
@@ -40,9 +40,9 @@ class Method:
     tile: TileSpec | None = None
     stopping: Stopping | None = None
     open_frames: int = 0
-    pace: Pace | None = None
+    pace: PassBudget | None = None
     decoders: tuple[Decoder, ...] = ()
-    glue: Glue | None = None
+    device_ops: DeviceOps | None = None
 
     def frame(self, image_hwc: ImageHWC) -> ImageHWC:
         """What passes are made of for an image or a tile."""
@@ -50,12 +50,12 @@ class Method:
 
     def answers(self, runtime: Runtime, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW | AnswersOnDevice:
         """What a network says of a batch, row by row as `merge_for` takes it."""
-        return runtime.run_on_device(images_nhwc) if self.glue else runtime.run(images_nhwc)
+        return runtime.run_on_device(images_nhwc) if self.device_ops else runtime.run(images_nhwc)
 
     def merge_for(self, size_hw: Size) -> Merge | DeviceMerge:
         """An empty merge for an image or a tile of that size."""
-        if self.glue:
-            return DeviceMerge(self.glue, self.plan)
+        if self.device_ops:
+            return DeviceMerge(self.device_ops, self.plan)
         if self.decoders:
             return DecoderMerge(self.plan, self.decoders, self.classes, size_hw)
         return new_merge(self.merge, self.plan, self.classes, size_hw)

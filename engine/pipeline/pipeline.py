@@ -13,15 +13,15 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 
 from seg.data.windows import Raster
-from seg.engine.early_exit.rules import Judge
+from seg.engine.early_exit.rules import StoppingMonitor
 from seg.engine.merging.device_merge import DeviceMerge
 from seg.engine.merging.merges import MeanMerge, Merge
 from seg.engine.passes.device_values import AnswerOnDevice, Merged
 from seg.engine.passes.passes import Batch, Pass, Size
 from seg.engine.passes.tiles import Blender, lay_out
 from seg.engine.pipeline.collectors import Collector
-from seg.engine.pipeline.config import Method
-from seg.engine.pipeline.reorder import InOrder
+from seg.engine.pipeline.config import PipelineConfig
+from seg.engine.pipeline.reorder import ReorderBuffer
 from seg.engine.pipeline.scheduler import Scheduler
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
@@ -44,7 +44,7 @@ class _Picture(Generic[Finished]):
     def __init__(self, tiles: int, blender: Blender, collector: Collector[Finished]) -> None:
         self._tiles = tiles
         self._collector = collector
-        self._merged = InOrder(blender.add)
+        self._merged = ReorderBuffer(blender.add)
 
     def put(self, tile: int, merged: Merged) -> list[Finished]:
         """Take a tile; gives what the image became, if that was its last."""
@@ -64,8 +64,8 @@ class _Frame(Generic[Finished]):
     tile: int
     passes: int
     merge: Merge | DeviceMerge
-    answers: InOrder[Any]
-    judge: Judge | None
+    answers: ReorderBuffer[Any]
+    monitor: StoppingMonitor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class _Stream(Generic[Key, Finished]):
     def __init__(
         self,
         runtimes: Sequence[Runtime],
-        method: Method,
+        method: PipelineConfig,
         new_collector: Callable[[Key, Size], Collector[Finished]],
         clock: Clock,
         damaged: Damaged[Key] | None,
@@ -98,7 +98,7 @@ class _Stream(Generic[Key, Finished]):
             batch_size=method.batch_size,
             open_frames=max(method.open_frames, 2 * in_flight),
             lead=in_flight,
-            looks=method.stopping.looks if method.stopping else (),
+            checkpoints=method.stopping.checkpoints if method.stopping else (),
         )
         self._open: dict[int, _Frame[Finished]] = {}
 
@@ -140,9 +140,9 @@ class _Stream(Generic[Key, Finished]):
             try:
                 for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
                     merge = method.merge_for(layout.tile_hw)
-                    judge = method.stopping.new_judge() if method.stopping else None
+                    monitor = method.stopping.new_monitor() if method.stopping else None
                     frame_hwc = method.frame(tile_hwc)
-                    yield _Frame(frame_hwc, picture, tile, passes, merge, InOrder(merge.add), judge)
+                    yield _Frame(frame_hwc, picture, tile, passes, merge, ReorderBuffer(merge.add), monitor)
             except DataError as error:
                 if self._damaged is None:
                     raise
@@ -234,18 +234,18 @@ class _Stream(Generic[Key, Finished]):
         # An answer that came early finds the same count that a look was taken at before.
         return (
             stopping is not None
-            and frame.judge is not None
+            and frame.monitor is not None
             and added is not None
-            and added in stopping.looks
+            and added in stopping.checkpoints
             and one.position < added
             and isinstance(merge, MeanMerge)
-            and frame.judge.is_settled(merge.sum_chw, merge.missing_c)
+            and frame.monitor.is_settled(merge.sum_chw, merge.missing_c)
         )
 
 
 def stream(
     runtimes: Sequence[Runtime],
-    method: Method,
+    method: PipelineConfig,
     images: Iterable[tuple[Key, Raster] | None],
     new_collector: Callable[[Key, Size], Collector[Finished]],
     clock: Clock | None = None,

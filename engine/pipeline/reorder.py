@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class InOrder(Generic[Item]):
+class ReorderBuffer(Generic[Item]):
     """Calls `take(number, item)` for numbers 0, 1, 2, …, one call at a time.
 
     Nobody waits for a turn: an item that comes early is kept, and the thread that brings the

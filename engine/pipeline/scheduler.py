@@ -22,12 +22,12 @@ class Scheduler:
 
     A frame's passes leave in the order of the plan, and at most `lead` of them are out before
     their answers are added up. So no more than `lead` answers a frame ever wait for an earlier one.
-    A frame may be closed after each of `looks`, so many passes: those beyond leave when the answers
+    A frame may be closed after each of `checkpoints`, so many passes: those beyond leave when the answers
     before are added up.
     """
 
     def __init__(
-        self, plan: Plan, *, batch_size: int, open_frames: int, lead: int, looks: Sequence[int] = ()
+        self, plan: Plan, *, batch_size: int, open_frames: int, lead: int, checkpoints: Sequence[int] = ()
     ) -> None:
         if min(batch_size, open_frames, lead) < 1:
             raise ValueError(
@@ -37,7 +37,7 @@ class Scheduler:
         self._batch_size = batch_size
         self._open_frames = open_frames
         self._lead = lead
-        self._ends = [*looks, len(plan)]
+        self._ends = [*checkpoints, len(plan)]
         self._open: dict[int, _Progress] = {}
 
     @property

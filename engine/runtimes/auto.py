@@ -34,7 +34,7 @@ CLEARLY: Final = 0.9
 """Other streams than the usual ones must take less than this share of their time."""
 
 
-class Trial(BaseModel):
+class RuntimeBenchmark(BaseModel):
     """A runtime that was tried: milliseconds a pass and labels as in the reference, or why it failed."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
@@ -54,12 +54,12 @@ class Trial(BaseModel):
         return f"{self.runtime} {self.milliseconds:.1f} ms a pass, {self.agreement:.2%} of labels as on cpu"
 
 
-class Choice(BaseModel):
+class RuntimeChoice(BaseModel):
     """The trials of each member, the chosen runtime first, and the streams that all share."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
-    members: tuple[tuple[Trial, ...], ...]
+    members: tuple[tuple[RuntimeBenchmark, ...], ...]
     streams: Streams
 
     @property
@@ -73,7 +73,9 @@ class Choice(BaseModel):
         ]
 
 
-def choose_runtimes(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> Choice:
+def choose_runtimes(
+    models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize
+) -> RuntimeChoice:
     """Recall or find out what runs each model fastest.
 
     Args:
@@ -83,7 +85,7 @@ def choose_runtimes(models: Sequence[Path], images: Sequence[ImageHWC], batch_si
     """
     memory = _cache_folder() / f"{_key(models, images, batch_size)}.json"
     try:
-        return Choice.model_validate_json(memory.read_text(encoding="utf-8"))
+        return RuntimeChoice.model_validate_json(memory.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
         choice = _find_out(models, images, batch_size)
     # Where nothing can be kept, the next run finds out anew.
@@ -92,7 +94,7 @@ def choose_runtimes(models: Sequence[Path], images: Sequence[ImageHWC], batch_si
     return choice
 
 
-def _find_out(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> Choice:
+def _find_out(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> RuntimeChoice:
     usual = usual_streams(usable_cores())
     members = tuple(_try_all(model, images, batch_size, usual) for model in models)
     winners = [trials[0] for trials in members]
@@ -104,7 +106,7 @@ def _find_out(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: Ba
             )
             for model, winner in zip(models, winners, strict=True)
         )
-    return Choice(members=members, streams=min(cost, key=lambda streams: cost[streams]))
+    return RuntimeChoice(members=members, streams=min(cost, key=lambda streams: cost[streams]))
 
 
 def _other_streams(usual: Streams) -> set[Streams]:
@@ -114,7 +116,7 @@ def _other_streams(usual: Streams) -> set[Streams]:
 
 def _try_all(
     model: Path, images: Sequence[ImageHWC], batch_size: BatchSize, streams: Streams
-) -> tuple[Trial, ...]:
+) -> tuple[RuntimeBenchmark, ...]:
     reference = open_runtime(model, REFERENCE, streams)
     truth = [reference.run(image[None]).argmax(1) for image in images]
     trials = [_try(model, name, streams, images, batch_size, truth) for name in usable_runtimes()]
@@ -128,17 +130,17 @@ def _try(
     images: Sequence[ImageHWC],
     batch_size: BatchSize,
     truth: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.intp]]],
-) -> Trial:
+) -> RuntimeBenchmark:
     try:
         runtime = open_runtime(model, name, streams)
     except SegError as error:
-        return Trial(runtime=name, failure=str(error))
+        return RuntimeBenchmark(runtime=name, failure=str(error))
     equal = [
         runtime.run(image[None]).argmax(1) == labels for image, labels in zip(images, truth, strict=True)
     ]
     agreement = sum(int(e.sum()) for e in equal) / sum(e.size for e in equal)
     milliseconds = milliseconds_a_pass(runtime, _batch(images[0], batch_size, name))
-    return Trial(runtime=name, milliseconds=milliseconds, agreement=agreement)
+    return RuntimeBenchmark(runtime=name, milliseconds=milliseconds, agreement=agreement)
 
 
 def _batch(image_hwc: ImageHWC, batch_size: BatchSize, name: RuntimeName) -> ImagesNHWC:

@@ -8,15 +8,15 @@ from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, R
 from seg.errors import SpecError
 
 
-class SwappedRuntime(Runtime):
+class OffloadedRuntime(Runtime):
     """A runtime that is loaded when it is its turn; those of its group then go, or stay, with it."""
 
     def __init__(self, open_it: Callable[[], Runtime]) -> None:
         self._open_it = open_it
         self._inner: Runtime | None = None
         self._info: RuntimeInfo | None = None
-        self._group: Sequence[SwappedRuntime] = (self,)
-        self._others: Sequence[SwappedRuntime] = ()
+        self._group: Sequence[OffloadedRuntime] = (self,)
+        self._others: Sequence[OffloadedRuntime] = ()
 
     @property
     def is_loaded(self) -> bool:
@@ -32,7 +32,9 @@ class SwappedRuntime(Runtime):
     def unload(self) -> None:
         self._inner = None
 
-    def share_turns(self, group: "Sequence[SwappedRuntime]", others: "Sequence[SwappedRuntime]") -> None:
+    def alternate_with(
+        self, group: "Sequence[OffloadedRuntime]", others: "Sequence[OffloadedRuntime]"
+    ) -> None:
         """From now on be loaded together with `group`, of which it is one, and never with `others`."""
         self._group, self._others = group, others
 
@@ -74,7 +76,7 @@ class Budget:
         return max(self.least_frames, (self.total - self.taken - members) // self.frame)
 
 
-def into_groups(sizes: Sequence[int], budget: Budget) -> list[list[int]]:
+def group_by_memory(sizes: Sequence[int], budget: Budget) -> list[list[int]]:
     """Members, by position, in the order of the plan, in as few groups as fit into memory by turns.
 
     Raises:
@@ -97,10 +99,10 @@ def into_groups(sizes: Sequence[int], budget: Budget) -> list[list[int]]:
     return groups
 
 
-def take_turns(runtimes: Sequence[SwappedRuntime], groups: Sequence[Sequence[int]]) -> None:
+def alternate(runtimes: Sequence[OffloadedRuntime], groups: Sequence[Sequence[int]]) -> None:
     """Let each group be loaded only while no other is."""
     for positions in groups:
         group = [runtimes[position] for position in positions]
         others = [runtime for runtime in runtimes if runtime not in group]
         for runtime in group:
-            runtime.share_turns(group, others)
+            runtime.alternate_with(group, others)

@@ -8,7 +8,7 @@ import numpy as np
 
 from seg.engine.pipeline.prefetch import MOST_AHEAD
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
-from seg.engine.runtimes.offload import Budget, SwappedRuntime, into_groups, take_turns
+from seg.engine.runtimes.offload import Budget, OffloadedRuntime, alternate, group_by_memory
 from seg.engine.runtimes.profiling import bytes_taken, resident_bytes
 from seg.labels import ImageHWC
 
@@ -17,7 +17,7 @@ FLOAT: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class OffloadPlan:
     """Runtimes that take turns in memory, or all stay; see `seg.engine.load`."""
 
     runtimes: Sequence[Runtime]
@@ -25,22 +25,22 @@ class Turns:
     notes: tuple[str, ...] = ()
 
 
-def plan_turns(
+def plan_offload(
     openers: Sequence[Callable[[], Runtime]],
     images: Sequence[ImageHWC],
     classes: int,
     batch_size: int,
     in_flight: int,
     memory: int,
-) -> Turns:
+) -> OffloadPlan:
     """Measure every member alone on images like those to come, and share the memory out.
 
     Raises:
         SpecError: not even one member fits.
         SegError: this system does not tell its memory.
     """
-    runtimes = [SwappedRuntime(open_it) for open_it in openers]
-    batches = both_ways(images, batch_size)
+    runtimes = [OffloadedRuntime(open_it) for open_it in openers]
+    batches = both_orientations(images, batch_size)
     sizes: list[int] = []
     for runtime in runtimes:
         sizes.append(bytes_taken(runtime, batches))
@@ -49,14 +49,14 @@ def plan_turns(
     frame = pixels * (RGB + FLOAT * (classes + 1))
     taken = resident_bytes() + MOST_AHEAD * pixels * RGB
     budget = Budget(total=memory, taken=taken, frame=frame, least_frames=2 * in_flight)
-    groups = into_groups(sizes, budget)
-    take_turns(runtimes, groups)
+    groups = group_by_memory(sizes, budget)
+    alternate(runtimes, groups)
     largest = max(sum(sizes[position] for position in group) for group in groups)
     open_frames = budget.frames_beside(largest) if len(groups) > 1 else 0
-    return Turns(runtimes, open_frames, (_note(sizes, len(groups), open_frames, memory),))
+    return OffloadPlan(runtimes, open_frames, (_note(sizes, len(groups), open_frames, memory),))
 
 
-def both_ways(images: Sequence[ImageHWC], batch_size: int) -> list[ImagesNHWC]:
+def both_orientations(images: Sequence[ImageHWC], batch_size: int) -> list[ImagesNHWC]:
     """A batch of the largest image, upright and on its side."""
     largest_hwc = max(images, key=lambda image_hwc: image_hwc.size)
     upright = np.stack([largest_hwc] * batch_size)

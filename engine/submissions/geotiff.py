@@ -37,7 +37,7 @@ _LAYOUT: Final = {
 }
 
 
-class GeoTiffs:
+class GeoTiffFolder:
     """Each image's labels as `<id>.tif`, with its coordinate system and place, and the classes' colours.
 
     Where a label map has another size than its image it covers the same ground.

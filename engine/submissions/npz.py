@@ -16,7 +16,7 @@ from seg.files import atomic_path
 _SUFFIX = ".npy"
 
 
-class Arrays:
+class NpzFile:
     """Written image by image, so that memory does not grow with their number."""
 
     def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:

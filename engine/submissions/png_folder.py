@@ -20,7 +20,7 @@ _INDEXED: Final = 3
 _SUFFIX: Final = ".png"
 
 
-class Pictures:
+class PngFolder:
     """Each image's labels as `<id>.png`, which any viewer shows in the classes' colours."""
 
     def __init__(self, classes: Sequence[ClassInfo]) -> None:

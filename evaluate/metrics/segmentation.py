@@ -71,7 +71,7 @@ class Intervals(NamedTuple):
 
 
 @dataclass(slots=True)
-class Judge:
+class SegmentationMetrics:
     """Counts images one by one."""
 
     classes: Sequence[ClassInfo]

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import numpy as np
 
-from seg.engine.passes.shares import HIGHEST_STANDING, LEAST_PROBABILITY, TIE, standings
+from seg.engine.passes.shares import HIGHEST_RANK, LEAST_PROBABILITY, TIE, standings
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.parts import Part
 from seg.model_file import OUTPUT
@@ -73,7 +73,7 @@ def _vote(graph: Graph, answers: Sequence[Answer]) -> None:
     for one, rank in zip(answers, ranks, strict=True):
         winner = graph.add("ArgMax", [one.value], f"{one.name}/label", axis=CLASS_AXIS, keepdims=1)
         mine = graph.add("Equal", [winner, labels], f"{one.name}/vote")
-        bonus = graph.constant(f"{one.name}/standing", np.float32(rank) * np.float32(TIE / HIGHEST_STANDING))
+        bonus = graph.constant(f"{one.name}/standing", np.float32(rank) * np.float32(TIE / HIGHEST_RANK))
         shares.append(graph.add("Where", [mine, _share(graph, one), none], f"{one.name}/weighted"))
         standing.append(graph.add("Where", [mine, bonus, none], f"{one.name}/bonus"))
     votes = _sum(graph, shares, "merge/votes")

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Give(StrEnum):
+class FusedOutput(StrEnum):
     """Outputs: label maps, uint8 `[N, H, W]`; class probabilities, float32 `[N, C, H, W]`; and of each pixel
     that of its label, float32 `[N, H, W]`."""
 

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
+class GraphEditor:
     """An ONNX graph that is being rewritten, and the names in it; it stays in topological order."""
 
     graph: onnx.GraphProto
@@ -75,14 +75,14 @@ class Workbench:
             if tensor.name not in read:
                 self.graph.initializer.remove(tensor)
 
-    def _new_name(self, wish: str) -> str:
-        numbered = chain([wish], (f"{wish}_{number}" for number in count(2)))
+    def _new_name(self, request: str) -> str:
+        numbered = chain([request], (f"{request}_{number}" for number in count(2)))
         name = next(name for name in numbered if name not in self.names)
         self.names.add(name)
         return name
 
 
-def said(node: onnx.NodeProto) -> dict[str, Any]:
+def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
     """The attributes of a node."""
     return {one.name: helper.get_attribute_value(one) for one in node.attribute}
 

@@ -13,8 +13,8 @@ from seg.export.batches import ImagesNHWC
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.check import Model, Outputs, open_model, open_session
 from seg.export.fuse.compose import answer_of, compose_merge
-from seg.export.fuse.fuse import Wish, check_parts, ending_of, fuse_ensemble
-from seg.export.fuse.output_names import Give
+from seg.export.fuse.fuse import FusionRequest, check_parts, ending_of, fuse_ensemble
+from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.parts import Part, read_parts
 from seg.export.triton.config import Step, config_of, ensemble_config
 from seg.export.triton.job import Job
@@ -39,7 +39,7 @@ def add_apart(draft: Draft, job: Job) -> FusionCheck:
     merge = _add_merge(draft, job, parts)
     try:
         verification = check_parts(
-            _chain(files, merge, job.wish), parts, job.images, job.witness_of(job.spec)
+            _chain(files, merge, job.request), parts, job.images, job.reference_of(job.spec)
         )
     except VerificationError as error:
         raise VerificationError(f"{merge}: {error}") from error
@@ -50,17 +50,17 @@ def add_apart(draft: Draft, job: Job) -> FusionCheck:
 def _add_member(draft: Draft, job: Job, member: str) -> Path:
     """A member with its views, which gives probabilities."""
     alone = job.spec.model_copy(update={"members": (job.spec.member(member),)})
-    wish = Wish(_model_of(job, member), (Give.probabilities,))
-    version = draft.new_version(wish.name)
-    fuse_ensemble(alone, wish, version / MODEL_FILE, job.images, job.witness_of(alone))
-    draft.configure(version, config_of(wish.name, _graph(version / MODEL_FILE), job.serving))
+    request = FusionRequest(_model_of(job, member), (FusedOutput.probabilities,))
+    version = draft.new_version(request.name)
+    fuse_ensemble(alone, request, version / MODEL_FILE, job.images, job.reference_of(alone))
+    draft.configure(version, config_of(request.name, _graph(version / MODEL_FILE), job.serving))
     return version / MODEL_FILE
 
 
 def _add_merge(draft: Draft, job: Job, parts: list[Part]) -> Path:
     name = _merge_of(job)
     version = draft.new_version(name)
-    onnx.save(compose_merge(parts, ending_of(job.spec, job.wish, parts)), version / MODEL_FILE)
+    onnx.save(compose_merge(parts, ending_of(job.spec, job.request, parts)), version / MODEL_FILE)
     draft.configure(version, config_of(name, _graph(version / MODEL_FILE), job.serving))
     return version / MODEL_FILE
 
@@ -71,24 +71,24 @@ def _connect(draft: Draft, job: Job, files: dict[str, Path], merge: Path) -> Non
         Step(_model_of(job, member), takes={INPUT: INPUT}, gives={OUTPUT: answer_of(member)})
         for member in files
     ]
-    gives = {str(give): str(give) for give in job.wish.gives}
+    gives = {str(give): str(give) for give in job.request.gives}
     steps.append(
         Step(_merge_of(job), takes={answer: answer for answer in map(answer_of, files)}, gives=gives)
     )
     ends = _graph(next(iter(files.values()))).graph.input, _graph(merge).graph.output
     draft.configure(
-        draft.new_version(job.wish.name), ensemble_config(job.wish.name, job.serving, *ends, steps)
+        draft.new_version(job.request.name), ensemble_config(job.request.name, job.serving, *ends, steps)
     )
 
 
-def _chain(files: dict[str, Path], merge: Path, wish: Wish) -> Model:
+def _chain(files: dict[str, Path], merge: Path, request: FusionRequest) -> Model:
     """What the ensemble does, step by step."""
     members = {member: open_model(file) for member, file in files.items()}
     session = open_session(merge)
 
     def run(batch_nhwc: ImagesNHWC) -> Outputs:
         answers = {answer_of(member): model(batch_nhwc)[OUTPUT] for member, model in members.items()}
-        return dict(zip(wish.gives, session.run(list(wish.gives), answers), strict=True))
+        return dict(zip(request.gives, session.run(list(request.gives), answers), strict=True))
 
     return run
 
@@ -101,11 +101,11 @@ def _as_one(part: Part) -> Part:
 
 
 def _model_of(job: Job, member: str) -> str:
-    return f"{job.wish.name}-{member}"
+    return f"{job.request.name}-{member}"
 
 
 def _merge_of(job: Job) -> str:
-    return f"{job.wish.name}_merge"
+    return f"{job.request.name}_merge"
 
 
 def _graph(model: Path) -> onnx.ModelProto:

@@ -18,8 +18,10 @@ def add_whole(draft: Draft, job: Job) -> tuple[Path, EnsembleCard]:
         SpecError, ModelError, VerificationError: as for fusing.
         OutputError: what bears its name in the repository is no model.
     """
-    version = draft.new_version(job.wish.name)
+    version = draft.new_version(job.request.name)
     file = version / MODEL_FILE
-    card = fuse_ensemble(job.spec, job.wish, file, job.images, job.witness_of(job.spec))
-    draft.configure(version, config_of(job.wish.name, onnx.load(file, load_external_data=False), job.serving))
+    card = fuse_ensemble(job.spec, job.request, file, job.images, job.reference_of(job.spec))
+    draft.configure(
+        version, config_of(job.request.name, onnx.load(file, load_external_data=False), job.serving)
+    )
     return draft.final(file), card

@@ -31,7 +31,7 @@ from seg.train.augment.copy_paste import CopyPaste
 from seg.train.batches.class_counts import count_classes
 from seg.train.batches.decoded import DecodedSplit
 from seg.train.checkpoint import load_checkpoint
-from seg.train.distillation import TaughtLoss, Teaching, soft_loss
+from seg.train.distillation import Distillation, DistillationLoss, soft_loss
 from seg.train.mixing import mix
 from seg.train.trainer import train_member
 from tests.train.conftest import CLASSES, SpecWriter
@@ -183,7 +183,7 @@ def test_images_without_labels_teach_by_soft_labels_alone() -> None:
     unlabelled = truth.clone()
     unlabelled[..., 0] = IGNORE_INDEX
     logits = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(0))
-    loss = TaughtLoss(Hard(), soft_share=0.25, temperature=1.0)
+    loss = DistillationLoss(Hard(), soft_share=0.25, temperature=1.0)
     soft = soft_loss(logits, truth[..., 1:], 1.0)
     assert float(loss(logits, unlabelled)) == pytest.approx(0.25 * float(soft))
     true = hard(logits, torch.from_numpy(labels_hw[None]).long())
@@ -200,12 +200,12 @@ def test_a_student_learns_where_nothing_is_labelled(
     train = open_split(spec.data, "train")
     images = UnlabelledSplit(toy_data / "train", train.classes)
     assert (images.labels(0) == IGNORE_INDEX).all()
-    teaching = Teaching(_Sure(tmp_path), "one who knows", 1.0, 1.0, images)
+    teaching = Distillation(_Sure(tmp_path), "one who knows", 1.0, 1.0, images)
     result = train_member(spec, spec.members[0], teaching=teaching)
     assert result.best_miou > 0.5
     with pytest.raises(SpecError, match="was taught with teacher one who knows"):
         train_member(spec, spec.members[0])
-    hotter = Teaching(_Sure(tmp_path), "one who knows", 1.0, 2.0, images)
+    hotter = Distillation(_Sure(tmp_path), "one who knows", 1.0, 2.0, images)
     with pytest.raises(SpecError, match=r"is to be with .*temperature 2\.0"):
         train_member(spec, spec.members[0], teaching=hotter)
 

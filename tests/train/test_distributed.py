@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 
 from seg.files import sha256_of
 from seg.spec import load_ensemble
-from seg.train.batches.sampling import DealtSampler, EpochSampler
+from seg.train.batches.sampling import DistributedSampler, EpochSampler
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 
@@ -37,7 +37,8 @@ def test_dealt_batches_are_those_of_one_process(
     batch = part * count
     alone = list(EpochSampler(images, seed, epoch))
     dealt = [
-        list(DealtSampler(EpochSampler(images, seed, epoch), batch, place, count)) for place in range(count)
+        list(DistributedSampler(EpochSampler(images, seed, epoch), batch, place, count))
+        for place in range(count)
     ]
     together = [
         draw
@@ -46,7 +47,7 @@ def test_dealt_batches_are_those_of_one_process(
         for draw in mine[start : start + part]
     ]
     assert together == alone[: images // batch * batch]
-    sampler = DealtSampler(EpochSampler(images, seed, epoch), batch, 0, count)
+    sampler = DistributedSampler(EpochSampler(images, seed, epoch), batch, 0, count)
     assert len(sampler) == len(dealt[0])
 
 

@@ -22,7 +22,7 @@ from seg.train.run.figures import Figures, best_epoch
 from seg.train.run.folder import Row, RunFolder
 
 
-class Keeper(Callback):
+class RunCheckpoint(Callback):
     """Keeps the run folder up to date; `history` has the figures of each epoch.
 
     Of several processes each has the history, and the first writes.

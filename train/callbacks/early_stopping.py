@@ -4,14 +4,14 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from seg.progress import Advance
-from seg.train.callbacks.checkpoint import Keeper
+from seg.train.callbacks.checkpoint import RunCheckpoint
 from seg.train.run.figures import best_epoch
 
 
-class Patience(Callback):
+class EarlyStopping(Callback):
     """Ends training after so many `epochs` in a row that were not better than the best before."""
 
-    def __init__(self, keeper: Keeper, epochs: int, advance: Advance) -> None:
+    def __init__(self, keeper: RunCheckpoint, epochs: int, advance: Advance) -> None:
         self._keeper = keeper
         self._epochs = epochs
         self._advance = advance

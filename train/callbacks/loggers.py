@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
 
 from seg.spec.ensemble import LoggerName
 from seg.spec.recipe import RecipeSpec
-from seg.train.callbacks.checkpoint import Keeper
+from seg.train.callbacks.checkpoint import RunCheckpoint
 from seg.train.run.folder import RunFolder
 
 MLFLOW_FILE: Final = "mlflow.db"
@@ -46,10 +46,10 @@ def _last_run(database: str, run: str) -> str | None:
     return found[0].info.run_id if found else None
 
 
-class Scribe(Callback):
+class EpochLogger(Callback):
     """Tells all loggers the recipe, and the figures of each epoch."""
 
-    def __init__(self, keeper: Keeper, recipe: RecipeSpec) -> None:
+    def __init__(self, keeper: RunCheckpoint, recipe: RecipeSpec) -> None:
         self._keeper = keeper
         self._recipe = recipe
 

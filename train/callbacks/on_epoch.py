@@ -5,17 +5,17 @@ from collections.abc import Callable
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from seg.train.callbacks.checkpoint import Keeper
+from seg.train.callbacks.checkpoint import RunCheckpoint
 from seg.train.run.figures import Figures
 
 OnEpoch = Callable[[int, Figures], None]
 """Called with each epoch, from 1, and its figures; what it raises ends the run, which can be gone on with."""
 
 
-class Listener(Callback):
+class EpochListener(Callback):
     """Calls for every epoch once, also for those of earlier sittings."""
 
-    def __init__(self, keeper: Keeper, on_epoch: OnEpoch) -> None:
+    def __init__(self, keeper: RunCheckpoint, on_epoch: OnEpoch) -> None:
         self._keeper = keeper
         self._on_epoch = on_epoch
         self._told = 0

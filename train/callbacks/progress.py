@@ -7,14 +7,14 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from seg.progress import Advance
-from seg.train.callbacks.checkpoint import Keeper
+from seg.train.callbacks.checkpoint import RunCheckpoint
 from seg.train.run.figures import best_epoch
 
 
-class Reporter(Callback):
+class TrainingProgress(Callback):
     """Counts images of training and validation; reads the figures that `keeper` has taken."""
 
-    def __init__(self, keeper: Keeper, advance: Advance) -> None:
+    def __init__(self, keeper: RunCheckpoint, advance: Advance) -> None:
         self._keeper = keeper
         self._advance = advance
         self._epoch_start = 0.0

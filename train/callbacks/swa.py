@@ -13,7 +13,7 @@ from seg.train.optimiser.refit import refit_batch_norm
 from seg.train.run.figures import Figures
 
 
-class LastEpochs(Callback):
+class LastEpochsAverage(Callback):
     """Counts the weights of the last epochs into the mean; goes before what saves the epoch."""
 
     def __init__(self, module: MemberModule) -> None:

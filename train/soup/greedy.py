@@ -29,7 +29,7 @@ FEWEST: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Taste:
+class SoupCandidates:
     """A network on the validation images: the runs it is the mean of, its mIoU, the IoU of each class.
 
     `iou` is NaN for a class that neither labels nor prediction have.
@@ -46,21 +46,21 @@ class Taste:
 
 
 @dataclass(frozen=True, slots=True)
-class Cooked:
+class SoupResult:
     """Each run alone, the best first; the mean of all; and the mean of those that do it good, one by one."""
 
-    alone: tuple[Taste, ...]
-    uniform: Taste
-    greedy: Taste
+    alone: tuple[SoupCandidates, ...]
+    uniform: SoupCandidates
+    greedy: SoupCandidates
 
     @property
-    def soup(self) -> Taste | None:
+    def soup(self) -> SoupCandidates | None:
         """The better of both soups; None where neither beats the best run."""
         better = max(self.greedy, self.uniform, key=lambda taste: taste.miou)
         return better if better.miou > self.alone[0].miou else None
 
 
-def cook(ingredients: Sequence[Ingredient], train: Split, val: Split) -> Cooked:
+def greedy_soup(ingredients: Sequence[Ingredient], train: Split, val: Split) -> SoupResult:
     """Measure each run, the uniform soup and the greedy one; batch normalisation is refit for each mean.
 
     Raises:
@@ -76,12 +76,12 @@ def cook(ingredients: Sequence[Ingredient], train: Split, val: Split) -> Cooked:
         quiet(),
         progress("soup", 2 * len(ingredients), unit="networks") as advance,
     ):
-        kitchen = _Kitchen(train, val, ingredients[0], advance)
+        kitchen = _SoupScorer(train, val, ingredients[0], advance)
         alone = sorted(map(kitchen.alone, ingredients), key=lambda taste: -taste.miou)
-        return Cooked(tuple(alone), kitchen.mean(ingredients), _greedy(kitchen, alone))
+        return SoupResult(tuple(alone), kitchen.mean(ingredients), _greedy(kitchen, alone))
 
 
-def _greedy(kitchen: "_Kitchen", alone: Sequence[Taste]) -> Taste:
+def _greedy(kitchen: "_SoupScorer", alone: Sequence[SoupCandidates]) -> SoupCandidates:
     soup = alone[0]
     for one in alone[1:]:
         bolder = kitchen.mean((*soup.taken, *one.taken))
@@ -90,14 +90,14 @@ def _greedy(kitchen: "_Kitchen", alone: Sequence[Taste]) -> Taste:
     return soup
 
 
-class _Kitchen:
+class _SoupScorer:
     """The images that networks are refit and measured on."""
 
     def __init__(self, train: Split, val: Split, first: Ingredient, advance: Advance) -> None:
         self._recipe = first.recipe
         self._classes = len(val.classes)
         self._advance = advance
-        self._means: dict[frozenset[str], Taste] = {}
+        self._means: dict[frozenset[str], SoupCandidates] = {}
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._loaders: Loaders = build_loaders(
             self._recipe,
@@ -107,10 +107,10 @@ class _Kitchen:
             group=Group(),
         )
 
-    def alone(self, ingredient: Ingredient) -> Taste:
+    def alone(self, ingredient: Ingredient) -> SoupCandidates:
         return self._taste((ingredient,), ingredient.segmenter)
 
-    def mean(self, ingredients: Sequence[Ingredient]) -> Taste:
+    def mean(self, ingredients: Sequence[Ingredient]) -> SoupCandidates:
         """Of runs that were averaged before, what was found then."""
         names = frozenset(ingredient.name for ingredient in ingredients)
         if names in self._means:
@@ -119,7 +119,7 @@ class _Kitchen:
             self._means[names] = self._new_mean(ingredients)
         return self._means[names]
 
-    def _new_mean(self, ingredients: Sequence[Ingredient]) -> Taste:
+    def _new_mean(self, ingredients: Sequence[Ingredient]) -> SoupCandidates:
         mean = plain_mean(ingredients[0].segmenter)
         for ingredient in ingredients:
             mean.update_parameters(ingredient.segmenter)
@@ -128,7 +128,7 @@ class _Kitchen:
         return self._taste(ingredients, segmenter.eval())
 
     @torch.no_grad()
-    def _taste(self, taken: Sequence[Ingredient], segmenter: Segmenter) -> Taste:
+    def _taste(self, taken: Sequence[Ingredient], segmenter: Segmenter) -> SoupCandidates:
         segmenter.to(self._device)
         counts_cc = torch.zeros(self._classes, self._classes, dtype=torch.int64, device=self._device)
         for images, labels in chain.from_iterable(self._loaders.val):
@@ -138,4 +138,4 @@ class _Kitchen:
         if bool(iou.isnan().all()):
             raise DataError("data.val: no pixel has a label: a soup is judged by them")
         self._advance()
-        return Taste(tuple(taken), segmenter.cpu(), float(iou.nanmean()), tuple(iou.tolist()))
+        return SoupCandidates(tuple(taken), segmenter.cpu(), float(iou.nanmean()), tuple(iou.tolist()))

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg.engine import Ensemble
-from seg.engine.early_exit.deadline import Pace, Rush, parse_duration
-from seg.engine.early_exit.ranking import order_by_worth
+from seg.engine.early_exit.deadline import DeadlineSchedule, PassBudget, parse_duration
+from seg.engine.early_exit.ranking import order_by_value
 from seg.engine.jobs import predict as run
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.member import plan_passes
@@ -48,7 +48,7 @@ def test_a_run_ends_in_time(
     """Three images are open at once; each takes its passes' time, give or take a quarter."""
     now = 0.0
     end = images * costs[0] * spare
-    pace = Pace(costs, images, end, now=lambda: now)
+    pace = PassBudget(costs, images, end, now=lambda: now)
     rng = random.Random(seed)
     in_work: list[int] = []
     for _ in range(images):
@@ -65,7 +65,7 @@ def test_a_run_ends_in_time(
 @pytest.mark.parametrize(("spare", "passes"), [(2.0, 8.0), (0.5, 4.0)])
 def test_with_time_enough_nothing_is_dropped_and_with_half_about_half(spare: float, passes: float) -> None:
     now = 0.0
-    pace = Pace([1.0] * 8, 100, 100 * 8 * spare, now=lambda: now)
+    pace = PassBudget([1.0] * 8, 100, 100 * 8 * spare, now=lambda: now)
     granted = []
     for _ in range(100):
         granted.append(pace.open_image())
@@ -77,7 +77,7 @@ def test_with_time_enough_nothing_is_dropped_and_with_half_about_half(spare: flo
 
 def test_a_time_in_which_one_pass_cannot_be_done_is_refused() -> None:
     with pytest.raises(SpecError, match="allow more time"):
-        Pace([1.0, 1.0], 100, 99.0, now=lambda: 0.0)
+        PassBudget([1.0, 1.0], 100, 99.0, now=lambda: 0.0)
 
 
 def answer(*labels: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -88,23 +88,23 @@ def answer(*labels: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 def test_the_pass_that_is_most_like_the_whole_goes_first() -> None:
     """The full ensemble says 0 0 1 1: by hand, pass 1 says so alone."""
     said = np.stack([answer(0, 2, 2, 2), answer(0, 0, 1, 1), answer(1, 0, 1, 1)])
-    assert order_by_worth([said], np.full((3, said.shape[1]), 1 / 3), [1.0, 1.0, 1.0])[0] == 1
+    assert order_by_value([said], np.full((3, said.shape[1]), 1 / 3), [1.0, 1.0, 1.0])[0] == 1
 
 
 def test_of_equals_the_cheaper_goes_first() -> None:
     said = np.stack([answer(0, 1, 2)] * 3)
-    assert order_by_worth([said], np.full((3, said.shape[1]), 1 / 3), [3.0, 1.0, 2.0])[0] == 1
+    assert order_by_value([said], np.full((3, said.shape[1]), 1 / 3), [3.0, 1.0, 2.0])[0] == 1
 
 
 @given(seed=st.integers(0, 1000), count=st.integers(1, 8))
 def test_every_pass_is_in_the_order_once(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     said = rng.random((count, 3, 40)).astype(np.float32)
-    order = order_by_worth([said], np.full((count, said.shape[1]), 1 / count), list(rng.uniform(1, 2, count)))
+    order = order_by_value([said], np.full((count, said.shape[1]), 1 / count), list(rng.uniform(1, 2, count)))
     assert sorted(order) == list(range(count))
 
 
-class EvenPace(Pace):
+class EvenPace(PassBudget):
     """Every image gets as many passes."""
 
     def __init__(self, passes: int) -> None:
@@ -115,11 +115,13 @@ class EvenPace(Pace):
         return self.fewest
 
 
-def rush_of(passes: int) -> Callable[..., Rush]:
-    def plan_rush(ensemble: Ensemble, spec: EnsembleSpec, images: int, ends_at: float) -> Rush:
-        return Rush(plan_passes(ensemble.members), EvenPace(passes))
+def rush_of(passes: int) -> Callable[..., DeadlineSchedule]:
+    def schedule_for_deadline(
+        ensemble: Ensemble, spec: EnsembleSpec, images: int, ends_at: float
+    ) -> DeadlineSchedule:
+        return DeadlineSchedule(plan_passes(ensemble.members), EvenPace(passes))
 
-    return plan_rush
+    return schedule_for_deadline
 
 
 def test_labels_are_those_of_the_passes_that_were_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,11 +132,11 @@ def test_labels_are_those_of_the_passes_that_were_run(project: Path, monkeypatch
     assert hurried.dropped == IMAGES * 8
     assert hurried.dropped_of[0] == "b identity"
     assert "56 passes (50%) dropped" in hurried.text()
-    in_haste = hurried.output.read_bytes()
+    has_deadline = hurried.output.read_bytes()
     document = json.loads(project.read_text())
     document["members"] = document["members"][:1]
     project.write_text(json.dumps(document))
-    assert run_ensemble(load_ensemble(project), restart=True).output.read_bytes() == in_haste
+    assert run_ensemble(load_ensemble(project), restart=True).output.read_bytes() == has_deadline
 
 
 def test_a_journal_in_haste_is_not_taken_for_a_whole_one(project: Path) -> None:
@@ -157,4 +159,4 @@ def test_stopping_does_not_go_with_it(project: Path) -> None:
 )
 def test_times_too_short_are_said_with_what_tells_them_apart(each: float, left: float, said: str) -> None:
     with pytest.raises(SpecError, match=said):
-        Pace([each], 1, left, now=lambda: 0.0)
+        PassBudget([each], 1, left, now=lambda: 0.0)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.engine.early_exit.pass_samples import shares_of
+from seg.engine.early_exit.pass_samples import pass_shares
 from seg.engine.early_exit.rounds import order_in_rounds, round_ends
 from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.views import VIEWS
@@ -28,7 +28,7 @@ def plan_of(views: list[int]) -> list[PlannedPass]:
 def test_after_a_round_all_members_were_asked_alike(views: list[int], seed: int) -> None:
     plan = plan_of(views)
     said = np.random.default_rng(seed).random((len(plan), 3, 20), dtype=np.float32)
-    order = order_in_rounds([said], shares_of(plan, 3), [planned.member for planned in plan])
+    order = order_in_rounds([said], pass_shares(plan, 3), [planned.member for planned in plan])
     assert sorted(order) == list(range(len(plan)))
     in_rounds = [plan[position] for position in order]
     ends = round_ends(in_rounds)
@@ -57,7 +57,7 @@ def test_the_view_that_is_like_all_of_them_goes_first() -> None:
     mean = random.random((4, 500), dtype=np.float32)
     off = random.normal(0, 0.3, (4, 500)).astype(np.float32)
     said = np.stack([mean + off, mean, mean - off, mean - 2 * off, mean + 2 * off, mean])
-    order = order_in_rounds([said], shares_of(plan_of([3, 3]), 4), [0, 0, 0, 1, 1, 1])
+    order = order_in_rounds([said], pass_shares(plan_of([3, 3]), 4), [0, 0, 0, 1, 1, 1])
     assert order[:2] == [1, 5]
 
 

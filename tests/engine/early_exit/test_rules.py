@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
-from seg.engine.early_exit.rules import CertainRule, Judge, Rule, Stands, Stood, judges, new_rule
+from seg.engine.early_exit.rules import (
+    ExactRule,
+    Margins,
+    RecordedMargins,
+    Rule,
+    StoppingMonitor,
+    new_monitors,
+    new_rule,
+)
 from seg.engine.jobs.calibrate import Trace, learn_risk
 from seg.engine.merging.decision import Decision, decide
 from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
@@ -28,7 +36,7 @@ def passes(count: int, classes: int, seed: int, sharpness: float) -> Passes:
 
 
 def run(
-    said: Passes, shares: Sequence[ArrayLike], judge: Judge, factors: tuple[float, ...] = ()
+    said: Passes, shares: Sequence[ArrayLike], monitor: StoppingMonitor, factors: tuple[float, ...] = ()
 ) -> tuple[NDArray[np.uint8], int]:
     """Labels and how many passes they took; a share is one for all classes, or one for each."""
     total = np.zeros_like(said[0])
@@ -37,7 +45,7 @@ def run(
         by_class = np.broadcast_to(share, missing_c.shape)
         total += by_class[:, None, None].astype(np.float32) * answer
         missing_c -= by_class
-        if number < len(said) and judge.is_settled(total, missing_c):
+        if number < len(said) and monitor.is_settled(total, missing_c):
             return decide(total, factors=factors), number
     return decide(total, factors=factors), len(said)
 
@@ -65,7 +73,7 @@ def test_exact_labels_are_those_of_the_full_ensemble(
         shares_nc *= np.random.default_rng(seed).uniform(0.05, 5, shares_nc.shape)
     shares_nc /= shares_nc.sum(0)
     decision = Decision(factors=factors[:classes])
-    labels_hw, _ = run(said, [*shares_nc], judges(StoppingSpec(), decision)(), decision.factors)
+    labels_hw, _ = run(said, [*shares_nc], new_monitors(StoppingSpec(), decision)(), decision.factors)
     full = (shares_nc[:, :, None, None].astype(np.float32) * said).sum(0)
     scores = full * np.array(decision.factors or [1.0] * classes, dtype=np.float32)[:, None, None]
     first, second = np.sort(scores, axis=0)[[-1, -2]]
@@ -76,10 +84,10 @@ def test_exact_labels_are_those_of_the_full_ensemble(
 def test_factors_let_a_rare_class_overtake_later() -> None:
     """A class that counts tenfold may still win with a tenth of the weight that is missing."""
     said = np.array([[[[0.9]], [[0.1]]], [[[0.0]], [[1.0]]]], dtype=np.float32)
-    _, taken = run(said, [0.95, 0.05], judges(StoppingSpec(), Decision())())
+    _, taken = run(said, [0.95, 0.05], new_monitors(StoppingSpec(), Decision())())
     assert taken == 1
     labels_hw, taken = run(
-        said, [0.95, 0.05], judges(StoppingSpec(), Decision(factors=(1.0, 8.0)))(), (1.0, 8.0)
+        said, [0.95, 0.05], new_monitors(StoppingSpec(), Decision(factors=(1.0, 8.0)))(), (1.0, 8.0)
     )
     assert taken == 2
     assert labels_hw.tolist() == [[1]]
@@ -87,7 +95,7 @@ def test_factors_let_a_rare_class_overtake_later() -> None:
 
 def test_exact_saves_passes_where_members_agree() -> None:
     said = passes(10, 3, 0, sharpness=1000)
-    _, taken = run(said, [0.1] * 10, judges(StoppingSpec(), Decision())())
+    _, taken = run(said, [0.1] * 10, new_monitors(StoppingSpec(), Decision())())
     assert taken < 10
 
 
@@ -96,7 +104,7 @@ def test_exact_saves_passes_where_members_agree() -> None:
 )
 def test_uncalibrated_tolerance_holds_for_every_image(seed: int, sharpness: float, tolerance: float) -> None:
     said = passes(9, 4, seed, sharpness)
-    labels_hw, _ = run(said, [1 / 9] * 9, judges(StoppingSpec(tolerance=tolerance), Decision())())
+    labels_hw, _ = run(said, [1 / 9] * 9, new_monitors(StoppingSpec(tolerance=tolerance), Decision())())
     full = said.mean(0)
     changed = (labels_hw != full.argmax(0)) & (Decision().leads(full) > 1e-5)
     assert changed.mean() <= tolerance
@@ -114,7 +122,7 @@ def trace_of(said: Passes) -> Trace:
     final = said.mean(0).argmax(0)
     for taken in range(1, len(said)):
         total = said[:taken].sum(0) / len(said)
-        standings.append(Stands(total, np.full(4, 1 - taken / len(said)), Decision()).stood())
+        standings.append(Margins(total, np.full(4, 1 - taken / len(said)), Decision()).recorded())
         losses.append(float((total.argmax(0) != final).mean()))
     return Trace(len(said), tuple(range(1, len(said))), tuple(standings), tuple(losses))
 
@@ -145,14 +153,14 @@ def test_calibrated_tolerance_holds_on_fresh_images(population: list[Trace], tol
 def test_calibration_saves_more_than_certainty(population: list[Trace]) -> None:
     tolerance = 0.05
     known, fresh = population[:100], population[100:]
-    certain = sum(trace.replay(CertainRule(tolerance))[0] for trace in fresh)
+    certain = sum(trace.replay(ExactRule(tolerance))[0] for trace in fresh)
     calibrated = sum(trace.replay(rule(known, tolerance))[0] for trace in fresh)
     assert calibrated < certain
 
 
 def test_risk_is_the_largest_loss_after_doubt_has_fallen_that_far() -> None:
     """By hand: doubt falls 0.5, 0.01, 0.02; losses 0.3, 0.1, 0.2."""
-    standings = tuple(Stood(1, doubt) for doubt in (0.5, 0.01, 0.02))
+    standings = tuple(RecordedMargins(1, doubt) for doubt in (0.5, 0.01, 0.02))
     trace = Trace(4, (1, 2, 3), standings, (0.3, 0.1, 0.2))
     for level, value in zip(DOUBT_LEVELS, trace.risks(), strict=True):
         assert value == (0.3 if level >= 0.5 else 0.2 if level >= 0.01 else 0.0)
@@ -160,6 +168,6 @@ def test_risk_is_the_largest_loss_after_doubt_has_fallen_that_far() -> None:
 
 def test_doubt_that_does_not_fall_anew_settles_nothing() -> None:
     one = rule([Trace(1, (), (), ())], 0.25)
-    assert not one.settles(Stood(can_change=1, in_doubt=0.01))
-    assert not one.settles(Stood(can_change=0.4, in_doubt=0.01))
-    assert one.settles(Stood(can_change=0.4, in_doubt=0.001))
+    assert not one.settles(RecordedMargins(changeable_share=1, uncertain_share=0.01))
+    assert not one.settles(RecordedMargins(changeable_share=0.4, uncertain_share=0.01))
+    assert one.settles(RecordedMargins(changeable_share=0.4, uncertain_share=0.001))

@@ -10,7 +10,7 @@ import pytest
 from seg.data import read_image
 from seg.data.images import write_image
 from seg.engine import Ensemble
-from seg.engine.early_exit.rules import CalibratedRule, Stood
+from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins
 from seg.engine.jobs.calibrate import Trace, calibrate_ensemble, learn_risk
 from seg.engine.jobs.cross_validate import replay_others
 from seg.engine.jobs.predict import run_ensemble
@@ -49,7 +49,7 @@ def test_a_trace_tells_what_the_passes_said(project: Path) -> None:
     expected = [np.mean(first.predict(image).labels != ensemble.predict(image).labels) for image in images]
     assert sorted(trace.losses[0] for trace in traces) == pytest.approx(sorted(expected))
     assert {trace.passes for trace in traces} == {16}
-    assert {trace.looks for trace in traces} == {tuple(range(2, 16, 2))}
+    assert {trace.checkpoints for trace in traces} == {tuple(range(2, 16, 2))}
 
 
 def test_images_to_be_predicted_are_drawn_at_random(project: Path) -> None:
@@ -93,8 +93,8 @@ def test_a_merge_that_cannot_stop_is_refused(project: Path) -> None:
 
 def test_each_image_is_judged_by_the_others() -> None:
     """By hand: of two images, one that may stop early says so of the other."""
-    easy = Trace(2, (1,), (Stood(0.9, 0.001),), (0.0,))
-    hard = Trace(2, (1,), (Stood(0.9, 0.001),), (0.6,))
+    easy = Trace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.0,))
+    hard = Trace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.6,))
     (outcome,) = replay_others([easy, hard], [0.45])
     # 1 * risk + 0.9 <= 2 * 0.45 holds when the known image is the easy one: then the hard one is stopped.
     assert outcome.saved == 0.25
@@ -106,7 +106,12 @@ def test_each_image_is_judged_by_the_others() -> None:
 def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
     random = np.random.default_rng(0)
     traces = [
-        Trace(4, (1, 2, 3), tuple(Stood(0.2, d) for d in random.random(3)), tuple(random.random(3) / 9))
+        Trace(
+            4,
+            (1, 2, 3),
+            tuple(RecordedMargins(0.2, d) for d in random.random(3)),
+            tuple(random.random(3) / 9),
+        )
         for _ in range(12)
     ]
     for outcome in replay_others(traces, [0.05, 0.08]):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.engine import Ensemble
-from seg.engine.merging.decision import Decision, decide, on_grid
+from seg.engine.merging.decision import Decision, decide, resized_to
 from seg.errors import SpecError
 from seg.spec import load_ensemble
 from tests.engine.test_ensemble import images
@@ -77,5 +77,5 @@ def test_a_factor_for_no_class_is_refused(project: Path) -> None:
 def test_a_smaller_grid_averages_the_cells() -> None:
     probabilities = np.random.default_rng(0).random((3, 4, 6)).astype(np.float32)
     expected = probabilities.reshape(3, 2, 2, 3, 2).mean((2, 4))
-    np.testing.assert_allclose(on_grid(probabilities, (2, 3)), expected, atol=1e-6)
+    np.testing.assert_allclose(resized_to(probabilities, (2, 3)), expected, atol=1e-6)
     np.testing.assert_array_equal(decide(probabilities, (2, 3)), expected.argmax(0))

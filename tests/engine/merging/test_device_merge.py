@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from seg.engine.merging.decision import Decision
-from seg.engine.merging.device_graphs import Glue
+from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.merging.device_merge import DeviceMerge, SumOnDevice
 from seg.engine.merging.merges import MeanMerge
 from seg.engine.passes.device_values import AnswersOnDevice, Device
@@ -39,18 +39,18 @@ def seen(planned: PlannedPass, upright_chw: ProbabilitiesCHW) -> ProbabilitiesCH
 
 
 def merge_both_ways(
-    glue: Glue, plan: Plan, said: Sequence[ProbabilitiesCHW]
+    device_ops: DeviceOps, plan: Plan, said: Sequence[ProbabilitiesCHW]
 ) -> tuple[ProbabilitiesCHW, SumOnDevice]:
     """The first passes of a plan on the host and on the device, where each is a row amid others."""
     host = MeanMerge(plan, len(CLASSES), said[0].shape[1:])
-    there = DeviceMerge(glue, plan)
+    there = DeviceMerge(device_ops, plan)
     for position, answer_chw in enumerate(said):
         seen_chw = seen(plan[position], answer_chw)
         host.add(position, seen_chw)
         batch_nchw = np.stack(
             [seen_chw if row == position % 3 else np.ones_like(seen_chw) for row in range(3)]
         )
-        value = onnxruntime.OrtValue.ortvalue_from_numpy(batch_nchw, glue.device)
+        value = onnxruntime.OrtValue.ortvalue_from_numpy(batch_nchw, device_ops.device)
         there.add(position, AnswersOnDevice(value)[position % 3])
     return host.merged(), there.merged()
 
@@ -69,7 +69,7 @@ def softmax(logits: NDArray[np.float64]) -> ProbabilitiesCHW:
     dropped=st.integers(0, 3),
 )
 def test_sums_and_labels_are_those_of_the_host(
-    glue: Glue,
+    device_ops: DeviceOps,
     shares: list[float],
     size_hw: tuple[int, int],
     seed: int,
@@ -86,7 +86,7 @@ def test_sums_and_labels_are_those_of_the_host(
     ]
     taken = len(plan) if by_class else max(1, len(plan) - dropped)
     said = [softmax(rng.normal(0, 2, (len(CLASSES), *size_hw))) for _ in range(taken)]
-    expected, found = merge_both_ways(glue, plan, said)
+    expected, found = merge_both_ways(device_ops, plan, said)
     assert found.size_hw == size_hw
     labels_hw = found.labels(factors)
     assert labels_hw.dtype == np.uint8
@@ -98,24 +98,26 @@ def test_sums_and_labels_are_those_of_the_host(
 
 @pytest.mark.parametrize("factors", [(), (0.5, 1.0, 2.0, 4.0)])
 @pytest.mark.parametrize("size_hw", [(5, 7), (7, 5), (64, 33)])
-def test_ties_go_to_the_lower_label(glue: Glue, size_hw: tuple[int, int], factors: tuple[float, ...]) -> None:
+def test_ties_go_to_the_lower_label(
+    device_ops: DeviceOps, size_hw: tuple[int, int], factors: tuple[float, ...]
+) -> None:
     """Sums of powers of two, so that what is equal is so to the last bit."""
     factors_c11 = np.array(factors or [1] * len(CLASSES), dtype=np.float32)[:, None, None]
     rng = np.random.default_rng(0)
     plan = [PlannedPass(0, VIEWS[view], 1 / 8) for view in VIEW_NAMES]
     said = [rng.integers(0, 2, (len(CLASSES), *size_hw)).astype(np.float32) / factors_c11 for _ in plan]
-    expected, found = merge_both_ways(glue, plan, said)
+    expected, found = merge_both_ways(device_ops, plan, said)
     scores_chw = expected * factors_c11
     assert ((scores_chw == scores_chw.max(0)).sum(0) > 1).any()
     np.testing.assert_array_equal(found.labels(factors), scores_chw.argmax(0))
     np.testing.assert_array_equal(found.on_host(), expected)
 
 
-def test_every_view_is_turned_back(glue: Glue) -> None:
+def test_every_view_is_turned_back(device_ops: DeviceOps) -> None:
     """One pass alone gives what it was given, to the last bit."""
     upright_chw = np.random.default_rng(0).random((len(CLASSES), 3, 5)).astype(np.float32)
     for view in VIEW_NAMES:
-        _, found = merge_both_ways(glue, [PlannedPass(0, VIEWS[view], 1.0)], [upright_chw])
+        _, found = merge_both_ways(device_ops, [PlannedPass(0, VIEWS[view], 1.0)], [upright_chw])
         np.testing.assert_array_equal(found.on_host(), upright_chw, err_msg=view)
 
 
@@ -133,4 +135,4 @@ def test_an_answer_that_stays_is_the_one_that_comes(make_model: MakeModel, devic
 @pytest.mark.skipif(nvidia.has_device(), reason="this machine has an NVIDIA device")
 def test_a_device_is_refused_where_there_is_none() -> None:
     with pytest.raises(MissingRuntimeError, match="no NVIDIA device"):
-        Glue("cuda", len(CLASSES))
+        DeviceOps("cuda", len(CLASSES))

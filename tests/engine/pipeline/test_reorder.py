@@ -7,13 +7,13 @@ from threading import Lock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.pipeline.reorder import InOrder
+from seg.engine.pipeline.reorder import ReorderBuffer
 
 
 @given(order=st.permutations(range(8)))
 def test_items_are_taken_by_number(order: list[int]) -> None:
     taken: list[tuple[int, str]] = []
-    queue: InOrder[str] = InOrder(lambda number, item: taken.append((number, item)))
+    queue: ReorderBuffer[str] = ReorderBuffer(lambda number, item: taken.append((number, item)))
     counts = [queue.put(number, str(number)) for number in order]
     assert taken == [(number, str(number)) for number in range(8)]
     brought: set[int] = set()
@@ -32,7 +32,7 @@ def test_one_at_a_time_and_one_thread_sees_the_end() -> None:
         inside.release()
 
     count = 2000
-    queue: InOrder[None] = InOrder(take)
+    queue: ReorderBuffer[None] = ReorderBuffer(take)
     numbers = list(range(count))
     random.Random(0).shuffle(numbers)
     with ThreadPoolExecutor(8) as pool:

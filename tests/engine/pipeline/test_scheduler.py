@@ -117,10 +117,10 @@ def test_a_settled_frame_takes_no_further_pass(
     plan: list[PlannedPass], images: list[tuple[int, int]], batch_size: int, lead: int, data: st.DataObject
 ) -> None:
     """It is settled at one of the looks, or at its end, and other passes may be out at once."""
-    looks = sorted(data.draw(st.sets(st.integers(1, len(plan)))))
-    ends = st.sampled_from([*looks, len(plan)])
+    checkpoints = sorted(data.draw(st.sets(st.integers(1, len(plan)))))
+    ends = st.sampled_from([*checkpoints, len(plan)])
     settled_after = {frame: data.draw(ends) for frame in range(len(images))}
-    scheduler = Scheduler(plan, batch_size=batch_size, open_frames=4, lead=lead, looks=looks)
+    scheduler = Scheduler(plan, batch_size=batch_size, open_frames=4, lead=lead, checkpoints=checkpoints)
     drive = Drive(plan, scheduler, data, settled_after)
     drive.run(images, 2)
     taken = Counter(one.frame for batch in drive.batches for one in batch.passes)

@@ -15,7 +15,7 @@ from seg.engine.jobs.stopping import stopping_of
 from seg.engine.member import Member
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import Runtime
-from seg.engine.runtimes.offload import Budget, SwappedRuntime, into_groups, take_turns
+from seg.engine.runtimes.offload import Budget, OffloadedRuntime, alternate, group_by_memory
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import SpecError
 from seg.model_file import read_model_card
@@ -38,8 +38,8 @@ def loads() -> list[str]:
 def pair(make_model: MakeModel, loads: list[str]) -> tuple[Ensemble, Ensemble]:
     """Three members that stay, and the same in two groups that take turns."""
     models = [make_model(seed) for seed in (1, 2, 3)]
-    swapped = [SwappedRuntime(opener(model, loads)) for model in models]
-    take_turns(swapped, [[0], [1, 2]])
+    swapped = [OffloadedRuntime(opener(model, loads)) for model in models]
+    alternate(swapped, [[0], [1, 2]])
     staying = Ensemble(tuple(member(model, open_runtime(model, "cpu")) for model in models), batch_size=2)
     turning = replace(
         staying,
@@ -98,8 +98,8 @@ def test_stopping_goes_with_it(pair: tuple[Ensemble, Ensemble]) -> None:
 
 
 def test_others_go_before_a_group_comes(make_model: MakeModel) -> None:
-    runtimes = [SwappedRuntime(partial(open_runtime, make_model(seed), "cpu")) for seed in (1, 2, 3)]
-    take_turns(runtimes, [[0, 1], [2]])
+    runtimes = [OffloadedRuntime(partial(open_runtime, make_model(seed), "cpu")) for seed in (1, 2, 3)]
+    alternate(runtimes, [[0, 1], [2]])
     runtimes[0].load()
     assert [one.is_loaded for one in runtimes] == [True, True, False]
     runtimes[2].load()
@@ -119,12 +119,12 @@ def test_others_go_before_a_group_comes(make_model: MakeModel) -> None:
 def test_groups_are_as_large_as_memory_allows(sizes: list[int], groups: list[list[int]]) -> None:
     """100 in all, of which 1 is taken and 9 frames of 1 are open: 90 are left."""
     budget = Budget(total=100, taken=1, frame=1, least_frames=9)
-    assert into_groups(sizes, budget) == groups
+    assert group_by_memory(sizes, budget) == groups
 
 
 def test_a_member_that_does_not_fit_says_what_would_do() -> None:
     with pytest.raises(SpecError, match="at least 110 MB"):
-        into_groups([100_000_000], Budget(total=100_000_000, taken=10_000_000, frame=1, least_frames=0))
+        group_by_memory([100_000_000], Budget(total=100_000_000, taken=10_000_000, frame=1, least_frames=0))
 
 
 def test_a_budget_leaves_the_submission_as_it_is(project: Path) -> None:

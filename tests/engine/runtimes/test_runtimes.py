@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from seg.engine.merging.device_graphs import Glue
+from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
@@ -218,12 +218,12 @@ def test_tensorrt_is_asked_to_keep_its_engines(with_fake_device: Path, make_mode
 def test_glue_is_for_the_device_alone(with_fake_device: Path, make_model: MakeModel) -> None:
     FakeSession.built_on = "CUDAExecutionProvider"
     assert open_runtime(make_model(3), "cuda", TWO).device == "cuda"
-    Glue("cuda", 4)
+    DeviceOps("cuda", 4)
     assert FakeSession.last.asked == ["CUDAExecutionProvider"]
     assert FakeSession.last.options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1"
     FakeSession.built_on = "CPUExecutionProvider"
     with pytest.raises(MissingRuntimeError, match=r"cuda.*was built on CPUExecutionProvider"):
-        Glue("cuda", 4)
+        DeviceOps("cuda", 4)
 
 
 def test_a_session_on_another_device_than_asked_for_is_refused(

@@ -18,7 +18,7 @@ import pytest
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.cuda_device import load_cuda
-from seg.engine.runtimes.offload import SwappedRuntime
+from seg.engine.runtimes.offload import OffloadedRuntime
 from seg.engine.runtimes.open import open_runtime
 from seg.engine.runtimes.tensorrt_library import LibraryName, load_library
 from seg.engine.runtimes.tensorrt_plan import load_plan
@@ -97,7 +97,7 @@ def test_what_it_holds_of_the_gpu_goes_with_it(model: Path, gpu: FakeGpu) -> Non
 
 def test_a_member_whose_turn_is_over_holds_nothing(model: Path, gpu: FakeGpu) -> None:
     gpu.build_beside(model)
-    swapped = SwappedRuntime(lambda: PlanRuntime(model, TWO))
+    swapped = OffloadedRuntime(lambda: PlanRuntime(model, TWO))
     first = swapped.run(images(2))
     gc.disable()
     try:

@@ -21,7 +21,7 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.report.gather import gather_findings
-from seg.evaluate.report.look import look_at
+from seg.evaluate.report.look import view_image
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.fit import OTHER_MERGES
 from seg.evaluate.tune.write import write_back
@@ -119,7 +119,7 @@ def test_the_report_shows_the_engine_s_labels(said: dict[str, Any], models: Mode
     whole = findings.cast.ensemble
     far_from_the_other = 0.0
     for index, sample in enumerate(findings.passes.split.samples):
-        look = look_at(findings.passes, findings.cast, index, findings.cast.mixtures)
+        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
         expected = engine.predict(sample.image)
         off_hw = np.abs(look.probabilities_chw - expected.probabilities).max(0)
         assert off_hw.max() < ROUNDED
@@ -142,7 +142,7 @@ def test_members_alone_are_the_engine_s_too(models: Models, tmp_path: Path) -> N
     findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
     engine = Ensemble.load(spec)
     for index, sample in enumerate(findings.passes.split.samples):
-        look = look_at(findings.passes, findings.cast, index, findings.cast.mixtures)
+        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
         for member, labels_hw in zip(findings.cast.members, look.members, strict=True):
             (one,) = engine.only([member.name]).members
             alone = Ensemble((one,), 1).predict(sample.image)
@@ -157,7 +157,7 @@ def test_an_ensemble_of_one_has_its_temperature_and_factors(models: Models, tmp_
     findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
     engine = Ensemble.load(spec)
     for index, sample in enumerate(findings.passes.split.samples):
-        look = look_at(findings.passes, findings.cast, index, findings.cast.mixtures)
+        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
         expected = engine.predict(sample.image)
         np.testing.assert_allclose(look.probabilities_chw, expected.probabilities, atol=ROUNDED)
         differs_hw = look.ensemble_hw != expected.labels

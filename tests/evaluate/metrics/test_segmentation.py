@@ -14,7 +14,7 @@ from scipy import ndimage
 from torchmetrics import Metric, classification
 
 from seg.evaluate.metrics.boundary import BAND, NEAR, boundary_f, boundary_iou, count_boundaries
-from seg.evaluate.metrics.segmentation import Judge, paired_interval
+from seg.evaluate.metrics.segmentation import SegmentationMetrics, paired_interval
 from seg.labels import IGNORE_INDEX, LabelsHW
 from tests.engine.conftest import CLASSES
 
@@ -37,8 +37,8 @@ def pairs(seed: int, images: int = 5, absent: int | None = None) -> list[tuple[L
     return found
 
 
-def judged(images: list[tuple[LabelsHW, LabelsHW]]) -> Judge:
-    judge = Judge(CLASSES)
+def judged(images: list[tuple[LabelsHW, LabelsHW]]) -> SegmentationMetrics:
+    judge = SegmentationMetrics(CLASSES)
     for number, (truth_hw, predicted_hw) in enumerate(images):
         judge.add(f"image_{number}", truth_hw, predicted_hw)
     return judge
