@@ -12,6 +12,7 @@ from seg.data.windows import Raster, open_raster
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.tiles import lay_out
+from seg.engine.pipeline.prefetch import MOST_AHEAD
 from seg.engine.runtimes.auto import choose_runtimes
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.decoder_cut import decoder_of
@@ -106,7 +107,9 @@ def load_members(
     else:
         in_flight = batch_size * (chosen.streams.count + 1)
         frames = [probe.frame_hwc for probe in probe_frames(spec)]
-        turns = plan_offload(openers, frames, len(cards[0].classes), batch_size, in_flight, memory)
+        turns = plan_offload(
+            openers, frames, len(cards[0].classes), batch_size, in_flight, MOST_AHEAD, memory
+        )
     members = tuple(
         Member(member.name, runtime, card, member.weight, spec.views_of(member), own, decoder)
         for member, card, runtime, own, decoder in zip(

@@ -1,7 +1,7 @@
-"""A run that must end in time: every image gets as many of the most valuable passes as there is time for.
+"""A run with a deadline: each image gets as many of the most valuable passes as there is time for.
 
-Passes are in the order of their worth (`seg.engine.early_exit.ranking`). An image gets the first so many of them, and
-how many is decided anew whenever one is opened.
+Passes are ordered by value (`seg.engine.early_exit.ranking`). How many of them an image gets is decided when
+the image is opened.
 """
 
 import re

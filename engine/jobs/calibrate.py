@@ -37,18 +37,18 @@ RANKED: Final = 8
 class Trace:
     """One image that ran to the end.
 
-    Of `passes` it was looked at after so many as `checkpoints` says; `standings[k]` and `losses[k]` are those of
-    look k. A loss is the share of labels that differs from the final ones.
+    Its margins were recorded at each of `checkpoints`, which count passes; `margins[k]` and `losses[k]` are
+    those of checkpoint k. A loss is the share of labels that differs from the final ones.
     """
 
     passes: int
     checkpoints: tuple[int, ...]
-    standings: tuple[RecordedMargins, ...]
+    margins: tuple[RecordedMargins, ...]
     losses: tuple[float, ...]
 
     def replay(self, rule: Rule) -> tuple[int, float]:
         """How many passes the rule would have taken, and the loss where it would have stopped."""
-        for taken, now, loss in zip(self.checkpoints, self.standings, self.losses, strict=True):
+        for taken, now, loss in zip(self.checkpoints, self.margins, self.losses, strict=True):
             if rule.settles(now):
                 return taken, loss
         return self.passes, 0.0
@@ -57,7 +57,7 @@ class Trace:
         """For each doubt level the largest loss from the first time on that doubt is at or below it."""
         risks = [0.0] * len(DOUBT_LEVELS)
         worst_to_come = 0.0
-        for now, loss in reversed(list(zip(self.standings, self.losses, strict=True))):
+        for now, loss in reversed(list(zip(self.margins, self.losses, strict=True))):
             worst_to_come = max(worst_to_come, loss)
             level = level_of(now.uncertain_share)
             risks[level:] = [worst_to_come] * (len(DOUBT_LEVELS) - level)
@@ -131,7 +131,7 @@ def trace_images(
         recorder = recorders[number]
         losses = tuple(float((labels_hw != final_hw).mean()) for labels_hw in recorder.labels)
         recorder.labels.clear()
-        return Trace(len(plan), checkpoints, tuple(recorder.standings), losses)
+        return Trace(len(plan), checkpoints, tuple(recorder.margins), losses)
 
     return ensemble.label_all(
         enumerate(images),
@@ -156,10 +156,10 @@ class _Recorder:
     """A judge that settles nothing and remembers everything."""
 
     decision: Decision
-    standings: list[RecordedMargins] = field(default_factory=list)
+    margins: list[RecordedMargins] = field(default_factory=list)
     labels: list[LabelsHW] = field(default_factory=list)
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
-        self.standings.append(Margins(sum_chw, missing_c, self.decision).recorded())
+        self.margins.append(Margins(sum_chw, missing_c, self.decision).recorded())
         self.labels.append(self.decision.labels(sum_chw))
         return False

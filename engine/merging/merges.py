@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.decision import decide
+from seg.engine.merging.tie_break import HIGHEST_RANK, LEAST_PROBABILITY, TIE, tie_break_ranks
 from seg.engine.passes.passes import Plan, Size
-from seg.engine.passes.shares import HIGHEST_RANK, LEAST_PROBABILITY, TIE, standings
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import MergeName
 
@@ -117,7 +117,7 @@ class VoteMerge:
         self._best_chw: NDArray[np.uint8] = np.zeros((classes, *size_hw), dtype=np.uint8)
         self._plan = plan
         self._standings = [
-            np.uint8(one) for one in standings([(planned.member, planned.share) for planned in plan])
+            np.uint8(one) for one in tie_break_ranks([(planned.member, planned.share) for planned in plan])
         ]
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:

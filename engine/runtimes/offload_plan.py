@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 
-from seg.engine.pipeline.prefetch import MOST_AHEAD
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.engine.runtimes.offload import Budget, OffloadedRuntime, alternate, group_by_memory
 from seg.engine.runtimes.profiling import bytes_taken, resident_bytes
@@ -31,9 +30,14 @@ def plan_offload(
     classes: int,
     batch_size: int,
     in_flight: int,
+    decoded_ahead: int,
     memory: int,
 ) -> OffloadPlan:
     """Measure every member alone on images like those to come, and share the memory out.
+
+    Args:
+        in_flight: passes in all batches that run or wait.
+        decoded_ahead: images that wait decoded.
 
     Raises:
         SpecError: not even one member fits.
@@ -47,7 +51,7 @@ def plan_offload(
         runtime.unload()
     pixels = max(image_hwc.shape[0] * image_hwc.shape[1] for image_hwc in images)
     frame = pixels * (RGB + FLOAT * (classes + 1))
-    taken = resident_bytes() + MOST_AHEAD * pixels * RGB
+    taken = resident_bytes() + decoded_ahead * pixels * RGB
     budget = Budget(total=memory, taken=taken, frame=frame, least_frames=2 * in_flight)
     groups = group_by_memory(sizes, budget)
     alternate(runtimes, groups)

@@ -15,8 +15,7 @@ from seg.engine.pipeline.collectors import ProbabilityCollector
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.mixture import Mixture
 from seg.labels import ProbabilitiesCHW
-from seg.log_probability_codec import LogsCHW, from_logs
-from seg.probability_codec import LevelsCHW, from_levels, to_levels
+from seg.probability_codec import LevelsCHW, LogsCHW, from_levels, from_logs, to_levels
 from seg.views import ViewName
 
 

@@ -3,7 +3,7 @@
 One file for each, `<model>-<runtime>[-<way>]/<view>/<image>.<code>.b2nd` under the user's cache folder,
 upright, a chunk for each class, compressed without loss by Blosc2 and read through a memory map. Those at the
 size of the image are levels, uint8 `[C, H, W]`; those of cells are logarithms, float16. What these are, and
-how far off, say `seg.probability_codec` and `seg.log_probability_codec`.
+how far off, say `seg.probability_codec` and `seg.probability_codec`.
 """
 
 import os
@@ -14,8 +14,7 @@ from typing import Any, Final
 
 from seg.files import atomic_path, write_text
 from seg.labels import ProbabilitiesCHW
-from seg.log_probability_codec import LogsCHW, to_logs
-from seg.probability_codec import LevelsCHW, to_levels
+from seg.probability_codec import LevelsCHW, LogsCHW, to_levels, to_logs
 from seg.spec.prediction import MergePlace, RuntimeName
 from seg.views import ViewName
 

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import numpy as np
 
-from seg.engine.passes.shares import HIGHEST_RANK, LEAST_PROBABILITY, TIE, standings
+from seg.engine.merging.tie_break import HIGHEST_RANK, LEAST_PROBABILITY, TIE, tie_break_ranks
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.parts import Part
 from seg.model_file import OUTPUT
@@ -68,7 +68,7 @@ def _vote(graph: Graph, answers: Sequence[Answer]) -> None:
     labels = graph.constant("merge/labels", classes)
     none = graph.constant("merge/none", np.float32(0))
     number = {part: position for position, part in enumerate(dict.fromkeys(one.part.name for one in answers))}
-    ranks = standings([(number[one.part.name], one.part.share) for one in answers])
+    ranks = tie_break_ranks([(number[one.part.name], one.part.share) for one in answers])
     shares, standing = [], []
     for one, rank in zip(answers, ranks, strict=True):
         winner = graph.add("ArgMax", [one.value], f"{one.name}/label", axis=CLASS_AXIS, keepdims=1)

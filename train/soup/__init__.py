@@ -4,4 +4,4 @@ from seg.train.soup.greedy import SoupCandidates, SoupResult, greedy_soup
 from seg.train.soup.ingredients import Ingredient, read_ingredients
 from seg.train.soup.keep import keep_soup
 
-__all__ = ["Ingredient", "SoupCandidates", "SoupResult", "cook", "keep_soup", "read_ingredients"]
+__all__ = ["Ingredient", "SoupCandidates", "SoupResult", "greedy_soup", "keep_soup", "read_ingredients"]

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from seg.evaluate.cache.store import PassKey, ProbabilityCache
 from seg.labels import ProbabilitiesCHW
-from seg.log_probability_codec import from_logs
-from seg.probability_codec import from_levels, to_levels
+from seg.probability_codec import from_levels, from_logs, to_levels
 
 KEY = PassKey("0" * 64, "cpu", "identity", "1" * 64)
 CELLS = replace(KEY, place="decoder")
