@@ -145,7 +145,7 @@ def test_workers_share_what_is_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machines", "workers", "gpus", "crew"),
+    ("machines", "workers", "gpus", "layout"),
     [
         ([Machine(8, 0), Machine(8, 0)], None, 0, WorkerLayout(2, 8)),
         ([Machine(8, 0), Machine(4, 0)], None, 0, WorkerLayout(2, 4)),

@@ -126,7 +126,7 @@ def rush_of(passes: int) -> Callable[..., DeadlineSchedule]:
 
 def test_labels_are_those_of_the_passes_that_were_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight passes are all those of the first member: its labels, as if it were alone."""
-    monkeypatch.setattr(run, "plan_rush", rush_of(8))
+    monkeypatch.setattr(run, "schedule_for_deadline", rush_of(8))
     hurried = run_ensemble(load_ensemble(project), deadline=1)
     assert hurried.passes == IMAGES * 8
     assert hurried.dropped == IMAGES * 8
