@@ -58,4 +58,4 @@ def test_it_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert Path(done.stdout.strip()) == tmp_path / "seg/engine/run.py"
+    assert Path(done.stdout.strip()) == tmp_path / "seg/engine/jobs/predict.py"
