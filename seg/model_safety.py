@@ -100,8 +100,8 @@ def _check_sizes(path: Path, model: "ModelProto") -> None:
         if node.op_type == "Constant" and node.attribute and node.output:
             constants[node.output[0]] = node.attribute[0].t
     for node in _nodes(model):
-        position = _SHAPE_INPUT.get(node.op_type)
-        tensor = constants.get(node.input[position]) if position in range(len(node.input)) else None
+        position = _SHAPE_INPUT.get(node.op_type, len(node.input))
+        tensor = constants.get(node.input[position]) if position < len(node.input) else None
         if tensor is None or _is_external(tensor) or tensor.data_type != tensor.INT64:
             continue
         elements = math.prod(abs(int(side)) for side in numpy_helper.to_array(tensor).ravel())

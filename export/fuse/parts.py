@@ -7,11 +7,11 @@ import onnx
 from onnx import version_converter
 
 from seg.card import ModelCard
+from seg.engine.passes.shares import class_shares
 from seg.errors import ModelError, SpecError
 from seg.export.fuse.reorder import reorder_classes
 from seg.files import sha256_of
 from seg.member_files import read_member_files
-from seg.merging import class_shares
 from seg.spec import EnsembleSpec
 from seg.temperature import set_temperature
 from seg.views import SYMMETRIES, ViewName

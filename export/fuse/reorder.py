@@ -5,7 +5,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from seg.class_order import Channels
-from seg.export.fuse.graph import CLASS_AXIS
+from seg.export.fuse.builder import CLASS_AXIS
 from seg.model_file import OUTPUT
 
 _OWN_ORDER = f"{OUTPUT}/own_order"

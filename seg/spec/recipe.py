@@ -113,9 +113,8 @@ class RecipeSpec(Spec):
     @classmethod
     def _architecture_brings_its_encoder(cls, value: Any) -> Any:
         if isinstance(value, dict) and "encoder" not in value:
-            architecture = value.get("architecture")
-            if isinstance(architecture, str) and architecture in OWN_ENCODERS:
-                return {**value, "encoder": OWN_ENCODERS[architecture][0]}
+            own = [own[0] for name, own in OWN_ENCODERS.items() if name == value.get("architecture")]
+            return {**value, "encoder": own[0]} if own else value
         return value
 
     @model_validator(mode="before")

@@ -16,7 +16,7 @@ from seg.card import CARD_KEY
 from seg.commands.app import app
 from seg.data.images import read_image
 from seg.engine import Ensemble
-from seg.engine.open_runtime import usable_runtimes
+from seg.engine.runtimes.open import usable_runtimes
 from seg.errors import ModelError
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.conftest import MakeModel, tiny_card, tiny_graph

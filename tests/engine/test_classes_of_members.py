@@ -15,8 +15,8 @@ from seg.classes import ClassInfo
 from seg.commands.app import app
 from seg.data.images import read_image
 from seg.engine import Ensemble
-from seg.engine.fingerprint import ensemble_fingerprint
-from seg.engine.openvino_runtime import openvino_is_usable
+from seg.engine.jobs.fingerprint import ensemble_fingerprint
+from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.errors import SegError
 from seg.spec import load_ensemble
 from tests.engine.conftest import CLASSES, MakeModel, tiny_card

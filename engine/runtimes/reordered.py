@@ -1,0 +1,31 @@
+"""A model whose classes the dataset lists in another order."""
+
+import numpy as np
+
+from seg.class_order import Channels, is_reordered
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
+
+
+def in_dataset_order(runtime: Runtime, channels: Channels) -> Runtime:
+    """The runtime, or one whose probabilities are of the channels in this order."""
+    return ReorderedRuntime(runtime, channels) if is_reordered(channels) else runtime
+
+
+class ReorderedRuntime(Runtime):
+    """Probabilities in the dataset's order; they are brought to the host for that."""
+
+    def __init__(self, inner: Runtime, channels: Channels) -> None:
+        self._inner = inner
+        self._channels = np.array(channels)
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        return self._inner.takes(shape)
+
+    def placement(self, images_nhwc: ImagesNHWC) -> Placement:
+        return self._inner.placement(images_nhwc)
+
+    def describe(self) -> RuntimeInfo:
+        return self._inner.describe()
+
+    def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
+        return self._inner.run(images_nhwc)[:, self._channels]
