@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import Sample, open_split, read_image
-from seg.data.windows import Raster
+from seg.data.raster import Raster
 from seg.engine.clock import Clock
 from seg.engine.decide import Decision
 from seg.engine.ensemble import Ensemble

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seg.data.windows import Raster
+from seg.data.raster import Raster
 from seg.engine.decoder_graph import Decoder
 from seg.engine.members import Member
 from seg.engine.merge_at_decoder import padded_to_grid, upright_cells

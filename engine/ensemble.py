@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
 from seg.classes import ClassInfo
-from seg.data.windows import Raster, open_raster
+from seg.data.raster import Raster, open_raster
 from seg.engine.answers import answers_to, shares_of
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector

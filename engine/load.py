@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from seg.data import open_split
-from seg.data.windows import Raster, open_raster
+from seg.data.raster import Raster, open_raster
 from seg.engine.choose import choose_runtimes
 from seg.engine.decoder_graph import decoder_of
 from seg.engine.glue import Glue

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
-from seg.data.windows import Raster
+from seg.data.raster import Raster
 from seg.engine.clock import Clock
 from seg.engine.collect import Collector
 from seg.engine.in_order import InOrder

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seg.classes import ClassInfo
-from seg.data.windows import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
+from seg.data.raster import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
 from seg.engine.passes import Size
 from seg.engine.submissions.folders import atomic_folder, refuse_false_size
 from seg.engine.submissions.protocol import Labelled, SizeOf

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seg.data import Sample, read_image
-from seg.data.windows import open_raster
+from seg.data.raster import open_raster
 from seg.engine import Ensemble
 from seg.engine.cells import cells_of_pass
 from seg.engine.decoder_graph import Decoder
