@@ -2,8 +2,8 @@
 
 Each kind goes to the decoder that refuses what is cut off or damaged, and writes nothing to stderr: JPEG to
 simplejpeg, which passes on what libjpeg warns of; TIFF and WebP without alpha to OpenCV, as Pillow's libtiff
-writes to stderr and its WebP takes three times as long; all else to Pillow, as OpenCV darkens colours by alpha
-and turns palettes into colours.
+writes to stderr and its WebP takes three times as long; all else to Pillow, as OpenCV darkens colours by
+alpha and turns palettes into colours.
 """
 
 from typing import Final
