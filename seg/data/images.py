@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.decoding import BandsHWC, decode_bands, decode_indexes
+from seg.data.image_files import bytes_of
 from seg.errors import DataError, OutputError
 from seg.files import atomic_path
 from seg.labels import ImageHWC, LabelsHW
 
-IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 _JPEG_QUALITY: Final = 92
 _JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg"})
 
@@ -72,41 +72,6 @@ def write_mask(path: Path, labels_hw: LabelsHW) -> None:
     if path.suffix.lower() != ".png":
         raise OutputError(f"{path}: a mask must keep its values: name it .png")
     _write(path, labels_hw, ())
-
-
-def images_in(folder: Path) -> list[Path]:
-    """All image files below `folder`, sorted by path; hidden ones are left out.
-
-    Raises:
-        DataError: the folder is missing, or holds no image.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder of images")
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
-    if not found:
-        raise DataError(f"{folder}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    return found
-
-
-def bytes_of(path: Path) -> bytes:
-    """The contents of a file.
-
-    Raises:
-        DataError: the file is missing, empty, or cannot be read.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    if not data:
-        raise DataError(f"{path}: is empty (0 bytes)")
-    return data
 
 
 def _decoded(data: bytes, name: Path | str) -> BandsHWC:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from seg.data.decoding import refuse_band_for_alpha
+from seg.data.image_files import special_file
 from seg.data.image_header import LostBandsError
 from seg.data.images import read_image
 from seg.errors import DataError
@@ -101,8 +102,10 @@ def _large_tiff(path: Path) -> WindowedImage | None:
 
     quiet_about_missing_places()
     try:
+        if special_file(path):
+            return None
         dataset = rasterio.open(path, driver="GTiff")
-    except rasterio.errors.RasterioError:
+    except (rasterio.errors.RasterioError, OSError, ValueError):
         # What is wrong with it is said where images are decoded.
         return None
     if dataset.height * dataset.width <= LARGE or dataset.colorinterp[0] == ColorInterp.palette:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from seg.data import read_image, read_mask
-from seg.data.images import IMAGE_SUFFIXES, write_image, write_mask
+from seg.data.image_files import IMAGE_SUFFIXES
+from seg.data.images import write_image, write_mask
 from seg.errors import DataError, OutputError
 from seg.labels import ImageHWC
 
