@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from seg.classes import ClassInfo
-from seg.data.windows import Raster
+from seg.data.raster import Raster
 from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.pass_samples import pass_shares, sample_passes
 from seg.engine.early_exit.ranking import RankedPasses, rank_passes

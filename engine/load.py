@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from seg.data import open_split
-from seg.data.windows import Raster, open_raster
+from seg.data.raster import Raster, open_raster
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.tiles import lay_out

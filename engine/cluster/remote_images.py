@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from seg.data import Sample, open_split
-from seg.data.images import IMAGE_SUFFIXES, decode_image
+from seg.data.image_files import IMAGE_SUFFIXES
+from seg.data.images import decode_image
 from seg.data.listing import LIST_SUFFIXES, first_column
+from seg.data.raster import Raster, open_raster
 from seg.data.split import named
-from seg.data.windows import Raster, open_raster
 from seg.engine.jobs.predict import file_size
 from seg.errors import DataError
 from seg.spec import EnsembleSpec

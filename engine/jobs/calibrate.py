@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import Sample, open_split, read_image
-from seg.data.windows import Raster
+from seg.data.raster import Raster
 from seg.engine.early_exit.rounds import round_ends
 from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Rule, Stopping, level_of
 from seg.engine.ensemble import Ensemble

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.windows import Raster
+from seg.data.raster import Raster
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
 from seg.labels import ImageHWC, ProbabilitiesCHW

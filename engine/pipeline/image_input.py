@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import numpy as np
 
-from seg.data.windows import Raster, open_raster
+from seg.data.raster import Raster, open_raster
 from seg.labels import ImageHWC
 
 if TYPE_CHECKING:

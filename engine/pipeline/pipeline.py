@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
-from seg.data.windows import Raster
+from seg.data.raster import Raster
 from seg.engine.early_exit.rules import StoppingMonitor
 from seg.engine.merging.device_merge import DeviceMerge
 from seg.engine.merging.merges import MeanMerge, Merge

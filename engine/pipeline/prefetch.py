@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from seg.data import Sample
-from seg.data.windows import Raster, open_raster
+from seg.data.raster import Raster, open_raster
 from seg.engine.pipeline.timing import Clock
 from seg.errors import DataError
 

@@ -9,7 +9,7 @@ from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from seg.data.claims import claimed_size
+from seg.data.image_header import image_size
 from seg.engine.serve.limits import Limits
 from seg.engine.serve.refusal import RefusedError
 
@@ -78,7 +78,7 @@ def pixels_claimed(data: bytes, limits: Limits) -> int:
         RefusedError: 413 where that is more than is allowed, 415 where it is no image.
     """
     try:
-        height, width = claimed_size(data)
+        height, width = image_size(data)
     except ValueError as error:
         raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the image {error}") from error
     refuse_more_pixels(height * width, limits)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from seg.data.claims import claimed_size
+from seg.data.image_header import image_size
 from seg.engine.submissions.base import SizeOf
 from seg.errors import DataError, OutputError
 
@@ -24,7 +24,7 @@ def refuse_false_claim(file: Path, image_id: str, size_of: SizeOf) -> None:
     """
     try:
         with file.open("rb") as opened:
-            height, width = claimed_size(opened.read(_HEADER_BYTES))
+            height, width = image_size(opened.read(_HEADER_BYTES))
     except (OSError, ValueError):
         # What is wrong with it is said where it is decoded.
         return

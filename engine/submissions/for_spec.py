@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seg.classes import ClassInfo
 from seg.data import Split, open_split
-from seg.data.windows import open_raster
+from seg.data.raster import open_raster
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.formats import open_format

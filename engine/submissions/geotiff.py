@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seg.classes import ClassInfo
-from seg.data.windows import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
+from seg.data.raster import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.atomic_folder import atomic_folder, refuse_false_size
 from seg.engine.submissions.base import Labelled, SizeOf

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seg.data import Sample, read_image
-from seg.data.windows import open_raster
+from seg.data.raster import open_raster
 from seg.engine import Ensemble
 from seg.engine.member import Member
 from seg.engine.passes.finite import is_finite, not_finite

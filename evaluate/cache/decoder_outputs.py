@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seg.data.windows import Raster
+from seg.data.raster import Raster
 from seg.engine.member import Member
 from seg.engine.merging.decoder_grid import padded_to_grid, upright_cells
 from seg.engine.passes.passes import Size

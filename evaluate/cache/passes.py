@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seg.data import Split
-from seg.data.windows import open_raster
+from seg.data.raster import open_raster
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
 from seg.engine.runtimes.decoder_cut import Decoder

@@ -42,7 +42,7 @@ def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple
 
 def check_picture_name(path: Path) -> None:
     """Raise OutputError where the ending is not that of a picture."""
-    from seg.data.images import IMAGE_SUFFIXES
+    from seg.data.image_files import IMAGE_SUFFIXES
 
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         known = ", ".join(sorted(IMAGE_SUFFIXES))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seg.data.findings import Finding, Look, error_in
-from seg.data.images import IMAGE_SUFFIXES
+from seg.data.image_files import IMAGE_SUFFIXES
 from seg.data.masks import MaskSplit
 from seg.data.split import Split
 from seg.errors import DataError

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from seg.data.images import bytes_of
+from seg.data.image_files import bytes_of
 from seg.errors import DataError
 from seg.labels import MAX_CLASSES
 

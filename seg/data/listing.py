@@ -1,18 +1,22 @@
 """Images by the ways to name many of them: a folder, a pattern, a list, and ids that choose among them."""
 
 import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from seg.data.images import images_in
+from seg.data.image_files import IMAGE_SUFFIXES, bytes_of, can_be_used, images_in, resolved
 from seg.data.split import Sample, named
 from seg.errors import DataError
 from seg.spec.base import did_you_mean
+from seg.words import counted
 
 LIST_SUFFIXES: Final = frozenset({".csv", ".txt"})
 _WILDCARD: Final = re.compile(r"[*?\[]")
+_MOST_SHOWN: Final = 3
 
 
 def list_samples(where: Path, ids: Path | None = None) -> tuple[Sample, ...]:
@@ -21,7 +25,9 @@ def list_samples(where: Path, ids: Path | None = None) -> tuple[Sample, ...]:
     Args:
         where: a folder; a pattern such as `photos/**/left_*.jpg`; a .txt or .csv with a path in the first
             column of each line, relative to the file; or a single image.
-        ids: a CSV with a header, whose first column has ids or file names; repeated ones count once.
+        ids: a list whose first column has ids or file names; repeated ones count once.
+
+    A list may have a header: a first line that names no image, and has no digit and no ending of an image.
 
     Raises:
         DataError: nothing is there, or an id is that of no image.
@@ -31,15 +37,21 @@ def list_samples(where: Path, ids: Path | None = None) -> tuple[Sample, ...]:
     return samples if ids is None else _chosen(samples, ids)
 
 
-def first_column(path: Path) -> list[str]:
-    """The first column of a CSV or of a list with one thing a line, without empty lines."""
+def first_column(path: Path, is_entry: Callable[[str], bool] = lambda _: False) -> list[str]:
+    """The first column of a CSV or of a list with one thing a line, without empty lines.
+
+    A line that as a whole `is_entry`, such as a file name with a comma, is not cut at its commas.
+
+    Raises:
+        DataError: the file cannot be read, or is no text in UTF-8.
+    """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [row[0].strip() for row in csv.reader(file) if row and row[0].strip()]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        text = bytes_of(path).decode("utf-8-sig")
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is no list in UTF-8: {error}") from error
+    entries = [whole if is_entry(whole := ",".join(row).strip()) else row[0].strip() for row in rows]
+    return [entry for entry in entries if entry]
 
 
 def _images(where: Path) -> tuple[Path, list[Path]]:
@@ -54,7 +66,10 @@ def _images(where: Path) -> tuple[Path, list[Path]]:
 
 
 def _listed(path: Path) -> list[Path]:
-    images = [path.parent / entry for entry in first_column(path)]
+    def is_image(name: str) -> bool:
+        return resolved(path.parent, name).exists()
+
+    images = [resolved(path.parent, name) for name in _without_header(first_column(path, is_image), is_image)]
     if not images:
         raise DataError(f"{path}: lists no image")
     return images
@@ -64,18 +79,48 @@ def _matching(pattern: Path) -> tuple[Path, list[Path]]:
     parts = pattern.parts
     fixed = next(number for number, part in enumerate(parts) if _WILDCARD.search(part))
     folder = Path(*parts[:fixed])
-    images = sorted(path for path in folder.glob(str(Path(*parts[fixed:]))) if path.is_file())
+    try:
+        found = sorted(folder.glob(str(Path(*parts[fixed:]))))
+    except ValueError as error:
+        raise DataError(f"{pattern}: is no pattern: {error}") from error
+    images = [
+        path for path in found if not _is_hidden(path, folder) and not path.is_dir() and can_be_used(path)
+    ]
     if not images:
         raise DataError(f"{pattern}: matches no file")
     return folder, images
 
 
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Such as the `._a.png` that macOS writes beside `a.png` on disks of others."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def _chosen(samples: Sequence[Sample], ids: Path) -> tuple[Sample, ...]:
     by_name = {sample.image.name: sample for sample in samples} | {sample.id: sample for sample in samples}
-    wanted = dict.fromkeys(first_column(ids)[1:])
+    listed = first_column(ids, by_name.__contains__)
+    wanted = dict.fromkeys(_without_header(listed, by_name.__contains__))
     if not wanted:
-        raise DataError(f"{ids}: names no image: a header and then an id a line are expected")
-    for name in wanted:
-        if name not in by_name:
-            raise DataError(f"{ids}: no image has the id {name!r}: {did_you_mean(name, by_name)}")
+        raise DataError(f"{ids}: names no image: an id a line is expected")
+    unknown = [name for name in wanted if name not in by_name]
+    if len(unknown) == len(wanted):
+        raise DataError(
+            f"{ids}: none of its {counted(len(wanted), 'id')} is that of an image: it has {_some(wanted)}, and"
+            f" the images are {_some(sample.id for sample in samples)}"
+        )
+    if unknown:
+        raise DataError(f"{ids}: no image has the id {unknown[0]!r}: {did_you_mean(unknown[0], by_name)}")
     return tuple(by_name[name] for name in wanted)
+
+
+def _without_header(entries: list[str], is_known: Callable[[str], bool]) -> list[str]:
+    if not entries or is_known(entries[0]):
+        return entries
+    first = entries[0]
+    is_header = Path(first).suffix.lower() not in IMAGE_SUFFIXES and not re.search(r"\d", first)
+    return entries[1:] if is_header else entries
+
+
+def _some(names: Iterable[str]) -> str:
+    first = [repr(name) for name in islice(names, _MOST_SHOWN + 1)]
+    return ", ".join(first[:_MOST_SHOWN] + ["..."] * (len(first) > _MOST_SHOWN))

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.classes import ClassInfo
-from seg.data.images import bytes_of, images_in, read_mask
+from seg.data.image_files import bytes_of, images_in
+from seg.data.images import read_mask
 from seg.data.labelling import Labelling, ReadLabelling
 from seg.data.split import named
 from seg.errors import DataError

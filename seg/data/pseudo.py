@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg.classes import ClassInfo
-from seg.data.images import bytes_of, read_mask
+from seg.data.image_files import bytes_of
+from seg.data.images import read_mask
 from seg.data.listing import list_samples
 from seg.data.split import Sample
 from seg.errors import DataError

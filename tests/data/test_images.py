@@ -3,17 +3,20 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from seg.data import read_image, read_mask
-from seg.data.images import IMAGE_SUFFIXES, write_image, write_mask
+from seg.data.image_files import IMAGE_SUFFIXES
+from seg.data.images import write_image, write_mask
 from seg.errors import DataError, OutputError
 from seg.labels import ImageHWC
 
@@ -23,6 +26,8 @@ RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
 GREY = np.repeat(RGB[..., :1], 3, axis=2)
 ALPHA = np.full(RGB.shape[:2], 40, np.uint8)
 DEEP = np.random.default_rng(1).integers(0, 2**16, (6, 9, 3), dtype=np.uint16)
+
+CT = DEEP[..., 0] >> 4
 
 Made = tuple[Path, ImageHWC]
 
@@ -77,11 +82,6 @@ def rgba_webp(folder: Path) -> Made:
     return saved(image, folder / "x.webp", lossless=True, exact=True), RGB
 
 
-def sixteen_bit(folder: Path) -> Made:
-    deep = Image.fromarray(RGB[..., 0].astype(np.uint16) * 257)
-    return saved(deep, folder / "x.png"), GREY
-
-
 def one_pixel(folder: Path) -> Made:
     return saved(Image.fromarray(RGB[:1, :1]), folder / "x.bmp"), RGB[:1, :1]
 
@@ -107,7 +107,6 @@ def tiff(folder: Path) -> Made:
         rgba,
         rgba_tiff,
         rgba_webp,
-        sixteen_bit,
         one_pixel,
         webp,
         tiff,
@@ -121,10 +120,73 @@ def test_every_kind_becomes_rgb(make: Callable[[Path], Made], tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_sixteen_bits_are_scaled_to_eight(suffix: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("pixels", "problem"),
+    [
+        (CT, f"1 band of 16 bits with values {CT.min()}..{CT.max()}"),
+        (DEEP, "3 bands of 16 bits"),
+        (np.dstack([DEEP, DEEP[..., :1]]), "4 bands of 16 bits"),
+    ],
+)
+def test_depth_that_would_be_lost_is_refused(
+    suffix: str, pixels: NDArray[np.uint16], problem: str, tmp_path: Path
+) -> None:
     path = tmp_path / f"x{suffix}"
-    path.write_bytes(cv2.imencode(suffix, DEEP[..., ::-1])[1].tobytes())
-    assert np.abs(read_image(path) - DEEP / 257).max() <= 1
+    path.write_bytes(cv2.imencode(suffix, pixels)[1].tobytes())
+    with pytest.raises(DataError, match=rf"x{suffix}: has {problem}.*scale it to 0\.\.255"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("pixels_hwb", "problem"),
+    [
+        (
+            np.linspace(-1, 1, 54, dtype=np.float32).reshape(6, 9),
+            "1 band of 32 floating-point bits with values -1..1",
+        ),
+        (np.zeros((6, 9), np.int16), "1 band of 16 signed bits"),
+        (np.zeros((6, 9, 13), np.uint8), "13 bands of 8 bits"),
+        (np.zeros((6, 9, 2), np.uint8), "2 bands of 8 bits"),
+        (np.zeros((6, 9, 8), np.float64), "8 bands of 64 floating-point bits"),
+    ],
+)
+def test_bands_that_would_be_lost_are_refused(
+    pixels_hwb: NDArray[np.generic], problem: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.tif"
+    for planar in ("contig", "separate"):
+        pixels = pixels_hwb if planar == "contig" else np.moveaxis(pixels_hwb, -1, 0)
+        planes = None if pixels.ndim == 2 else planar
+        tifffile.imwrite(path, pixels, photometric="minisblack", planarconfig=planes)
+        with pytest.raises(DataError, match=rf"x\.tif: has {problem}"):
+            read_image(path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+def test_a_fourth_band_that_is_no_alpha_is_refused(suffix: str, tmp_path: Path) -> None:
+    infrared = np.random.default_rng(2).integers(20, 200, (6, 9), dtype=np.uint8)
+    cut_out = np.where(infrared > 60, 255, 0).astype(np.uint8)
+    path = tmp_path / f"x{suffix}"
+    options: dict[str, Any] = {"lossless": True, "exact": True} if suffix == ".webp" else {}
+    Image.fromarray(np.dstack((RGB, infrared)), "RGBA").save(path, **options)
+    with pytest.raises(
+        DataError, match=rf"has a fourth band with values {infrared.min()}\.\.{infrared.max()}"
+    ):
+        read_image(path)
+    Image.fromarray(np.dstack((RGB, cut_out)), "RGBA").save(path, **options)
+    np.testing.assert_array_equal(read_image(path), RGB)
+
+
+def test_a_fourth_band_that_is_not_called_alpha_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    opaque = np.dstack((RGB, np.full(RGB.shape[:2], 255, np.uint8)))
+    for extra, refused in (("unspecified", True), ("unassalpha", False)):
+        tifffile.imwrite(path, opaque, photometric="rgb", extrasamples=[extra])
+        if refused:
+            with pytest.raises(DataError, match="has 4 bands of 8 bits"):
+                read_image(path)
+        else:
+            np.testing.assert_array_equal(read_image(path), RGB)
 
 
 def test_inks_become_rgb(tmp_path: Path) -> None:
@@ -193,7 +255,7 @@ def test_a_transparent_palette_mask_gives_its_indexes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pixels", "problem"),
-    [(RGB, "3 channels of 8 bits"), (DEEP[..., 0], "1 channels of 16 bits")],
+    [(RGB, "3 bands of 8 bits"), (DEEP[..., 0], "1 band of 16 bits")],
 )
 def test_what_is_no_mask_says_what_it_is(pixels: NDArray[np.uint16], problem: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"m\.png: has {problem}"):

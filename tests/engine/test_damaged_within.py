@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from seg.data import windows
+from seg.data import raster
 from seg.data.images import write_image
-from seg.data.windows import open_raster
+from seg.data.raster import open_raster
 from seg.engine import Ensemble
 from seg.engine.cluster.remote_images import ImageRef
 from seg.engine.cluster.worker import Job, Worker
@@ -53,7 +53,7 @@ def spoil(path: Path) -> None:
 @pytest.fixture
 def land(project: Path, monkeypatch: pytest.MonkeyPatch) -> EnsembleSpec:
     """Three TIFFs that count as large, of which the second is damaged within, and a photo, in tiles."""
-    monkeypatch.setattr(windows, "LARGE", 1000)
+    monkeypatch.setattr(raster, "LARGE", 1000)
     folder = project.parent
     for seed, name in enumerate((*GOOD, BAD)):
         write_tiled(folder / f"land/{name}.tif", seed)

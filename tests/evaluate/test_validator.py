@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.commands.submission import EXIT_FINDINGS
-from seg.data.windows import Raster, open_raster
+from seg.data.raster import Raster, open_raster
 from seg.errors import DataError
 from seg.evaluate.validator import check_submission, mend_submission
 from seg.evaluate.validator.runs import mend_runs, read_runs

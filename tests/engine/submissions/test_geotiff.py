@@ -19,9 +19,9 @@ from rasterio.transform import Affine
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.data import windows
+from seg.data import raster
 from seg.data.images import read_image, write_image
-from seg.data.windows import WindowedImage, open_raster
+from seg.data.raster import WindowedImage, open_raster
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_format
 from seg.engine.submissions.base import SubmissionFormat
@@ -166,7 +166,7 @@ def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch
 @pytest.fixture
 def over_land(project: Path, monkeypatch: pytest.MonkeyPatch) -> EnsembleSpec:
     """An ensemble over one aerial image in tiles, which counts as large."""
-    monkeypatch.setattr(windows, "LARGE", 1000)
+    monkeypatch.setattr(raster, "LARGE", 1000)
     folder = project.parent
     write_tiff(folder / "land/a.tif", pixels(90, 70), crs="EPSG:32633", transform=HALF_A_METRE)
     said = json.loads(project.read_text())
@@ -203,7 +203,7 @@ def test_submissions_are_converted_there_and_back(over_land: EnsembleSpec) -> No
 
 
 def windowed(path: Path, monkeypatch: pytest.MonkeyPatch) -> WindowedImage:
-    monkeypatch.setattr(windows, "LARGE", 100)
+    monkeypatch.setattr(raster, "LARGE", 100)
     image = open_raster(path)
     assert isinstance(image, WindowedImage)
     return image
@@ -217,8 +217,10 @@ def windowed(path: Path, monkeypatch: pytest.MonkeyPatch) -> WindowedImage:
 def test_a_window_has_the_pixels_of_the_whole(
     bands: int, layout: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    colours = {} if bands == 1 else {"photometric": "RGB"}
-    path = write_tiff(tmp_path / "a.tif", pixels(60, 50, bands), **layout, **colours)
+    colours = {} if bands == 1 else {"photometric": "RGB", "alpha": "YES" if bands == 4 else "NO"}
+    source = pixels(60, 50, bands)
+    source[..., 3:] = 255
+    path = write_tiff(tmp_path / "a.tif", source, **layout, **colours)
     whole: ImageHWC = read_image(path)
     image = windowed(path, monkeypatch)
     assert image.shape == whole.shape
@@ -227,20 +229,37 @@ def test_a_window_has_the_pixels_of_the_whole(
         np.testing.assert_array_equal(image[window], whole[window])
 
 
-@pytest.mark.parametrize("name", ["small.tif", "deep.tif", "palette.tif", "a.png"])
+@pytest.mark.parametrize("name", ["small.tif", "palette.tif", "a.png"])
 def test_all_others_are_decoded_whole(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / name
-    if name == "deep.tif":
-        write_tiff(path, pixels(60, 50).astype(np.uint16) * 257)
-    elif name == "palette.tif":
+    if name == "palette.tif":
         form_of(ortho(tmp_path / "a.tif").parent).write(tmp_path / "labels", [("a", labels())])
         path = tmp_path / "labels/a.tif"
     else:
         write_image(path, pixels(5, 5) if name == "small.tif" else pixels(60, 50))
-    monkeypatch.setattr(windows, "LARGE", 100)
+    monkeypatch.setattr(raster, "LARGE", 100)
     found = open_raster(path)
     assert isinstance(found, np.ndarray)
     np.testing.assert_array_equal(found, read_image(path))
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        (pixels(60, 50).astype(np.uint16), r"3 bands of (16 bits|uint16)"),
+        (pixels(60, 50, 13), "13 bands of"),
+        (pixels(60, 50, 4), "a fourth band with"),
+    ],
+)
+def test_bands_that_would_be_lost_are_refused_whatever_the_size(
+    source: NDArray[Any], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alpha = "YES" if source.shape[2] == 4 else "NO"
+    path = write_tiff(tmp_path / "a.tif", source, photometric="RGB", alpha=alpha)
+    for large in (raster.LARGE, 100):
+        monkeypatch.setattr(raster, "LARGE", large)
+        with pytest.raises(DataError, match=rf"a\.tif: has {problem}"):
+            open_raster(path)
 
 
 def test_what_is_no_tiff_says_what_it_always_says(tmp_path: Path) -> None:

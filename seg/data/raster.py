@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from seg.data.decoding import refuse_band_for_alpha
+from seg.data.image_files import special_file
+from seg.data.image_header import LostBandsError
 from seg.data.images import read_image
 from seg.errors import DataError
 from seg.labels import ImageHWC
+from seg.words import counted
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -21,6 +25,9 @@ CACHE_BYTES: Final = 256 * 2**20
 """What may stay decoded for the next row of tiles; GDAL alone would take a twentieth of all memory."""
 
 TIFF_SUFFIXES: Final = frozenset({".tif", ".tiff"})
+_MIDDLE: Final = 512
+"""Rows and columns in the middle that stand for all."""
+
 _RGB: Final = (1, 2, 3)
 _GREY: Final = (1, 1, 1)
 
@@ -95,15 +102,34 @@ def _large_tiff(path: Path) -> WindowedImage | None:
 
     quiet_about_missing_places()
     try:
+        if special_file(path):
+            return None
         dataset = rasterio.open(path, driver="GTiff")
-    except rasterio.errors.RasterioError:
+    except (rasterio.errors.RasterioError, OSError, ValueError):
         # What is wrong with it is said where images are decoded.
         return None
-    readable = set(dataset.dtypes) == {"uint8"} and dataset.count != 2
-    if readable and dataset.height * dataset.width > LARGE and dataset.colorinterp[0] != ColorInterp.palette:
-        return WindowedImage(path, dataset)
-    dataset.close()
-    return None
+    if dataset.height * dataset.width <= LARGE or dataset.colorinterp[0] == ColorInterp.palette:
+        dataset.close()
+        return None
+    try:
+        _refuse_other_bands(dataset)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    return WindowedImage(path, dataset)
+
+
+def _refuse_other_bands(dataset: "DatasetReader") -> None:
+    """Raise ValueError for bands that would be lost; whether a fourth is alpha is seen in the middle."""
+    from rasterio.enums import ColorInterp
+    from rasterio.windows import Window
+
+    has_alpha = dataset.colorinterp[-1] == ColorInterp.alpha
+    if set(dataset.dtypes) != {"uint8"} or dataset.count - has_alpha not in {len(set(_GREY)), len(_RGB)}:
+        raise LostBandsError(f"{counted(dataset.count, 'band')} of {dataset.dtypes[0]}")
+    if has_alpha:
+        height, width = min(dataset.height, _MIDDLE), min(dataset.width, _MIDDLE)
+        middle = Window((dataset.width - width) // 2, (dataset.height - height) // 2, width, height)
+        refuse_band_for_alpha(dataset.read(dataset.count, window=middle))
 
 
 def has_rasterio() -> bool:

@@ -1,0 +1,167 @@
+"""From the bytes of an image file to pixels, or one line that says what is wrong with them.
+
+Each kind goes to the decoder that refuses what is cut off or damaged, and writes nothing to stderr: JPEG to
+simplejpeg, which passes on what libjpeg warns of; TIFF and WebP without alpha to OpenCV, as Pillow's libtiff
+writes to stderr and its WebP takes three times as long; all else to Pillow, as OpenCV darkens colours by
+alpha and turns palettes into colours.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from seg.data.image_header import (
+    ODD_SUBSAMPLING,
+    LostBandsError,
+    image_size,
+    is_jpeg,
+    open_image,
+    or_damaged,
+    refuse_too_many_pixels,
+    size_of,
+)
+from seg.labels import LabelsHW
+
+BandsHWC = NDArray[np.uint8]
+"""Red, green and blue, and alpha where the file has one: uint8 `[H, W, 3 or 4]`."""
+
+_MASK_FIX: Final = "a mask's pixel values are class ids: save it as 8-bit greyscale or with a palette"
+_ORIENTATION: Final = 0x0112
+_UPRIGHT: Final = 1
+_TIFF: Final = "TIFF"
+_SURPLUS: Final = "extraneous bytes before marker 0xd9"
+"""What libjpeg says of bytes behind the last pixel, which some cameras write: all pixels are there."""
+
+
+def decode_bands(data: bytes) -> BandsHWC:
+    """Decode an image, in its EXIF orientation; greyscale, palettes and inks become RGB.
+
+    Raises:
+        ValueError: the file is cut off, damaged, too large, or holds what would be lost; the message says
+            so, without the file's name.
+    """
+    if is_jpeg(data):
+        refuse_too_many_pixels(image_size(data))
+        bands_hwc = or_damaged(lambda: _decode_jpeg(data))
+        return _upright(bands_hwc, _jpeg_orientation(data))
+    image = _checked(data)
+    if image.format in {_TIFF, "WEBP"} and not image.has_transparency_data:
+        return _decode_with_opencv(data, cv2.IMREAD_COLOR_RGB)
+    bands_hwc = or_damaged(lambda: _bands(image))
+    refuse_band_for_alpha(bands_hwc[..., 3:])
+    return _upright(bands_hwc, _orientation(image))
+
+
+def decode_indexes(data: bytes) -> LabelsHW:
+    """Decode a mask to its pixel values; of a palette, the indexes.
+
+    Raises:
+        ValueError: as for an image, or it has more than one channel.
+    """
+    try:
+        image = _checked(data)
+    except LostBandsError as error:
+        raise ValueError(f"has {error.bands}: {_MASK_FIX}") from error
+    if len(image.getbands()) > 1:
+        raise ValueError(f"has {len(image.getbands())} bands of 8 bits: {_MASK_FIX}")
+    if image.format == _TIFF:
+        return _decode_with_opencv(data, cv2.IMREAD_UNCHANGED)
+    grey_step = _grey_step(image)
+    return or_damaged(lambda: np.array(image, dtype=np.uint8)) // grey_step
+
+
+def _checked(data: bytes) -> ImageFile:
+    """An image that can be decoded: not too large, and a PNG's checksums are right."""
+    image = open_image(data)
+    refuse_too_many_pixels(size_of(image))
+    if isinstance(image, PngImageFile):
+        or_damaged(image.verify)
+        image = open_image(data)
+    return image
+
+
+def _decode_jpeg(data: bytes) -> BandsHWC:
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(data, "RGB"))
+    except ValueError as error:
+        if _SURPLUS in str(error):
+            return np.asarray(simplejpeg.decode_jpeg(data, "RGB", strict=False))
+        if ODD_SUBSAMPLING in str(error):
+            return _bands(open_image(data))
+        raise
+
+
+def _decode_with_opencv(data: bytes, mode: int) -> NDArray[np.uint8]:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), mode)
+    except cv2.error as error:
+        raise ValueError(f"is cut off or damaged: {error.err.splitlines()[0]}") from error
+    if decoded is None:
+        raise ValueError("is cut off or damaged")
+    return np.ascontiguousarray(decoded, dtype=np.uint8)
+
+
+def _bands(image: Image.Image) -> BandsHWC:
+    has_alpha = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"}
+    mode = "RGBA" if has_alpha else "RGB"
+    return np.array(image if image.mode == mode else image.convert(mode))
+
+
+def refuse_band_for_alpha(alpha: NDArray[np.uint8]) -> None:
+    """Most pixels of an alpha channel are opaque or clear; those of a fourth band of colour vary between.
+
+    Raises:
+        ValueError: they are those of a band, which would be lost.
+    """
+    between = alpha[(alpha > 0) & (alpha < 255)]
+    if 2 * between.size > alpha.size and between.min() < between.max():
+        raise ValueError(
+            f"has a fourth band with values {alpha.min()}..{alpha.max()}, which is no alpha channel, and red,"
+            " green and blue are read: save these three alone"
+        )
+
+
+def _jpeg_orientation(data: bytes) -> int:
+    try:
+        with_exif = b"Exif\0\0" in data[: data.index(b"\xff\xda")]
+        return _orientation(open_image(data)) if with_exif else _UPRIGHT
+    except ValueError:
+        # Pillow cannot make sense of a header that libjpeg could: there is no EXIF to go by.
+        return _UPRIGHT
+
+
+def _orientation(image: ImageFile) -> int:
+    """The EXIF orientation, 1 to 8; of a TIFF, which Pillow turns itself, 1."""
+    if image.format == _TIFF:
+        return _UPRIGHT
+    exif = Image.Exif()
+    try:
+        exif.load(image.info.get("exif", b""))
+        return int(exif.get(_ORIENTATION, _UPRIGHT))
+    except Exception:
+        # EXIF data that are damaged say nothing, and the pixels are whole.
+        return _UPRIGHT
+
+
+def _upright(pixels: BandsHWC, orientation: int) -> BandsHWC:
+    """Turned as EXIF says; from 5 on rows and columns are swapped. Source: CIPA DC-008, "Orientation"."""
+    if orientation in {5, 6, 7, 8}:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    if orientation in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _grey_step(image: ImageFile) -> int:
+    """How far apart decoded greys are where a PNG has fewer than 8 bits a pixel: they are spread out."""
+    mode, _, bits = str(image.tile[0].args).partition(";")
+    return 255 // (2 ** int(bits) - 1) if mode == "L" and bits in {"2", "4"} else 1

@@ -1,0 +1,176 @@
+"""Headers of image files: size, depth and bands, known before memory is taken for pixels.
+
+A file of a few kilobytes can claim a picture of gigabytes, and some images hold more than the 8 bits of red,
+green and blue that are read.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from io import BytesIO
+from typing import Final, TypeVar
+
+import simplejpeg
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from seg.words import counted
+
+Size = tuple[int, int]
+"""Height and width."""
+
+T = TypeVar("T")
+
+MOST_PIXELS: Final = 2**28
+"""Pixels of the largest image that is decoded whole: 800 MB of red, green and blue."""
+
+ODD_SUBSAMPLING: Final = "Could not determine subsampling"
+"""What simplejpeg says of rare JPEGs, which are left to Pillow."""
+
+_JPEG: Final = b"\xff\xd8\xff"
+_KINDS: Final[Mapping[bytes, type[ImageFile]]] = {
+    b"\x89PNG\r\n\x1a\n": PngImageFile,
+    _JPEG: JpegImageFile,
+    b"RIFF": WebPImageFile,
+    b"BM": BmpImageFile,
+    b"II*\0": TiffImageFile,
+    b"MM\0*": TiffImageFile,
+    b"II+\0": TiffImageFile,
+    b"MM\0+": TiffImageFile,
+}
+
+_BIG_TIFF: Final = 43
+_BITS, _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 277, 338, 339
+_SAMPLE_NAMES: Final = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}
+_NO_ALPHA: Final = 0
+_INKS: Final = 5
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
+
+
+class LostBandsError(ValueError):
+    """An image of more than 8 bits of grey or of red, green and blue. `bands` says what it has."""
+
+    def __init__(self, bands: str) -> None:
+        self.bands = bands
+        super().__init__(
+            f"has {bands}, and 8 bits of grey or of red, green and blue are read: scale it to 0..255 and save"
+            " it with 8 bits"
+        )
+
+
+def image_size(data: bytes) -> Size:
+    """Height and width of the picture that a file claims to be, before any EXIF turn.
+
+    Raises:
+        ValueError: the file is of no kind that is read here, or its header is cut off or damaged; the
+            message says so, without the file's name.
+    """
+    if is_jpeg(data):
+        return _jpeg_size(data)
+    return size_of(open_image(data))
+
+
+def size_of(image: ImageFile) -> Size:
+    """The same of an opened image. A TIFF in tiles has at least one tile, which is decoded whole."""
+    if isinstance(image, TiffImageFile):
+        tile_height, tile_width = (int(image.tag_v2.get(tag, 0)) for tag in (_TILE_HEIGHT, _TILE_WIDTH))
+        return max(image.height, tile_height), max(image.width, tile_width)
+    return image.height, image.width
+
+
+def open_image(data: bytes) -> ImageFile:
+    """An image whose header is read, and whose pixels are not.
+
+    Pillow's warnings about odd metadata are silenced in the whole process: they concern no pixel.
+
+    Raises:
+        ValueError: as for `image_size`.
+        LostBandsError: the image has bands or depth that would be lost.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    kind = next((kind for signature, kind in _KINDS.items() if data.startswith(signature)), None)
+    if kind is None:
+        raise ValueError("is not an image: no PNG, JPEG, WebP, BMP or TIFF")
+    deep = _deep_tiff(or_damaged(lambda: _tiff_tags(data))) if kind is TiffImageFile else ""
+    if deep:
+        raise LostBandsError(deep + _with_values(kind, data))
+    image = or_damaged(lambda: kind(BytesIO(data)))
+    if isinstance(image, PngImageFile) and ";16" in str(image.tile[0].args):
+        raise LostBandsError(f"{counted(len(image.getbands()), 'band')} of 16 bits{_with_values(kind, data)}")
+    return image
+
+
+def is_jpeg(data: bytes) -> bool:
+    return data.startswith(_JPEG)
+
+
+def refuse_too_many_pixels(size_hw: Size) -> None:
+    """Raise ValueError where an image would take more memory than one image is given."""
+    height, width = size_hw
+    if height * width > MOST_PIXELS:
+        raise ValueError(
+            f"is {width}x{height}, {height * width / 1e6:.0f} million pixels, and images of"
+            f" {MOST_PIXELS / 1e6:.0f} million at most are decoded: cut it into tiles"
+        )
+
+
+def or_damaged(read: Callable[[], T]) -> T:
+    """What a decoder reads; whatever it raises becomes a ValueError of one line."""
+    try:
+        return read()
+    # Parsers of hostile bytes raise nearly everything; the file is at fault all the same.
+    except Exception as error:
+        in_plain_words = isinstance(error, OSError | SyntaxError | ValueError) and error.__cause__ is None
+        words = f": {error}".splitlines()[0] if in_plain_words else ""
+        raise ValueError(f"is cut off or damaged{words}") from error
+
+
+def _jpeg_size(data: bytes) -> Size:
+    """As its decoder has it."""
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data)
+    except ValueError as error:
+        if ODD_SUBSAMPLING in str(error):
+            return size_of(open_image(data))
+        raise ValueError(f"is cut off or damaged: {error}") from error
+    return height, width
+
+
+def _tiff_tags(data: bytes) -> ImageFileDirectory_v2:
+    """The tags of the first image of a TIFF."""
+    header = data[:16] if _BIG_TIFF in data[2:4] else data[:8]
+    tags = ImageFileDirectory_v2(header)
+    stream = BytesIO(data)
+    stream.seek(tags.next)
+    tags.load(stream)
+    return tags
+
+
+def _deep_tiff(tags: ImageFileDirectory_v2) -> str:
+    """The bands of a TIFF that has more than 8 bits of grey or of red, green and blue; or else nothing.
+
+    A fourth band is alpha where the file says so, and black where the others are inks.
+    """
+    bands, bits = tags.get(_SAMPLES, 1), max(tags.get(_BITS, (1,)))
+    sample = _SAMPLE_NAMES.get(tags.get(_SAMPLE_FORMAT, (1,))[0], "")
+    extra = tags.get(_EXTRA_SAMPLES, ())
+    colours = bands - (len(extra) == 1 and extra[0] != _NO_ALPHA)
+    inks = tags.get(_PHOTOMETRIC) == _INKS
+    if bits <= 8 and not sample and colours in ({4} if inks else {1, 3}):
+        return ""
+    return f"{counted(bands, 'band')} of {bits} {sample}bits"
+
+
+def _with_values(kind: type[ImageFile], data: bytes) -> str:
+    """The least and the greatest value of an image of one deep band; nothing where they cannot be told."""
+    with suppress(Exception):
+        image = kind(BytesIO(data))
+        refuse_too_many_pixels((image.height, image.width))
+        low, high = image.getextrema()
+        if isinstance(low, int | float) and isinstance(high, int | float) and image.mode[0] in "IF":
+            return f" with values {low:g}..{high:g}"
+    return ""
