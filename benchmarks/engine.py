@@ -198,7 +198,7 @@ def print_breakdown(spec: EnsembleSpec) -> None:
     """A whole run over the validation images, from files to the submission."""
     with tempfile.TemporaryDirectory() as folder:
         output = spec.output.model_copy(update={"file": Path(folder) / "submission.csv", "sample": None})
-        data = spec.data.model_copy(update={"predict": spec.data.val})
+        data = spec.data.model_copy(update={"predict": spec.data.split("val")})
         summary = run_ensemble(spec.model_copy(update={"output": output, "data": data, "stopping": None}))
     total = summary.streams * summary.seconds
     print(

@@ -54,7 +54,7 @@ def draw_image(side: int, suffix: str, folder: Path) -> None:
 def write_spec(spec: EnsembleSpec, members: int, tile: int | None, folder: Path) -> Path:
     """A spec in JSON, which is YAML, over the folder's images."""
     models = [str(spec.model(member)) for member in spec.members]
-    train = spec.data.train
+    train = spec.data.split("train")
     document = {
         "data": {
             "train": {

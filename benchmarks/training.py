@@ -65,8 +65,8 @@ def _train(arguments: argparse.Namespace) -> dict[str, float]:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        train = _some(spec.data.train, arguments.images, folder / "train.json")
-        val = _some(spec.data.val, arguments.images // 4, folder / "val.json")
+        train = _some(spec.data.split("train"), arguments.images, folder / "train.json")
+        val = _some(spec.data.split("val"), arguments.images // 4, folder / "val.json")
         if arguments.child == "seg":
             data: DatasetSpec = spec.data.model_copy(update={"train": train, "val": val})
             own = member.model_copy(update={"epochs": EPOCHS})

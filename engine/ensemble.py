@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from seg.classes import ClassInfo
 from seg.data.raster import Raster
@@ -24,6 +24,7 @@ from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.image_input import as_raster
 from seg.engine.pipeline.pipeline import Damaged, stream
 from seg.engine.pipeline.timing import Clock
+from seg.engine.prediction import Prediction
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.base import did_you_mean
@@ -42,16 +43,6 @@ def name_of_key(key: object) -> str:
     return "" if key is None else str(getattr(key, "id", key))
 
 
-class Prediction(NamedTuple):
-    """The answer for one image, at its own size.
-
-    `labels` is uint8 `[H, W]`; `probabilities` is float32 `[C, H, W]` and sums to 1 over C.
-    """
-
-    labels: LabelsHW
-    probabilities: ProbabilitiesCHW
-
-
 @dataclass(frozen=True, slots=True)
 class Ensemble:
     """Members that are loaded and ready; makes no files.
@@ -65,7 +56,7 @@ class Ensemble:
         notes: what a user should know about how it was loaded, a line each.
         open_frames: how many images or tiles are worked on at once, at least; members that take turns
             in memory are loaded once for so many.
-        glue: what merges answers on the device that all members leave them on, if there is one.
+        device_ops: what merges answers on the device that all members leave them on, if there is one.
     """
 
     members: tuple[Member, ...]
@@ -144,6 +135,11 @@ class Ensemble:
     def predict(self, image: "ImageHWC | Path | str | Image") -> Prediction:
         """Predict one image: RGB uint8 `[H, W, 3]`, a file, or a PIL image in mode RGB.
 
+        Example:
+            >>> prediction = Ensemble.load("mine.yaml").predict("a.png")
+            >>> prediction.labels.dtype, prediction.probabilities.shape
+            (dtype('uint8'), (4, 21, 34))
+
         Raises:
             ValueError: it is no such image.
             DataError: the file cannot be read.
@@ -152,6 +148,31 @@ class Ensemble:
         name = str(image) if isinstance(image, Path | str) else None
         images = [(name, as_raster(image))]
         return next(self.predict_all(images, lambda _, merged: self._prediction(merged)))
+
+    def predict_many(self, images: "Iterable[ImageHWC | Path | str | Image]") -> Iterator[Prediction]:
+        """Predict images one after another, in batches across them; results come in the order of the images.
+
+        Args:
+            images: each as `predict` takes it. They are taken from the iterable only as fast as needed.
+
+        Raises:
+            ValueError, DataError, ModelError: as `predict`, at the first image that is concerned.
+
+        Example:
+            >>> ensemble = Ensemble.load("mine.yaml")
+            >>> for prediction in ensemble.predict_many(["a.png", "b.png"]):
+            ...     print(prediction.labels.shape)
+            (21, 34)
+            (21, 34)
+        """
+        finished: dict[int, Prediction] = {}
+        due = 0
+        numbered = ((number, as_raster(image)) for number, image in enumerate(images))
+        for number, prediction in self.predict_all(numbered, lambda n, m: (n, self._prediction(m))):
+            finished[number] = prediction
+            while due in finished:
+                yield finished.pop(due)
+                due += 1
 
     def predict_all(
         self,
@@ -284,4 +305,4 @@ class Ensemble:
         return stream(runtimes, method, images, new_collector, clock, damaged, name_of)
 
     def _prediction(self, merged_chw: ProbabilitiesCHW) -> Prediction:
-        return Prediction(self.decision().labels(merged_chw), merged_chw)
+        return Prediction(self.decision().labels(merged_chw), merged_chw, self.classes)

@@ -7,9 +7,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.ensemble import Ensemble, Prediction
+from seg.engine.ensemble import Ensemble
 from seg.engine.member import Member
 from seg.engine.merging.decision import confidence_of
+from seg.engine.prediction import Prediction
 from seg.engine.serve.answers import as_png
 from seg.labels import ImageHWC
 

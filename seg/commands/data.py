@@ -74,7 +74,7 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
     from seg.spec.source import parse
 
     document = parse(file)
-    if isinstance(document, dict) and "train" in document:
+    if isinstance(document, dict) and "members" not in document:
         if member:
             raise SpecError(f"{file}: is a dataset, which has no members: leave out --member")
         from seg.train.preview import whole_images

@@ -109,7 +109,7 @@ def _classes(data: "DatasetSpec") -> tuple[int, str]:
     from seg.data import open_split
     from seg.spec.dataset import class_list
 
-    annotations = data.train.annotations
+    annotations = data.train and data.train.annotations
     if annotations and annotations.exists():
         return len(open_split(data, "train").classes), "as the dataset has"
     if data.classes:

@@ -17,11 +17,11 @@ from seg.data.findings import Finding, Look, error_in
 from seg.data.images import read_image
 from seg.data.labelling import Labelling, labelling_of
 from seg.data.masks import MaskSplit
-from seg.data.open import SplitName, open_split
+from seg.data.open import open_split
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, ImageHWC
 from seg.progress import progress
-from seg.spec.dataset import DatasetSpec, SplitSpec
+from seg.spec.dataset import DatasetSpec, SplitName, SplitSpec
 
 UNLABELLED: Final = "(ignored)"
 
@@ -100,7 +100,8 @@ def _readable_labelling(dataset: DatasetSpec) -> Labelling:
 
 
 def _split_names(dataset: DatasetSpec) -> tuple[SplitName, ...]:
-    return ("train", "val") if dataset.predict is None else ("train", "val", "predict")
+    names: tuple[SplitName, ...] = ("train", "val", "predict")
+    return tuple(name for name in names if getattr(dataset, name))
 
 
 def _open(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:

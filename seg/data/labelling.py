@@ -53,7 +53,8 @@ def _source_of_classes(dataset: DatasetSpec) -> Path | None:
     listed = dataset.classes
     if listed is not None and (dataset.has_masks or all(entry.id is not None for entry in listed)):
         return None
-    return dataset.train.annotations or dataset.val.annotations
+    known = (split.annotations for split in (dataset.train, dataset.val) if split)
+    return next((annotations for annotations in known if annotations), None)
 
 
 def _entries(dataset: DatasetSpec) -> tuple[ClassEntry, ...]:

@@ -1,7 +1,6 @@
 """From a dataset's YAML to its splits."""
 
 from functools import partial
-from typing import Literal
 
 from seg.data.coco import CocoSplit
 from seg.data.folder import FolderSplit
@@ -9,9 +8,7 @@ from seg.data.labelling import labelling_of
 from seg.data.masks import MaskSplit
 from seg.data.pseudo import PseudoSplit
 from seg.data.split import Split
-from seg.spec.dataset import DatasetSpec
-
-SplitName = Literal["train", "val", "predict"]
+from seg.spec.dataset import DatasetSpec, SplitName
 
 
 def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
@@ -20,7 +17,7 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
     Raises:
         DataError: a file or folder of this split is missing or malformed.
     """
-    spec = dataset.to_predict if name == "predict" else getattr(dataset, name)
+    spec = dataset.split(name)
     read_labelling = partial(labelling_of, dataset)
     if spec.annotations:
         return CocoSplit(spec.annotations, spec.images, read_labelling)

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from seg.classes import ClassInfo, Colour, default_colour
+from seg.errors import DataError
 from seg.labels import MAX_CLASSES
 from seg.spec.base import LocalPath, Spec
 from seg.spec.pseudo import PseudoSpec
 from seg.spec.source import load
 
 UNLABELLED_IGNORED = "ignore"
+SplitName = Literal["train", "val", "predict"]
 PixelValue = Annotated[int, Field(ge=0, le=255)]
 
 
@@ -63,7 +65,9 @@ class ClassEntry(Spec):
 
 
 class DatasetSpec(Spec):
-    """A dataset.
+    """A dataset: `train` and `val` to learn from, `predict` for the submission.
+
+    A split may be absent until a command needs it.
 
     `classes` is required for mask folders and optional for COCO, whose categories are the default.
     `unlabelled` is `ignore`, or the name of the class that pixels without an annotation belong to;
@@ -72,8 +76,8 @@ class DatasetSpec(Spec):
     `pseudo` are more images to train on, whose labels `seg pseudo` wrote; no fold holds them out.
     """
 
-    train: SplitSpec
-    val: SplitSpec
+    train: SplitSpec | None = None
+    val: SplitSpec | None = None
     predict: SplitSpec | None = None
     pseudo: PseudoSpec | None = None
     classes: tuple[ClassEntry, ...] | None = Field(default=None, min_length=2, max_length=MAX_CLASSES)
@@ -128,7 +132,7 @@ class DatasetSpec(Spec):
 
     @property
     def has_masks(self) -> bool:
-        return any(split.masks for split in (self.train, self.val, self.to_predict))
+        return any(split.masks for split in (self.train, self.val, self.predict) if split)
 
     @property
     def ignores_unlabelled(self) -> bool:
@@ -142,7 +146,20 @@ class DatasetSpec(Spec):
     @property
     def to_predict(self) -> SplitSpec:
         """The images that a submission is about: `predict`, or `val` where that is not given."""
-        return self.predict or self.val
+        if self.predict or self.val:
+            return self.predict or self.split("val")
+        raise DataError("data: has no 'predict' split: add 'predict: { images: ... }'")
+
+    def split(self, name: SplitName) -> SplitSpec:
+        """The split of that name; `predict` is `val` where it is not given.
+
+        Raises:
+            DataError: the dataset has no such split.
+        """
+        found = self.to_predict if name == "predict" else getattr(self, name)
+        if found is None:
+            raise DataError(f"data: has no {name!r} split: add '{name}: {{ images: ... }}'")
+        return found
 
 
 def class_list(entries: tuple[ClassEntry, ...], unlabelled: str) -> tuple[ClassInfo, ...]:

@@ -225,7 +225,7 @@ def test_counts_are_of_objects_images_and_pixels(coco: CocoWriter) -> None:
 
 def test_masks_are_checked(masks: MaskWriter, tmp_path: Path) -> None:
     dataset = masks([0, 1, 9], classes=["a", "b"])
-    assert dataset.val.masks
+    assert dataset.val and dataset.val.masks
     problems = {str(f.file.relative_to(tmp_path)): f.problem for f in check_dataset(dataset).findings}
     assert problems["masks/in/a.png"].startswith("holds 9, the id of no class")
     (dataset.val.masks / "in/a.png").rename(dataset.val.masks / "b.png")

@@ -131,7 +131,7 @@ def test_a_broken_file_says_where(document: dict[str, Any], problem: str, coco: 
 )
 def test_what_is_no_coco_file_is_one_line(text: str | None, problem: str, coco: CocoWriter) -> None:
     spec = coco([])
-    assert spec.train.annotations
+    assert spec.train and spec.train.annotations
     spec.train.annotations.unlink()
     if text is not None:
         spec.train.annotations.write_text(text)

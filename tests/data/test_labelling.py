@@ -43,7 +43,7 @@ def test_a_category_that_is_no_class_names_the_nearest(coco: CocoWriter) -> None
 
 def test_images_are_predicted_without_the_labels_of_other_splits(coco: CocoWriter) -> None:
     dataset = coco([], predict={"images": "images"})
-    assert dataset.train.annotations
+    assert dataset.train and dataset.train.annotations
     dataset.train.annotations.unlink()
     split = open_split(dataset, "predict")
     assert [sample.id for sample in split.samples] == ["a"]

@@ -34,7 +34,7 @@ def test_all_values_of_no_class_are_named(masks: MaskWriter) -> None:
 
 def test_a_mask_or_its_folder_that_is_missing_is_named(masks: MaskWriter) -> None:
     dataset = masks([0], classes=["a", "b"])
-    assert dataset.val.masks
+    assert dataset.val and dataset.val.masks
     (dataset.val.masks / "in/a.png").unlink()
     split = open_split(dataset, "val")
     for use in (lambda: split.labels(0), lambda: split.fingerprint):

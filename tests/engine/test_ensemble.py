@@ -215,15 +215,6 @@ def test_images_are_taken_only_as_fast_as_they_are_finished(make_model: MakeMode
         assert taken - finished <= 2 * (ensemble.streams + 1)
 
 
-def test_prediction_unpacks_to_labels_and_probabilities(make_model: MakeModel) -> None:
-    image_hwc = images()[0]
-    labels, probabilities = load([make_model(1)], [1.0], "none").predict(image_hwc)
-    assert labels.dtype == np.uint8
-    assert labels.shape == image_hwc.shape[:2]
-    np.testing.assert_allclose(probabilities.sum(0), 1, atol=1e-5)
-    np.testing.assert_array_equal(labels, probabilities.argmax(0))
-
-
 def test_members_with_other_classes_are_refused(make_model: MakeModel, tmp_path: Path) -> None:
     other = (*CLASSES[:-1], ClassInfo(id=9, name="gold", colour=(1, 2, 3)))
     spec = EnsembleSpec.model_validate(
@@ -271,7 +262,8 @@ def test_scaled_views_are_merged_at_the_image_s_own_size(make_model: MakeModel, 
         answer = runtime.run(np.ascontiguousarray(seen_hwc)[None])[0]
         answer = np.stack([cv2.resize(plane, (34, 21)) for plane in answer])
         answers.append(answer[:, :, ::-1] if flips else answer)
-    labels_hw, probabilities = ensemble.predict(image_hwc)
+    prediction = ensemble.predict(image_hwc)
+    labels_hw, probabilities = prediction.labels, prediction.probabilities
     assert labels_hw.shape == (21, 34)
     if merge == "mean":
         np.testing.assert_allclose(probabilities, np.mean(answers, axis=0), atol=1e-5)

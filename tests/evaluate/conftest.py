@@ -75,6 +75,6 @@ def write_labelled_project(folder: Path, make_model: MakeModel) -> Path:
         write_mask(folder / f"masks/{number}.png", np.zeros(size_hw, dtype=np.uint8))
     oracle = Ensemble.load(path).only(["a"]).with_views(("identity",))
     for number in range(6):
-        labels_hw, _ = oracle.predict(folder / f"images/{number}.png")
+        labels_hw = oracle.predict(folder / f"images/{number}.png").labels
         write_mask(folder / f"masks/{number}.png", labels_hw)
     return path

@@ -295,7 +295,8 @@ def test_guessed_labels_are_the_ensembles_own_decisions(
     split = PseudoSplit(images, masks, ensemble.classes)
     differing = 0
     for index, sample in enumerate(split.samples):
-        labels_hw, probabilities_chw = ensemble.predict(sample.image)
+        prediction = ensemble.predict(sample.image)
+        labels_hw, probabilities_chw = prediction.labels, prediction.probabilities
         own_hw = np.choose(labels_hw, list(probabilities_chw))
         # Files keep a probability this small to about 0.001.
         sure_hw = own_hw > 0.03

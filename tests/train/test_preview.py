@@ -127,7 +127,7 @@ def test_crops_without_a_label_are_told(toy_spec: SpecWriter, tmp_path: Path, to
         (tmp_path / "masks" / f"{other}.png").write_bytes(
             (toy_data / "train_masks" / f"{other}.png").read_bytes()
         )
-    train = spec.data.train.model_copy(update={"masks": tmp_path / "masks"})
+    train = spec.data.split("train").model_copy(update={"masks": tmp_path / "masks"})
     data = spec.data.model_copy(update={"train": train})
     (only,) = preview(data, recipe, 1)[1]
     assert (only.id, only.problem.split(" (")[0]) == ("0", "without a labelled pixel")
@@ -145,7 +145,7 @@ def test_a_dataset_is_shown_as_it_is(toy_spec: SpecWriter, tmp_path: Path) -> No
 def test_a_dataset_without_images_is_one_line(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec, recipe = load(toy_spec(tmp_path))
     (tmp_path / "none.json").write_text('{"images": [], "annotations": [], "categories": []}')
-    train = spec.data.train.model_copy(update={"masks": None, "annotations": tmp_path / "none.json"})
+    train = spec.data.split("train").model_copy(update={"masks": None, "annotations": tmp_path / "none.json"})
     with pytest.raises(DataError, match="the training split has no images"):
         preview(spec.data.model_copy(update={"train": train}), recipe, 1)
 

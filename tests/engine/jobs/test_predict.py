@@ -46,7 +46,7 @@ def test_rows_decode_to_what_predict_answers(project: Path) -> None:
     assert summary.passes == IMAGES * 16
     ensemble = Ensemble.load(spec)
     for number in range(IMAGES):
-        labels_hw, _ = ensemble.predict(project.parent / f"images/{number}.png")
+        labels_hw = ensemble.predict(project.parent / f"images/{number}.png").labels
         for label in range(len(CLASSES)):
             mask_hw = rle.decode(rows[number * len(CLASSES) + label][1], labels_hw.shape)
             np.testing.assert_array_equal(mask_hw, labels_hw == label)

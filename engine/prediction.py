@@ -1,0 +1,64 @@
+"""The result for one image: labels, probabilities, and what one wants to see of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.classes import ClassInfo
+from seg.drawing import overlay
+from seg.engine.merging.decision import confidence_of
+from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """Labels and probabilities of one image, at the image's own size.
+
+    Attributes:
+        labels: uint8 `[H, W]`; a label is a position in `classes`.
+        probabilities: float32 `[C, H, W]`; they sum to 1 over C.
+        classes: name, id and colour of each class.
+
+    Example:
+        >>> import seg
+        >>> prediction = seg.load("mine.yaml").predict("a.png")
+        >>> [c.name for c in prediction.classes]
+        ['ground', 'paper', 'glass', 'metal']
+        >>> bool((prediction.confidence >= 1 / 4).all())
+        True
+    """
+
+    labels: LabelsHW
+    probabilities: ProbabilitiesCHW
+    classes: tuple[ClassInfo, ...]
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """The probability of each pixel's label, float32 `[H, W]`."""
+        return confidence_of(self.labels, self.probabilities)
+
+    @property
+    def class_ids(self) -> NDArray[np.int64]:
+        """The dataset's id of each pixel's class, int64 `[H, W]`: what a submission's mask would hold."""
+        ids = np.array([c.id for c in self.classes], dtype=np.int64)
+        return ids[self.labels]
+
+    def overlay(self, image: ImageHWC, *, opacity: float = 0.5, hide: str | None = None) -> ImageHWC:
+        """The image with its labels drawn over it in the classes' colours, uint8 RGB `[H, W, 3]`.
+
+        Args:
+            image: the predicted image, uint8 RGB `[H, W, 3]`.
+            opacity: of the colours, from 0 to 1.
+            hide: the name of a class that is not coloured, such as a background.
+
+        Raises:
+            ValueError: the image has another size, or no class has that name.
+        """
+        if image.shape != (*self.labels.shape, 3):
+            raise ValueError(f"the image must be {[*self.labels.shape, 3]}, got {list(image.shape)}")
+        names = [c.name for c in self.classes]
+        if hide is not None and hide not in names:
+            raise ValueError(f"there is no class {hide!r}: the classes are {', '.join(names)}")
+        clear = None if hide is None else names.index(hide)
+        return overlay(image, self.labels, self.classes, opacity=opacity, clear=clear)
