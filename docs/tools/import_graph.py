@@ -2,7 +2,7 @@
 
 A room is a package such as `seg.engine.runtimes`; modules that lie beside packages count as one room, but for
 those of the engine, which are rooms of their own. The hall, on which all stand, is left out. Rooms stand in
-layers, each above all that it imports; an arrow is an import. An import that lies on a circle is drawn in red.
+layers, each above all that it imports; an arrow is an import. Imports on a circle are drawn in red.
 """
 
 import sys
