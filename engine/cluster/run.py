@@ -105,12 +105,12 @@ def _run(
     form = open_format(output.format, classes, spec.data.unlabelled, output.rle, places.__getitem__)
     fingerprint = run_fingerprint(spec, [image.sample for image in located])
     with Journal(output.file, fingerprint, restart=restart) as journal:
-        missing = [image for image in located if not journal.has(image.id, image.source_bytes)]
+        missing = [image for image in located if not journal.has(image.id, image.source())]
         summary = ClusterSummary(output.file, len(located))
         if missing:
             with opening as pool:
                 summary = _predict(pool, len(located), missing, journal)
-        entries = (journal.read(image.id, image.source_bytes) for image in located)
+        entries = (journal.read(image.id) for image in located)
         form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary
 

@@ -1,7 +1,7 @@
 """The command `seg ensemble`: from a spec to its submission, by way of the journal."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seg.data import Sample, open_split
@@ -16,6 +16,7 @@ from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import Plan
 from seg.engine.pipeline.prefetch import Reader, read_sample
 from seg.engine.pipeline.timing import Clock
+from seg.engine.source import Source
 from seg.engine.submissions import open_format
 from seg.errors import DataError, SpecError
 from seg.labels import LabelsHW
@@ -63,11 +64,12 @@ def run_ensemble(
     places = {sample.id: str(sample.image) for sample in samples}
     form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle, places.__getitem__)
     fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)
+    sources = {sample.id: Source.at(sample.image) for sample in samples}
     with Journal(output.file, fingerprint, restart=restart) as journal:
-        missing = [s for s in samples if not journal.has(s.id, file_size(s.image))]
+        missing = [sample for sample in samples if not journal.has(sample.id, sources[sample.id])]
         rush = None if ends_at is None else schedule_for_deadline(ensemble, spec, len(missing), ends_at)
-        summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, journal, strict)
-        entries = (journal.read(sample.id, file_size(sample.image)) for sample in samples)
+        summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, sources, journal, strict)
+        entries = (journal.read(sample.id) for sample in samples)
         form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary
 
@@ -79,6 +81,7 @@ def _predict(
     spec: EnsembleSpec,
     images: int,
     missing: Sequence[Sample],
+    sources: Mapping[str, Source],
     journal: Journal,
     strict: bool,
 ) -> RunSummary:
@@ -87,7 +90,7 @@ def _predict(
 
     def finish(sample: Sample, labels_hw: LabelsHW) -> bytes:
         with clock.stage("encode"):
-            return Entry(sample.id, file_size(sample.image), labels_hw).packed()
+            return Entry.of(sample.id, sources[sample.id], labels_hw).packed()
 
     start = time.perf_counter()
     with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
@@ -140,11 +143,3 @@ def advice(failures: int, output: Path) -> str:
         f"{output}: not written: {counted(failures, 'image')} could not be read; all others are kept: mend"
         f" {those} and run the same command again; to do without {those}, remove {those} and say --restart"
     )
-
-
-def file_size(path: Path) -> int:
-    """The bytes of a file, or -1 where there is none, which reading it will report."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
