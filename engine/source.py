@@ -1,6 +1,5 @@
 """An image's file as it is when a run looks at it, and whether that is what an earlier run saw."""
 
-import os
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,7 @@ from seg.errors import DataError
 from seg.ownership import content_hash
 
 _SETTLED_NS: Final = 2 * 10**9
-"""A file that was changed less than this ago may change again without another time: clocks of disks are coarse."""
+"""A file that was changed less than this ago may change again at the same time by the disk's clock."""
 
 Look = tuple[int, int, int, int]
 """Bytes, times of the last change of content and of anything, in ns, and inode: they cost no reading."""
@@ -72,7 +71,7 @@ class Source:
 
 def _look(path: Path) -> Look | None:
     try:
-        found = os.stat(path)
+        found = path.stat()
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino

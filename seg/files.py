@@ -64,7 +64,7 @@ def atomic_folder(final: Path) -> Iterator[Path]:
         OutputError: there is something of that name that is no folder, or the folder cannot be written.
     """
     final = followed(final)
-    if os.path.exists(final) and not final.is_dir():
+    if is_there(final) and not final.is_dir():
         raise OutputError(f"{final}: is a file where a folder is to be written: move it away")
     with scratch_folder(final) as temporary:
         yield temporary
@@ -121,7 +121,16 @@ def followed(path: Path) -> Path:
     for is_kind, kind in _KINDS:
         if is_kind(mode):
             raise OutputError(f"{path}: is {kind}, not a regular file: name another file")
-    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+    return Path(os.path.realpath(path)) if _is_link(path) else path
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder, links followed, that can be reached."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
@@ -148,6 +157,13 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return stat.S_ISLNK(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def _swap(temporary: Path, final: Path) -> None:
@@ -211,7 +227,7 @@ def _try_lock(handle: int, exclusive: bool) -> bool:
 
 def _mode_of(final: Path) -> int:
     """The permissions for a file: those of the one that it replaces, or what the user's umask leaves."""
-    if not os.path.exists(final):
+    if not is_there(final):
         return 0o666 & ~_umask()
     if not os.access(final, os.W_OK):
         raise PermissionError(errno.EACCES, "it is write-protected", str(final))

@@ -1,4 +1,4 @@
-"""Where a user wants something written: looked at before anything is computed, and again before it is replaced.
+"""Where a user wants something written: checked before anything is computed, and again before it is replaced.
 
 Every command writes what its user names through `Output`: a file or folder that seg did not write, or that
 somebody changed since, is not replaced unless that is insisted on; what a command reads never is.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg.errors import OutputError
-from seg.files import atomic_folder, errors_named, followed, remove_leftovers
+from seg.files import atomic_folder, errors_named, followed, is_there, remove_leftovers
 from seg.ownership import foreign_part, mark_folder, note_file
 
 
@@ -65,7 +65,7 @@ class Output:
         return "folder" if self.is_folder else "file"
 
     def _refuse_other_kind(self, final: Path) -> None:
-        if os.path.exists(final) and final.is_dir() != self.is_folder:
+        if is_there(final) and final.is_dir() != self.is_folder:
             there = "file" if self.is_folder else "folder"
             raise OutputError(
                 f"{self.path}: is a {there} where a {self._kind} is to be written: name another {self._kind}"
@@ -102,7 +102,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _refuse_unwritable(final: Path) -> None:
     """Raise OutputError, with the system's reason, where no file can be made there; none is left."""
-    folder = next((above for above in final.absolute().parents if os.path.exists(above)), Path("/"))
+    folder = next((above for above in final.absolute().parents if is_there(above)), Path("/"))
     if not folder.is_dir():
         raise OutputError(f"{final}: cannot be written: {folder} is a file, not a folder")
     try:

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from seg.engine.source import Look, Source
 from seg.errors import OutputError
+from seg.files import errors_named
 from seg.labels import LabelsHW
 
 _FORMAT: Final = b"seg journal 2\n"
@@ -83,7 +84,9 @@ class Journal:
         self._last_sync = 0.0
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with errors_named(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._refuse_other_lock()
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
@@ -91,16 +94,19 @@ class Journal:
                 f"{self.path}: another run is writing this output: wait for it, or name another file"
             ) from error
         try:
-            self._open()
+            with errors_named(self.path):
+                self._open()
         except BaseException:
             self._lock.release()
             raise
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._sync()
-        self._file.close()
-        self._lock.release()
+        try:
+            with errors_named(self.path), self._file:
+                self._sync()
+        finally:
+            self._lock.release()
 
     def has(self, image_id: str, source: Source) -> bool:
         """Whether the image of that id was decided when its file was what it is now."""
@@ -109,11 +115,12 @@ class Journal:
 
     def append(self, payload: bytes) -> None:
         """Add a packed entry; on disk within a second, or when the journal is closed."""
-        place = self._file.seek(0, os.SEEK_END)
-        self._write(payload)
-        self._note(payload, place)
-        if time.monotonic() - self._last_sync > _SYNC_EVERY_S:
-            self._sync()
+        with errors_named(self.path):
+            place = self._file.seek(0, os.SEEK_END)
+            self._write(payload)
+            self._note(payload, place)
+            if time.monotonic() - self._last_sync > _SYNC_EVERY_S:
+                self._sync()
 
     def read(self, image_id: str) -> Entry:
         """The last entry of an image that the journal has."""
@@ -122,6 +129,12 @@ class Journal:
         if payload is None:
             raise OutputError(f"{self.path}: was changed by someone else: start again with --restart")
         return Entry.unpacked(payload)
+
+    def _refuse_other_lock(self) -> None:
+        """Taking a lock empties its file, and many tools have a file that ends in .lock."""
+        lock = Path(self._lock.lock_file)
+        if lock.exists() and lock.stat().st_size:
+            raise OutputError(f"{lock}: is not a lock of seg, and would be emptied: name another output file")
 
     def _open(self) -> None:
         if self._restart or not self.path.exists() or self._starts_torn():

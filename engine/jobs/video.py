@@ -6,7 +6,6 @@ from pathlib import Path
 from seg.data.video import read_frames, refuse_unknown_ending, video_facts, write_video
 from seg.drawing import colourise, overlay
 from seg.engine.ensemble import Ensemble
-from seg.errors import OutputError
 from seg.labels import ImageHWC, LabelsHW
 from seg.progress import Advance, progress
 from seg.spec import EnsembleSpec
@@ -26,8 +25,6 @@ def label_video(spec: EnsembleSpec, source: Path, target: Path, *, labels_only: 
     """
     refuse_unknown_ending(target)
     facts = video_facts(source)
-    if target.exists() and target.samefile(source):
-        raise OutputError(f"{target}: is the video that is read: name another file to write")
     ensemble = Ensemble.load(spec)
     clear = spec.data.background(ensemble.classes)
 

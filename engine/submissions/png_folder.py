@@ -23,7 +23,7 @@ _SUFFIX: Final = ".png"
 
 
 class PngFolder:
-    """Each image's labels as `<id>.png` (see `seg.file_names`), which any viewer shows in the classes' colours."""
+    """Each image's labels as `<id>.png`, which any viewer shows in the classes' colours."""
 
     def __init__(self, classes: Sequence[ClassInfo]) -> None:
         self._palette = bytes(channel for c in classes for channel in c.colour)
