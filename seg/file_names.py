@@ -36,8 +36,8 @@ _DEVICE: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECA
 class FileNames:
     """Names with one ending for the ids of one folder.
 
-    No two ids get names that differ by capitals or by how an accent is written alone: on many disks they are one
-    file.
+    Ids whose names differ by capitals alone, or by how an accent is written, are refused: on many disks they
+    are one file.
     """
 
     suffix: str
@@ -86,7 +86,7 @@ def check_file_names(image_ids: Iterable[str], suffix: str) -> None:
 
 
 def id_of_name(name: str) -> str:
-    """The id whose file has this path in its folder, without its ending; that of another tool is an id itself."""
+    """The id whose file has this path in its folder, without its ending; other tools' names are ids."""
     try:
         found = "/".join(map(_decoded, name.split("/")))
     except UnicodeError:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +15,8 @@ from typing import Final
 
 from seg.errors import OutputError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows has no locks on folders: what killed runs leave is not removed there.
-    fcntl = None  # type: ignore[assignment]
 
 _MARK: Final = ".seg-"
 _OLD: Final = "-old"
@@ -216,7 +215,8 @@ def _locked(folder: Path, *, exclusive: bool) -> Iterator[bool]:
 
 
 def _try_lock(handle: int, exclusive: bool) -> bool:
-    if fcntl is None:
+    # Windows has no locks on folders: what killed runs leave is not removed there.
+    if sys.platform == "win32":
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)

@@ -45,11 +45,6 @@ def mark_folder(folder: Path) -> None:
     (folder / FOLDER).write_text("\n".join(lines), encoding="utf-8", newline="\n")
 
 
-def is_marked(folder: Path) -> bool:
-    """Whether seg wrote this folder as a whole."""
-    return (folder / FOLDER).is_file()
-
-
 def foreign_part(path: Path) -> Path | None:
     """What seg did not write, or did not leave so: the file itself, or the first such one in the folder.
 

@@ -52,8 +52,9 @@ def evaluate(
     reads = (path, submission, *([against] if against else []), *files_read(spec))
     json_output = json_file and Output(json_file, reads, overwrite)
     csv_output = csv_file and Output(csv_file, reads, overwrite)
-    for output in filter(None, (json_output, csv_output)):
-        output.check()
+    for output in (json_output, csv_output):
+        if output:
+            output.check()
     judge = judge_submission(spec, submission)
     figures = judge.figures()
     _print_figures(submission, figures, per_class)

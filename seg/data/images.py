@@ -12,6 +12,7 @@ from seg.data.containers import for_decoder, for_index_decoder
 from seg.errors import DataError, OutputError
 from seg.files import atomic_path
 from seg.labels import ImageHWC, LabelsHW
+from seg.ownership import FOLDER
 
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 _JPEG_QUALITY: Final = 92
@@ -79,17 +80,22 @@ def write_mask(path: Path, labels_hw: LabelsHW) -> None:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """All image files below `folder`, sorted by path; hidden ones are left out.
+    """All image files below `folder`, sorted by path, without hidden ones and what seg wrote.
+
+    That is what lies in folders that seg wrote as a whole, such as label maps; `folder` itself may be one.
 
     Raises:
         DataError: the folder is missing, or holds no image.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of images")
+    written = {marker.parent for marker in folder.rglob(FOLDER)} - {folder}
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and written.isdisjoint(path.parents)
     )
     if not found:
         raise DataError(f"{folder}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
