@@ -20,6 +20,7 @@ if sys.platform != "win32":
 
 _MARK: Final = ".seg-"
 _OLD: Final = "-old"
+_HASH_BYTES: Final = 16
 _KINDS: Final = (
     (stat.S_ISFIFO, "a FIFO"),
     (stat.S_ISSOCK, "a socket"),
@@ -156,6 +157,12 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """The BLAKE2b hash of a file's bytes, 128 bits as 32 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_HASH_BYTES)).hexdigest()
 
 
 def _is_link(path: Path) -> bool:

@@ -7,7 +7,6 @@ A line is a JSON list: the file's name, relative to the folder, and the BLAKE2b 
 changed by someone else since then is not ours any more.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -15,16 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from seg.files import content_hash
+
 OUTPUTS: Final = ".seg-outputs"
 FOLDER: Final = ".seg-folder"
 _LEFT_BY_VIEWERS: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-_HASH_BYTES: Final = 16
-
-
-def content_hash(path: Path) -> str:
-    """The BLAKE2b hash of a file's bytes, 128 bits as 32 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_HASH_BYTES)).hexdigest()
 
 
 def note_file(path: Path) -> None:

@@ -22,11 +22,8 @@ def video(
 ) -> None:
     """Label every frame of a video with all members and views, and write it as a video."""
     from seg.engine.jobs.video import label_video
-    from seg.outputs import Output
     from seg.spec import load_ensemble
-    from seg.spec.reads import files_read
 
     spec = load_ensemble(path)
-    with Output(output, (path, source, *files_read(spec)), overwrite).writing() as final:
-        frames = label_video(spec, source, final, labels_only=labels)
+    frames = label_video(spec, source, output, labels_only=labels, overwrite=overwrite, reads=(path,))
     typer.echo(f"{output}: {counted(frames, 'frame')} written")
