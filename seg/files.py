@@ -67,9 +67,11 @@ def atomic_folder(final: Path) -> Iterator[Path]:
     if is_there(final) and not final.is_dir():
         raise OutputError(f"{final}: is a file where a folder is to be written: move it away")
     with scratch_folder(final) as temporary:
-        yield temporary
-        with errors_named(final):
-            _swap(temporary, final)
+        try:
+            yield temporary
+        except OutputError as error:
+            raise OutputError(str(error).replace(str(temporary), str(final))) from error
+        _swap(temporary, final)
 
 
 @contextmanager
@@ -92,18 +94,12 @@ def remove_leftovers(final: Path) -> None:
 
     Nothing is removed while another process writes in the same folder: it may be its own.
     """
-    with _locked(final.parent, exclusive=True) as is_alone:
-        if not is_alone:
-            return
-        left = _leftovers(final)
-        moved_away = [path for path in left if path.name.endswith(_OLD)]
-        if moved_away and not final.exists():
-            moved_away[-1].rename(final)
-        for path in left:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    _remove_leftovers(final.parent, re.escape(final.name), final)
+
+
+def remove_all_leftovers(folder: Path) -> None:
+    """The same for all names in a folder that only seg writes to."""
+    _remove_leftovers(folder, ".+")
 
 
 def followed(path: Path) -> Path:
@@ -187,16 +183,23 @@ def _swap(temporary: Path, final: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _remove_leftovers(folder: Path, name: str, final: Path | None = None) -> None:
+    """Remove what is named, as `tempfile` does it, after a name that matches a pattern."""
+    temporary = re.compile(rf"\.{name}{re.escape(_MARK)}[a-z0-9_]{{8}}({_OLD}|\.[^.]*)?")
+    with _locked(folder, exclusive=True) as is_alone:
+        left = sorted(path for path in folder.iterdir() if temporary.fullmatch(path.name)) if is_alone else []
+        moved_away = [path for path in left if path.name.endswith(_OLD)]
+        if final is not None and moved_away and not is_there(final):
+            moved_away[-1].rename(final)
+        for path in left:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 def _prefix(final: Path) -> str:
     return f".{final.name}{_MARK}"
-
-
-def _leftovers(final: Path) -> list[Path]:
-    """Temporary files and folders named after `final`, as `tempfile` names them."""
-    pattern = re.compile(
-        rf"{re.escape(_prefix(final))}[a-z0-9_]{{8}}({re.escape(final.suffix)}|{re.escape(_OLD)})?"
-    )
-    return sorted(path for path in final.parent.iterdir() if pattern.fullmatch(path.name))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from seg.classes import ClassInfo, same_classes
 from seg.data import Sample, read_image
 from seg.engine.ensemble import Ensemble
 from seg.errors import ModelError
+from seg.files import remove_all_leftovers
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import progress
 from seg.soft_labels import SoftLabels
@@ -24,6 +25,7 @@ def make_soft_labels(
     missing = [sample for sample in samples if not kept.has(sample.image)]
     if not missing:
         return 0
+    remove_all_leftovers(kept.folder)
     ensemble = Ensemble.load(spec)
     if not same_classes(ensemble.classes, classes):
         raise ModelError(

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from seg.data import Sample
 from seg.errors import OutputError, SpecError
-from seg.files import remove_leftovers, write_text
+from seg.files import remove_all_leftovers, write_text
 from seg.train.run.record import Result, RunRecord, difference, read_record
 
 Row = Mapping[str, float | None]
@@ -74,8 +74,7 @@ class RunFolder:
                 f"{self.path}: another run is training this member: wait for it, or rename the member"
             ) from error
         try:
-            for file in (self.record, *self._files):
-                remove_leftovers(file)
+            remove_all_leftovers(self.path)
             yield
         finally:
             lock.release()
