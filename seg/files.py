@@ -140,7 +140,9 @@ def errors_named(final: Path) -> Iterator[None]:
     except OSError as error:
         if error.filename is not None and not _is_part_of(final, str(error.filename)):
             raise
-        raise OutputError(f"{final}: cannot be written: {error.strerror or error}") from error
+        # Those of libraries without a reason of their own have the system's as their cause.
+        reason = error.strerror or error.__cause__ or error
+        raise OutputError(f"{final}: cannot be written: {reason}") from error
 
 
 def write_text(final: Path, text: str) -> None:

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from seg.data.images import IMAGE_SUFFIXES
 from seg.errors import OutputError
 from seg.files import atomic_folder, errors_named, followed, is_there, remove_leftovers
-from seg.ownership import foreign_part, mark_folder, note_file
+from seg.ownership import foreign_parts, is_marked, mark_folder, note_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,9 @@ class Output:
         """Raise OutputError where writing would destroy something, or cannot succeed."""
         final = followed(self.path)
         self._refuse_other_kind(final)
-        self._refuse_what_is_read(final)
-        foreign = None if self.overwrite else foreign_part(final)
-        if foreign is not None:
-            raise OutputError(
-                f"{foreign}: was not written by seg, or was changed since: name another"
-                f" {self._kind}, or add --overwrite"
-            )
+        if is_there(final):
+            self._refuse_what_is_read(final)
+            self._refuse_foreign(final)
         _refuse_unwritable(final)
 
     @contextmanager
@@ -72,15 +69,28 @@ class Output:
             )
 
     def _refuse_what_is_read(self, final: Path) -> None:
-        real, identity = Path(os.path.realpath(final)), _identity(final)
+        """All names of a file count: links, and paths that lead there by another way."""
         for path in self.reads:
-            is_same = identity is not None and identity == _identity(path)
-            other = Path(os.path.realpath(path))
-            if is_same or other == real or (self.is_folder and real in other.parents):
+            if is_there(path) and final.samefile(path):
+                raise self._read_already("is", path)
+            if self.is_folder and _is_below(path, final):
+                raise self._read_already("holds", path)
+
+    def _refuse_foreign(self, final: Path) -> None:
+        """Images below a folder that is read are read, too; not those in a folder that seg wrote."""
+        folders = () if is_marked(final) else filter(Path.is_dir, self.reads)
+        is_read = any(_is_below(final, folder) for folder in folders)
+        for foreign in foreign_parts(final):
+            if is_read and foreign.suffix.lower() in IMAGE_SUFFIXES:
+                raise self._read_already("is" if foreign == final else "holds", foreign)
+            if not self.overwrite:
                 raise OutputError(
-                    f"{self.path}: {'holds' if real in other.parents else 'is'} what this command reads"
-                    f" ({path}): name another {self._kind}"
+                    f"{foreign}: was not written by seg, or was changed since: name another {self._kind}, or"
+                    " add --overwrite"
                 )
+
+    def _read_already(self, how: str, path: Path) -> OutputError:
+        return OutputError(f"{self.path}: {how} what this command reads ({path}): name another {self._kind}")
 
 
 @contextmanager
@@ -91,13 +101,8 @@ def output_folder(final: Path) -> Iterator[Path]:
         mark_folder(folder)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What is the same for all names of one file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+def _is_below(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(folder)) in Path(os.path.realpath(path)).parents
 
 
 def _refuse_unwritable(final: Path) -> None:

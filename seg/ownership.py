@@ -8,7 +8,6 @@ changed by someone else since then is not ours any more.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -35,22 +34,25 @@ def note_file(path: Path) -> None:
 
 def mark_folder(folder: Path) -> None:
     """Note that seg wrote this folder, with all that is in it now."""
-    lines = [_line(path.relative_to(folder).as_posix(), path) for path in _files(folder)]
+    lines = [_line(_name(path, folder), path) for path in _files(folder)]
     (folder / FOLDER).write_text("\n".join(lines), encoding="utf-8", newline="\n")
 
 
-def foreign_part(path: Path) -> Path | None:
-    """What seg did not write, or did not leave so: the file itself, or the first such one in the folder.
+def is_marked(folder: Path) -> bool:
+    """Whether seg wrote this folder as a whole, whatever was changed in it since."""
+    return (folder / FOLDER).is_file()
+
+
+def foreign_parts(path: Path) -> Iterator[Path]:
+    """What seg did not write, or did not leave so: the file itself, or all such ones below the folder.
 
     None for what is ours as a whole, for an empty folder, and where nothing is there.
     """
-    if not os.path.lexists(path):
-        return None
-    if path.is_dir() and not path.is_symlink():
+    if path.is_dir():
         known = _read(path / FOLDER)
-        found = (file for file in _files(path) if not _is_known(file, known.get(_name(file, path))))
-        return next(found, None)
-    return None if _is_known(path, _read(path.parent / OUTPUTS).get(path.name)) else path
+        yield from (file for file in _files(path) if not _is_known(file, known.get(_name(file, path))))
+    elif path.exists() and not _is_known(path, _read(path.parent / OUTPUTS).get(path.name)):
+        yield path
 
 
 def _is_known(file: Path, noted: str | None) -> bool:
