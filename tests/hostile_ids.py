@@ -28,4 +28,4 @@ _PARTS: Final = st.sampled_from(
 _TEXT: Final = st.text(st.one_of(st.sampled_from("%2F5Ce./\\:aA\0\n"), st.characters()), max_size=8)
 
 IDS: Final = st.one_of(st.lists(st.one_of(_PARTS, _TEXT), min_size=1, max_size=4).map("/".join), _TEXT)
-"""Absolute, with `..`, drives, backslashes, NUL, lone surrogates, reserved and encoded names, and any text."""
+"""Absolute, with `..`, drives, backslashes, NUL, surrogates, reserved and encoded names, and any text."""

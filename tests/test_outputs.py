@@ -1,6 +1,5 @@
 """Where outputs may be written: over what seg wrote, and over nothing else."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -148,7 +147,7 @@ def test_a_folder_with_what_is_read_is_never_replaced(tmp_path: Path, above: str
     photo.parent.mkdir()
     photo.write_text("a photo")
     for reads in ([tmp_path / "images"], [photo]):
-        with pytest.raises(OutputError, match="(is|holds) what this command reads"):
+        with pytest.raises(OutputError, match=r"(is|holds) what this command reads"):
             write_folder(Output(tmp_path / above, reads, overwrite=True, is_folder=True))
     assert photo.read_text() == "a photo"
 
@@ -175,7 +174,7 @@ def test_looking_leaves_nothing_behind(tmp_path: Path) -> None:
     Output(tmp_path / "new/deep/out.csv").check()
     assert not list(tmp_path.iterdir())
     write(Output(tmp_path / "new/deep/out.csv"))
-    assert sorted(os.listdir(tmp_path / "new/deep")) == [OUTPUTS, "out.csv"]
+    assert sorted(path.name for path in (tmp_path / "new/deep").iterdir()) == [OUTPUTS, "out.csv"]
 
 
 def test_label_maps_beside_images_are_no_images(tmp_path: Path) -> None:

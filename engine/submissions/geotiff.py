@@ -62,7 +62,8 @@ class GeoTiffFolder:
                 self._write_one(file, labels_hw, place_of(self._image_of(image_id), labels_hw.shape))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in TIFF_SUFFIXES)
+        found = filter(Path.is_file, path.rglob("*"))
+        files = sorted(file for file in found if file.suffix.lower() in TIFF_SUFFIXES)
         if not files:
             raise DataError(f"{path}: has no TIFFs")
         for file in files:

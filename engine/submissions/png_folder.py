@@ -37,7 +37,7 @@ class PngFolder:
                 file.write_bytes(indexed_png(labels_hw, self._palette))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
-        files = sorted(path.rglob(f"*{_SUFFIX}"))
+        files = sorted(filter(Path.is_file, path.rglob(f"*{_SUFFIX}")))
         if not files:
             raise DataError(f"{path}: has no PNGs")
         for file in files:
