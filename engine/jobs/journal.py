@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from filelock import FileLock, Timeout
 
-from seg.engine.source import Look, Source
+from seg.engine.source import Source
 from seg.errors import OutputError
 from seg.files import errors_named
 from seg.labels import LabelsHW
@@ -42,12 +42,12 @@ class Entry:
     id: str
     content: str
     labels_hw: LabelsHW
-    look: Look | None = None
+    look: str | None = None
 
     @classmethod
     def of(cls, image_id: str, source: Source, labels_hw: LabelsHW) -> Self:
         """Raises DataError where the file is not what it was when the run looked at it."""
-        return cls(image_id, source.content, labels_hw, source.settled_look)
+        return cls(image_id, source.content(), labels_hw, source.settled_look)
 
     def packed(self) -> bytes:
         """The entry as a record's payload."""
@@ -59,7 +59,7 @@ class Entry:
     def unpacked(cls, payload: bytes) -> Self:
         head, png = _split(payload)
         labels_hw = cv2.imdecode(np.frombuffer(png, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-        return cls(head["id"], head["content"], np.asarray(labels_hw, dtype=np.uint8), _look(head))
+        return cls(head["id"], head["content"], np.asarray(labels_hw, dtype=np.uint8), head["look"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class _Record:
 
     place: int
     content: str
-    look: Look | None
+    look: str | None
 
 
 class Journal:
@@ -176,7 +176,7 @@ class Journal:
 
     def _note(self, payload: bytes, place: int) -> None:
         head, _ = _split(payload)
-        self._records[head["id"]] = _Record(place, head["content"], _look(head))
+        self._records[head["id"]] = _Record(place, head["content"], head["look"])
 
     def _write(self, payload: bytes) -> None:
         self._file.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
@@ -207,10 +207,6 @@ def _next_payload(file: IO[bytes]) -> bytes | None:
         return None
     payload = file.read(length)
     return payload if zlib.crc32(payload) == checksum else None
-
-
-def _look(head: dict[str, Any]) -> Look | None:
-    return tuple(head["look"]) if head["look"] else None
 
 
 def _split(payload: bytes) -> tuple[dict[str, Any], bytes]:
