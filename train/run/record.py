@@ -116,7 +116,7 @@ def difference(found: RunRecord, wanted: RunRecord) -> str | None:
     if found.teaching != wanted.teaching:
         return f"was taught with {_spelled(found.teaching)} and is to be with {_spelled(wanted.teaching)}"
     for name, part in _DATA.items():
-        if getattr(found, name) not in {None, getattr(wanted, name)}:
+        if getattr(found, name) not in (None, getattr(wanted, name)):
             return f"was trained with other {part}"
     return None
 
