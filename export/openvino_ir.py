@@ -1,7 +1,6 @@
 """OpenVINO's own format: a model in two files, read faster than ONNX, with the card inside."""
 
 import importlib.util
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +10,9 @@ import numpy as np
 
 from seg.card import CARD_KEY
 from seg.engine.runtimes.tensorrt_plan_file import Profile
-from seg.errors import MissingRuntimeError, ModelError, VerificationError
+from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
 from seg.export.verify import LEAST_AGREEMENT
+from seg.files import remove_leftovers, scratch_folder
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 
@@ -50,8 +50,10 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
         converted.reshape([-1, height, width, CHANNELS])
     converted.set_rt_info(card.model_dump_json(), CARD_KEY)
     final = model.with_suffix(".xml")
-    with tempfile.TemporaryDirectory(prefix=".ir-", dir=model.parent) as folder:
-        written = Path(folder) / final.name
+    _refuse_foreign(final)
+    remove_leftovers(final)
+    with scratch_folder(final) as folder:
+        written = folder / final.name
         openvino.save_model(converted, written, compress_to_fp16=False)
         found = _labels(core, core.read_model(written), images)
         agreement = float(np.mean([np.mean(a == b) for a, b in zip(found, reference, strict=True)]))
@@ -60,6 +62,15 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
         written.with_suffix(".bin").replace(final.with_suffix(".bin"))
         written.replace(final)
     return final
+
+
+def _refuse_foreign(final: Path) -> None:
+    """Raise OutputError where either file is there and the card is not in it."""
+    weights = final.with_suffix(".bin")
+    is_ours = final.exists() and CARD_KEY.encode() in final.read_bytes()
+    for path in (final, weights):
+        if path.exists() and not is_ours:
+            raise OutputError(f"{path}: was not written by seg: move it away")
 
 
 def _labels(core: Any, model: Any, images: Sequence[ImageHWC]) -> list[np.ndarray[Any, np.dtype[np.intp]]]:

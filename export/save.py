@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 import onnx
 from onnx.external_data_helper import set_external_data
 
-from seg.card import StoredCard
-from seg.errors import ModelError
+from seg.card import CARD_KEY, ENSEMBLE_KEY, StoredCard
+from seg.errors import ModelError, OutputError
 from seg.files import atomic_path
 from seg.model_safety import LARGEST_MODEL_BYTES, load_graph, weights_beside
 
@@ -57,6 +57,27 @@ def atomic_model(final: Path) -> Iterator[Path]:
             _remove(_weights_of(temporary) - before)
             raise
     _remove(before - _weights_of(final))
+
+
+def refuse_foreign_model(path: Path) -> None:
+    """Raise OutputError where the path holds an ONNX file without a card, which seg did not export."""
+    if is_onnx(path) and not has_card(path):
+        raise OutputError(f"{path}: was not exported by seg: move it away, or pass --force to replace it")
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether there is a whole ONNX file."""
+    try:
+        load_graph(path)
+    except ModelError:
+        return False
+    return True
+
+
+def has_card(path: Path) -> bool:
+    """Whether there is an ONNX file with a card, which seg wrote."""
+    keys = {entry.key for entry in load_graph(path).metadata_props} if is_onnx(path) else set()
+    return not keys.isdisjoint((CARD_KEY, ENSEMBLE_KEY))
 
 
 def weight_bytes(model: onnx.ModelProto) -> int:

@@ -1,11 +1,32 @@
-"""Files that are either whole or not there."""
+"""Files and folders that are either whole or not there."""
 
+import errno
 import hashlib
 import os
+import re
+import shutil
+import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+from seg.errors import OutputError
+
+if sys.platform != "win32":
+    import fcntl
+
+_MARK: Final = ".seg-"
+_OLD: Final = "-old"
+_HASH_BYTES: Final = 16
+_KINDS: Final = (
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 @contextmanager
@@ -13,20 +34,115 @@ def atomic_path(final: Path) -> Iterator[Path]:
     """Yield a temporary path beside `final`, renamed to it only if the block succeeds.
 
     The temporary file is flushed to disk before the rename and removed when the block raises, so
-    no partial file ever bears the final name.
+    no partial file ever bears the final name. A symbolic link is followed and stays a link; a file that is
+    replaced passes its permissions on.
+
+    Raises:
+        OutputError: `final` is no regular file, or cannot be written.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.stem}-", suffix=final.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    final = followed(final)
+    with errors_named(final), _writing_in(final.parent):
+        mode = _mode_of(final)
+        handle, name = tempfile.mkstemp(dir=final.parent, prefix=_prefix(final), suffix=final.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(mode)
+            temporary.replace(final)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(final: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `final`, which takes its place only if the block succeeds.
+
+    Raises:
+        OutputError: there is something of that name that is no folder, or the folder cannot be written.
+    """
+    final = followed(final)
+    if is_there(final) and not final.is_dir():
+        raise OutputError(f"{final}: is a file where a folder is to be written: move it away")
+    with scratch_folder(final) as temporary:
+        try:
+            yield temporary
+        except OutputError as error:
+            raise OutputError(str(error).replace(str(temporary), str(final))) from error
+        _swap(temporary, final)
+
+
+@contextmanager
+def scratch_folder(beside: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside a path and named after it, which is gone after the block.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with errors_named(beside), _writing_in(beside.parent):
+        temporary = Path(tempfile.mkdtemp(dir=beside.parent, prefix=_prefix(beside)))
+        try:
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(final: Path) -> None:
+    """Remove what killed runs left beside `final`; a folder that one had moved away comes back.
+
+    Nothing is removed while another process writes in the same folder: it may be its own.
+    """
+    _remove_leftovers(final.parent, re.escape(final.name), final)
+
+
+def remove_all_leftovers(folder: Path) -> None:
+    """The same for all names in a folder that only seg writes to."""
+    _remove_leftovers(folder, ".+")
+
+
+def followed(path: Path) -> Path:
+    """The path itself, or where a symbolic link leads to, which need not be there.
+
+    Raises:
+        OutputError: that is a FIFO, a socket or a device, or the link leads in a circle.
+    """
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(final)
-    finally:
-        temporary.unlink(missing_ok=True)
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OutputError(f"{path}: is a link that leads in a circle: name another file") from error
+        mode = 0
+    for is_kind, kind in _KINDS:
+        if is_kind(mode):
+            raise OutputError(f"{path}: is {kind}, not a regular file: name another file")
+    return Path(os.path.realpath(path)) if _is_link(path) else path
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder, links followed, that can be reached."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def errors_named(final: Path) -> Iterator[None]:
+    """Raise OutputError, with the path and the reason, where the system refuses to write.
+
+    An error about some other file, which the block reads, is raised as it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and not _is_part_of(final, str(error.filename)):
+            raise
+        # Those of libraries without a reason of their own have the system's as their cause.
+        reason = error.strerror or error.__cause__ or error
+        raise OutputError(f"{final}: cannot be written: {reason}") from error
 
 
 def write_text(final: Path, text: str) -> None:
@@ -39,6 +155,100 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """The BLAKE2b hash of a file's bytes, 128 bits as 32 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_HASH_BYTES)).hexdigest()
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return stat.S_ISLNK(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _swap(temporary: Path, final: Path) -> None:
+    """Put a folder in the place of another; a kill in between is mended by `remove_leftovers`."""
+    old = temporary.with_name(temporary.name + _OLD)
+    if final.exists():
+        final.rename(old)
+    try:
+        temporary.chmod(0o777 & ~_umask())
+        temporary.rename(final)
+    except OSError:
+        if old.exists():
+            old.rename(final)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove_leftovers(folder: Path, name: str, final: Path | None = None) -> None:
+    """Remove what is named, as `tempfile` does it, after a name that matches a pattern."""
+    temporary = re.compile(rf"\.{name}{re.escape(_MARK)}[a-z0-9_]{{8}}({_OLD}|\.[^.]*)?")
+    with _locked(folder, exclusive=True) as is_alone:
+        left = sorted(path for path in folder.iterdir() if temporary.fullmatch(path.name)) if is_alone else []
+        moved_away = [path for path in left if path.name.endswith(_OLD)]
+        if final is not None and moved_away and not is_there(final):
+            moved_away[-1].rename(final)
+        for path in left:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _prefix(final: Path) -> str:
+    return f".{final.name}{_MARK}"
+
+
+@contextmanager
+def _writing_in(folder: Path) -> Iterator[None]:
+    """Make the folder, and hold it, so that nobody takes what is written there for what a kill left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder, exclusive=False):
+        yield
+
+
+@contextmanager
+def _locked(folder: Path, *, exclusive: bool) -> Iterator[bool]:
+    """Whether the folder is held; the kernel lets go of it when the process dies."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _try_lock(handle, exclusive)
+    finally:
+        os.close(handle)
+
+
+def _try_lock(handle: int, exclusive: bool) -> bool:
+    # Windows has no locks on folders: what killed runs leave is not removed there.
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
+    except OSError:
+        return False
+    return True
+
+
+def _mode_of(final: Path) -> int:
+    """The permissions for a file: those of the one that it replaces, or what the user's umask leaves."""
+    if not is_there(final):
+        return 0o666 & ~_umask()
+    if not os.access(final, os.W_OK):
+        raise PermissionError(errno.EACCES, "it is write-protected", str(final))
+    return stat.S_IMODE(final.stat().st_mode)
+
+
+def _is_part_of(final: Path, name: str) -> bool:
+    """Whether a path is that to be written, a folder above it, or something temporary of it."""
+    return Path(name) in (final, *final.parents) or _prefix(final) in name
 
 
 def _umask() -> int:

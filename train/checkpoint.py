@@ -8,18 +8,25 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from seg.card import CARD_KEY, ModelCard, read_card
-from seg.errors import ModelError, SpecError
+from seg.errors import ModelError, OutputError, SpecError
 from seg.files import atomic_path
 from seg.train.networks import build_network
 
 
 def save_checkpoint(path: Path, network: nn.Module, card: ModelCard) -> None:
-    """Write a network and its card, atomically; the same weights and card give the same bytes."""
+    """Write a network and its card, atomically; the same weights and card give the same bytes.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     tensors = {
         name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()
     }
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={CARD_KEY: card.model_dump_json()})
+        try:
+            save_file(tensors, temporary, metadata={CARD_KEY: card.model_dump_json()})
+        except SafetensorError as error:
+            raise OutputError(f"{path}: cannot be written: {error}") from error
 
 
 def load_checkpoint(path: Path) -> tuple[nn.Module, ModelCard]:

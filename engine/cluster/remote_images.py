@@ -12,29 +12,33 @@ from seg.data.images import decode_image
 from seg.data.listing import LIST_SUFFIXES, first_column
 from seg.data.raster import Raster, open_raster
 from seg.data.split import named
-from seg.engine.jobs.predict import file_size
+from seg.engine.source import Source
 from seg.errors import DataError
 from seg.spec import EnsembleSpec
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-NOT_ASKED: Final = 0
-"""The size of an image in a list of URIs: to ask for it would take a request an image."""
+NOT_ASKED: Final = "not asked"
+"""The version of an image in a list of URIs: to ask for it would take a request an image."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """An image by its id, its path or URI, and the bytes of its file."""
+    """An image by its id, its path or URI, and what its store says of its version; files have none."""
 
     id: str
     place: str
-    source_bytes: int
+    version: str = ""
 
     @property
     def sample(self) -> Sample:
         """The image as a file's name has it."""
         return Sample(self.id, Path(self.place))
+
+    def source(self) -> Source:
+        """Its file as it is now."""
+        return Source(Path(self.place), version=self.version) if self.version else Source.at(Path(self.place))
 
 
 def is_uri(place: str) -> bool:
@@ -61,7 +65,7 @@ def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[Ima
 def local_images(spec: EnsembleSpec) -> list[ImageRef]:
     """The images of a spec, which lie at paths; raises DataError."""
     samples = open_split(spec.data, "predict").samples
-    return [ImageRef(sample.id, str(sample.image), file_size(sample.image)) for sample in samples]
+    return [ImageRef(sample.id, str(sample.image)) for sample in samples]
 
 
 def read_image_ref(image: ImageRef) -> Raster:
@@ -99,7 +103,7 @@ def _below(uri: str) -> list[ImageRef]:
     except OSError as error:
         raise DataError(f"{uri}: cannot be listed: {_first_line(error)}") from error
     found = {
-        Path(entry.path): entry.size
+        Path(entry.path): f"{entry.size} bytes of {entry.mtime_ns}"
         for entry in sorted(entries, key=lambda entry: Path(entry.path))
         if Path(entry.path).suffix.lower() in IMAGE_SUFFIXES and not entry.base_name.startswith(".")
     }

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from seg.engine.cluster.dispatch import Block, Dispatch, Done
@@ -19,6 +20,8 @@ from seg.engine.jobs.journal import Journal
 from seg.engine.jobs.predict import advice
 from seg.engine.jobs.stopping import refuse_other_calibration
 from seg.engine.submissions import open_format
+from seg.engine.submissions.formats import check_ids
+from seg.engine.submissions.output import submission_output
 from seg.errors import DataError
 from seg.member_files import read_member_files
 from seg.progress import progress
@@ -56,6 +59,8 @@ def run_on_cluster(
     strict: bool = False,
     restart: bool = False,
     memory: int | None = None,
+    overwrite: bool = False,
+    reads: Sequence[Path] = (),
 ) -> ClusterSummary:
     """Predict all images of the spec that its journal does not have, and write the submission.
 
@@ -64,7 +69,7 @@ def run_on_cluster(
         images: a URI below which the images lie; by default those of the spec.
         workers: how many engines; by default one a machine, or one for each share of a GPU.
         gpus: what each takes of the GPUs of its machine.
-        strict, restart, memory: as on one machine; memory is that of one worker.
+        strict, restart, memory, overwrite, reads: as on one machine; memory is that of one worker.
 
     Raises:
         DataError: images could not be predicted, named a line each. All others are in the journal, and
@@ -73,7 +78,7 @@ def run_on_cluster(
     """
     refuse_other_calibration(spec)
     pool = actors(spec, address, workers, gpus, strict=strict, memory=memory)
-    return _run(spec, images_to_predict(spec, images), pool, restart)
+    return _run(spec, images_to_predict(spec, images), pool, restart, overwrite, reads)
 
 
 def run_on_devices(
@@ -83,13 +88,16 @@ def run_on_devices(
     strict: bool = False,
     restart: bool = False,
     memory: int | None = None,
+    overwrite: bool = False,
+    reads: Sequence[Path] = (),
 ) -> ClusterSummary:
     """The same in so many processes of this machine, each with a GPU, or with its share of the cores.
 
     Raises: as `run_on_cluster` does.
     """
     refuse_other_calibration(spec)
-    return _run(spec, local_images(spec), processes(spec, devices, strict=strict, memory=memory), restart)
+    pool = processes(spec, devices, strict=strict, memory=memory)
+    return _run(spec, local_images(spec), pool, restart, overwrite, reads)
 
 
 def _run(
@@ -97,21 +105,28 @@ def _run(
     located: Sequence[ImageRef],
     opening: AbstractContextManager[WorkerPool[Any]],
     restart: bool,
+    overwrite: bool,
+    reads: Sequence[Path],
 ) -> ClusterSummary:
     """Fill the journal, by a fleet that is opened only where there is something to do, and write it out."""
     classes = read_member_files(spec)[0].card.classes
     output = spec.output
+    check_ids(output.format, (image.id for image in located))
+    images = (Path(image.place) for image in located if not image.version)
+    target = submission_output(spec, output.file, reads=(*images, *reads), overwrite=overwrite)
+    target.check()
     places = {image.id: image.place for image in located}
     form = open_format(output.format, classes, spec.data.unlabelled, output.rle, places.__getitem__)
     fingerprint = run_fingerprint(spec, [image.sample for image in located])
     with Journal(output.file, fingerprint, restart=restart) as journal:
-        missing = [image for image in located if not journal.has(image.id, image.source_bytes)]
+        missing = [image for image in located if not journal.has(image.id, image.source())]
         summary = ClusterSummary(output.file, len(located))
         if missing:
             with opening as pool:
                 summary = _predict(pool, len(located), missing, journal)
-        entries = (journal.read(image.id, image.source_bytes) for image in located)
-        form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
+        entries = (journal.read(image.id) for image in located)
+        with target.writing() as path:
+            form.write(path, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary
 
 

@@ -70,17 +70,18 @@ class Worker:
         """Predict a block. An image that cannot be read does not stop the others."""
         clock, start = Clock(), perf_counter()
         far = any(is_uri(image.place) for image in images)
+        sources = {image.id: image.source() for image in images}
+
+        def packed(image: ImageRef, labels_hw: LabelsHW) -> bytes:
+            return Entry.of(image.id, sources[image.id], labels_hw).packed()
+
         reader = Reader(read_image_ref, clock, self._job.strict, MOST_AHEAD if far else READERS)
         payloads = self._ensemble.label_all(
             reader.read(images),
-            _packed,
+            packed,
             grid_hw=self._job.spec.output.size,
             stopping=self._stopping,
             clock=clock,
             damaged=reader.note,
         )
         return BlockResult(list(payloads), reader.failures, clock.passes, perf_counter() - start)
-
-
-def _packed(image: ImageRef, labels_hw: LabelsHW) -> bytes:
-    return Entry(image.id, image.source_bytes, labels_hw).packed()

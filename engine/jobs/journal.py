@@ -2,7 +2,7 @@
 
 It lies next to the output. After a line that names the format come records: length and CRC-32 of a
 payload, then the payload. The first payload is the run's fingerprint; each other one is a line of JSON
-with an image's id and the bytes its file had, and the label map as PNG. A record that was cut off is dropped
+with an image's id and what its file was, and the label map as PNG. A record that was cut off is dropped
 when the journal is opened again.
 """
 
@@ -20,10 +20,13 @@ import cv2
 import numpy as np
 from filelock import FileLock, Timeout
 
+from seg.engine.source import Source
 from seg.errors import OutputError
+from seg.files import errors_named
 from seg.labels import LabelsHW
 
-_FORMAT: Final = b"seg journal 1\n"
+_FORMAT: Final = b"seg journal 2\n"
+_OLDER: Final = b"seg journal 1\n"
 _FRAME: Final = struct.Struct("<II")
 _SYNC_EVERY_S: Final = 1.0
 
@@ -32,24 +35,40 @@ _SYNC_EVERY_S: Final = 1.0
 class Entry:
     """An image that is decided, on the output's grid.
 
-    `source_bytes` is the size of the image's file: one that has another by now is another image.
+    `content` is the hash of the image's file: one that has another by now is another image. `look` is what
+    spares reading it, where nothing about the file changed.
     """
 
     id: str
-    source_bytes: int
+    content: str
     labels_hw: LabelsHW
+    look: str | None = None
+
+    @classmethod
+    def of(cls, image_id: str, source: Source, labels_hw: LabelsHW) -> Self:
+        """Raises DataError where the file is not what it was when the run looked at it."""
+        return cls(image_id, source.content(), labels_hw, source.settled_look)
 
     def packed(self) -> bytes:
         """The entry as a record's payload."""
         _, png = cv2.imencode(".png", self.labels_hw, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        head = json.dumps({"id": self.id, "bytes": self.source_bytes})
+        head = json.dumps({"id": self.id, "content": self.content, "look": self.look})
         return head.encode() + b"\n" + png.tobytes()
 
     @classmethod
     def unpacked(cls, payload: bytes) -> Self:
         head, png = _split(payload)
         labels_hw = cv2.imdecode(np.frombuffer(png, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-        return cls(head["id"], head["bytes"], np.asarray(labels_hw, dtype=np.uint8))
+        return cls(head["id"], head["content"], np.asarray(labels_hw, dtype=np.uint8), head["look"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """Where an image's last entry begins, and what its file was."""
+
+    place: int
+    content: str
+    look: str | None
 
 
 class Journal:
@@ -60,12 +79,14 @@ class Journal:
         self._fingerprint = fingerprint
         self._restart = restart
         self._lock = FileLock(output.with_name(output.name + ".lock"))
-        self._places: dict[tuple[str, int], int] = {}
+        self._records: dict[str, _Record] = {}
         self._file: IO[bytes]
         self._last_sync = 0.0
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with errors_named(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._refuse_other_lock()
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
@@ -73,36 +94,47 @@ class Journal:
                 f"{self.path}: another run is writing this output: wait for it, or name another file"
             ) from error
         try:
-            self._open()
+            with errors_named(self.path):
+                self._open()
         except BaseException:
             self._lock.release()
             raise
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._sync()
-        self._file.close()
-        self._lock.release()
+        try:
+            with errors_named(self.path), self._file:
+                self._sync()
+        finally:
+            self._lock.release()
 
-    def has(self, image_id: str, source_bytes: int) -> bool:
-        """Whether the image of that id was decided when its file had that size."""
-        return (image_id, source_bytes) in self._places
+    def has(self, image_id: str, source: Source) -> bool:
+        """Whether the image of that id was decided when its file was what it is now."""
+        record = self._records.get(image_id)
+        return record is not None and source.is_as(record.content, record.look)
 
     def append(self, payload: bytes) -> None:
         """Add a packed entry; on disk within a second, or when the journal is closed."""
-        place = self._file.seek(0, os.SEEK_END)
-        self._write(payload)
-        self._note(payload, place)
-        if time.monotonic() - self._last_sync > _SYNC_EVERY_S:
-            self._sync()
+        with errors_named(self.path):
+            place = self._file.seek(0, os.SEEK_END)
+            self._write(payload)
+            self._note(payload, place)
+            if time.monotonic() - self._last_sync > _SYNC_EVERY_S:
+                self._sync()
 
-    def read(self, image_id: str, source_bytes: int) -> Entry:
-        """The entry of an image that the journal has."""
-        self._file.seek(self._places[image_id, source_bytes])
+    def read(self, image_id: str) -> Entry:
+        """The last entry of an image that the journal has."""
+        self._file.seek(self._records[image_id].place)
         payload = _next_payload(self._file)
         if payload is None:
             raise OutputError(f"{self.path}: was changed by someone else: start again with --restart")
         return Entry.unpacked(payload)
+
+    def _refuse_other_lock(self) -> None:
+        """Taking a lock empties its file, and many tools have a file that ends in .lock."""
+        lock = Path(self._lock.lock_file)
+        if lock.exists() and lock.stat().st_size:
+            raise OutputError(f"{lock}: is not a lock of seg, and would be emptied: name another output file")
 
     def _open(self) -> None:
         if self._restart or not self.path.exists() or self._starts_torn():
@@ -124,7 +156,10 @@ class Journal:
         return _FORMAT.startswith(start)
 
     def _index(self) -> None:
-        if self._file.read(len(_FORMAT)) != _FORMAT:
+        start = self._file.read(len(_FORMAT))
+        if start == _OLDER:
+            raise OutputError(f"{self.path}: was written by an older seg: start anew with --restart")
+        if start != _FORMAT:
             raise OutputError(f"{self.path}: is not a journal of seg: move it away")
         payloads = _whole_records(self._file)
         _, found = next(payloads, (0, None))
@@ -141,7 +176,7 @@ class Journal:
 
     def _note(self, payload: bytes, place: int) -> None:
         head, _ = _split(payload)
-        self._places[head["id"], head["bytes"]] = place
+        self._records[head["id"]] = _Record(place, head["content"], head["look"])
 
     def _write(self, payload: bytes) -> None:
         self._file.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)

@@ -1,7 +1,7 @@
 """The command `seg ensemble`: from a spec to its submission, by way of the journal."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seg.data import Sample, open_split
@@ -16,7 +16,10 @@ from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import Plan
 from seg.engine.pipeline.prefetch import Reader, read_sample
 from seg.engine.pipeline.timing import Clock
+from seg.engine.source import Source
 from seg.engine.submissions import open_format
+from seg.engine.submissions.formats import check_ids
+from seg.engine.submissions.output import submission_output
 from seg.errors import DataError, SpecError
 from seg.labels import LabelsHW
 from seg.progress import progress
@@ -31,6 +34,8 @@ def run_ensemble(
     restart: bool = False,
     memory: int | None = None,
     deadline: float | None = None,
+    overwrite: bool = False,
+    reads: Sequence[Path] = (),
 ) -> RunSummary:
     """Predict all images of the spec that its journal does not have, and write the submission.
 
@@ -40,6 +45,8 @@ def run_ensemble(
         memory: the bytes that the run may take; members that do not fit together take turns.
         deadline: the seconds that it may take; passes that there is no time for are dropped, the least
             valuable first.
+        overwrite: replace also an output that seg did not write.
+        reads: what must not be written over beside what the spec names, such as its own file.
 
     Raises:
         DataError: images could not be read, named a line each. All others are in the journal, and
@@ -56,19 +63,24 @@ def run_ensemble(
     if deadline is not None and spec.merge_at == "decoder":
         raise SpecError("--deadline ranks passes at the size of the image: leave 'merge_at: decoder' away")
     refuse_other_calibration(spec)
+    output, samples = spec.output, open_split(spec.data, "predict").samples
+    check_ids(output.format, (sample.id for sample in samples))
+    images = (sample.image for sample in samples)
+    target = submission_output(spec, output.file, reads=(*images, *reads), overwrite=overwrite)
+    target.check()
     ensemble = Ensemble.load(spec, memory=memory)
-    stopping = stopping_of(spec.stopping, ensemble, spec.output.size)
-    samples = open_split(spec.data, "predict").samples
-    output = spec.output
+    stopping = stopping_of(spec.stopping, ensemble, output.size)
     places = {sample.id: str(sample.image) for sample in samples}
     form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle, places.__getitem__)
     fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)
+    sources = {sample.id: Source.at(sample.image) for sample in samples}
     with Journal(output.file, fingerprint, restart=restart) as journal:
-        missing = [s for s in samples if not journal.has(s.id, file_size(s.image))]
+        missing = [sample for sample in samples if not journal.has(sample.id, sources[sample.id])]
         rush = None if ends_at is None else schedule_for_deadline(ensemble, spec, len(missing), ends_at)
-        summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, journal, strict)
-        entries = (journal.read(sample.id, file_size(sample.image)) for sample in samples)
-        form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
+        summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, sources, journal, strict)
+        entries = (journal.read(sample.id) for sample in samples)
+        with target.writing() as path:
+            form.write(path, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary
 
 
@@ -79,6 +91,7 @@ def _predict(
     spec: EnsembleSpec,
     images: int,
     missing: Sequence[Sample],
+    sources: Mapping[str, Source],
     journal: Journal,
     strict: bool,
 ) -> RunSummary:
@@ -87,7 +100,7 @@ def _predict(
 
     def finish(sample: Sample, labels_hw: LabelsHW) -> bytes:
         with clock.stage("encode"):
-            return Entry(sample.id, file_size(sample.image), labels_hw).packed()
+            return Entry.of(sample.id, sources[sample.id], labels_hw).packed()
 
     start = time.perf_counter()
     with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
@@ -140,11 +153,3 @@ def advice(failures: int, output: Path) -> str:
         f"{output}: not written: {counted(failures, 'image')} could not be read; all others are kept: mend"
         f" {those} and run the same command again; to do without {those}, remove {those} and say --restart"
     )
-
-
-def file_size(path: Path) -> int:
-    """The bytes of a file, or -1 where there is none, which reading it will report."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

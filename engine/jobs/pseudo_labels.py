@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.data.images import write_mask
-from seg.data.pseudo import RECORD, PseudoRecord, pseudo_mask
+from seg.data.pseudo import PseudoRecord, pseudo_mask
 from seg.engine.merging.decision import Decision, confidence_of
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.probability_codec import from_levels
@@ -44,12 +44,10 @@ def write_pseudo_labels(
         decision: the ensemble's, so that a pseudo-label is what the ensemble would submit.
 
     Raises:
-        DataError: an image has no soft labels, or no name of its own.
+        DataError: an image has no soft labels.
     """
     decided_c = np.zeros(len(classes), dtype=np.int64)
     sure_c = np.zeros(len(classes), dtype=np.int64)
-    # Label maps of two confidences are no folder to train on, should this be cut off.
-    (masks / RECORD).unlink(missing_ok=True)
     with progress("pseudo-labels", len(samples), unit="images") as advance:
         for sample in samples:
             probabilities_chw = from_levels(soft_labels.read(sample.image).transpose(2, 0, 1))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from seg.data import Sample, read_image
 from seg.engine.ensemble import Ensemble
+from seg.files import remove_all_leftovers
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import progress
 from seg.soft_labels import SoftLabels
@@ -20,6 +21,7 @@ def make_soft_labels(spec: EnsembleSpec, samples: Sequence[Sample], kept: SoftLa
     missing = [sample for sample in samples if not kept.has(sample.image)]
     if not missing:
         return 0
+    remove_all_leftovers(kept.folder)
     ensemble = Ensemble.load(spec)
 
     def keep(sample: Sample, probabilities_chw: ProbabilitiesCHW) -> None:

@@ -1,24 +1,35 @@
 """A video in, the same with labels out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from seg.data.video import read_frames, refuse_unknown_ending, video_facts, write_video
 from seg.drawing import colourise, overlay
 from seg.engine.ensemble import Ensemble
-from seg.errors import OutputError
 from seg.labels import ImageHWC, LabelsHW
+from seg.outputs import Output
 from seg.progress import Advance, progress
 from seg.spec import EnsembleSpec
+from seg.spec.reads import files_read
 
 Numbered = tuple[int, ImageHWC]
 
 
-def label_video(spec: EnsembleSpec, source: Path, target: Path, *, labels_only: bool = False) -> int:
+def label_video(
+    spec: EnsembleSpec,
+    source: Path,
+    target: Path,
+    *,
+    labels_only: bool = False,
+    overwrite: bool = False,
+    reads: Sequence[Path] = (),
+) -> int:
     """Write a video's frames with their labels drawn over them; returns how many there are.
 
     Args:
         labels_only: draw the classes' colours and nothing of the video.
+        overwrite: replace also a file that seg did not write.
+        reads: what must not be written over beside the video and what the spec names.
 
     Raises:
         DataError: the source cannot be read.
@@ -26,8 +37,8 @@ def label_video(spec: EnsembleSpec, source: Path, target: Path, *, labels_only: 
     """
     refuse_unknown_ending(target)
     facts = video_facts(source)
-    if target.exists() and target.samefile(source):
-        raise OutputError(f"{target}: is the video that is read: name another file to write")
+    output = Output(target, (source, *files_read(spec), *reads), overwrite)
+    output.check()
     ensemble = Ensemble.load(spec)
     clear = spec.data.background(ensemble.classes)
 
@@ -37,10 +48,10 @@ def label_video(spec: EnsembleSpec, source: Path, target: Path, *, labels_only: 
             return number, colourise(labels_hw, ensemble.classes)
         return number, overlay(image_hwc, labels_hw, ensemble.classes, clear=clear)
 
-    with progress("video", facts.frames, unit="frames") as advance:
+    with output.writing() as final, progress("video", facts.frames, unit="frames") as advance:
         frames = ((frame, frame[1]) for frame in enumerate(read_frames(source)))
         drawn = _in_order(ensemble.label_all(frames, draw))
-        return write_video(target, _counted(drawn, advance), facts.frames_a_second)
+        return write_video(final, _counted(drawn, advance), facts.frames_a_second)
 
 
 def _in_order(frames: Iterable[Numbered]) -> Iterator[ImageHWC]:

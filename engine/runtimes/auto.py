@@ -21,7 +21,7 @@ from seg.engine.runtimes.base import ImagesNHWC, Streams
 from seg.engine.runtimes.hardware import processor, usable_cores, usual_streams
 from seg.engine.runtimes.open import open_runtime, usable_runtimes, usual_batch
 from seg.engine.runtimes.profiling import milliseconds_a_pass
-from seg.errors import SegError
+from seg.errors import OutputError, SegError
 from seg.files import sha256_of, write_text
 from seg.labels import ImageHWC
 from seg.spec.prediction import BatchSize, RuntimeName
@@ -89,7 +89,7 @@ def choose_runtimes(
     except (OSError, ValidationError):
         choice = _find_out(models, images, batch_size)
     # Where nothing can be kept, the next run finds out anew.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OutputError):
         write_text(memory, choice.model_dump_json(indent=2) + "\n")
     return choice
 

@@ -18,7 +18,7 @@ from seg.data.rasterise import MaskHW, rasterise
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import Labelled, SizeOf
 from seg.engine.submissions.kaggle_rle import label_of
-from seg.errors import DataError, OutputError
+from seg.errors import DataError
 from seg.files import atomic_path
 from seg.labels import IGNORE_INDEX
 
@@ -33,16 +33,13 @@ class CocoResults:
         self._background = label_of(classes, unlabelled)
 
     def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
-        try:
-            with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-                separator = "["
-                for image in images:
-                    for entry in self._entries(image):
-                        file.write(f"{separator}\n{json.dumps(entry)}")
-                        separator = ","
-                file.write("\n]\n" if separator == "," else "[]\n")
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+            separator = "["
+            for image in images:
+                for entry in self._entries(image):
+                    file.write(f"{separator}\n{json.dumps(entry)}")
+                    separator = ","
+            file.write("\n]\n" if separator == "," else "[]\n")
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
         by_image: dict[str, list[dict[str, Any]]] = {}

@@ -1,7 +1,7 @@
 """Formats by name."""
 
-from collections.abc import Callable, Sequence
-from typing import cast, get_args
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, cast, get_args
 
 from seg.classes import ClassInfo
 from seg.engine.submissions.base import SubmissionFormat
@@ -13,8 +13,17 @@ from seg.engine.submissions.panoptic import CocoPanoptic
 from seg.engine.submissions.pixel_strings import PixelStrings
 from seg.engine.submissions.png_folder import PngFolder
 from seg.errors import SpecError
+from seg.file_names import check_file_names
 from seg.spec.base import did_you_mean
 from seg.spec.output import Format, RleSpec
+
+FILE_FORMATS: Final[Mapping[Format, str]] = {
+    "coco-panoptic": ".png",
+    "png": ".png",
+    "npz": ".npy",
+    "geotiff": ".tif",
+}
+"""Those with a file for each image, in a folder or an archive, and its ending."""
 
 
 def open_format(
@@ -40,6 +49,12 @@ def open_format(
         "geotiff": lambda: GeoTiffFolder(classes, image_of),
     }
     return formats[name]()
+
+
+def check_ids(name: Format, image_ids: Iterable[str]) -> None:
+    """Raise OutputError where a format names files after ids, and two of these cannot be told apart."""
+    if name in FILE_FORMATS:
+        check_file_names(image_ids, FILE_FORMATS[name])
 
 
 def format_of(text: str) -> Format:

@@ -10,10 +10,12 @@ import numpy as np
 from seg.classes import ClassInfo
 from seg.data.raster import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
 from seg.engine.passes.passes import Size
-from seg.engine.submissions.atomic_folder import atomic_folder, refuse_false_size
+from seg.engine.submissions.atomic_folder import refuse_false_size
 from seg.engine.submissions.base import Labelled, SizeOf
 from seg.errors import DataError, MissingRuntimeError
+from seg.file_names import FileNames, id_of_name
 from seg.labels import LabelsHW
+from seg.outputs import output_folder
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -24,6 +26,7 @@ ImageOf = Callable[[str], str]
 CLASSES_TAG: Final = "CLASSES"
 """The tag with the names of the labels, as a JSON list."""
 
+_SUFFIX: Final = ".tif"
 _BLOCK: Final = 256
 _LAYOUT: Final = {
     "driver": "GTiff",
@@ -51,18 +54,20 @@ class GeoTiffFolder:
         self._image_of = image_of
 
     def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
-        with atomic_folder(path) as folder:
+        names = FileNames(_SUFFIX)
+        with output_folder(path) as folder:
             for image_id, labels_hw in images:
-                file = folder / f"{image_id}.tif"
+                file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 self._write_one(file, labels_hw, place_of(self._image_of(image_id), labels_hw.shape))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in TIFF_SUFFIXES)
+        found = filter(Path.is_file, path.rglob("*"))
+        files = sorted(file for file in found if file.suffix.lower() in TIFF_SUFFIXES)
         if not files:
             raise DataError(f"{path}: has no TIFFs")
         for file in files:
-            image_id = file.relative_to(path).with_suffix("").as_posix()
+            image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(file.suffix))
             yield image_id, _labels_of(file, image_id, size_of)
 
     def _write_one(self, file: Path, labels_hw: LabelsHW, place: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import Labelled, SizeOf
-from seg.errors import DataError, OutputError
+from seg.errors import DataError
+from seg.file_names import FileNames, id_of_name
 from seg.files import atomic_path
 
 _SUFFIX = ".npy"
@@ -20,22 +21,20 @@ class NpzFile:
     """Written image by image, so that memory does not grow with their number."""
 
     def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
-        try:
-            with (
-                atomic_path(path) as temporary,
-                zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
-            ):
-                for image_id, labels_hw in images:
-                    with archive.open(f"{image_id}{_SUFFIX}", "w") as file:
-                        np.lib.format.write_array(file, labels_hw, allow_pickle=False)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        names = FileNames(_SUFFIX)
+        with (
+            atomic_path(path) as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            for image_id, labels_hw in images:
+                with archive.open(names.name_of(image_id), "w") as file:
+                    np.lib.format.write_array(file, labels_hw, allow_pickle=False)
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
         try:
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
-                    image_id = name.removesuffix(_SUFFIX)
+                    image_id = id_of_name(name.removesuffix(_SUFFIX))
                     with archive.open(name) as file:
                         _check_header(path, name, file, size_of(image_id))
                     with archive.open(name) as file:

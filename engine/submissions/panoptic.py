@@ -16,12 +16,15 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data.images import read_image, write_image
-from seg.engine.submissions.atomic_folder import atomic_folder, refuse_false_claim
+from seg.engine.submissions.atomic_folder import refuse_false_claim
 from seg.engine.submissions.base import Labelled, SizeOf
 from seg.errors import DataError
+from seg.file_names import FileNames
 from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.outputs import output_folder
 
 INDEX: Final = "panoptic.json"
+_SUFFIX: Final = ".png"
 _KINDS: Final = {"image_id": (str, int), "file_name": (str,), "segments_info": (list,)}
 
 
@@ -33,12 +36,14 @@ class CocoPanoptic:
 
     def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
         annotations: list[dict[str, Any]] = []
-        with atomic_folder(path) as folder:
+        names = FileNames(_SUFFIX)
+        with output_folder(path) as folder:
             for image_id, labels_hw in images:
+                file_name = names.name_of(image_id)
                 ids_hw3 = np.zeros((*labels_hw.shape, 3), dtype=np.uint8)
                 ids_hw3[..., 0] = np.where(labels_hw == IGNORE_INDEX, 0, labels_hw + 1)
-                write_image(folder / f"{image_id}.png", ids_hw3)
-                annotations.append(self._annotation(image_id, labels_hw))
+                write_image(folder / file_name, ids_hw3)
+                annotations.append(self._annotation(image_id, file_name, labels_hw))
             categories = [
                 {"id": c.id, "name": c.name, "isthing": 0, "color": list(c.colour)} for c in self._classes
             ]
@@ -60,7 +65,7 @@ class CocoPanoptic:
                 labels_hw[ids_hw == segment["id"]] = label_of[segment["category_id"]]
             yield str(annotation["image_id"]), labels_hw
 
-    def _annotation(self, image_id: str, labels_hw: LabelsHW) -> dict[str, Any]:
+    def _annotation(self, image_id: str, file_name: str, labels_hw: LabelsHW) -> dict[str, Any]:
         labels, areas = np.unique(labels_hw[labels_hw != IGNORE_INDEX], return_counts=True)
         segments = [
             {
@@ -73,7 +78,7 @@ class CocoPanoptic:
             for label, area in zip(labels.tolist(), areas.tolist(), strict=True)
             for bbox in [_box(labels_hw == label)]
         ]
-        return {"image_id": image_id, "file_name": f"{image_id}.png", "segments_info": segments}
+        return {"image_id": image_id, "file_name": file_name, "segments_info": segments}
 
 
 def _check_annotation(path: Path, number: int, annotation: object) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data.images import read_mask
-from seg.engine.submissions.atomic_folder import atomic_folder, refuse_false_claim
+from seg.engine.submissions.atomic_folder import refuse_false_claim
 from seg.engine.submissions.base import Labelled, SizeOf
 from seg.errors import DataError
+from seg.file_names import FileNames, id_of_name
 from seg.labels import LabelsHW
+from seg.outputs import output_folder
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _INDEXED: Final = 3
@@ -27,18 +29,19 @@ class PngFolder:
         self._palette = bytes(channel for c in classes for channel in c.colour)
 
     def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
-        with atomic_folder(path) as folder:
+        names = FileNames(_SUFFIX)
+        with output_folder(path) as folder:
             for image_id, labels_hw in images:
-                file = folder / f"{image_id}{_SUFFIX}"
+                file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(indexed_png(labels_hw, self._palette))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
-        files = sorted(path.rglob(f"*{_SUFFIX}"))
+        files = sorted(filter(Path.is_file, path.rglob(f"*{_SUFFIX}")))
         if not files:
             raise DataError(f"{path}: has no PNGs")
         for file in files:
-            image_id = file.relative_to(path).with_suffix("").as_posix()
+            image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(_SUFFIX))
             refuse_false_claim(file, image_id, size_of)
             yield image_id, read_mask(file)
 

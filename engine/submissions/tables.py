@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from seg.errors import DataError, OutputError
+from seg.errors import DataError
 from seg.files import atomic_path
 
 Row = Sequence[str]
@@ -20,16 +20,13 @@ def write_table(path: Path, header: Row, rows: Iterable[Row], sample: Path | Non
     """
     if sample is not None:
         rows = _in_order_of(sample, rows)
-    try:
-        with (
-            atomic_path(path) as temporary,
-            temporary.open("w", encoding="utf-8", newline="") as file,
-        ):
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def read_table(path: Path) -> Iterator[tuple[int, list[str]]]:

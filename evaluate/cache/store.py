@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from seg.errors import OutputError
 from seg.files import atomic_path, write_text
 from seg.labels import ProbabilitiesCHW
 from seg.probability_codec import LevelsCHW, LogsCHW, to_levels, to_logs
@@ -72,12 +73,18 @@ class ProbabilityCache:
         kept_chw = encode(probabilities_chw)
         with atomic_path(self._path(key)) as temporary:
             temporary.unlink()
-            blosc2.asarray(
-                kept_chw,
-                urlpath=str(temporary),
-                chunks=(1, *kept_chw.shape[1:]),
-                cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, nthreads=1),
-            )
+            try:
+                blosc2.asarray(
+                    kept_chw,
+                    urlpath=str(temporary),
+                    chunks=(1, *kept_chw.shape[1:]),
+                    cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, nthreads=1),
+                )
+            except RuntimeError as error:
+                # Blosc2 does not pass the system's reason on.
+                raise OutputError(
+                    f"{self._path(key)}: the cache cannot be written: is the disk full?"
+                ) from error
 
     def get(self, key: PassKey) -> LevelsCHW:
         """What was kept of a pass at the size of the image; raises FileNotFoundError."""

@@ -1,13 +1,13 @@
 """A model repository: a folder a model, in it the configuration, and a folder for each version."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from seg.errors import OutputError, VerificationError
-from seg.files import write_text
+from seg.files import remove_leftovers, scratch_folder, write_text
+from seg.outputs import Output
 
 MODEL_FILE: Final = "model.onnx"
 CONFIG_FILE: Final = "config.pbtxt"
@@ -16,17 +16,20 @@ CONFIG_FILE: Final = "config.pbtxt"
 class Draft:
     """Versions of models that lie beside a repository until all of them are whole."""
 
-    def __init__(self, repository: Path, folder: Path) -> None:
+    def __init__(self, repository: Path, folder: Path, *, overwrite: bool) -> None:
         self._repository = repository
         self._folder = folder
+        self._overwrite = overwrite
         self._configs: dict[Path, str] = {}
 
     def new_version(self, name: str) -> Path:
         """An empty folder that becomes the model's next version.
 
         Raises:
-            OutputError: what bears the model's name in the repository is no model.
+            OutputError: what bears the model's name in the repository is no model, or its configuration was
+                not written by seg.
         """
+        self._configuration_of(name).check()
         version = self._folder / name / str(_last_version(self._repository / name) + 1)
         version.mkdir(parents=True)
         return version
@@ -44,19 +47,27 @@ class Draft:
             self.final(version).parent.mkdir(exist_ok=True)
             version.replace(self.final(version))
         for version, config in self._configs.items():
-            write_text(self.final(version).parent / CONFIG_FILE, config)
+            with self._configuration_of(self.final(version).parent.name).writing() as path:
+                write_text(path, config)
+
+    def _configuration_of(self, name: str) -> Output:
+        return Output(self._repository / name / CONFIG_FILE, overwrite=self._overwrite)
 
 
 @contextmanager
-def new_versions(repository: Path) -> Iterator[Draft]:
-    """Yield a draft whose versions join the repository only if the block succeeds."""
-    repository.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".draft-", dir=repository) as folder:
-        draft = Draft(repository, Path(folder))
+def new_versions(repository: Path, *, overwrite: bool = False) -> Iterator[Draft]:
+    """Yield a draft whose versions join the repository only if the block succeeds.
+
+    Args:
+        overwrite: replace also configurations that seg did not write.
+    """
+    remove_leftovers(repository / "draft")
+    with scratch_folder(repository / "draft") as folder:
+        draft = Draft(repository, folder, overwrite=overwrite)
         try:
             yield draft
         except VerificationError as error:
-            raise VerificationError(str(error).replace(folder, str(repository))) from error
+            raise VerificationError(str(error).replace(str(folder), str(repository))) from error
         draft.publish()
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.shared import MemberName, check_picture_name, chosen_members, require_extra
+from seg.commands.shared import MemberName, Overwrite, check_picture_name, chosen_members, require_extra
 from seg.errors import SpecError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def preview(
         Path, typer.Option("--output", "-o", metavar="PNG", help="The picture to write.")
     ] = Path("preview.png"),
     count: Annotated[int, typer.Option(min=1, help="How many crops are drawn.")] = 8,
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw what the network will see in training, and warn about crops that look wrong.
 
@@ -60,10 +61,13 @@ def preview(
     check_picture_name(output)
     data, recipe = _data_and_recipe(file, member)
     from seg.data.images import write_image
+    from seg.outputs import Output
+    from seg.spec.reads import paths_in
     from seg.train.preview import preview as draw_preview
 
-    sheet_hwc, suspicious = draw_preview(data, recipe, count)
-    write_image(output, sheet_hwc)
+    with Output(output, (file, *paths_in(data)), overwrite).writing() as final:
+        sheet_hwc, suspicious = draw_preview(data, recipe, count)
+        write_image(final, sheet_hwc)
     for crop in suspicious:
         typer.echo(f"warning: {crop.warning()}")
     typer.echo(f"{output}: written")

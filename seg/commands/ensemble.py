@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.elsewhere import elsewhere
-from seg.commands.shared import SpecPath, print_table, require_extra
+from seg.commands.shared import Overwrite, SpecPath, print_table, require_extra
 from seg.words import counted
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def ensemble(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Another file to write.")
     ] = None,
+    overwrite: Overwrite = False,
     memory: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="What the run may take, such as 4GB; by default what it likes."),
@@ -87,6 +88,8 @@ def ensemble(
                 strict=strict,
                 restart=restart,
                 memory=allowed,
+                overwrite=overwrite,
+                reads=(path,),
             )
             typer.echo(on_cluster.text())
             return
@@ -95,7 +98,15 @@ def ensemble(
             _refuse_with("devices", "process", deadline=deadline is not None, explain=explain)
             from seg.engine.cluster import run_on_devices
 
-            on_devices = run_on_devices(spec, devices, strict=strict, restart=restart, memory=allowed)
+            on_devices = run_on_devices(
+                spec,
+                devices,
+                strict=strict,
+                restart=restart,
+                memory=allowed,
+                overwrite=overwrite,
+                reads=(path,),
+            )
             typer.echo(on_devices.text())
             return
         if explain:
@@ -105,7 +116,15 @@ def ensemble(
                 )
             _print_explanation(explain_ensemble(spec, allowed))
             return
-        summary = run_ensemble(spec, strict=strict, restart=restart, memory=allowed, deadline=seconds)
+        summary = run_ensemble(
+            spec,
+            strict=strict,
+            restart=restart,
+            memory=allowed,
+            deadline=seconds,
+            overwrite=overwrite,
+            reads=(path,),
+        )
         typer.echo(summary.text())
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.shared import SpecPath, print_table
+from seg.commands.shared import Overwrite, SpecPath, print_table
 
 if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison
@@ -27,6 +27,7 @@ def evaluate(
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="Write the figures of each class to this file.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score members and ensemble on the validation split, without and with views: mIoU and calibration.
 
@@ -45,16 +46,26 @@ def evaluate(
         _print_comparison(compare_members(spec), per_class)
         return
     from seg.evaluate.submission import compare_submissions, judge_submission, write_csv, write_json
+    from seg.outputs import Output
+    from seg.spec.reads import files_read
 
+    reads = (path, submission, *([against] if against else []), *files_read(spec))
+    json_output = json_file and Output(json_file, reads, overwrite)
+    csv_output = csv_file and Output(csv_file, reads, overwrite)
+    for output in (json_output, csv_output):
+        if output:
+            output.check()
     judge = judge_submission(spec, submission)
     figures = judge.figures()
     _print_figures(submission, figures, per_class)
     if against:
         _print_pair(against, compare_submissions(judge, judge_submission(spec, against)))
-    if json_file:
-        write_json(json_file, figures)
-    if csv_file:
-        write_csv(csv_file, figures)
+    if json_output:
+        with json_output.writing() as final:
+            write_json(final, figures)
+    if csv_output:
+        with csv_output.writing() as final:
+            write_csv(final, figures)
 
 
 def _print_comparison(comparison: "Comparison", per_class: bool) -> None:

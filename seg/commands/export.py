@@ -10,6 +10,7 @@ import typer
 from seg.commands.formats import WHOLE, Format, convert
 from seg.commands.shared import (
     MemberName,
+    Overwrite,
     SpecPath,
     chosen_members,
     print_table,
@@ -58,6 +59,7 @@ def export(
         Path | None,
         typer.Option("--output", "-o", metavar="PATH", help="The fused file, or the model repository."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Export each member to ONNX and verify it against PyTorch on validation images.
 
@@ -67,12 +69,13 @@ def export(
     """
     if fuse or format_ in WHOLE:
         _refuse_beside_whole(member, precision, format_, force)
-        _export_whole(path, format_, give or (), output)
+        _export_whole(path, format_, give or (), output, overwrite)
         return
-    if give or output:
-        raise SegError("seg export: --give and --output are those of a fused file: add --fuse")
+    if give or output or overwrite:
+        raise SegError("seg export: --give, --output and --overwrite are those of a fused file: add --fuse")
     require_extra("train", "torch", "seg export")
     from seg.export.export import channels_of_checkpoint, export_checkpoint, is_exported
+    from seg.export.save import refuse_foreign_model
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
@@ -90,6 +93,8 @@ def export(
         elif is_exported(checkpoint, model, request if asked else None) and not force:
             typer.echo(f"{one.name}: exported already: {model}")
         else:
+            if not force:
+                refuse_foreign_model(model)
             channels = channels_of_checkpoint(checkpoint, spec.data)
             trial = None if request.precision == "fp32" else _trial(spec, request, channels)
             _report(one.name, model, export_checkpoint(checkpoint, model, some_images(spec), trial))
@@ -97,13 +102,15 @@ def export(
             convert(format_, spec, one, some_images(spec))
 
 
-def _export_whole(path: Path, format_: Format, gives: Sequence[FusedOutput], output: Path | None) -> None:
+def _export_whole(
+    path: Path, format_: Format, gives: Sequence[FusedOutput], output: Path | None, overwrite: bool
+) -> None:
     from seg.commands.fuse import fuse
     from seg.commands.triton import serve, serve_apart
     from seg.spec import load_ensemble
 
     write = {Format.triton: serve, Format.triton_ensemble: serve_apart}.get(format_, fuse)
-    write(path, load_ensemble(path), gives, output)
+    write(path, load_ensemble(path), gives, output, overwrite)
 
 
 def _refuse_beside_whole(

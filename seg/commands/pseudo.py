@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.shared import SpecPath, print_table
+from seg.commands.shared import Overwrite, SpecPath, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ def pseudo(
     confidence: Annotated[
         float, typer.Option(min=0, max=1, help="The probability from which a pixel gets a label.")
     ] = 0.9,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write label maps of images from the ensemble's probabilities, where it is sure, to train on.
 
@@ -32,24 +33,35 @@ def pseudo(
     """
     from seg.data import open_split
     from seg.data.listing import list_samples
-    from seg.data.pseudo import PseudoRecord
+    from seg.data.pseudo import MASK_SUFFIX, PseudoRecord
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
     from seg.engine.jobs.pseudo_labels import write_pseudo_labels
     from seg.engine.jobs.soft_labels import make_soft_labels
     from seg.engine.merging.decision import Decision
+    from seg.file_names import check_file_names
+    from seg.outputs import Output, output_folder
     from seg.soft_labels import SoftLabels
     from seg.spec import load_ensemble
+    from seg.spec.reads import files_read
 
     spec = load_ensemble(path)
     classes = open_split(spec.data, "train").classes
     samples = list_samples(images.absolute())
+    check_file_names((sample.id for sample in samples), MASK_SUFFIX)
+    # Labels that were guessed before, and learnt from, are made anew here.
+    before = [spec.data.pseudo.masks] if spec.data.pseudo else []
+    named = [file for file in files_read(spec) if file not in before]
+    reads = (path, images, *named, *(sample.image for sample in samples))
+    target = Output(output, reads, overwrite, is_folder=True)
+    target.check()
     teacher = ensemble_fingerprint(spec)
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
     make_soft_labels(spec, samples, soft_labels)
     names = tuple(c.name for c in classes)
     record = PseudoRecord(classes=names, confidence=confidence, teacher=teacher)
     decision = Decision(factors=spec.factors_of(classes))
-    guessed = write_pseudo_labels(samples, soft_labels, classes, output, record, decision)
+    with target.writing() as final, output_folder(final) as folder:
+        guessed = write_pseudo_labels(samples, soft_labels, classes, folder, record, decision)
     _print_summary(len(samples), classes, guessed)
     typer.echo(f"to train on them, say in the dataset: pseudo: {{images: {images}, masks: {output}}}")
 

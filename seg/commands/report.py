@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seg.commands.shared import CacheLimit, require_extra
+from seg.commands.shared import CacheLimit, Overwrite, require_extra
 
 
 def report(
@@ -16,6 +16,7 @@ def report(
         "report.html"
     ),
     images: Annotated[int, typer.Option(min=0, help="How many images the gallery has, at most.")] = 100,
+    overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
     """Write one HTML file: figures with intervals, members, cost, calibration, export, and a gallery.
@@ -29,16 +30,20 @@ def report(
     from seg.errors import OutputError, SpecError
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
+    from seg.outputs import Output
     from seg.spec import load_ensemble
+    from seg.spec.reads import files_read
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if output.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"{output}: the report is a page: name it .html")
     if all(path.is_dir() for path in paths):
-        write_runs_report(paths, output)
+        with Output(output, paths, overwrite).writing() as final:
+            write_runs_report(paths, final)
     elif len(paths) == 1:
-        cache = ProbabilityCache()
-        write_report(load_ensemble(paths[0]), output, paths[0].stem, cache, images)
+        spec, cache = load_ensemble(paths[0]), ProbabilityCache()
+        with Output(output, (*paths, *files_read(spec)), overwrite).writing() as final:
+            write_report(spec, final, paths[0].stem, cache, images)
         cache.prune(limit)
     else:
         raise SpecError("name one ensemble's YAML, or folders of runs alone")

@@ -17,6 +17,7 @@ VERIFICATION_IMAGES: Final = 6
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The ensemble's YAML.")]
 CacheLimit = Annotated[str, typer.Option("--cache-limit", help="The most that the cache of passes may hold.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace also what seg did not write.")]
 MemberName = Annotated[str | None, typer.Option("--member", metavar="NAME", help="Only this member.")]
 
 

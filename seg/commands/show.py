@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seg.commands.shared import SpecPath, check_picture_name
+from seg.commands.shared import Overwrite, SpecPath, check_picture_name
 
 
 def show(
@@ -24,18 +24,23 @@ def show(
     images: Annotated[
         int, typer.Option(min=1, help="Where none are named: how many, spread over the split.")
     ] = 4,
+    overwrite: Overwrite = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open the picture when it is written.")] = False,
 ) -> None:
     """Draw images beside their labels, where there are any, and the ensemble's or a submission's answer."""
     from seg.evaluate.picture import draw_ensemble, draw_submission
+    from seg.outputs import Output
     from seg.spec import load_ensemble
+    from seg.spec.reads import files_read
 
     spec = load_ensemble(path)
     check_picture_name(output)
-    if submission is None:
-        draw_ensemble(spec, output, wanted or (), images)
-    else:
-        draw_submission(spec, submission, output, wanted or (), images)
+    reads = (path, *files_read(spec), *map(Path, wanted or ()), *([submission] if submission else []))
+    with Output(output, reads, overwrite).writing() as final:
+        if submission is None:
+            draw_ensemble(spec, final, wanted or (), images)
+        else:
+            draw_submission(spec, submission, final, wanted or (), images)
     typer.echo(f"{output}: written")
     if open_it:
         typer.launch(str(output))

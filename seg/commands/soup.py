@@ -1,5 +1,6 @@
 """`seg soup`: the mean of several runs' weights, where it beats the best of them."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,11 +30,15 @@ def soup(
     """
     require_extra("train", "torch", "seg soup")
     from seg.data import open_split
+    from seg.errors import SpecError
     from seg.spec import load_ensemble
+    from seg.spec.ensemble import MEMBER_NAME
     from seg.train.run.folder import RunFolder
     from seg.train.soup import greedy_soup, keep_soup, read_ingredients
 
     spec = load_ensemble(path)
+    if not re.fullmatch(MEMBER_NAME, name):
+        raise SpecError(f"--name {name!r}: a soup is named like a member: letters, digits, '.', '_' and '-'")
     folders = _folders(path, spec, runs or [])
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     cooked = greedy_soup(read_ingredients(folders, train.classes), train, val)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seg.commands.shared import SpecPath, print_table
+from seg.commands.shared import Overwrite, SpecPath, print_table
 from seg.commands.sizes import parse_bytes
 
 EXIT_FINDINGS = 2
@@ -30,25 +30,29 @@ def vote(
             "--ties", help="To whom: best, the best submission's class, or lowest, the lowest label."
         ),
     ] = "best",
+    overwrite: Overwrite = False,
 ) -> None:
     """Vote pixel by pixel over submissions whose models are gone, and say how much they agree.
 
     SPEC says what the classes are and how submissions are written; its members play no part.
     """
     from seg.engine.submissions import SubmissionSpec
+    from seg.engine.submissions.output import submission_output
     from seg.evaluate.vote import ties_of, vote_submissions, weights_of
     from seg.spec import load_ensemble
 
     known = SubmissionSpec(load_ensemble(path))
-    voted = vote_submissions(
-        known.form(),
-        submissions,
-        output,
-        weights=weights_of(weights, len(submissions)),
-        classes=len(known.classes),
-        size_of=known.size_of,
-        ties=ties_of(ties),
-    )
+    target = submission_output(known.spec, output, reads=(path, *submissions), overwrite=overwrite)
+    with target.writing() as final:
+        voted = vote_submissions(
+            known.form(),
+            submissions,
+            final,
+            weights=weights_of(weights, len(submissions)),
+            classes=len(known.classes),
+            size_of=known.size_of,
+            ties=ties_of(ties),
+        )
     names = [file.name for file in submissions]
     rows = [
         (name, *(f"{share:.1%}" for share in row)) for name, row in zip(names, voted.agreement, strict=True)
@@ -67,14 +71,18 @@ def convert(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file or folder to write.")],
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a submission in another format."""
     from seg.engine.submissions import SubmissionSpec
     from seg.engine.submissions.formats import format_of
+    from seg.engine.submissions.output import submission_output
     from seg.spec import load_ensemble
 
-    known = SubmissionSpec(load_ensemble(path))
-    known.form(format_of(to)).write(output, known.form().read(submission, known.size_of))
+    known, name = SubmissionSpec(load_ensemble(path)), format_of(to)
+    target = submission_output(known.spec, output, name=name, reads=(path, submission), overwrite=overwrite)
+    with target.writing() as final:
+        known.form(name).write(final, known.form().read(submission, known.size_of))
     typer.echo(f"{output}: written")
 
 
@@ -95,12 +103,18 @@ def check(
         Path | None,
         typer.Option("--fix", metavar="FILE", help="Write a mended copy, as far as that is safe."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Find what a leaderboard would punish: each mistake with its row and what mends it."""
+    from seg.engine.submissions.output import submission_output
     from seg.evaluate.validator import check_submission, mend_submission
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
+    reads = (path, submission, *([sample] if sample else []))
+    target = fix and submission_output(spec, fix, reads=reads, overwrite=overwrite)
+    if target:
+        target.check()
     findings = check_submission(
         spec,
         submission,
@@ -108,8 +122,9 @@ def check(
         look_at_images=images,
         most_bytes=None if limit is None else parse_bytes("--limit", limit),
     )
-    if fix:
-        rows = mend_submission(spec, submission, sample or spec.output.sample, fix)
+    if target:
+        with target.writing() as final:
+            rows = mend_submission(spec, submission, sample or spec.output.sample, final)
         typer.echo(f"{fix}: {rows} rows mended")
     for finding in findings:
         typer.echo(f"{submission}: {finding}")

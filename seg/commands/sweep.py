@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from seg.commands.shared import print_table, require_extra
+from seg.commands.shared import Overwrite, print_table, require_extra
 
 if TYPE_CHECKING:
     from seg.train.sweep import Outcome
@@ -72,17 +72,21 @@ def top(
     output: Annotated[Path, typer.Option("--output", "-o", help="The ensemble's YAML to write.")] = Path(
         "top.yaml"
     ),
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the ensemble of the trials that are best together, N or fewer."""
     require_extra("train", "torch", "seg sweep")
     from seg.data import open_split
+    from seg.outputs import Output
+    from seg.spec.reads import paths_in
     from seg.spec.sweep import load_sweep
     from seg.train.sweep import choose_together, open_sweep
     from seg.train.sweep.ensemble import write_ensemble
 
     spec = load_sweep(path)
-    chosen = choose_together(open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count)
-    write_ensemble(output, spec, chosen)
+    with Output(output, (path, *paths_in(spec.data)), overwrite).writing() as final:
+        chosen = choose_together(open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count)
+        write_ensemble(final, spec, chosen)
     rows = [
         (one.outcome.name, f"{one.outcome.miou:.4f}", f"{one.miou:.4f}", f"{one.disagreement:.1%}")
         for one in chosen

@@ -14,25 +14,29 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
 
 
-def serve(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None) -> None:
+def serve(
+    path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None, overwrite: bool
+) -> None:
     """Add the fused model, under the spec's name, to the repository `output`, by default one in its runs."""
     from seg.export.triton.fused import add_whole
     from seg.export.triton.repository import new_versions
 
     repository = output or spec.runs / "model_repository"
-    with new_versions(repository) as draft:
+    with new_versions(repository, overwrite=overwrite) as draft:
         model, card = add_whole(draft, _job(path, spec, gives))
     report(model, spec, card)
     _say_how_to_serve(repository)
 
 
-def serve_apart(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None) -> None:
+def serve_apart(
+    path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None, overwrite: bool
+) -> None:
     """Add a model for each member, one for the merge, and the ensemble that connects them."""
     from seg.export.triton.ensemble import add_apart
     from seg.export.triton.repository import new_versions
 
     repository = output or spec.runs / "model_repository"
-    with new_versions(repository) as draft:
+    with new_versions(repository, overwrite=overwrite) as draft:
         verification = add_apart(draft, _job(path, spec, gives))
     say_how_it_agrees(repository / path.stem, spec, verification)
     _say_how_to_serve(repository)

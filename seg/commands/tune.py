@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.calibrate import calibrate_stopping
-from seg.commands.shared import CacheLimit, SpecPath, print_table, require_extra
+from seg.commands.shared import CacheLimit, Overwrite, SpecPath, print_table, require_extra
 from seg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def tune(
     ),
     keep: bool = typer.Option(True, "--write/--no-write", help="Write the answer back into the YAML."),
     picture: Picture = None,
+    overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
     """Find weights, views, merge, temperatures and class factors, and write them into the YAML.
@@ -44,12 +45,17 @@ def tune(
     from seg.evaluate.tune.budget import Budget
     from seg.evaluate.tune.picture import draw_pareto
     from seg.evaluate.tune.write import write_back
+    from seg.outputs import Output
     from seg.spec import load_ensemble
+    from seg.spec.reads import files_read
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if picture is not None:
         _check_picture(picture)
     spec = load_ensemble(path)
+    chart = picture and Output(picture, (path, *files_read(spec)), overwrite)
+    if chart:
+        chart.check()
     cache = ProbabilityCache()
     tuned = find(spec, cache, Budget.parse(budget) if budget else None)
     cache.prune(limit)
@@ -58,8 +64,9 @@ def tune(
     _print_members(tuned)
     _print_disagreement(tuned)
     _print_front(tuned)
-    if picture is not None:
-        draw_pareto(picture, tuned)
+    if chart:
+        with chart.writing() as final:
+            draw_pareto(final, tuned)
         typer.echo(f"{picture}: drawn")
     _print_verdict(tuned)
     if keep:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seg.commands.shared import SpecPath
+from seg.commands.shared import Overwrite, SpecPath
 from seg.words import counted
 
 
@@ -18,10 +18,12 @@ def video(
     labels: Annotated[
         bool, typer.Option("--labels", help="The classes' colours alone, and nothing of the video.")
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Label every frame of a video with all members and views, and write it as a video."""
     from seg.engine.jobs.video import label_video
     from seg.spec import load_ensemble
 
-    frames = label_video(load_ensemble(path), source, output, labels_only=labels)
+    spec = load_ensemble(path)
+    frames = label_video(spec, source, output, labels_only=labels, overwrite=overwrite, reads=(path,))
     typer.echo(f"{output}: {counted(frames, 'frame')} written")

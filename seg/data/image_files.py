@@ -8,6 +8,7 @@ from typing import Final
 
 from seg.errors import DataError
 from seg.notices import notice
+from seg.ownership import is_marked
 
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -22,7 +23,8 @@ _SPECIAL: Final = {
 def images_in(folder: Path) -> list[Path]:
     """All image files below `folder`, sorted by path.
 
-    Hidden files and folders are left out; so are devices, FIFOs and names that are not UTF-8, with a line.
+    Hidden files and folders are left out, and folders that seg wrote as a whole, such as label maps; `folder`
+    itself may be one. So are devices, FIFOs and names that are not UTF-8, with a line.
 
     Raises:
         DataError: the folder is missing, cannot be listed, or holds no image.
@@ -79,7 +81,9 @@ def _image_names(folder: Path) -> Iterator[Path]:
         raise DataError(f"{error.filename}: cannot be listed: {error.strerror}") from error
 
     for where, folders, names in os.walk(folder, onerror=cannot_be_listed):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and not is_marked(Path(where, name))
+        ]
         for name in names:
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 yield Path(where, name)

@@ -19,10 +19,12 @@ from seg.data.images import read_mask
 from seg.data.listing import list_samples
 from seg.data.split import Sample
 from seg.errors import DataError
+from seg.file_names import FileNames
 from seg.files import write_text
 from seg.labels import IGNORE_INDEX, LabelsHW
 
 RECORD: Final = "pseudo.json"
+MASK_SUFFIX: Final = ".png"
 
 
 class PseudoRecord(BaseModel):
@@ -74,11 +76,8 @@ class PseudoSplit:
 
 
 def pseudo_mask(masks: Path, sample: Sample) -> Path:
-    """Where an image's guessed labels lie; raises DataError where its id leads out of the folder."""
-    inner = Path(f"{sample.id}.png")
-    if inner.is_absolute() or ".." in inner.parts:
-        raise DataError(f"{sample.image}: another listed image has its name: give each its own")
-    return masks / inner
+    """Where an image's guessed labels lie."""
+    return masks / FileNames(MASK_SUFFIX).name_of(sample.id)
 
 
 def _read(masks: Path) -> PseudoRecord:

@@ -61,8 +61,10 @@ def write_video(path: Path, frames: Iterable[ImageHWC], frames_a_second: float) 
     """Encode RGB frames of one size by the ending of `path`, atomically; returns how many.
 
     Raises:
-        OutputError: the ending names no format that can be written, or the encoder is missing.
+        OutputError: the ending names no format that can be written, the encoder is missing, or the disk is
+            full.
     """
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     refuse_unknown_ending(path)
     count = 0
     writer: cv2.VideoWriter | None = None
@@ -75,6 +77,7 @@ def write_video(path: Path, frames: Iterable[ImageHWC], frames_a_second: float) 
         finally:
             if writer is not None:
                 writer.release()
+        _refuse_cut_off(path, temporary, count)
     return count
 
 
@@ -91,6 +94,16 @@ def _opened(path: Path) -> cv2.VideoCapture:
     if not capture.isOpened():
         raise DataError(f"{path}: is not a video that can be decoded")
     return capture
+
+
+def _refuse_cut_off(path: Path, written: Path, count: int) -> None:
+    """Raise OutputError where the file lacks frames: OpenCV goes on without a word where a disk is full."""
+    try:
+        found = video_facts(written).frames if count else 0
+    except DataError:
+        found = 0
+    if found < count:
+        raise OutputError(f"{path}: cannot be written whole ({found} of {count} frames): is the disk full?")
 
 
 def _writer(path: Path, temporary: Path, frame_hwc: ImageHWC, frames_a_second: float) -> cv2.VideoWriter:

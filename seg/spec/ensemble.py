@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -38,6 +38,9 @@ Views = Annotated[
 ]
 """The views of an image that are predicted and merged; written as a set's name or a list."""
 
+MEMBER_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""A member's name is also that of its folder in `runs`."""
+
 LoggerName = Literal["tensorboard", "mlflow"]
 """Where the figures of training go beside `metrics.csv`."""
 
@@ -51,7 +54,7 @@ class MemberSpec(RecipeSpec):
     its training images, and is what it is validated on. `note` is said of its run in the list of runs.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=MEMBER_NAME)
     model: LocalPath | None = None
     weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     class_weights: ByClass = Field(default_factory=dict)

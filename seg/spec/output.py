@@ -9,6 +9,7 @@ from seg.spec.base import LocalPath, SizeHW, Spec
 
 Format = Literal["kaggle", "kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz", "geotiff"]
 RLE_FORMATS: tuple[Format, ...] = ("kaggle", "kaggle-per-image")
+FOLDER_FORMATS: tuple[Format, ...] = ("coco-panoptic", "png", "geotiff")
 TABLE_FORMATS: tuple[Format, ...] = (*RLE_FORMATS, "pixels")
 
 

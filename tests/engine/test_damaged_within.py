@@ -126,7 +126,7 @@ def test_asked_for_alone_it_is_an_error(land: EnsembleSpec) -> None:
 def test_a_worker_of_a_cluster_names_it_and_goes_on(land: EnsembleSpec) -> None:
     worker = Worker(Job(land, ["cpu"] * len(land.running), cores=1))
     images = sorted(land.data.to_predict.images.iterdir())
-    done = worker.predict([ImageRef(path.stem, str(path), path.stat().st_size) for path in images])
+    done = worker.predict([ImageRef(path.stem, str(path)) for path in images])
     (named,) = done.failures
     assert f"{BAD}.tif: is cut off or damaged at row 32" in named
     assert sorted(Entry.unpacked(payload).id for payload in done.payloads) == [*GOOD, "d"]

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torchmetrics.classification import MulticlassCalibrationError, MulticlassJaccardIndex
 
-from seg.data import open_split
+from seg.data import open_split, read_image
+from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.evaluate.compare import compare_members
 from seg.labels import IGNORE_INDEX
@@ -29,3 +30,16 @@ def test_figures_of_the_ensemble_are_those_of_torchmetrics(tmp_path: Path, make_
     row = compare_members(spec).rows[-1]
     assert row.ece == pytest.approx(float(error.compute()), abs=1e-4)
     assert row.viewed.miou == pytest.approx(float(iou.compute()), abs=1e-6)
+
+
+def test_figures_are_computed_anew_for_other_images_of_the_same_names(
+    tmp_path: Path, make_model: MakeModel
+) -> None:
+    spec = load_ensemble(write_labelled_project(tmp_path, make_model))
+    first = compare_members(spec)
+    assert compare_members(spec) == first
+    image = open_split(spec.data, "val").samples[0].image
+    write_image(image, 255 - read_image(image))
+    again = compare_members(spec)
+    assert again.fingerprint != first.fingerprint
+    assert again.rows[-1].plain != first.rows[-1].plain

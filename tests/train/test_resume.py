@@ -1,5 +1,6 @@
 """A run that was cut off anywhere ends with the very bytes of one that was not."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import lightning
 import pytest
 
+from seg.data.images import read_image, write_image
 from seg.errors import ModelError, OutputError, SpecError
 from seg.files import sha256_of
 from seg.spec import load_ensemble
@@ -201,6 +203,34 @@ def test_changed_labels_are_refused(toy_spec: SpecWriter, tmp_path: Path) -> Non
     spec.write_text(text.replace("/val", "/train"))
     with pytest.raises(SpecError, match="other validation labels"):
         train(spec)
+
+
+def test_changed_images_are_refused(toy_spec: SpecWriter, toy_data: Path, tmp_path: Path) -> None:
+    """Of the same names and labels: a run is finished for the images that it has seen."""
+    data = Path(shutil.copytree(toy_data, tmp_path / "data"))
+    spec = toy_spec(tmp_path, epochs=1)
+    spec.write_text(spec.read_text().replace(str(toy_data), str(data)))
+    train(spec)
+    for split, kind in (("train", "training"), ("val", "validation")):
+        image = data / split / "0.png"
+        before = image.read_bytes()
+        write_image(image, 255 - read_image(image))
+        with pytest.raises(SpecError, match=f"other {kind} images"):
+            train(spec)
+        image.write_bytes(before)
+    train(spec)
+
+
+def test_files_that_no_run_left_are_kept(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    spec = toy_spec(tmp_path, epochs=1)
+    folder = load_ensemble(spec).run_folder(load_ensemble(spec).members[0])
+    folder.mkdir(parents=True)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(b"downloaded")
+    with pytest.raises(OutputError, match=r"model\.safetensors: was not written by seg"):
+        train(spec)
+    assert weights.read_bytes() == b"downloaded"
+    train(spec, retrain=True)
 
 
 def test_one_run_at_a_time(toy_spec: SpecWriter, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from seg.data import Sample
 from seg.errors import OutputError, SpecError
-from seg.files import write_text
+from seg.files import remove_all_leftovers, write_text
 from seg.train.run.record import Result, RunRecord, difference, read_record
 
 Row = Mapping[str, float | None]
@@ -74,6 +74,7 @@ class RunFolder:
                 f"{self.path}: another run is training this member: wait for it, or rename the member"
             ) from error
         try:
+            remove_all_leftovers(self.path)
             yield
         finally:
             lock.release()
@@ -84,9 +85,11 @@ class RunFolder:
         Raises:
             SpecError: the folder holds a run of another recipe or dataset.
             ModelError: its `run.json` is none.
+            OutputError: the folder holds files of these names and no run.
         """
         if retrain:
             self._clear()
+        self.refuse_foreign()
         found = read_record(self.record)
         if found is not None and self._holds_work:
             if changed := difference(found, wanted):
@@ -96,6 +99,15 @@ class RunFolder:
                 return found.result
         self.write_record(wanted)
         return None
+
+    def refuse_foreign(self) -> None:
+        """Raise OutputError where a file would be replaced that no run has left."""
+        file = next((file for file in self._files if file.exists()), None)
+        if file is not None and not self.record.exists():
+            raise OutputError(
+                f"{file}: was not written by seg, whose runs have a {self.record.name}: rename the member or"
+                " the soup, or pass --retrain, which removes it"
+            )
 
     def finish(self, record: RunRecord) -> None:
         """Give the best weights their final name.
@@ -134,8 +146,13 @@ class RunFolder:
     def _holds_work(self) -> bool:
         return self.model.exists() or self.last.exists()
 
+    @property
+    def _files(self) -> tuple[Path, ...]:
+        return self.metrics, self.held_out, self.curves, self.best, self.last, self.model
+
     def _clear(self) -> None:
-        for file in (self.record, self.metrics, self.held_out, self.curves, self.best, self.last, self.model):
+        # The record goes last: after a kill in between the others are still known to be ours.
+        for file in (*self._files, self.record):
             file.unlink(missing_ok=True)
 
 

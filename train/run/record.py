@@ -9,6 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg.data import Split
+from seg.data.content import content_of_images
 from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.spec.recipe import RecipeSpec
@@ -20,6 +21,8 @@ _DATA: Final = {
     "classes": "classes than the dataset has now",
     "train_fingerprint": "training labels than the dataset has now",
     "val_fingerprint": "validation labels than the dataset has now",
+    "train_images": "training images than the dataset has now",
+    "val_images": "validation images than the dataset has now",
 }
 
 
@@ -47,9 +50,9 @@ class RunRecord(BaseModel):
     """What decides a run's outcome, the versions and device it ran with, and its result at the end.
 
     `recipe` is the merged recipe. Encoder weights from a file count by their content, wherever the
-    file lies. A soup has the recipe of its best ingredient; `ingredients` are the SHA-256 of the checkpoints
-    that it is the mean of, by the names of their runs. `teaching` is what a student learns from beside
-    labels.
+    file lies. Images count by theirs; a record of an older `seg` has None for them. A soup has the recipe of
+    its best ingredient; `ingredients` are the SHA-256 of the checkpoints that it is the mean of, by the
+    names of their runs. `teaching` is what a student learns from beside labels.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +63,8 @@ class RunRecord(BaseModel):
     classes: list[str]
     train_fingerprint: str
     val_fingerprint: str
+    train_images: str | None = None
+    val_images: str | None = None
     versions: dict[str, str]
     device: str
     ingredients: dict[str, str] = {}
@@ -78,6 +83,8 @@ def new_record(
         classes=[c.name for c in train.classes],
         train_fingerprint=train.fingerprint,
         val_fingerprint=val.fingerprint,
+        train_images=content_of_images(train.samples),
+        val_images=content_of_images(val.samples),
         versions={"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
         teaching=teaching,
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
@@ -109,7 +116,7 @@ def difference(found: RunRecord, wanted: RunRecord) -> str | None:
     if found.teaching != wanted.teaching:
         return f"was taught with {_spelled(found.teaching)} and is to be with {_spelled(wanted.teaching)}"
     for name, part in _DATA.items():
-        if getattr(found, name) != getattr(wanted, name):
+        if getattr(found, name) not in (None, getattr(wanted, name)):
             return f"was trained with other {part}"
     return None
 

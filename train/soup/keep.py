@@ -21,6 +21,7 @@ def keep_soup(folder: RunFolder, name: str, soup: SoupCandidates) -> None:
     before = read_record(folder.record)
     if before is not None and not before.ingredients:
         raise OutputError(f"{folder.path}: holds a run that is no soup: give the soup another --name")
+    folder.refuse_foreign()
     first = soup.taken[0]
     classes = [c.name for c in first.card.classes]
     iou = {c: None if math.isnan(value) else value for c, value in zip(classes, soup.iou, strict=True)}

@@ -1,8 +1,6 @@
 """Writing the built-in dataset in COCO format, with its dataset YAML."""
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +10,7 @@ import numpy as np
 from seg.data.images import write_image
 from seg.data.sample.scene import BACKGROUND, CLASSES, Mask, Thing, draw_scene
 from seg.errors import OutputError
-from seg.files import write_text
+from seg.files import atomic_folder, is_there, remove_leftovers, write_text
 from seg.progress import Advance, progress
 
 _SPLITS: Final = ("train", "val", "predict")
@@ -53,21 +51,17 @@ def write_sample_dataset(
     stamp = json.dumps(said) + "\n"
     if (folder / _STAMP).exists() and (folder / _STAMP).read_text(encoding="utf-8") == stamp:
         return False
-    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
+    if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(f"{folder}: holds something else: remove it or name another folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
+    if folder.parent.is_dir():
+        remove_leftovers(folder)
+    with atomic_folder(folder) as unfinished:
         counts = dict(zip(_SPLITS, (train, val, predict), strict=True))
         with progress("data sample", sum(counts.values()), unit="images") as advance:
             for number, (name, count) in enumerate(counts.items()):
                 _write_split(unfinished, name, count, size_hw, (seed, number), advance)
         write_text(unfinished / "dataset.yaml", _DATASET_YAML)
         write_text(unfinished / _STAMP, stamp)
-        unfinished.chmod(0o755)
-        unfinished.replace(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return True
 
 

@@ -84,7 +84,7 @@ def numbers_of(block: Block) -> set[int]:
 
 
 def blocks_of(images: int, size: int) -> list[Block]:
-    all_images = [ImageRef(str(number), f"/{number}.png", 1) for number in range(images)]
+    all_images = [ImageRef(str(number), f"/{number}.png") for number in range(images)]
     return [Block(tuple(all_images[first : first + size])) for first in range(0, images, size)]
 
 

@@ -180,7 +180,7 @@ def test_images_by_uri_are_those_of_the_folder(many: EnsembleSpec) -> None:
     by_path = images_to_predict(many)
     by_uri = images_to_predict(many, f"file://{folder}")
     assert [image.id for image in by_uri] == [image.id for image in by_path]
-    assert [image.source_bytes for image in by_uri] == [image.source_bytes for image in by_path]
+    assert all(image.version for image in by_uri)
     for one, other in zip(by_uri[:3], by_path[:3], strict=True):
         np.testing.assert_array_equal(read_image_ref(one), read_image_ref(other))
     (folder / "0.png").write_bytes(b"no image")
@@ -227,7 +227,7 @@ def test_images_in_a_bucket_are_those_of_the_folder(
         for found in (below, listed):
             assert [image.id for image in found] == [image.id for image in by_path]
             np.testing.assert_array_equal(read_image_ref(found[2]), read_image_ref(by_path[2]))
-        assert [image.source_bytes for image in below] == [image.source_bytes for image in by_path]
+        assert all(image.version for image in below)
         with pytest.raises(DataError, match=r"s3://photos/nothing\?.*: (cannot be listed|holds no image)"):
             images_to_predict(many, f"s3://photos/nothing{query}")
         with pytest.raises(DataError, match=r"gone\.png\?.*: cannot be read"):

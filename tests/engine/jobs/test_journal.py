@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.engine.jobs.journal import Entry, Journal
+from seg.engine.source import Source
 from seg.errors import OutputError
 
 
 def entries(count: int) -> list[Entry]:
     rng = np.random.default_rng(count)
     return [
-        Entry(f"image {n}", 100 + n, rng.integers(0, 5, (n + 1, 4), dtype=np.uint8)) for n in range(count)
+        Entry(f"image {n}", f"content {n}", rng.integers(0, 5, (n + 1, 4), dtype=np.uint8))
+        for n in range(count)
     ]
 
 
@@ -26,13 +28,18 @@ def write(output: Path, some: list[Entry]) -> bytes:
     return journal.path.read_bytes()
 
 
+def source_of(entry: Entry) -> Source:
+    """A store's image, whose content need not be read."""
+    return Source(Path(entry.id), version=entry.content)
+
+
 def present(journal: Journal, some: list[Entry]) -> list[Entry]:
-    return [entry for entry in some if journal.has(entry.id, entry.source_bytes)]
+    return [entry for entry in some if journal.has(entry.id, source_of(entry))]
 
 
 def check(journal: Journal, entry: Entry) -> None:
-    read = journal.read(entry.id, entry.source_bytes)
-    assert (read.id, read.source_bytes) == (entry.id, entry.source_bytes)
+    read = journal.read(entry.id)
+    assert (read.id, read.content) == (entry.id, entry.content)
     np.testing.assert_array_equal(read.labels_hw, entry.labels_hw)
 
 
@@ -45,15 +52,23 @@ def test_entries_come_back(tmp_path: Path) -> None:
             check(journal, entry)
 
 
-def test_an_image_of_another_size_is_another_image(tmp_path: Path) -> None:
+def test_an_image_of_another_content_is_another_image(tmp_path: Path) -> None:
     (old,) = entries(1)
-    new = replace(old, source_bytes=old.source_bytes + 1, labels_hw=old.labels_hw + 1)
+    new = replace(old, content="another", labels_hw=old.labels_hw + 1)
     with Journal(tmp_path / "out.csv", "a run") as journal:
         journal.append(old.packed())
-        assert not journal.has(new.id, new.source_bytes)
+        assert not present(journal, [new])
         journal.append(new.packed())
+        assert present(journal, [old, new]) == [new]
         check(journal, new)
-        check(journal, old)
+
+
+def test_a_journal_of_an_older_version_says_what_to_do(tmp_path: Path) -> None:
+    older = b"seg journal 1\n" + write(tmp_path / "out.csv", entries(1)).partition(b"\n")[2]
+    (tmp_path / "out.csv.journal").write_bytes(older)
+    with pytest.raises(OutputError, match="--restart"), Journal(tmp_path / "out.csv", "a run"):
+        pass
+    assert (tmp_path / "out.csv.journal").read_bytes() == older
 
 
 def test_a_kill_at_any_byte_costs_only_what_was_not_whole(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_an_ending_of_no_video_is_refused_before_anything_runs(project: Path, vi
 
 def test_a_video_is_not_written_over_itself(project: Path, video: Path) -> None:
     before = video.read_bytes()
-    with pytest.raises(OutputError, match="is the video that is read"):
+    with pytest.raises(OutputError, match="is what this command reads"):
         label_video(load_ensemble(project), video, video)
     assert video.read_bytes() == before
 

@@ -164,7 +164,7 @@ def test_a_folder_that_failed_is_not_there(tmp_path: Path) -> None:
 def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     form_of("png").write(tmp_path / "out", images_of(0, count=3))
     form_of("png").write(tmp_path / "out", images_of(0, count=1))
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["street_0.png"]
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [".seg-folder", "street_0.png"]
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 

@@ -1,0 +1,27 @@
+"""Where a submission is written, as `seg.outputs` looks at it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from seg.outputs import Output
+from seg.spec import EnsembleSpec
+from seg.spec.output import FOLDER_FORMATS, Format
+from seg.spec.reads import files_read
+
+
+def submission_output(
+    spec: EnsembleSpec,
+    path: Path,
+    *,
+    name: Format | None = None,
+    reads: Iterable[Path] = (),
+    overwrite: bool = False,
+) -> Output:
+    """A submission in the spec's format, or in another.
+
+    Args:
+        reads: what the command reads beside what the spec names.
+        overwrite: replace also what seg did not write.
+    """
+    is_folder = (name or spec.output.format) in FOLDER_FORMATS
+    return Output(path, (*files_read(spec), *reads), overwrite, is_folder)

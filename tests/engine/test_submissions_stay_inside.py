@@ -1,0 +1,97 @@
+"""Submissions that are named after images: with hostile ids nothing outside of them is made or changed."""
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from seg.data.images import write_image
+from seg.engine.submissions import open_format
+from seg.engine.submissions.formats import FILE_FORMATS, check_ids
+from seg.errors import OutputError
+from seg.labels import LabelsHW
+from seg.spec.output import FOLDER_FORMATS, Format, RleSpec
+from tests.engine.conftest import CLASSES
+from tests.hostile_ids import IDS
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Everything below a folder, by path."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def labels_of(number: int) -> LabelsHW:
+    return np.full((2, 3), number % len(CLASSES), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", FILE_FORMATS)
+@given(image_ids=st.lists(IDS, min_size=1, max_size=4, unique=True))
+@example(image_ids=["PHOTO", "../photos/b", "deep/../../photos/b", "..\\photos\\b"])
+@example(image_ids=["a", "/a", "./a", "//a", "a/", "../a"])
+@example(image_ids=["a.png/", "a.tif/b", "a.npy/b"])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+def test_nothing_outside_is_made_or_changed(name: Format, image_ids: list[str]) -> None:
+    """`PHOTO` stands for the path of a photo, without its ending."""
+    if name == "geotiff":
+        pytest.importorskip("rasterio")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        photo = folder / "photos/b.png"
+        write_image(photo, np.full((2, 3, 3), 7, dtype=np.uint8))
+        (folder / "photos/b.tif").write_bytes(b"a raster")
+        (folder / "photos/b.npy").write_bytes(b"an array")
+        image_ids = [str(photo.with_suffix("")) if one == "PHOTO" else one for one in image_ids]
+        before = contents(folder)
+        place = {"crs": "EPSG:32633", "transform": (10.0, 0.0, 5e5, 0.0, -10.0, 5e6)}
+        form = open_format(name, CLASSES, "ground", RleSpec(), lambda _: made_raster(folder, place))
+        target = folder / "out"
+        images = [(image_id, labels_of(number)) for number, image_id in enumerate(image_ids)]
+        try:
+            check_ids(name, image_ids)
+        except OutputError:
+            with pytest.raises(OutputError):
+                form.write(target, images)
+            assert outside(folder) == before
+            return
+        form.write(target, images)
+        assert outside(folder) == before
+        assert number_written(target, name) == len(image_ids)
+        found = {image_id: labels_hw.copy() for image_id, labels_hw in form.read(target, lambda _: (2, 3))}
+        assert found.keys() == set(image_ids)
+        for image_id, labels_hw in images:
+            np.testing.assert_array_equal(found[image_id], labels_hw)
+
+
+def outside(folder: Path) -> dict[str, bytes | None]:
+    kept = {path: data for path, data in contents(folder).items() if path.partition("/")[0] != "out"}
+    kept.pop("place.tif", None)
+    return kept
+
+
+def number_written(target: Path, name: Format) -> int:
+    if name not in FOLDER_FORMATS:
+        with zipfile.ZipFile(target) as archive:
+            return len(archive.namelist())
+    return sum(path.suffix == FILE_FORMATS[name] for path in target.rglob("*") if path.is_file())
+
+
+def made_raster(folder: Path, place: dict[str, object]) -> str:
+    """A raster that says where on Earth it lies, which is all that is read of it."""
+    import rasterio
+    from rasterio.transform import Affine
+
+    path = folder / "place.tif"
+    if not path.exists():
+        layout = {"driver": "GTiff", "count": 1, "dtype": "uint8", "height": 2, "width": 3}
+        with rasterio.open(
+            path, "w", crs=place["crs"], transform=Affine(*place["transform"]), **layout
+        ) as raster:
+            raster.write(labels_of(0), 1)
+    return str(path)
