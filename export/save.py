@@ -61,23 +61,25 @@ def atomic_model(final: Path) -> Iterator[Path]:
 
 def refuse_foreign_model(path: Path) -> None:
     """Raise OutputError where the path holds an ONNX file without a card, which seg did not export."""
-    if is_onnx(path) and not has_card(path):
+    try:
+        model = load_graph(path)
+    except ModelError:
+        # It is missing or damaged: there is nothing in it to lose.
+        return
+    if not _cards_of(model):
         raise OutputError(f"{path}: was not exported by seg: move it away, or pass --force to replace it")
 
 
-def is_onnx(path: Path) -> bool:
-    """Whether there is a whole ONNX file."""
+def is_fused(path: Path) -> bool:
+    """Whether there is a fused model, which says so itself, wherever it was copied."""
     try:
-        load_graph(path)
+        return ENSEMBLE_KEY in _cards_of(load_graph(path))
     except ModelError:
         return False
-    return True
 
 
-def has_card(path: Path) -> bool:
-    """Whether there is an ONNX file with a card, which seg wrote."""
-    keys = {entry.key for entry in load_graph(path).metadata_props} if is_onnx(path) else set()
-    return not keys.isdisjoint((CARD_KEY, ENSEMBLE_KEY))
+def _cards_of(model: onnx.ModelProto) -> set[str]:
+    return {entry.key for entry in model.metadata_props} & {CARD_KEY, ENSEMBLE_KEY}
 
 
 def weight_bytes(model: onnx.ModelProto) -> int:

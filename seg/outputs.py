@@ -6,7 +6,7 @@ somebody changed since, is not replaced unless that is insisted on; what a comma
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class Output:
     """
 
     path: Path
-    reads: Iterable[Path] = ()
+    reads: Sequence[Path] = ()
     overwrite: bool = False
     is_folder: bool = False
 

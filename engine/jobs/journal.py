@@ -131,10 +131,10 @@ class Journal:
         return Entry.unpacked(payload)
 
     def _refuse_other_lock(self) -> None:
-        """Taking a lock empties its file, and many tools have a file that ends in .lock."""
+        """Many tools have a file that ends in .lock, and older versions of filelock empty what they lock."""
         lock = Path(self._lock.lock_file)
         if lock.exists() and lock.stat().st_size:
-            raise OutputError(f"{lock}: is not a lock of seg, and would be emptied: name another output file")
+            raise OutputError(f"{lock}: is not a lock of seg: name another output file")
 
     def _open(self) -> None:
         if self._restart or not self.path.exists() or self._starts_torn():

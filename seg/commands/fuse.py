@@ -23,15 +23,14 @@ def fuse(
     path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Write `output`, or a file named after the spec in its folder of runs, and say how good it is."""
-    from seg.export.save import has_card
+    from seg.export.save import is_fused
     from seg.outputs import Output
     from seg.spec.reads import files_read
 
     output = output or spec.runs / f"{path.stem}.onnx"
     if output.suffix != ".onnx":
         raise OutputError(f"{output}: a fused model is an ONNX file: give it a name that ends in .onnx")
-    # A fused model says itself that seg wrote it, wherever it was copied.
-    target = Output(output, (path, *files_read(spec)), overwrite or has_card(output))
+    target = Output(output, (path, *files_read(spec)), overwrite or is_fused(output))
     with target.writing() as final:
         card = fuse_verified(path.stem, spec, gives, final)
     report(output, spec, card)

@@ -152,14 +152,15 @@ def test_submissions_that_are_read_stay(project: Path) -> None:
 def test_files_of_somebody_else_stay(project: Path) -> None:
     seg("ensemble", project)
     submission = project.parent / "submission.csv"
-    for name, *command in (
-        ("best.csv", "ensemble", project, "-o"),
-        ("best.csv", "vote", project, submission, submission, "-o"),
-        ("best.json", "submission", "convert", project, submission, "--to", "coco", "-o"),
-        ("best.csv", "submission", "check", project, submission, "--fix"),
-        ("poster.png", "show", project, "-o"),
-        ("pseudo", "pseudo", project, "--images", project.parent / "images", "-o"),
-    ):
+    commands: tuple[tuple[str, tuple[str | Path, ...]], ...] = (
+        ("best.csv", ("ensemble", project, "-o")),
+        ("best.csv", ("vote", project, submission, submission, "-o")),
+        ("best.json", ("submission", "convert", project, submission, "--to", "coco", "-o")),
+        ("best.csv", ("submission", "check", project, submission, "--fix")),
+        ("poster.png", ("show", project, "-o")),
+        ("pseudo", ("pseudo", project, "--images", project.parent / "images", "-o")),
+    )
+    for name, command in commands:
         path = project.parent / name
         mine = path / "mine" if name == "pseudo" else path
         mine.parent.mkdir(exist_ok=True)

@@ -49,8 +49,7 @@ def test_nothing_outside_is_made_or_changed(name: Format, image_ids: list[str]) 
         (folder / "photos/b.npy").write_bytes(b"an array")
         image_ids = [str(photo.with_suffix("")) if one == "PHOTO" else one for one in image_ids]
         before = contents(folder)
-        place = {"crs": "EPSG:32633", "transform": (10.0, 0.0, 5e5, 0.0, -10.0, 5e6)}
-        form = open_format(name, CLASSES, "ground", RleSpec(), lambda _: made_raster(folder, place))
+        form = open_format(name, CLASSES, "ground", RleSpec(), lambda _: made_raster(folder))
         target = folder / "out"
         images = [(image_id, labels_of(number)) for number, image_id in enumerate(image_ids)]
         try:
@@ -82,16 +81,15 @@ def number_written(target: Path, name: Format) -> int:
     return sum(path.suffix == FILE_FORMATS[name] for path in target.rglob("*") if path.is_file())
 
 
-def made_raster(folder: Path, place: dict[str, object]) -> str:
+def made_raster(folder: Path) -> str:
     """A raster that says where on Earth it lies, which is all that is read of it."""
     import rasterio
     from rasterio.transform import Affine
 
     path = folder / "place.tif"
     if not path.exists():
+        place = {"crs": "EPSG:32633", "transform": Affine(10, 0, 500_000, 0, -10, 5_000_000)}
         layout = {"driver": "GTiff", "count": 1, "dtype": "uint8", "height": 2, "width": 3}
-        with rasterio.open(
-            path, "w", crs=place["crs"], transform=Affine(*place["transform"]), **layout
-        ) as raster:
+        with rasterio.open(path, "w", **place, **layout) as raster:
             raster.write(labels_of(0), 1)
     return str(path)

@@ -41,6 +41,7 @@ def test_the_configuration_is_tritons_and_says_what_the_graph_says(tmp_path: Pat
     plan = {"plan": {"batch": 6, "sizes": ["20x30", "24x31", "40x50"]}}
     folder = serve(write_ensemble(tmp_path, export=plan), "--give", "labels", "--give", "probabilities")
     assert sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*")) == [
+        ".seg-outputs",
         "1",
         "1/model.onnx",
         "config.pbtxt",
@@ -79,16 +80,28 @@ def test_what_it_is_warmed_up_with_runs(tmp_path: Path) -> None:
         assert labels.shape == zeros.shape[:3] == (warmup.batch_size, 30, 43)
 
 
+def test_a_configuration_of_somebody_else_is_kept(tmp_path: Path) -> None:
+    spec = write_ensemble(tmp_path)
+    folder = serve(spec)
+    (folder / "config.pbtxt").write_text("name: 'team' # tuned by hand")
+    with pytest.raises(OutputError, match=r"config\.pbtxt: .*changed since.* --overwrite"):
+        serve(spec)
+    assert (folder / "config.pbtxt").read_text() == "name: 'team' # tuned by hand"
+    assert not (folder / "2").exists()
+    serve(spec, "--overwrite")
+    assert (folder / "2").exists()
+
+
 def test_a_second_export_is_the_next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = write_ensemble(tmp_path)
     serve(spec)
     folder = serve(spec, "--give", "confidence")
-    assert sorted(p.name for p in folder.iterdir()) == ["1", "2", "config.pbtxt"]
+    assert sorted(p.name for p in folder.iterdir()) == [".seg-outputs", "1", "2", "config.pbtxt"]
     assert [tensor.name for tensor in config_of(folder).output] == ["confidence"]
     monkeypatch.setattr("seg.export.fuse.check.TOLERANCE", -1.0)
     with pytest.raises(VerificationError, match=r"team/3/model\.onnx: .*not written"):
         serve(spec, "--give", "confidence")
-    assert sorted(p.name for p in folder.iterdir()) == ["1", "2", "config.pbtxt"]
+    assert sorted(p.name for p in folder.iterdir()) == [".seg-outputs", "1", "2", "config.pbtxt"]
     assert [p.name for p in folder.parent.iterdir()] == ["team"]
 
 
