@@ -13,16 +13,14 @@ from fastapi.responses import JSONResponse
 
 from seg.data.images import decode_image
 from seg.engine.ensemble import Ensemble
-from seg.engine.serve import inference
-from seg.engine.serve.answers import Form, Style
-from seg.engine.serve.counted import Counted
-from seg.engine.serve.desk import Desk
-from seg.engine.serve.labeller import Labeller
-from seg.engine.serve.limits import Limits
-from seg.engine.serve.look import look_at
-from seg.engine.serve.metrics import Metrics
-from seg.engine.serve.presence import unless_gone
-from seg.engine.serve.refusal import RefusedError, answer_refusals
+from seg.engine.serve import kserve_v2
+from seg.engine.serve.admission import Admission, Limits
+from seg.engine.serve.batcher import DynamicBatcher
+from seg.engine.serve.disconnect import until_disconnect
+from seg.engine.serve.encoding import Form, Style
+from seg.engine.serve.http_errors import HttpError, install_error_handlers
+from seg.engine.serve.metrics import Metrics, MetricsMiddleware
+from seg.engine.serve.page_layers import page_layers
 from seg.engine.serve.uploads import FORM_BYTES, pixels_claimed, read_body, read_upload, refuse_more_pixels
 from seg.errors import DataError, SegError
 from seg.labels import ImageHWC, LabelsHW
@@ -40,15 +38,15 @@ Seconds = Annotated[float | None, Query(gt=0, description="A shorter time than t
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Endpoints:
     """An ensemble under a name, and what its clients may ask for."""
 
     name: str
     ensemble: Ensemble
-    labeller: Labeller
+    batcher: DynamicBatcher
     style: Style
     limits: Limits
-    desk: Desk
+    admission: Admission
     metrics: Metrics
     looking: asyncio.Lock
 
@@ -61,7 +59,7 @@ class House:
         """The labels of an image: the body's bytes, or the one file of a form."""
         async with self._visit(seconds):
             data = await read_upload(request, self.limits)
-            with self.desk.pixels(pixels_claimed(data, self.limits)):
+            with self.admission.pixels(pixels_claimed(data, self.limits)):
                 image_hwc = await asyncio.to_thread(self._decoded, data)
                 labels_hw = await self._labels(request, image_hwc)
                 return await asyncio.to_thread(self.style.answer, form, image_hwc, labels_hw)
@@ -70,22 +68,22 @@ class House:
         """What the page shows: labels and confidence of the ensemble and of each member. One at a time."""
         async with self._visit(seconds):
             data = await read_upload(request, self.limits)
-            with self.desk.pixels(pixels_claimed(data, self.limits)):
+            with self.admission.pixels(pixels_claimed(data, self.limits)):
                 image_hwc = await asyncio.to_thread(self._decoded, data)
                 async with self.looking:
-                    return JSONResponse(await asyncio.to_thread(look_at, self.ensemble, image_hwc))
+                    return JSONResponse(await asyncio.to_thread(page_layers, self.ensemble, image_hwc))
 
     async def infer(self, request: Request, model: str) -> Response:
         """The labels of images by the Open Inference Protocol."""
         self._refuse_other(model)
         async with self._visit(None):
             body = await read_body(request, 3 * self.limits.pixels + FORM_BYTES)
-            asked, tail = inference.parse(body, request.headers.get(inference.HEADER_LENGTH))
+            asked, tail = kserve_v2.parse(body, request.headers.get(kserve_v2.HEADER_LENGTH))
             refuse_more_pixels(asked.pixels, self.limits)
-            with self.desk.pixels(asked.pixels):
-                images_nhwc = inference.images_of(asked, tail)
+            with self.admission.pixels(asked.pixels):
+                images_nhwc = kserve_v2.images_of(asked, tail)
                 labels = [self._labels(request, image_hwc) for image_hwc in images_nhwc]
-                return inference.answer(self.name, asked, await asyncio.gather(*labels))
+                return kserve_v2.answer(self.name, asked, await asyncio.gather(*labels))
 
     async def about(self) -> dict[str, Any]:
         """The classes, the members and the limits."""
@@ -106,16 +104,16 @@ class House:
         return Response()
 
     async def ready(self) -> Response:
-        if not self.labeller.is_alive:
-            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the engine has stopped")
+        if not self.batcher.is_alive:
+            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "the engine has stopped")
         return Response()
 
     async def server(self) -> dict[str, Any]:
-        return {"name": "seg", "version": inference.VERSION, "extensions": ["binary_tensor_data"]}
+        return {"name": "seg", "version": kserve_v2.VERSION, "extensions": ["binary_tensor_data"]}
 
     async def model(self, model: str) -> dict[str, Any]:
         self._refuse_other(model)
-        return inference.metadata(self.name)
+        return kserve_v2.metadata(self.name)
 
     async def model_ready(self, model: str) -> Response:
         self._refuse_other(model)
@@ -126,52 +124,50 @@ class House:
 
     @asynccontextmanager
     async def _visit(self, seconds: float | None) -> AsyncIterator[None]:
-        """Be let in, and be done in time; raises RefusedError (429 or 504)."""
+        """Be let in, and be done in time; raises HttpError (429 or 504)."""
         allowed = min(seconds or self.limits.seconds, self.limits.seconds)
-        with self.desk.request():
+        with self.admission.request():
             try:
                 async with asyncio.timeout(allowed):
                     yield
             except TimeoutError as error:
-                raise RefusedError(HTTPStatus.GATEWAY_TIMEOUT, f"not done within {allowed:g} s") from error
+                raise HttpError(HTTPStatus.GATEWAY_TIMEOUT, f"not done within {allowed:g} s") from error
 
     def _decoded(self, data: bytes) -> ImageHWC:
         try:
             return decode_image(data, "the image")
         except DataError as error:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+            raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
 
     async def _labels(self, request: Request, image_hwc: ImageHWC) -> LabelsHW:
         try:
-            return await unless_gone(request, asyncio.wrap_future(self.labeller.submit(image_hwc)))
+            return await until_disconnect(request, asyncio.wrap_future(self.batcher.submit(image_hwc)))
         except (SegError, RuntimeError, ValueError, MemoryError) as error:
             line = f"the engine fails on this image: {error}"
-            raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, line) from error
+            raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, line) from error
 
     def _refuse_other(self, model: str) -> None:
         if model != self.name:
-            raise RefusedError(
-                HTTPStatus.NOT_FOUND, f"there is no model {model[:80]!r}: this is {self.name!r}"
-            )
+            raise HttpError(HTTPStatus.NOT_FOUND, f"there is no model {model[:80]!r}: this is {self.name!r}")
 
 
-def build_app(house: House) -> FastAPI:
-    """The house's rooms and their doors."""
-    app = FastAPI(title=f"seg: {house.name}", docs_url=None, redoc_url=None)
+def build_app(endpoints: Endpoints) -> FastAPI:
+    """The HTTP application: every path with its endpoint."""
+    app = FastAPI(title=f"seg: {endpoints.name}", docs_url=None, redoc_url=None)
     for path, (name, kind) in PAGE.items():
         app.add_api_route(path, _file(name, kind), include_in_schema=False)
-    app.add_api_route("/label", house.label, methods=["POST"])
-    app.add_api_route("/look", house.look, methods=["POST"])
-    app.add_api_route("/about", house.about)
-    app.add_api_route("/metrics", house.figures)
-    app.add_api_route("/v2", house.server)
-    app.add_api_route("/v2/health/live", house.live)
-    app.add_api_route("/v2/health/ready", house.ready)
-    app.add_api_route("/v2/models/{model}", house.model)
-    app.add_api_route("/v2/models/{model}/ready", house.model_ready)
-    app.add_api_route("/v2/models/{model}/infer", house.infer, methods=["POST"])
-    answer_refusals(app)
-    app.add_middleware(Counted, metrics=house.metrics)
+    app.add_api_route("/label", endpoints.label, methods=["POST"])
+    app.add_api_route("/look", endpoints.look, methods=["POST"])
+    app.add_api_route("/about", endpoints.about)
+    app.add_api_route("/metrics", endpoints.figures)
+    app.add_api_route("/v2", endpoints.server)
+    app.add_api_route("/v2/health/live", endpoints.live)
+    app.add_api_route("/v2/health/ready", endpoints.ready)
+    app.add_api_route("/v2/models/{model}", endpoints.model)
+    app.add_api_route("/v2/models/{model}/ready", endpoints.model_ready)
+    app.add_api_route("/v2/models/{model}/infer", endpoints.infer, methods=["POST"])
+    install_error_handlers(app)
+    app.add_middleware(MetricsMiddleware, metrics=endpoints.metrics)
     return app
 
 

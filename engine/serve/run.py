@@ -11,11 +11,10 @@ import uvicorn
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.load import probe_frames
-from seg.engine.serve.answers import Style
-from seg.engine.serve.app import House, build_app
-from seg.engine.serve.desk import Desk
-from seg.engine.serve.labeller import Labeller
-from seg.engine.serve.limits import Limits
+from seg.engine.serve.admission import Admission, Limits
+from seg.engine.serve.app import Endpoints, build_app
+from seg.engine.serve.batcher import DynamicBatcher
+from seg.engine.serve.encoding import Style
 from seg.engine.serve.metrics import Metrics
 from seg.errors import OutputError
 from seg.spec import EnsembleSpec
@@ -41,20 +40,20 @@ def run_server(
         if spec.stopping:
             say("stopping: is for submissions: here every image gets all passes")
         ensemble.predict(probe_frames(spec)[0].frame_hwc)
-        with opened(ensemble, spec, name, limits) as house:
+        with opened(ensemble, spec, name, limits) as endpoints:
             address = f"[{host}]" if ":" in host else host
             say(f"{name}: http://{address}:{door.getsockname()[1]}")
-            server_of(house).run(sockets=[door])
+            server_of(endpoints).run(sockets=[door])
 
 
-def server_of(house: House) -> uvicorn.Server:
+def server_of(endpoints: Endpoints) -> uvicorn.Server:
     """A server that lets those finish who are inside when it is told to stop."""
     # Whoever sends what is no form would fill the log.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    patience = math.ceil(house.limits.seconds)
+    patience = math.ceil(endpoints.limits.seconds)
     return uvicorn.Server(
         uvicorn.Config(
-            build_app(house),
+            build_app(endpoints),
             log_level="warning",
             access_log=False,
             lifespan="off",
@@ -64,16 +63,16 @@ def server_of(house: House) -> uvicorn.Server:
 
 
 @contextmanager
-def opened(ensemble: Ensemble, spec: EnsembleSpec, name: str, limits: Limits) -> Iterator[House]:
+def opened(ensemble: Ensemble, spec: EnsembleSpec, name: str, limits: Limits) -> Iterator[Endpoints]:
     """Everything behind the door; the engine works until it is left."""
-    labeller = Labeller(ensemble)
-    desk = Desk(limits.requests)
+    batcher = DynamicBatcher(ensemble)
+    admission = Admission(limits.requests)
     style = Style(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes))
-    metrics = Metrics(labeller, desk)
+    metrics = Metrics(batcher, admission)
     try:
-        yield House(name, ensemble, labeller, style, limits, desk, metrics, asyncio.Lock())
+        yield Endpoints(name, ensemble, batcher, style, limits, admission, metrics, asyncio.Lock())
     finally:
-        labeller.close()
+        batcher.close()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
-from seg.engine.serve.limits import Limits
+from seg.engine.serve.admission import Limits
 from seg.engine.serve.run import opened, server_of
 from seg.labels import ImageHWC
 from seg.spec import load_ensemble
@@ -72,10 +72,10 @@ def serving(spec: Path, gate: Gate | None = None, **limits: float) -> Iterator[s
     ensemble = Ensemble.load(loaded)
     ensemble = behind(gate, ensemble) if gate else ensemble
     with (
-        opened(ensemble, loaded, "team", Limits(**limits)) as house,  # type: ignore[arg-type]
+        opened(ensemble, loaded, "team", Limits(**limits)) as endpoints,  # type: ignore[arg-type]
         socket.create_server(("127.0.0.1", 0)) as door,
     ):
-        server = server_of(house)
+        server = server_of(endpoints)
         thread = threading.Thread(target=server.run, args=([door],))
         thread.start()
         while not server.started:

@@ -14,7 +14,7 @@ from fastapi import Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
-from seg.engine.serve.refusal import RefusedError
+from seg.engine.serve.http_errors import HttpError
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 VERSION: Final = "1"
@@ -62,7 +62,7 @@ def parse(body: bytes, header_length: str | None) -> tuple[Inference, bytes]:
     """The request, and the bytes behind it.
 
     Raises:
-        RefusedError: 400 with what is wrong, and where.
+        HttpError: 400 with what is wrong, and where.
     """
     length = len(body) if header_length is None else _length(header_length, len(body))
     try:
@@ -82,7 +82,7 @@ def images_of(asked: Inference, tail: bytes) -> ImagesNHWC:
     """The images of a request, uint8 `[N, H, W, 3]`.
 
     Raises:
-        RefusedError: 400 where there are more or fewer values than the shape says.
+        HttpError: 400 where there are more or fewer values than the shape says.
     """
     tensor = asked.inputs[0]
     values = _written_out(tensor.data) if tensor.data is not None else _binary(tensor, tail)
@@ -141,5 +141,5 @@ def _binary(tensor: InputTensor, tail: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(tail, dtype=np.uint8)
 
 
-def _bad(line: str) -> RefusedError:
-    return RefusedError(HTTPStatus.BAD_REQUEST, line)
+def _bad(line: str) -> HttpError:
+    return HttpError(HTTPStatus.BAD_REQUEST, line)

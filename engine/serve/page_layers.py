@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seg.engine.ensemble import Ensemble, Prediction
 from seg.engine.member import Member
 from seg.engine.merging.decision import confidence_of
-from seg.engine.serve.answers import as_png
+from seg.engine.serve.encoding import as_png
 from seg.labels import ImageHWC
 
 SURE: Final = 255
@@ -18,7 +18,7 @@ SURE: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Layer:
     """An image as one predictor sees it: labels and the probability of each pixel's label."""
 
     name: str
@@ -28,7 +28,7 @@ class Look:
     def confidence_hw(self) -> NDArray[np.float32]:
         return confidence_of(*self.prediction)
 
-    def layers(self, ensemble: "Look") -> dict[str, Any]:
+    def layers(self, ensemble: "Layer") -> dict[str, Any]:
         """What the page draws; `agreement` is the share of pixels on which it says what the ensemble says."""
         confidence_hw = self.confidence_hw
         agreement = float((self.prediction.labels == ensemble.prediction.labels).mean())
@@ -41,10 +41,10 @@ class Look:
         }
 
 
-def look_at(ensemble: Ensemble, image_hwc: ImageHWC) -> dict[str, Any]:
+def page_layers(ensemble: Ensemble, image_hwc: ImageHWC) -> dict[str, Any]:
     """Layers of the ensemble and of each of its members for an RGB image, uint8 `[H, W, 3]`."""
-    whole = Look("ensemble", ensemble.predict(image_hwc))
-    members = [Look(one.name, _alone(ensemble, one).predict(image_hwc)) for one in ensemble.members]
+    whole = Layer("ensemble", ensemble.predict(image_hwc))
+    members = [Layer(one.name, _alone(ensemble, one).predict(image_hwc)) for one in ensemble.members]
     height, width = image_hwc.shape[:2]
     return {"height": height, "width": width, "layers": [look.layers(whole) for look in (whole, *members)]}
 

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 Answer = TypeVar("Answer")
 
 
-async def unless_gone(request: Request, answer: "asyncio.Future[Answer]") -> Answer:
+async def until_disconnect(request: Request, answer: "asyncio.Future[Answer]") -> Answer:
     """Await an answer, and cancel it when the client hangs up or time is over. The body was read before.
 
     Raises:

@@ -16,7 +16,7 @@ HEADERS: Final[dict[HTTPStatus, dict[str, str]]] = {
 }
 
 
-class RefusedError(Exception):
+class HttpError(Exception):
     """A status of 4xx or 5xx, and one line that says what is wrong and what to do."""
 
     def __init__(self, status: HTTPStatus, line: str) -> None:
@@ -25,11 +25,11 @@ class RefusedError(Exception):
         self.line = " ".join(line.split())
 
 
-def answer_refusals(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Let every error be answered with its status and `{"error": "one line"}`, as Triton does."""
 
     async def refusal(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RefusedError)
+        assert isinstance(error, HttpError)
         return _said(error.status, error.line, HEADERS.get(error.status, {}))
 
     async def wrong_address(request: Request, error: Exception) -> JSONResponse:
@@ -44,7 +44,7 @@ def answer_refusals(app: FastAPI) -> None:
     async def nobody_listens(_: Request, __: Exception) -> JSONResponse:
         return _said(HTTPStatus.BAD_REQUEST, "the request was cut off", {})
 
-    app.add_exception_handler(RefusedError, refusal)
+    app.add_exception_handler(HttpError, refusal)
     app.add_exception_handler(HTTPException, wrong_address)
     app.add_exception_handler(RequestValidationError, wrong_question)
     app.add_exception_handler(ClientDisconnect, nobody_listens)

@@ -23,7 +23,7 @@ class _Order:
     labels: "Future[LabelsHW]" = field(default_factory=Future)
 
 
-class Labeller:
+class DynamicBatcher:
     """Labels images in the order in which they come; passes of different images travel together.
 
     While batches run, images that arrive join the next ones, so nobody waits for a batch to fill. An
@@ -38,7 +38,7 @@ class Labeller:
         self._begun: set[_Order] = set()
         self._lock = threading.Lock()
         self._is_closed = False
-        self._thread = threading.Thread(target=self._work, name="seg-labeller", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="seg-batcher", daemon=True)
         self._thread.start()
 
     @property
