@@ -1,17 +1,18 @@
-"""Who is let in."""
+"""Admission control: bounded requests, and bounded memory for what they bring and get."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from threading import Lock
 from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seg.engine.serve.http_errors import HttpError
 
-DECODED_BYTES: Final = 512 * 2**20
-"""What decoded images of all requests take together, at most; one alone may be larger."""
-
-_BYTES_A_PIXEL: Final = 3
+PIECE_BYTES: Final = 2**18
+"""What of a response is handed to the connection at once; it takes more when this is on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,48 +24,109 @@ class Limits:
         pixels: of one image, and of all images of one request.
         upload: bytes of an encoded image.
         seconds: the most that a request may take, its upload among it.
+        memory: bytes of this process and of those that read bodies; by default half of what is free.
+        headers_seconds: until the header of a request is there.
+        connections: open at once.
+        connections_per_client: of those, from one address.
     """
 
     requests: int = 64
     pixels: int = 16_000_000
     upload: int = 20_000_000
     seconds: float = 30.0
+    memory: int | None = None
+    headers_seconds: float = 10.0
+    connections: int = 512
+    connections_per_client: int = 256
+
+
+class Reservation:
+    """Memory that is set aside, to which more may be added; released once, from any thread."""
+
+    def __init__(self, admission: "Admission") -> None:
+        self._admission = admission
+        self._bytes = 0
+        self._lock = Lock()
+
+    def add(self, count: int) -> None:
+        """Set aside so many bytes more; raises HttpError: 429 if there are none now, 413 if never."""
+        self._admission.take(count)
+        with self._lock:
+            self._bytes += count
+
+    def release(self, *_: object) -> None:
+        """Give all of it back; takes what callbacks are called with."""
+        with self._lock:
+            count, self._bytes = self._bytes, 0
+        self._admission.give_back(count)
 
 
 class Admission:
-    """Lets in so many requests, and so many bytes of decoded images, and turns the others away at once.
+    """Lets in so many requests, which hold so many bytes together, and turns the others away at once.
 
-    A queue without an end only moves the refusal to where it has cost the most. Belongs to one event loop.
+    A queue without an end only moves the refusal to where it has cost the most.
     """
 
-    def __init__(self, requests: int, decoded_bytes: int = DECODED_BYTES) -> None:
-        self._requests = requests
-        self._decoded_bytes = decoded_bytes
+    def __init__(self, requests: int, memory: int) -> None:
         self.inside = 0
-        self._decoded = 0
+        self.held = 0
+        self._requests = requests
+        self._memory = memory
+        self._lock = Lock()
 
     @contextmanager
-    def request(self) -> Iterator[None]:
-        """Raises HttpError (429) where the server is full."""
+    def request(self) -> Iterator[Reservation]:
+        """A place, and the memory set aside for it; raises HttpError (429) where there is no place."""
         if self.inside >= self._requests:
             raise _too_many(f"{self.inside} requests are being worked on")
         self.inside += 1
+        reservation = Reservation(self)
         try:
-            yield
+            yield reservation
         finally:
             self.inside -= 1
+            reservation.release()
 
-    @contextmanager
-    def pixels(self, count: int) -> Iterator[None]:
-        """Room for RGB images of so many pixels together; raises HttpError (429) where there is none."""
-        needed = count * _BYTES_A_PIXEL
-        if self._decoded and self._decoded + needed > self._decoded_bytes:
-            raise _too_many(f"images of {self._decoded // 2**20} MiB are being worked on")
-        self._decoded += needed
-        try:
-            yield
-        finally:
-            self._decoded -= needed
+    def take(self, count: int) -> None:
+        """Set bytes aside; see `Reservation.add`."""
+        if count > self._memory:
+            raise HttpError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the request takes {count / 1e6:.0f} MB of memory: there are {self._memory / 1e6:.0f}",
+            )
+        with self._lock:
+            if self.held + count > self._memory:
+                raise _too_many(f"{self.held / 1e6:.0f} MB of memory are in use")
+            self.held += count
+
+    def give_back(self, count: int) -> None:
+        """Release bytes."""
+        with self._lock:
+            self.held -= count
+
+
+class ResponseMiddleware:
+    """Sends responses in pieces, and leaves the contexts on `request.state.until_sent` when they are sent.
+
+    So a client that does not read its response holds one piece, and its place among the requests.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_pieces(message: Message) -> None:
+            body = message.get("body", b"")
+            starts = range(0, len(body), PIECE_BYTES)
+            for start in starts[:-1]:
+                await send(
+                    {"type": message["type"], "body": body[start : start + PIECE_BYTES], "more_body": True}
+                )
+            await send({**message, "body": body[starts[-1] :]} if starts else message)
+
+        async with AsyncExitStack() as until_sent:
+            scope["state"]["until_sent"] = until_sent
+            await self._app(scope, receive, send_in_pieces)
 
 
 def _too_many(why: str) -> HttpError:

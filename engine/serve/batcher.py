@@ -1,4 +1,4 @@
-"""The engine as something that images are handed to, one by one and from any thread."""
+"""Dynamic batching: images are submitted one by one, and their passes are batched together."""
 
 import logging
 import threading
@@ -7,12 +7,17 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from typing import Final
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.pipeline.timing import Clock
+from seg.engine.runtimes.profiling import resident_bytes
 from seg.labels import ImageHWC, LabelsHW
 
 log = logging.getLogger("seg.serve")
+
+IDLE_S: Final = 1.0
+"""When nothing came for so long, memory that was freed is given back to the system."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,8 +32,8 @@ class DynamicBatcher:
     """Labels images in the order in which they come; passes of different images travel together.
 
     While batches run, images that arrive join the next ones, so nobody waits for a batch to fill. An
-    order that is cancelled while it waits is never begun. If the engine fails, everyone whose image was in
-    it is tried again alone, so that only the image that is to blame is lost.
+    image that is cancelled while it waits is never begun. If the engine fails, all images that were in it are
+    tried again one by one, so that only the one that makes it fail is lost.
     """
 
     def __init__(self, ensemble: Ensemble) -> None:
@@ -67,30 +72,44 @@ class DynamicBatcher:
         self._thread.join()
 
     def _work(self) -> None:
+        is_trimmed = True
         while not self._is_closed:
             try:
-                for _ in self._ensemble.label_all(self._arrivals(), _deliver, clock=self.clock):
-                    pass
-            except Exception:
-                log.exception("the engine failed; what it worked on is tried again, image by image")
-                self._begin_again_one_by_one()
-
-    def _arrivals(self) -> Iterator[tuple[_Order, ImageHWC] | None]:
-        """Orders as they come. Where some are begun it says that there is none, and else waits."""
-        while True:
-            self._forget_delivered()
-            try:
-                order = self._orders.get(block=not self._begun)
+                order = self._orders.get(timeout=None if is_trimmed else IDLE_S)
             except Empty:
-                yield None
-                continue
-            if order is None:
-                self._is_closed = True
-                return
+                resident_bytes()
+                is_trimmed = True
+            else:
+                is_trimmed = False
+                self._label_until_idle(order)
+
+    def _label_until_idle(self, first: _Order | None) -> None:
+        """One stream of images, which ends when there are no more: an open one would hold the last image."""
+        try:
+            for _ in self._ensemble.label_all(self._arrivals(first), _deliver, clock=self.clock):
+                pass
+        except Exception:
+            log.exception("the engine failed; what it worked on is tried again, image by image")
+            self._begin_again_one_by_one()
+        self._forget_delivered()
+
+    def _arrivals(self, order: _Order | None) -> Iterator[tuple[_Order, ImageHWC] | None]:
+        """Orders as they come, beginning with one; None says that there are none at the moment."""
+        while order is not None:
             if order.labels.set_running_or_notify_cancel():
                 with self._lock:
                     self._begun.add(order)
                 yield order, order.image_hwc
+            while True:
+                self._forget_delivered()
+                try:
+                    order = self._orders.get_nowait()
+                    break
+                except Empty:
+                    if not self._begun:
+                        return
+                    yield None
+        self._is_closed = True
 
     def _forget_delivered(self) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Whether the client is still there."""
+"""Cancelling work when its client disconnects."""
 
 import asyncio
 from typing import Any, TypeVar

@@ -1,17 +1,11 @@
-"""What a client is told that asked for something it cannot have."""
+"""The error that a client is answered with."""
 
 from http import HTTPStatus
 from typing import Final
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-
 HEADERS: Final[dict[HTTPStatus, dict[str, str]]] = {
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
-    # Else what the client still sends would be read to its end, and thrown away.
+    # The rest of the body is not read as a next request: see `connections`.
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"Connection": "close"},
 }
 
@@ -24,31 +18,7 @@ class HttpError(Exception):
         self.status = status
         self.line = " ".join(line.split())
 
-
-def install_error_handlers(app: FastAPI) -> None:
-    """Let every error be answered with its status and `{"error": "one line"}`, as Triton does."""
-
-    async def refusal(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HttpError)
-        return _said(error.status, error.line, HEADERS.get(error.status, {}))
-
-    async def wrong_address(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        return _said(error.status_code, f"{request.method} {request.url.path[:80]}: {error.detail}", {})
-
-    async def wrong_question(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        return _said(HTTPStatus.BAD_REQUEST, f"{first['loc'][-1]}: {first['msg']}", {})
-
-    async def nobody_listens(_: Request, __: Exception) -> JSONResponse:
-        return _said(HTTPStatus.BAD_REQUEST, "the request was cut off", {})
-
-    app.add_exception_handler(HttpError, refusal)
-    app.add_exception_handler(HTTPException, wrong_address)
-    app.add_exception_handler(RequestValidationError, wrong_question)
-    app.add_exception_handler(ClientDisconnect, nobody_listens)
-
-
-def _said(status: int, line: str, headers: dict[str, str]) -> JSONResponse:
-    return JSONResponse({"error": line}, status, headers)
+    @property
+    def headers(self) -> dict[str, str]:
+        """What clients need beside the line."""
+        return HEADERS.get(self.status, {})

@@ -1,4 +1,4 @@
-"""What a server tells Prometheus."""
+"""Prometheus metrics of requests, memory and the engine."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +32,7 @@ class Metrics:
             registry=self._registry,
         )
         self._gauge("seg_requests_inside", "Requests that are let in.", lambda: admission.inside)
+        self._gauge("seg_memory_reserved_bytes", "Set aside for requests.", lambda: admission.held)
         self._gauge("seg_images_waiting", "Images that the engine has not begun.", lambda: batcher.waiting)
         self._gauge("seg_images_begun", "Images that the engine works on.", lambda: batcher.begun)
         self._registry.register(_EngineTime(batcher.clock))

@@ -1,56 +1,50 @@
-"""What the page shows of an image: the ensemble, each member, and how sure they are."""
+"""What the page shows of an image: labels and confidence of the ensemble and of each member."""
 
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.ensemble import Ensemble, Prediction
+from seg.engine.ensemble import Ensemble
 from seg.engine.member import Member
 from seg.engine.merging.decision import confidence_of
 from seg.engine.serve.encoding import as_png
-from seg.labels import ImageHWC
+from seg.labels import ImageHWC, LabelsHW
 
-SURE: Final = 255
+CERTAIN: Final = 255
 """A confidence of 1 in a picture."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """An image as one predictor sees it: labels and the probability of each pixel's label."""
-
-    name: str
-    prediction: Prediction
-
-    @property
-    def confidence_hw(self) -> NDArray[np.float32]:
-        return confidence_of(*self.prediction)
-
-    def layers(self, ensemble: "Layer") -> dict[str, Any]:
-        """What the page draws; `agreement` is the share of pixels on which it says what the ensemble says."""
-        confidence_hw = self.confidence_hw
-        agreement = float((self.prediction.labels == ensemble.prediction.labels).mean())
-        return {
-            "name": self.name,
-            "labels": _inlined(self.prediction.labels),
-            "confidence": _inlined(np.rint(SURE * confidence_hw).astype(np.uint8)),
-            "sure": float(confidence_hw.mean()),
-            "agreement": agreement,
-        }
-
-
 def page_layers(ensemble: Ensemble, image_hwc: ImageHWC) -> dict[str, Any]:
-    """Layers of the ensemble and of each of its members for an RGB image, uint8 `[H, W, 3]`."""
-    whole = Layer("ensemble", ensemble.predict(image_hwc))
-    members = [Layer(one.name, _alone(ensemble, one).predict(image_hwc)) for one in ensemble.members]
+    """Layers of the ensemble and of each of its members for an RGB image, uint8 `[H, W, 3]`.
+
+    Probabilities of one predictor at a time are in memory.
+    """
+    labels_hw, first = _layer("ensemble", ensemble, image_hwc)
+    layers = [first | {"agreement": 1.0}]
+    for member in ensemble.members:
+        own_hw, layer = _layer(member.name, _alone(ensemble, member), image_hwc)
+        layers.append(layer | {"agreement": float((own_hw == labels_hw).mean())})
     height, width = image_hwc.shape[:2]
-    return {"height": height, "width": width, "layers": [look.layers(whole) for look in (whole, *members)]}
+    return {"height": height, "width": width, "layers": layers}
+
+
+def _layer(name: str, predictor: Ensemble, image_hwc: ImageHWC) -> tuple[LabelsHW, dict[str, Any]]:
+    """The labels of one predictor, and what the page draws of them."""
+    labels_hw, probabilities_chw = predictor.predict(image_hwc)
+    confidence_hw = confidence_of(labels_hw, probabilities_chw)
+    return labels_hw, {
+        "name": name,
+        "labels": _inlined(labels_hw),
+        "confidence": _inlined(np.rint(CERTAIN * confidence_hw).astype(np.uint8)),
+        "sure": float(confidence_hw.mean()),
+    }
 
 
 def _alone(ensemble: Ensemble, member: Member) -> Ensemble:
-    """A member as its own ensemble; what it weighs beside others means nothing there."""
+    """A member as its own ensemble, in which all of its classes weigh the same."""
     return replace(ensemble, members=(replace(member, class_weights=()),))
 
 

@@ -6,15 +6,20 @@ import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 import uvicorn
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.load import probe_frames
 from seg.engine.serve.admission import Admission, Limits
-from seg.engine.serve.app import Endpoints, build_app
+from seg.engine.serve.app import FORM_BYTES, Endpoints, build_app
 from seg.engine.serve.batcher import DynamicBatcher
-from seg.engine.serve.encoding import Style
+from seg.engine.serve.body_process import BodyReader
+from seg.engine.serve.connections import BoundedProtocol, Connections
+from seg.engine.serve.encoding import Encoder
+from seg.engine.serve.memory import MemoryPlan, default_memory, measure, plan_memory
 from seg.engine.serve.metrics import Metrics
 from seg.errors import OutputError
 from seg.spec import EnsembleSpec
@@ -23,7 +28,7 @@ from seg.spec import EnsembleSpec
 def run_server(
     spec: EnsembleSpec, name: str, host: str, port: int, limits: Limits, say: Callable[[str], None]
 ) -> None:
-    """Answer requests until the process is told to stop; those that are inside then are still answered.
+    """Answer requests until the process is told to stop; those that are worked on then are still answered.
 
     Args:
         name: what clients call the ensemble.
@@ -33,55 +38,76 @@ def run_server(
     Raises:
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
-    with _listening(host, port) as door:
+    with _listening(host, port) as listener:
         ensemble = Ensemble.load(spec)
         for note in ensemble.notes:
             say(note)
         if spec.stopping:
             say("stopping: is for submissions: here every image gets all passes")
+        memory = plan(ensemble, limits)
+        ensemble = replace(ensemble, tile=memory.tile)
         ensemble.predict(probe_frames(spec)[0].frame_hwc)
-        with opened(ensemble, spec, name, limits) as endpoints:
+        say(memory.line())
+        with opened(ensemble, spec, name, limits, memory) as endpoints:
             address = f"[{host}]" if ":" in host else host
-            say(f"{name}: http://{address}:{door.getsockname()[1]}")
-            server_of(endpoints).run(sockets=[door])
+            say(f"{name}: http://{address}:{listener.getsockname()[1]}")
+            server_of(endpoints).run(sockets=[listener])
+
+
+def plan(ensemble: Ensemble, limits: Limits) -> MemoryPlan:
+    """Measure what the models take, and share the memory out; raises SpecError if it is too little."""
+    memory = default_memory() if limits.memory is None else limits.memory
+    return plan_memory(ensemble, measure(ensemble), memory, limits.pixels, most_bytes(limits))
+
+
+def most_bytes(limits: Limits) -> int:
+    """Of the body of any request."""
+    return max(limits.upload, 3 * limits.pixels) + FORM_BYTES
 
 
 def server_of(endpoints: Endpoints) -> uvicorn.Server:
-    """A server that lets those finish who are inside when it is told to stop."""
-    # Whoever sends what is no form would fill the log.
+    """A server that finishes the requests it works on when it is told to stop."""
+    # Clients that send nonsense would fill the log.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    patience = math.ceil(endpoints.limits.seconds)
     return uvicorn.Server(
         uvicorn.Config(
             build_app(endpoints),
-            log_level="warning",
+            http=partial(BoundedProtocol, Connections(endpoints.limits)),  # type: ignore[arg-type]
+            ws="none",
+            log_level="error",
             access_log=False,
             lifespan="off",
-            timeout_graceful_shutdown=patience,
+            timeout_graceful_shutdown=math.ceil(endpoints.limits.seconds),
         )
     )
 
 
 @contextmanager
-def opened(ensemble: Ensemble, spec: EnsembleSpec, name: str, limits: Limits) -> Iterator[Endpoints]:
-    """Everything behind the door; the engine works until it is left."""
+def opened(
+    ensemble: Ensemble, spec: EnsembleSpec, name: str, limits: Limits, memory: MemoryPlan
+) -> Iterator[Endpoints]:
+    """Endpoints of a loaded ensemble; engine and body processes run until the context is left."""
+    bodies = BodyReader(memory.most_pixels, most_bytes(limits))
     batcher = DynamicBatcher(ensemble)
-    admission = Admission(limits.requests)
-    style = Style(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes))
+    admission = Admission(limits.requests, memory.requests)
+    encoder = Encoder(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes))
     metrics = Metrics(batcher, admission)
     try:
-        yield Endpoints(name, ensemble, batcher, style, limits, admission, metrics, asyncio.Lock())
+        yield Endpoints(
+            name, ensemble, batcher, encoder, limits, memory, admission, bodies, metrics, asyncio.Lock()
+        )
     finally:
         batcher.close()
+        bodies.close()
 
 
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        door = socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"--host {host} --port {port}: cannot be listened at: {reason}") from error
-    with door:
-        yield door
+    with listener:
+        yield listener

@@ -15,9 +15,10 @@ import pytest
 from seg.engine.ensemble import Ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.engine.serve.admission import Limits
-from seg.engine.serve.run import opened, server_of
+from seg.engine.serve.run import opened, plan, server_of
 from seg.labels import ImageHWC
 from seg.spec import load_ensemble
+from tests.engine.conftest import MakeModel, write_project
 
 POISON = 251
 """An image that begins with this value makes the engine fail."""
@@ -70,9 +71,11 @@ def serving(spec: Path, gate: Gate | None = None, **limits: float) -> Iterator[s
     """The address of a server for a spec, named `team`."""
     loaded = load_ensemble(spec)
     ensemble = Ensemble.load(loaded)
-    ensemble = behind(gate, ensemble) if gate else ensemble
+    asked = Limits(**limits)  # type: ignore[arg-type]
+    memory = plan(ensemble, asked)
+    ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=memory.tile)
     with (
-        opened(ensemble, loaded, "team", Limits(**limits)) as endpoints,  # type: ignore[arg-type]
+        opened(ensemble, loaded, "team", asked, memory) as endpoints,
         socket.create_server(("127.0.0.1", 0)) as door,
     ):
         server = server_of(endpoints)
@@ -96,9 +99,10 @@ def gate() -> Gate:
     return gate
 
 
-@pytest.fixture
-def address(project: Path) -> Iterator[str]:
-    with serving(project) as address:
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> Iterator[str]:
+    """A server for all tests of a module; its project equals that of `project`."""
+    with serving(write_project(tmp_path_factory.mktemp("project"), make_model)) as address:
         yield address
 
 
