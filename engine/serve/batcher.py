@@ -11,7 +11,7 @@ from typing import Final
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.pipeline.timing import Clock
-from seg.engine.runtimes.profiling import resident_bytes
+from seg.engine.runtimes.profiling import current_bytes, resident_bytes
 from seg.labels import ImageHWC, LabelsHW
 
 log = logging.getLogger("seg.serve")
@@ -31,13 +31,16 @@ class _Order:
 class DynamicBatcher:
     """Labels images in the order in which they come; passes of different images travel together.
 
-    While batches run, images that arrive join the next ones, so nobody waits for a batch to fill. An
+    Where the process holds more memory than it may, no image is begun until those that are have ended and memory
+    was given back. While batches run, images that arrive join the next ones, so nobody waits for a batch to fill. An
     image that is cancelled while it waits is never begun. If the engine fails, all images that were in it are
     tried again one by one, so that only the one that makes it fail is lost.
     """
 
-    def __init__(self, ensemble: Ensemble) -> None:
+    def __init__(self, ensemble: Ensemble, most_memory: int) -> None:
+        """A thread that runs the ensemble; `most_memory` is in bytes, of the whole process."""
         self.clock = Clock()
+        self._most_memory = most_memory
         self._ensemble = ensemble
         self._orders: SimpleQueue[_Order | None] = SimpleQueue()
         self._begun: set[_Order] = set()
@@ -77,11 +80,13 @@ class DynamicBatcher:
             try:
                 order = self._orders.get(timeout=None if is_trimmed else IDLE_S)
             except Empty:
-                resident_bytes()
+                self._release_memory()
                 is_trimmed = True
             else:
                 is_trimmed = False
                 self._label_until_idle(order)
+                if self._is_over_memory():
+                    self._release_memory()
 
     def _label_until_idle(self, first: _Order | None) -> None:
         """One stream of images, which ends when there are no more: an open one would hold the last image."""
@@ -102,14 +107,23 @@ class DynamicBatcher:
                 yield order, order.image_hwc
             while True:
                 self._forget_delivered()
-                try:
-                    order = self._orders.get_nowait()
+                is_over = self._is_over_memory()
+                if not self._begun and (is_over or not self.waiting):
+                    return
+                if not is_over and self.waiting:
+                    order = self._orders.get()
                     break
-                except Empty:
-                    if not self._begun:
-                        return
-                    yield None
+                yield None
         self._is_closed = True
+
+    def _is_over_memory(self) -> bool:
+        return current_bytes() > self._most_memory
+
+    def _release_memory(self) -> None:
+        """Give back what runtimes keep between batches, and what was freed; no batch runs now."""
+        for member in self._ensemble.members:
+            member.runtime.release_memory()
+        resident_bytes()
 
     def _forget_delivered(self) -> None:
         with self._lock:

@@ -99,13 +99,15 @@ class MemoryPlan:
     Attributes:
         tile: how larger images are cut; None where members resize every image to a size of their own.
         most_pixels: of an image that the engine takes.
-        engine: bytes that it may need.
+        process: bytes that this process may hold, which are all but those of the processes that read bodies.
+        engine: bytes of them that the engine may need.
         requests: bytes that all requests together may hold.
         classes: how many there are.
     """
 
     tile: TileSpec | None
     most_pixels: int
+    process: int
     engine: int
     requests: int
     classes: int
@@ -164,7 +166,7 @@ def plan_memory(
             f" {largest / 1e6:.2f} megapixels take {needed / 1e9:.2f} GB"
         )
     most_pixels = most_pixels if tile else largest
-    return MemoryPlan(tile, most_pixels, engine, free - engine, len(ensemble.classes))
+    return MemoryPlan(tile, most_pixels, memory - reading, engine, free - engine, len(ensemble.classes))
 
 
 def _limit_in(path: Path) -> float:

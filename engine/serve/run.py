@@ -88,7 +88,7 @@ def opened(
 ) -> Iterator[Endpoints]:
     """Endpoints of a loaded ensemble; engine and body processes run until the context is left."""
     bodies = BodyReader(memory.most_pixels, most_bytes(limits))
-    batcher = DynamicBatcher(ensemble)
+    batcher = DynamicBatcher(ensemble, memory.process)
     admission = Admission(limits.requests, memory.requests)
     encoder = Encoder(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes))
     metrics = Metrics(batcher, admission)

@@ -14,10 +14,12 @@ from seg.engine.serve.batcher import DynamicBatcher
 from seg.views import VIEW_SETS
 from tests.engine.serve.conftest import PATIENCE_S, POISON, Gate, behind, some_image
 
+MEMORY = 10**12
+
 
 @contextmanager
 def labelling(ensemble: Ensemble) -> Iterator[DynamicBatcher]:
-    batcher = DynamicBatcher(ensemble)
+    batcher = DynamicBatcher(ensemble, MEMORY)
     try:
         yield batcher
     finally:
