@@ -63,7 +63,7 @@ class Watch:
 
 
 def probe(port: int, pipe: Connection) -> None:
-    """Ask for liveness until something is sent, and send the seconds; in a process of its own, as clients are.
+    """Ask for liveness until something is sent, and send back the seconds.
 
     One that fails counts as the time that was waited.
     """
@@ -179,6 +179,12 @@ def nested_json(name: str, size: int = 48_000_000) -> Attack:
     return posting(f"/v2/models/{name}/infer", start + rows + b"]}]}")
 
 
+def idle(_: int) -> str:
+    """No attack, to compare with."""
+    time.sleep(SETTLES_S)
+    return "nothing"
+
+
 def too_much(port: int) -> str:
     """Send 25 MB where 20 are allowed, without reading before all is sent."""
     status, _ = ask(port, "POST", "/label", bytes(25_000_000))
@@ -259,8 +265,7 @@ def row(name: str, before: int, watch: Watch, after: int) -> str:
 
 
 def each_alone(spec: Path, only: str) -> None:
-    idle: tuple[Attack, int] = (lambda _: str(time.sleep(5)), 1)
-    for name, (attack, clients) in {"nothing": idle, **attacks_on(spec.stem)}.items():
+    for name, (attack, clients) in {"nothing": (idle, 1), **attacks_on(spec.stem)}.items():
         if only not in name:
             continue
         with server(spec) as (port, pid):
@@ -293,7 +298,8 @@ def mixed(spec: Path, clients: int, seconds: float) -> None:
         print(row("good and bad together", before, watch, resident(pid)))
         print(f"good: {dict(good_watch.outcomes)}\nbad: {dict(bad_watch.outcomes)}")
         print(
-            f"peak of the first half {max(watch.memory[:half]) / 1e6:.0f} MB, of the second {max(watch.memory[half:]) / 1e6:.0f}"
+            f"memory at most: {max(watch.memory[:half]) / 1e6:.0f} MB in the first half of the time,"
+            f" {max(watch.memory[half:]) / 1e6:.0f} in the second"
         )
 
 

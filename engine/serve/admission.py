@@ -41,16 +41,23 @@ class Limits:
 
 
 class Reservation:
-    """Memory that is set aside, to which more may be added; released once, from any thread."""
+    """Memory that is set aside for a request, to which more may be added; released once, from any thread."""
 
-    def __init__(self, admission: "Admission") -> None:
+    def __init__(self, admission: "Admission", beside: "Reservation | None" = None) -> None:
+        """Nothing yet; `beside` is what the same request holds elsewhere."""
         self._admission = admission
+        self._beside = beside
         self._bytes = 0
         self._lock = Lock()
 
+    @property
+    def of_request(self) -> int:
+        """Bytes that the request holds, here and elsewhere."""
+        return self._bytes + (self._beside.of_request if self._beside else 0)
+
     def add(self, count: int) -> None:
         """Set aside so many bytes more; raises HttpError: 429 if there are none now, 413 if never."""
-        self._admission.take(count)
+        self._admission.take(count, self.of_request)
         with self._lock:
             self._bytes += count
 
@@ -87,12 +94,13 @@ class Admission:
             self.inside -= 1
             reservation.release()
 
-    def take(self, count: int) -> None:
-        """Set bytes aside; see `Reservation.add`."""
-        if count > self._memory:
+    def take(self, count: int, of_request: int) -> None:
+        """Set bytes aside for a request that holds some already; see `Reservation.add`."""
+        needed = count + of_request
+        if needed > self._memory:
             raise HttpError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the request takes {count / 1e6:.0f} MB of memory: there are {self._memory / 1e6:.0f}",
+                f"the request takes {needed / 1e6:.0f} MB of memory: there are {self._memory / 1e6:.0f}",
             )
         with self._lock:
             if self.held + count > self._memory:

@@ -72,7 +72,7 @@ class Endpoints:
         async with self._admitted(request, seconds) as held:
             image_hwc = await self._image(request, held)
             held.add(self.encoder.memory(form, image_hwc.shape[:2]))
-            (labels_hw,) = await self._labels(request, [image_hwc])
+            (labels_hw,) = await self._labels(request, held, [image_hwc])
             return await asyncio.to_thread(self.encoder.response, form, image_hwc, labels_hw)
 
     async def look(self, request: Request, seconds: Seconds = None) -> Response:
@@ -91,7 +91,7 @@ class Endpoints:
             body = await read_body(request, _RGB * self.memory.most_pixels + FORM_BYTES, held)
             async with self.bodies.open(self._header(request, "tensor"), body) as opened:
                 images_nhwc = await self._pixels(opened, held)
-            labels = await self._labels(request, list(images_nhwc))
+            labels = await self._labels(request, held, list(images_nhwc))
             is_binary = bool(opened.request["binary"])
             held.add(kserve_v2.response_memory(prod(opened.shape), binary=is_binary))
             content, headers = await asyncio.to_thread(
@@ -173,9 +173,11 @@ class Endpoints:
         held.add(_RGB * prod(opened.shape))
         return await opened.pixels()
 
-    async def _labels(self, request: Request, images: Sequence[ImageHWC]) -> list[LabelsHW]:
+    async def _labels(
+        self, request: Request, held: Reservation, images: Sequence[ImageHWC]
+    ) -> list[LabelsHW]:
         """The label maps of images; what the engine holds of each is set aside until it is done with it."""
-        reservations = [Reservation(self.admission) for _ in images]
+        reservations = [Reservation(self.admission, held) for _ in images]
         try:
             for reservation, image_hwc in zip(reservations, images, strict=True):
                 reservation.add(self.memory.image_bytes(image_hwc.shape[:2]))

@@ -29,12 +29,12 @@ class _Order:
 
 
 class DynamicBatcher:
-    """Labels images in the order in which they come; passes of different images travel together.
+    """Labels images in the order in which they come; passes of different images are batched together.
 
-    Where the process holds more memory than it may, no image is begun until those that are have ended and memory
-    was given back. While batches run, images that arrive join the next ones, so nobody waits for a batch to fill. An
-    image that is cancelled while it waits is never begun. If the engine fails, all images that were in it are
-    tried again one by one, so that only the one that makes it fail is lost.
+    While batches run, images that arrive join the next ones, so nobody waits for a batch to fill. An image
+    that is cancelled while it waits is never begun. Where the process holds more memory than it may, none is
+    begun until those that are have ended and memory was given back. If the engine fails, all images that were
+    in it are tried again one by one, so that only the one that makes it fail is lost.
     """
 
     def __init__(self, ensemble: Ensemble, most_memory: int) -> None:

@@ -163,7 +163,8 @@ class BodyReader:
         self._most_pixels = most_pixels
         self._memory = memory_for(most_pixels, most_bytes)
         self._threads = ThreadPoolExecutor(PROCESSES, thread_name_prefix="seg-body")
-        self._processes = [self._start() for _ in range(PROCESSES)]
+        # The first starts now; the others when so many bodies are read at once for the first time.
+        self._processes: list[BodyProcess | None] = [*[None] * (PROCESSES - 1), self._start()]
         self._idle: asyncio.LifoQueue[int] = asyncio.LifoQueue()
         for place in range(PROCESSES):
             self._idle.put_nowait(place)
@@ -178,7 +179,7 @@ class BodyReader:
         place = await self._idle.get()
         try:
             process = self._processes[place]
-            if not process.is_running:
+            if process is None or not process.is_running:
                 process = self._processes[place] = await self._run(self._start)
             opened = OpenBody(process, await self._run(process.read_header, header, body), self._run)
             try:
@@ -190,14 +191,15 @@ class BodyReader:
             raise
         except BaseException:
             # What a process that was left in the middle sends next would be taken for the next body's.
-            self._processes[place].end()
+            if process := self._processes[place]:
+                process.end()
             raise
         finally:
             self._idle.put_nowait(place)
 
     def close(self) -> None:
         """End all processes."""
-        for process in self._processes:
+        for process in filter(None, self._processes):
             process.end()
         self._threads.shutdown()
 

@@ -67,12 +67,13 @@ def some_image(seed: int, size_hw: tuple[int, int] = (9, 12)) -> ImageHWC:
 
 
 @contextmanager
-def serving(spec: Path, gate: Gate | None = None, **limits: float) -> Iterator[str]:
-    """The address of a server for a spec, named `team`."""
+def serving(spec: Path, gate: Gate | None = None, free: int | None = None, **limits: float) -> Iterator[str]:
+    """The address of a server for a spec, named `team`; with `free` bytes for all its requests."""
     loaded = load_ensemble(spec)
     ensemble = Ensemble.load(loaded)
     asked = Limits(**limits)  # type: ignore[arg-type]
     memory = plan(ensemble, asked)
+    memory = replace(memory, requests=free or memory.requests)
     ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=memory.tile)
     with (
         opened(ensemble, loaded, "team", asked, memory) as endpoints,
