@@ -180,7 +180,8 @@ class BodyReader:
         try:
             process = self._processes[place]
             if process is None or not process.is_running:
-                process = self._processes[place] = await self._run(self._start)
+                process = await self._run(self._start)
+                self._processes[place] = process
             opened = OpenBody(process, await self._run(process.read_header, header, body), self._run)
             try:
                 yield opened
@@ -191,7 +192,7 @@ class BodyReader:
             raise
         except BaseException:
             # What a process that was left in the middle sends next would be taken for the next body's.
-            if process := self._processes[place]:
+            if process:
                 process.end()
             raise
         finally:
