@@ -36,8 +36,8 @@ class Limits:
     seconds: float = 30.0
     memory: int | None = None
     headers_seconds: float = 10.0
-    connections: int = 512
-    connections_per_client: int = 256
+    connections: int = 2048
+    connections_per_client: int = 1024
 
 
 class Reservation:

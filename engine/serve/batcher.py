@@ -2,16 +2,16 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Final
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.profiling import current_bytes, resident_bytes
+from seg.errors import DataError
 from seg.labels import ImageHWC, LabelsHW
 
 log = logging.getLogger("seg.serve")
@@ -20,21 +20,39 @@ IDLE_S: Final = 1.0
 """When nothing came for so long, memory that was freed is given back to the system."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Order:
-    """An image, RGB uint8 `[H, W, 3]`, and where its label map is awaited."""
+class _Labels(Future[LabelsHW]):
+    """A label map to come, of which is known that nobody awaits it any more, even when it was begun."""
 
-    image_hwc: ImageHWC
-    labels: "Future[LabelsHW]" = field(default_factory=Future)
+    is_abandoned = False
+
+    def cancel(self) -> bool:
+        self.is_abandoned = True
+        return super().cancel()
+
+
+class _Order:
+    """An image, RGB uint8 `[H, W, 3]`, and its label map. No tile is cut of one that was abandoned."""
+
+    def __init__(self, image_hwc: ImageHWC) -> None:
+        self.labels = _Labels()
+        self.shape = image_hwc.shape
+        self.nbytes = image_hwc.nbytes
+        self._image_hwc = image_hwc
+
+    def __getitem__(self, window: tuple[slice, slice]) -> ImageHWC:
+        if self.labels.is_abandoned:
+            raise DataError("nobody waits for this image any more")
+        return self._image_hwc[window]
 
 
 class DynamicBatcher:
     """Labels images in the order in which they come; passes of different images are batched together.
 
     While batches run, images that arrive join the next ones, so nobody waits for a batch to fill. An image
-    that is cancelled while it waits is never begun. Where the process holds more memory than it may, none is
-    begun until those that are have ended and memory was given back. If the engine fails, all images that were
-    in it are tried again one by one, so that only the one that makes it fail is lost.
+    that is cancelled while it waits is never begun, and no further tile is begun of one that is cancelled
+    later. Where the process holds more memory than it may, none is begun until those that are have ended and
+    memory was given back. If the engine fails, all images that were in it are tried again one by one, so that
+    only the one that makes it fail is lost.
     """
 
     def __init__(self, ensemble: Ensemble, most_memory: int) -> None:
@@ -91,20 +109,23 @@ class DynamicBatcher:
     def _label_until_idle(self, first: _Order | None) -> None:
         """One stream of images, which ends when there are no more: an open one would hold the last image."""
         try:
-            for _ in self._ensemble.label_all(self._arrivals(first), _deliver, clock=self.clock):
+            for _ in self._label_all(self._arrivals(first)):
                 pass
         except Exception:
             log.exception("the engine failed; what it worked on is tried again, image by image")
             self._begin_again_one_by_one()
         self._forget_delivered()
 
-    def _arrivals(self, order: _Order | None) -> Iterator[tuple[_Order, ImageHWC] | None]:
+    def _label_all(self, orders: Iterable[tuple[_Order, _Order] | None]) -> Iterator[None]:
+        return self._ensemble.label_all(orders, _deliver, clock=self.clock, damaged=_give_up)
+
+    def _arrivals(self, order: _Order | None) -> Iterator[tuple[_Order, _Order] | None]:
         """Orders as they come, beginning with one; None says that there are none at the moment."""
         while order is not None:
             if order.labels.set_running_or_notify_cancel():
                 with self._lock:
                     self._begun.add(order)
-                yield order, order.image_hwc
+                yield order, order
             while True:
                 self._forget_delivered()
                 is_over = self._is_over_memory()
@@ -133,7 +154,7 @@ class DynamicBatcher:
         self._forget_delivered()
         for order in self._begun:
             try:
-                list(self._ensemble.label_all([(order, order.image_hwc)], _deliver, clock=self.clock))
+                list(self._label_all([(order, order)]))
             except Exception as error:
                 log.exception("an image made the engine fail")
                 with suppress(InvalidStateError):
@@ -142,3 +163,7 @@ class DynamicBatcher:
 
 def _deliver(order: _Order, labels_hw: LabelsHW) -> None:
     order.labels.set_result(labels_hw)
+
+
+def _give_up(order: _Order, error: DataError) -> None:
+    order.labels.set_exception(error)

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import math
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 import uvicorn
 
@@ -17,12 +19,15 @@ from seg.engine.serve.admission import Admission, Limits
 from seg.engine.serve.app import FORM_BYTES, Endpoints, build_app
 from seg.engine.serve.batcher import DynamicBatcher
 from seg.engine.serve.body_process import BodyReader
-from seg.engine.serve.connections import BoundedProtocol, Connections
+from seg.engine.serve.connections import BACKLOG, BoundedProtocol, Connections
 from seg.engine.serve.encoding import Encoder
 from seg.engine.serve.memory import MemoryPlan, default_memory, measure, plan_memory
 from seg.engine.serve.metrics import Metrics
 from seg.errors import OutputError
 from seg.spec import EnsembleSpec
+
+OTHER_FILES: Final = 256
+"""What the process opens beside connections: models, libraries, pipes."""
 
 
 def run_server(
@@ -38,6 +43,7 @@ def run_server(
     Raises:
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
+    limits = replace(limits, connections=min(limits.connections, _allow_files(limits.connections)))
     with _listening(host, port) as listener:
         ensemble = Ensemble.load(spec)
         for note in ensemble.notes:
@@ -74,6 +80,7 @@ def server_of(endpoints: Endpoints) -> uvicorn.Server:
             build_app(endpoints),
             http=partial(BoundedProtocol, Connections(endpoints.limits)),  # type: ignore[arg-type]
             ws="none",
+            backlog=BACKLOG,
             log_level="error",
             access_log=False,
             lifespan="off",
@@ -99,6 +106,16 @@ def opened(
     finally:
         batcher.close()
         bodies.close()
+
+
+def _allow_files(connections: int) -> int:
+    """Let this process open as many files as it needs for connections; gives how many these may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < connections + OTHER_FILES:
+        wanted = connections + OTHER_FILES
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return connections if soft == resource.RLIM_INFINITY else max(1, soft - OTHER_FILES)
 
 
 @contextmanager

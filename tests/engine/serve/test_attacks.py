@@ -140,14 +140,14 @@ def test_images_that_do_not_fit_beside_each_other_are_turned_away(project: Path,
 
 def test_half_sent_headers_are_closed_and_leave_room_for_others(project: Path) -> None:
     with (
-        serving(project, headers_seconds=2.0, connections_per_client=20) as address,
+        serving(project, headers_seconds=2.0, connections_per_client=200) as address,
         ThreadPoolExecutor(1) as attacker,
     ):
-        attack = attacker.submit(half_sent_headers, port_of(address), 60)
+        attack = attacker.submit(half_sent_headers, port_of(address), 260)
         while not attack.done():
             assert httpx.get(f"{address}/v2/health/live", timeout=PATIENCE_S).status_code == 200
             time.sleep(0.05)
-        assert attack.result() == "60 of 60 closed"
+        assert attack.result() == "260 of 260 closed"
 
 
 def test_a_header_that_comes_byte_by_byte_is_late(project: Path) -> None:

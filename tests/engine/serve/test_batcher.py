@@ -11,6 +11,8 @@ import pytest
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.serve.batcher import DynamicBatcher
+from seg.errors import DataError
+from seg.spec.prediction import TileSpec
 from seg.views import VIEW_SETS
 from tests.engine.serve.conftest import PATIENCE_S, POISON, Gate, behind, some_image
 
@@ -80,3 +82,19 @@ def test_only_the_image_that_is_to_blame_is_lost(project: Path, gate: Gate) -> N
             np.testing.assert_array_equal(future.result(PATIENCE_S), ensemble.predict(image_hwc).labels)
         assert batcher.is_alive
     assert not batcher.is_alive
+
+
+def test_no_tile_is_begun_of_an_image_that_is_cancelled(project: Path, gate: Gate) -> None:
+    single = Ensemble.load(project).with_views(VIEW_SETS["none"]).only(["a"])
+    tiled = replace(single, tile=TileSpec(size=(8, 8), overlap=0))
+    gate.is_open.clear()
+    with labelling(behind(gate, tiled)) as batcher:
+        first = batcher.submit(some_image(0, (8, 8 * 100)))
+        assert gate.entered.acquire(timeout=PATIENCE_S)
+        first.cancel()
+        gate.is_open.set()
+        with pytest.raises(DataError):
+            first.result(PATIENCE_S)
+        later = batcher.submit(some_image(1)).result(PATIENCE_S)
+    assert later.shape == (9, 12)
+    assert sum(gate.batches) < 50
