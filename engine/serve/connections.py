@@ -18,11 +18,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seg.engine.serve.admission import Limits
 
-BACKLOG: Final = 128
+ACCEPTED_AT_ONCE: Final = 128
 """How many connections are accepted before anything else is done.
 
 Far fewer than may be open, so that one that comes in a flood is read before it is the oldest.
 """
+
+WAITING: Final = 4096
+"""How many connections the system lets wait; one that finds no room tries again after a second or three."""
 
 LINGER_S: Final = 5.0
 """How long is read on for nothing at most."""

@@ -5,6 +5,7 @@ import logging
 import math
 import resource
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +20,7 @@ from seg.engine.serve.admission import Admission, Limits
 from seg.engine.serve.app import FORM_BYTES, Endpoints, build_app
 from seg.engine.serve.batcher import DynamicBatcher
 from seg.engine.serve.body_process import BodyReader
-from seg.engine.serve.connections import BACKLOG, BoundedProtocol, Connections
+from seg.engine.serve.connections import ACCEPTED_AT_ONCE, WAITING, BoundedProtocol, Connections
 from seg.engine.serve.encoding import Encoder
 from seg.engine.serve.memory import MemoryPlan, default_memory, measure, plan_memory
 from seg.engine.serve.metrics import Metrics
@@ -28,6 +29,9 @@ from seg.spec import EnsembleSpec
 
 OTHER_FILES: Final = 256
 """What the process opens beside connections: models, libraries, pipes."""
+
+SWITCH_S: Final = 0.0005
+"""After what time a thread of the engine lets that of the clients run, where both run Python; usually 5 ms."""
 
 
 def run_server(
@@ -44,6 +48,7 @@ def run_server(
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
     limits = replace(limits, connections=min(limits.connections, _allow_files(limits.connections)))
+    sys.setswitchinterval(SWITCH_S)
     with _listening(host, port) as listener:
         ensemble = Ensemble.load(spec)
         for note in ensemble.notes:
@@ -75,18 +80,27 @@ def server_of(endpoints: Endpoints) -> uvicorn.Server:
     """A server that finishes the requests it works on when it is told to stop."""
     # Clients that send nonsense would fill the log.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             build_app(endpoints),
             http=partial(BoundedProtocol, Connections(endpoints.limits)),  # type: ignore[arg-type]
             ws="none",
-            backlog=BACKLOG,
+            backlog=ACCEPTED_AT_ONCE,
             log_level="error",
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=math.ceil(endpoints.limits.seconds),
         )
     )
+
+
+class _Server(uvicorn.Server):
+    """Lets many connections wait, and accepts few at once; asyncio has one number for both."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(WAITING)
 
 
 @contextmanager

@@ -25,6 +25,9 @@ POISON = 251
 
 PATIENCE_S = 30
 
+MEMORY = 16 * 10**9
+"""What a server may take: enough, whatever else this process and this machine hold."""
+
 
 @dataclass
 class Gate:
@@ -71,7 +74,7 @@ def serving(spec: Path, gate: Gate | None = None, free: int | None = None, **lim
     """The address of a server for a spec, named `team`; with `free` bytes for all its requests."""
     loaded = load_ensemble(spec)
     ensemble = Ensemble.load(loaded)
-    asked = Limits(**limits)  # type: ignore[arg-type]
+    asked = Limits(memory=MEMORY, **limits)  # type: ignore[arg-type]
     memory = plan(ensemble, asked)
     memory = replace(memory, requests=free or memory.requests)
     ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=memory.tile)
