@@ -31,7 +31,7 @@ OTHER_FILES: Final = 256
 """What the process opens beside connections: models, libraries, pipes."""
 
 SWITCH_S: Final = 0.0005
-"""After what time a thread of the engine lets that of the clients run, where both run Python; usually 5 ms."""
+"""When a thread of the engine that runs Python lets that of the clients run; by default after 5 ms."""
 
 
 def run_server(
