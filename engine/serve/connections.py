@@ -30,7 +30,7 @@ WAITING: Final = 4096
 LINGER_S: Final = 5.0
 """How long is read on for nothing at most."""
 
-LINGER_BYTES: Final = 64 * 2**20
+LINGER_BYTES: Final = 48 * 2**20
 """How much is read for nothing; whoever sends on cannot send on any more, and may read the response."""
 
 _STILL_SENDING: Final = (h11.SEND_BODY, h11.ERROR)
