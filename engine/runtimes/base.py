@@ -79,6 +79,9 @@ class Runtime(ABC):
     def load(self) -> None:  # noqa: B027
         """Bring it into memory, if it is not there; never while another runs."""
 
+    def release_memory(self) -> None:  # noqa: B027
+        """Give back what is kept from one batch to the next; never while a batch runs."""
+
     @property
     def device(self) -> Device | None:
         """Where `run_on_device` leaves answers; None where there is no such way."""

@@ -49,6 +49,10 @@ class OffloadedRuntime(Runtime):
     def placement(self, images_nhwc: ImagesNHWC) -> Placement:
         return self._loaded().placement(images_nhwc)
 
+    def release_memory(self) -> None:
+        if self._inner is not None:
+            self._inner.release_memory()
+
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         return self._loaded().run(images_nhwc)
 

@@ -79,6 +79,12 @@ class OpenVinoRuntime(Runtime):
         self._idle[key].put(request)
         return probabilities
 
+    def release_memory(self) -> None:
+        """Forget all compiled models: each keeps the memory of its largest batch."""
+        with self._lock:
+            self._compiled.clear()
+            self._idle.clear()
+
     def placement(self, images_nhwc: ImagesNHWC) -> Placement:
         """By the precision that a node computes in; one for which there is no fast kernel fell back."""
         _, compiled = self._compiled_for(images_nhwc.shape)

@@ -53,6 +53,11 @@ def resident_bytes() -> int:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)
+    return current_bytes()
+
+
+def current_bytes() -> int:
+    """The memory that this process holds, freed or not; raises SegError where this system does not say."""
     try:
         return int(_STATM.read_text(encoding="ascii").split()[1]) * _PAGE
     except OSError as error:

@@ -1,6 +1,1 @@
-"""The engine behind HTTP: images come one by one, from many clients, and are batched together."""
-
-from seg.engine.serve.limits import Limits
-from seg.engine.serve.run import run_server
-
-__all__ = ["Limits", "run_server"]
+"""`seg serve`: an ensemble behind HTTP, with dynamic batching, admission control and bounded memory."""

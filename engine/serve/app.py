@@ -1,30 +1,33 @@
-"""Which path does what."""
+"""The HTTP application: which path does what."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Annotated, Any, Final
+from math import prod
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from seg.data.images import decode_image
 from seg.engine.ensemble import Ensemble
-from seg.engine.serve import inference
-from seg.engine.serve.answers import Form, Style
-from seg.engine.serve.counted import Counted
-from seg.engine.serve.desk import Desk
-from seg.engine.serve.labeller import Labeller
-from seg.engine.serve.limits import Limits
-from seg.engine.serve.look import look_at
-from seg.engine.serve.metrics import Metrics
-from seg.engine.serve.presence import unless_gone
-from seg.engine.serve.refusal import RefusedError, answer_refusals
-from seg.engine.serve.uploads import FORM_BYTES, pixels_claimed, read_body, read_upload, refuse_more_pixels
-from seg.errors import DataError, SegError
+from seg.engine.runtimes.base import ImagesNHWC
+from seg.engine.serve import kserve_v2
+from seg.engine.serve.admission import Admission, Limits, Reservation, ResponseMiddleware
+from seg.engine.serve.batcher import DynamicBatcher
+from seg.engine.serve.body_process import BodyReader, OpenBody
+from seg.engine.serve.disconnect import until_disconnect
+from seg.engine.serve.encoding import Encoder, Form
+from seg.engine.serve.error_handlers import add_error_handlers
+from seg.engine.serve.http_errors import HttpError
+from seg.engine.serve.memory import MemoryPlan
+from seg.engine.serve.metrics import Metrics, MetricsMiddleware
+from seg.engine.serve.page_layers import page_layers
+from seg.engine.serve.read_body import read_body
+from seg.engine.serve.request_body import BodyHeader, is_multipart
+from seg.errors import SegError
 from seg.labels import ImageHWC, LabelsHW
 
 PAGE: Final = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css")} | {
@@ -36,21 +39,28 @@ PAGE_HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 
+FORM_BYTES: Final = 2**16
+"""What the wrapping of an image in a form, or of pixels in a request for inference, may take beside it."""
+
+_RGB: Final = 3
+
 Seconds = Annotated[float | None, Query(gt=0, description="A shorter time than the server's own.")]
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Endpoints:
     """An ensemble under a name, and what its clients may ask for."""
 
     name: str
     ensemble: Ensemble
-    labeller: Labeller
-    style: Style
+    batcher: DynamicBatcher
+    encoder: Encoder
     limits: Limits
-    desk: Desk
+    memory: MemoryPlan
+    admission: Admission
+    bodies: BodyReader
     metrics: Metrics
-    looking: asyncio.Lock
+    page_lock: asyncio.Lock
 
     async def label(
         self,
@@ -59,119 +69,157 @@ class House:
         seconds: Seconds = None,
     ) -> Response:
         """The labels of an image: the body's bytes, or the one file of a form."""
-        async with self._visit(seconds):
-            data = await read_upload(request, self.limits)
-            with self.desk.pixels(pixels_claimed(data, self.limits)):
-                image_hwc = await asyncio.to_thread(self._decoded, data)
-                labels_hw = await self._labels(request, image_hwc)
-                return await asyncio.to_thread(self.style.answer, form, image_hwc, labels_hw)
+        async with self._admitted(request, seconds) as held:
+            image_hwc = await self._image(request, held)
+            held.add(self.encoder.memory(form, image_hwc.shape[:2]))
+            (labels_hw,) = await self._labels(request, held, [image_hwc])
+            return await asyncio.to_thread(self.encoder.response, form, image_hwc, labels_hw)
 
     async def look(self, request: Request, seconds: Seconds = None) -> Response:
         """What the page shows: labels and confidence of the ensemble and of each member. One at a time."""
-        async with self._visit(seconds):
-            data = await read_upload(request, self.limits)
-            with self.desk.pixels(pixels_claimed(data, self.limits)):
-                image_hwc = await asyncio.to_thread(self._decoded, data)
-                async with self.looking:
-                    return JSONResponse(await asyncio.to_thread(look_at, self.ensemble, image_hwc))
+        async with self._admitted(request, seconds) as held:
+            image_hwc = await self._image(request, held)
+            async with self.page_lock:
+                held.add(self.memory.page_bytes(image_hwc.shape[:2]))
+                layers = await asyncio.to_thread(page_layers, self.ensemble, image_hwc)
+            return JSONResponse(layers)
 
     async def infer(self, request: Request, model: str) -> Response:
         """The labels of images by the Open Inference Protocol."""
         self._refuse_other(model)
-        async with self._visit(None):
-            body = await read_body(request, 3 * self.limits.pixels + FORM_BYTES)
-            asked, tail = inference.parse(body, request.headers.get(inference.HEADER_LENGTH))
-            refuse_more_pixels(asked.pixels, self.limits)
-            with self.desk.pixels(asked.pixels):
-                images_nhwc = inference.images_of(asked, tail)
-                labels = [self._labels(request, image_hwc) for image_hwc in images_nhwc]
-                return inference.answer(self.name, asked, await asyncio.gather(*labels))
+        async with self._admitted(request, None) as held:
+            body = await read_body(request, _RGB * self.memory.most_pixels + FORM_BYTES, held)
+            async with self.bodies.open(self._header(request, "tensor"), body) as opened:
+                images_nhwc = await self._pixels(opened, held)
+            labels = await self._labels(request, held, list(images_nhwc))
+            is_binary = bool(opened.request["binary"])
+            held.add(kserve_v2.response_memory(prod(opened.shape), binary=is_binary))
+            content, headers = await asyncio.to_thread(
+                kserve_v2.response, self.name, str(opened.request["id"]), labels, binary=is_binary
+            )
+            return Response(content, headers=headers)
 
     async def about(self) -> dict[str, Any]:
         """The classes, the members and the limits."""
         weight = sum(member.weight for member in self.ensemble.members)
         return {
             "name": self.name,
-            "classes": [{"id": c.id, "name": c.name, "colour": c.colour} for c in self.style.classes],
-            "clear": self.style.clear,
+            "classes": [{"id": c.id, "name": c.name, "colour": c.colour} for c in self.encoder.classes],
+            "clear": self.encoder.clear,
             "members": [
                 {"name": member.name, "share": member.weight / weight, "views": member.views}
                 for member in self.ensemble.members
             ],
             "passes": self.ensemble.passes,
-            "limits": {"pixels": self.limits.pixels, "upload": self.limits.upload},
+            "limits": {"pixels": self.memory.most_pixels, "upload": self.limits.upload},
+            "tile": self.memory.tile and self.memory.tile.size,
         }
 
     async def live(self) -> Response:
+        """Whether the server answers at all."""
         return Response()
 
     async def ready(self) -> Response:
-        if not self.labeller.is_alive:
-            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the engine has stopped")
+        """Whether the engine runs; 503 where it has stopped."""
+        if not self.batcher.is_alive:
+            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "the engine has stopped")
         return Response()
 
     async def server(self) -> dict[str, Any]:
-        return {"name": "seg", "version": inference.VERSION, "extensions": ["binary_tensor_data"]}
+        """Name and version of the protocol, and its extensions."""
+        return {"name": "seg", "version": kserve_v2.VERSION, "extensions": ["binary_tensor_data"]}
 
     async def model(self, model: str) -> dict[str, Any]:
+        """Inputs and outputs of the model."""
         self._refuse_other(model)
-        return inference.metadata(self.name)
+        return kserve_v2.metadata(self.name)
 
     async def model_ready(self, model: str) -> Response:
+        """Whether the model can be asked."""
         self._refuse_other(model)
         return await self.ready()
 
-    async def figures(self) -> Response:
+    async def prometheus(self) -> Response:
+        """All metrics."""
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
     @asynccontextmanager
-    async def _visit(self, seconds: float | None) -> AsyncIterator[None]:
-        """Be let in, and be done in time; raises RefusedError (429 or 504)."""
+    async def _admitted(self, request: Request, seconds: float | None) -> AsyncIterator[Reservation]:
+        """A place until the response is sent, and a time; raises HttpError (429 or 504)."""
         allowed = min(seconds or self.limits.seconds, self.limits.seconds)
-        with self.desk.request():
-            try:
-                async with asyncio.timeout(allowed):
-                    yield
-            except TimeoutError as error:
-                raise RefusedError(HTTPStatus.GATEWAY_TIMEOUT, f"not done within {allowed:g} s") from error
-
-    def _decoded(self, data: bytes) -> ImageHWC:
+        held: Reservation = request.state.until_sent.enter_context(self.admission.request())
         try:
-            return decode_image(data, "the image")
-        except DataError as error:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+            async with asyncio.timeout(allowed):
+                yield held
+        except TimeoutError as error:
+            raise HttpError(HTTPStatus.GATEWAY_TIMEOUT, f"not done within {allowed:g} s") from error
 
-    async def _labels(self, request: Request, image_hwc: ImageHWC) -> LabelsHW:
+    async def _image(self, request: Request, held: Reservation) -> ImageHWC:
+        is_form = is_multipart(request.headers.get("content-type", ""))
+        body = await read_body(request, self.limits.upload + FORM_BYTES * is_form, held)
+        async with self.bodies.open(self._header(request, "image"), body) as opened:
+            image_hwc: ImageHWC = (await self._pixels(opened, held))[0]
+            return image_hwc
+
+    def _header(self, request: Request, kind: Literal["image", "tensor"]) -> BodyHeader:
+        return BodyHeader(
+            kind,
+            request.headers.get("content-type", ""),
+            request.headers.get(kserve_v2.HEADER_LENGTH),
+            self.memory.most_pixels,
+        )
+
+    async def _pixels(self, opened: OpenBody, held: Reservation) -> ImagesNHWC:
+        held.add(_RGB * prod(opened.shape))
+        return await opened.pixels()
+
+    async def _labels(
+        self, request: Request, held: Reservation, images: Sequence[ImageHWC]
+    ) -> list[LabelsHW]:
+        """The label maps of images; what the engine holds of each is set aside until it is done with it."""
+        reservations = [Reservation(self.admission, held) for _ in images]
         try:
-            return await unless_gone(request, asyncio.wrap_future(self.labeller.submit(image_hwc)))
+            for reservation, image_hwc in zip(reservations, images, strict=True):
+                reservation.add(self.memory.image_bytes(image_hwc.shape[:2]))
+        except HttpError:
+            for reservation in reservations:
+                reservation.release()
+            raise
+        waiting = []
+        for reservation, image_hwc in zip(reservations, images, strict=True):
+            future = self.batcher.submit(image_hwc)
+            # Not when the client is gone: the engine finishes what it has begun.
+            future.add_done_callback(reservation.release)
+            waiting.append(asyncio.wrap_future(future))
+        try:
+            return await until_disconnect(request, asyncio.gather(*waiting))
         except (SegError, RuntimeError, ValueError, MemoryError) as error:
             line = f"the engine fails on this image: {error}"
-            raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, line) from error
+            raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, line) from error
 
     def _refuse_other(self, model: str) -> None:
         if model != self.name:
-            raise RefusedError(
-                HTTPStatus.NOT_FOUND, f"there is no model {model[:80]!r}: this is {self.name!r}"
-            )
+            raise HttpError(HTTPStatus.NOT_FOUND, f"there is no model {model[:80]!r}: this is {self.name!r}")
 
 
-def build_app(house: House) -> FastAPI:
-    """The house's rooms and their doors."""
-    app = FastAPI(title=f"seg: {house.name}", docs_url=None, redoc_url=None)
+def build_app(endpoints: Endpoints) -> FastAPI:
+    """The HTTP application: every path with its endpoint."""
+    app = FastAPI(title=f"seg: {endpoints.name}", docs_url=None, redoc_url=None)
     for path, (name, kind) in PAGE.items():
         app.add_api_route(path, _file(name, kind), include_in_schema=False)
-    app.add_api_route("/label", house.label, methods=["POST"])
-    app.add_api_route("/look", house.look, methods=["POST"])
-    app.add_api_route("/about", house.about)
-    app.add_api_route("/metrics", house.figures)
-    app.add_api_route("/v2", house.server)
-    app.add_api_route("/v2/health/live", house.live)
-    app.add_api_route("/v2/health/ready", house.ready)
-    app.add_api_route("/v2/models/{model}", house.model)
-    app.add_api_route("/v2/models/{model}/ready", house.model_ready)
-    app.add_api_route("/v2/models/{model}/infer", house.infer, methods=["POST"])
-    answer_refusals(app)
-    app.add_middleware(Counted, metrics=house.metrics)
+    app.add_api_route("/label", endpoints.label, methods=["POST"])
+    app.add_api_route("/look", endpoints.look, methods=["POST"])
+    app.add_api_route("/about", endpoints.about)
+    app.add_api_route("/metrics", endpoints.prometheus)
+    app.add_api_route("/v2", endpoints.server)
+    app.add_api_route("/v2/health/live", endpoints.live)
+    app.add_api_route("/v2/health/ready", endpoints.ready)
+    app.add_api_route("/v2/models/{model}", endpoints.model)
+    app.add_api_route("/v2/models/{model}/ready", endpoints.model_ready)
+    app.add_api_route("/v2/models/{model}/infer", endpoints.infer, methods=["POST"])
+    add_error_handlers(app)
+    app.add_middleware(ResponseMiddleware)
+    app.add_middleware(MetricsMiddleware, metrics=endpoints.metrics)
     return app
 
 

@@ -23,6 +23,10 @@ def serve(
     megapixels: Annotated[
         float, typer.Option(min=0.001, help="The most that an image may have, decoded.")
     ] = 16.0,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="What the server may take; by default half of what is free."),
+    ] = None,
     seconds: Annotated[
         float, typer.Option(min=0.1, help="The most that a request may take, its upload among it.")
     ] = 30.0,
@@ -34,8 +38,10 @@ def serve(
     """
     require_extra("serve", "fastapi", "seg serve")
     from seg.commands.sizes import parse_bytes
-    from seg.engine.serve import Limits, run_server
+    from seg.engine.serve.admission import Limits
+    from seg.engine.serve.run import run_server
     from seg.spec import load_ensemble
 
-    limits = Limits(requests, round(megapixels * 1e6), parse_bytes("--upload", upload), seconds)
+    allowed = None if memory is None else parse_bytes("--memory", memory)
+    limits = Limits(requests, round(megapixels * 1e6), parse_bytes("--upload", upload), seconds, allowed)
     run_server(load_ensemble(path), name or path.stem, host, port, limits, typer.echo)

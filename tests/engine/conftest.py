@@ -88,12 +88,17 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
 @pytest.fixture
 def project(tmp_path: Path, make_model: MakeModel) -> Path:
     """A folder with images, a COCO file that names the classes, and a spec; returns the spec."""
+    return write_project(tmp_path, make_model)
+
+
+def write_project(folder: Path, make_model: MakeModel) -> Path:
+    """Write such a folder; all of them are equal."""
     rng = np.random.default_rng(0)
     for number in range(IMAGES):
         size_hw = (12, 9) if number % 2 else (8, 10)
-        write_image(tmp_path / f"images/{number}.png", rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8))
+        write_image(folder / f"images/{number}.png", rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8))
     coco = {"images": [], "categories": [{"id": c.id, "name": c.name} for c in CLASSES]}
-    (tmp_path / "train.json").write_text(json.dumps(coco))
+    (folder / "train.json").write_text(json.dumps(coco))
     spec = {
         "data": {
             "train": {"images": "images", "annotations": "train.json"},
@@ -107,8 +112,8 @@ def project(tmp_path: Path, make_model: MakeModel) -> Path:
         "views": "d4",
         "runtime": "cpu",
     }
-    (tmp_path / "spec.yaml").write_text(json.dumps(spec))
-    return tmp_path / "spec.yaml"
+    (folder / "spec.yaml").write_text(json.dumps(spec))
+    return folder / "spec.yaml"
 
 
 @pytest.fixture(

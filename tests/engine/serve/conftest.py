@@ -14,15 +14,19 @@ import pytest
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
-from seg.engine.serve.limits import Limits
-from seg.engine.serve.run import opened, server_of
+from seg.engine.serve.admission import Limits
+from seg.engine.serve.run import opened, plan, server_of
 from seg.labels import ImageHWC
 from seg.spec import load_ensemble
+from tests.engine.conftest import MakeModel, write_project
 
 POISON = 251
 """An image that begins with this value makes the engine fail."""
 
 PATIENCE_S = 30
+
+MEMORY = 16 * 10**9
+"""What a server may take: enough, whatever else this process and this machine hold."""
 
 
 @dataclass
@@ -66,16 +70,19 @@ def some_image(seed: int, size_hw: tuple[int, int] = (9, 12)) -> ImageHWC:
 
 
 @contextmanager
-def serving(spec: Path, gate: Gate | None = None, **limits: float) -> Iterator[str]:
-    """The address of a server for a spec, named `team`."""
+def serving(spec: Path, gate: Gate | None = None, free: int | None = None, **limits: float) -> Iterator[str]:
+    """The address of a server for a spec, named `team`; with `free` bytes for all its requests."""
     loaded = load_ensemble(spec)
     ensemble = Ensemble.load(loaded)
-    ensemble = behind(gate, ensemble) if gate else ensemble
+    asked = Limits(memory=MEMORY, **limits)  # type: ignore[arg-type]
+    memory = plan(ensemble, asked)
+    memory = replace(memory, requests=free or memory.requests)
+    ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=memory.tile)
     with (
-        opened(ensemble, loaded, "team", Limits(**limits)) as house,  # type: ignore[arg-type]
+        opened(ensemble, loaded, "team", asked, memory) as endpoints,
         socket.create_server(("127.0.0.1", 0)) as door,
     ):
-        server = server_of(house)
+        server = server_of(endpoints)
         thread = threading.Thread(target=server.run, args=([door],))
         thread.start()
         while not server.started:
@@ -96,9 +103,10 @@ def gate() -> Gate:
     return gate
 
 
-@pytest.fixture
-def address(project: Path) -> Iterator[str]:
-    with serving(project) as address:
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> Iterator[str]:
+    """A server for all tests of a module; its project equals that of `project`."""
+    with serving(write_project(tmp_path_factory.mktemp("project"), make_model)) as address:
         yield address
 
 

@@ -10,25 +10,29 @@ import numpy as np
 import pytest
 
 from seg.engine.ensemble import Ensemble
-from seg.engine.serve.labeller import Labeller
+from seg.engine.serve.batcher import DynamicBatcher
+from seg.errors import DataError
+from seg.spec.prediction import TileSpec
 from seg.views import VIEW_SETS
 from tests.engine.serve.conftest import PATIENCE_S, POISON, Gate, behind, some_image
 
+MEMORY = 10**12
+
 
 @contextmanager
-def labelling(ensemble: Ensemble) -> Iterator[Labeller]:
-    labeller = Labeller(ensemble)
+def labelling(ensemble: Ensemble) -> Iterator[DynamicBatcher]:
+    batcher = DynamicBatcher(ensemble, MEMORY)
     try:
-        yield labeller
+        yield batcher
     finally:
-        labeller.close()
+        batcher.close()
 
 
 def test_everyone_gets_the_labels_of_their_own_image(project: Path) -> None:
     ensemble = Ensemble.load(project)
     images = [some_image(seed, (6 + seed % 3, 8 + seed % 5)) for seed in range(40)]
-    with labelling(ensemble) as labeller, ThreadPoolExecutor(8) as clients:
-        found = list(clients.map(lambda image: labeller.submit(image).result(PATIENCE_S), images))
+    with labelling(ensemble) as batcher, ThreadPoolExecutor(8) as clients:
+        found = list(clients.map(lambda image: batcher.submit(image).result(PATIENCE_S), images))
     for image_hwc, labels_hw in zip(images, found, strict=True):
         np.testing.assert_array_equal(labels_hw, ensemble.predict(image_hwc).labels)
 
@@ -36,10 +40,10 @@ def test_everyone_gets_the_labels_of_their_own_image(project: Path) -> None:
 def test_images_that_arrive_while_a_batch_runs_travel_together(project: Path, gate: Gate) -> None:
     single = Ensemble.load(project).with_views(VIEW_SETS["none"]).only(["a"])
     gate.is_open.clear()
-    with labelling(replace(behind(gate, single), batch_size=4)) as labeller:
-        first = labeller.submit(some_image(0))
+    with labelling(replace(behind(gate, single), batch_size=4)) as batcher:
+        first = batcher.submit(some_image(0))
         assert gate.entered.acquire(timeout=PATIENCE_S)
-        others = [labeller.submit(some_image(seed)) for seed in range(1, 9)]
+        others = [batcher.submit(some_image(seed)) for seed in range(1, 9)]
         gate.is_open.set()
         for future in (first, *others):
             future.result(PATIENCE_S)
@@ -51,10 +55,10 @@ def test_images_that_arrive_while_a_batch_runs_travel_together(project: Path, ga
 def test_what_is_cancelled_while_it_waits_is_never_begun(project: Path, gate: Gate) -> None:
     single = Ensemble.load(project).with_views(VIEW_SETS["none"]).only(["a"])
     gate.is_open.clear()
-    with labelling(behind(gate, single)) as labeller:
-        first = labeller.submit(some_image(0))
+    with labelling(behind(gate, single)) as batcher:
+        first = batcher.submit(some_image(0))
         assert gate.entered.acquire(timeout=PATIENCE_S)
-        others = [labeller.submit(some_image(seed)) for seed in range(1, 30)]
+        others = [batcher.submit(some_image(seed)) for seed in range(1, 30)]
         late = others[-1]
         assert late.cancel()
         gate.is_open.set()
@@ -68,13 +72,29 @@ def test_only_the_image_that_is_to_blame_is_lost(project: Path, gate: Gate) -> N
     images = [some_image(seed) for seed in range(6)]
     images[3] = np.full((9, 12, 3), POISON, dtype=np.uint8)
     gate.is_open.clear()
-    with labelling(behind(gate, ensemble)) as labeller:
-        futures = [labeller.submit(image_hwc) for image_hwc in images]
+    with labelling(behind(gate, ensemble)) as batcher:
+        futures = [batcher.submit(image_hwc) for image_hwc in images]
         gate.is_open.set()
         with pytest.raises(RuntimeError, match="out of"):
             futures.pop(3).result(PATIENCE_S)
         del images[3]
         for image_hwc, future in zip(images, futures, strict=True):
             np.testing.assert_array_equal(future.result(PATIENCE_S), ensemble.predict(image_hwc).labels)
-        assert labeller.is_alive
-    assert not labeller.is_alive
+        assert batcher.is_alive
+    assert not batcher.is_alive
+
+
+def test_no_tile_is_begun_of_an_image_that_is_cancelled(project: Path, gate: Gate) -> None:
+    single = Ensemble.load(project).with_views(VIEW_SETS["none"]).only(["a"])
+    tiled = replace(single, tile=TileSpec(size=(8, 8), overlap=0))
+    gate.is_open.clear()
+    with labelling(behind(gate, tiled)) as batcher:
+        first = batcher.submit(some_image(0, (8, 8 * 100)))
+        assert gate.entered.acquire(timeout=PATIENCE_S)
+        first.cancel()
+        gate.is_open.set()
+        with pytest.raises(DataError):
+            first.result(PATIENCE_S)
+        later = batcher.submit(some_image(1)).result(PATIENCE_S)
+    assert later.shape == (9, 12)
+    assert sum(gate.batches) < 50

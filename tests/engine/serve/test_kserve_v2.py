@@ -61,6 +61,16 @@ WRONG: dict[str, Any] = {
     "another name": [IMAGE | {"name": "picture", "data": [0] * 6}],
     "another type": [IMAGE | {"datatype": "FP32", "data": [0] * 6}],
     "four channels": [IMAGE | {"shape": [1, 1, 2, 4], "data": [0] * 8}],
+    "no numbers": [IMAGE | {"data": [float("nan")] * 6}],
+    "texts": [IMAGE | {"data": ["1"] * 6}],
+    "negative values": [IMAGE | {"data": [-1] * 6}],
+    "values of a thousand digits": [IMAGE | {"data": [10**1000] * 6}],
+    "a type of texts": [IMAGE | {"datatype": "BYTES", "data": ["x"] * 6}],
+    "a fraction of a side": [IMAGE | {"shape": [1, 1.5, 2, 3], "data": [0] * 6}],
+    "five dimensions": [IMAGE | {"shape": [1, 1, 1, 2, 3], "data": [0] * 6}],
+    "too many images": [IMAGE | {"shape": [65, 1, 1, 3], "data": [0] * 195}],
+    "a tail that is no number": [IMAGE | {"parameters": {"binary_data_size": "6"}}],
+    "a tail below nothing": [IMAGE | {"parameters": {"binary_data_size": -6}}],
     "two inputs": [IMAGE | {"data": [0] * 6}] * 2,
     "no input": [],
     "a tail that is not there": [IMAGE | {"parameters": {"binary_data_size": 6}}],
@@ -69,7 +79,7 @@ WRONG: dict[str, Any] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong_with_a_request_is_said_in_one_line(case: str, client: httpx.Client) -> None:
-    answer = client.post("/v2/models/team/infer", json={"inputs": WRONG[case]})
+    answer = client.post("/v2/models/team/infer", content=json.dumps({"inputs": WRONG[case]}))
     assert answer.status_code == 400
     assert "inputs" in answer.json()["error"]
     assert "\n" not in answer.json()["error"]

@@ -1,4 +1,4 @@
-"""Label maps as clients want them."""
+"""Label maps as PNG, as run lengths, or drawn over their image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,15 +29,23 @@ class Form(StrEnum):
     overlay = "overlay"
 
 
+_BYTES_A_PIXEL: Final = {Form.png: 6, Form.overlay: 64, Form.rle: 96}
+"""What encoding takes at most: of run lengths where every pixel is a run."""
+
+
 @dataclass(frozen=True, slots=True)
-class Style:
+class Encoder:
     """What label maps mean and how they are drawn: `clear` is the label that pictures leave bare."""
 
     classes: Sequence[ClassInfo]
     rle: RleSpec
     clear: int | None
 
-    def answer(self, form: Form, image_hwc: ImageHWC, labels_hw: LabelsHW) -> Response:
+    def memory(self, form: Form, size_hw: tuple[int, int]) -> int:
+        """Bytes that encoding a label map takes."""
+        return size_hw[0] * size_hw[1] * _BYTES_A_PIXEL[form]
+
+    def response(self, form: Form, image_hwc: ImageHWC, labels_hw: LabelsHW) -> Response:
         """A label map, uint8 `[H, W]`, of an image in one of the forms."""
         match form:
             case Form.png:

@@ -1,0 +1,169 @@
+"""Dynamic batching: images are submitted one by one, and their passes are batched together."""
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from seg.engine.ensemble import Ensemble
+from seg.engine.pipeline.timing import Clock
+from seg.engine.runtimes.profiling import current_bytes, resident_bytes
+from seg.errors import DataError
+from seg.labels import ImageHWC, LabelsHW
+
+log = logging.getLogger("seg.serve")
+
+IDLE_S: Final = 1.0
+"""When nothing came for so long, memory that was freed is given back to the system."""
+
+
+class _Labels(Future[LabelsHW]):
+    """A label map to come, of which is known that nobody awaits it any more, even when it was begun."""
+
+    is_abandoned = False
+
+    def cancel(self) -> bool:
+        self.is_abandoned = True
+        return super().cancel()
+
+
+class _Order:
+    """An image, RGB uint8 `[H, W, 3]`, and its label map. No tile is cut of one that was abandoned."""
+
+    def __init__(self, image_hwc: ImageHWC) -> None:
+        self.labels = _Labels()
+        self.shape = image_hwc.shape
+        self.nbytes = image_hwc.nbytes
+        self._image_hwc = image_hwc
+
+    def __getitem__(self, window: tuple[slice, slice]) -> ImageHWC:
+        if self.labels.is_abandoned:
+            raise DataError("nobody waits for this image any more")
+        return self._image_hwc[window]
+
+
+class DynamicBatcher:
+    """Labels images in the order in which they come; passes of different images are batched together.
+
+    While batches run, images that arrive join the next ones, so nobody waits for a batch to fill. An image
+    that is cancelled while it waits is never begun, and no further tile is begun of one that is cancelled
+    later. Where the process holds more memory than it may, none is begun until those that are have ended and
+    memory was given back. If the engine fails, all images that were in it are tried again one by one, so that
+    only the one that makes it fail is lost.
+    """
+
+    def __init__(self, ensemble: Ensemble, most_memory: int) -> None:
+        """A thread that runs the ensemble; `most_memory` is in bytes, of the whole process."""
+        self.clock = Clock()
+        self._most_memory = most_memory
+        self._ensemble = ensemble
+        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+        self._begun: set[_Order] = set()
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._work, name="seg-batcher", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Images that are not begun."""
+        return self._orders.qsize()
+
+    @property
+    def begun(self) -> int:
+        """Images that the engine works on."""
+        return len(self._begun)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive() and not self._is_closed
+
+    def submit(self, image_hwc: ImageHWC) -> "Future[LabelsHW]":
+        """Order the label map, uint8 `[H, W]`, of an RGB image, uint8 `[H, W, 3]`, of any size."""
+        order = _Order(image_hwc)
+        self._orders.put(order)
+        return order.labels
+
+    def close(self) -> None:
+        """Finish what was ordered, and end."""
+        self._orders.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        is_trimmed = True
+        while not self._is_closed:
+            try:
+                order = self._orders.get(timeout=None if is_trimmed else IDLE_S)
+            except Empty:
+                self._release_memory()
+                is_trimmed = True
+            else:
+                is_trimmed = False
+                self._label_until_idle(order)
+                if self._is_over_memory():
+                    self._release_memory()
+
+    def _label_until_idle(self, first: _Order | None) -> None:
+        """One stream of images, which ends when there are no more: an open one would hold the last image."""
+        try:
+            for _ in self._label_all(self._arrivals(first)):
+                pass
+        except Exception:
+            log.exception("the engine failed; what it worked on is tried again, image by image")
+            self._begin_again_one_by_one()
+        self._forget_delivered()
+
+    def _label_all(self, orders: Iterable[tuple[_Order, _Order] | None]) -> Iterator[None]:
+        return self._ensemble.label_all(orders, _deliver, clock=self.clock, damaged=_give_up)
+
+    def _arrivals(self, order: _Order | None) -> Iterator[tuple[_Order, _Order] | None]:
+        """Orders as they come, beginning with one; None says that there are none at the moment."""
+        while order is not None:
+            if order.labels.set_running_or_notify_cancel():
+                with self._lock:
+                    self._begun.add(order)
+                yield order, order
+            while True:
+                self._forget_delivered()
+                is_over = self._is_over_memory()
+                if not self._begun and (is_over or not self.waiting):
+                    return
+                if not is_over and self.waiting:
+                    order = self._orders.get()
+                    break
+                yield None
+        self._is_closed = True
+
+    def _is_over_memory(self) -> bool:
+        return current_bytes() > self._most_memory
+
+    def _release_memory(self) -> None:
+        """Give back what runtimes keep between batches, and what was freed; no batch runs now."""
+        for member in self._ensemble.members:
+            member.runtime.release_memory()
+        resident_bytes()
+
+    def _forget_delivered(self) -> None:
+        with self._lock:
+            self._begun = {order for order in self._begun if not order.labels.done()}
+
+    def _begin_again_one_by_one(self) -> None:
+        self._forget_delivered()
+        for order in self._begun:
+            try:
+                list(self._label_all([(order, order)]))
+            except Exception as error:
+                log.exception("an image made the engine fail")
+                with suppress(InvalidStateError):
+                    order.labels.set_exception(error)
+
+
+def _deliver(order: _Order, labels_hw: LabelsHW) -> None:
+    order.labels.set_result(labels_hw)
+
+
+def _give_up(order: _Order, error: DataError) -> None:
+    order.labels.set_exception(error)

@@ -1,0 +1,66 @@
+"""`python -m seg.engine.serve.body_worker PIPE BYTES`: the process behind `body_process`."""
+
+import ctypes
+import json
+import logging
+import resource
+import signal
+import sys
+from http import HTTPStatus
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+
+from seg.engine.serve.http_errors import HttpError
+from seg.engine.serve.request_body import BodyHeader, as_bytes, read_header
+
+_STATM: Final = Path("/proc/self/statm")
+
+
+def main() -> None:
+    """Read bodies until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.disable(logging.CRITICAL)
+    cv2.setNumThreads(1)
+    pipe = Connection(int(sys.argv[1]))
+    _limit_memory(int(sys.argv[2]))
+    libc = ctypes.CDLL(None)
+    while True:
+        try:
+            _serve_one(pipe)
+            if hasattr(libc, "malloc_trim"):
+                libc.malloc_trim(0)
+        except EOFError:
+            return
+        except HttpError as error:
+            _reply(pipe, {"status": error.status, "error": error.line})
+        except MemoryError:
+            line = "the body takes too much memory to read: send tensors as binary data, and smaller images"
+            _reply(pipe, {"status": HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "error": line})
+
+
+def _serve_one(pipe: Connection) -> None:
+    header = BodyHeader.from_json(json.loads(pipe.recv_bytes()))
+    body = read_header(header, pipe.recv_bytes())
+    _reply(pipe, {"shape": body.shape, "request": body.request})
+    if pipe.recv_bytes() == b"pixels":
+        images_nhwc = body.pixels()
+        _reply(pipe, {"shape": images_nhwc.shape[:3]})
+        pipe.send_bytes(as_bytes(images_nhwc))
+
+
+def _limit_memory(count: int) -> None:
+    """Let this process allocate so many bytes more; where the system does not tell what it has, no limit."""
+    if _STATM.exists():
+        taken = int(_STATM.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + count, taken + count))
+
+
+def _reply(pipe: Connection, values: dict[str, Any]) -> None:
+    pipe.send_bytes(json.dumps(values).encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The Open Inference Protocol (KServe), version 2: requests and responses, which Triton's clients speak.
+
+Sources: the protocol's `rest_predict_v2` and Triton's extension for binary tensors, in which a JSON header of
+`Inference-Header-Content-Length` bytes is followed by the tensors.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError
+
+from seg.engine.serve.http_errors import HttpError
+
+HEADER_LENGTH: Final = "Inference-Header-Content-Length"
+VERSION: Final = "1"
+
+MOST_IMAGES: Final = 64
+"""Images of one request; each has a place of its own in the engine's queue."""
+
+ImagesNHWC = NDArray[np.uint8]
+LabelsNHW = NDArray[np.uint8]
+
+
+class InputTensor(BaseModel):
+    """RGB images of one size, `[N, H, W, 3]`."""
+
+    name: Literal["image"]
+    datatype: Literal["UINT8"]
+    shape: tuple[int, int, int, Literal[3]]
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    data: list[Any] | None = None
+
+
+class RequestedOutput(BaseModel):
+    name: Literal["labels"]
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class InferRequest(BaseModel):
+    """A request for the labels of images."""
+
+    id: str = Field(default="", max_length=256)
+    inputs: tuple[InputTensor]
+    outputs: tuple[RequestedOutput, ...] = Field(default=(), max_length=1)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def pixels(self) -> int:
+        """Of all images."""
+        count, height, width, _ = self.inputs[0].shape
+        return count * height * width
+
+    @property
+    def wants_binary(self) -> bool:
+        own = self.outputs[0].parameters if self.outputs else {}
+        return bool(own.get("binary_data", self.parameters.get("binary_data_output", False)))
+
+
+def parse(body: bytes, json_length: str | None) -> tuple[InferRequest, bytes]:
+    """The request, and the bytes behind its JSON.
+
+    Raises:
+        HttpError: 400 with what is wrong, and where.
+    """
+    length = len(body) if json_length is None else _length(json_length, len(body))
+    try:
+        asked = InferRequest.model_validate(json.loads(body[:length]))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise _bad(f"{place}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise _bad(f"the request is no JSON that can be read: {error}") from error
+    count, *sides = asked.inputs[0].shape
+    if min(count, *sides) < 1:
+        raise _bad(f"inputs.0.shape: has no pixel: {list(asked.inputs[0].shape)}")
+    if count > MOST_IMAGES:
+        raise _bad(f"inputs.0.shape: {count} images: a request may have {MOST_IMAGES}: send several requests")
+    return asked, body[length:]
+
+
+def images_of(asked: InferRequest, tail: bytes) -> ImagesNHWC:
+    """The images of a request, uint8 `[N, H, W, 3]`.
+
+    Raises:
+        HttpError: 400 where there are more or fewer values than the shape says.
+    """
+    tensor = asked.inputs[0]
+    if tensor.data is not None and tail:
+        raise _bad(f"inputs.0: has data, and {len(tail)} bytes follow the JSON")
+    values = _json_values(tensor.data) if tensor.data is not None else _binary_values(tensor, tail)
+    if values.size != math.prod(tensor.shape):
+        raise _bad(f"inputs.0: {values.size} values, and the shape {list(tensor.shape)} has another number")
+    return values.reshape(tensor.shape)
+
+
+def response(
+    model: str, request_id: str, labels: Sequence[NDArray[np.uint8]], *, binary: bool
+) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of the response with the labels, uint8 `[N, H, W]`."""
+    labels_nhw = np.stack(labels)
+    output: dict[str, Any] = {"name": "labels", "datatype": "UINT8", "shape": labels_nhw.shape}
+    facts: dict[str, Any] = {"id": request_id} if request_id else {}
+    facts |= {"model_name": model, "model_version": VERSION, "outputs": [output]}
+    if not binary:
+        opened = json.dumps(facts).removesuffix("}]}").encode()
+        body = b"".join((opened, b', "data": [', _numbers(labels_nhw), b"]}]}"))
+        return body, {"Content-Type": "application/json"}
+    output["parameters"] = {"binary_data_size": labels_nhw.nbytes}
+    header = json.dumps(facts).encode()
+    headers = {HEADER_LENGTH: str(len(header)), "Content-Type": "application/octet-stream"}
+    return b"".join((header, labels_nhw.tobytes())), headers
+
+
+def response_memory(labels: int, *, binary: bool) -> int:
+    """Bytes that making a response of so many labels takes: the array, and its copies or texts."""
+    return labels * (3 if binary else 24)
+
+
+def metadata(model: str) -> dict[str, Any]:
+    """The model's inputs and outputs."""
+    return {
+        "name": model,
+        "versions": [VERSION],
+        "platform": "seg",
+        "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, -1, -1, 3]}],
+        "outputs": [{"name": "labels", "datatype": "UINT8", "shape": [-1, -1, -1]}],
+    }
+
+
+def _length(text: str, most: int) -> int:
+    if not text.isdecimal() or int(text) > most:
+        raise _bad(f"{HEADER_LENGTH}: is a number of bytes of the body, which has {most}, got {text[:20]!r}")
+    return int(text)
+
+
+def _json_values(data: list[Any]) -> NDArray[np.uint8]:
+    try:
+        values = np.asarray(data)
+        if not np.issubdtype(values.dtype, np.integer) or values.min() < 0 or values.max() > 255:
+            raise ValueError
+    except (ValueError, OverflowError) as error:
+        raise _bad("inputs.0.data: are whole numbers from 0 to 255") from error
+    return values.astype(np.uint8).ravel()
+
+
+def _binary_values(tensor: InputTensor, tail: bytes) -> NDArray[np.uint8]:
+    claimed = tensor.parameters.get("binary_data_size")
+    if type(claimed) is not int or claimed != len(tail):
+        raise _bad(
+            f"inputs.0.parameters.binary_data_size: is {str(claimed)[:20]!r}, and {len(tail)} bytes follow"
+        )
+    return np.frombuffer(tail, dtype=np.uint8)
+
+
+def _numbers(labels_nhw: NDArray[np.uint8]) -> bytes:
+    """All labels as decimal numbers with commas between, which is JSON without its brackets."""
+    texts = np.array([f"{label}," for label in range(256)], dtype="S4")
+    padded = texts[labels_nhw.ravel()].tobytes()
+    return padded.replace(b"\0", b"")[:-1]
+
+
+def _bad(line: str) -> HttpError:
+    return HttpError(HTTPStatus.BAD_REQUEST, line)

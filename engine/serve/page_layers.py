@@ -1,0 +1,51 @@
+"""What the page shows of an image: labels and confidence of the ensemble and of each member."""
+
+from base64 import b64encode
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.engine.ensemble import Ensemble
+from seg.engine.member import Member
+from seg.engine.serve.encoding import as_png
+from seg.labels import ImageHWC, LabelsHW
+
+CERTAIN: Final = 255
+"""A confidence of 1 in a picture."""
+
+
+def page_layers(ensemble: Ensemble, image_hwc: ImageHWC) -> dict[str, Any]:
+    """Layers of the ensemble and of each of its members for an RGB image, uint8 `[H, W, 3]`.
+
+    Probabilities of one predictor at a time are in memory.
+    """
+    labels_hw, first = _layer("ensemble", ensemble, image_hwc)
+    layers = [first | {"agreement": 1.0}]
+    for member in ensemble.members:
+        own_hw, layer = _layer(member.name, _alone(ensemble, member), image_hwc)
+        layers.append(layer | {"agreement": float((own_hw == labels_hw).mean())})
+    height, width = image_hwc.shape[:2]
+    return {"height": height, "width": width, "layers": layers}
+
+
+def _layer(name: str, predictor: Ensemble, image_hwc: ImageHWC) -> tuple[LabelsHW, dict[str, Any]]:
+    """The labels of one predictor, and what the page draws of them."""
+    prediction = predictor.predict(image_hwc)
+    confidence_hw = prediction.confidence
+    return prediction.labels, {
+        "name": name,
+        "labels": _inlined(prediction.labels),
+        "confidence": _inlined(np.rint(CERTAIN * confidence_hw).astype(np.uint8)),
+        "sure": float(confidence_hw.mean()),
+    }
+
+
+def _alone(ensemble: Ensemble, member: Member) -> Ensemble:
+    """A member as its own ensemble, in which all of its classes weigh the same."""
+    return replace(ensemble, members=(replace(member, class_weights=()),))
+
+
+def _inlined(grey_hw: NDArray[np.uint8]) -> str:
+    return f"data:image/png;base64,{b64encode(as_png(grey_hw)).decode('ascii')}"

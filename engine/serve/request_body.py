@@ -1,0 +1,157 @@
+"""From the body of a request to pixels: forms, encoded images, and tensors.
+
+Runs in a process of its own with bounded memory (see `body_process`), because every parser here can be made
+slow or greedy by whoever writes the body. Imports nothing of the HTTP server.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any, Final, Literal, Self
+
+import numpy as np
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
+
+from seg.data.image_header import image_size
+from seg.data.images import decode_image
+from seg.engine.serve import kserve_v2
+from seg.engine.serve.http_errors import HttpError
+from seg.errors import DataError
+from seg.labels import ImageHWC
+
+_FORM: Final = "multipart/form-data"
+_MOST_PARTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class BodyHeader:
+    """What comes before a body: how to read it.
+
+    Attributes:
+        kind: `image`, bytes of one or a form with it, or `tensor`, a request of the Open Inference Protocol.
+        content_type: the header of that name.
+        json_length: the header `Inference-Header-Content-Length`, if it is there.
+        most_pixels: of all images of the body.
+    """
+
+    kind: Literal["image", "tensor"]
+    content_type: str
+    json_length: str | None
+    most_pixels: int
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        return cls(**values)
+
+
+class ImageBody:
+    """One encoded image, which may be the one file of a form; its name means nothing."""
+
+    def __init__(self, header: BodyHeader, body: bytes) -> None:
+        """Read the image's header.
+
+        Raises:
+            HttpError: 400, 413 or 415.
+        """
+        self._data = _file_of_form(header.content_type, body) if is_multipart(header.content_type) else body
+        if not self._data:
+            raise _bad("there is no image: send its bytes, or a form with one file")
+        try:
+            height, width = image_size(self._data)
+        except ValueError as error:
+            raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the image {error}") from error
+        refuse_more_pixels(height * width, header.most_pixels)
+        self.shape = (1, height, width)
+        self.request: dict[str, Any] = {}
+
+    def pixels(self) -> ImageHWC:
+        """RGB, uint8 `[1, H, W, 3]`, or `[1, W, H, 3]` where its EXIF says that it lies on its side.
+
+        Raises:
+            HttpError: 400, the image is damaged or is larger than its header says.
+        """
+        _, height, width = self.shape
+        try:
+            image_hwc = decode_image(self._data, "the image")
+        except DataError as error:
+            raise _bad(str(error)) from error
+        if sorted(image_hwc.shape[:2]) != sorted((height, width)):
+            found = f"{image_hwc.shape[1]}x{image_hwc.shape[0]}"
+            raise _bad(f"the image is damaged: its header says {width}x{height} pixels, and it has {found}")
+        return image_hwc[None]
+
+
+class TensorBody:
+    """Images of one size as a tensor."""
+
+    def __init__(self, header: BodyHeader, body: bytes) -> None:
+        """Read the JSON.
+
+        Raises:
+            HttpError: 400 or 413.
+        """
+        self._asked, self._tail = kserve_v2.parse(body, header.json_length)
+        refuse_more_pixels(self._asked.pixels, header.most_pixels)
+        count, height, width, _ = self._asked.inputs[0].shape
+        self.shape = (count, height, width)
+        self.request = {"id": self._asked.id, "binary": self._asked.wants_binary}
+
+    def pixels(self) -> kserve_v2.ImagesNHWC:
+        """RGB, uint8 `[N, H, W, 3]`; raises HttpError (400) where the values do not fit the shape."""
+        return kserve_v2.images_of(self._asked, self._tail)
+
+
+def read_header(header: BodyHeader, body: bytes) -> ImageBody | TensorBody:
+    """The body with its shape known and no pixel decoded; raises HttpError where it cannot be read."""
+    return ImageBody(header, body) if header.kind == "image" else TensorBody(header, body)
+
+
+def is_multipart(content_type: str) -> bool:
+    """Whether a body of that type is a form with files."""
+    return content_type.partition(";")[0].strip().lower() == _FORM
+
+
+def refuse_more_pixels(count: int, most: int) -> None:
+    """Raise HttpError (413) where an image has more pixels than are allowed."""
+    if count > most:
+        raise HttpError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the image has {count / 1e6:.1f} million pixels, and {most / 1e6:.1f} are allowed",
+        )
+
+
+def _file_of_form(content_type: str, body: bytes) -> bytes:
+    """The content of the first file, or nothing."""
+    parts: list[Field | File] = []
+
+    def keep(part: Field | File) -> None:
+        parts.append(part)
+        if len(parts) > _MOST_PARTS:
+            raise FormParserError(f"it has more than {_MOST_PARTS} parts")
+
+    try:
+        _, options = parse_options_header(content_type)
+        in_memory = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}
+        parser = FormParser(_FORM, keep, keep, boundary=options.get(b"boundary"), config=in_memory)
+        parser.write(body)
+        parser.finalize()
+    except (FormParserError, ValueError, AssertionError) as error:
+        raise _bad(f"the form cannot be read: {error}") from error
+    files = [part for part in parts if isinstance(part, File)]
+    if not files:
+        return b""
+    files[0].file_object.seek(0)
+    return files[0].file_object.read()
+
+
+def _bad(line: str) -> HttpError:
+    return HttpError(HTTPStatus.BAD_REQUEST, line)
+
+
+def as_bytes(images_nhwc: "np.ndarray[Any, np.dtype[np.uint8]]") -> memoryview:
+    """The pixels one after another."""
+    return np.ascontiguousarray(images_nhwc).reshape(-1).data
