@@ -102,7 +102,16 @@ def _run(
     classes = read_model_cards([spec.model(member) for member in spec.running])[0].classes
     output = spec.output
     places = {image.id: image.place for image in located}
-    form = open_format(output.format, classes, spec.data.unlabelled, output.rle, places.__getitem__)
+    form = open_format(
+        output.format,
+        classes,
+        spec.data.unlabelled,
+        output.rle,
+        places.__getitem__,
+        samples=[image.sample for image in located],
+        values=output.values,
+        sample=output.sample,
+    )
     fingerprint = run_fingerprint(spec, [image.sample for image in located])
     with Journal(output.file, fingerprint, restart=restart) as journal:
         missing = [image for image in located if not journal.has(image.id, image.source_bytes)]
@@ -111,7 +120,7 @@ def _run(
             with opening as pool:
                 summary = _predict(pool, len(located), missing, journal)
         entries = (journal.read(image.id, image.source_bytes) for image in located)
-        form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
+        form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries))
     return summary
 
 

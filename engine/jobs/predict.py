@@ -61,14 +61,23 @@ def run_ensemble(
     samples = open_split(spec.data, "predict").samples
     output = spec.output
     places = {sample.id: str(sample.image) for sample in samples}
-    form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle, places.__getitem__)
+    form = open_format(
+        output.format,
+        ensemble.classes,
+        spec.data.unlabelled,
+        output.rle,
+        places.__getitem__,
+        samples=samples,
+        values=output.values,
+        sample=output.sample,
+    )
     fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)
     with Journal(output.file, fingerprint, restart=restart) as journal:
         missing = [s for s in samples if not journal.has(s.id, file_size(s.image))]
         rush = None if ends_at is None else schedule_for_deadline(ensemble, spec, len(missing), ends_at)
         summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, journal, strict)
         entries = (journal.read(sample.id, file_size(sample.image)) for sample in samples)
-        form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
+        form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries))
     return summary
 
 

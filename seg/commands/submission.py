@@ -99,6 +99,7 @@ def check(
     """Find what a leaderboard would punish: each mistake with its row and what mends it."""
     from seg.evaluate.validator import check_submission, mend_submission
     from seg.spec import load_ensemble
+    from seg.words import counted
 
     spec = load_ensemble(path)
     findings = check_submission(
@@ -108,14 +109,14 @@ def check(
         look_at_images=images,
         most_bytes=None if limit is None else parse_bytes("--limit", limit),
     )
-    if fix:
-        rows = mend_submission(spec, submission, sample or spec.output.sample, fix)
-        typer.echo(f"{fix}: {rows} rows mended")
     for finding in findings:
         typer.echo(f"{submission}: {finding}")
+    if fix:
+        rows = mend_submission(spec, submission, sample or spec.output.sample, fix)
+        typer.echo(f"{fix}: {counted(rows, 'row')} mended")
     if findings:
         mended = sum(finding.is_mended for finding in findings)
-        typer.echo(f"{submission}: {len(findings)} findings, of which --fix mends {mended}")
+        typer.echo(f"{submission}: {counted(len(findings), 'finding')}, of which --fix mends {mended}")
         raise typer.Exit(EXIT_FINDINGS)
     typer.echo(f"{submission}: nothing found")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -45,19 +45,31 @@ def read_mask(path: Path) -> LabelsHW:
     Raises:
         DataError: as for an image, or it has not one channel of 8 bits at most.
     """
+    mask = read_index_map(path)
+    if mask.dtype != np.uint8:
+        raise _no_mask(path, mask)
+    return mask
+
+
+def read_index_map(path: Path) -> NDArray[Any]:
+    """The same, in which a pixel may have 16 bits: uint8 or uint16 `[H, W]`."""
     data = bytes_of(path)
     try:
         plain, bits = for_index_decoder(data)
         mask = _decode(plain, cv2.IMREAD_UNCHANGED)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
-    if mask.ndim != 2 or mask.dtype != np.uint8:
-        channels = 1 if mask.ndim == 2 else mask.shape[2]
-        raise DataError(
-            f"{path}: has {channels} channels of {8 * mask.itemsize} bits: a mask's pixel values are"
-            " class ids: save it as 8-bit greyscale or with a palette"
-        )
+    if mask.ndim != 2 or mask.dtype.kind != "u":
+        raise _no_mask(path, mask)
     return mask // _grey_step(bits)
+
+
+def _no_mask(path: Path, mask: NDArray[Any]) -> DataError:
+    channels = 1 if mask.ndim == 2 else mask.shape[2]
+    return DataError(
+        f"{path}: has {channels} channels of {8 * mask.itemsize} bits: a mask's pixel values are"
+        " class ids: save it as 8-bit greyscale or with a palette"
+    )
 
 
 def write_image(path: Path, image_hwc: ImageHWC) -> None:
