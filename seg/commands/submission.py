@@ -17,7 +17,9 @@ Submission = Annotated[
 
 def vote(
     path: SpecPath,
-    submissions: Annotated[list[Path], typer.Argument(metavar="SUBMISSION...", help="The best first.")],
+    submissions: Annotated[
+        list[Path], typer.Argument(metavar="SUBMISSION...", help="Two or more, in any order.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The submission to write.")] = Path(
         "voted.csv"
     ),
@@ -27,7 +29,9 @@ def vote(
     ties: Annotated[
         str,
         typer.Option(
-            "--ties", help="To whom: best, the best submission's class, or lowest, the lowest label."
+            "--ties",
+            help="Who wins them: best, the class of the submission with the most weight, or lowest, the class"
+            " that comes first in the class list.",
         ),
     ] = "best",
 ) -> None:
