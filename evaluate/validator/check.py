@@ -52,9 +52,10 @@ def check_submission(
     rows, findings = read_rows(path, wanted.kind, wanted.layout, set(wanted.ids))
     findings += _check_size(path, most_bytes)
     findings += _check_bytes(path)
-    findings += _check_ids(rows, wanted)
+    match = wanted.match([row.id for row in rows])
+    findings += _check_ids(rows, match, wanted)
     for row in rows:
-        findings += _check_runs(known, row, wanted, look)
+        findings += _check_runs(known, row, wanted.spec_image(match.get(row.id, row.id)), look)
     findings += look.findings()
     return sorted(findings, key=lambda finding: finding.line or 0)
 
@@ -90,13 +91,12 @@ def _check_bytes(path: Path) -> Iterator[Finding]:
         yield Finding(None, "the last line has no end", "end it", True)
 
 
-def _check_ids(rows: Sequence[TableRow], wanted: WantedTable) -> Iterator[Finding]:
+def _check_ids(rows: Sequence[TableRow], match: dict[str, str], wanted: WantedTable) -> Iterator[Finding]:
     found = [row.id for row in rows]
     for row_id, count in Counter(found).items():
         if count > 1:
             lines = [row.line for row in rows if row.id == row_id]
             yield Finding(lines[1], f"{row_id!r} was there in line {lines[0]}", "keep one of them")
-    match = wanted.match(found)
     yield from _check_spelling(rows, match, wanted.source)
     missing = missing_ids(match, wanted)
     if missing:
@@ -149,15 +149,12 @@ def is_needed(row: TableRow, kind: TableKind) -> bool:
     return has_runs and not kind.is_of_background(row.id)
 
 
-def _check_runs(
-    known: SubmissionSpec, row: TableRow, wanted: WantedTable, look: MaskLook
-) -> Iterator[Finding]:
+def _check_runs(known: SubmissionSpec, row: TableRow, image_id: str, look: MaskLook) -> Iterator[Finding]:
+    try:
+        size_hw = known.size_of(image_id)
+    except DataError:
+        return
     for cell in row.cells:
-        image_id = wanted.image_of.get(cell.image_id, cell.image_id)
-        try:
-            size_hw = known.size_of(image_id)
-        except DataError:
-            continue
         runs = read_runs(cell.text, size_hw[0] * size_hw[1], known.spec.output.rle)
         for mistake in runs.mistakes:
             yield Finding(row.line, mistake.problem, mistake.fix, mistake.is_mended)

@@ -36,7 +36,9 @@ def mend_submission(spec: EnsembleSpec, path: Path, sample: Path | None, output:
     match = wanted.match([row.id for row in rows])
     _refuse_loss(path, rows, findings, match, wanted)
     row_of = {match[row.id]: row for row in rows if row.id in match}
-    cells_of = {row_id: _mended(known, wanted, path, row) for row_id, row in row_of.items()}
+    cells_of = {
+        row_id: _mended(known, path, row, wanted.spec_image(row_id)) for row_id, row in row_of.items()
+    }
     cells_of |= dict.fromkeys(missing_ids(match, wanted), _empty_row(wanted.kind, spec.output.rle))
     if wanted.leaves_out_empty:
         cells_of = {row_id: cells for row_id, cells in cells_of.items() if any(cells)}
@@ -67,11 +69,11 @@ def _refuse_loss(
             )
 
 
-def _mended(known: SubmissionSpec, wanted: WantedTable, path: Path, row: TableRow) -> tuple[str, ...]:
+def _mended(known: SubmissionSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
+    height, width = known.size_of(image_id)
+    style = known.spec.output.rle
     texts = []
     for cell in row.cells:
-        height, width = known.size_of(wanted.image_of.get(cell.image_id, cell.image_id))
-        style = known.spec.output.rle
         text = mend_runs(read_runs(cell.text, height * width, style), style)
         if text is None:
             raise DataError(f"{path}:{row.line}: its runs cannot be mended: encode the mask again")

@@ -12,16 +12,15 @@ from seg.evaluate.validator.finding import Finding
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The run lengths of one class of one image."""
+    """The run lengths of one class."""
 
-    image_id: str
     label: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row with its id; its cells are those that make sense."""
+    """A row with its id, for an image or for one class of it; its cells are those that make sense."""
 
     line: int
     id: str
@@ -78,7 +77,6 @@ def _columns(
 
 def _cells(kind: TableKind, row_id: str, texts: Sequence[str]) -> tuple[Cell, ...]:
     if not kind.label_of_id:
-        return tuple(Cell(row_id, label, text) for label, text in zip(kind.labels, texts, strict=True))
-    image_id, class_id = kind.split(row_id)
-    label = kind.label_of_id.get(class_id)
-    return () if label is None else (Cell(image_id, label, texts[0]),)
+        return tuple(Cell(label, text) for label, text in zip(kind.labels, texts, strict=True))
+    label = kind.label_of_id.get(kind.split(row_id)[1])
+    return () if label is None else (Cell(label, texts[0]),)

@@ -34,6 +34,11 @@ class WantedTable:
         """Which of the wanted rows each row of a file is; see `match_ids`."""
         return match_ids(found, self.ids, self.kind.split)
 
+    def spec_image(self, row_id: str) -> str:
+        """The id of a wanted row's image in the spec, or the row's own where the spec has no such image."""
+        image_id = self.kind.split(row_id)[0]
+        return self.image_of.get(image_id, image_id)
+
 
 def wanted_table(known: SubmissionSpec, sample: Path | None) -> WantedTable:
     """Raises DataError where the sample cannot be read or has other columns."""
