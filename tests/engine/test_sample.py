@@ -1,4 +1,4 @@
-"""A sample submission: its header, columns, ids and order are written and read, and a wrong one is refused."""
+"""A sample submission: its header, columns, ids and order are kept, and a wrong one is refused."""
 
 import csv
 from collections.abc import Sequence
