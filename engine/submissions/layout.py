@@ -85,8 +85,8 @@ def sample_layout(sample: Path, kind: TableKind, image_ids: Sequence[str]) -> Ta
             " spec's 'predict' split, and is the format right?"
         )
     matched = set(match.values())
-    extra = [row_id for row_id in ours if row_id not in matched and not kind.is_of_background(row_id)]
-    if extra:
+    extra = [row_id for row_id in ours if row_id not in matched]
+    if not all(map(kind.is_of_background, extra)):
         raise DataError(
             f"{sample}: lacks the row {extra[0]!r} of an image that is predicted, and {len(extra) - 1} more"
         )

@@ -13,6 +13,7 @@ from seg.evaluate.validator.masks import MaskLook
 from seg.evaluate.validator.runs import NOTHING, read_runs
 from seg.evaluate.validator.table import TableRow, read_rows
 from seg.evaluate.validator.wanted import WantedTable, wanted_table
+from seg.labels import IGNORE_INDEX
 from seg.spec import EnsembleSpec
 from seg.spec.output import RLE_FORMATS, TABLE_FORMATS
 from seg.words import counted
@@ -62,9 +63,15 @@ def check_submission(
 
 def _check_maps(known: SubmissionSpec, path: Path, look: MaskLook) -> Iterator[Finding]:
     missing = {image.id: None for image in known.split.samples}
+    empty = []
     for image_id, labels_hw in known.form().read(path, known.size_of):
         look.add_labels(image_id, labels_hw)
         del missing[image_id]
+        if (labels_hw == IGNORE_INDEX).all():
+            empty.append(image_id)
+    if empty:
+        problem = f"{counted(len(empty), 'image')} without a pixel of any class: {_some(empty)}"
+        yield Finding(None, problem, "was the whole file written?")
     if missing:
         problem = f"{counted(len(missing), 'image')} of the spec's missing: {_some(list(missing))}"
         yield Finding(None, problem, "predict them, or name the images that are wanted as data.predict")

@@ -93,7 +93,11 @@ def test_a_class_is_written_in_its_own_column(tmp_path: Path) -> None:
         ),
         ("kaggle-per-image", PLAIN, r"has no rows"),
         ("kaggle-per-image", "", r"has no rows"),
-        ("kaggle", "Id,Predicted\na_7,\na_27,\nb_7,\n", r"lacks the row 'b_27'"),
+        (
+            "kaggle",
+            "Id,Predicted\na_7,\na_27,\nb_7,\n",
+            r"lacks the row 'a_0' of an image that is predicted, and 2 more",
+        ),
         ("kaggle", "Id,Predicted\na,\nb,\n", r":2: row 'a' and 1 more have no prediction"),
         ("pixels", "id,pixels,usage\na,,\nb,,\n", r":1: its columns are"),
     ],

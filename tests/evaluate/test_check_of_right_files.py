@@ -204,6 +204,18 @@ def test_images_that_are_missing_are_found_in_every_format(tmp_path: Path) -> No
         check_submission(spec, spec.output.file, tmp_path / "sample.csv")
 
 
+def test_images_without_results_are_found_where_every_pixel_has_a_class(tmp_path: Path) -> None:
+    spec = contest_of(tmp_path, {"a": ONE, "b": ONE}, ["land", "ship"], format="coco")
+    said = json.loads((tmp_path / "spec.yaml").read_text())
+    said["data"]["unlabelled"] = "ignore"
+    (tmp_path / "spec.yaml").write_text(json.dumps(said))
+    spec = load_ensemble(tmp_path / "spec.yaml")
+    results = json.loads(spec.output.file.read_text())
+    spec.output.file.write_text(json.dumps([result for result in results if result["image_id"] == "a"]))
+    (finding,) = [found for found in findings_of(spec) if "without a pixel" in found]
+    assert finding == "whole file: 1 image without a pixel of any class: b: was the whole file written?"
+
+
 def test_positions_where_ids_are_promised_are_found(tmp_path: Path) -> None:
     """As Cityscapes' masks are numbered: the first class is 7, and position 0 is the id of no class."""
     maps = {"a": ONE}
