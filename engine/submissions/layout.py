@@ -49,12 +49,20 @@ class TableLayout:
         return [fields[place] for place in self.places]
 
     def in_order(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Rows of ours as the file has them: those of the sample in its order, with its ids."""
+        """Rows of ours as the file has them: those of the sample in its order, with its ids.
+
+        Raises:
+            DataError: there is no row for one of the sample.
+        """
         if self.name_of is None:
             yield from map(self.arranged, rows)
             return
         row_of = {row[0]: row for row in rows if row[0] in self.name_of}
         for our_id, their_id in self.name_of.items():
+            if our_id not in row_of:
+                raise DataError(
+                    f"the sample submission has the row {their_id!r}, for which there is no prediction"
+                )
             yield self.arranged((their_id, *row_of[our_id][1:]))
 
 

@@ -110,6 +110,14 @@ def test_a_sample_that_does_not_fit_is_one_line_before_anything_is_written(
     assert "\n" not in str(caught.value)
 
 
+def test_label_maps_that_lack_an_image_of_the_sample_are_one_line(tmp_path: Path) -> None:
+    """As a vote over submissions that lack it has them."""
+    form = form_of("pixels", tmp_path / "sample.csv", "id,mask\na.png,\nb.png,\n")
+    with pytest.raises(DataError, match=r"has the row 'b\.png', for which there is no prediction"):
+        form.write(tmp_path / "a.csv", maps_of("a"))
+    assert not (tmp_path / "a.csv").exists()
+
+
 def test_a_file_with_another_header_than_the_sample_is_refused(tmp_path: Path) -> None:
     form = form_of("pixels", tmp_path / "sample.csv", "id,mask\na,\nb,\n")
     (tmp_path / "a.csv").write_text("image_id,PredictionString\na,7\n")
