@@ -30,7 +30,7 @@ from seg.classes import ClassInfo
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
 from seg.evaluate.metrics.boundary import BAND, NEAR, BoundaryC6, boundary_f, boundary_iou, count_boundaries
-from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
+from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC, totals_of
 from seg.evaluate.metrics.segmentation import iou_of
 from seg.labels import IGNORE_INDEX, LabelsHW
 from seg.spec import load_ensemble
@@ -75,7 +75,7 @@ def count_theirs(pairs: list[Pair], classes: int) -> dict[str, torch.Tensor]:
 def print_figures(
     counts_cc: CountsCC, theirs: dict[str, torch.Tensor], classes: tuple[ClassInfo, ...]
 ) -> None:
-    hit, truth, predicted = np.diag(counts_cc), counts_cc.sum(1), counts_cc.sum(0)
+    hit, truth, predicted = totals_of(counts_cc)
     ours = {
         "IoU": iou_of(counts_cc),
         "Dice": 2 * hit / (truth + predicted),

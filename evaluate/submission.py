@@ -67,4 +67,4 @@ def write_csv(path: Path, figures: Figures) -> None:
     """The figures of each class, a row each."""
     names = [name for name in ClassFigures.model_fields if name != "iou_interval"]
     rows = [[str(getattr(c, name)) for name in names] for c in figures.classes]
-    write_table(path, names, rows, None)
+    write_table(path, names, rows)

@@ -1,7 +1,8 @@
 """A vote over submissions whose models are gone: each pixel gets the class with the most weight.
 
-Where classes tie, the one wins that the best submission chose: that with the most weight, and among
-equals the first. Submissions are read side by side, so memory does not grow with the images as long as
+Where classes tie, the one wins that the submission with the most weight chose; where submissions of equal
+weight chose differently, the class that comes first in the class list. The order of the submissions decides
+nothing. Submissions are read side by side, so memory does not grow with the images as long as
 they have the same order.
 """
 
@@ -15,7 +16,6 @@ from typing import Final, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.decision import decide
 from seg.engine.submissions import Labelled, SubmissionFormat
 from seg.engine.submissions.base import SizeOf
 from seg.errors import DataError, SpecError
@@ -23,8 +23,9 @@ from seg.labels import IGNORE_INDEX, LabelsHW
 
 Ties = Literal["best", "lowest"]
 
-EQUAL: Final = 1e-6
-"""Weights that differ by less are equal: sums of floats have their last bits from the order."""
+EQUAL: Final = 1e-9
+"""Sums of weights are equal that differ by less than this share of all weights: sums of floats have their
+last bits from the order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +101,33 @@ def _vote_pixels(
     labels_sp: NDArray[np.uint8], weights: Sequence[float], classes: int, ties: Ties
 ) -> NDArray[np.uint8]:
     """The same for labels of single pixels, uint8 `[S, pixels]`."""
-    weights_s = np.array(weights, dtype=np.float32)
-    votes_cp = np.stack([weights_s @ (labels_sp == label).astype(np.float32) for label in range(classes)])
+    weights_s = np.array(weights, dtype=np.float64)
+    votes_cp = np.stack([weights_s @ (labels_sp == label) for label in range(classes)])
     most_p = votes_cp.max(0)
-    winner_p: NDArray[np.uint8] = decide(votes_cp[:, None])[0]
+    is_tied_cp = votes_cp >= most_p - EQUAL * weights_s.sum()
     if ties == "best":
-        open_p = np.flatnonzero(most_p)
-        for position in sorted(range(len(weights)), key=lambda position: (-weights[position], position)):
-            mine_p = labels_sp[position, open_p]
-            inside_p = np.where(mine_p == IGNORE_INDEX, 0, mine_p)
-            is_winner_p = votes_cp[inside_p, open_p] >= most_p[open_p] - EQUAL
-            is_winner_p &= mine_p != IGNORE_INDEX
-            winner_p[open_p[is_winner_p]] = mine_p[is_winner_p]
-            open_p = open_p[~is_winner_p]
+        is_tied_cp = _of_the_best(labels_sp, weights_s, is_tied_cp)
+    winner_p: NDArray[np.uint8] = is_tied_cp.argmax(0).astype(np.uint8)
     winner_p[most_p == 0] = IGNORE_INDEX
     return winner_p
+
+
+def _of_the_best(
+    labels_sp: NDArray[np.uint8], weights_s: NDArray[np.float64], is_tied_cp: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Of tied classes, bool `[C, pixels]`, those that the heaviest submissions with a tied class chose."""
+    best_cp = is_tied_cp.copy()
+    undecided_p = np.ones(labels_sp.shape[1], dtype=np.bool_)
+    classes = np.arange(len(is_tied_cp), dtype=np.uint8)[:, None]
+    for weight in sorted(set(weights_s.tolist()), reverse=True):
+        chosen_cp = np.zeros_like(is_tied_cp)
+        for labels_p in labels_sp[weights_s == weight]:
+            chosen_cp |= labels_p == classes
+        chosen_cp &= is_tied_cp
+        decides_p = chosen_cp.any(0) & undecided_p
+        best_cp[:, decides_p] = chosen_cp[:, decides_p]
+        undecided_p &= ~decides_p
+    return best_cp
 
 
 def _side_by_side(

@@ -1,7 +1,7 @@
 """Images by where they lie: at a path that every worker sees, or at a URI (`s3://`, `gs://`, `file://`)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,16 +25,20 @@ NOT_ASKED: Final = "not asked"
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """An image by its id, its path or URI, and what its store says of its version; files have none."""
+    """An image by its id, its path or URI, what its store says of its version, and its number in a COCO JSON.
+
+    Files have no version.
+    """
 
     id: str
     place: str
     version: str = ""
+    coco_id: int | None = None
 
     @property
     def sample(self) -> Sample:
         """The image as a file's name has it."""
-        return Sample(self.id, Path(self.place))
+        return Sample(self.id, Path(self.place), self.coco_id)
 
     def source(self) -> Source:
         """Its file as it is now."""
@@ -54,7 +58,7 @@ def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[Ima
         DataError: nothing is there, or it cannot be reached.
     """
     if images is not None:
-        return _below(images)
+        return _numbered(spec, _below(images))
     listed = _uris_in(spec.data.to_predict.images)
     if listed:
         samples = named(Path(), [Path(_without_query(uri)) for uri in listed])
@@ -65,7 +69,7 @@ def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[Ima
 def local_images(spec: EnsembleSpec) -> list[ImageRef]:
     """The images of a spec, which lie at paths; raises DataError."""
     samples = open_split(spec.data, "predict").samples
-    return [ImageRef(sample.id, str(sample.image)) for sample in samples]
+    return [ImageRef(sample.id, str(sample.image), coco_id=sample.coco_id) for sample in samples]
 
 
 def read_image_ref(image: ImageRef) -> Raster:
@@ -114,6 +118,14 @@ def _below(uri: str) -> list[ImageRef]:
         ImageRef(sample.id, f"{scheme}://{sample.image}{query}", found[sample.image])
         for sample in named(Path(folder), list(found))
     ]
+
+
+def _numbered(spec: EnsembleSpec, located: Sequence[ImageRef]) -> list[ImageRef]:
+    """Images with the numbers that the spec's COCO JSON, if it has one, gives their names."""
+    if not spec.data.to_predict.annotations:
+        return list(located)
+    coco_ids = {sample.id: sample.coco_id for sample in open_split(spec.data, "predict").samples}
+    return [replace(image, coco_id=coco_ids.get(image.id)) for image in located]
 
 
 def _open(uri: str) -> "tuple[FileSystem, str]":

@@ -116,7 +116,16 @@ def _run(
     target = submission_output(spec, output.file, reads=(*images, *reads), overwrite=overwrite)
     target.check()
     places = {image.id: image.place for image in located}
-    form = open_format(output.format, classes, spec.data.unlabelled, output.rle, places.__getitem__)
+    form = open_format(
+        output.format,
+        classes,
+        spec.data.unlabelled,
+        output.rle,
+        places.__getitem__,
+        samples=[image.sample for image in located],
+        values=output.values,
+        sample=output.sample,
+    )
     fingerprint = run_fingerprint(spec, [image.sample for image in located])
     with Journal(output.file, fingerprint, restart=restart) as journal:
         missing = [image for image in located if not journal.has(image.id, image.source())]
@@ -126,7 +135,7 @@ def _run(
                 summary = _predict(pool, len(located), missing, journal)
         entries = (journal.read(image.id) for image in located)
         with target.writing() as path:
-            form.write(path, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
+            form.write(path, ((entry.id, entry.labels_hw) for entry in entries))
     return summary
 
 

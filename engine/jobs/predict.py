@@ -71,7 +71,16 @@ def run_ensemble(
     ensemble = Ensemble.load(spec, memory=memory)
     stopping = stopping_of(spec.stopping, ensemble, output.size)
     places = {sample.id: str(sample.image) for sample in samples}
-    form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle, places.__getitem__)
+    form = open_format(
+        output.format,
+        ensemble.classes,
+        spec.data.unlabelled,
+        output.rle,
+        places.__getitem__,
+        samples=samples,
+        values=output.values,
+        sample=output.sample,
+    )
     fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)
     sources = {sample.id: Source.at(sample.image) for sample in samples}
     with Journal(output.file, fingerprint, restart=restart) as journal:
@@ -80,7 +89,7 @@ def run_ensemble(
         summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, sources, journal, strict)
         entries = (journal.read(sample.id) for sample in samples)
         with target.writing() as path:
-            form.write(path, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
+            form.write(path, ((entry.id, entry.labels_hw) for entry in entries))
     return summary
 
 

@@ -11,26 +11,28 @@ Labelled = tuple[str, LabelsHW]
 """An image's id and its label map, uint8 `[H, W]`."""
 
 SizeOf = Callable[[str], Size]
-"""Height and width of the label map of an id, for formats that do not say it."""
+"""Height and width of the label map of an id; raises DataError where there is no such image."""
 
 
 class SubmissionFormat(Protocol):
     """One way to write label maps down."""
 
-    def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
-        """Write a submission, atomically; a table's rows in the order of `images`, or of the `sample` CSV.
+    def write(self, path: Path, images: Iterable[Labelled]) -> None:
+        """Write a submission, atomically; a table's rows in the order of `images`, or of the sample.
 
         Raises:
             OutputError: the folder cannot be written.
-            DataError: the sample submission has other ids than the predictions.
+            DataError: the format cannot hold an id or a label.
         """
         ...
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
-        """The label maps of a submission. Pixels that no class covers have the unlabelled class, or, where
-        there is none, the ignore index.
+        """The label maps of a submission, each image once, in the size that `size_of` says.
+
+        Pixels that no class covers have the unlabelled class, or, where there is none, the ignore index.
 
         Raises:
-            DataError: the file is no such submission; names the row.
+            DataError: the file is no such submission, or has an image twice, an unknown one, one of another
+                size, or a value of no class; names the file and its row, entry or member.
         """
         ...

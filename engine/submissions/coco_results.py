@@ -1,6 +1,8 @@
 """COCO's results: a list with an object for each image and class, masks as compressed run lengths.
 
-Source: the COCO dataset's page on the format of results. An id that is a number is written as one.
+An image without results is all of the unlabelled class.
+
+Source: the COCO dataset's page on the format of results.
 """
 
 import json
@@ -13,26 +15,34 @@ from pycocotools import mask as coco_mask
 from pydantic import ValidationError
 
 from seg.classes import ClassInfo
+from seg.data import Sample
 from seg.data.coco_file import CocoRle
 from seg.data.rasterise import MaskHW, rasterise
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import Labelled, SizeOf
-from seg.engine.submissions.kaggle_rle import label_of
+from seg.engine.submissions.coco_ids import CocoIds, is_coco_id
+from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.table_kind import label_of
 from seg.errors import DataError
 from seg.files import atomic_path
-from seg.labels import IGNORE_INDEX
+from seg.labels import IGNORE_INDEX, LabelsHW
 
 _KEYS = ("image_id", "category_id", "segmentation")
+
+_Entry = tuple[str, dict[str, Any]]
+"""A result, and its place in the file."""
 
 
 class CocoResults:
     """Every class that an image has, but the unlabelled one, with score 1."""
 
-    def __init__(self, classes: Sequence[ClassInfo], unlabelled: str) -> None:
+    def __init__(self, classes: Sequence[ClassInfo], unlabelled: str, samples: Sequence[Sample]) -> None:
         self._classes = classes
         self._background = label_of(classes, unlabelled)
+        self._image_ids = [sample.id for sample in samples]
+        self._coco_ids = CocoIds(samples)
 
-    def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
+    def write(self, path: Path, images: Iterable[Labelled]) -> None:
         with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
             separator = "["
             for image in images:
@@ -42,31 +52,37 @@ class CocoResults:
             file.write("\n]\n" if separator == "," else "[]\n")
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
-        by_image: dict[str, list[dict[str, Any]]] = {}
+        by_image: dict[str, list[_Entry]] = {}
         for number, entry in enumerate(_load(path)):
-            if not isinstance(entry, dict) or not all(key in entry for key in _KEYS):
-                raise DataError(f"{path}: entry {number} lacks one of {', '.join(_KEYS)}")
-            if not isinstance(entry["category_id"], int):
-                raise DataError(f"{path}: entry {number}: {entry['category_id']!r} is no class id")
-            by_image.setdefault(str(entry["image_id"]), []).append(entry)
-        labels = {c.id: label for label, c in enumerate(self._classes)}
+            place = f"{path}: entry {number}"
+            _check_entry(place, entry)
+            image_id = self._coco_ids.image_of(place, entry["image_id"])
+            by_image.setdefault(image_id, []).append((place, entry))
+        seen = SeenImages(size_of)
         for image_id, entries in by_image.items():
-            size_hw = size_of(image_id)
-            labels_hw = np.full(size_hw, IGNORE_INDEX, dtype=np.uint8)
-            for entry in entries:
-                if entry["category_id"] not in labels:
-                    raise DataError(f"{path}: image {image_id}: {entry['category_id']} is no class id")
-                labels_hw[_mask(path, image_id, entry, size_hw)] = labels[entry["category_id"]]
-            labels_hw[labels_hw == IGNORE_INDEX] = self._background
-            yield image_id, labels_hw
+            yield image_id, self._painted(entries, seen.size_hw(entries[0][0], image_id))
+        for image_id in self._image_ids:
+            if image_id not in by_image:
+                yield image_id, self._painted([], seen.size_hw(str(path), image_id))
+
+    def _painted(self, entries: Sequence[_Entry], size_hw: Size) -> LabelsHW:
+        label_of_id = {c.id: label for label, c in enumerate(self._classes)}
+        labels_hw = np.full(size_hw, self._background, dtype=np.uint8)
+        for place, entry in entries:
+            if entry["category_id"] not in label_of_id:
+                raise DataError(f"{place}: {entry['category_id']} is no class id")
+            labels_hw[_mask(place, entry, size_hw)] = label_of_id[entry["category_id"]]
+        return labels_hw
 
     def _entries(self, image: Labelled) -> Iterator[dict[str, Any]]:
         image_id, labels_hw = image
-        present = [label for label in np.unique(labels_hw).tolist() if label != self._background]
+        present = [
+            label for label in np.unique(labels_hw).tolist() if label not in (self._background, IGNORE_INDEX)
+        ]
         for label in present:
             encoded = coco_mask.encode(np.asfortranarray(labels_hw == label, dtype=np.uint8))
             yield {
-                "image_id": int(image_id) if str(image_id).isdecimal() else image_id,
+                "image_id": self._coco_ids.of_image(image_id),
                 "category_id": self._classes[label].id,
                 "segmentation": {"size": encoded["size"], "counts": encoded["counts"].decode()},
                 "score": 1.0,
@@ -75,14 +91,24 @@ class CocoResults:
             }
 
 
-def _mask(path: Path, image_id: str, entry: dict[str, Any], size_hw: Size) -> MaskHW:
+def _check_entry(place: str, entry: Any) -> None:
+    """Raise DataError where a key is missing, or an id is of another kind."""
+    if not isinstance(entry, dict) or not all(key in entry for key in _KEYS):
+        raise DataError(f"{place} lacks one of {', '.join(_KEYS)}")
+    if not isinstance(entry["category_id"], int):
+        raise DataError(f"{place}: {entry['category_id']!r} is no class id")
+    if not is_coco_id(entry["image_id"]):
+        raise DataError(f"{place}: {entry['image_id']!r} is no image id")
+
+
+def _mask(place: str, entry: dict[str, Any], size_hw: Size) -> MaskHW:
     """Decoded by the size of the image: a few bytes of a file can say that a mask has a terabyte."""
     try:
         return rasterise(CocoRle.model_validate(entry["segmentation"]), size_hw)
     except ValidationError as error:
-        raise DataError(f"{path}: image {image_id}: its segmentation is no size and counts") from error
+        raise DataError(f"{place}: its segmentation is no size and counts") from error
     except ValueError as error:
-        raise DataError(f"{path}: image {image_id}: {error}") from error
+        raise DataError(f"{place}: {error}") from error
 
 
 def _load(path: Path) -> list[Any]:

@@ -32,8 +32,16 @@ class SubmissionSpec:
     def form(self, name: Format | None = None) -> SubmissionFormat:
         """The spec's format, or another with the same classes."""
         output = self.spec.output
+        form = name or output.format
         return open_format(
-            name or output.format, self.classes, self.spec.data.unlabelled, output.rle, self.image_of
+            form,
+            self.classes,
+            self.spec.data.unlabelled,
+            output.rle,
+            self.image_of,
+            samples=self.split.samples,
+            values=output.values,
+            sample=output.sample if form == output.format else None,
         )
 
     def size_of(self, image_id: str) -> Size:
@@ -42,10 +50,11 @@ class SubmissionSpec:
         Raises:
             DataError: there is no such image, or it cannot be read.
         """
+        image = self.image_of(image_id)
         if self.spec.output.size:
             return self.spec.output.size
         if image_id not in self._sizes:
-            height, width = open_raster(Path(self.image_of(image_id))).shape[:2]
+            height, width = open_raster(Path(image)).shape[:2]
             self._sizes[image_id] = height, width
         return self._sizes[image_id]
 

@@ -1,21 +1,25 @@
 """Formats by name."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Final, cast, get_args
 
 from seg.classes import ClassInfo
+from seg.data import Sample
 from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.coco_results import CocoResults
 from seg.engine.submissions.geotiff import GeoTiffFolder, ImageOf
 from seg.engine.submissions.kaggle_rle import RowPerImage, RowPerImageAndClass
+from seg.engine.submissions.layout import TableLayout, plain_layout, sample_layout
 from seg.engine.submissions.npz import NpzFile
 from seg.engine.submissions.panoptic import CocoPanoptic
 from seg.engine.submissions.pixel_strings import PixelStrings
 from seg.engine.submissions.png_folder import PngFolder
-from seg.errors import SpecError
+from seg.engine.submissions.table_kind import TableKind, kind_of
+from seg.errors import DataError, SpecError
 from seg.file_names import check_file_names
 from seg.spec.base import did_you_mean
-from seg.spec.output import Format, RleSpec
+from seg.spec.output import Format, RleSpec, Values
 
 FILE_FORMATS: Final[Mapping[Format, str]] = {
     "coco-panoptic": ".png",
@@ -27,26 +31,45 @@ FILE_FORMATS: Final[Mapping[Format, str]] = {
 
 
 def open_format(
-    name: Format, classes: Sequence[ClassInfo], unlabelled: str, rle: RleSpec, image_of: ImageOf
+    name: Format,
+    classes: Sequence[ClassInfo],
+    unlabelled: str,
+    rle: RleSpec,
+    image_of: ImageOf,
+    *,
+    samples: Sequence[Sample] = (),
+    values: Values = "ids",
+    sample: Path | None = None,
 ) -> SubmissionFormat:
     """The format of that name.
 
     Args:
         unlabelled: the class that pixels without a label have, or `ignore`.
         image_of: the images by their ids, for what a format takes over from them.
+        samples: the images that the submission is about.
+        values: what the pixel values of label maps are.
+        sample: the contest's sample submission, whose header, ids and order a table has.
 
     Raises:
         MissingRuntimeError: the format needs what is not installed.
+        DataError: the sample is for other images or classes, two classes have one id, or an id is too large.
     """
+    _refuse_shared_ids(classes)
+
+    def table() -> tuple[TableKind, TableLayout]:
+        kind = kind_of(name, classes, unlabelled)
+        image_ids = [image.id for image in samples]
+        return kind, plain_layout(kind) if sample is None else sample_layout(sample, kind, image_ids)
+
     formats: dict[Format, Callable[[], SubmissionFormat]] = {
-        "kaggle": lambda: RowPerImageAndClass(classes, unlabelled, rle),
-        "kaggle-per-image": lambda: RowPerImage(classes, unlabelled, rle),
-        "pixels": lambda: PixelStrings(classes),
-        "coco": lambda: CocoResults(classes, unlabelled),
-        "coco-panoptic": lambda: CocoPanoptic(classes),
-        "png": lambda: PngFolder(classes),
-        "npz": NpzFile,
-        "geotiff": lambda: GeoTiffFolder(classes, image_of),
+        "kaggle": lambda: RowPerImageAndClass(len(classes), *table(), rle),
+        "kaggle-per-image": lambda: RowPerImage(len(classes), *table(), rle),
+        "pixels": lambda: PixelStrings(classes, table()[1]),
+        "coco": lambda: CocoResults(classes, unlabelled, samples),
+        "coco-panoptic": lambda: CocoPanoptic(classes, samples),
+        "png": lambda: PngFolder(classes, values),
+        "npz": lambda: NpzFile(classes, values),
+        "geotiff": lambda: GeoTiffFolder(classes, image_of, values),
     }
     return formats[name]()
 
@@ -55,6 +78,16 @@ def check_ids(name: Format, image_ids: Iterable[str]) -> None:
     """Raise OutputError where a format names files after ids, and two of these cannot be told apart."""
     if name in FILE_FORMATS:
         check_file_names(image_ids, FILE_FORMATS[name])
+
+
+def _refuse_shared_ids(classes: Sequence[ClassInfo]) -> None:
+    name_of: dict[int, str] = {}
+    for c in classes:
+        if c.id in name_of:
+            raise DataError(
+                f"classes {name_of[c.id]!r} and {c.name!r} both have the id {c.id}: give each its own"
+            )
+        name_of[c.id] = c.name
 
 
 def format_of(text: str) -> Format:

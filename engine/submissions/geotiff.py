@@ -1,4 +1,4 @@
-"""A folder of GeoTIFFs: the label of each pixel, where on Earth the image says that it lies."""
+"""A folder of GeoTIFFs: the class id of each pixel, or its position, where on Earth its image lies."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,10 +12,12 @@ from seg.data.raster import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_pla
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.atomic_folder import refuse_false_size
 from seg.engine.submissions.base import Labelled, SizeOf
+from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.values import PixelValues, ValuesHW
 from seg.errors import DataError, MissingRuntimeError
 from seg.file_names import FileNames, id_of_name
-from seg.labels import LabelsHW
 from seg.outputs import output_folder
+from seg.spec.output import Values
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -24,14 +26,14 @@ ImageOf = Callable[[str], str]
 """The path or URI of an image by its id; raises DataError."""
 
 CLASSES_TAG: Final = "CLASSES"
-"""The tag with the names of the labels, as a JSON list."""
+"""The tag with the classes' names by their pixel values, as a JSON object."""
 
 _SUFFIX: Final = ".tif"
+_TYPES: Final = (np.uint8, np.uint16, np.int32)
 _BLOCK: Final = 256
 _LAYOUT: Final = {
     "driver": "GTiff",
     "count": 1,
-    "dtype": "uint8",
     "compress": "deflate",
     "tiled": True,
     "blockxsize": _BLOCK,
@@ -46,38 +48,54 @@ class GeoTiffFolder:
     Where a label map has another size than its image it covers the same ground.
     """
 
-    def __init__(self, classes: Sequence[ClassInfo], image_of: ImageOf) -> None:
+    def __init__(self, classes: Sequence[ClassInfo], image_of: ImageOf, values: Values) -> None:
         """Raises MissingRuntimeError where rasterio is not installed."""
         if not has_rasterio():
             raise MissingRuntimeError("format geotiff needs rasterio: pip install 'seg[geo]'")
         self._classes = classes
         self._image_of = image_of
+        self._values = PixelValues(classes, values, _TYPES)
 
-    def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
+    def write(self, path: Path, images: Iterable[Labelled]) -> None:
         names = FileNames(_SUFFIX)
         with output_folder(path) as folder:
             for image_id, labels_hw in images:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                self._write_one(file, labels_hw, place_of(self._image_of(image_id), labels_hw.shape))
+                values_hw = self._values.encoded(image_id, labels_hw)
+                self._write_one(file, values_hw, place_of(self._image_of(image_id), labels_hw.shape))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
         found = filter(Path.is_file, path.rglob("*"))
         files = sorted(file for file in found if file.suffix.lower() in TIFF_SUFFIXES)
         if not files:
             raise DataError(f"{path}: has no TIFFs")
+        seen = SeenImages(size_of)
         for file in files:
             image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(file.suffix))
-            yield image_id, _labels_of(file, image_id, size_of)
+            size_hw = seen.size_hw(str(file), image_id)
+            values_hw = _values_of(file, image_id, size_of)
+            seen.refuse_other_size(str(file), values_hw, size_hw)
+            yield image_id, self._values.decoded(str(file), values_hw)
 
-    def _write_one(self, file: Path, labels_hw: LabelsHW, place: dict[str, Any]) -> None:
+    def _write_one(self, file: Path, values_hw: ValuesHW, place: dict[str, Any]) -> None:
         import rasterio
 
-        height, width = labels_hw.shape
-        with rasterio.open(file, "w", height=height, width=width, **_LAYOUT, **place) as written:
-            written.write_colormap(1, {label: c.colour for label, c in enumerate(self._classes)})
-            written.update_tags(**{CLASSES_TAG: json.dumps([c.name for c in self._classes])})
-            written.write(labels_hw, 1)
+        values = self._values
+        height, width = values_hw.shape
+        layout = {
+            **_LAYOUT,
+            "dtype": values.dtype.name,
+            "nodata": values.void,
+            "height": height,
+            "width": width,
+        }
+        named = dict(zip(values.of_label.tolist(), self._classes, strict=True))
+        with rasterio.open(file, "w", **layout, **place) as written:
+            if values.dtype.kind == "u":
+                written.write_colormap(1, {value: c.colour for value, c in named.items()})
+            written.update_tags(**{CLASSES_TAG: json.dumps({value: c.name for value, c in named.items()})})
+            written.write(values_hw, 1)
 
 
 def place_of(image: str, size_hw: Size) -> dict[str, Any]:
@@ -102,16 +120,16 @@ def place_of(image: str, size_hw: Size) -> dict[str, Any]:
         return {"crs": dataset.crs, "transform": finer}
 
 
-def _labels_of(file: Path, image_id: str, size_of: SizeOf) -> LabelsHW:
+def _values_of(file: Path, image_id: str, size_of: SizeOf) -> ValuesHW:
     from rasterio.errors import RasterioError
 
     with _opened(str(file)) as dataset:
-        if dataset.count != 1 or dataset.dtypes != ("uint8",):
-            said = f"{dataset.count} bands of {', '.join(dict.fromkeys(dataset.dtypes))}"
-            raise DataError(f"{file}: has {said}: a label map has one of uint8")
+        if dataset.count != 1 or np.dtype(dataset.dtypes[0]).kind not in "iu":
+            found = f"{dataset.count} bands of {', '.join(dict.fromkeys(dataset.dtypes))}"
+            raise DataError(f"{file}: has {found}: a label map has one of integers")
         refuse_false_size(file, image_id, (dataset.height, dataset.width), size_of)
         try:
-            return np.asarray(dataset.read(1), dtype=np.uint8)
+            return np.asarray(dataset.read(1))
         except RasterioError as error:
             raise DataError(f"{file}: is cut off or damaged") from error
 

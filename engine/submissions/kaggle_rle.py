@@ -6,23 +6,22 @@ kaggle-per-image  a row for each image: `ImageId`, then a column for each class 
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
-from seg.classes import ClassInfo
 from seg.engine.passes.passes import Size
 from seg.engine.submissions import rle
 from seg.engine.submissions.base import Labelled, SizeOf
-from seg.engine.submissions.tables import Row, body_of, write_table
+from seg.engine.submissions.layout import TableLayout, body_of
+from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.table_kind import TableKind
+from seg.engine.submissions.tables import Row, write_table
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.labels import LabelsHW
 from seg.spec.output import RleSpec
-
-ROW_HEADER: Final = ("ImageId_ClassId", "EncodedPixels")
 
 
 class _Canvas:
@@ -57,70 +56,84 @@ class _Canvas:
 class RowPerImageAndClass:
     """A class without pixels has a row with the style's text for that, or none."""
 
-    def __init__(self, classes: Sequence[ClassInfo], unlabelled: str, style: RleSpec) -> None:
+    def __init__(self, classes: int, kind: TableKind, layout: TableLayout, style: RleSpec) -> None:
         self._classes = classes
-        self._background = label_of(classes, unlabelled)
+        self._kind = kind
+        self._layout = layout
         self._style = style
 
-    def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
-        write_table(path, ROW_HEADER, itertools.chain.from_iterable(map(self._rows, images)), sample)
+    def write(self, path: Path, images: Iterable[Labelled]) -> None:
+        rows = itertools.chain.from_iterable(map(self._rows, images))
+        write_table(path, self._layout.header, self._layout.in_order(rows))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
-        labels = {str(c.id): label for label, c in enumerate(self._classes)}
-        rows = body_of(path, ROW_HEADER)
-        for image_id, group in itertools.groupby(rows, key=lambda entry: entry[1][0].rpartition("_")[0]):
-            canvas = self._canvas(path, size_of(image_id))
-            for line, (row_id, text) in group:
-                class_id = row_id.rpartition("_")[2]
-                if class_id not in labels:
+        seen = SeenImages(size_of)
+        for image_id, rows in itertools.groupby(
+            self._body(path), key=lambda row: self._kind.split(row[1])[0]
+        ):
+            canvas: _Canvas | None = None
+            line_of: dict[str, int] = {}
+            for line, row_id, text in rows:
+                class_id = self._kind.split(row_id)[1]
+                if class_id not in self._kind.label_of_id:
+                    known = ", ".join(self._kind.label_of_id)
+                    raise DataError(f"{path}:{line}: {row_id!r} ends in no class id: known are {known}")
+                if class_id in line_of:
                     raise DataError(
-                        f"{path}:{line}: {row_id!r} ends in no class id: known are {', '.join(labels)}"
+                        f"{path}:{line}: {row_id!r} was there in line {line_of[class_id]}: keep one"
                     )
-                canvas.add(line, labels[class_id], text)
-            yield image_id, canvas.labels_hw()
+                line_of[class_id] = line
+                canvas = canvas or self._canvas(path, seen.size_hw(f"{path}:{line}", image_id))
+                canvas.add(line, self._kind.label_of_id[class_id], text)
+            if canvas:
+                yield image_id, canvas.labels_hw()
+
+    def _body(self, path: Path) -> Iterator[tuple[int, str, str]]:
+        """Lines, ids and run lengths; those of an image together where a sample's order has them apart."""
+        rows = ((line, row_id, text) for line, (row_id, text) in body_of(path, self._layout))
+        if self._layout.name_of is None:
+            return rows
+        position = {image_id: at for at, image_id in enumerate(map(self._image_of, self._layout.name_of))}
+        return iter(sorted(rows, key=lambda row: position.get(self._image_of(row[1]), len(position))))
+
+    def _image_of(self, row_id: str) -> str:
+        return self._kind.split(row_id)[0]
 
     def _canvas(self, path: Path, size_hw: Size) -> _Canvas:
-        return _Canvas(path, size_hw, len(self._classes), self._background, self._style)
+        return _Canvas(path, size_hw, self._classes, self._kind.background, self._style)
 
     def _rows(self, image: Labelled) -> Iterator[Row]:
         image_id, labels_hw = image
-        for c, runs in zip(
-            self._classes, rle.encode(labels_hw, len(self._classes), self._style), strict=True
+        encoded = rle.encode(labels_hw, self._classes, self._style)
+        for row_id, label in zip(
+            self._kind.row_ids([image_id]), self._kind.label_of_id.values(), strict=True
         ):
-            if runs or self._style.empty != "drop":
-                yield f"{image_id}_{c.id}", runs
+            if encoded[label] or self._style.empty != "drop":
+                yield row_id, encoded[label]
 
 
 class RowPerImage:
     """All classes of an image in one row; what no column covers is the unlabelled class."""
 
-    def __init__(self, classes: Sequence[ClassInfo], unlabelled: str, style: RleSpec) -> None:
+    def __init__(self, classes: int, kind: TableKind, layout: TableLayout, style: RleSpec) -> None:
         self._classes = classes
-        self._background = label_of(classes, unlabelled)
+        self._kind = kind
+        self._layout = layout
         self._style = style
-        self._columns = [label for label in range(len(classes)) if label != self._background]
-        names = [classes[label].name for label in self._columns]
-        self._header = ("ImageId", *(names if len(names) > 1 else ["EncodedPixels"]))
 
-    def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
-        write_table(path, self._header, map(self._row, images), sample)
+    def write(self, path: Path, images: Iterable[Labelled]) -> None:
+        write_table(path, self._layout.header, self._layout.in_order(map(self._row, images)))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
-        for line, (image_id, *texts) in body_of(path, self._header):
-            canvas = self._canvas(path, size_of(image_id))
-            for label, text in zip(self._columns, texts, strict=True):
+        seen = SeenImages(size_of)
+        for line, (image_id, *texts) in body_of(path, self._layout):
+            size_hw = seen.size_hw(f"{path}:{line}", image_id)
+            canvas = _Canvas(path, size_hw, self._classes, self._kind.background, self._style)
+            for label, text in zip(self._kind.labels, texts, strict=True):
                 canvas.add(line, label, text)
             yield image_id, canvas.labels_hw()
 
-    def _canvas(self, path: Path, size_hw: Size) -> _Canvas:
-        return _Canvas(path, size_hw, len(self._classes), self._background, self._style)
-
     def _row(self, image: Labelled) -> Row:
         image_id, labels_hw = image
-        runs = rle.encode(labels_hw, len(self._classes), self._style)
-        return image_id, *(runs[label] for label in self._columns)
-
-
-def label_of(classes: Sequence[ClassInfo], name: str) -> int:
-    """The label of the class of that name, or the ignore index."""
-    return next((label for label, c in enumerate(classes) if c.name == name), IGNORE_INDEX)
+        runs = rle.encode(labels_hw, self._classes, self._style)
+        return image_id, *(runs[label] for label in self._kind.labels)

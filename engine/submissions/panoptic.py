@@ -15,9 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from seg.classes import ClassInfo
+from seg.data import Sample
 from seg.data.images import read_image, write_image
 from seg.engine.submissions.atomic_folder import refuse_false_claim
 from seg.engine.submissions.base import Labelled, SizeOf
+from seg.engine.submissions.coco_ids import CocoIds, is_coco_id
+from seg.engine.submissions.seen import SeenImages
 from seg.errors import DataError
 from seg.file_names import FileNames
 from seg.labels import IGNORE_INDEX, LabelsHW
@@ -25,16 +28,20 @@ from seg.outputs import output_folder
 
 INDEX: Final = "panoptic.json"
 _SUFFIX: Final = ".png"
+VOID: Final = 0
+"""The segment id of pixels of no class."""
+
 _KINDS: Final = {"image_id": (str, int), "file_name": (str,), "segments_info": (list,)}
 
 
 class CocoPanoptic:
     """All classes are stuff: one segment of each an image."""
 
-    def __init__(self, classes: Sequence[ClassInfo]) -> None:
+    def __init__(self, classes: Sequence[ClassInfo], samples: Sequence[Sample]) -> None:
         self._classes = classes
+        self._coco_ids = CocoIds(samples)
 
-    def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
+    def write(self, path: Path, images: Iterable[Labelled]) -> None:
         annotations: list[dict[str, Any]] = []
         names = FileNames(_SUFFIX)
         with output_folder(path) as folder:
@@ -52,18 +59,27 @@ class CocoPanoptic:
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
         label_of = {c.id: label for label, c in enumerate(self._classes)}
+        seen = SeenImages(size_of)
         for number, annotation in enumerate(_annotations(path)):
-            _check_annotation(path, number, annotation)
+            place = f"{path / INDEX}: annotation {number}"
+            _check_annotation(place, annotation)
+            image_id = self._coco_ids.image_of(place, annotation["image_id"])
+            size_hw = seen.size_hw(place, image_id)
             file = _inside(path, annotation["file_name"])
-            refuse_false_claim(file, str(annotation["image_id"]), size_of)
+            refuse_false_claim(file, image_id, size_of)
             ids_hw3 = read_image(file).astype(np.int64)
             ids_hw = ids_hw3[..., 0] + 256 * ids_hw3[..., 1] + 65536 * ids_hw3[..., 2]
+            seen.refuse_other_size(str(file), ids_hw, size_hw)
             labels_hw = np.full(ids_hw.shape, IGNORE_INDEX, dtype=np.uint8)
-            for segment in annotation["segments_info"]:
-                if segment["category_id"] not in label_of:
-                    raise DataError(f"{path / INDEX}: {segment['category_id']} is no class id")
-                labels_hw[ids_hw == segment["id"]] = label_of[segment["category_id"]]
-            yield str(annotation["image_id"]), labels_hw
+            segments = {segment["id"]: segment["category_id"] for segment in annotation["segments_info"]}
+            for segment_id in np.unique(ids_hw[ids_hw != VOID]).tolist():
+                if segment_id not in segments:
+                    raise DataError(f"{file}: has the segment {segment_id}, which {INDEX} does not name")
+            for segment_id, category_id in segments.items():
+                if category_id not in label_of:
+                    raise DataError(f"{place}: {category_id} is no class id")
+                labels_hw[ids_hw == segment_id] = label_of[category_id]
+            yield image_id, labels_hw
 
     def _annotation(self, image_id: str, file_name: str, labels_hw: LabelsHW) -> dict[str, Any]:
         labels, areas = np.unique(labels_hw[labels_hw != IGNORE_INDEX], return_counts=True)
@@ -78,20 +94,23 @@ class CocoPanoptic:
             for label, area in zip(labels.tolist(), areas.tolist(), strict=True)
             for bbox in [_box(labels_hw == label)]
         ]
-        return {"image_id": image_id, "file_name": file_name, "segments_info": segments}
+        coco_id = self._coco_ids.of_image(image_id)
+        return {"image_id": coco_id, "file_name": file_name, "segments_info": segments}
 
 
-def _check_annotation(path: Path, number: int, annotation: object) -> None:
+def _check_annotation(place: str, annotation: object) -> None:
     """Raise DataError where a key is missing or of another kind."""
-    if not isinstance(annotation, dict) or not all(
-        isinstance(annotation.get(key), kinds) for key, kinds in _KINDS.items()
+    if (
+        not isinstance(annotation, dict)
+        or not all(isinstance(annotation.get(key), kinds) for key, kinds in _KINDS.items())
+        or not is_coco_id(annotation["image_id"])
     ):
-        raise DataError(f"{path / INDEX}: annotation {number} lacks one of {', '.join(_KINDS)}")
+        raise DataError(f"{place} lacks one of {', '.join(_KINDS)}")
     for segment in annotation["segments_info"]:
         if not isinstance(segment, dict) or not all(
             isinstance(segment.get(key), int) for key in ("id", "category_id")
         ):
-            raise DataError(f"{path / INDEX}: annotation {number}: a segment lacks id or category_id")
+            raise DataError(f"{place}: a segment lacks id or category_id")
 
 
 def _inside(path: Path, file_name: str) -> Path:

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from seg.classes import ClassInfo
 from seg.engine.submissions.base import Labelled, SizeOf
-from seg.engine.submissions.tables import Row, body_of, write_table
+from seg.engine.submissions.layout import TableLayout, body_of
+from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.tables import Row, write_table
 from seg.errors import DataError
 from seg.labels import LabelsHW
 
-HEADER: Final = ("image_id", "PredictionString")
 MOST_DIGITS: Final = 18
 """Of a class id: an int64 holds them."""
 
@@ -21,17 +22,19 @@ MOST_DIGITS: Final = 18
 class PixelStrings:
     """Class ids with one space between."""
 
-    def __init__(self, classes: Sequence[ClassInfo]) -> None:
+    def __init__(self, classes: Sequence[ClassInfo], layout: TableLayout) -> None:
+        self._layout = layout
         self._words = np.array([str(c.id) for c in classes])
         self._ids = np.array([c.id for c in classes], dtype=np.int64)
         self._by_id = self._ids.argsort()
 
-    def write(self, path: Path, images: Iterable[Labelled], sample: Path | None = None) -> None:
-        write_table(path, HEADER, map(self._row, images), sample)
+    def write(self, path: Path, images: Iterable[Labelled]) -> None:
+        write_table(path, self._layout.header, self._layout.in_order(map(self._row, images)))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
-        for line, (image_id, text) in body_of(path, HEADER):
-            height, width = size_of(image_id)
+        seen = SeenImages(size_of)
+        for line, (image_id, text) in body_of(path, self._layout):
+            height, width = seen.size_hw(f"{path}:{line}", image_id)
             ids = _numbers(path, line, text)
             if len(ids) != height * width:
                 raise DataError(f"{path}:{line}: has {len(ids)} pixels, not {height} x {width}")

@@ -3,7 +3,9 @@
 import csv
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from seg.errors import DataError
 from seg.files import atomic_path
@@ -11,22 +13,25 @@ from seg.files import atomic_path
 Row = Sequence[str]
 
 
-def write_table(path: Path, header: Row, rows: Iterable[Row], sample: Path | None) -> None:
-    """Write a CSV, atomically, with its rows in the order given, or that of a sample's first column.
+def write_table(path: Path, header: Row, rows: Iterable[Row]) -> None:
+    """Write a CSV, atomically.
 
     Raises:
         OutputError: the folder cannot be written.
-        DataError: the sample has other ids.
+        DataError: a field is no text.
     """
-    if sample is not None:
-        rows = _in_order_of(sample, rows)
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+    try:
+        with (
+            atomic_path(path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            writer = csv.writer(_UnixLines(file), lineterminator=_DOS_LINE)
+            writer.writerow(header)
+            writer.writerows(rows)
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{path}: cannot be written: {error.object[:60]!r} is no text in UTF-8: rename it"
+        ) from error
 
 
 def read_table(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -49,28 +54,14 @@ def read_table(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path}: is not a CSV in UTF-8: {error}") from error
 
 
-def body_of(path: Path, header: Row) -> Iterator[tuple[int, list[str]]]:
-    """The rows below a header, each as long as the header; raises DataError where that is another."""
-    rows = read_table(path)
-    line, found = next(rows, (1, []))
-    if found != list(header):
-        raise DataError(f"{path}:{line}: the header is {','.join(header)!r}, got {','.join(found)[:80]!r}")
-    for line, row in rows:
-        if len(row) != len(header):
-            raise DataError(f"{path}:{line}: has {len(row)} fields, the header has {len(header)}")
-        yield line, row
+_DOS_LINE = "\r\n"
 
 
-def _in_order_of(sample: Path, rows: Iterable[Row]) -> list[Row]:
-    wanted = [row[0] for _, row in read_table(sample)][1:]
-    row_of = {row[0]: row for row in rows}
-    missing = [row_id for row_id in wanted if row_id not in row_of]
-    if missing:
-        raise DataError(
-            f"{sample}: row {missing[0]!r} and {len(missing) - 1} more have no prediction:"
-            " are these the images of the spec's 'predict' split, and is the format right?"
-        )
-    extra = row_of.keys() - set(wanted)
-    if extra:
-        raise DataError(f"{sample}: lacks {min(extra)!r} and {len(extra) - 1} more rows that are predicted")
-    return [row_of[row_id] for row_id in wanted]
+@dataclass(frozen=True, slots=True)
+class _UnixLines:
+    """Ends rows with LF. The csv module quotes a CR in a field only where rows end with one."""
+
+    file: TextIO
+
+    def write(self, row: str) -> None:
+        self.file.write(row.removesuffix(_DOS_LINE) + "\n")

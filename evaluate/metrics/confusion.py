@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,26 @@ from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, LabelsHW
 
 CountsCC = NDArray[np.int64]
-"""Pixel counts, int64 `[C, C]`: rows are the truth, columns the prediction."""
+"""Pixel counts, int64 `[C, C + 1]`: rows are the truth, columns the prediction; the last column has the
+pixels that are predicted as no class. Where a prediction always has a class, it may be left out."""
+
+
+class ClassTotals(NamedTuple):
+    """Pixels of each class, int64 `[..., C]`: predicted rightly, in the truth, and in the prediction."""
+
+    hit: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+
+def totals_of(counts_cc: CountsCC) -> ClassTotals:
+    """The totals of counts `[..., C, C + 1]` or `[..., C, C]`.
+
+    A pixel that is predicted as no class is a false negative of its true class, and a false positive of none,
+    as in cityscapesScripts' `evalPixelLevelSemanticLabeling.py`.
+    """
+    hit = np.diagonal(counts_cc, axis1=-2, axis2=-1)
+    return ClassTotals(hit, counts_cc.sum(-1), counts_cc.sum(-2)[..., : counts_cc.shape[-2]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +48,13 @@ class Scores:
 
 
 class ConfusionMatrix:
-    """Counts pixels of truth against prediction; pixels with the ignore index count nowhere."""
+    """Counts pixels of truth against prediction.
+
+    Pixels whose truth is the ignore index count nowhere; where the prediction is, they are no class's.
+    """
 
     def __init__(self, classes: int) -> None:
-        self.counts_cc: CountsCC = np.zeros((classes, classes), dtype=np.int64)
+        self.counts_cc: CountsCC = np.zeros((classes, classes + 1), dtype=np.int64)
 
     def add(self, truth_hw: LabelsHW, predicted_hw: LabelsHW) -> Self:
         """Count one image: two label maps, uint8 `[H, W]`, of the same size.
@@ -47,18 +69,19 @@ class ConfusionMatrix:
             )
         classes = len(self.counts_cc)
         known = truth_hw != IGNORE_INDEX
-        truth, predicted = truth_hw[known], predicted_hw[known]
-        for name, labels in (("truth", truth), ("prediction", predicted)):
-            if labels.size and labels.max() >= classes:
+        truth, predicted = truth_hw[known], predicted_hw[known].astype(np.intp)
+        predicted[predicted == IGNORE_INDEX] = classes
+        for name, labels, most in (("truth", truth, classes - 1), ("prediction", predicted, classes)):
+            if labels.size and labels.max() > most:
                 raise DataError(f"the {name} has label {labels.max()}, but there are {classes} classes")
-        pairs = truth.astype(np.intp) * classes + predicted
-        self.counts_cc += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+        pairs = truth.astype(np.intp) * (classes + 1) + predicted
+        self.counts_cc += np.bincount(pairs, minlength=self.counts_cc.size).reshape(self.counts_cc.shape)
         return self
 
     def scores(self, classes: Sequence[ClassInfo]) -> Scores:
         """The figures so far; NaN where no pixel was counted."""
-        hit = np.diag(self.counts_cc)
-        union = self.counts_cc.sum(0) + self.counts_cc.sum(1) - hit
+        hit, truth, predicted = totals_of(self.counts_cc)
+        union = truth + predicted - hit
         iou = {
             c.name: float(hit[label] / union[label]) if union[label] else None
             for label, c in enumerate(classes)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seg.classes import ClassInfo
 from seg.evaluate.metrics.boundary import BoundaryC6, boundary_f, boundary_iou, count_boundaries
-from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
+from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC, totals_of
 from seg.labels import LabelsHW
 
 RESAMPLES: Final = 1000
@@ -42,7 +42,9 @@ class Figures(BaseModel):
 
     Means over classes leave out classes that neither truth nor prediction has. `image_miou` is the mean
     over images of their own mIoU, as some contests score; `kaggle_dice` that over images and classes of
-    Dice, which is 1 where a class is in neither. Intervals are 95 % bootstrap intervals over images.
+    Dice, which is 1 where a class is in neither. `without_class` are the pixels of each true class that the
+    prediction gives no class: misses, outside of `confusion`. Intervals are 95 % bootstrap intervals over
+    images.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +62,7 @@ class Figures(BaseModel):
     kaggle_dice: float
     classes: tuple[ClassFigures, ...]
     confusion: tuple[tuple[int, ...], ...]
+    without_class: tuple[int, ...]
     per_image_miou: dict[str, float]
 
 
@@ -91,7 +94,7 @@ class SegmentationMetrics:
         counts_cc = counts_icc.sum(0)
         intervals = intervals_of(counts_icc)
         alone = np.array([mean_iou(counts) for counts in counts_icc])
-        hit, truth, predicted = np.diag(counts_cc), counts_cc.sum(1), counts_cc.sum(0)
+        hit, truth, predicted = totals_of(counts_cc)
         iou = iou_of(counts_cc)
         recall = _safe(hit, truth)
         return Figures(
@@ -107,15 +110,16 @@ class SegmentationMetrics:
             image_miou=float(np.nanmean(alone)),
             kaggle_dice=_kaggle_dice(counts_icc),
             classes=_class_figures(self.classes, counts_cc, boundaries, intervals),
-            confusion=tuple(tuple(row) for row in counts_cc.tolist()),
+            confusion=tuple(tuple(row[:-1]) for row in counts_cc.tolist()),
+            without_class=tuple(counts_cc[:, -1].tolist()),
             per_image_miou=dict(zip(self.ids, alone.tolist(), strict=True)),
         )
 
 
 def iou_of(counts_cc: CountsCC) -> NDArray[np.float64]:
     """IoU of each class, float64 `[C]`; NaN where neither truth nor prediction has it."""
-    hit = np.diag(counts_cc)
-    return _safe(hit, counts_cc.sum(0) + counts_cc.sum(1) - hit)
+    hit, truth, predicted = totals_of(counts_cc)
+    return _safe(hit, truth + predicted - hit)
 
 
 def mean_iou(counts_cc: CountsCC) -> float:
@@ -125,7 +129,7 @@ def mean_iou(counts_cc: CountsCC) -> float:
 
 
 def intervals_of(counts_icc: NDArray[np.int64]) -> Intervals:
-    """From counts of each image, int64 `[I, C, C]`."""
+    """From counts of each image, int64 `[I, C, C + 1]`."""
     drawn = _resampled_iou(counts_icc)
     present = np.isfinite(iou_of(counts_icc.sum(0)))
     of_classes = (
@@ -145,7 +149,7 @@ def paired_interval(first: Sequence[CountsCC], second: Sequence[CountsCC]) -> tu
 def _class_figures(
     classes: Sequence[ClassInfo], counts_cc: CountsCC, boundaries: BoundaryC6, intervals: Intervals
 ) -> tuple[ClassFigures, ...]:
-    hit, truth, predicted = np.diag(counts_cc), counts_cc.sum(1), counts_cc.sum(0)
+    hit, truth, predicted = totals_of(counts_cc)
     columns = {
         "iou": iou_of(counts_cc),
         "dice": _safe(2 * hit, truth + predicted),
@@ -175,8 +179,8 @@ def _resampled_iou(counts_icc: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _kaggle_dice(counts_icc: NDArray[np.int64]) -> float:
-    hit = np.diagonal(counts_icc, axis1=1, axis2=2)
-    both = counts_icc.sum(1) + counts_icc.sum(2)
+    hit, truth, predicted = totals_of(counts_icc)
+    both = truth + predicted
     return float(np.where(both > 0, 2 * hit / np.maximum(both, 1), 1.0).mean())
 
 

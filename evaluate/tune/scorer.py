@@ -17,7 +17,7 @@ from seg.engine.merging.decision import Decision
 from seg.evaluate.cache.merge import Frames, Seen
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.passes import Passes
-from seg.evaluate.metrics.confusion import ConfusionMatrix
+from seg.evaluate.metrics.confusion import ConfusionMatrix, totals_of
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.progress import progress
 from seg.views import ViewName
@@ -29,14 +29,13 @@ MOST_PIXELS: Final = 2000
 """Of one image: more tell little that is new, as neighbours agree."""
 
 CountsICC = NDArray[np.int64]
-"""Pixel counts of each image, int64 `[I, C, C]`: truth by prediction."""
+"""Pixel counts of each image, int64 `[I, C, C]` or `[I, C, C + 1]`: see `CountsCC`."""
 
 
 def miou(counts_icc: CountsICC) -> float:
     """mIoU over all images of the counts together; classes without a pixel are left out."""
-    counts_cc = counts_icc.sum(0)
-    hit = np.diag(counts_cc)
-    union = counts_cc.sum(0) + counts_cc.sum(1) - hit
+    hit, truth, predicted = totals_of(counts_icc.sum(0))
+    union = truth + predicted - hit
     present = union > 0
     return float((hit[present] / union[present]).mean()) if present.any() else float("nan")
 

@@ -23,6 +23,9 @@ TORN: Final = 0.6
 OFF_EDGES: Final = 1.15
 """How many times more edge the boundaries of the transposed mask must lie on."""
 
+LEAST_BOUNDARIES: Final = 200
+"""Pixels on boundaries below which nothing can be told from them."""
+
 LOOKED_AT: Final = 50
 """Images whose edges are compared."""
 
@@ -62,7 +65,8 @@ class MaskLook:
             return [Finding(None, "every mask is empty", "was the right file written?")]
         found = []
         used = set.union(*classes)
-        if len(used) == 1 and len(self._known.classes) > 1:
+        is_covered = not any((pixels == IGNORE_INDEX).any() for pixels in self._open.values())
+        if len(used) == 1 and is_covered and len(self._known.classes) > 1:
             name = self._known.classes[used.pop()].name
             found.append(Finding(None, f"every pixel is {name}", "was the right file written?"))
         if self._is_torn() or self._is_off_the_edges():
@@ -74,24 +78,29 @@ class MaskLook:
         return found
 
     def _is_torn(self) -> bool:
-        now = other = 0
+        """Boundaries count in lengths of a line: a bar across the whole image has two, read either way."""
+        pixels_now, now, other = 0, 0.0, 0.0
         for image_id, pixels in self._open.items():
             height, width = self._sizes[image_id]
             if height != width:
-                now += _boundaries(self._as_image(pixels, (height, width)))
-                other += _boundaries(self._along_the_other_axis(pixels, (height, width)))
-        return other < TORN * now
+                line, other_line = (height, width) if self._order == "columns" else (width, height)
+                boundaries = _boundaries(self._as_image(pixels, (height, width)))
+                pixels_now += boundaries
+                now += boundaries / line
+                other += _boundaries(self._along_the_other_axis(pixels, (height, width))) / other_line
+        return pixels_now >= LEAST_BOUNDARIES and other < TORN * now
 
     def _is_off_the_edges(self) -> bool:
-        now = other = 0.0
+        pixels_now, now, other = 0, 0.0, 0.0
         chosen = [i for i in self._open if i in self._images and self._sizes[i][0] == self._sizes[i][1]]
         for image_id in chosen[:LOOKED_AT]:
             size_hw = self._sizes[image_id]
             edges_hw = _edges(read_image(self._images[image_id]), size_hw)
             labels_hw = self._as_image(self._open[image_id], size_hw)
+            pixels_now += _boundaries(labels_hw)
             now += _edge_on_boundaries(labels_hw, edges_hw)
             other += _edge_on_boundaries(labels_hw.T, edges_hw)
-        return other > OFF_EDGES * now
+        return pixels_now >= LEAST_BOUNDARIES and other > OFF_EDGES * now
 
     def _as_image(self, pixels: NDArray[np.uint8], size_hw: Size) -> LabelsHW:
         return pixels.reshape(size_hw, order="F" if self._order == "columns" else "C")

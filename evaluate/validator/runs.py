@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from seg.spec.output import RleSpec
 
 _NUMBERS: Final = re.compile(r"-?\d{1,12}(\s+-?\d{1,12})*")
-_NOTHING: Final = ("", "-1")
+NOTHING: Final = ("", "-1")
+"""What stands for a class without pixels in one contest or another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Runs:
 def read_runs(text: str, pixels: int, style: RleSpec) -> Runs:
     """Read a cell of an image with so many pixels."""
     nothing = np.zeros((0, 2), dtype=np.int64)
-    if text.strip() in _NOTHING:
+    if text.strip() in NOTHING:
         return Runs(nothing, _mistakes_of_nothing(text, style))
     if not _NUMBERS.fullmatch(text.strip()):
         return Runs(nothing, (RunMistake(f"{text[:30]!r} is no list of numbers", "encode the mask again"),))

@@ -1,82 +1,82 @@
 """The cells of a table of run lengths, read with patience."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg.classes import ClassInfo
-from seg.engine.submissions.kaggle_rle import ROW_HEADER, label_of
-from seg.engine.submissions.tables import read_table
+from seg.engine.submissions.layout import TableLayout
+from seg.engine.submissions.table_kind import TableKind
+from seg.engine.submissions.tables import Row, read_table
 from seg.evaluate.validator.finding import Finding
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The run lengths of one class of one image."""
+    """The run lengths of one class."""
 
-    image_id: str
     label: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row with its id; its cells are those that make sense."""
+    """A row with its id, for an image or for one class of it; its cells are those that make sense."""
 
     line: int
     id: str
     cells: tuple[Cell, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What a table is to look like: `by_class` has a row for each image and class."""
+def read_rows(
+    path: Path, kind: TableKind, layout: TableLayout, wanted: Collection[str]
+) -> tuple[list[TableRow], list[Finding]]:
+    """All rows, and what is wrong with the table itself. Raises DataError where it is no CSV.
 
-    header: tuple[str, ...]
-    labels: tuple[int, ...]
-    by_class: bool
-    class_ids: dict[str, int]
-
-
-def table_of(form: str, classes: Sequence[ClassInfo], unlabelled: str) -> Table:
-    """The table of format `kaggle` or `kaggle-per-image`."""
-    ids = {str(c.id): label for label, c in enumerate(classes)}
-    if form == "kaggle":
-        return Table(ROW_HEADER, (), True, ids)
-    labels = tuple(label for label in range(len(classes)) if label != label_of(classes, unlabelled))
-    names = [classes[label].name for label in labels]
-    return Table(("ImageId", *(names if len(names) > 1 else ["EncodedPixels"])), labels, False, ids)
-
-
-def read_rows(path: Path, table: Table) -> tuple[list[TableRow], list[Finding]]:
-    """All rows, and what is wrong with the table itself. Raises DataError where it is no CSV."""
-    lines = read_table(path)
-    _, header = next(lines, (1, []))
-    findings = []
-    if tuple(header) != table.header:
-        wanted = ",".join(table.header)
-        findings.append(
-            Finding(1, f"the header is {','.join(header)[:60]!r}", f"it should be {wanted!r}", True)
-        )
+    Args:
+        layout: the header that is wanted.
+        wanted: ids of rows, which tell a header from a row.
+    """
+    lines = list(read_table(path))
+    line, header = lines[0] if lines else (1, [])
+    places, findings = _columns(line, header, layout, wanted)
+    is_row = len(header) == len(layout.header) and header[layout.places[0]] in wanted
     rows = []
-    for line, fields in lines:
-        if len(fields) != len(table.header):
-            problem = f"has {len(fields)} fields, the header has {len(table.header)}"
+    for line, fields in lines if is_row else lines[1:]:
+        if len(fields) != len(layout.header):
+            problem = f"has {len(fields)} fields, the header has {len(layout.header)}"
             findings.append(Finding(line, problem, "quote fields with commas"))
             continue
-        cells = _cells(table, fields)
+        row_id, *texts = (fields[place] for place in places)
+        cells = _cells(kind, row_id, texts)
         if not cells:
-            findings.append(
-                Finding(line, f"{fields[0]!r} ends in no class id", f"known: {', '.join(table.class_ids)}")
-            )
-        rows.append(TableRow(line, fields[0], cells))
+            known = ", ".join(kind.label_of_id)
+            findings.append(Finding(line, f"{row_id!r} ends in no class id", f"known: {known}"))
+        rows.append(TableRow(line, row_id, cells))
     return rows, findings
 
 
-def _cells(table: Table, fields: Sequence[str]) -> tuple[Cell, ...]:
-    row_id, *texts = fields
-    if not table.by_class:
-        return tuple(Cell(row_id, label, text) for label, text in zip(table.labels, texts, strict=True))
-    image_id, _, class_id = row_id.rpartition("_")
-    label = table.class_ids.get(class_id)
-    return () if label is None else (Cell(image_id, label, texts[0]),)
+def _columns(
+    line: int, header: Row, layout: TableLayout, wanted: Collection[str]
+) -> tuple[Sequence[int], list[Finding]]:
+    """The positions of our columns in a file, and what is wrong with its header."""
+    if tuple(header) == layout.header:
+        return layout.places, []
+    shown, right = ",".join(header)[:60], f"it should be {','.join(layout.header)!r}"
+    if len(header) != len(layout.header):
+        return layout.places, [Finding(line, f"the header is {shown!r}", right)]
+    if header[layout.places[0]] in wanted:
+        return layout.places, [Finding(line, f"there is no header: the first line is {shown!r}", right, True)]
+    names = [layout.header[place] for place in layout.places]
+    if sorted(header) == sorted(names):
+        found = Finding(line, f"the header is {shown!r}: its columns have another order", right, True)
+        return [header.index(name) for name in names], [found]
+    # Which column is which class is known by name alone.
+    is_sure = len(names) == 2 or [header[place] for place in layout.places[1:]] == names[1:]
+    return layout.places, [Finding(line, f"the header is {shown!r}", right, is_sure)]
+
+
+def _cells(kind: TableKind, row_id: str, texts: Sequence[str]) -> tuple[Cell, ...]:
+    if not kind.label_of_id:
+        return tuple(Cell(label, text) for label, text in zip(kind.labels, texts, strict=True))
+    label = kind.label_of_id.get(kind.split(row_id)[1])
+    return () if label is None else (Cell(label, texts[0]),)

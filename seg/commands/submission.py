@@ -17,7 +17,9 @@ Submission = Annotated[
 
 def vote(
     path: SpecPath,
-    submissions: Annotated[list[Path], typer.Argument(metavar="SUBMISSION...", help="The best first.")],
+    submissions: Annotated[
+        list[Path], typer.Argument(metavar="SUBMISSION...", help="Two or more, in any order.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The submission to write.")] = Path(
         "voted.csv"
     ),
@@ -27,7 +29,9 @@ def vote(
     ties: Annotated[
         str,
         typer.Option(
-            "--ties", help="To whom: best, the best submission's class, or lowest, the lowest label."
+            "--ties",
+            help="Who wins them: best, the class of the submission with the most weight, or lowest, the class"
+            " that comes first in the class list.",
         ),
     ] = "best",
     overwrite: Overwrite = False,
@@ -109,6 +113,7 @@ def check(
     from seg.engine.submissions.output import submission_output
     from seg.evaluate.validator import check_submission, mend_submission
     from seg.spec import load_ensemble
+    from seg.words import counted
 
     spec = load_ensemble(path)
     reads = (path, submission, *([sample] if sample else []))
@@ -125,12 +130,12 @@ def check(
     if target:
         with target.writing() as final:
             rows = mend_submission(spec, submission, sample or spec.output.sample, final)
-        typer.echo(f"{fix}: {rows} rows mended")
+        typer.echo(f"{fix}: {counted(rows, 'row')} mended")
     for finding in findings:
         typer.echo(f"{submission}: {finding}")
     if findings:
         mended = sum(finding.is_mended for finding in findings)
-        typer.echo(f"{submission}: {len(findings)} findings, of which --fix mends {mended}")
+        typer.echo(f"{submission}: {counted(len(findings), 'finding')}, of which --fix mends {mended}")
         raise typer.Exit(EXIT_FINDINGS)
     typer.echo(f"{submission}: nothing found")
 

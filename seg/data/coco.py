@@ -6,6 +6,7 @@ Objects are painted by area, large first, so that small objects stay visible whe
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -33,7 +34,11 @@ class CocoSplit:
         self._of_image: dict[int, list[CocoAnnotation]] = defaultdict(list)
         for annotation in self._coco.annotations:
             self._of_image[annotation.image_id].append(annotation)
-        self.samples = named(images, [images / image.file_name for image in self._coco.images])
+        samples = named(images, [images / image.file_name for image in self._coco.images])
+        self.samples = tuple(
+            replace(sample, coco_id=image.id)
+            for sample, image in zip(samples, self._coco.images, strict=True)
+        )
 
     @cached_property
     def _labelling(self) -> Labelling:

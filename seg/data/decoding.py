@@ -6,7 +6,8 @@ writes to stderr and its WebP takes three times as long; all else to Pillow, as 
 alpha and turns palettes into colours.
 """
 
-from typing import Final
+from io import BytesIO
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from seg.data.image_header import (
     ODD_SUBSAMPLING,
     LostBandsError,
     image_size,
+    is_deep_grey_png,
     is_jpeg,
     open_image,
     or_damaged,
@@ -74,6 +76,16 @@ def decode_indexes(data: bytes) -> LabelsHW:
         return _decode_with_opencv(data, cv2.IMREAD_UNCHANGED)
     grey_step = _grey_step(image)
     return or_damaged(lambda: np.array(image, dtype=np.uint8)) // grey_step
+
+
+def decode_index_map(data: bytes) -> NDArray[Any]:
+    """The same, in which a greyscale PNG may have 16 bits a pixel: uint8 or uint16 `[H, W]`."""
+    if not is_deep_grey_png(data):
+        return decode_indexes(data)
+    image = or_damaged(lambda: PngImageFile(BytesIO(data)))
+    refuse_too_many_pixels(size_of(image))
+    or_damaged(image.verify)
+    return or_damaged(lambda: np.array(PngImageFile(BytesIO(data)), dtype=np.uint16))
 
 
 def _checked(data: bytes) -> ImageFile:

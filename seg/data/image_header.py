@@ -32,8 +32,9 @@ ODD_SUBSAMPLING: Final = "Could not determine subsampling"
 """What simplejpeg says of rare JPEGs, which are left to Pillow."""
 
 _JPEG: Final = b"\xff\xd8\xff"
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
 _KINDS: Final[Mapping[bytes, type[ImageFile]]] = {
-    b"\x89PNG\r\n\x1a\n": PngImageFile,
+    _PNG: PngImageFile,
     _JPEG: JpegImageFile,
     b"RIFF": WebPImageFile,
     b"BM": BmpImageFile,
@@ -106,6 +107,11 @@ def open_image(data: bytes) -> ImageFile:
 
 def is_jpeg(data: bytes) -> bool:
     return data.startswith(_JPEG)
+
+
+def is_deep_grey_png(data: bytes) -> bool:
+    """Whether a file claims to be a greyscale PNG of 16 bits. Source: PNG specification, section 11.2.1."""
+    return data.startswith(_PNG) and data[24:26] == b"\x10\x00"
 
 
 def refuse_too_many_pixels(size_hw: Size) -> None:

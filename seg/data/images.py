@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.decoding import BandsHWC, decode_bands, decode_indexes
+from seg.data.decoding import BandsHWC, decode_bands, decode_index_map, decode_indexes
 from seg.data.image_files import bytes_of
 from seg.errors import DataError, OutputError
 from seg.files import atomic_path
@@ -52,6 +52,14 @@ def read_mask(path: Path) -> LabelsHW:
     """
     try:
         return decode_indexes(bytes_of(path))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def read_index_map(path: Path) -> NDArray[Any]:
+    """The same, in which a pixel of a PNG may have 16 bits: uint8 or uint16 `[H, W]`."""
+    try:
+        return decode_index_map(bytes_of(path))
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 

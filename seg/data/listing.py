@@ -105,7 +105,7 @@ def _chosen(samples: Sequence[Sample], ids: Path) -> tuple[Sample, ...]:
     unknown = [name for name in wanted if name not in by_name]
     if len(unknown) == len(wanted):
         raise DataError(
-            f"{ids}: none of its {counted(len(wanted), 'id')} is that of an image: it has {_some(wanted)}, and"
+            f"{ids}: none of its {counted(len(wanted), 'id')} is an image: it has {_some(wanted)}, and"
             f" the images are {_some(sample.id for sample in samples)}"
         )
     if unknown:

@@ -52,8 +52,10 @@ def _refuse_malformed(polygon: list[float], size_hw: tuple[int, int]) -> None:
 
 def _runs(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> MaskHW:
     height, width = size_hw
+    if min(counts, default=0) < 0:
+        raise ValueError(f"it has a run of negative length ({min(counts)})")
     total = sum(map(int, counts))
-    if total != height * width or min(counts, default=0) < 0:
+    if total != height * width:
         raise ValueError(f"its run lengths sum to {total}, the image has {height * width} pixels")
     inside = np.arange(len(counts)) % 2 == 1
     return np.repeat(inside, counts).reshape(width, height).T

@@ -13,10 +13,14 @@ from seg.labels import LabelsHW
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image of a split. `id` names it in submissions and is its own: see `named`."""
+    """One image of a split. `id` names it in submissions and is its own: see `named`.
+
+    `coco_id` is the number that a COCO JSON gives it, where there is one.
+    """
 
     id: str
     image: Path
+    coco_id: int | None = None
 
 
 class Split(Protocol):

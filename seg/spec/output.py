@@ -10,7 +10,14 @@ from seg.spec.base import LocalPath, SizeHW, Spec
 Format = Literal["kaggle", "kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz", "geotiff"]
 RLE_FORMATS: tuple[Format, ...] = ("kaggle", "kaggle-per-image")
 FOLDER_FORMATS: tuple[Format, ...] = ("coco-panoptic", "png", "geotiff")
+VALUE_FORMATS: tuple[Format, ...] = ("png", "npz", "geotiff")
+"""Those whose files hold a pixel value for each pixel."""
+
 TABLE_FORMATS: tuple[Format, ...] = (*RLE_FORMATS, "pixels")
+
+
+Values = Literal["ids", "positions"]
+"""What the pixel values of a label map are: class ids, or positions in the class list, from 0."""
 
 
 class RleSpec(Spec):
@@ -27,8 +34,9 @@ class RleSpec(Spec):
 class OutputSpec(Spec):
     """The submission: labels on a grid of `size` or, by default, of each image's own size.
 
-    `file` is a folder for `png`, `geotiff` and `coco-panoptic`. `sample` is a CSV whose order of rows
-    is kept.
+    `file` is a folder for `png`, `geotiff` and `coco-panoptic`. `sample` is the contest's sample submission,
+    a CSV whose header, columns, ids and order of rows are kept. `values` are those of the pixels of `png`,
+    `npz` and `geotiff`.
     """
 
     file: LocalPath = Field(default=Path("submission.csv"), validate_default=True)
@@ -36,11 +44,14 @@ class OutputSpec(Spec):
     rle: RleSpec = RleSpec()
     size: SizeHW | None = None
     sample: LocalPath | None = None
+    values: Values = "ids"
 
     @model_validator(mode="after")
     def _what_is_said_has_a_meaning(self) -> Self:
         if "rle" in self.model_fields_set and self.format not in RLE_FORMATS:
             raise ValueError(f"'rle' has no meaning for format {self.format}: remove it")
+        if "values" in self.model_fields_set and self.format not in VALUE_FORMATS:
+            raise ValueError(f"'values' has no meaning for format {self.format}: remove it")
         if self.sample and self.format not in TABLE_FORMATS:
             raise ValueError(f"'sample' has no meaning for format {self.format}: remove it")
         if self.rle.empty == "drop" and self.format == "kaggle-per-image":

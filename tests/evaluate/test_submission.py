@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data.images import write_image, write_mask
-from seg.engine.submissions import open_format
+from seg.engine.submissions import SubmissionSpec, open_format
 from seg.errors import DataError
 from seg.evaluate.submission import judge_submission
+from seg.labels import IGNORE_INDEX
 from seg.spec import load_ensemble
 from seg.spec.output import RleSpec
 from tests.engine.conftest import CLASSES
@@ -77,3 +78,21 @@ def test_a_missing_image_is_one_line(spec_file: Path, tmp_path: Path) -> None:
     (tmp_path / "short.csv").write_text("\n".join(line for line in lines if "street_4" not in line) + "\n")
     with pytest.raises(DataError, match=r"short\.csv: lacks 'street_4'"):
         judge_submission(load_ensemble(spec_file), tmp_path / "short.csv")
+
+
+def test_pixels_without_a_class_are_misses(spec_file: Path, tmp_path: Path) -> None:
+    """The first row of every image is predicted as no class: figures counted here, class by class."""
+    split = SubmissionSpec(load_ensemble(spec_file)).split
+    truths = [split.labels(index) for index in range(len(split.samples))]
+    holed = [np.vstack([np.full((1, 15), IGNORE_INDEX, np.uint8), truth_hw[1:]]) for truth_hw in truths]
+    for sample, labels_hw in zip(split.samples, holed, strict=True):
+        write_mask(tmp_path / f"holed/{sample.id}.png", labels_hw)
+    said = json.loads(spec_file.read_text()) | {"output": {"format": "png"}}
+    spec_file.write_text(json.dumps(said))
+    figures = judge_submission(load_ensemble(spec_file), tmp_path / "holed").figures()
+    for label, c in enumerate(figures.classes):
+        whole = sum(int((truth_hw == label).sum()) for truth_hw in truths)
+        kept = sum(int((truth_hw[1:] == label).sum()) for truth_hw in truths)
+        assert (c.iou, c.recall, c.precision) == (kept / whole, kept / whole, 1)
+        assert figures.without_class[label] == whole - kept
+    assert figures.pixel_accuracy == 11 / 12

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seg.engine.submissions import open_format
 from seg.errors import DataError
-from seg.evaluate.vote import vote, vote_submissions
+from seg.evaluate.vote import Ties, vote, vote_submissions
 from seg.labels import IGNORE_INDEX
 from seg.spec.output import RleSpec
 from tests.engine.conftest import CLASSES
@@ -21,9 +21,8 @@ FORM = open_format("kaggle", CLASSES, "ground", RleSpec(), str)
 
 
 def by_pixel(maps_shw: NDArray[np.uint8], weights: Sequence[int]) -> NDArray[np.uint8]:
-    """Pixel by pixel with whole weights; ties to the heaviest submission, then the first."""
+    """Pixel by pixel with whole weights; ties to the heaviest submission, then the lowest label."""
     result = np.full(maps_shw.shape[1:], IGNORE_INDEX, dtype=np.uint8)
-    best_first = sorted(range(len(weights)), key=lambda s: (-weights[s], s))
     for place in np.ndindex(*maps_shw.shape[1:]):
         votes: dict[int, int] = defaultdict(int)
         for submission, weight in enumerate(weights):
@@ -32,11 +31,12 @@ def by_pixel(maps_shw: NDArray[np.uint8], weights: Sequence[int]) -> NDArray[np.
                 votes[label] += weight
         if votes:
             most = max(votes.values())
-            result[place] = next(
-                label
-                for s in best_first
-                if (label := int(maps_shw[s][place])) in votes and votes[label] == most
-            )
+            tied = [
+                (-weight, label)
+                for weight, labels_hw in zip(weights, maps_shw, strict=True)
+                if votes.get(label := int(labels_hw[place])) == most
+            ]
+            result[place] = min(tied)[1]
     return result
 
 
@@ -55,9 +55,23 @@ def test_a_vote_is_what_counting_gives(seed: int, weights: list[int], height: in
 
 def test_ties_can_go_to_the_lowest_label() -> None:
     maps_shw = np.array([[[2]], [[1]]], dtype=np.uint8)
-    assert vote(maps_shw, [1, 1], 4, "best").item() == 2
+    assert vote(maps_shw, [1, 1], 4, "best").item() == 1
+    assert vote(maps_shw, [2, 1], 4, "best").item() == 2
     assert vote(maps_shw, [1, 1], 4, "lowest").item() == 1
     assert vote(maps_shw, [1, 2], 4, "best").item() == 1
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    weights=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.7, 1e6]), min_size=2, max_size=6),
+    ties=st.sampled_from(["best", "lowest"]),
+)
+def test_the_order_of_submissions_decides_nothing(seed: int, weights: list[float], ties: Ties) -> None:
+    random = np.random.default_rng(seed)
+    maps_shw = random.integers(0, 3, (len(weights), 4, 4), dtype=np.uint8)
+    order = random.permutation(len(weights))
+    shuffled = vote(maps_shw[order], [weights[s] for s in order], 3, ties)
+    np.testing.assert_array_equal(shuffled, vote(maps_shw, weights, 3, ties))
 
 
 def test_submissions_in_any_order_are_voted_on_by_id(tmp_path: Path) -> None:

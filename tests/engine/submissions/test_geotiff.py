@@ -34,6 +34,7 @@ from tests.engine.conftest import CLASSES
 
 HALF_A_METRE = Affine(0.5, 0, 372_000, 0, -0.5, 5_805_000)
 SIZE_HW = (24, 40)
+CLASS_IDS = np.array([c.id for c in CLASSES])
 
 
 def pixels(height: int = SIZE_HW[0], width: int = SIZE_HW[1], bands: int = 3) -> NDArray[np.uint8]:
@@ -73,19 +74,20 @@ def test_labels_lie_where_their_image_lies(tmp_path: Path) -> None:
     assert place["ProjectedCSTypeGeoKey"] == 32633
     with tifffile.TiffFile(tmp_path / "labels/a.tif") as found:
         assert found.pages.first.geotiff_tags == place
-        np.testing.assert_array_equal(found.asarray(), labels())
+        np.testing.assert_array_equal(found.asarray(), CLASS_IDS[labels()])
         colour_map = found.pages.first.colormap
     assert colour_map is not None
-    colours = colour_map[:, : len(CLASSES)].T // 257
+    colours = colour_map[:, CLASS_IDS].T // 257
     assert [tuple(colour) for colour in colours.tolist()] == [c.colour for c in CLASSES]
     with rasterio.open(tmp_path / "labels/a.tif") as written:
-        assert json.loads(written.tags()[CLASSES_TAG]) == [c.name for c in CLASSES]
+        assert json.loads(written.tags()[CLASSES_TAG]) == {str(c.id): c.name for c in CLASSES}
+        assert written.nodata == 255
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     for name in ("a", "deep/b"):
         ortho(tmp_path / f"{name}.tif")
-    written = [("a", labels()), ("deep/b", labels(7, 300))]
+    written = [("a", labels()), ("deep/b", labels()[::-1])]
     form = form_of(tmp_path)
     form.write(tmp_path / "labels", written)
     read = list(form.read(tmp_path / "labels", lambda _: SIZE_HW))

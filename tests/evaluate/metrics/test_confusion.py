@@ -72,3 +72,12 @@ def test_sizes_that_differ_are_refused() -> None:
 def test_a_label_outside_the_classes_is_refused() -> None:
     with pytest.raises(DataError, match="label 7"):
         ConfusionMatrix(2).add(np.zeros((1, 1), np.uint8), np.full((1, 1), 7, np.uint8))
+
+
+def test_a_pixel_of_no_class_is_a_miss_of_its_true_class_and_a_false_positive_of_none() -> None:
+    """Counted by hand: class 0 has 3 true pixels, of which one is hit and one has no class; class 1 has 2."""
+    truth_hw = np.array([[0, 0, 0, 1, 1, IGNORE_INDEX]], dtype=np.uint8)
+    predicted_hw = np.array([[0, IGNORE_INDEX, 1, 1, 1, IGNORE_INDEX]], dtype=np.uint8)
+    scores = ConfusionMatrix(2).add(truth_hw, predicted_hw).scores(CLASSES[:2])
+    assert scores.iou == {"class 0": 1 / 3, "class 1": 2 / 3}
+    assert scores.pixel_accuracy == 3 / 5
