@@ -5,10 +5,12 @@ The other readers are those of Python, numpy and pycocotools.
 
 import csv
 import json
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -53,12 +55,17 @@ AWKWARD = [
         "a%2Fb",
         "a\\b",
     ),
-    *("str\u00e4sse", "\u8857\u9053", "e\u0301", "null", "nan", "true", "NULL", "'", "''"),
+    *("str\u00e4sse", "\u8857\u9053", "e\u0301", "null", "nan", "true", "'", "''"),
 ]
 parts = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=8
 ).filter(lambda part: part.strip(".") != "")
 ids = st.one_of(st.sampled_from(AWKWARD), st.lists(parts, min_size=1, max_size=3).map("/".join))
+
+
+def on_any_disk(image_id: str) -> str:
+    """Ids for which this is the same are refused by formats with a file for each: see `tests/test_file_names.py`."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", image_id).casefold())
 
 
 def rows_of(path: Path) -> list[list[str]]:
@@ -77,7 +84,7 @@ def ids_by_another(name: Format, path: Path) -> list[Any]:
     if name == "coco-panoptic":
         return [one["image_id"] for one in json.loads((path / INDEX).read_bytes())["annotations"]]
     with np.load(path) as archive:
-        return list(archive.files)
+        return [unquote(member) for member in archive.files]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +94,7 @@ def land(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", get_args(Format))
 @settings(deadline=None, max_examples=25)
-@given(names=st.lists(ids, min_size=1, max_size=6, unique=True))
+@given(names=st.lists(ids, min_size=1, max_size=6, unique_by=on_any_disk))
 def test_ids_of_every_form_survive(
     tmp_path_factory: pytest.TempPathFactory, land: Path, name: Format, names: list[str]
 ) -> None:
