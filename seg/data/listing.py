@@ -105,8 +105,8 @@ def _chosen(samples: Sequence[Sample], ids: Path) -> tuple[Sample, ...]:
     unknown = [name for name in wanted if name not in by_name]
     if len(unknown) == len(wanted):
         raise DataError(
-            f"{ids}: none of its {counted(len(wanted), 'id')} is that of an image: it has {_some(wanted)}, and"
-            f" the images are {_some(sample.id for sample in samples)}"
+            f"{ids}: none of its {counted(len(wanted), 'id')} is that of an image: it has {_some(wanted)},"
+            f" and the images are {_some(sample.id for sample in samples)}"
         )
     if unknown:
         raise DataError(f"{ids}: no image has the id {unknown[0]!r}: {did_you_mean(unknown[0], by_name)}")

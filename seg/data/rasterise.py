@@ -53,7 +53,9 @@ def _refuse_malformed(polygon: list[float], size_hw: tuple[int, int]) -> None:
 def _runs(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> MaskHW:
     height, width = size_hw
     total = sum(map(int, counts))
-    if total != height * width or min(counts, default=0) < 0:
+    if min(counts, default=0) < 0:
+        raise ValueError(f"its run lengths hold {min(counts)}: they cannot be negative")
+    if total != height * width:
         raise ValueError(f"its run lengths sum to {total}, the image has {height * width} pixels")
     inside = np.arange(len(counts)) % 2 == 1
     return np.repeat(inside, counts).reshape(width, height).T

@@ -23,7 +23,7 @@ Document = dict[str, Any]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_sample_dataset(tmp_path / "data", train=3, val=2, predict=1, size_hw=(48, 64))
+    write_sample_dataset(tmp_path / "data", train=12, val=2, predict=1, size_hw=(48, 64))
     return tmp_path / "data"
 
 
@@ -201,14 +201,16 @@ def test_a_category_of_another_name_is_found(coco: CocoWriter) -> None:
 
 
 def test_what_is_to_be_predicted_needs_no_labels(coco: CocoWriter, tmp_path: Path) -> None:
-    square = [{"category_id": 3, "segmentation": [[0.0, 0.0, 6.0, 0.0, 6.0, 6.0, 0.0, 6.0]]}]
+    corners = [[0.0, 0.0, 6.0, 0.0, 6.0, 6.0, 0.0, 6.0]]
+    square = [{"category_id": number, "segmentation": corners} for number in (3, 7)]
+    square[1]["segmentation"] = [[x + 9 for x in corners[0]]]
     bare = {"images": [{"id": 1, "file_name": "a.png", "height": 20, "width": 30}]}
     (tmp_path / "test.json").write_text(json.dumps(bare))
     write_image(tmp_path / "others/b.png", np.ones((20, 30, 3), np.uint8))
     for predict in ({"images": "images"}, {"images": "images", "annotations": "test.json"}):
         dataset = coco(square, predict=predict, val={"images": "others"})
-        problems = [finding.problem for finding in check_dataset(dataset).findings]
-        assert problems == ["has no labels"], "of the validation split"
+        errors = [one.problem for one in check_dataset(dataset).findings if one.severity == "error"]
+        assert errors == ["has no labels"], "of the validation split"
 
 
 def test_counts_are_of_objects_images_and_pixels(coco: CocoWriter) -> None:
@@ -227,13 +229,19 @@ def test_masks_are_checked(masks: MaskWriter, tmp_path: Path) -> None:
     dataset = masks([0, 1, 9], classes=["a", "b"])
     assert dataset.val.masks
     problems = {str(f.file.relative_to(tmp_path)): f.problem for f in check_dataset(dataset).findings}
-    assert problems["masks/in/a.png"].startswith("holds 9, the id of no class")
-    (dataset.val.masks / "in/a.png").rename(dataset.val.masks / "b.png")
+    assert problems["masks/in/a.png"].startswith("holds 9 (1 pixel), the id of no class")
+    write_mask(dataset.val.masks / "b.png", np.zeros((1, 3), np.uint8))
     found = {str(f.file.relative_to(tmp_path)): f for f in check_dataset(dataset).findings}
-    assert found["masks/in/a.png"].severity == "error"
-    assert found["masks/in/a.png"].problem == "there is no such file"
-    assert found["masks/b.png"].severity == "warning"
-    assert found["masks/b.png"].problem == "is the mask of no image"
+    assert (found["masks/b.png"].severity, found["masks/b.png"].problem) == (
+        "warning",
+        "is the mask of no image",
+    )
+    (dataset.val.masks / "b.png").rename(dataset.val.masks / "in/a_mask.png")
+    (dataset.val.masks / "in/a.png").unlink()
+    (pairs,) = [f for f in check_dataset(dataset).findings if f.severity == "error"]
+    assert pairs.file == dataset.val.masks
+    assert pairs.problem.startswith("images and masks do not pair: of 1 image 1 have no mask of their name")
+    assert "in/a_mask.png" in pairs.problem
     write_mask(dataset.val.masks / "in/a.png", np.zeros((2, 2), np.uint8))
     found_in = [(f.file.parent.parent.name, f.problem) for f in check_dataset(dataset).findings]
     assert ("images", "is 3x1, its labels are 2x2") in found_in
