@@ -29,8 +29,8 @@ class MaskCheck:
             self._paired = False
             images = counted(len(self.images), "image")
             problem = (
-                f"images and masks do not pair: of {images} {len(missing)} have no mask of their name, such as"
-                f" {missing[0]}, and {counted(len(unused), 'mask')} no image, such as {unused[0]}"
+                f"images and masks do not pair: of {images} {len(missing)} have no mask of their name,"
+                f" such as {missing[0]}, and {counted(len(unused), 'mask')} no image, such as {unused[0]}"
             )
             fix = "name masks like their images, ending in .png"
             yield Finding("error", self._split.masks, None, problem, fix)

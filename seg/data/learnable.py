@@ -103,14 +103,14 @@ def learnable_findings(
     if not shown:
         yield Finding(severity, place, None, f"no pixel of {seen} has a label", "label them")
         return
-    if len(shown) == 1:
-        problem = f"all labelled pixels of {seen} are of class {shown[0]}: there is nothing to tell apart"
-        yield Finding(severity, place, None, problem, "label pixels of another class")
     if absent:
         names = ", ".join(absent[:_MOST_NAMED]) + (", ..." if len(absent) > _MOST_NAMED else "")
         which = f"class {names}" if len(absent) == 1 else f"{len(absent)} classes, {names}"
         value, fix = _value_for(dataset, absent, counts)
-        yield Finding(severity, place, None, f"no pixel of {seen} is of {which}{value}", fix)
+        problem = f"no pixel of {seen} is of {which}{value}"
+        if len(shown) == 1:
+            problem += f"; all that is labelled is {shown[0]}, and there is nothing to tell apart"
+        yield Finding(severity, place, None, problem, fix)
     if counts.ignored > MOST_IGNORED:
         problem = f"{counts.ignored:.0%} of the pixels of {seen} are ignored"
         fix = "say 'unlabelled: Background' if they belong to none of the classes"
