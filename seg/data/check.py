@@ -186,12 +186,19 @@ def _sizes(path: Path, size_hw: Size, look: Look) -> Iterator[Finding]:
 
 
 def _digest(image_hwc: ImageHWC) -> str:
-    return hashlib.sha256(repr(image_hwc.shape).encode() + image_hwc.tobytes()).hexdigest()
+    digest = hashlib.sha256(repr(image_hwc.shape).encode())
+    digest.update(image_hwc)
+    return digest.hexdigest()
 
 
 def _in_both(train: dict[Path, str], val: dict[Path, str]) -> Iterator[Finding]:
     path_of = {digest: path for path, digest in reversed(train.items())}
     for path, digest in val.items():
         if digest in path_of:
-            problem = f"is the same picture as {path_of[digest]} of the training split"
+            same = path_of[digest]
+            problem = (
+                "is in the training split, too"
+                if path == same
+                else f"is the same picture as {same} of the training split"
+            )
             yield Finding("warning", path, None, problem, "remove it from one of the splits")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from seg.data.findings import Finding, Look, error_in
 from seg.data.image_files import IMAGE_SUFFIXES
@@ -10,6 +11,9 @@ from seg.data.masks import MaskSplit
 from seg.data.split import Split
 from seg.errors import DataError
 from seg.words import counted
+
+_MASK_SUFFIXES: Final = IMAGE_SUFFIXES | {".gif"}
+"""Of files that are meant as masks, whether they can be read or not."""
 
 
 class MaskCheck:
@@ -46,14 +50,14 @@ class MaskCheck:
         try:
             labels_hw = self._split.labels(index)
         except DataError as error:
-            fix = "draw the mask again or remove the image"
+            fix = "mend or remove it"
             return Look(findings=(error_in(path, error, fix),))
         return Look(labels_hw.shape, labels_hw)
 
     def _mask_files(self) -> list[Path]:
         found = self._split.masks.rglob("*")
         return sorted(
-            path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+            path for path in found if path.suffix.lower() in _MASK_SUFFIXES and not path.name.startswith(".")
         )
 
 
