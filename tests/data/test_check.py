@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from seg.data import open_split, read_image
 from seg.data.check import check_dataset
@@ -214,9 +215,6 @@ def test_what_is_to_be_predicted_needs_no_labels(coco: CocoWriter, tmp_path: Pat
 
 
 def test_counts_are_of_objects_images_and_pixels(coco: CocoWriter) -> None:
-    def square(x: float) -> list[list[float]]:
-        return [[x, 0.0, x + 6, 0.0, x + 6, 6.0, x, 6.0]]
-
     three = [{"category_id": 3, "segmentation": square(x)} for x in (0.0, 10.0, 20.0)]
     train, val = check_dataset(coco([*three, {"category_id": 7, "segmentation": square(2.0)}])).splits
     assert train.objects_of == val.objects_of == {"paper": 3, "glass": 1}
@@ -245,3 +243,78 @@ def test_masks_are_checked(masks: MaskWriter, tmp_path: Path) -> None:
     write_mask(dataset.val.masks / "in/a.png", np.zeros((2, 2), np.uint8))
     found_in = [(f.file.parent.parent.name, f.problem) for f in check_dataset(dataset).findings]
     assert ("images", "is 3x1, its labels are 2x2") in found_in
+
+
+def square(x: float) -> list[list[float]]:
+    return [[x, 0.0, x + 6, 0.0, x + 6, 6.0, x, 6.0]]
+
+
+def test_the_check_goes_on_after_entries_that_are_no_coco(coco: CocoWriter) -> None:
+    flat, points = [0, 0, 3, 0, 3, 4], [[[0, 0], [3, 0], [3, 4]]]
+    annotations = [
+        *({"category_id": 3, "segmentation": wrong} for wrong in (flat, None, points, "x")),
+        {"category_id": 3},
+        {"category_id": None, "segmentation": square(0.0)},
+        {"category_id": 3, "segmentation": square(0.0)},
+        {"category_id": 7, "segmentation": square(9.0)},
+    ]
+    images = [
+        {"id": 1, "file_name": "a.png", "height": 20, "width": 30},
+        {"id": 2, "file_name": "b.png", "height": 0, "width": 30},
+    ]
+    report = check_dataset(coco(annotations, {"images": images}))
+    errors = [(one.annotation, one.problem) for one in report.findings if one.severity == "error"]
+    neither = "segmentation: is neither polygons, [[x, y, x, y, ...], ...], nor run lengths"
+    assert sorted(errors, key=str) == [
+        (1, neither),
+        (3, neither),
+        (4, neither),
+        (6, "category_id: Input should be a valid integer"),
+        (None, "image 2: height: Input should be greater than or equal to 1"),
+    ]
+    without = [one.annotation for one in report.findings if one.problem == "has no segmentation"]
+    assert without == [2, 5]
+    assert report.splits[0].objects_of == {"paper": 3, "glass": 1}
+
+
+def test_a_byte_order_mark_and_backslashes_are_read(coco: CocoWriter, tmp_path: Path) -> None:
+    annotations = [{"category_id": c, "segmentation": square(x)} for c, x in ((3, 0.0), (7, 9.0))]
+    image = {"id": 1, "file_name": "in\\a.png", "height": 20, "width": 30}
+    dataset = coco(annotations, {"images": [image]}, unlabelled="Background")
+    write_image(tmp_path / "images/in/a.png", np.zeros((20, 30, 3), np.uint8))
+    (tmp_path / "x.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "x.json").read_bytes())
+    assert not [one for one in check_dataset(dataset).findings if one.severity == "error"]
+    (sample,) = open_split(dataset, "train").samples
+    assert read_image(sample.image).shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("counts", [[10**30, -(10**30)], [4294967296]])
+def test_false_sizes_are_named_and_nothing_is_drawn(
+    coco: CocoWriter, counts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = [[[0, 0, 60000, 0, 60000, 60000]], {"size": [65536, 65536], "counts": counts}]
+    image = {"id": 1, "file_name": "a.png", "height": 65536, "width": 65536}
+    dataset = coco([{"category_id": 3, "segmentation": shape} for shape in shapes], {"images": [image]})
+    for module in ("check_coco", "coco"):
+        monkeypatch.setattr(f"seg.data.{module}.rasterise", None)
+        monkeypatch.setattr(f"seg.data.{module}.paint", None)
+    errors = [one.problem for one in check_dataset(dataset).findings if one.severity == "error"]
+    assert errors == ["is 30x20, its labels are 65536x65536"]
+    with pytest.raises(DataError, match=r"a\.png: is 30x20, its labels are 65536x65536"):
+        open_split(dataset, "train").labels(0)
+
+
+def test_a_picture_twice_in_validation_is_named_twice(folder: Path) -> None:
+    for name in ("val_0001.jpg", "val_0002.jpg"):
+        (folder / "val" / name).write_bytes((folder / "train/train_0003.jpg").read_bytes())
+    names = [one.file.name for one in findings(folder) if "is the same picture as" in one.problem]
+    assert names == ["val_0001.jpg", "val_0002.jpg"]
+
+
+def test_transparency_that_is_dropped_is_a_warning(masks: MaskWriter, tmp_path: Path) -> None:
+    dataset = masks([0, 1, 1, 0], classes=["a", "b"])
+    for alpha, found in (([255] * 4, []), ([255, 0, 0, 0], ["75% of its pixels are transparent"])):
+        pixels = np.dstack([np.zeros((1, 4, 3), np.uint8), np.array([alpha], np.uint8)])
+        Image.fromarray(pixels, "RGBA").save(tmp_path / "images/in/a.png")
+        problems = [one.problem for one in check_dataset(dataset).findings if one.severity == "warning"]
+        assert [one[: len(found[0])] for one in problems if "transparent" in one] == found
