@@ -187,7 +187,7 @@ def _sizes(path: Path, size_hw: Size, look: Look) -> Iterator[Finding]:
 
 def _digest(image_hwc: ImageHWC) -> str:
     digest = hashlib.sha256(repr(image_hwc.shape).encode())
-    digest.update(image_hwc)
+    digest.update(image_hwc.data)
     return digest.hexdigest()
 
 
