@@ -96,7 +96,7 @@ def open_image(data: bytes) -> ImageFile:
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     kind = next((kind for signature, kind in _KINDS.items() if data.startswith(signature)), None)
     if kind is None:
-        raise ValueError("is not an image: no PNG, JPEG, WebP, BMP or TIFF")
+        raise ValueError("is no PNG, JPEG, WebP, BMP or TIFF")
     deep = _deep_tiff(or_damaged(lambda: _tiff_tags(data))) if kind is TiffImageFile else ""
     if deep:
         raise LostBandsError(deep + _with_values(kind, data))
