@@ -7,5 +7,5 @@ def counted(number: int, thing: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text with file names that are not UTF-8, with a code for each byte that cannot be written."""
-    return text.encode(errors="backslashreplace").decode()
+    """Text on one line that can be written: codes for line ends, NUL and bytes that are not UTF-8."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from seg.data.findings import Finding, grouped
+from seg.words import printable
 
 
 def missing(number: int) -> Finding:
@@ -43,3 +44,7 @@ def test_causes_and_severities_are_kept_apart() -> None:
 
 def test_the_same_finding_counts_once() -> None:
     assert grouped([missing(1)] * 9) == [str(missing(1))]
+
+
+def test_a_line_is_one_line_whatever_the_name() -> None:
+    assert printable("a\nb\0c\udce9 \u00e4.png") == "a\\nb\\x00c\\udce9 \u00e4.png"
