@@ -6,8 +6,10 @@ They go through the logger `seg`, which writes to stderr unless a program that i
 import logging
 from functools import lru_cache
 
+from seg.words import printable
+
 
 @lru_cache(maxsize=4096)
 def notice(line: str) -> None:
     """Tell the user, once in a process."""
-    logging.getLogger("seg").warning("seg: %s", line.encode(errors="backslashreplace").decode())
+    logging.getLogger("seg").warning("seg: %s", printable(line))

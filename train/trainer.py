@@ -13,11 +13,13 @@ from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
 from seg.data.joined import JoinedSplit
+from seg.data.learnable import count_pixels, crop_findings, learnable_findings
 from seg.data.open import open_pseudo
 from seg.errors import DataError, SpecError
+from seg.notices import notice
 from seg.progress import Advance, progress
 from seg.runs import write_note
-from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
+from seg.spec import DatasetSpec, EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe import Precision
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batch_size import in_parts_that_fit, with_batch_size
@@ -77,7 +79,7 @@ def train_member(
     """
     recipe = crop_of_network_size(spec.recipe_of(member))
     _refuse_impossible(recipe)
-    train, val = _splits(spec, member, teaching)
+    labelled, train, val = _splits(spec, member, teaching)
     check_loss(recipe, train.classes)
     check_copy_paste(recipe, train.classes)
     folder = RunFolder(spec.run_folder(member))
@@ -88,6 +90,7 @@ def train_member(
         finished = group.shared(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
+        group.shared(lambda: _refuse_nothing_to_learn(spec.data, recipe, labelled))
         if member.note and group.is_first:
             write_note(folder.path, leaderboard=None, text=member.note)
         job = Job(
@@ -155,14 +158,17 @@ def _train(job: Job, group: Group, parts: int, on_epoch: OnEpoch | None) -> Resu
     )
 
 
-def _splits(spec: EnsembleSpec, member: MemberSpec, teaching: Distillation | None) -> tuple[Split, Split]:
+def _splits(
+    spec: EnsembleSpec, member: MemberSpec, teaching: Distillation | None
+) -> tuple[Split, Split, Split]:
+    """The images that people labelled, all that are trained on, and those to validate on."""
     train = open_split(spec.data, "train")
     if spec.folds is None or member.fold is None:
         val = open_split(spec.data, "val")
     else:
         train, val = without_and_with(train, spec.folds, member.fold)
     more = [*open_pseudo(spec.data), *([teaching.images] if teaching and teaching.images else [])]
-    return (JoinedSplit((train, *more)) if more else train), val
+    return train, (JoinedSplit((train, *more)) if more else train), val
 
 
 def _loss(job: Job, train: DecodedSplit) -> LossMix | DistillationLoss:
@@ -170,6 +176,20 @@ def _loss(job: Job, train: DecodedSplit) -> LossMix | DistillationLoss:
     if job.teaching is None:
         return loss
     return DistillationLoss(loss, job.teaching.soft_share, job.teaching.temperature)
+
+
+def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Split) -> None:
+    """Raises DataError where nothing of the labels can be learnt; says what of them cannot, as warnings."""
+    counts = count_pixels(labelled)
+    findings = [
+        *learnable_findings(data, labelled.classes, counts),
+        *crop_findings(data.split("train").images, recipe, counts.largest_hw),
+    ]
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        raise DataError("\n".join(f"{one.place}: {one.problem}: {one.fix}" for one in errors))
+    for finding in findings:
+        notice(str(finding))
 
 
 def _refuse_impossible(recipe: RecipeSpec) -> None:

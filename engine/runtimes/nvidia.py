@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from seg.errors import MissingRuntimeError
+from seg.errors import MissingRuntimeError, OutputError
 from seg.spec.prediction import RuntimeName
 
 GpuProvider = Literal["cuda", "tensorrt"]
@@ -39,7 +39,13 @@ def providers_of(name: GpuProvider) -> list[str | tuple[str, dict[str, Any]]]:
     if name == "cuda":
         return [PROVIDERS["cuda"]]
     cache = _engine_folder()
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{cache}: the cache of TensorRT's engines cannot be written: {error.strerror}: name a folder for"
+            " caches that can, by XDG_CACHE_HOME"
+        ) from error
     options = {
         "trt_engine_cache_enable": True,
         "trt_engine_cache_path": str(cache),

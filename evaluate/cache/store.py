@@ -8,6 +8,7 @@ how far off, say `seg.probability_codec` and `seg.probability_codec`.
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -65,13 +66,13 @@ class ProbabilityCache:
         return self._path(key).exists()
 
     def put(self, key: PassKey, probabilities_chw: ProbabilitiesCHW) -> None:
-        """Keep probabilities, float32 `[C, H, W]`, in the image's own orientation."""
+        """Keep probabilities, float32 `[C, H, W]`, in the image's own orientation; raises OutputError."""
         import blosc2
 
         encode: Callable[[ProbabilitiesCHW], LevelsCHW | LogsCHW]
         encode = to_levels if key.place == "image" else to_logs
         kept_chw = encode(probabilities_chw)
-        with atomic_path(self._path(key)) as temporary:
+        with self._written(), atomic_path(self._path(key)) as temporary:
             temporary.unlink()
             try:
                 blosc2.asarray(
@@ -112,7 +113,8 @@ class ProbabilityCache:
             return None
 
     def note_speed(self, model_sha256: str, runtime: RuntimeName, milliseconds: float, way: str = "") -> None:
-        write_text(self._speed_file(model_sha256, runtime, way), f"{milliseconds:.3f}\n")
+        with self._written():
+            write_text(self._speed_file(model_sha256, runtime, way), f"{milliseconds:.3f}\n")
 
     def shelves(self) -> list[ShelfContent]:
         """What is kept, the least recently used first."""
@@ -132,6 +134,17 @@ class ProbabilityCache:
             path.unlink(missing_ok=True)
             freed += stat.st_size
         return freed
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        """Raises OutputError where the folder cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{self.folder}: the cache of probabilities cannot be written: {error.strerror}: name a"
+                " folder for caches that can, by XDG_CACHE_HOME"
+            ) from error
 
     def _path(self, key: PassKey) -> Path:
         shelf = self._shelf(key.model_sha256, key.runtime, key.way)

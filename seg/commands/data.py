@@ -7,6 +7,7 @@ import typer
 
 from seg.commands.shared import MemberName, Overwrite, check_picture_name, chosen_members, require_extra
 from seg.errors import SpecError
+from seg.words import counted, printable
 
 if TYPE_CHECKING:
     from seg.data.check import CheckReport, SplitReport
@@ -29,18 +30,26 @@ def sample(
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset's YAML.")],
-    strict: Annotated[bool, typer.Option("--strict", help="End with code 2 if anything is found.")] = False,
+    file: Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset's or an ensemble's YAML.")],
+    strict: Annotated[bool, typer.Option("--strict", help="End with code 2 for warnings, too.")] = False,
 ) -> None:
-    """Count classes and pixels, and find what is missing, broken, doubled or out of place."""
+    """Count classes and pixels, and find what is missing, broken, doubled or out of place.
+
+    Ends with code 2 where an error is found. Of an ensemble, the crops of its recipes are looked at, too.
+    """
     from seg.data.check import check_dataset
     from seg.errors import DataError
-    from seg.spec import load_dataset
+    from seg.spec import load_dataset, load_ensemble
 
-    report = check_dataset(load_dataset(file))
+    if _is_ensemble(file):
+        spec = load_ensemble(file)
+        report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.model is None])
+    else:
+        report = check_dataset(load_dataset(file))
     _print_report(report)
-    if strict and report.findings:
-        raise DataError(f"{file}: {len(report.findings)} findings")
+    grave = [finding for finding in report.findings if strict or finding.severity == "error"]
+    if grave:
+        raise DataError(f"{file}: {counted(len(grave), 'finding' if strict else 'error')}")
 
 
 @app.command()
@@ -75,10 +84,8 @@ def preview(
 
 def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":
     from seg.spec import load_dataset, load_ensemble
-    from seg.spec.source import parse
 
-    document = parse(file)
-    if isinstance(document, dict) and "members" not in document:
+    if not _is_ensemble(file):
         if member:
             raise SpecError(f"{file}: is a dataset, which has no members: leave out --member")
         from seg.train.preview import whole_images
@@ -92,21 +99,27 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
     return spec.data, spec.recipe_of(trained[0])
 
 
+def _is_ensemble(file: Path) -> bool:
+    """Whether a YAML is that of an ensemble, which names its dataset or has it in place, or of a dataset."""
+    from seg.spec.source import parse
+
+    document = parse(file)
+    return isinstance(document, dict) and bool({"data", "members"} & document.keys())
+
+
 def _print_report(report: "CheckReport") -> None:
     from seg.commands.shared import print_table
-    from seg.data.check import UNLABELLED
+    from seg.data.findings import grouped
+    from seg.data.learnable import IGNORED
 
     print_table(
         "objects of a class, images that show it, and its share of all pixels",
         ("class", *(f"{split.name} ({split.images})" for split in report.splits)),
-        [
-            (name, *(_counts(split, name) for split in report.splits))
-            for name in (*report.classes, UNLABELLED)
-        ],
+        [(name, *(_counts(split, name) for split in report.splits)) for name in (*report.classes, IGNORED)],
     )
-    for finding in report.findings:
-        typer.echo(str(finding))
-    typer.echo(f"{len(report.findings)} findings" if report.findings else "nothing is wrong")
+    for line in grouped(report.findings):
+        typer.echo(printable(line))
+    typer.echo(counted(len(report.findings), "finding") if report.findings else "nothing is wrong")
 
 
 def _counts(split: "SplitReport", name: str) -> str:

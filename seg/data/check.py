@@ -2,28 +2,31 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-import numpy as np
-
 from seg.classes import ClassInfo
 from seg.data.check_coco import CocoCheck
 from seg.data.check_folders import ImageCheck, MaskCheck
+from seg.data.decoding import BandsHWC
 from seg.data.findings import Finding, Look, error_in
-from seg.data.images import read_image
+from seg.data.image_header import Size
+from seg.data.images import read_bands, without_alpha
 from seg.data.labelling import Labelling, labelling_of
+from seg.data.learnable import PixelCounts, crop_findings, learnable_findings
 from seg.data.masks import MaskSplit
 from seg.data.open import open_split
+from seg.data.raster import open_large_tiff
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, ImageHWC
 from seg.progress import progress
 from seg.spec.dataset import DatasetSpec, SplitName, SplitSpec
+from seg.spec.recipe import RecipeSpec
 
-UNLABELLED: Final = "(ignored)"
+_OPAQUE: Final = 255
 
 
 @dataclass(slots=True)
@@ -31,10 +34,17 @@ class SplitReport:
     """One split: for each class its objects (COCO only), the images that show it, and its pixels."""
 
     name: SplitName
-    images: int = 0
+    counts: PixelCounts = field(default_factory=lambda: PixelCounts(of=0))
     objects_of: Counter[str] = field(default_factory=Counter)
     images_with: Counter[str] = field(default_factory=Counter)
-    pixels_of: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def images(self) -> int:
+        return self.counts.of
+
+    @property
+    def pixels_of(self) -> Counter[str]:
+        return self.counts.pixels
 
     def share(self, class_name: str) -> float:
         """The part of all pixels, 0..1, that bear this class."""
@@ -43,13 +53,8 @@ class SplitReport:
 
     def count(self, look: Look, classes: Sequence[ClassInfo]) -> None:
         self.objects_of.update(look.objects)
-        if look.labels_hw is None:
-            return
-        labels, counts = np.unique(look.labels_hw, return_counts=True)
-        for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
-            name = UNLABELLED if label == IGNORE_INDEX else classes[label].name
-            self.images_with[name] += 1
-            self.pixels_of[name] += count
+        if look.labels_hw is not None:
+            self.images_with.update(self.counts.add(look.labels_hw, classes).keys())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +75,20 @@ class SplitCheck(Protocol):
         """What is wrong with the split as a whole."""
         ...
 
-    def look(self, index: int, /) -> Look: ...
+    def look(self, index: int, size_hw: Size | None, /) -> Look:
+        """The labels of an image, whose size is known where it could be read."""
+        ...
 
 
-def check_dataset(dataset: DatasetSpec) -> CheckReport:
-    """Read every image and every label of a dataset, and go on after each finding."""
+def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> CheckReport:
+    """Read every image and every label of a dataset, and go on after each finding.
+
+    `recipes` are those that are to be trained on it, whose crops are held against its images.
+    """
     labelling = _readable_labelling(dataset)
     findings: list[Finding] = []
     reports: list[SplitReport] = []
-    seen: dict[SplitName, dict[str, Path]] = {}
+    seen: dict[SplitName, dict[Path, str]] = {}
     for name in _split_names(dataset):
         reports.append(SplitReport(name))
         try:
@@ -88,7 +98,14 @@ def check_dataset(dataset: DatasetSpec) -> CheckReport:
         else:
             seen[name] = _check_split(split, labelling.classes, reports[-1], findings)
     findings += _in_both(seen.get("train", {}), seen.get("val", {}))
-    return CheckReport(tuple(c.name for c in labelling.classes), tuple(reports), tuple(findings))
+    if dataset.train:
+        counts = reports[0].counts
+        findings += learnable_findings(dataset, labelling.classes, counts)
+        for recipe in recipes:
+            findings += crop_findings(dataset.train.images, recipe, counts.largest_hw)
+    return CheckReport(
+        tuple(c.name for c in labelling.classes), tuple(reports), tuple(dict.fromkeys(findings))
+    )
 
 
 def _readable_labelling(dataset: DatasetSpec) -> Labelling:
@@ -122,41 +139,68 @@ def _unopened(spec: SplitSpec, error: DataError) -> Finding:
 
 def _check_split(
     split: SplitCheck, classes: Sequence[ClassInfo], report: SplitReport, findings: list[Finding]
-) -> dict[str, Path]:
-    """Count and look at everything; the images are returned by the digest of their pixels."""
-    by_digest: dict[str, Path] = {}
-    report.images = len(split.images)
+) -> dict[Path, str]:
+    """Count and look at everything; the digest of each image's pixels is returned."""
+    digests: dict[Path, str] = {}
+    report.counts.of = len(split.images)
     findings += split.findings()
     with progress(f"check {report.name}", len(split.images), unit="images") as advance:
         for index, path in enumerate(split.images):
-            look = split.look(index)
-            findings += look.findings
-            report.count(look, classes)
+            size_hw = None
             try:
-                image_hwc = read_image(path)
+                size_hw = _check_image(path, digests, findings)
             except DataError as error:
                 findings.append(error_in(path, error, "replace or remove the image"))
-            else:
-                findings += _sizes(path, image_hwc, look)
-                by_digest.setdefault(_digest(image_hwc), path)
+            look = split.look(index, size_hw)
+            findings += look.findings
+            if size_hw is not None:
+                findings += _sizes(path, size_hw, look)
+            report.count(look, classes)
             advance(note=path.name)
-    return by_digest
+    return digests
 
 
-def _sizes(path: Path, image_hwc: ImageHWC, look: Look) -> Iterator[Finding]:
-    if look.size_hw is not None and look.size_hw != image_hwc.shape[:2]:
+def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding]) -> Size:
+    """The size of an image; of one that is read by window, nothing else is looked at."""
+    windowed = open_large_tiff(path)
+    if windowed is not None:
+        return windowed.shape[:2]
+    bands_hwc = read_bands(path)
+    findings += _transparency(path, bands_hwc)
+    digests[path] = _digest(without_alpha(bands_hwc))
+    return bands_hwc.shape[0], bands_hwc.shape[1]
+
+
+def _transparency(path: Path, bands_hwc: BandsHWC) -> Iterator[Finding]:
+    alpha_hw = bands_hwc[..., 3:]
+    if alpha_hw.size and alpha_hw.min() < _OPAQUE:
+        share = (alpha_hw < _OPAQUE).mean()
+        problem = f"{share:.0%} of its pixels are transparent, and are read as if they were opaque"
+        yield Finding("warning", path, None, problem, "see that it looks right without its alpha channel")
+
+
+def _sizes(path: Path, size_hw: Size, look: Look) -> Iterator[Finding]:
+    if look.size_hw is not None and look.size_hw != size_hw:
         height, width = look.size_hw
-        problem = f"is {image_hwc.shape[1]}x{image_hwc.shape[0]}, its labels are {width}x{height}"
+        problem = f"is {size_hw[1]}x{size_hw[0]}, its labels are {width}x{height}"
         fix = "bring both to one size; mind the EXIF orientation"
         yield Finding("error", path, None, problem, fix)
 
 
 def _digest(image_hwc: ImageHWC) -> str:
-    return hashlib.sha256(repr(image_hwc.shape).encode() + image_hwc.tobytes()).hexdigest()
+    digest = hashlib.sha256(repr(image_hwc.shape).encode())
+    digest.update(image_hwc.data)
+    return digest.hexdigest()
 
 
-def _in_both(train: dict[str, Path], val: dict[str, Path]) -> Iterator[Finding]:
-    for digest, path in val.items():
-        if digest in train:
-            problem = f"is the same picture as {train[digest]} of the training split"
+def _in_both(train: dict[Path, str], val: dict[Path, str]) -> Iterator[Finding]:
+    path_of = {digest: path for path, digest in reversed(train.items())}
+    for path, digest in val.items():
+        if digest in path_of:
+            same = path_of[digest]
+            problem = (
+                "is in the training split, too"
+                if path == same
+                else f"is the same picture as {same} of the training split"
+            )
             yield Finding("warning", path, None, problem, "remove it from one of the splits")

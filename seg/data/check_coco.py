@@ -4,10 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from seg.data.coco import labels_by_category, paint
-from seg.data.coco_file import CocoAnnotation, CocoImage, CocoRle, ambiguities, read_coco
+from seg.data.coco import LARGE, labels_by_category
+from seg.data.coco_file import CocoAnnotation, CocoImage, CocoRle, Mistake, ambiguities, read_right_entries
 from seg.data.findings import Finding, Look, error_in
+from seg.data.image_files import resolved
+from seg.data.image_header import Size
 from seg.data.labelling import Labelling
+from seg.data.painting import PaintedObject, paint, painted
 from seg.data.rasterise import MaskHW, rasterise
 from seg.spec.base import did_you_mean
 
@@ -24,7 +27,7 @@ class CocoCheck:
 
     def __init__(self, path: Path, images: Path, labelling: Labelling, *, labelled: bool) -> None:
         self._path = path
-        self._coco = read_coco(path)
+        self._coco, self._mistakes = read_right_entries(path)
         self._labelling = labelling
         self._labelled = labelled
         self._of_image: dict[int, list[CocoAnnotation]] = defaultdict(list)
@@ -33,10 +36,11 @@ class CocoCheck:
         names = {c.name for c in labelling.classes}
         self._known = [category for category in self._coco.categories if category.name in names]
         self._label_of = labels_by_category(path, self._known, labelling.classes)
-        self.images = [images / image.file_name for image in self._coco.images]
+        self.images = [resolved(images, image.file_name) for image in self._coco.images]
 
     def findings(self) -> Iterator[Finding]:
-        """What is wrong with the file as a whole."""
+        """What is wrong with the file as a whole, and entries that cannot be read."""
+        yield from map(self._mistake, self._mistakes)
         for category in self._coco.categories:
             if self._labelling.classes and category not in self._known:
                 problem = f"category {category.id} {category.name!r} is not a class"
@@ -44,29 +48,31 @@ class CocoCheck:
                 yield Finding("error", self._path, None, problem, fix)
         yield from self._repeated_ids()
         images = {image.id for image in self._coco.images}
+        images |= {mistake.id for mistake in self._mistakes if mistake.part == "images"}
         for annotation in self._coco.annotations:
             if annotation.image_id not in images:
                 problem = f"belongs to image {annotation.image_id}, which is not there"
                 yield self._warning(annotation, problem, "remove the annotation or add the image")
         if self._labelled and not self._coco.categories:
             yield Finding("error", self._path, None, "has no categories", "name them")
-        if self._labelled and not self._coco.annotations:
+        if self._labelled and not self._coco.annotations and not self._mistakes:
             problem = "has no annotations"
             yield Finding("error", self._path, None, problem, "annotate its images to learn from them")
 
-    def look(self, index: int) -> Look:
+    def look(self, index: int, size_hw: Size | None) -> Look:
         image = self._coco.images[index]
-        size_hw = (image.height, image.width)
-        if not self._coco.annotations:
-            return Look(size_hw)
+        claimed_hw = (image.height, image.width)
+        if not self._coco.annotations or _too_large_to_draw(claimed_hw, size_hw):
+            return Look(claimed_hw)
         findings: list[Finding] = []
         objects = list(self._objects(image, findings))
-        names = tuple(self._labelling.classes[label].name for label, _ in objects)
-        return Look(size_hw, paint(size_hw, objects, self._labelling.unlabelled), names, tuple(findings))
+        names = tuple(self._labelling.classes[one.label].name for one in objects)
+        labels_hw = paint(claimed_hw, objects, self._labelling.unlabelled)
+        return Look(claimed_hw, labels_hw, names, tuple(findings))
 
-    def _objects(self, image: CocoImage, findings: list[Finding]) -> Iterator[tuple[int, MaskHW]]:
+    def _objects(self, image: CocoImage, findings: list[Finding]) -> Iterator[PaintedObject]:
         annotations = self._of_image.get(image.id, [])
-        if not annotations:
+        if not annotations and not any(mistake.part == "annotations" for mistake in self._mistakes):
             problem = f"image {image.id} ({image.file_name}) has no annotation"
             fix = "annotate it, or leave it if nothing is on it"
             findings.append(Finding("warning", self._path, None, problem, fix))
@@ -84,7 +90,7 @@ class CocoCheck:
                 continue
             findings += self._doubts(annotation, image, mask_hw)
             if annotation.category_id in self._label_of:
-                yield self._label_of[annotation.category_id], mask_hw
+                yield painted(self._label_of[annotation.category_id], mask_hw)
 
     def _doubts(self, annotation: CocoAnnotation, image: CocoImage, mask_hw: MaskHW) -> Iterator[Finding]:
         shape = annotation.segmentation
@@ -104,8 +110,19 @@ class CocoCheck:
                 problem = f"annotation id {number} is used {count} times"
                 yield Finding("warning", self._path, None, problem, "give each its own")
 
+    def _mistake(self, mistake: Mistake) -> Finding:
+        fix = "write it as COCO has it, or remove it"
+        if mistake.part == "annotations" and isinstance(mistake.id, int):
+            return Finding("error", self._path, mistake.id, mistake.problem, fix)
+        return Finding("error", self._path, None, f"{mistake.place}: {mistake.problem}", fix)
+
     def _warning(self, annotation: CocoAnnotation, problem: str, fix: str) -> Finding:
         return Finding("warning", self._path, annotation.id, problem, fix)
+
+
+def _too_large_to_draw(claimed_hw: Size, size_hw: Size | None) -> bool:
+    """Whether annotations claim very many pixels, and not those of their image, which is said there."""
+    return claimed_hw[0] * claimed_hw[1] > LARGE and claimed_hw != size_hw
 
 
 def _leaves(polygon: list[float], image: CocoImage) -> bool:

@@ -5,21 +5,26 @@ Objects are painted by area, large first, so that small objects stay visible whe
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-
-import numpy as np
+from typing import Final
 
 from seg.classes import ClassInfo
-from seg.data.coco_file import CocoAnnotation, CocoCategory, CocoImage, ambiguities, read_coco
+from seg.data.coco_file import CocoAnnotation, CocoCategory, ambiguities, read_coco
+from seg.data.image_files import bytes_of, resolved
+from seg.data.image_header import Size, image_size
 from seg.data.labelling import Labelling, ReadLabelling
-from seg.data.rasterise import MaskHW, rasterise
+from seg.data.painting import PaintedObject, paint, painted
+from seg.data.rasterise import rasterise
 from seg.data.split import named
 from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.spec.base import did_you_mean
+
+LARGE: Final = 2**25
+"""Pixels from which on the size of an image is looked up before its labels are drawn."""
 
 
 class CocoSplit:
@@ -34,7 +39,7 @@ class CocoSplit:
         self._of_image: dict[int, list[CocoAnnotation]] = defaultdict(list)
         for annotation in self._coco.annotations:
             self._of_image[annotation.image_id].append(annotation)
-        samples = named(images, [images / image.file_name for image in self._coco.images])
+        samples = named(images, [resolved(images, image.file_name) for image in self._coco.images])
         self.samples = tuple(
             replace(sample, coco_id=image.id)
             for sample, image in zip(samples, self._coco.images, strict=True)
@@ -56,10 +61,12 @@ class CocoSplit:
         image = self._coco.images[index]
         if not self._coco.annotations:
             raise DataError(f"{self._path}: has no annotations: annotate its images to learn from them")
-        objects = [self._object(annotation, image) for annotation in self._of_image.get(image.id, ())]
-        return paint((image.height, image.width), objects, self._labelling.unlabelled)
+        size_hw = (image.height, image.width)
+        refuse_false_size(self.samples[index].image, size_hw)
+        objects = [self._object(annotation, size_hw) for annotation in self._of_image.get(image.id, ())]
+        return paint(size_hw, objects, self._labelling.unlabelled)
 
-    def _object(self, annotation: CocoAnnotation, image: CocoImage) -> tuple[int, MaskHW]:
+    def _object(self, annotation: CocoAnnotation, size_hw: Size) -> PaintedObject:
         label = self._label_of.get(annotation.category_id)
         place = f"{self._path}: annotation {annotation.id}"
         if label is None:
@@ -68,7 +75,7 @@ class CocoSplit:
                 " add it or remove the annotation"
             )
         try:
-            return label, rasterise(annotation.segmentation, (image.height, image.width))
+            return painted(label, rasterise(annotation.segmentation, size_hw))
         except ValueError as error:
             raise DataError(f"{place}: {error}: draw the object again or remove it") from error
 
@@ -77,12 +84,22 @@ class CocoSplit:
         return labels_by_category(self._path, self._coco.categories, self.classes)
 
 
-def paint(size_hw: tuple[int, int], objects: Iterable[tuple[int, MaskHW]], unlabelled: int) -> LabelsHW:
-    """The label map of objects (label, mask): the largest at the bottom, the last of equals on top."""
-    labels_hw = np.full(size_hw, unlabelled, dtype=np.uint8)
-    for label, mask_hw in sorted(objects, key=lambda one: -int(np.count_nonzero(one[1]))):
-        labels_hw[mask_hw] = label
-    return labels_hw
+def refuse_false_size(image: Path, size_hw: Size) -> None:
+    """Raise DataError where annotations claim very many pixels, and not those of their image.
+
+    A few bytes can claim gigabytes, which would be taken to draw them.
+    """
+    height, width = size_hw
+    if height * width <= LARGE:
+        return
+    try:
+        real_hw = image_size(bytes_of(image))
+    except ValueError as error:
+        raise DataError(f"{image}: {error}") from error
+    if sorted(real_hw) != sorted(size_hw):
+        raise DataError(
+            f"{image}: is {real_hw[1]}x{real_hw[0]}, its labels are {width}x{height}: bring both to one size"
+        )
 
 
 def labels_by_category(

@@ -3,13 +3,15 @@
 Source: the COCO data format, https://cocodataset.org/#format-data.
 """
 
-import json
+import codecs
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, from_json
 
 from seg.data.image_files import bytes_of
 from seg.errors import DataError
@@ -41,11 +43,19 @@ class CocoRle(_Part):
     counts: str | list[int]
 
 
+def _no_polygon_for_null(value: Any) -> Any:
+    return [] if value is None else value
+
+
+Segmentation = Annotated[list[list[float]] | CocoRle, BeforeValidator(_no_polygon_for_null)]
+"""Polygons or run lengths; no polygon where an object has no outline."""
+
+
 class CocoAnnotation(_Part):
     id: int
     image_id: int
     category_id: int
-    segmentation: list[list[float]] | CocoRle = []
+    segmentation: Segmentation = []
 
 
 class CocoFile(_Part):
@@ -58,6 +68,21 @@ class _Categories(_Part):
     categories: list[CocoCategory]
 
 
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """An entry of `images`, `annotations` or `categories` that is not COCO; its `id` may be missing."""
+
+    part: str
+    index: int
+    id: Any
+    problem: str
+
+    @property
+    def place(self) -> str:
+        """`annotation 17`, or `annotations.3` where there is no id to name it by."""
+        return f"{self.part}.{self.index}" if self.id is None else f"{_SINGULAR[self.part]} {self.id}"
+
+
 _Document = TypeVar("_Document", bound=_Part)
 
 
@@ -68,6 +93,27 @@ def read_coco(path: Path) -> CocoFile:
         DataError: the file cannot be read, is no JSON, or has a part that is not as COCO says.
     """
     return _read(CocoFile, path)
+
+
+def read_right_entries(path: Path) -> tuple[CocoFile, list[Mistake]]:
+    """Parse what is right in a COCO JSON, and tell what is wrong with its other entries.
+
+    Raises:
+        DataError: the file cannot be read, or is no COCO JSON at all.
+    """
+    data = _bytes_of_json(path)
+    try:
+        return CocoFile.model_validate_json(data), []
+    except ValidationError as error:
+        _refuse_other_than_coco(path, error)
+        document = from_json(data)
+        mistakes = _mistakes(document, error.errors())
+    wrong = {(mistake.part, mistake.index) for mistake in mistakes}
+    right = {
+        part: [entry for index, entry in enumerate(document[part]) if (part, index) not in wrong]
+        for part in _SINGULAR.keys() & document.keys()
+    }
+    return CocoFile.model_validate(right), mistakes
 
 
 def read_categories(path: Path) -> list[CocoCategory]:
@@ -91,33 +137,53 @@ def ambiguities(categories: Sequence[CocoCategory], images: Sequence[CocoImage] 
 
 
 def _read(model: type[_Document], path: Path) -> _Document:
-    data = bytes_of(path)
+    data = _bytes_of_json(path)
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        if first["type"] == "json_invalid":
-            raise DataError(f"{path}: is not JSON: {first['ctx']['error']}") from error
-        place = _place(json.loads(data), first["loc"])
-        raise DataError(f"{path}: {place}: {_problem(first['loc'], first['msg'])}") from error
+        _refuse_other_than_coco(path, error)
+        first = _mistakes(from_json(data), error.errors()[:1])[0]
+        raise DataError(f"{path}: {first.place}: {first.problem}") from error
 
 
-def _place(document: Any, loc: Sequence[str | int]) -> str:
-    """`annotation 17: image_id`, or `annotations.3: id` where there is no id to name it by."""
-    field = [str(part) for part in loc[2:3]]
-    match loc:
-        case (str(part), int(index), *_):
-            entry = document[part][index]
-            known = isinstance(entry, dict) and "id" in entry
-            thing = f"{_SINGULAR[part]} {entry['id']}" if known else f"{part}.{index}"
-            return ": ".join([thing, *field])
-    return ".".join(map(str, loc)) or "the file"
+def _bytes_of_json(path: Path) -> bytes:
+    return bytes_of(path).removeprefix(codecs.BOM_UTF8)
+
+
+def _refuse_other_than_coco(path: Path, error: ValidationError) -> None:
+    """Raise DataError where more than single entries is wrong."""
+    for one in error.errors():
+        if one["type"] == "json_invalid":
+            raise DataError(f"{path}: is not JSON: {one['ctx']['error']}") from error
+        if len(one["loc"]) < _LEADS_TO_AN_ENTRY:
+            place = ".".join(map(str, one["loc"])) or "the file"
+            raise DataError(f"{path}: {place}: {one['msg']}") from error
+
+
+def _mistakes(document: Any, errors: Sequence[ErrorDetails]) -> list[Mistake]:
+    """The first mistake of each entry."""
+    found: dict[tuple[str, int], Mistake] = {}
+    for error in errors:
+        part, index = str(error["loc"][0]), int(error["loc"][1])
+        entry = document[part][index]
+        found.setdefault(
+            (part, index),
+            Mistake(
+                part,
+                index,
+                id=entry.get("id") if isinstance(entry, dict) else None,
+                problem=_problem(error["loc"][2:], error["msg"]),
+            ),
+        )
+    return list(found.values())
 
 
 _SINGULAR = {"images": "image", "annotations": "annotation", "categories": "category"}
+_LEADS_TO_AN_ENTRY = 2
+"""A place in the file with so many parts: `annotations`, 3."""
 
 
-def _problem(loc: Sequence[str | int], message: str) -> str:
-    if "segmentation" in loc:
-        return f"is neither polygons nor run lengths ({message})"
-    return message
+def _problem(field: Sequence[str | int], message: str) -> str:
+    if "segmentation" in field:
+        return "segmentation: is neither polygons, [[x, y, x, y, ...], ...], nor run lengths"
+    return ": ".join([*map(str, field[:1]), message])

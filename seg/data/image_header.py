@@ -4,6 +4,7 @@ A file of a few kilobytes can claim a picture of gigabytes, and some images hold
 green and blue that are read.
 """
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -26,7 +27,7 @@ Size = tuple[int, int]
 T = TypeVar("T")
 
 MOST_PIXELS: Final = 2**28
-"""Pixels of the largest image that is decoded whole: 800 MB of red, green and blue."""
+"""Pixels of the largest image that is decoded whole: 0.8 GB, and three times that while it is decoded."""
 
 ODD_SUBSAMPLING: Final = "Could not determine subsampling"
 """What simplejpeg says of rare JPEGs, which are left to Pillow."""
@@ -86,16 +87,17 @@ def size_of(image: ImageFile) -> Size:
 def open_image(data: bytes) -> ImageFile:
     """An image whose header is read, and whose pixels are not.
 
-    Pillow's warnings about odd metadata are silenced in the whole process: they concern no pixel.
+    Pillow's remarks about odd metadata are silenced in the whole process: they concern no pixel.
 
     Raises:
         ValueError: as for `image_size`.
         LostBandsError: the image has bands or depth that would be lost.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     kind = next((kind for signature, kind in _KINDS.items() if data.startswith(signature)), None)
     if kind is None:
-        raise ValueError("is not an image: no PNG, JPEG, WebP, BMP or TIFF")
+        raise ValueError("is no PNG, JPEG, WebP, BMP or TIFF")
     deep = _deep_tiff(or_damaged(lambda: _tiff_tags(data))) if kind is TiffImageFile else ""
     if deep:
         raise LostBandsError(deep + _with_values(kind, data))

@@ -3,6 +3,7 @@
 import hashlib
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from seg.data.labelling import Labelling, ReadLabelling
 from seg.data.split import named
 from seg.errors import DataError
 from seg.labels import LabelsHW
+from seg.words import counted
+
+_MOST_SHOWN: Final = 8
 
 
 class MaskSplit:
@@ -55,10 +59,10 @@ class MaskSplit:
         path = self.mask_path(index)
         values_hw = read_mask(path)
         label_of_value, is_known = self._tables
-        unknown = np.unique(values_hw[~is_known[values_hw]])
-        if unknown.size:
+        values, counts = np.unique(values_hw[~is_known[values_hw]], return_counts=True)
+        if values.size:
             raise DataError(
-                f"{path}: holds {', '.join(map(str, unknown))}, the id of no class: name it under 'classes'"
+                f"{path}: holds {_with_counts(values, counts)}, the id of no class: name it under 'classes'"
                 " or list it under 'unlabelled_values'"
             )
         return label_of_value[values_hw]
@@ -74,3 +78,11 @@ class MaskSplit:
             label_of_value[c.id] = label
             is_known[c.id] = True
         return label_of_value, is_known
+
+
+def _with_counts(values: NDArray[np.uint8], counts: NDArray[np.int64]) -> str:
+    """Such as `9 (12 pixels), 11 (1 pixel)`; the most frequent first."""
+    order = np.argsort(-counts, kind="stable")
+    said = [f"{values[place]} ({counted(int(counts[place]), 'pixel')})" for place in order[:_MOST_SHOWN]]
+    more = [f"{len(order) - _MOST_SHOWN} more values"] if len(order) > _MOST_SHOWN else []
+    return ", ".join([*said, *more])

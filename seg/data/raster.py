@@ -91,10 +91,15 @@ def open_raster(path: Path) -> Raster:
     Raises:
         DataError: as for `read_image`.
     """
-    return _large_tiff(path) or read_image(path)
+    return open_large_tiff(path) or read_image(path)
 
 
-def _large_tiff(path: Path) -> WindowedImage | None:
+def open_large_tiff(path: Path) -> WindowedImage | None:
+    """A large TIFF, to be read by window; None for all others.
+
+    Raises:
+        DataError: it has bands that would be lost.
+    """
     if path.suffix.lower() not in TIFF_SUFFIXES or not has_rasterio():
         return None
     import rasterio

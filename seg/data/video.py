@@ -1,5 +1,6 @@
 """Video files: frames in, frames out."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from seg.labels import ImageHWC
 
 CODECS: Final = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}
 """The codec for each ending that can be written."""
+
+_FFMPEG_QUIET: Final = "-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def refuse_unknown_ending(path: Path) -> None:
 def _opened(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
+    # FFmpeg is quiet only where the environment says so, and it writes to stderr past us.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
         raise DataError(f"{path}: is not a video that can be decoded")

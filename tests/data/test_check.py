@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from seg.data import open_split, read_image
 from seg.data.check import check_dataset
@@ -23,7 +24,7 @@ Document = dict[str, Any]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_sample_dataset(tmp_path / "data", train=3, val=2, predict=1, size_hw=(48, 64))
+    write_sample_dataset(tmp_path / "data", train=12, val=2, predict=1, size_hw=(48, 64))
     return tmp_path / "data"
 
 
@@ -201,20 +202,19 @@ def test_a_category_of_another_name_is_found(coco: CocoWriter) -> None:
 
 
 def test_what_is_to_be_predicted_needs_no_labels(coco: CocoWriter, tmp_path: Path) -> None:
-    square = [{"category_id": 3, "segmentation": [[0.0, 0.0, 6.0, 0.0, 6.0, 6.0, 0.0, 6.0]]}]
+    corners = [[0.0, 0.0, 6.0, 0.0, 6.0, 6.0, 0.0, 6.0]]
+    square = [{"category_id": number, "segmentation": corners} for number in (3, 7)]
+    square[1]["segmentation"] = [[x + 9 for x in corners[0]]]
     bare = {"images": [{"id": 1, "file_name": "a.png", "height": 20, "width": 30}]}
     (tmp_path / "test.json").write_text(json.dumps(bare))
     write_image(tmp_path / "others/b.png", np.ones((20, 30, 3), np.uint8))
     for predict in ({"images": "images"}, {"images": "images", "annotations": "test.json"}):
         dataset = coco(square, predict=predict, val={"images": "others"})
-        problems = [finding.problem for finding in check_dataset(dataset).findings]
-        assert problems == ["has no labels"], "of the validation split"
+        errors = [one.problem for one in check_dataset(dataset).findings if one.severity == "error"]
+        assert errors == ["has no labels"], "of the validation split"
 
 
 def test_counts_are_of_objects_images_and_pixels(coco: CocoWriter) -> None:
-    def square(x: float) -> list[list[float]]:
-        return [[x, 0.0, x + 6, 0.0, x + 6, 6.0, x, 6.0]]
-
     three = [{"category_id": 3, "segmentation": square(x)} for x in (0.0, 10.0, 20.0)]
     train, val = check_dataset(coco([*three, {"category_id": 7, "segmentation": square(2.0)}])).splits
     assert train.objects_of == val.objects_of == {"paper": 3, "glass": 1}
@@ -227,13 +227,94 @@ def test_masks_are_checked(masks: MaskWriter, tmp_path: Path) -> None:
     dataset = masks([0, 1, 9], classes=["a", "b"])
     assert dataset.val and dataset.val.masks
     problems = {str(f.file.relative_to(tmp_path)): f.problem for f in check_dataset(dataset).findings}
-    assert problems["masks/in/a.png"].startswith("holds 9, the id of no class")
-    (dataset.val.masks / "in/a.png").rename(dataset.val.masks / "b.png")
+    assert problems["masks/in/a.png"].startswith("holds 9 (1 pixel), the id of no class")
+    write_mask(dataset.val.masks / "b.png", np.zeros((1, 3), np.uint8))
     found = {str(f.file.relative_to(tmp_path)): f for f in check_dataset(dataset).findings}
-    assert found["masks/in/a.png"].severity == "error"
-    assert found["masks/in/a.png"].problem == "there is no such file"
-    assert found["masks/b.png"].severity == "warning"
-    assert found["masks/b.png"].problem == "is the mask of no image"
+    assert (found["masks/b.png"].severity, found["masks/b.png"].problem) == (
+        "warning",
+        "is the mask of no image",
+    )
+    (dataset.val.masks / "b.png").rename(dataset.val.masks / "in/a_mask.png")
+    (dataset.val.masks / "in/a.png").unlink()
+    (pairs,) = [f for f in check_dataset(dataset).findings if f.severity == "error"]
+    assert pairs.file == dataset.val.masks
+    assert pairs.problem.startswith("images and masks do not pair: of 1 image 1 have no mask of their name")
+    assert "in/a_mask.png" in pairs.problem
     write_mask(dataset.val.masks / "in/a.png", np.zeros((2, 2), np.uint8))
     found_in = [(f.file.parent.parent.name, f.problem) for f in check_dataset(dataset).findings]
     assert ("images", "is 3x1, its labels are 2x2") in found_in
+
+
+def square(x: float) -> list[list[float]]:
+    return [[x, 0.0, x + 6, 0.0, x + 6, 6.0, x, 6.0]]
+
+
+def test_the_check_goes_on_after_entries_that_are_no_coco(coco: CocoWriter) -> None:
+    flat, points = [0, 0, 3, 0, 3, 4], [[[0, 0], [3, 0], [3, 4]]]
+    annotations = [
+        *({"category_id": 3, "segmentation": wrong} for wrong in (flat, None, points, "x")),
+        {"category_id": 3},
+        {"category_id": None, "segmentation": square(0.0)},
+        {"category_id": 3, "segmentation": square(0.0)},
+        {"category_id": 7, "segmentation": square(9.0)},
+    ]
+    images = [
+        {"id": 1, "file_name": "a.png", "height": 20, "width": 30},
+        {"id": 2, "file_name": "b.png", "height": 0, "width": 30},
+    ]
+    report = check_dataset(coco(annotations, {"images": images}))
+    errors = [(one.annotation, one.problem) for one in report.findings if one.severity == "error"]
+    neither = "segmentation: is neither polygons, [[x, y, x, y, ...], ...], nor run lengths"
+    assert sorted(errors, key=str) == [
+        (1, neither),
+        (3, neither),
+        (4, neither),
+        (6, "category_id: Input should be a valid integer"),
+        (None, "image 2: height: Input should be greater than or equal to 1"),
+    ]
+    without = [one.annotation for one in report.findings if one.problem == "has no segmentation"]
+    assert without == [2, 5]
+    assert report.splits[0].objects_of == {"paper": 3, "glass": 1}
+
+
+def test_a_byte_order_mark_and_backslashes_are_read(coco: CocoWriter, tmp_path: Path) -> None:
+    annotations = [{"category_id": c, "segmentation": square(x)} for c, x in ((3, 0.0), (7, 9.0))]
+    image = {"id": 1, "file_name": "in\\a.png", "height": 20, "width": 30}
+    dataset = coco(annotations, {"images": [image]}, unlabelled="Background")
+    write_image(tmp_path / "images/in/a.png", np.zeros((20, 30, 3), np.uint8))
+    (tmp_path / "x.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "x.json").read_bytes())
+    assert not [one for one in check_dataset(dataset).findings if one.severity == "error"]
+    (sample,) = open_split(dataset, "train").samples
+    assert read_image(sample.image).shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("counts", [[10**30, -(10**30)], [4294967296]])
+def test_false_sizes_are_named_and_nothing_is_drawn(
+    coco: CocoWriter, counts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = [[[0, 0, 60000, 0, 60000, 60000]], {"size": [65536, 65536], "counts": counts}]
+    image = {"id": 1, "file_name": "a.png", "height": 65536, "width": 65536}
+    dataset = coco([{"category_id": 3, "segmentation": shape} for shape in shapes], {"images": [image]})
+    for module in ("check_coco", "coco"):
+        monkeypatch.setattr(f"seg.data.{module}.rasterise", None)
+        monkeypatch.setattr(f"seg.data.{module}.paint", None)
+    errors = [one.problem for one in check_dataset(dataset).findings if one.severity == "error"]
+    assert errors == ["is 30x20, its labels are 65536x65536"]
+    with pytest.raises(DataError, match=r"a\.png: is 30x20, its labels are 65536x65536"):
+        open_split(dataset, "train").labels(0)
+
+
+def test_a_picture_twice_in_validation_is_named_twice(folder: Path) -> None:
+    for name in ("val_0001.jpg", "val_0002.jpg"):
+        (folder / "val" / name).write_bytes((folder / "train/train_0003.jpg").read_bytes())
+    names = [one.file.name for one in findings(folder) if "is the same picture as" in one.problem]
+    assert names == ["val_0001.jpg", "val_0002.jpg"]
+
+
+def test_transparency_that_is_dropped_is_a_warning(masks: MaskWriter, tmp_path: Path) -> None:
+    dataset = masks([0, 1, 1, 0], classes=["a", "b"])
+    for alpha, found in (([255] * 4, []), ([255, 0, 0, 0], ["75% of its pixels are transparent"])):
+        pixels = np.dstack([np.zeros((1, 4, 3), np.uint8), np.array([alpha], np.uint8)])
+        Image.fromarray(pixels, "RGBA").save(tmp_path / "images/in/a.png")
+        problems = [one.problem for one in check_dataset(dataset).findings if one.severity == "warning"]
+        assert [one[: len(found[0])] for one in problems if "transparent" in one] == found

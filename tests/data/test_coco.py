@@ -90,11 +90,11 @@ def test_unlabelled_pixels_may_be_a_class(coco: CocoWriter) -> None:
         ({"category_id": 9, "segmentation": SQUARE}, "annotation 1: category 9 is not among the categories"),
         ({"category_id": 3, "segmentation": [[1, 2, 3, 4]]}, "annotation 1: a polygon has at least 3"),
         ({"category_id": 3, "segmentation": {"size": [2, 2], "counts": [4]}}, "annotation 1: its run"),
-        ({"category_id": 3, "segmentation": "x"}, "annotation 1: segmentation: is neither polygons nor"),
+        ({"category_id": 3, "segmentation": "x"}, "annotation 1: segmentation: is neither polygons, "),
         ({"category_id": 3, "segmentation": [[float("nan")] * 6]}, "annotation 1: segmentation: "),
         ({"category_id": "x"}, "annotation 1: category_id: Input should be a valid integer"),
         ({"segmentation": SQUARE}, "annotation 1: category_id: Field required"),
-        ({"id": None, "category_id": 3}, r"annotation None: id: Input should"),
+        ({"id": None, "category_id": 3}, r"annotations.0: id: Input should"),
     ],
 )
 def test_a_broken_annotation_is_named(annotation: dict[str, Any], problem: str, coco: CocoWriter) -> None:

@@ -103,9 +103,7 @@ def test_a_first_line_that_is_an_id_is_no_header(photos: Path) -> None:
 
 def test_a_list_of_other_ids_shows_both(photos: Path) -> None:
     (photos / "ids.txt").write_text("2007_1\n2007_2\n")
-    with pytest.raises(
-        DataError, match=r"none of its 2 ids .*'2007_1', '2007_2', and the images are 'left_1'"
-    ):
+    with pytest.raises(DataError, match=r"none of its 2 ids .*'2007_1', '2007_2', and .* are 'left_1'"):
         list_samples(photos, photos / "ids.txt")
 
 
@@ -145,7 +143,7 @@ def test_what_is_no_file_is_left_out_with_a_line(
     photos: Path, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = names(photos / where)
-    (photos / "zero.png").symlink_to("/dev/zero")
+    (photos / "endless.png").symlink_to("/dev/urandom")
     os.mkfifo(photos / "a/pipe.tif")
     os.mknod(photos / "b/socket.jpg", stat.S_IFSOCK | 0o600)
     (photos / os.fsdecode(b"caf\xe9.png")).touch()
@@ -168,7 +166,7 @@ def test_what_is_no_file_is_not_opened_where_it_is_named(photos: Path) -> None:
     with pytest.raises(DataError, match=r"pipe\.tif: is a FIFO, not a file"):
         open_raster(photos / "pipe.tif")
     with pytest.raises(DataError, match="is a device, not a file"):
-        read_image(Path("/dev/zero"))
+        read_image(Path("/dev/urandom"))
 
 
 @pytest.mark.parametrize("pattern", ["a**b", "a/**b/*.png", "\0*"])

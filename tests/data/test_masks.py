@@ -28,7 +28,9 @@ def test_a_class_may_have_the_id_255(masks: MaskWriter) -> None:
 
 
 def test_all_values_of_no_class_are_named(masks: MaskWriter) -> None:
-    with pytest.raises(DataError, match=r"masks/in/a\.png: holds 3, 9, the id of no class"):
+    with pytest.raises(
+        DataError, match=r"masks/in/a\.png: holds 3 \(1 pixel\), 9 \(1 pixel\), the id of no class"
+    ):
         open_split(masks([0, 9, 3], classes=["a", "b"]), "val").labels(0)
 
 

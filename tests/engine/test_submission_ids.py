@@ -64,7 +64,7 @@ ids = st.one_of(st.sampled_from(AWKWARD), st.lists(parts, min_size=1, max_size=3
 
 
 def on_any_disk(image_id: str) -> str:
-    """Ids for which this is the same are refused by formats with a file for each: see `tests/test_file_names.py`."""
+    """Ids for which this is the same are refused by formats that name files after them."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", image_id).casefold())
 
 

@@ -100,7 +100,7 @@ MALFORMED = {
     "a GIF": (b"GIF89a" + bytes(50), 415, "is no PNG"),
     "half a PNG": (WHOLE[: len(WHOLE) // 2], 400, "is cut off"),
     "a header alone": (WHOLE[:20], 415, "is cut off"),
-    "a flipped bit": (WHOLE[:200] + bytes([WHOLE[200] ^ 1]) + WHOLE[201:], 400, "is damaged"),
+    "a flipped bit": (WHOLE[:200] + bytes([WHOLE[200] ^ 1]) + WHOLE[201:], 400, "is cut off or damaged"),
     "a bomb": (bomb(), 413, "1073.7 million pixels, and 16.0 are allowed"),
     "too many bytes": (bytes(20_000_001), 413, "more than 20.0 MB"),
 }

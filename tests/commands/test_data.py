@@ -1,0 +1,63 @@
+"""`seg data check` by its words and its exit code."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner, Result
+
+from seg.commands.app import app
+from seg.data.images import write_image, write_mask
+from seg.errors import DataError
+
+
+def check(file: Path, *options: str) -> Result:
+    return CliRunner().invoke(app, ["data", "check", str(file), *options])
+
+
+def written(folder: Path, values: list[int], recipe: dict[str, object] | None = None) -> Path:
+    """The YAML of a dataset of one image, or of an ensemble with the dataset in place."""
+    write_image(folder / "train/a.png", np.zeros((1, len(values), 3), np.uint8))
+    write_image(folder / "val/a.png", np.ones((1, len(values), 3), np.uint8))
+    write_mask(folder / "masks/a.png", np.array([values], np.uint8))
+    splits = {name: {"images": name, "masks": "masks"} for name in ("train", "val")}
+    dataset = {**splits, "classes": ["a", "b", "c"]}
+    ensemble = {"data": dataset, "members": [{"name": "m"}], "recipe": recipe}
+    path = folder / "x.yaml"
+    YAML(typ="safe").dump(dataset if recipe is None else ensemble, path)
+    return path
+
+
+def test_an_error_is_code_2_and_a_warning_is_not(tmp_path: Path) -> None:
+    warned = check(written(tmp_path, [0, 1]))
+    assert warned.exit_code == 0
+    assert warned.output.splitlines()[-1] == "1 finding"
+    assert isinstance(check(written(tmp_path, [0, 1]), "--strict").exception, DataError)
+    refused = check(written(tmp_path, [0, 9]))
+    assert isinstance(refused.exception, DataError)
+    assert str(refused.exception).endswith("x.yaml: 1 error")
+    assert "nothing is wrong" in check(written(tmp_path, [0, 1, 2])).output
+
+
+def test_an_ensemble_with_its_dataset_in_place_is_checked_with_its_crops(tmp_path: Path) -> None:
+    done = check(written(tmp_path, [0, 1, 2], recipe={"crop": "64x64"}))
+    assert done.exit_code == 0
+    assert "1 finding" in done.output
+    assert "warning: " in done.output
+    assert "the crop 64x64 is" in done.output
+
+
+def test_names_that_are_not_utf_8_can_be_printed(tmp_path: Path) -> None:
+    path = written(tmp_path, [0, 1, 2])
+    write_image(tmp_path / "masks" / "more.png", np.zeros((1, 1, 3), np.uint8))
+    (tmp_path / "masks/more.png").rename(tmp_path / "masks" / "caf\udce9.png")
+    done = check(path)
+    assert done.exit_code == 0
+    assert "caf\\udce9.png" in done.output.replace("\n", "")
+
+
+@pytest.mark.parametrize("text", ["train: 3\n", "members: []\n", "[]\n"])
+def test_what_is_neither_is_one_line_a_mistake(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    assert "x.yaml:1" in str(check(tmp_path / "x.yaml").exception)
