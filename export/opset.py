@@ -36,9 +36,9 @@ def lower_opset(model: onnx.ModelProto, asked: int | None = None) -> None:
         if in_opset(model, opset):
             return
     if asked:
-        hindrance = _first_that_does_not_fit(model, asked)
+        hindrance = _first_that_does_not_fit(model, asked) or "that takes other types"
         raise ModelError(
-            f"opset {asked}: the graph has the operator {hindrance}, which means something else there: leave"
+            f"opset {asked}: the graph has an operator {hindrance}, which is not the same there: leave"
             " export.opset away, and the oldest that fits is taken"
         )
     model.ir_version = helper.find_min_ir_version_for(model.opset_import)
