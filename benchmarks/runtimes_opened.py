@@ -109,7 +109,7 @@ def export_all(folder: Path) -> dict[str, Path]:
     np.save(folder / "image.npy", image_hwc[None])
     (folder / "image.bin").write_bytes(image_hwc.tobytes())
     write_image(folder / "images/0.png", image_hwc)
-    files = {}
+    files: dict[str, Path] = {}
     for architecture, encoder in NETWORKS.items():
         torch.manual_seed(0)
         network = build_network(architecture, encoder, len(CLASSES)).train()

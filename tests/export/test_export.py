@@ -158,7 +158,7 @@ def test_a_network_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
     """In values that no weight shows: a batch norm whose variance is negative."""
     path = checkpoint(tmp_path, "linknet", encoder="resnet18")
     network, card = load_checkpoint(path)
-    network.get_submodule("encoder.bn1").running_var[0] = -1.0
+    network.get_buffer("encoder.bn1.running_var")[0] = -1.0
     save_checkpoint(path, network, card)
     with pytest.raises(VerificationError, match=r"not finite, from layer '.*encoder\.bn1' on: train it"):
         export_checkpoint(path, tmp_path / "model.onnx", [image(70, 100)])
