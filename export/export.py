@@ -10,7 +10,7 @@ from seg.errors import ModelError, VerificationError
 from seg.export.exported_model import ExportedModel
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.save import atomic_model, replace_card
-from seg.export.to_onnx import OPSET, write_onnx
+from seg.export.to_onnx import write_onnx
 from seg.export.verify import verify
 from seg.files import sha256_of
 from seg.labels import ImageHWC
@@ -22,7 +22,11 @@ from seg.train.segmenter import Segmenter
 
 
 def export_checkpoint(
-    checkpoint: Path, model: Path, images: Sequence[ImageHWC], trial: Trial | None = None
+    checkpoint: Path,
+    model: Path,
+    images: Sequence[ImageHWC],
+    trial: Trial | None = None,
+    opset: int | None = None,
 ) -> ModelCard:
     """Export a checkpoint to `model` and verify it on `images`, uint8 RGB of any size.
 
@@ -31,6 +35,7 @@ def export_checkpoint(
         model: the file to write.
         images: uint8 RGB of any size.
         trial: what else than fp32 to try, and on what; None for fp32 alone.
+        opset: the version of ONNX's operators; by default the oldest that the graph can be written in.
 
     Returns:
         The card of the exported model, with the result of the verification.
@@ -42,9 +47,9 @@ def export_checkpoint(
     """
     network, card = load_checkpoint(checkpoint)
     exported = ExportedModel(Segmenter(network, card.input)).eval()
-    card = card.model_copy(update={"checkpoint_sha256": sha256_of(checkpoint), "opset": OPSET})
+    card = card.model_copy(update={"checkpoint_sha256": sha256_of(checkpoint)})
     with atomic_model(model) as temporary:
-        card = write_onnx(exported, card, temporary)
+        card = write_onnx(exported, card, temporary, opset)
         try:
             verification = verify(temporary, exported, images)
         except VerificationError as error:
@@ -83,6 +88,8 @@ def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bo
 
 def _is_wished(card: ModelCard, request: ExportSpec) -> bool:
     choice = card.precision_choice
+    if request.opset not in (None, card.opset):
+        return False
     if choice is None:
         return card.precision == request.precision
     asked = (choice.asked, choice.least_agreement, choice.largest_loss)

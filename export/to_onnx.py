@@ -15,12 +15,15 @@ from seg.card import ModelCard
 from seg.errors import ModelError
 from seg.export.cleanup import tidy
 from seg.export.exported_model import ExportedModel
+from seg.export.opset import lower_opset, opset_of
 from seg.export.rewrite import rewrite
 from seg.export.save import save_model, weight_bytes
 from seg.model_file import INPUT, OUTPUT
 from seg.model_safety import LARGEST_MODEL_BYTES
 
-OPSET: Final = 20
+OPSET: Final = 18
+"""What PyTorch writes by itself; other versions it would convert to."""
+
 _EXAMPLE_SIDE_IN_STRIDES: Final = 4
 _MARK: Final = 0.7310586
 
@@ -29,11 +32,15 @@ _MARK: Final = 0.7310586
 NEEDS_FIXED_SIZE: Final = frozenset({"pspnet", "upernet", "dpt"})
 
 
-def write_onnx(model: ExportedModel, card: ModelCard, path: Path) -> ModelCard:
+def write_onnx(model: ExportedModel, card: ModelCard, path: Path, opset: int | None = None) -> ModelCard:
     """Export to `path`, with N, H and W free and the card inside; return the card as it was written.
 
+    Args:
+        opset: the version of ONNX's operators; by default the oldest that the graph can be written in.
+
     Raises:
-        ModelError: the architecture can only be exported with a fixed input size, or not at all.
+        ModelError: the architecture can only be exported with a fixed input size, or not at all; or not in
+            that opset.
     """
     if card.architecture in NEEDS_FIXED_SIZE and card.input.mode == "pad":
         raise ModelError(
@@ -43,16 +50,17 @@ def write_onnx(model: ExportedModel, card: ModelCard, path: Path) -> ModelCard:
     # A division by 1 would be optimised away, and with it the place to calibrate; this number is found again.
     model.temperature.fill_(_MARK)
     try:
-        graph = tidy(_export(model, card), _MARK)
+        graph = tidy(_export(model, card, max(OPSET, opset or 0)), _MARK)
         # A graph is run on the way, and one message cannot hold more.
         if weight_bytes(graph) < LARGEST_MODEL_BYTES:
             rewrite(graph)
     finally:
         model.temperature.fill_(1.0)
-    return save_model(graph, card, path)
+    lower_opset(graph, opset)
+    return save_model(graph, card.model_copy(update={"opset": opset_of(graph)}), path)
 
 
-def _export(model: ExportedModel, card: ModelCard) -> onnx.ModelProto:
+def _export(model: ExportedModel, card: ModelCard, opset: int) -> onnx.ModelProto:
     side = card.input.stride * _EXAMPLE_SIDE_IN_STRIDES
     example = torch.zeros((2, side + 1, side + 3, 3), dtype=torch.uint8)
     free = {0: torch.export.Dim("N"), 1: torch.export.Dim("H"), 2: torch.export.Dim("W")}
@@ -62,7 +70,7 @@ def _export(model: ExportedModel, card: ModelCard) -> onnx.ModelProto:
                 model.eval(),
                 (example,),
                 dynamo=True,
-                opset_version=OPSET,
+                opset_version=opset,
                 dynamic_shapes={"image": free},
                 input_names=[INPUT],
                 output_names=[OUTPUT],

@@ -13,6 +13,7 @@ from seg.card import VerificationCard
 from seg.errors import VerificationError
 from seg.export.batches import BATCH_SIZES, ImagesNHWC, batches, sizes
 from seg.export.exported_model import ExportedModel
+from seg.export.not_finite import first_layer_not_finite
 from seg.labels import ImageHWC
 from seg.model_file import INPUT
 
@@ -44,11 +45,12 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
             reference = model(torch.from_numpy(batch_nhwc)).numpy()
         if exported.shape != reference.shape:
             raise VerificationError(f"{path}: gives shape {exported.shape}, PyTorch {reference.shape}")
+        _refuse_not_finite(path, model, batch_nhwc, exported, reference)
         largest = max(largest, float(np.abs(exported - reference).max()))
         agreeing += int((exported.argmax(1) == reference.argmax(1)).sum())
         pixels += exported.argmax(1).size
     agreement = agreeing / pixels
-    if not agreement >= LEAST_AGREEMENT or not np.isfinite(largest):
+    if agreement < LEAST_AGREEMENT:
         raise VerificationError(
             f"{path}: label agreement with the checkpoint is {agreement:.4%} (at least"
             f" {LEAST_AGREEMENT:.1%} is asked), largest difference of a probability {largest:.2e}:"
@@ -61,6 +63,25 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
         largest_difference=largest,
         label_agreement=agreement,
     )
+
+
+def _refuse_not_finite(
+    path: Path,
+    model: ExportedModel,
+    batch_nhwc: ImagesNHWC,
+    exported: NDArray[np.float32],
+    reference: NDArray[np.float32],
+) -> None:
+    if not np.isfinite(reference.sum()):
+        layer = first_layer_not_finite(model, torch.from_numpy(batch_nhwc))
+        raise VerificationError(
+            f"{path}: the checkpoint's own probabilities are not finite, from layer {layer!r} on: train it"
+            " again"
+        )
+    if not np.isfinite(exported.sum()):
+        raise VerificationError(
+            f"{path}: gives probabilities that are not finite, PyTorch does not: not written"
+        )
 
 
 def _run(session: onnxruntime.InferenceSession, batch_nhwc: ImagesNHWC, path: Path) -> NDArray[np.float32]:

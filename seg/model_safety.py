@@ -79,7 +79,7 @@ def _check_versions(path: Path, model: "ModelProto") -> None:
 
 
 def _check_operators(path: Path, model: "ModelProto") -> None:
-    for node in _nodes(model):
+    for node in nodes_of(model):
         if node.domain not in STANDARD_DOMAINS:
             raise ModelError(
                 f"{path}: needs the operator {f'{node.domain}.{node.op_type}'!r}, which is not of ONNX's"
@@ -96,10 +96,10 @@ def _check_sizes(path: Path, model: "ModelProto") -> None:
     from onnx import numpy_helper
 
     constants = {tensor.name: tensor for graph in _graphs(model) for tensor in graph.initializer}
-    for node in _nodes(model):
+    for node in nodes_of(model):
         if node.op_type == "Constant" and node.attribute and node.output:
             constants[node.output[0]] = node.attribute[0].t
-    for node in _nodes(model):
+    for node in nodes_of(model):
         position = _SHAPE_INPUT.get(node.op_type, len(node.input))
         tensor = constants.get(node.input[position]) if position < len(node.input) else None
         if tensor is None or _is_external(tensor) or tensor.data_type != tensor.INT64:
@@ -161,14 +161,15 @@ def _tensors(model: "ModelProto") -> "Iterator[TensorProto]":
         yield from graph.initializer
         for sparse in graph.sparse_initializer:
             yield from (sparse.values, sparse.indices)
-    for node in _nodes(model):
+    for node in nodes_of(model):
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
             for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
                 yield from (sparse.values, sparse.indices)
 
 
-def _nodes(model: "ModelProto") -> "Iterator[NodeProto]":
+def nodes_of(model: "ModelProto") -> "Iterator[NodeProto]":
+    """All nodes, those of graphs within graphs and of functions included."""
     for graph in _graphs(model):
         yield from graph.node
     for function in model.functions:

@@ -11,6 +11,7 @@ from seg.card import CARD_KEY, ModelCard, read_card
 from seg.errors import ModelError, OutputError, SpecError
 from seg.files import atomic_path
 from seg.train.networks import build_network
+from seg.train.networks.weights import check_tensors
 
 
 def save_checkpoint(path: Path, network: nn.Module, card: ModelCard) -> None:
@@ -41,7 +42,9 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, ModelCard]:
         network = build_network(card.architecture, card.encoder, len(card.classes))
     except SpecError as error:
         raise ModelError(f"{path}: the network of its card cannot be built: {error}") from error
-    _check_fit(path, tensors, network.state_dict())
+    wanted = network.state_dict()
+    _check_names(path, tensors, wanted)
+    check_tensors(path, tensors, wanted)
     network.load_state_dict(tensors)
     return network.eval(), card
 
@@ -66,14 +69,12 @@ def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Tensor], Model
     return tensors, read_card(metadata[CARD_KEY], path)
 
 
-def _check_fit(path: Path, given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+def _check_names(path: Path, given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
     missing = sorted(wanted.keys() - given.keys())
     unexpected = sorted(given.keys() - wanted.keys())
-    misshapen = [n for n in sorted(wanted) if n in given and given[n].shape != wanted[n].shape]
     for names, problem in (
         (missing, "lacks"),
         (unexpected, "has, beyond the network of its card,"),
-        (misshapen, "has in another shape than the network of its card"),
     ):
         if names:
             others = f" and {len(names) - 1} more" if len(names) > 1 else ""

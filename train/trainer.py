@@ -45,6 +45,7 @@ from seg.train.quiet import quiet
 from seg.train.run.figures import best_epoch, draw_history
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result, new_record
+from seg.words import counted
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
 _FEWEST_TO_TRAIN: Final = 2
@@ -130,6 +131,7 @@ def _train(job: Job, group: Group, parts: int, on_epoch: OnEpoch | None) -> Resu
     ) as advance:
         loggers = build_loggers(job.loggers, job.folder) if group.is_first else []
         callbacks = _callbacks(job.recipe, module, keeper, advance, on_epoch)
+        advance(0, line=f"trains on {_device()}")
         if parts > 1:
             advance(0, line=f"out of memory: each batch is taken in {parts} parts, from epoch {done + 1} on")
         trainer = _lightning_trainer(job.recipe, group, parts, callbacks, loggers)
@@ -156,6 +158,12 @@ def _train(job: Job, group: Group, parts: int, on_epoch: OnEpoch | None) -> Resu
         gflops=round(cost.gflops, 2),
         seconds=round(keeper.seconds, 1),
     )
+
+
+def _device() -> str:
+    if torch.cuda.is_available():
+        return f"CUDA: {torch.cuda.get_device_name()}"
+    return f"the CPU: {counted(torch.get_num_threads(), 'thread')}"
 
 
 def _splits(

@@ -17,7 +17,7 @@ from seg.engine.runtimes.ort import open_session
 from seg.labels import LabelsHW
 
 OPSET: Final = 18
-IR_VERSION: Final = 9
+IR_VERSION: Final = 8
 
 _INT64: Final = np.iinfo(np.int64)
 _SUM: Final = "sum"

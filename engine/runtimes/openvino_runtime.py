@@ -46,7 +46,7 @@ class OpenVinoRuntime(Runtime):
         self._core: Any = openvino.Core()
         try:
             self._model: Any = self._core.read_model(model)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise ModelError(f"{model}: OpenVINO cannot read it: {_last_line(error)}") from error
         if temperature != 1:
             _set_temperature(self._model, temperature, model)

@@ -18,7 +18,8 @@ from seg.temperature import set_temperature
 ProviderName = Literal["cpu"] | nvidia.GpuProvider
 
 _CPU: Final = "CPUExecutionProvider"
-_ERRORS_ONLY: Final = 3
+_FATAL_ONLY: Final = 4
+"""What goes wrong is raised, too; in the log it would stand a second time."""
 
 
 class OrtRuntime(Runtime):
@@ -117,7 +118,7 @@ def open_session(source: Path | bytes, name: ProviderName, threads: int, folder:
 
     options = _session_options(name, threads, folder)
     if name == "cpu":
-        return onnxruntime.InferenceSession(source, options, providers=[_CPU])
+        return onnxruntime.InferenceSession(source, options, providers=[_CPU], enable_fallback=0)
     nvidia.prepare(name)
     try:
         session = onnxruntime.InferenceSession(source, options, providers=nvidia.providers_of(name))
@@ -137,7 +138,7 @@ def _session_options(name: ProviderName, threads: int, folder: Path | None) -> A
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = threads
     # Threads that spin for work take the core from the streams beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -12,8 +12,9 @@ from seg.export.fuse.merge import Answer, add_merge
 from seg.export.fuse.network import add_network
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.outputs import add_output
-from seg.export.fuse.parts import Part, opset_of
+from seg.export.fuse.parts import Part
 from seg.export.fuse.views import batch_views, restore_views
+from seg.export.opset import lower_opset, opset_of
 from seg.model_file import INPUT, OUTPUT
 from seg.spec.prediction import MergeName
 
@@ -23,11 +24,15 @@ ORIENTATIONS: Final = {"upright": False, "turned": True}
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What becomes of all answers: the merge, what each class counts in the decision or none, the outputs."""
+    """What becomes of all answers: the merge, what each class counts in the decision or none, the outputs.
+
+    `opset` is what the file is written in; by default the oldest that it can be.
+    """
 
     merge: MergeName
     factors: tuple[float, ...]
     gives: tuple[FusedOutput, ...]
+    opset: int | None = None
 
 
 def compose(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
@@ -63,12 +68,14 @@ def _finish(
     classes = len(parts[0].card.classes)
     outputs = [add_output(graph, give, classes, ending.factors) for give in ending.gives]
     whole = helper.make_graph(graph.nodes, "ensemble", inputs, outputs, list(graph.constants.values()))
-    return helper.make_model(
+    model = helper.make_model(
         whole,
         opset_imports=[helper.make_opsetid("", opset_of(parts[0].model))],
         ir_version=max(part.model.ir_version for part in parts),
         producer_name="seg",
     )
+    lower_opset(model, ending.opset)
+    return model
 
 
 def _answers(graph: Graph, part: Part) -> Iterator[Answer]:

@@ -12,7 +12,8 @@ from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
 from seg.export.fuse.check import Model, Reference_, check, open_model
 from seg.export.fuse.compose import Ending, compose
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.fuse.parts import Part, opset_of, read_parts
+from seg.export.fuse.parts import Part, read_parts
+from seg.export.opset import opset_of
 from seg.export.save import atomic_model, replace_card, save_model
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
@@ -60,9 +61,10 @@ def fuse_ensemble(
             "'merge_at: decoder' is the engine's way, and a fused file merges whole images: remove it"
         )
     parts = read_parts(spec)
-    card = _card(spec, request, parts)
+    graph = compose(parts, ending_of(spec, request, parts))
+    card = _card(spec, request, parts, opset_of(graph))
     with atomic_model(path) as temporary:
-        card = save_model(compose(parts, ending_of(spec, request, parts)), card, temporary)
+        card = save_model(graph, card, temporary)
         onnx.checker.check_model(temporary, full_check=True)
         try:
             verification = check_parts(open_model(temporary), parts, images, witness)
@@ -76,7 +78,7 @@ def fuse_ensemble(
 def ending_of(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part]) -> Ending:
     """What the spec and the wish say of it; raises SpecError where a class factor is for no class."""
     factors = spec.factors_of(parts[0].card.classes)
-    return Ending(spec.merge, factors, request.gives)
+    return Ending(spec.merge, factors, request.gives, spec.export.opset)
 
 
 def check_parts(
@@ -88,7 +90,7 @@ def check_parts(
     return check(model, images, witness, stride=stride, exactly=exactly)
 
 
-def _card(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part]) -> EnsembleCard:
+def _card(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part], opset: int) -> EnsembleCard:
     return EnsembleCard(
         name=request.name,
         classes=parts[0].card.classes,
@@ -108,5 +110,5 @@ def _card(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part]) -> 
             )
             for part, member in zip(parts, spec.running, strict=True)
         ),
-        opset=opset_of(parts[0].model),
+        opset=opset,
     )

@@ -10,13 +10,14 @@ from seg.card import ModelCard
 from seg.engine.passes.shares import class_shares
 from seg.errors import ModelError, SpecError
 from seg.export.fuse.reorder import reorder_classes
+from seg.export.opset import in_opset, opset_of
 from seg.files import sha256_of
 from seg.member_files import read_member_files
 from seg.spec import EnsembleSpec
 from seg.temperature import set_temperature
 from seg.views import SYMMETRIES, ViewName
 
-LEAST_OPSET: Final = 20
+LEAST_OPSET: Final = 18
 """What the nodes around the networks are written in."""
 
 
@@ -82,13 +83,8 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
     )
 
 
-def opset_of(model: onnx.ModelProto) -> int:
-    """The version of ONNX's standard operators that a model is written in."""
-    return max(entry.version for entry in model.opset_import)
-
-
 def _in_opset(model: onnx.ModelProto, opset: int, path: object) -> onnx.ModelProto:
-    if opset_of(model) == opset:
+    if opset_of(model) == opset or in_opset(model, opset):
         return model
     try:
         return version_converter.convert_version(model, opset)

@@ -12,6 +12,7 @@ from seg.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
 from seg.data import Split
 from seg.errors import MissingRuntimeError, ModelError, VerificationError
 from seg.export.exported_model import ExportedModel
+from seg.export.opset import opset_of
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.half import in_half
 from seg.export.precision.measure import Answer, Gate, OpenModel, Reference, measure, take_reference
@@ -90,7 +91,8 @@ def choose_precision(path: Path, model: ExportedModel, card: ModelCard, trial: T
             candidates=(best, *others),
         )
         card = card.model_copy(update={"precision": best.precision, "precision_choice": choice})
-        return save_model(onnx.load(chosen.path), card, path)
+        graph = onnx.load(chosen.path)
+        return save_model(graph, card.model_copy(update={"opset": opset_of(graph)}), path)
 
 
 def _refuse_what_cannot_be(card: ModelCard, trial: Trial) -> None:
@@ -111,7 +113,7 @@ def _build_all(
     if "bf16" in trial.precisions:
         files.append(_File(path, "bf16", [BF16_RUNTIME]))
     if "fp16" in trial.precisions:
-        write_onnx(in_half(model), card, folder / "fp16.onnx")
+        write_onnx(in_half(model), card, folder / "fp16.onnx", trial.request.opset)
         files.append(_File(folder / "fp16.onnx", "fp16", exact))
     if "int8" in trial.precisions:
         files += _build_int8(path, trial, reference, folder / "int8.onnx")

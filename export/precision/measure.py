@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seg.card import CandidateCard, PrecisionName
 from seg.data import Split, read_image
+from seg.errors import VerificationError
 from seg.export.batches import batches, sizes
 from seg.labels import ImageHWC
 from seg.train.confusion import count_pixels, iou_per_class
@@ -54,10 +55,23 @@ class Reference:
 
 
 def take_reference(answer: Answer, split: Split, stride: int) -> Reference:
-    """Let the reference answer the validation images, at most `MOST_IMAGES` of them, evenly spread."""
+    """Let the reference answer the validation images, at most `MOST_IMAGES` of them, evenly spread.
+
+    Raises:
+        VerificationError: its probabilities for one are not finite.
+    """
     total = len(split.samples)
     indices = [n * total // min(total, MOST_IMAGES) for n in range(min(total, MOST_IMAGES))]
-    labels = [_labels(answer, image_hwc[None]) for image_hwc in _images(split, indices)]
+    labels = []
+    for index in indices:
+        image = split.samples[index]
+        probabilities = answer(read_image(image.image)[None])
+        if not np.isfinite(probabilities.sum()):
+            raise VerificationError(
+                f"the fp32 model's probabilities are not finite on validation image {image.id}: train it"
+                " again"
+            )
+        labels.append(_decided(probabilities))
     some = list(_images(split, indices[:: max(1, len(indices) // SHAPE_IMAGES)][:SHAPE_IMAGES]))
     shaped = [(batch, _labels(answer, batch)) for batch in batches(some, sizes(some[0].shape[:2], stride))]
     return Reference(split, indices, labels, _count(split, indices, labels), shaped)
@@ -66,11 +80,20 @@ def take_reference(answer: Answer, split: Split, stride: int) -> Reference:
 def measure(
     model: Path, precision: PrecisionName, runtime: str, answer: Answer, reference: Reference, gate: Gate
 ) -> CandidateCard:
-    """All figures of one candidate."""
+    """All figures of one candidate, which does not pass if a probability of it is not finite."""
     split, indices = reference.split, reference.indices
-    labels = [_labels(answer, image_hwc[None]) for image_hwc in _images(split, indices)]
+    is_finite = True
+
+    def watched(images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
+        nonlocal is_finite
+        probabilities = answer(images_nhwc)
+        with np.errstate(invalid="ignore"):
+            is_finite &= bool(np.isfinite(probabilities.sum()))
+        return probabilities
+
+    labels = [_labels(watched, image_hwc[None]) for image_hwc in _images(split, indices)]
     agreement = _agreement(labels, reference.labels)
-    shaped = [(_labels(answer, batch), truth) for batch, truth in reference.shaped]
+    shaped = [(_labels(watched, batch), truth) for batch, truth in reference.shaped]
     at_worst = min(agreement, *(_agreement([ours], [truth]) for ours, truth in shaped))
     before, after = iou_per_class(reference.counts_cc), iou_per_class(_count(split, indices, labels))
     loss = float(before.nanmean() - after.nanmean()) * 100
@@ -86,7 +109,7 @@ def measure(
         loss=loss,
         worst_class=split.classes[int(fall.argmax())].name,
         largest_class_loss=float(fall.max()) * 100,
-        passed=gate.passes(agreement, at_worst, loss),
+        passed=is_finite and gate.passes(agreement, at_worst, loss),
     )
 
 
@@ -101,7 +124,11 @@ def _milliseconds(answer: Answer, image_hwc: ImageHWC) -> float:
 
 
 def _labels(answer: Answer, images_nhwc: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    labels_nhw: NDArray[np.uint8] = answer(images_nhwc).argmax(1).astype(np.uint8)
+    return _decided(answer(images_nhwc))
+
+
+def _decided(probabilities_nchw: NDArray[np.float32]) -> NDArray[np.uint8]:
+    labels_nhw: NDArray[np.uint8] = probabilities_nchw.argmax(1).astype(np.uint8)
     return labels_nhw
 
 

@@ -8,6 +8,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from seg.errors import VerificationError
 from seg.labels import ImageHWC
 from seg.model_file import INPUT
 
@@ -25,11 +26,17 @@ def clipping_values(
     """The absolute value of each tensor beyond which clipping to a byte errs least, in squares.
 
     Goes through the images twice: for the largest values, and for their histogram.
+
+    Raises:
+        VerificationError: a tensor's values are not finite.
     """
     session = _session_that_shows(model, tensors)
     largest = np.full(len(tensors), np.finfo(np.float32).tiny)
     for values in _values(session, images):
         largest = np.maximum(largest, [float(np.abs(value).max(initial=0)) for value in values])
+    for name, top in zip(tensors, largest, strict=True):
+        if not np.isfinite(top):
+            raise VerificationError(f"{name}: its values are not finite on training images: train again")
     counts = np.zeros((len(tensors), BINS))
     for values in _values(session, images):
         for row, (value, top) in enumerate(zip(values, largest, strict=True)):

@@ -83,7 +83,7 @@ def export(
         spec.export if precision is None else spec.export.model_copy(update={"precision": precision.value})
     )
     # What nobody asks for again does not undo what was chosen before.
-    asked = precision is not None or "precision" in spec.export.model_fields_set
+    asked = precision is not None or bool({"precision", "opset"} & spec.export.model_fields_set)
     for one in chosen_members(path, spec, member):
         checkpoint, model = spec.checkpoint(one), spec.model(one)
         if one.model is not None:
@@ -97,7 +97,8 @@ def export(
                 refuse_foreign_model(model)
             channels = channels_of_checkpoint(checkpoint, spec.data)
             trial = None if request.precision == "fp32" else _trial(spec, request, channels)
-            _report(one.name, model, export_checkpoint(checkpoint, model, some_images(spec), trial))
+            card = export_checkpoint(checkpoint, model, some_images(spec), trial, request.opset)
+            _report(one.name, model, card)
         if format_ is not Format.onnx:
             convert(format_, spec, one, some_images(spec))
 

@@ -63,6 +63,8 @@ def read_frames(path: Path) -> Iterator[ImageHWC]:
 def write_video(path: Path, frames: Iterable[ImageHWC], frames_a_second: float) -> int:
     """Encode RGB frames of one size by the ending of `path`, atomically; returns how many.
 
+    Videos have even sides: where a frame's is odd, its last row or column is written twice.
+
     Raises:
         OutputError: the ending names no format that can be written, the encoder is missing, or the disk is
             full.
@@ -74,14 +76,22 @@ def write_video(path: Path, frames: Iterable[ImageHWC], frames_a_second: float) 
     with atomic_path(path) as temporary:
         try:
             for frame_hwc in frames:
-                writer = writer or _writer(path, temporary, frame_hwc, frames_a_second)
-                writer.write(np.ascontiguousarray(frame_hwc[..., ::-1]))
+                even_hwc = _with_even_sides(frame_hwc)
+                writer = writer or _writer(path, temporary, even_hwc, frames_a_second)
+                writer.write(np.ascontiguousarray(even_hwc[..., ::-1]))
                 count += 1
         finally:
             if writer is not None:
                 writer.release()
         _refuse_cut_off(path, temporary, count)
     return count
+
+
+def _with_even_sides(frame_hwc: ImageHWC) -> ImageHWC:
+    height, width = frame_hwc.shape[:2]
+    if not height % 2 and not width % 2:
+        return frame_hwc
+    return np.pad(frame_hwc, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def refuse_unknown_ending(path: Path) -> None:

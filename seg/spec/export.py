@@ -24,12 +24,14 @@ class ExportSpec(Spec):
     """`precision: auto` takes the fastest on this machine that passes.
 
     To pass, `least_agreement` of all labels must be those of fp32, and `largest_loss` is how many points
-    (hundredths) of mIoU may be lost, both on the validation split. int8 is fitted to `calibration_images`
+    (hundredths) of mIoU may be lost, both on the validation split. `opset` is the version of ONNX's
+    operators; by default the oldest that a graph can be written in. int8 is fitted to `calibration_images`
     of the training split.
     """
 
     precision: Literal["auto", PrecisionName] = "fp32"
     least_agreement: float = Field(default=0.995, ge=0, le=1)
     largest_loss: float = Field(default=0.2, ge=0)
+    opset: int | None = Field(default=None, ge=17, le=20)
     calibration_images: int = Field(default=32, ge=1)
     plan: PlanSpec = PlanSpec()

@@ -20,7 +20,7 @@ from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
-from seg.train.checkpoint import load_checkpoint
+from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from tests.export.untrained import CLASSES, checkpoint, image
 
 
@@ -139,8 +139,8 @@ def test_a_model_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest
     """As if the exporter had got one convolution wrong."""
     path = checkpoint(tmp_path, "fpn")
 
-    def wrong(model: ExportedModel, card: ModelCard, target: Path) -> ModelCard:
-        written = write_onnx(model, card, target)
+    def wrong(model: ExportedModel, card: ModelCard, target: Path, opset: int | None) -> ModelCard:
+        written = write_onnx(model, card, target, opset)
         graph = onnx.load(target)
         weights = max(graph.graph.initializer, key=lambda t: len(t.raw_data))
         noise = np.random.default_rng(0).normal(0, 1, tuple(weights.dims)).astype(np.float32)
@@ -150,6 +150,17 @@ def test_a_model_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr("seg.export.export.write_onnx", wrong)
     with pytest.raises(VerificationError, match=r"model\.onnx: label agreement .*%.*largest difference"):
+        export_checkpoint(path, tmp_path / "model.onnx", [image(70, 100)])
+    assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_network_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
+    """In values that no weight shows: a batch norm whose variance is negative."""
+    path = checkpoint(tmp_path, "linknet", encoder="resnet18")
+    network, card = load_checkpoint(path)
+    network.get_buffer("encoder.bn1.running_var")[0] = -1.0
+    save_checkpoint(path, network, card)
+    with pytest.raises(VerificationError, match=r"not finite, from layer '.*encoder\.bn1' on: train it"):
         export_checkpoint(path, tmp_path / "model.onnx", [image(70, 100)])
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
 

@@ -93,5 +93,5 @@ def test_refuses_weights_that_do_not_fit(checkpoint: Path) -> None:
     with pytest.raises(ModelError, match="beyond the network of its card, 'surplus'"):
         load_checkpoint(checkpoint)
     save_file({**without, name: torch.zeros(7, 7)}, checkpoint, metadata=metadata)
-    with pytest.raises(ModelError, match=f"another shape than .* '{name}'"):
+    with pytest.raises(ModelError, match=rf"'{name}' has shape \(7, 7\)"):
         load_checkpoint(checkpoint)

@@ -1,6 +1,7 @@
 """The figures of an epoch against numpy and torchmetrics, image by image, and what is refused."""
 
 import csv
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from seg.spec import load_ensemble
 from seg.train.batches.loaders import stacked_by_size
 from seg.train.checkpoint import load_checkpoint
 from seg.train.confusion import count_pixels, iou_per_class
+from seg.train.module import MemberModule
 from seg.train.segmenter import Segmenter
 from seg.train.trainer import train_member
 
@@ -125,8 +127,25 @@ def test_images_are_stacked_with_their_own_size_within_the_room() -> None:
 
 def test_a_loss_that_is_not_finite_ends_the_run(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec = load_ensemble(toy_spec(tmp_path, optimiser="sgd", learning_rate=1e30, schedule="constant"))
-    with pytest.raises(ModelError, match=r"the loss is nan in epoch 1: lower the recipe's learning_rate"):
+    with pytest.raises(ModelError, match=r"the training loss is nan in epoch 1: lower the recipe's learning"):
         train_member(spec, spec.members[0])
+
+
+def test_an_epoch_whose_validation_is_not_finite_is_never_the_best(
+    toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the last step of an epoch, which no training loss has seen, breaks the weights."""
+
+    def break_weights(module: MemberModule) -> None:
+        next(module.segmenter.parameters()).data[:] = math.nan
+
+    monkeypatch.setattr(MemberModule, "on_validation_start", break_weights)
+    spec = load_ensemble(toy_spec(tmp_path))
+    with pytest.raises(
+        ModelError, match=r"the validation loss is nan in epoch 1: lower the recipe's learning"
+    ):
+        train_member(spec, spec.members[0])
+    assert not list(spec.run_folder(spec.members[0]).glob("*.safetensors"))
 
 
 def test_validation_without_any_label_is_refused(

@@ -80,11 +80,12 @@ class RunCheckpoint(Callback):
         self._earlier_seconds = state_dict["seconds"]
 
     def _sound(self, figures: Figures) -> Figures:
-        if not math.isfinite(figures.train_loss):
-            raise ModelError(
-                f"{self._folder.path}: the loss is {figures.train_loss} in epoch {len(self.history) + 1}:"
-                " lower the recipe's learning_rate"
-            )
+        for split, loss in (("training", figures.train_loss), ("validation", figures.val_loss)):
+            if not math.isfinite(loss):
+                raise ModelError(
+                    f"{self._folder.path}: the {split} loss is {loss} in epoch {len(self.history) + 1}:"
+                    " lower the recipe's learning_rate"
+                )
         if math.isnan(figures.miou):
             raise DataError(f"{self._folder.path}: no pixel of the validation split has a label")
         return figures

@@ -1,5 +1,6 @@
 """From names to a network."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, cast, get_args
 
@@ -12,6 +13,7 @@ from seg.train.networks.encoders import check_names
 from seg.train.networks.from_smp import create_from_smp
 from seg.train.networks.from_torchvision import create_from_torchvision, published_weights
 from seg.train.networks.pretrained import fit_encoder, is_local_file, load_encoder
+from seg.train.networks.published import fetching
 
 STRIDE: Final = 32
 """What height and width of every network's input must be multiples of."""
@@ -35,13 +37,14 @@ def build_network(
     check_names(architecture, encoder)
     named = None if is_local_file(encoder_weights) else encoder_weights
     try:
-        network = create(architecture, encoder, classes, named)
+        with fetching() if named else nullcontext():
+            network = create(architecture, encoder, classes, named)
     except SegError:
         raise
     except OSError as error:
         raise SpecError(
-            f"encoder weights {encoder_weights!r} of {encoder!r} cannot be fetched:"
-            " name a local file, or none, where there is no internet"
+            f"encoder weights {encoder_weights!r} of {encoder!r} cannot be fetched: without internet, name a"
+            f" file with its state_dict(), such as {encoder}.safetensors (or .pth, .pt, .bin), or none"
         ) from error
     except Exception as error:
         # smp, timm and torchvision say in any manner that something does not go together.

@@ -1,17 +1,17 @@
 """Pretrained encoders from a local file."""
 
-import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from seg.errors import ModelError
+from seg.train.networks.weights import check_tensor
 
 _LOCAL_SUFFIXES: Final = frozenset({".safetensors", ".pth", ".pt", ".bin"})
 _WRAPPERS: Final = re.compile(r"^((module|encoder|model|backbone|features)\.)+")
@@ -39,24 +39,18 @@ def fit_encoder(encoder: nn.Module, given: Mapping[str, Tensor], source: object)
     A fully connected layer fits the convolution that computes the same.
 
     Raises:
-        ModelError: a parameter of the encoder is missing or has another shape.
+        ModelError: a parameter of the encoder is missing, has another shape, or is not finite.
     """
-    by_name = {_bare(name): tensor for name, tensor in given.items()}
+    by_name = {_bare(name): tensor for name, tensor in given.items() if isinstance(name, str)}
     wanted = encoder.state_dict()
     missing = [name for name in wanted if _bare(name) not in by_name and not name.endswith(_OPTIONAL)]
     if missing:
         raise ModelError(f"{source}: lacks {missing[0]!r} and {len(missing) - 1} more of the encoder")
     fitting = {
-        name: _as_convolution(by_name[_bare(name)], tensor.shape)
+        name: check_tensor(source, name, _as_convolution(by_name[_bare(name)], tensor.shape), tensor)
         for name, tensor in wanted.items()
         if _bare(name) in by_name
     }
-    for name, tensor in fitting.items():
-        if tensor.shape != wanted[name].shape:
-            raise ModelError(
-                f"{source}: {name!r} has shape {tuple(tensor.shape)}, the encoder's is"
-                f" {tuple(wanted[name].shape)}: these weights belong to another encoder"
-            )
     encoder.load_state_dict(wanted | fitting)
 
 
@@ -65,20 +59,34 @@ def _bare(name: str) -> str:
     return _FLATTENED.sub(".", _WRAPPERS.sub("", name))
 
 
-def _as_convolution(tensor: Tensor, shape: torch.Size) -> Tensor:
-    joined = tensor.ndim == 2 and len(shape) == 4 and tensor.numel() == shape.numel()
+def _as_convolution(tensor: Any, shape: torch.Size) -> Any:
+    joined = (
+        isinstance(tensor, Tensor)
+        and tensor.layout == torch.strided
+        and tensor.ndim == 2
+        and len(shape) == 4
+        and tensor.numel() == shape.numel()
+    )
     return tensor.reshape(shape) if joined else tensor
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
+def _read(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such file of encoder weights")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: there is no such file of encoder weights") from error
-    except (SafetensorError, RuntimeError, OSError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{path}: cannot be read as weights: {error}".split("\n")[0]) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    except Exception as error:
+        # A damaged or hostile pickle raises anything, and torch's advice is to run it.
+        raise ModelError(
+            f"{path}: holds more than tensors, or is damaged: save the state_dict() of its network as"
+            " safetensors"
+        ) from error
     for key in ("state_dict", "model"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]

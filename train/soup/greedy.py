@@ -12,7 +12,7 @@ from typing import Final, cast
 import torch
 
 from seg.data import Split
-from seg.errors import DataError, SpecError
+from seg.errors import DataError, ModelError, SpecError
 from seg.progress import Advance, progress
 from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.loaders import Loaders, build_loaders
@@ -132,8 +132,11 @@ class _SoupScorer:
         segmenter.to(self._device)
         counts_cc = torch.zeros(self._classes, self._classes, dtype=torch.int64, device=self._device)
         for images, labels in chain.from_iterable(self._loaders.val):
-            predicted = segmenter(images.to(self._device)).argmax(1)
-            counts_cc += count_pixels(labels.long().to(self._device), predicted, self._classes)
+            logits = segmenter(images.to(self._device))
+            if not bool(logits.sum().isfinite()):
+                names = ", ".join(one.name for one in taken)
+                raise ModelError(f"{names}: what is predicted is not finite: leave it out of the soup")
+            counts_cc += count_pixels(labels.long().to(self._device), logits.argmax(1), self._classes)
         iou = iou_per_class(counts_cc)
         if bool(iou.isnan().all()):
             raise DataError("data.val: no pixel has a label: a soup is judged by them")

@@ -80,3 +80,14 @@ def test_a_run_that_fails_leaves_no_video(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         write_video(tmp_path / "x.avi", broken(), 5.0)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", [".avi", ".mp4", ".mkv"])
+def test_odd_sides_keep_their_last_row_and_column(ending: str, tmp_path: Path) -> None:
+    frame_hwc = np.zeros((33, 47, 3), dtype=np.uint8)
+    frame_hwc[-1] = frame_hwc[:, -1] = 255
+    write_video(tmp_path / f"odd{ending}", [frame_hwc] * 3, 10.0)
+    for read_hwc in read_frames(tmp_path / f"odd{ending}"):
+        assert read_hwc.shape == (34, 48, 3)
+        assert read_hwc[32].min() > 200
+        assert read_hwc[:, 46].min() > 200
