@@ -1,12 +1,13 @@
-"""The weighted mean of probabilities, added up where the networks left their answers."""
+"""The weighted mean of probabilities, added up where the networks left them."""
 
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.glue import Glue
+from seg.engine.glue import Addend, FrameSum, Glue
 from seg.engine.merge import brought_to_one
 from seg.engine.on_device import AnswerOnDevice
 from seg.engine.passes import Plan, Size
@@ -14,25 +15,53 @@ from seg.labels import LabelsHW, ProbabilitiesCHW
 
 
 class DeviceMerge:
-    """`seg.engine.merge.MeanMerge` on a device, for views that do not scale."""
+    """`seg.engine.merge.MeanMerge` on a device, for views that do not scale.
 
-    def __init__(self, glue: Glue, plan: Plan) -> None:
-        self._glue = glue
-        self._plan = plan
-        self._missing_c: NDArray[np.float64] = np.ones(glue.classes)
-        # Takes no memory on the device before the first answer, which it is broadcast to.
-        self._sum_chw: Any = np.zeros((1, 1, 1), dtype=np.float32)
+    `add` only notes what is to be added; `add_up` does it, for all frames of a batch at once.
+    """
+
+    def __init__(self, glue: Glue, plan: Plan, size_hw: Size) -> None:
+        self.glue = glue
+        self.total = FrameSum(size_hw)
+        self.waiting: list[Addend] = []
+        self.plan = plan
+        self.missing_c: NDArray[np.float64] = np.ones(glue.classes)
 
     def add(self, position: int, answer: AnswerOnDevice) -> None:
-        """Take the answer of one pass, in the pass's own view."""
-        planned = self._plan[position]
-        shares_c = [planned.share_of(label) for label in range(self._glue.classes)]
-        self._sum_chw = self._glue.add(self._sum_chw, answer, planned.view, shares_c)
-        self._missing_c -= planned.class_shares or planned.share
+        """Take the probabilities of one pass, in the pass's own view."""
+        planned = self.plan[position]
+        self.waiting.append(Addend(answer, planned.view, planned.class_shares or (planned.share,)))
+        self.missing_c -= planned.class_shares or planned.share
 
-    def merged(self) -> "SumOnDevice":
-        """The merged probabilities, in the frame's own orientation. Called once, at the end."""
-        return SumOnDevice(self._glue, self._sum_chw, self._plan, self._missing_c)
+
+def add_up(merges: Sequence[DeviceMerge]) -> None:
+    """Add up all that these merges have taken, in one run where no frame got more rows than fit into one."""
+    if merges:
+        merges[0].glue.add([(merge.total, merge.waiting) for merge in merges])
+
+
+def merged_together(merges: Sequence[DeviceMerge]) -> list["SumOnDevice"]:
+    """The merged probabilities of frames that are finished, each in its own orientation, added up already."""
+    decided = _DecidedTogether([merge.total for merge in merges])
+    return [
+        SumOnDevice(merge.glue, merge.total, merge.plan, merge.missing_c, decided, position)
+        for position, merge in enumerate(merges)
+    ]
+
+
+class _DecidedTogether:
+    """Label maps of frames that were finished together, decided in one run when the first is asked for."""
+
+    def __init__(self, sums: Sequence[FrameSum]) -> None:
+        self._sums = sums
+        self._lock = threading.Lock()
+        self._labels: dict[tuple[float, ...], list[LabelsHW]] = {}
+
+    def labels(self, glue: Glue, position: int, factors: tuple[float, ...]) -> LabelsHW:
+        with self._lock:
+            if factors not in self._labels:
+                self._labels[factors] = glue.labels(self._sums, factors)
+            return self._labels[factors][position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +72,19 @@ class SumOnDevice:
     """
 
     glue: Glue
-    sum_chw: Any
+    total: FrameSum
     plan: Plan
     missing_c: NDArray[np.float64]
+    decided: _DecidedTogether
+    position: int
 
     @property
     def size_hw(self) -> Size:
-        _, height, width = self.sum_chw.shape()
-        return height, width
+        return self.total.size_hw
 
     def labels(self, factors: tuple[float, ...]) -> LabelsHW:
-        return self.glue.labels(self.sum_chw, factors)
+        return self.decided.labels(self.glue, self.position, factors)
 
     def on_host(self) -> ProbabilitiesCHW:
-        return brought_to_one(self.sum_chw.numpy(), self.plan, self.missing_c)
+        sum_chw: ProbabilitiesCHW = self.total.value.numpy().reshape(-1, *self.size_hw)
+        return brought_to_one(sum_chw, self.plan, self.missing_c)

@@ -1,5 +1,6 @@
 """How the passes of frames become results: what a stream of images is told once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seg.engine.deadline import Pace
@@ -7,8 +8,8 @@ from seg.engine.decoder_graph import Decoder
 from seg.engine.glue import Glue
 from seg.engine.merge import Merge, new_merge
 from seg.engine.merge_at_decoder import DecoderMerge, padded_to_grid
-from seg.engine.merge_on_device import DeviceMerge
-from seg.engine.on_device import AnswersOnDevice
+from seg.engine.merge_on_device import DeviceMerge, add_up, merged_together
+from seg.engine.on_device import AnswersOnDevice, Merged
 from seg.engine.passes import Plan, Size
 from seg.engine.runtime import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.stopping import Stopping
@@ -55,7 +56,17 @@ class Method:
     def merge_for(self, size_hw: Size) -> Merge | DeviceMerge:
         """An empty merge for an image or a tile of that size."""
         if self.glue:
-            return DeviceMerge(self.glue, self.plan)
+            return DeviceMerge(self.glue, self.plan, size_hw)
         if self.decoders:
             return DecoderMerge(self.plan, self.decoders, self.classes, size_hw)
         return new_merge(self.merge, self.plan, self.classes, size_hw)
+
+    def add_up(self, merges: Sequence[Merge | DeviceMerge]) -> None:
+        """Bring the sums of a batch's frames up to date, after each took its rows; those on the host are."""
+        add_up([merge for merge in merges if isinstance(merge, DeviceMerge)])
+
+    def merged(self, merges: Sequence[Merge | DeviceMerge]) -> Sequence[Merged]:
+        """What frames that were finished together became."""
+        if self.glue:
+            return merged_together([merge for merge in merges if isinstance(merge, DeviceMerge)])
+        return [merge.merged() for merge in merges if not isinstance(merge, DeviceMerge)]

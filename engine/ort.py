@@ -61,7 +61,8 @@ class OrtRuntime(Runtime):
         return probabilities
 
     def _infer_on_device(self, images_nhwc: ImagesNHWC) -> AnswersOnDevice:
-        return AnswersOnDevice(run_bound(self._session, self._device, {INPUT: images_nhwc}, OUTPUT))
+        (probabilities,) = run_bound(self._session, self._device, {INPUT: images_nhwc}, [OUTPUT])
+        return AnswersOnDevice(probabilities)
 
     def placement(self, _: ImagesNHWC) -> Placement:
         parts = self._session.get_provider_graph_assignment_info()
