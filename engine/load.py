@@ -7,13 +7,15 @@ from typing import Final
 
 import numpy as np
 
+from seg.card import ModelCard
 from seg.data import open_split
 from seg.data.windows import Raster, open_raster
-from seg.engine.choose import choose_runtimes
+from seg.engine.choose import are_of_one_size, choose_runtimes
 from seg.engine.decoder_graph import decoder_of
 from seg.engine.glue import Glue
 from seg.engine.machine import usable_cores, usual_streams
 from seg.engine.members import Member
+from seg.engine.nvidia import CudaOptions, is_needed
 from seg.engine.open_runtime import open_runtime, usual_batch
 from seg.engine.runtime import Runtime, Streams
 from seg.engine.tiles import lay_out
@@ -54,11 +56,16 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What runs each member, on what streams; notes are for the user, a line each."""
+    """What runs each member, on what streams; notes are for the user, a line each.
+
+    `batch_size` is 0 where it was not measured. `channels_last` names the members that ran faster with that.
+    """
 
     runtimes: Sequence[RuntimeName]
     streams: Streams
     notes: Sequence[str] = ()
+    batch_size: int = 0
+    channels_last: Sequence[str] = ()
 
 
 def load_members(
@@ -97,10 +104,13 @@ def load_members(
             chosen.streams,
             member.temperature,
             to_decoder=to_decoder,
+            cuda=options,
         )
-        for member, runtime in zip(spec.running, chosen.runtimes, strict=True)
+        for member, runtime, options in zip(
+            spec.running, chosen.runtimes, _cuda_options(spec, cards, chosen, memory), strict=True
+        )
     ]
-    batch_size = _batch_size(spec, chosen.runtimes)
+    batch_size = _batch_size(spec, chosen)
     if memory is None:
         turns = Turns([open_it() for open_it in openers])
     else:
@@ -132,7 +142,31 @@ def choose_for(spec: EnsembleSpec, streams: Streams) -> Chosen:
     models = [spec.model(member) for member in spec.running]
     frames = [probe.frame_hwc for probe in probe_frames(spec)]
     choice = choose_runtimes(models, frames, spec.batch_size)
-    return Chosen(choice.runtimes, choice.streams, choice.lines([member.name for member in spec.running]))
+    names = [member.name for member in spec.running]
+    return Chosen(
+        choice.runtimes,
+        choice.streams,
+        choice.lines(names),
+        choice.batch_size,
+        [name for name, winner in zip(names, choice.winners, strict=True) if winner.channels_last],
+    )
+
+
+def _cuda_options(
+    spec: EnsembleSpec, cards: Sequence[ModelCard], chosen: Chosen, memory: int | None
+) -> list[CudaOptions]:
+    """How each member uses an NVIDIA device, whose memory is shared out evenly where it is limited."""
+    if not is_needed(chosen.runtimes):
+        return [CudaOptions()] * len(cards)
+    is_one_size = are_of_one_size([probe.frame_hwc for probe in probe_frames(spec)])
+    return [
+        CudaOptions(
+            fixed_shapes=is_one_size or card.input.mode == "resize",
+            channels_last=member.name in chosen.channels_last,
+            memory=memory and memory // len(cards),
+        )
+        for member, card in zip(spec.running, cards, strict=True)
+    ]
 
 
 def probe_frames(spec: EnsembleSpec) -> list[Probe]:
@@ -153,12 +187,12 @@ def _probe(image_hwc: Raster, tile: TileSpec | None) -> Probe:
     return Probe(np.ascontiguousarray(middle_hwc), layout.count)
 
 
-def _batch_size(spec: EnsembleSpec, runtimes: Sequence[RuntimeName]) -> int:
+def _batch_size(spec: EnsembleSpec, chosen: Chosen) -> int:
     if spec.batch_size != "auto":
         return spec.batch_size
     if spec.runtime == "tensorrt-plan":
         return spec.export.plan.batch
-    return max(map(usual_batch, runtimes))
+    return chosen.batch_size or max(map(usual_batch, chosen.runtimes))
 
 
 def _cells(members: Sequence[Member]) -> list[str]:

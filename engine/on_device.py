@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.engine import nvidia
 from seg.engine.passes import Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
 
@@ -87,7 +88,15 @@ def run_bound(session: Any, device: Device, inputs: Mapping[str, Any], outputs: 
 
     Returns:
         OrtValues on the device.
+
+    Raises:
+        MissingRuntimeError: a GPU has no room for that, or failed.
     """
+    with nvidia.failures_in_one_line(device):
+        return _run_bound(session, device, inputs, outputs)
+
+
+def _run_bound(session: Any, device: Device, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
     binding = session.io_binding()
     for name, value in inputs.items():
         match value:

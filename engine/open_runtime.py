@@ -14,6 +14,7 @@ from seg.errors import ModelError
 from seg.spec.prediction import RuntimeName
 
 GPU_BATCH: Final = 8
+"""Where it is not measured, as `runtime: auto` does."""
 
 
 def open_runtime(
@@ -23,12 +24,14 @@ def open_runtime(
     temperature: float = 1.0,
     *,
     to_decoder: bool = False,
+    cuda: nvidia.CudaOptions = nvidia.USUAL,
 ) -> Runtime:
     """Load a model on the runtime of that name, or not at all.
 
     Args:
         temperature: what its logits are divided by.
         to_decoder: let it answer where its decoder ends; see `seg.engine.decoder_graph`.
+        cuda: how ONNX Runtime uses an NVIDIA device.
 
     Raises:
         MissingRuntimeError: that runtime is not here.
@@ -38,7 +41,7 @@ def open_runtime(
     match name:
         case "cpu" | "cuda" | "tensorrt":
             content = cut_at_decoder(model) if to_decoder else None
-            return OrtRuntime(model, name, streams, temperature, content)
+            return OrtRuntime(model, name, streams, temperature, content, cuda)
         case "tensorrt-plan":
             if to_decoder:
                 raise ModelError(f"{model}: its plan is whole and cannot be cut: say merge_at: image")
@@ -53,7 +56,12 @@ def open_runtime(
 
 def usual_batch(name: RuntimeName) -> int:
     """A core's cache holds one image, and more gain nothing there; a GPU wants many."""
-    return GPU_BATCH if name in ("cuda", "tensorrt", "tensorrt-plan") else 1
+    return GPU_BATCH if runs_on_gpu(name) else 1
+
+
+def runs_on_gpu(name: RuntimeName) -> bool:
+    """Whether that runtime needs an NVIDIA device."""
+    return nvidia.is_needed([name])
 
 
 def usable_runtimes() -> tuple[RuntimeName, ...]:

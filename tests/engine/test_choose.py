@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seg.card import PrecisionName
 from seg.engine import choose, speed
 from seg.engine.choose import choose_runtimes
+from seg.engine.nvidia import USUAL, CudaOptions
 from seg.engine.open_runtime import open_runtime
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.errors import ModelError
+from seg.errors import MissingRuntimeError, ModelError
 from seg.labels import ImageHWC
+from seg.model_file import read_model_card
 from seg.spec.prediction import RuntimeName
 from tests.engine.conftest import MakeModel
 
@@ -47,7 +50,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[RuntimeName]:
     """
     opened: list[RuntimeName] = []
 
-    def staged(model: Path, name: RuntimeName, streams: Streams) -> Runtime:
+    def staged(model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = USUAL) -> Runtime:
         opened.append(name)
         if name == "cuda":
             raise ModelError("no such luck")
@@ -96,7 +99,7 @@ def test_streams_are_those_that_are_fastest_together(
 ) -> None:
     """A runtime that is better at one thing at a time."""
 
-    def staged(model: Path, name: RuntimeName, streams: Streams) -> Runtime:
+    def staged(model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = USUAL) -> Runtime:
         return Staged(model, name, streams, 0.002 if streams.count == 1 else 0.05, wrong=False)
 
     monkeypatch.setattr(choose, "open_runtime", staged)
@@ -105,3 +108,46 @@ def test_streams_are_those_that_are_fastest_together(
     monkeypatch.setattr(speed, "TIMED_S", 0.05)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert choose_runtimes([make_model(1)], IMAGES, 1).streams == Streams(1, 4)
+
+
+class OnGpu(Staged):
+    """A device that needs 60 ms a batch and 1 ms an image, or half of it all with channels last, and has room
+    for 16 images."""
+
+    def __init__(self, model: Path, name: RuntimeName, streams: Streams, channels_last: bool) -> None:
+        super().__init__(model, name, streams, 0.0, wrong=False)
+        self._slowness = 0.5 if channels_last else 1.0
+
+    def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
+        if len(images_nhwc) > 16:
+            raise MissingRuntimeError("no room")
+        time.sleep(self._slowness * (60 + len(images_nhwc)) / 1e3)
+        return self._inner.run(images_nhwc)
+
+
+@pytest.mark.parametrize(("precision", "faster"), [("fp32", ()), ("fp16", ("a",))])
+def test_on_a_gpu_batches_and_layout_are_chosen_by_time(
+    make_model: MakeModel,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    precision: PrecisionName,
+    faster: tuple[str, ...],
+) -> None:
+    model = make_model(1)
+    card = read_model_card(model).model_copy(update={"precision": precision})
+    monkeypatch.setattr(choose, "read_model_card", lambda _: card)
+
+    def staged(model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = USUAL) -> Runtime:
+        if name == "cuda":
+            return OnGpu(model, name, streams, cuda.channels_last)
+        return Staged(model, name, streams, 0.2, wrong=False)
+
+    monkeypatch.setattr(choose, "open_runtime", staged)
+    monkeypatch.setattr(choose, "usable_runtimes", lambda: ("cpu", "cuda"))
+    monkeypatch.setattr(speed, "TIMED_S", 0.05)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    choice = choose_runtimes([model], IMAGES, "auto")
+    assert (choice.runtimes, choice.batch_size) == (("cuda",), 16)
+    assert choice.winners[0].channels_last == bool(faster)
+    assert ("cuda with channels last" in choice.lines(["a"])[0]) == bool(faster)
+    assert choose_runtimes([model], IMAGES, 4).batch_size == 4
