@@ -8,7 +8,7 @@ import torch
 import ttach
 from torch import nn
 
-from seg.engine.views import VIEWS
+from seg.engine.passes.views import VIEWS
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec
 from seg.train.checkpoint import load_checkpoint
