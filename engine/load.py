@@ -22,6 +22,7 @@ from seg.engine.runtimes.nvidia import CudaOptions, is_needed
 from seg.engine.runtimes.offload_plan import OffloadPlan, plan_offload
 from seg.engine.runtimes.open import open_runtime, usual_batch
 from seg.errors import DataError
+from seg.experimental import warnings_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_cards
 from seg.spec import EnsembleSpec
@@ -141,7 +142,7 @@ def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -
 def choose_for(spec: EnsembleSpec, streams: Streams) -> Chosen:
     """What runs the members: by name on `streams`, or with `runtime: auto` what is the fastest here."""
     if spec.runtime != "auto":
-        return Chosen([spec.runtime] * len(spec.running), streams)
+        return Chosen([spec.runtime] * len(spec.running), streams, _warnings([spec.runtime]))
     models = [spec.model(member) for member in spec.running]
     frames = [probe.frame_hwc for probe in probe_frames(spec)]
     choice = choose_runtimes(models, frames, spec.batch_size)
@@ -149,10 +150,14 @@ def choose_for(spec: EnsembleSpec, streams: Streams) -> Chosen:
     return Chosen(
         choice.runtimes,
         choice.streams,
-        choice.lines(names),
+        [*choice.lines(names), *_warnings(choice.runtimes)],
         choice.batch_size,
         [name for name, winner in zip(names, choice.winners, strict=True) if winner.channels_last],
     )
+
+
+def _warnings(runtimes: Sequence[RuntimeName]) -> list[str]:
+    return warnings_of(f"runtime: {name}" for name in runtimes)
 
 
 def _cuda_options(

@@ -17,6 +17,7 @@ import pytest
 from seg.engine import Ensemble, load
 from seg.engine.jobs.explain import explain_ensemble
 from seg.engine.jobs.stopping import stopping_of
+from seg.engine.load import choose_for
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.merging.device_merge import SumOnDevice
@@ -212,3 +213,10 @@ def test_the_cpu_merges_arrays_and_an_explanation_says_where(project: Path) -> N
 def test_a_spec_on_cuda_merges_on_cuda(project: Path) -> None:
     spec = load_ensemble(project).model_copy(update={"runtime": "cuda"})
     assert explain_ensemble(spec).merged_on == "cuda"
+
+
+def test_whoever_chooses_cuda_is_warned_and_whoever_chooses_the_cpu_is_not(project: Path) -> None:
+    spec = load_ensemble(project)
+    assert not choose_for(spec, Streams(1, 1)).notes
+    (note,) = choose_for(spec.model_copy(update={"runtime": "cuda"}), Streams(1, 1)).notes
+    assert note.startswith("runtime: cuda: experimental")
