@@ -70,9 +70,8 @@ class Worker:
         """Predict a block. An image that cannot be read does not stop the others."""
         clock, start = Clock(), perf_counter()
         far = any(is_uri(image.place) for image in images)
-        reader = Reader(
-            read_image_ref, clock, self._job.strict, MOST_AHEAD if far else readers_for(self._job.cores)
-        )
+        threads = MOST_AHEAD if far else readers_for(self._job.cores)
+        reader = Reader(read_image_ref, clock, self._job.strict, threads)
         payloads = self._ensemble.label_all(
             reader.read(images),
             _packed,

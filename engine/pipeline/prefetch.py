@@ -24,8 +24,8 @@ AHEAD_BYTES: Final = 256 * 2**20
 def readers_for(cores: int) -> int:
     """How many threads decode beside networks on so many cores.
 
-    A core decodes some 250 JPEGs of 512x512 a second, and OpenCV lets go of the interpreter meanwhile: a third of 16
-    cores keeps up with a GPU that takes 1,000 a second.
+    A core decodes some 250 JPEGs of 512x512 a second, and OpenCV lets go of the interpreter meanwhile: a
+    third of 16 cores keeps up with a GPU that takes 1,000 a second.
     """
     return min(MOST_AHEAD, max(LEAST_READERS, cores // 3))
 
