@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import onnx
 
-from seg.engine.passes.device_values import AnswersOnDevice, Device, run_bound
+from seg.engine.passes.device_values import AnswersOnDevice, Device, run_from_host
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import MissingRuntimeError, ModelError
@@ -75,7 +75,7 @@ class OrtRuntime(Runtime):
 
     def _infer_on_device(self, images_nhwc: ImagesNHWC) -> AnswersOnDevice:
         with nvidia.failures_in_one_line(self._info.name):
-            (probabilities,) = run_bound(self._session, self._device, {INPUT: images_nhwc}, [OUTPUT])
+            probabilities = run_from_host(self._session, self._device, INPUT, images_nhwc, OUTPUT)
         return AnswersOnDevice(probabilities)
 
     def placement(self, _: ImagesNHWC) -> Placement:
