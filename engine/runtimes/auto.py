@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
 from seg.engine.runtimes.hardware import processor, usable_cores, usual_streams
-from seg.engine.runtimes.nvidia import CudaOptions
+from seg.engine.runtimes.nvidia import CudaOptions, device_models
 from seg.engine.runtimes.open import open_runtime, runs_on_gpu, usable_runtimes, usual_batch
 from seg.engine.runtimes.profiling import milliseconds_a_pass
 from seg.errors import SegError
@@ -229,7 +229,7 @@ def _key(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSi
         "models": [sha256_of(model) for model in models],
         "shapes": [image.shape for image in images],
         "batch_size": batch_size,
-        "machine": [processor(), usable_cores(), usable_runtimes()],
+        "machine": [processor(), usable_cores(), usable_runtimes(), device_models()],
         "libraries": sorted(libraries.items()),
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -93,6 +93,13 @@ def has_device() -> bool:
     return any(DEVICES.glob("nvidia[0-9]*")) or (DRIVER / "version").exists()
 
 
+def device_models() -> tuple[str, ...]:
+    """The models of this machine's devices, as far as the driver shows them."""
+    said = (path.read_text(encoding="utf-8") for path in sorted(DRIVER.glob("gpus/*/information")))
+    lines = (line.partition(":") for text in said for line in text.splitlines())
+    return tuple(value.strip() for key, _, value in lines if key == "Model")
+
+
 def visible_devices() -> tuple[str, ...]:
     """The devices that this process may use, each as CUDA_VISIBLE_DEVICES would name it alone.
 

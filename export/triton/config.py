@@ -14,8 +14,8 @@ from onnx import TensorProto
 DATA_TYPES: Final[dict[int, str]] = {TensorProto.UINT8: "TYPE_UINT8", TensorProto.FLOAT: "TYPE_FP32"}
 ANY: Final = -1
 
-# A GPU that tries all algorithms anew for each size of image answers the first of each size late. The backend knows
-# the algorithms of a search by number, 0 exhaustive, 1 heuristic, 2 default, and takes any other value for 0.
+# A GPU that tries all algorithms anew for each size of image answers the first of each size late. The backend
+# knows a search by its number, 0 exhaustive, 1 heuristic, 2 default, and takes anything else for exhaustive.
 _CONFIG: Final = Template("""\
 name: "$name"
 backend: "onnxruntime"

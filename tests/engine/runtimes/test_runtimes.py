@@ -332,3 +332,12 @@ def test_a_model_without_a_place_for_it_is_named(make_model: MakeModel, tmp_path
     onnx.save(model, tmp_path / "old.onnx")
     with pytest.raises(ModelError, match=r"old\.onnx: has no place for a temperature: export it again"):
         load(tmp_path / "old.onnx", temperature=2.0)
+
+
+def test_a_verdict_is_for_these_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "DRIVER", tmp_path)
+    assert nvidia.device_models() == ()
+    for place, model in (("0000:01:00.0", "NVIDIA H100 80GB HBM3"), ("0000:02:00.0", "NVIDIA L4")):
+        (tmp_path / "gpus" / place).mkdir(parents=True)
+        (tmp_path / "gpus" / place / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 50\n")
+    assert nvidia.device_models() == ("NVIDIA H100 80GB HBM3", "NVIDIA L4")
