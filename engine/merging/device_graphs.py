@@ -10,7 +10,7 @@ Pixels are counted through, row by row, so that frames that lie and frames that 
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +31,8 @@ MOST_ROWS: Final = 8
 """Of one frame in one run; what is beyond waits for the next, so that few kinds of graphs are built."""
 
 _SESSIONS: Final = 16
+"""Kinds of batches, by the rows of each frame, that have a graph; others are added up frame by frame."""
+
 _CONSTANTS: Final = 512
 
 
@@ -71,12 +73,11 @@ class DeviceOps:
     def __init__(self, device: Device, classes: int) -> None:
         self.device = device
         self.classes = classes
-        self._adding = threading.Lock()
-        # Sessions and constants stay on the device, so that a run takes nothing up but addresses.
-        self._adding_session = lru_cache(_SESSIONS)(
-            lambda rows: open_session(_adding(rows), device, threads=1)
-        )
-        self._deciding_session = lru_cache(_SESSIONS)(
+        self._lock = threading.Lock()
+        # Sessions and constants stay on the device, so that a run takes nothing up but addresses. Sums lie
+        # in the memory of the sessions that made them, which therefore are never given up.
+        self._adding_sessions: dict[tuple[int, ...], Any] = {}
+        self._deciding_session = cache(
             lambda frames: open_session(_deciding(frames, classes), device, threads=1)
         )
         self._by_class = lru_cache(_CONSTANTS)(
@@ -95,13 +96,18 @@ class DeviceOps:
         Others may append to the lists meanwhile. Whoever calls this for a list finds all that was in it added
         up on return, whichever thread did it.
         """
-        with self._adding:
+        with self._lock:
             while waiting := [(total, addends) for total, addends in frames if addends]:
                 self._add_once([(total, _taken(addends)) for total, addends in waiting])
 
     def _add_once(self, frames: Sequence[tuple[FrameSum, Sequence[Addend]]]) -> None:
         ordered = sorted(frames, key=lambda frame: -len(frame[1]))
-        session = self._adding_session(tuple(len(addends) for _, addends in ordered))
+        rows = tuple(len(addends) for _, addends in ordered)
+        if len(rows) > 1 and rows not in self._adding_sessions and len(self._adding_sessions) >= _SESSIONS:
+            for frame in ordered:
+                self._add_once([frame])
+            return
+        session = self._adding_session(rows)
         inputs: dict[str, Any] = {}
         for number, (total, addends) in enumerate(ordered):
             inputs[_sum(number)] = self._zero if total.value is None else total.value
@@ -116,6 +122,11 @@ class DeviceOps:
         outputs = [_total(number) for number in range(len(ordered))]
         for (total, _), value in zip(ordered, self._run(session, inputs, outputs), strict=True):
             total.value = value
+
+    def _adding_session(self, rows: tuple[int, ...]) -> Any:
+        if rows not in self._adding_sessions:
+            self._adding_sessions[rows] = open_session(_adding(rows), self.device, threads=1)
+        return self._adding_sessions[rows]
 
     def labels(self, sums: Sequence[FrameSum], factors: tuple[float, ...]) -> list[LabelsHW]:
         """The class with the largest sum of each pixel, uint8 `[H, W]`; the lower label where two tie.

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from seg.engine.merging import device_graphs
 from seg.engine.merging.decision import Decision, decide
 from seg.engine.merging.device_graphs import DeviceOps, FrameSum, places
 from seg.engine.merging.device_merge import DeviceMerge, SumOnDevice, add_up, merged_together
@@ -178,6 +179,20 @@ def test_frames_that_end_together_are_decided_in_one_run(
     for one in merged_together(merges):
         assert not one.labels(()).any()
     assert runs == [4]
+
+
+def test_beyond_the_kinds_of_batches_that_have_a_graph_frames_are_added_up_one_by_one(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_graphs, "_SESSIONS", 1)
+    ops = DeviceOps(device, len(CLASSES))
+    plan = [PlannedPass(0, VIEWS["identity"], 1.0)]
+    merges = [DeviceMerge(ops, plan, (3, 5)) for _ in range(4)]
+    for merge in merges:
+        merge.add(0, row_amid_others(ops, 0, np.ones((len(CLASSES), 3, 5), np.float32)))
+    add_up(merges)
+    for merge in merges:
+        np.testing.assert_array_equal(merge.total.value.numpy(), 1)
 
 
 def test_threads_that_add_up_at_once_lose_nothing(device_ops: DeviceOps) -> None:
