@@ -7,20 +7,23 @@ from typing import Final
 
 import numpy as np
 
+from seg.card import ModelCard
 from seg.data import open_split
 from seg.data.raster import Raster, open_raster
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.tiles import lay_out
 from seg.engine.pipeline.prefetch import MOST_AHEAD
-from seg.engine.runtimes.auto import choose_runtimes
+from seg.engine.runtimes.auto import are_of_one_size, choose_runtimes
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.decoder_cut import Decoder, decoder_of
 from seg.engine.runtimes.hardware import usable_cores, usual_streams
+from seg.engine.runtimes.nvidia import CudaOptions, is_needed
 from seg.engine.runtimes.offload_plan import OffloadPlan, plan_offload
 from seg.engine.runtimes.open import open_runtime, usual_batch
 from seg.engine.runtimes.reordered import in_dataset_order
 from seg.errors import DataError
+from seg.experimental import warnings_of
 from seg.labels import ImageHWC
 from seg.member_files import MemberFile, read_member_files
 from seg.spec import EnsembleSpec
@@ -56,11 +59,16 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What runs each member, on what streams; notes are for the user, a line each."""
+    """What runs each member, on what streams; notes are for the user, a line each.
+
+    `batch_size` is 0 where it was not measured. `channels_last` names the members that ran faster with that.
+    """
 
     runtimes: Sequence[RuntimeName]
     streams: Streams
     notes: Sequence[str] = ()
+    batch_size: int = 0
+    channels_last: Sequence[str] = ()
 
 
 def load_members(
@@ -100,10 +108,18 @@ def load_members(
             chosen.streams,
             member.temperature,
             decoder,
+            options,
         )
-        for member, file, runtime, decoder in zip(spec.running, files, chosen.runtimes, decoders, strict=True)
+        for member, file, runtime, decoder, options in zip(
+            spec.running,
+            files,
+            chosen.runtimes,
+            decoders,
+            _cuda_options(spec, cards, chosen, memory),
+            strict=True,
+        )
     ]
-    batch_size = _batch_size(spec, chosen.runtimes)
+    batch_size = _batch_size(spec, chosen)
     if memory is None:
         turns = OffloadPlan([open_it() for open_it in openers])
     else:
@@ -124,11 +140,16 @@ def load_members(
 
 
 def _open_member(
-    file: MemberFile, name: RuntimeName, streams: Streams, temperature: float, decoder: Decoder | None
+    file: MemberFile,
+    name: RuntimeName,
+    streams: Streams,
+    temperature: float,
+    decoder: Decoder | None,
+    cuda: CudaOptions,
 ) -> Runtime:
     """A member's model, whose probabilities are of the dataset's classes in their order."""
     classes = len(file.card.classes)
-    runtime = open_runtime(file.path, name, streams, temperature, classes=classes, decoder=decoder)
+    runtime = open_runtime(file.path, name, streams, temperature, classes=classes, decoder=decoder, cuda=cuda)
     return in_dataset_order(runtime, file.channels)
 
 
@@ -142,11 +163,39 @@ def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -
 def choose_for(spec: EnsembleSpec, streams: Streams) -> Chosen:
     """What runs the members: by name on `streams`, or with `runtime: auto` what is the fastest here."""
     if spec.runtime != "auto":
-        return Chosen([spec.runtime] * len(spec.running), streams)
+        return Chosen([spec.runtime] * len(spec.running), streams, _warnings([spec.runtime]))
     models = [spec.model(member) for member in spec.running]
     frames = [probe.frame_hwc for probe in probe_frames(spec)]
     choice = choose_runtimes(models, frames, spec.batch_size)
-    return Chosen(choice.runtimes, choice.streams, choice.lines([member.name for member in spec.running]))
+    names = [member.name for member in spec.running]
+    return Chosen(
+        choice.runtimes,
+        choice.streams,
+        [*choice.lines(names), *_warnings(choice.runtimes)],
+        choice.batch_size,
+        [name for name, winner in zip(names, choice.winners, strict=True) if winner.channels_last],
+    )
+
+
+def _warnings(runtimes: Sequence[RuntimeName]) -> list[str]:
+    return warnings_of(f"runtime: {name}" for name in runtimes)
+
+
+def _cuda_options(
+    spec: EnsembleSpec, cards: Sequence[ModelCard], chosen: Chosen, memory: int | None
+) -> list[CudaOptions]:
+    """How each member uses an NVIDIA device, whose memory is shared out evenly where it is limited."""
+    if not is_needed(chosen.runtimes):
+        return [CudaOptions()] * len(cards)
+    is_one_size = are_of_one_size([probe.frame_hwc for probe in probe_frames(spec)])
+    return [
+        CudaOptions(
+            fixed_shapes=is_one_size or card.input.mode == "resize",
+            channels_last=member.name in chosen.channels_last,
+            memory=memory and memory // len(cards),
+        )
+        for member, card in zip(spec.running, cards, strict=True)
+    ]
 
 
 def probe_frames(spec: EnsembleSpec) -> list[Probe]:
@@ -167,12 +216,12 @@ def _probe(image_hwc: Raster, tile: TileSpec | None) -> Probe:
     return Probe(np.ascontiguousarray(middle_hwc), layout.count)
 
 
-def _batch_size(spec: EnsembleSpec, runtimes: Sequence[RuntimeName]) -> int:
+def _batch_size(spec: EnsembleSpec, chosen: Chosen) -> int:
     if spec.batch_size != "auto":
         return spec.batch_size
     if spec.runtime == "tensorrt-plan":
         return spec.export.plan.batch
-    return max(map(usual_batch, runtimes))
+    return chosen.batch_size or max(map(usual_batch, chosen.runtimes))
 
 
 def _cells(members: Sequence[Member]) -> list[str]:

@@ -17,7 +17,9 @@ from seg.engine.cluster.worker import Job, Worker
 from seg.engine.load import Chosen, choose_for
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.hardware import usable_cores, usual_streams
+from seg.engine.runtimes.nvidia import is_needed
 from seg.errors import MissingRuntimeError
+from seg.experimental import warnings_of
 from seg.spec import EnsembleSpec
 
 
@@ -31,9 +33,8 @@ def processes(spec: EnsembleSpec, count: int, *, strict: bool, memory: int | Non
     chosen = _choose(spec)
     taken = affinities(count, chosen.runtimes)
     layout = WorkerLayout(count, max(1, usable_cores() // count))
-    pool = ProcessPool(
-        Job(spec, chosen.runtimes, layout.cores, strict, memory), layout, taken, notes=chosen.notes
-    )
+    notes = [*chosen.notes, *(warnings_of(["--devices on GPUs"]) if is_needed(chosen.runtimes) else [])]
+    pool = ProcessPool(Job(spec, chosen.runtimes, layout.cores, strict, memory), layout, taken, notes=notes)
     try:
         pool.begin()
         yield pool

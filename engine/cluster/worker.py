@@ -9,7 +9,7 @@ from seg.engine.cluster.remote_images import ImageRef, is_uri, read_image_ref
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.journal import Entry
 from seg.engine.jobs.stopping import stopping_of
-from seg.engine.pipeline.prefetch import MOST_AHEAD, READERS, Reader
+from seg.engine.pipeline.prefetch import MOST_AHEAD, Reader, readers_for
 from seg.engine.pipeline.timing import Clock
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
@@ -75,7 +75,8 @@ class Worker:
         def packed(image: ImageRef, labels_hw: LabelsHW) -> bytes:
             return Entry.of(image.id, sources[image.id], labels_hw).packed()
 
-        reader = Reader(read_image_ref, clock, self._job.strict, MOST_AHEAD if far else READERS)
+        threads = MOST_AHEAD if far else readers_for(self._job.cores)
+        reader = Reader(read_image_ref, clock, self._job.strict, threads)
         payloads = self._ensemble.label_all(
             reader.read(images),
             packed,

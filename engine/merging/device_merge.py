@@ -1,12 +1,13 @@
-"""The weighted mean of probabilities, added up where the networks left their answers."""
+"""The weighted mean of probabilities, added up where the networks left them."""
 
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.merging.device_graphs import Addend, DeviceOps, FrameSum
 from seg.engine.merging.merges import normalised
 from seg.engine.passes.device_values import AnswerOnDevice
 from seg.engine.passes.passes import Plan, Size
@@ -14,25 +15,53 @@ from seg.labels import LabelsHW, ProbabilitiesCHW
 
 
 class DeviceMerge:
-    """`seg.engine.merging.merges.MeanMerge` on a device, for views that do not scale."""
+    """`seg.engine.merging.merges.MeanMerge` on a device, for views that do not scale.
 
-    def __init__(self, device_ops: DeviceOps, plan: Plan) -> None:
-        self._device_ops = device_ops
-        self._plan = plan
-        self._missing_c: NDArray[np.float64] = np.ones(device_ops.classes)
-        # Takes no memory on the device before the first answer, which it is broadcast to.
-        self._sum_chw: Any = np.zeros((1, 1, 1), dtype=np.float32)
+    `add` only notes what is to be added; `add_up` does it, for all frames of a batch at once.
+    """
+
+    def __init__(self, device_ops: DeviceOps, plan: Plan, size_hw: Size) -> None:
+        self.device_ops = device_ops
+        self.total = FrameSum(size_hw)
+        self.waiting: list[Addend] = []
+        self.plan = plan
+        self.missing_c: NDArray[np.float64] = np.ones(device_ops.classes)
 
     def add(self, position: int, answer: AnswerOnDevice) -> None:
-        """Take the answer of one pass, in the pass's own view."""
-        planned = self._plan[position]
-        shares_c = [planned.share_of(label) for label in range(self._device_ops.classes)]
-        self._sum_chw = self._device_ops.add(self._sum_chw, answer, planned.view, shares_c)
-        self._missing_c -= planned.class_shares or planned.share
+        """Take the probabilities of one pass, in the pass's own view."""
+        planned = self.plan[position]
+        self.waiting.append(Addend(answer, planned.view, planned.class_shares or (planned.share,)))
+        self.missing_c -= planned.class_shares or planned.share
 
-    def merged(self) -> "SumOnDevice":
-        """The merged probabilities, in the frame's own orientation. Called once, at the end."""
-        return SumOnDevice(self._device_ops, self._sum_chw, self._plan, self._missing_c)
+
+def add_up(merges: Sequence[DeviceMerge]) -> None:
+    """Add up all that these merges have taken, in one run where no frame got more rows than fit into one."""
+    if merges:
+        merges[0].device_ops.add([(merge.total, merge.waiting) for merge in merges])
+
+
+def merged_together(merges: Sequence[DeviceMerge]) -> list["SumOnDevice"]:
+    """The merged probabilities of frames that are finished, each in its own orientation, added up already."""
+    decided = _DecidedTogether([merge.total for merge in merges])
+    return [
+        SumOnDevice(merge.device_ops, merge.total, merge.plan, merge.missing_c, decided, position)
+        for position, merge in enumerate(merges)
+    ]
+
+
+class _DecidedTogether:
+    """Label maps of frames that were finished together, decided in one run when the first is asked for."""
+
+    def __init__(self, sums: Sequence[FrameSum]) -> None:
+        self._sums = sums
+        self._lock = threading.Lock()
+        self._labels: dict[tuple[float, ...], list[LabelsHW]] = {}
+
+    def labels(self, device_ops: DeviceOps, position: int, factors: tuple[float, ...]) -> LabelsHW:
+        with self._lock:
+            if factors not in self._labels:
+                self._labels[factors] = device_ops.labels(self._sums, factors)
+            return self._labels[factors][position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +72,22 @@ class SumOnDevice:
     """
 
     device_ops: DeviceOps
-    sum_chw: Any
+    total: FrameSum
     plan: Plan
     missing_c: NDArray[np.float64]
+    decided: _DecidedTogether
+    position: int
 
     @property
     def size_hw(self) -> Size:
-        _, height, width = self.sum_chw.shape()
-        return height, width
+        return self.total.size_hw
 
     def is_finite(self) -> bool:
-        return bool(np.isfinite(self.device_ops.total(self.sum_chw)))
+        return bool(np.isfinite(self.device_ops.total(self.total)))
 
     def labels(self, factors: tuple[float, ...]) -> LabelsHW:
-        return self.device_ops.labels(self.sum_chw, factors)
+        return self.decided.labels(self.device_ops, self.position, factors)
 
     def on_host(self) -> ProbabilitiesCHW:
-        return normalised(self.sum_chw.numpy(), self.plan, self.missing_c)
+        sum_chw: ProbabilitiesCHW = self.total.value.numpy().reshape(-1, *self.size_hw)
+        return normalised(sum_chw, self.plan, self.missing_c)

@@ -3,11 +3,12 @@
 Values there are of the type `onnxruntime.OrtValue`, which is imported only where a session is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.engine.passes.passes import Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
@@ -43,8 +44,10 @@ class AnswerOnDevice:
     row: int
 
     @property
-    def shape_chw(self) -> tuple[int, ...]:
-        return tuple(self.batch.shape()[1:])
+    def shape(self) -> tuple[int, int]:
+        """Classes and pixels."""
+        _, classes, height, width = self.batch.shape()
+        return classes, height * width
 
     @property
     def address(self) -> int:
@@ -81,25 +84,53 @@ def on_host(merged: Merged) -> ProbabilitiesCHW:
     return merged if isinstance(merged, np.ndarray) else merged.on_host()
 
 
-def run_bound(session: Any, device: Device, inputs: Mapping[str, Any], output: str) -> Any:
-    """Run a session of that device to its end, and leave its output there.
+def copied_to(device: Device, array: NDArray[Any]) -> Any:
+    """An OrtValue of that device with the content of an array."""
+    import onnxruntime
+
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array, device)
+
+
+def run_from_host(session: Any, device: Device, name: str, array: NDArray[Any], output: str) -> Any:
+    """Bring an array to the device and run a session on it to its end; its output stays there.
+
+    Neither holds Python's lock, as to bind the array would while it is copied.
 
     Args:
-        session: an `onnxruntime.InferenceSession`.
-        inputs: by name; arrays are brought to the device, all else is there already.
+        session: an `onnxruntime.InferenceSession` of that device.
 
     Returns:
         An OrtValue on the device.
     """
+    import onnxruntime
+    from onnxruntime.capi.onnxruntime_pybind11_state import OrtValueVector
+
+    feeds, fetched = OrtValueVector(), OrtValueVector()
+    held = onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
+    feeds.push_back(held._get_c_value())
+    on_device = onnxruntime.OrtDevice.make(device, 0)._get_c_device()
+    session.run_with_ortvaluevector(onnxruntime.RunOptions(), [name], feeds, [output], fetched, [on_device])
+    return onnxruntime.OrtValue(fetched[0])
+
+
+def run_bound(session: Any, device: Device, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
+    """Run a session of that device to its end, and leave its outputs there.
+
+    Args:
+        session: an `onnxruntime.InferenceSession`.
+        inputs: by name, all on the device already.
+
+    Returns:
+        OrtValues on the device.
+    """
     binding = session.io_binding()
     for name, value in inputs.items():
-        match value:
-            case np.ndarray():
-                binding.bind_cpu_input(name, value)
-            case AnswerOnDevice():
-                binding.bind_input(name, device, 0, np.float32, value.shape_chw, value.address)
-            case _:
-                binding.bind_ortvalue_input(name, value)
-    binding.bind_output(output, device)
+        if isinstance(value, AnswerOnDevice):
+            binding.bind_input(name, device, 0, np.float32, value.shape, value.address)
+        else:
+            binding.bind_ortvalue_input(name, value)
+    for name in outputs:
+        binding.bind_output(name, device)
     session.run_with_iobinding(binding)
-    return binding.get_outputs()[0]
+    found: list[Any] = binding.get_outputs()
+    return found

@@ -1,14 +1,15 @@
 """How the passes of frames become results: what a stream of images is told once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.merging.decoder_grid import DecoderMerge, padded_to_grid
 from seg.engine.merging.device_graphs import DeviceOps
-from seg.engine.merging.device_merge import DeviceMerge
+from seg.engine.merging.device_merge import DeviceMerge, add_up, merged_together
 from seg.engine.merging.merges import Merge, new_merge
-from seg.engine.passes.device_values import AnswersOnDevice
+from seg.engine.passes.device_values import AnswersOnDevice, Merged
 from seg.engine.passes.passes import Plan, Size
 from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.runtimes.decoder_cut import Decoder
@@ -30,7 +31,7 @@ class PipelineConfig:
         open_frames: how many frames are worked on at once; by default enough to fill all batches.
         pace: says how many passes of the plan an image gets; by default all.
         decoders: how each member answers, where answers are merged on the grids of decoders, by their mean.
-        glue: what merges answers where they stay on their device; goes with the mean, and with no judge.
+        device_ops: what merges probabilities that stay on their device; for the mean, with no stopping.
     """
 
     plan: Plan
@@ -57,7 +58,17 @@ class PipelineConfig:
     def merge_for(self, size_hw: Size) -> Merge | DeviceMerge:
         """An empty merge for an image or a tile of that size."""
         if self.device_ops:
-            return DeviceMerge(self.device_ops, self.plan)
+            return DeviceMerge(self.device_ops, self.plan, size_hw)
         if self.decoders:
             return DecoderMerge(self.plan, self.decoders, self.classes, size_hw)
         return new_merge(self.merge, self.plan, self.classes, size_hw)
+
+    def add_up(self, merges: Sequence[Merge | DeviceMerge]) -> None:
+        """Bring the sums of a batch's frames up to date, after each took its rows; those on the host are."""
+        add_up([merge for merge in merges if isinstance(merge, DeviceMerge)])
+
+    def merged(self, merges: Sequence[Merge | DeviceMerge]) -> Sequence[Merged]:
+        """What frames that were finished together became."""
+        if self.device_ops:
+            return merged_together([merge for merge in merges if isinstance(merge, DeviceMerge)])
+        return [merge.merged() for merge in merges if not isinstance(merge, DeviceMerge)]

@@ -1,13 +1,13 @@
 """Images in, results out: frames are opened, their passes run, answers merged, images finished.
 
 The caller's thread opens frames and hands out batches. Workers, as many as the runtimes have streams,
-take a batch the whole way: fill it, run the network, add the answers up, and finish the image if
-that was its last. So no core waits for another.
+take a batch the whole way: fill it, run the network, add up what it gave to its frames, and finish those that
+need no more. So no core waits for another.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
@@ -71,14 +71,18 @@ class _Frame(Generic[Finished]):
     monitor: StoppingMonitor | None
 
 
+_Frames = dict[int, _Frame[Finished]]
+"""Open frames by number."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Report(Generic[Finished]):
-    """What became of a frame when an answer was brought: answers added, no further pass needed."""
+    """What became of a frame: so many passes are added up, or it needs no further one."""
 
     frame: int
     added: int | None
-    is_done: bool
-    finished: list[Finished]
+    is_done: bool = False
+    finished: list[Finished] = field(default_factory=list)
 
 
 class _Stream(Generic[Key, Finished]):
@@ -210,7 +214,17 @@ class _Stream(Generic[Key, Finished]):
         with self._clock.stage("network"):
             answers = self._method.answers(runtime, images_nhwc)
         self._clock.count_passes(run=len(batch.passes))
-        return [self._bring(one, answers[row]) for row, one in enumerate(batch.passes)]
+        # What is not finite is refused below, with a line of our own.
+        with self._clock.stage("accumulate"), np.errstate(all="ignore"):
+            frames = self._frames_of(batch)
+            added = [self._add(frames, one, answers[row]) for row, one in enumerate(batch.passes)]
+            self._method.add_up([frame.merge for frame in frames.values()])
+        with self._clock.stage("decide"), np.errstate(all="ignore"):
+            finished = self._finish(frames, list(zip(batch.passes, added, strict=True)))
+        reports: list[_Report[Finished]] = [
+            _Report(one.frame, count) for one, count in zip(batch.passes, added, strict=True)
+        ]
+        return reports + [_Report(number, None, True, results) for number, results in finished.items()]
 
     def _assemble(self, batch: Batch, runtime: Runtime) -> ImagesNHWC:
         rows = self._method.batch_size if runtime.describe().whole_batches else len(batch.passes)
@@ -222,22 +236,39 @@ class _Stream(Generic[Key, Finished]):
                 view.fill(images_nhwc[row], frame.image_hwc)
         return images_nhwc
 
-    def _bring(self, one: Pass, answer: ProbabilitiesCHW | AnswerOnDevice) -> _Report[Finished]:
-        frame = self._open.get(one.frame)
-        if frame is None:
-            return _Report(one.frame, None, False, [])
-        # What is not finite is refused below, with a line of our own.
-        with self._clock.stage("accumulate"), np.errstate(all="ignore"):
-            added = frame.answers.put(one.position, answer)
-        with self._clock.stage("decide"), np.errstate(all="ignore"):
-            is_done = added == frame.passes or self._is_settled(frame, one, added)
-            finished = frame.picture.put(frame.tile, self._merged(frame)) if is_done else []
-        if finished and self._method.pace:
-            self._method.pace.close_image(frame.passes)
-        return _Report(one.frame, added, is_done, finished)
+    def _frames_of(self, batch: Batch) -> _Frames[Finished]:
+        """Those of its frames that are still open."""
+        found = {one.frame: self._open.get(one.frame) for one in batch.passes}
+        return {number: frame for number, frame in found.items() if frame is not None}
 
-    def _merged(self, frame: _Frame[Finished]) -> Merged:
-        merged = frame.merge.merged()
+    def _add(
+        self, frames: _Frames[Finished], one: Pass, answer: ProbabilitiesCHW | AnswerOnDevice
+    ) -> int | None:
+        return frames[one.frame].answers.put(one.position, answer) if one.frame in frames else None
+
+    def _finish(
+        self, frames: _Frames[Finished], passes: Sequence[tuple[Pass, int | None]]
+    ) -> dict[int, list[Finished]]:
+        """What became of the frames that need no further pass; passes come with what was added by then."""
+        done = {
+            one.frame: frames[one.frame]
+            for one, added in passes
+            if one.frame in frames and self._is_done(frames[one.frame], one, added)
+        }
+        merged = self._method.merged([frame.merge for frame in done.values()])
+        finished = {
+            number: frame.picture.put(frame.tile, self._checked(frame, of_frame))
+            for (number, frame), of_frame in zip(done.items(), merged, strict=True)
+        }
+        for number, frame in done.items():
+            if finished[number] and self._method.pace:
+                self._method.pace.close_image(frame.passes)
+        return finished
+
+    def _is_done(self, frame: _Frame[Finished], one: Pass, added: int | None) -> bool:
+        return added == frame.passes or self._is_settled(frame, one, added)
+
+    def _checked(self, frame: _Frame[Finished], merged: Merged) -> Merged:
         if not is_finite(merged):
             raise not_finite(self._culprit(frame), frame.picture.name)
         return merged

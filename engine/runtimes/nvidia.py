@@ -4,7 +4,8 @@ import contextlib
 import importlib.util
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -31,13 +32,46 @@ _NEEDS: Final[dict[GpuProvider, str]] = {
 }
 
 
-def providers_of(name: GpuProvider) -> list[str | tuple[str, dict[str, Any]]]:
+@dataclass(frozen=True, slots=True)
+class CudaOptions:
+    """How ONNX Runtime uses a device for one model.
+
+    Attributes:
+        fixed_shapes: batches are all of one size. Algorithms of convolutions are then tried out, once; else
+            they are chosen by rule, as to try them takes seconds for each new size.
+        channels_last: prefer kernels that keep channels last, which suits half precision on some devices.
+        memory: the bytes of the device that the model may take; by default what it likes.
+    """
+
+    fixed_shapes: bool = False
+    channels_last: bool = False
+    memory: int | None = None
+
+    def provider_options(self) -> dict[str, str]:
+        """By ONNX Runtime's names.
+
+        Source: ONNX Runtime, CUDA execution provider, configuration options.
+        """
+        options = {
+            "cudnn_conv_algo_search": "EXHAUSTIVE" if self.fixed_shapes else "HEURISTIC",
+            "prefer_nhwc": "1" if self.channels_last else "0",
+            # By default it takes twice as much whenever it needs more.
+            "arena_extend_strategy": "kSameAsRequested",
+        }
+        return options if self.memory is None else options | {"gpu_mem_limit": str(self.memory)}
+
+
+USUAL: Final = CudaOptions()
+
+
+def providers_of(name: GpuProvider, options: CudaOptions) -> list[tuple[str, dict[str, Any]]]:
     """What a session is asked for, the first first; no CPU among them, so that nothing falls back to it.
 
     TensorRT keeps its engines and timings in the user's cache folder, named by graph, shapes and device.
     """
+    cuda = (PROVIDERS["cuda"], options.provider_options())
     if name == "cuda":
-        return [PROVIDERS["cuda"]]
+        return [cuda]
     cache = _engine_folder()
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -46,13 +80,13 @@ def providers_of(name: GpuProvider) -> list[str | tuple[str, dict[str, Any]]]:
             f"{cache}: the cache of TensorRT's engines cannot be written: {error.strerror}: name a folder for"
             " caches that can, by XDG_CACHE_HOME"
         ) from error
-    options = {
+    of_tensorrt = {
         "trt_engine_cache_enable": True,
         "trt_engine_cache_path": str(cache),
         "trt_timing_cache_enable": True,
         "trt_timing_cache_path": str(cache),
     }
-    return [(PROVIDERS["tensorrt"], options), PROVIDERS["cuda"]]
+    return [(PROVIDERS["tensorrt"], of_tensorrt), cuda]
 
 
 def is_usable(name: GpuProvider) -> bool:
@@ -63,6 +97,13 @@ def is_usable(name: GpuProvider) -> bool:
 def has_device() -> bool:
     """Whether an NVIDIA driver shows a device."""
     return any(DEVICES.glob("nvidia[0-9]*")) or (DRIVER / "version").exists()
+
+
+def device_models() -> tuple[str, ...]:
+    """The models of this machine's devices, as far as the driver shows them."""
+    said = (path.read_text(encoding="utf-8") for path in sorted(DRIVER.glob("gpus/*/information")))
+    lines = (line.partition(":") for text in said for line in text.splitlines())
+    return tuple(value.strip() for key, _, value in lines if key == "Model")
 
 
 def visible_devices() -> tuple[str, ...]:
@@ -102,6 +143,24 @@ def prepare(name: GpuProvider) -> None:
 
 def missing(name: GpuProvider, reason: str) -> MissingRuntimeError:
     return MissingRuntimeError(f"runtime {name}: not usable here: {reason}: {_NEEDS[name]}")
+
+
+@contextlib.contextmanager
+def failures_in_one_line(name: RuntimeName) -> Iterator[None]:
+    """A device that has no room for a batch, or fails, is no defect of ours; a failure on the CPU is.
+
+    Raises:
+        MissingRuntimeError: for whatever ONNX Runtime raises, whose exceptions have no common base.
+    """
+    try:
+        yield
+    except Exception as error:
+        if name == "cpu":
+            raise
+        reason = str(error).splitlines()[0]
+        raise MissingRuntimeError(
+            f"runtime {name}: the device failed: {reason}: say a smaller batch_size, or runtime: cpu"
+        ) from error
 
 
 def _is_built_in(name: GpuProvider) -> bool:

@@ -15,6 +15,7 @@ from seg.errors import ModelError
 from seg.spec.prediction import RuntimeName
 
 GPU_BATCH: Final = 8
+"""Where it is not measured, as `runtime: auto` does."""
 
 
 def open_runtime(
@@ -25,6 +26,7 @@ def open_runtime(
     *,
     classes: int | None = None,
     decoder: Decoder | None = None,
+    cuda: nvidia.CudaOptions = nvidia.USUAL,
 ) -> Runtime:
     """Load a model on the runtime of that name, or not at all.
 
@@ -32,24 +34,31 @@ def open_runtime(
         temperature: what its logits are divided by.
         classes: how many it must tell apart, where that is known.
         decoder: let it answer where this decoder of it ends; see `seg.engine.runtimes.decoder_cut`.
+        cuda: how ONNX Runtime uses an NVIDIA device.
 
     Raises:
         MissingRuntimeError: that runtime is not here.
         ModelError: the runtime cannot load the model.
     """
     streams = streams or usual_streams(usable_cores())
-    runtime = _open(model, name, streams, temperature, to_decoder=decoder is not None)
+    runtime = _open(model, name, streams, temperature, cuda, to_decoder=decoder is not None)
     runtime.contract = OutputContract(model, classes, decoder)
     return runtime
 
 
 def _open(
-    model: Path, name: RuntimeName, streams: Streams, temperature: float, *, to_decoder: bool
+    model: Path,
+    name: RuntimeName,
+    streams: Streams,
+    temperature: float,
+    cuda: nvidia.CudaOptions,
+    *,
+    to_decoder: bool,
 ) -> Runtime:
     match name:
         case "cpu" | "cuda" | "tensorrt":
             content = cut_at_decoder(model) if to_decoder else None
-            return OrtRuntime(model, name, streams, temperature, content)
+            return OrtRuntime(model, name, streams, temperature, content, cuda)
         case "tensorrt-plan":
             if to_decoder:
                 raise ModelError(f"{model}: its plan is whole and cannot be cut: say merge_at: image")
@@ -64,7 +73,12 @@ def _open(
 
 def usual_batch(name: RuntimeName) -> int:
     """A core's cache holds one image, and more gain nothing there; a GPU wants many."""
-    return GPU_BATCH if name in ("cuda", "tensorrt", "tensorrt-plan") else 1
+    return GPU_BATCH if runs_on_gpu(name) else 1
+
+
+def runs_on_gpu(name: RuntimeName) -> bool:
+    """Whether that runtime needs an NVIDIA device."""
+    return nvidia.is_needed([name])
 
 
 def usable_runtimes() -> tuple[RuntimeName, ...]:

@@ -1,13 +1,14 @@
 """ONNX Runtime on the CPU, on CUDA, and on CUDA through TensorRT."""
 
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 import onnx
 
-from seg.engine.passes.device_values import AnswersOnDevice, Device, run_bound
+from seg.engine.passes.device_values import AnswersOnDevice, Device, run_from_host
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import MissingRuntimeError, ModelError
@@ -21,6 +22,16 @@ _CPU: Final = "CPUExecutionProvider"
 _FATAL_ONLY: Final = 4
 """What goes wrong is raised, too; in the log it would stand a second time."""
 
+_ON_SHAPES: Final = frozenset(
+    {
+        *("Add", "Ceil", "Clip", "Div", "Floor", "Max", "Min", "Mod", "Mul", "Neg", "Sub"),
+        *("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Where"),
+        *("Cast", "ConstantOfShape", "Identity", "Range", "ReduceMax", "ReduceMin", "ReduceProd"),
+        *("Concat", "Expand", "Gather", "Reshape", "Shape", "Size", "Slice", "Split", "Squeeze", "Unsqueeze"),
+    }
+)
+"""Operations that sizes are reckoned with; all of them have kernels for CUDA, too."""
+
 
 class OrtRuntime(Runtime):
     """A session on one device. Asked for CUDA or TensorRT, it runs there or not at all."""
@@ -32,6 +43,7 @@ class OrtRuntime(Runtime):
         streams: Streams,
         temperature: float = 1.0,
         content: bytes | None = None,
+        cuda: nvidia.CudaOptions = nvidia.USUAL,
     ) -> None:
         """Of the file `model`, or of `content`, which was made of it."""
         import onnxruntime
@@ -47,7 +59,7 @@ class OrtRuntime(Runtime):
         )
         source = _at_temperature(model, content, temperature)
         try:
-            self._session = open_session(source, name, streams.threads, model.parent)
+            self._session = open_session(source, name, streams.threads, model.parent, cuda)
         except MissingRuntimeError:
             raise
         except Exception as error:  # its exceptions have no common base of their own
@@ -59,7 +71,8 @@ class OrtRuntime(Runtime):
         return self._device
 
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
-        probabilities: ProbabilitiesNCHW = self._session.run(None, {INPUT: images_nhwc})[0]
+        with nvidia.failures_in_one_line(self._info.name):
+            probabilities: ProbabilitiesNCHW = self._session.run(None, {INPUT: images_nhwc})[0]
         return probabilities
 
     def release_memory(self) -> None:
@@ -74,19 +87,16 @@ class OrtRuntime(Runtime):
         self._session.run(None, {INPUT: np.zeros((1, 32, 32, 3), dtype=np.uint8)}, options)
 
     def _infer_on_device(self, images_nhwc: ImagesNHWC) -> AnswersOnDevice:
-        return AnswersOnDevice(run_bound(self._session, self._device, {INPUT: images_nhwc}, OUTPUT))
+        with nvidia.failures_in_one_line(self._info.name):
+            probabilities = run_from_host(self._session, self._device, INPUT, images_nhwc, OUTPUT)
+        return AnswersOnDevice(probabilities)
 
     def placement(self, _: ImagesNHWC) -> Placement:
         parts = self._session.get_provider_graph_assignment_info()
         nodes: Counter[str] = Counter()
         for part in parts:
             nodes[part.ep_name.removesuffix("ExecutionProvider")] += len(part.get_nodes())
-        fallen_back = tuple(
-            f"{node.name} ({node.op_type})"
-            for part in parts
-            for node in part.get_nodes()
-            if part.ep_name != self._wanted
-        )
+        fallen_back = tuple(_fallen_back(self._session, {self._wanted}))
         return Placement(dict(nodes), fallen_back)
 
     def describe(self) -> RuntimeInfo:
@@ -102,13 +112,20 @@ def _at_temperature(model: Path, content: bytes | None, temperature: float) -> P
     return graph.SerializeToString()
 
 
-def open_session(source: Path | bytes, name: ProviderName, threads: int, folder: Path | None = None) -> Any:
+def open_session(
+    source: Path | bytes,
+    name: ProviderName,
+    threads: int,
+    folder: Path | None = None,
+    cuda: nvidia.CudaOptions = nvidia.USUAL,
+) -> Any:
     """A session on the device of that name, or none.
 
     Args:
         source: a graph's file, or what would be in it.
         threads: how many of the CPU's a batch runs on.
         folder: where weights lie that are not in the graph.
+        cuda: how an NVIDIA device is used.
 
     Raises:
         MissingRuntimeError: there is no such device, or it cannot run the graph.
@@ -116,25 +133,47 @@ def open_session(source: Path | bytes, name: ProviderName, threads: int, folder:
     """
     import onnxruntime
 
-    options = _session_options(name, threads, folder)
+    options = _session_options(threads, folder)
     if name == "cpu":
         return onnxruntime.InferenceSession(source, options, providers=[_CPU], enable_fallback=0)
     nvidia.prepare(name)
     try:
-        session = onnxruntime.InferenceSession(source, options, providers=nvidia.providers_of(name))
+        # Or else it prints what failed and falls back.
+        session = onnxruntime.InferenceSession(
+            source, options, providers=nvidia.providers_of(name, cuda), enable_fallback=0
+        )
     except Exception as error:
         raise nvidia.missing(name, str(error).splitlines()[0]) from error
     used = session.get_providers()[0]
     if used != _provider_of(name):
         raise nvidia.missing(name, f"the session was built on {used}")
+    fallen_back = _fallen_back(session, set(nvidia.PROVIDERS.values()))
+    if fallen_back:
+        raise nvidia.missing(name, f"it has no kernel for {', '.join(fallen_back[:3])}")
     return session
+
+
+def _fallen_back(session: Any, wanted: Collection[str]) -> list[str]:
+    """The nodes that none of the providers wanted runs.
+
+    Arithmetic on shapes is not among them: ONNX Runtime leaves that to the CPU on purpose, so that
+    `session.disable_cpu_ep_fallback` would refuse every model that takes images of any size.
+    Source: its `GetCpuPreferredNodes`.
+    """
+    return [
+        f"{node.name} ({node.op_type})"
+        for part in session.get_provider_graph_assignment_info()
+        if part.ep_name not in wanted
+        for node in part.get_nodes()
+        if part.ep_name != _CPU or node.op_type not in _ON_SHAPES
+    ]
 
 
 def _provider_of(name: ProviderName) -> str:
     return _CPU if name == "cpu" else nvidia.PROVIDERS[name]
 
 
-def _session_options(name: ProviderName, threads: int, folder: Path | None) -> Any:
+def _session_options(threads: int, folder: Path | None) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -145,7 +184,4 @@ def _session_options(name: ProviderName, threads: int, folder: Path | None) -> A
     if folder:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    if name != "cpu":
-        # Without this a node that the device lacks runs on the CPU without a word.
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     return options

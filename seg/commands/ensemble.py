@@ -7,6 +7,7 @@ import typer
 
 from seg.commands.elsewhere import elsewhere
 from seg.commands.shared import Overwrite, SpecPath, print_table, require_extra
+from seg.experimental import marked, warnings_of
 from seg.words import counted
 
 if TYPE_CHECKING:
@@ -40,7 +41,11 @@ def ensemble(
     ] = None,
     devices: Annotated[
         int,
-        typer.Option("--devices", min=1, help="Predict on so many GPUs of this machine (or CPU processes)."),
+        typer.Option(
+            "--devices",
+            min=1,
+            help=marked("Predict on so many GPUs of this machine (or CPU processes).", "--devices on GPUs"),
+        ),
     ] = 1,
     on: Annotated[
         str | None,
@@ -50,7 +55,11 @@ def ensemble(
         int | None, typer.Option(min=1, help="With --on: how many engines; by default one a machine or GPU.")
     ] = None,
     gpus_per_worker: Annotated[
-        float | None, typer.Option(min=0.0, help="With --on: the GPUs of each worker; by default none.")
+        float | None,
+        typer.Option(
+            min=0.0,
+            help=marked("With --on: the GPUs of each worker; by default none.", "--gpus-per-worker"),
+        ),
     ] = None,
     explain: bool = typer.Option(
         False, "--explain", help="Say what would run where, and what it would take; predict nothing."
@@ -79,6 +88,8 @@ def ensemble(
             require_extra("ray", "ray", "seg ensemble --on")
             from seg.engine.cluster import run_on_cluster
 
+            for line in warnings_of(["--gpus-per-worker"] if gpus_per_worker else []):
+                typer.echo(line, err=True)
             on_cluster = run_on_cluster(
                 spec,
                 on,

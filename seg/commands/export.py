@@ -18,6 +18,7 @@ from seg.commands.shared import (
     some_images,
 )
 from seg.errors import ModelError, SegError
+from seg.experimental import marked
 from seg.export.fuse.output_names import FusedOutput
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ def export(
         Precision | None, typer.Option(help="Other than the spec's; auto takes the fastest that passes.")
     ] = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="What else to write of model.onnx.")
+        Format,
+        typer.Option(
+            "--format",
+            help=marked("What else to write of model.onnx.", "--format tensorrt", "--format tensorrt-rtx"),
+        ),
     ] = Format.onnx,
     force: bool = typer.Option(False, "--force", help="Export again what is exported already."),
     fuse: bool = typer.Option(

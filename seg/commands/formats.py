@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from seg.experimental import warnings_of
+
 if TYPE_CHECKING:
     from seg.labels import ImageHWC
     from seg.spec import EnsembleSpec, MemberSpec
@@ -45,6 +47,8 @@ def convert(
             from seg.export.plan import ensure_plan
             from seg.export.trt import gpu_to_build_for
 
+            for line in warnings_of([f"--format {format_}"]):
+                typer.echo(line, err=True)
             name: LibraryName = "tensorrt" if format_ is Format.tensorrt else "tensorrt_rtx"
             library, gpu, memory_gib = load_library(name), gpu_to_build_for(name), spec.export.plan.memory_gib
             plan = ensure_plan(spec.model(member), library, gpu, profile, memory_gib, member.temperature)

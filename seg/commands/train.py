@@ -1,5 +1,6 @@
 """`seg train`: labelled images in, one checkpoint a member out."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
+from seg.experimental import marked, warnings_of
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
@@ -23,7 +25,15 @@ def train(
     ] = False,
     devices: Annotated[
         int,
-        typer.Option("--devices", min=1, help="Train on so many GPUs of this machine (or CPU processes)."),
+        typer.Option(
+            "--devices",
+            min=1,
+            help=marked(
+                "Train on so many GPUs of this machine (or CPU processes).",
+                "training on a GPU",
+                "--devices on GPUs",
+            ),
+        ),
     ] = 1,
     dry: Annotated[
         bool,
@@ -47,6 +57,7 @@ def train(
         return
     from seg.train.trainer import train_member
 
+    _warn_of_gpu(devices)
     for logger in spec.loggers:
         require_extra("loggers", logger, "seg train")
     for one in members:
@@ -56,6 +67,15 @@ def train(
         run = train_member(spec, one, retrain=retrain)
         where = f"mean of {run.averaged_epochs} epochs" if run.averaged_epochs else f"epoch {run.best_epoch}"
         typer.echo(f"{one.name}: val mIoU {run.best_miou:.4f}, {where}: {spec.checkpoint(one)}")
+
+
+def _warn_of_gpu(devices: int) -> None:
+    import torch
+
+    is_first = os.environ.get("RANK", "0") == "0"
+    features = ["training on a GPU", *(["--devices on GPUs"] if devices > 1 else [])]
+    for line in warnings_of(features if is_first and torch.cuda.is_available() else []):
+        typer.echo(line, err=True)
 
 
 def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec, ...]") -> None:

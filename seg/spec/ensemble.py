@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from seg.classes import ClassInfo
+from seg.experimental import marked
 from seg.spec.base import LocalPath, Spec
 from seg.spec.by_class import by_class
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
@@ -86,7 +87,13 @@ class EnsembleSpec(Spec):
     class_factors: ByClass = Field(default_factory=dict)
     stopping: Stopping | None = None
     tile: TileSpec | None = None
-    runtime: Literal["auto", RuntimeName] = "auto"
+    runtime: Literal["auto", RuntimeName] = Field(
+        "auto",
+        description=marked(
+            "What runs the networks; auto takes the fastest for each, by trying.",
+            *(f"runtime: {name}" for name in get_args(RuntimeName)),
+        ),
+    )
     batch_size: BatchSize = "auto"
     folds: FoldsSpec | None = None
     student: StudentSpec | None = None

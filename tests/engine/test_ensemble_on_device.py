@@ -17,6 +17,7 @@ import pytest
 from seg.engine import Ensemble, load
 from seg.engine.jobs.explain import explain_ensemble
 from seg.engine.jobs.stopping import stopping_of
+from seg.engine.load import choose_for
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.merging.device_merge import SumOnDevice
@@ -25,12 +26,13 @@ from seg.engine.passes.passes import Plan, PlannedPass
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.nvidia import CudaOptions
 from seg.engine.runtimes.open import open_runtime
 from seg.engine.runtimes.ort import OrtRuntime
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.model_file import read_model_card
 from seg.spec import load_ensemble
-from seg.spec.prediction import StoppingSpec, TileSpec
+from seg.spec.prediction import RuntimeName, StoppingSpec, TileSpec
 from seg.views import VIEW_SETS
 from tests.engine.conftest import MakeModel
 from tests.engine.test_ensemble import images
@@ -212,3 +214,32 @@ def test_the_cpu_merges_arrays_and_an_explanation_says_where(project: Path) -> N
 def test_a_spec_on_cuda_merges_on_cuda(project: Path) -> None:
     spec = load_ensemble(project).model_copy(update={"runtime": "cuda"})
     assert explain_ensemble(spec).merged_on == "cuda"
+
+
+def test_whoever_chooses_cuda_is_warned_and_whoever_chooses_the_cpu_is_not(project: Path) -> None:
+    spec = load_ensemble(project)
+    assert not choose_for(spec, Streams(1, 1)).notes
+    (note,) = choose_for(spec.model_copy(update={"runtime": "cuda"}), Streams(1, 1)).notes
+    assert note.startswith("runtime: cuda: experimental")
+
+
+def test_members_are_told_how_to_use_the_device(
+    project: Path, as_if_on_cuda: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[CudaOptions] = []
+
+    def opened(model: Path, name: RuntimeName, *_: object, cuda: CudaOptions, **__: object) -> Runtime:
+        assert name == "cuda"
+        told.append(cuda)
+        return open_runtime(model, "cpu")
+
+    monkeypatch.setattr(load, "open_runtime", opened)
+    spec = load_ensemble(project).model_copy(update={"runtime": "cuda"})
+    Ensemble.load(spec)
+    assert told == [CudaOptions()] * 2, "images of two sizes"
+    told.clear()
+    Ensemble.load(spec.model_copy(update={"tile": TileSpec(size=(8, 8))}))
+    assert told == [CudaOptions(fixed_shapes=True)] * 2
+    told.clear()
+    Ensemble.load(spec, memory=10**12)
+    assert {options.memory for options in told} == {10**12 // 2}

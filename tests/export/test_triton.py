@@ -52,7 +52,10 @@ def test_the_configuration_is_tritons_and_says_what_the_graph_says(tmp_path: Pat
     assert config.HasField("dynamic_batching")
     (group,) = config.instance_group
     assert (group.kind, group.count) == (model_config_pb2.ModelInstanceGroup.KIND_AUTO, 1)
-    assert config.optimization.execution_accelerators.gpu_execution_accelerator[0].name == "cuda"
+    (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+    assert accelerator.name == "cuda"
+    # By number, 1 for heuristic: the backend takes a word, or none, for an exhaustive search.
+    assert accelerator.parameters == {"cudnn_conv_algo_search": "1"}
 
 
 def hold_to_graph(config: Any, graph: onnx.GraphProto) -> None:

@@ -4,6 +4,7 @@ The same suite runs on the CPU, as a device of ONNX Runtime, and on CUDA where t
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnxruntime
@@ -12,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seg.engine.merging.decision import Decision
-from seg.engine.merging.device_graphs import DeviceOps
-from seg.engine.merging.device_merge import DeviceMerge, SumOnDevice
+from seg.engine.merging import device_graphs
+from seg.engine.merging.decision import Decision, decide
+from seg.engine.merging.device_graphs import DeviceOps, FrameSum, places
+from seg.engine.merging.device_merge import DeviceMerge, SumOnDevice, add_up, merged_together
 from seg.engine.merging.merges import MeanMerge
-from seg.engine.passes.device_values import AnswersOnDevice, Device
+from seg.engine.passes.device_values import AnswerOnDevice, AnswersOnDevice, Device
 from seg.engine.passes.passes import Plan, PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
@@ -24,8 +26,8 @@ from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import MissingRuntimeError
-from seg.labels import ProbabilitiesCHW
-from seg.views import VIEW_NAMES
+from seg.labels import LabelsHW, ProbabilitiesCHW
+from seg.views import VIEW_NAMES, ViewName
 from tests.engine.conftest import CLASSES, MakeModel
 
 ROUNDING = 2e-6
@@ -38,21 +40,26 @@ def seen(planned: PlannedPass, upright_chw: ProbabilitiesCHW) -> ProbabilitiesCH
     return np.ascontiguousarray(np.stack(planes))
 
 
+def row_amid_others(device_ops: DeviceOps, position: int, seen_chw: ProbabilitiesCHW) -> AnswerOnDevice:
+    """What a network gave for one pass, as a row of a batch on the device."""
+    batch_nchw = np.stack([seen_chw if row == position % 3 else np.ones_like(seen_chw) for row in range(3)])
+    value = onnxruntime.OrtValue.ortvalue_from_numpy(batch_nchw, device_ops.device)
+    return AnswersOnDevice(value)[position % 3]
+
+
 def merge_both_ways(
     device_ops: DeviceOps, plan: Plan, said: Sequence[ProbabilitiesCHW]
 ) -> tuple[ProbabilitiesCHW, SumOnDevice]:
-    """The first passes of a plan on the host and on the device, where each is a row amid others."""
+    """The first passes of a plan on the host and on the device."""
     host = MeanMerge(plan, len(CLASSES), said[0].shape[1:])
-    there = DeviceMerge(device_ops, plan)
+    there = DeviceMerge(device_ops, plan, said[0].shape[1:])
     for position, answer_chw in enumerate(said):
         seen_chw = seen(plan[position], answer_chw)
         host.add(position, seen_chw)
-        batch_nchw = np.stack(
-            [seen_chw if row == position % 3 else np.ones_like(seen_chw) for row in range(3)]
-        )
-        value = onnxruntime.OrtValue.ortvalue_from_numpy(batch_nchw, device_ops.device)
-        there.add(position, AnswersOnDevice(value)[position % 3])
-    return host.merged(), there.merged()
+        there.add(position, row_amid_others(device_ops, position, seen_chw))
+    add_up([there])
+    (merged,) = merged_together([there])
+    return host.merged(), merged
 
 
 def softmax(logits: NDArray[np.float64]) -> ProbabilitiesCHW:
@@ -111,6 +118,107 @@ def test_ties_go_to_the_lower_label(
     assert ((scores_chw == scores_chw.max(0)).sum(0) > 1).any()
     np.testing.assert_array_equal(found.labels(factors), scores_chw.argmax(0))
     np.testing.assert_array_equal(found.on_host(), expected)
+
+
+@given(
+    rows=st.lists(st.integers(1, 19), min_size=1, max_size=5),
+    size_hw=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    seed=st.integers(0, 999),
+    factors=st.one_of(st.just(()), st.tuples(*[st.floats(0.1, 10)] * len(CLASSES))),
+)
+def test_frames_of_a_batch_are_added_up_together_in_any_portions_to_the_last_bit(
+    device_ops: DeviceOps, rows: list[int], size_hw: tuple[int, int], seed: int, factors: tuple[float, ...]
+) -> None:
+    """Frames that lie and that stand, with more rows than fit into one run; brought by one or one by one."""
+    rng = np.random.default_rng(seed)
+    plan = [
+        PlannedPass(0, VIEWS[VIEW_NAMES[at % 8]], share) for at, share in enumerate(rng.dirichlet([1] * 19))
+    ]
+    sizes = [size_hw if number % 2 else size_hw[::-1] for number in range(len(rows))]
+    once, singly = ([DeviceMerge(device_ops, plan, size) for size in sizes] for _ in range(2))
+    host = [MeanMerge(plan, len(CLASSES), size) for size in sizes]
+    passes = [(number, position) for number, count in enumerate(rows) for position in range(count)]
+    for number, position in passes:
+        upright_chw = softmax(rng.normal(0, 2, (len(CLASSES), *sizes[number])))
+        seen_chw = seen(plan[position], upright_chw)
+        host[number].add(position, seen_chw)
+        for merges in (once, singly):
+            merges[number].add(position, row_amid_others(device_ops, position, seen_chw))
+        add_up([singly[number]])
+    add_up(once)
+    for a, b, by_arrays in zip(once, singly, host, strict=True):
+        np.testing.assert_array_equal(a.total.value.numpy(), b.total.value.numpy())
+        found_chw = a.total.value.numpy().reshape(by_arrays.sum_chw.shape)
+        np.testing.assert_allclose(found_chw, by_arrays.sum_chw, atol=ROUNDING)
+    together = [one.labels(factors) for one in merged_together(once)]
+    alone = [merged_together([one])[0].labels(factors) for one in singly]
+    for labels_hw, expected_hw, by_arrays in zip(together, alone, host, strict=True):
+        np.testing.assert_array_equal(labels_hw, expected_hw)
+        is_sure_hw = Decision(factors=factors).leads(by_arrays.sum_chw) > 10 * ROUNDING
+        np.testing.assert_array_equal(
+            labels_hw[is_sure_hw], decide(by_arrays.sum_chw, None, factors)[is_sure_hw]
+        )
+
+
+def test_frames_that_end_together_are_decided_in_one_run(
+    device_ops: DeviceOps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[int] = []
+    decide_all = DeviceOps.labels
+
+    def counted(self: DeviceOps, sums: Sequence[FrameSum], factors: tuple[float, ...]) -> list[LabelsHW]:
+        runs.append(len(sums))
+        return decide_all(self, sums, factors)
+
+    monkeypatch.setattr(DeviceOps, "labels", counted)
+    plan = [PlannedPass(0, VIEWS["identity"], 1.0)]
+    merges = [DeviceMerge(device_ops, plan, (3, 5)) for _ in range(4)]
+    for merge in merges:
+        merge.add(0, row_amid_others(device_ops, 0, np.ones((len(CLASSES), 3, 5), np.float32)))
+    add_up(merges)
+    for one in merged_together(merges):
+        assert not one.labels(()).any()
+    assert runs == [4]
+
+
+def test_beyond_the_kinds_of_batches_that_have_a_graph_frames_are_added_up_one_by_one(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_graphs, "_SESSIONS", 1)
+    ops = DeviceOps(device, len(CLASSES))
+    plan = [PlannedPass(0, VIEWS["identity"], 1.0)]
+    merges = [DeviceMerge(ops, plan, (3, 5)) for _ in range(4)]
+    for merge in merges:
+        merge.add(0, row_amid_others(ops, 0, np.ones((len(CLASSES), 3, 5), np.float32)))
+    add_up(merges)
+    for merge in merges:
+        np.testing.assert_array_equal(merge.total.value.numpy(), 1)
+
+
+def test_threads_that_add_up_at_once_lose_nothing(device_ops: DeviceOps) -> None:
+    """Each of four threads brings a pass to all frames; rows that one has noted another may add up."""
+    plan = [PlannedPass(0, VIEWS["identity"], 1 / 4)] * 4
+    ones_chw = np.ones((len(CLASSES), 3, 5), np.float32)
+    for _ in range(20):
+        merges = [DeviceMerge(device_ops, plan, (3, 5)) for _ in range(5)]
+
+        def bring(position: int, merges: Sequence[DeviceMerge] = merges) -> None:
+            for merge in merges:
+                merge.add(position, row_amid_others(device_ops, position, ones_chw))
+            add_up(merges)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(bring, range(4)))
+        for merge in merges:
+            np.testing.assert_array_equal(merge.total.value.numpy(), 1)
+
+
+@pytest.mark.parametrize("view", VIEW_NAMES)
+@pytest.mark.parametrize("size_hw", [(1, 1), (3, 5), (5, 3), (4, 4)])
+def test_places_are_those_that_a_view_takes_pixels_from(view: ViewName, size_hw: tuple[int, int]) -> None:
+    counted_hw = np.arange(size_hw[0] * size_hw[1], dtype=np.int32).reshape(VIEWS[view].size(size_hw))
+    down, across = places(VIEWS[view], size_hw)
+    np.testing.assert_array_equal(down + across, VIEWS[view].invert(counted_hw))
 
 
 def test_every_view_is_turned_back(device_ops: DeviceOps) -> None:

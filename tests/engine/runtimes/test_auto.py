@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.engine.runtimes import auto as choose
-from seg.engine.runtimes import profiling as speed
+from seg.card import PrecisionName
+from seg.engine.runtimes import auto, profiling
 from seg.engine.runtimes.auto import choose_runtimes
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.nvidia import USUAL, CudaOptions
 from seg.engine.runtimes.open import open_runtime
-from seg.errors import ModelError
+from seg.errors import MissingRuntimeError, ModelError
 from seg.labels import ImageHWC
+from seg.model_file import read_model_card
 from seg.spec.prediction import RuntimeName
 from tests.engine.conftest import MakeModel
 
@@ -48,16 +50,16 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[RuntimeName]:
     """
     opened: list[RuntimeName] = []
 
-    def staged(model: Path, name: RuntimeName, streams: Streams) -> Runtime:
+    def staged(model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = USUAL) -> Runtime:
         opened.append(name)
         if name == "cuda":
             raise ModelError("no such luck")
         seconds = {"cpu": 0.03, "openvino": 0.01, "openvino-bf16": 0.001}[name]
         return Staged(model, name, streams, seconds, wrong=name == "openvino-bf16")
 
-    monkeypatch.setattr(choose, "open_runtime", staged)
-    monkeypatch.setattr(choose, "usable_runtimes", lambda: ("cpu", "cuda", "openvino", "openvino-bf16"))
-    monkeypatch.setattr(speed, "TIMED_S", 0.05)
+    monkeypatch.setattr(auto, "open_runtime", staged)
+    monkeypatch.setattr(auto, "usable_runtimes", lambda: ("cpu", "cuda", "openvino", "openvino-bf16"))
+    monkeypatch.setattr(profiling, "TIMED_S", 0.05)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return opened
 
@@ -97,12 +99,57 @@ def test_streams_are_those_that_are_fastest_together(
 ) -> None:
     """A runtime that is better at one thing at a time."""
 
-    def staged(model: Path, name: RuntimeName, streams: Streams) -> Runtime:
+    def staged(model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = USUAL) -> Runtime:
         return Staged(model, name, streams, 0.002 if streams.count == 1 else 0.05, wrong=False)
 
-    monkeypatch.setattr(choose, "open_runtime", staged)
-    monkeypatch.setattr(choose, "usable_runtimes", lambda: ("cpu",))
-    monkeypatch.setattr(choose, "usable_cores", lambda: 4)
-    monkeypatch.setattr(speed, "TIMED_S", 0.05)
+    monkeypatch.setattr(auto, "open_runtime", staged)
+    monkeypatch.setattr(auto, "usable_runtimes", lambda: ("cpu",))
+    monkeypatch.setattr(auto, "usable_cores", lambda: 4)
+    monkeypatch.setattr(profiling, "TIMED_S", 0.05)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert choose_runtimes([make_model(1)], IMAGES, 1).streams == Streams(1, 4)
+
+
+class OnGpu(Staged):
+    """A device that has room for 16 images, and may be told to keep channels last."""
+
+    def __init__(self, model: Path, name: RuntimeName, streams: Streams, channels_last: bool) -> None:
+        super().__init__(model, name, streams, 0.0, wrong=False)
+        self.channels_last = channels_last
+
+
+def milliseconds_on_gpu(runtime: Runtime, images_nhwc: ImagesNHWC) -> float:
+    """10 for a batch and 1 for an image; half of it with channels last; 20 a pass on the CPU."""
+    if not isinstance(runtime, OnGpu):
+        return 20.0
+    if len(images_nhwc) > 16:
+        raise MissingRuntimeError("no room")
+    return (10 / len(images_nhwc) + 1) * (0.5 if runtime.channels_last else 1)
+
+
+@pytest.mark.parametrize(("precision", "faster"), [("fp32", ()), ("fp16", ("a",))])
+def test_on_a_gpu_batches_and_layout_are_chosen_by_time(
+    make_model: MakeModel,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    precision: PrecisionName,
+    faster: tuple[str, ...],
+) -> None:
+    model = make_model(1)
+    card = read_model_card(model).model_copy(update={"precision": precision})
+    monkeypatch.setattr(auto, "read_model_card", lambda _: card)
+
+    def staged(model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = USUAL) -> Runtime:
+        if name == "cuda":
+            return OnGpu(model, name, streams, cuda.channels_last)
+        return Staged(model, name, streams, 0.0, wrong=False)
+
+    monkeypatch.setattr(auto, "open_runtime", staged)
+    monkeypatch.setattr(auto, "usable_runtimes", lambda: ("cpu", "cuda"))
+    monkeypatch.setattr(auto, "milliseconds_a_pass", milliseconds_on_gpu)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    choice = choose_runtimes([model], IMAGES, "auto")
+    assert (choice.runtimes, choice.batch_size) == (("cuda",), 16)
+    assert choice.winners[0].channels_last == bool(faster)
+    assert ("cuda with channels last" in choice.lines(["a"])[0]) == bool(faster)
+    assert choose_runtimes([model], IMAGES, 4).batch_size == 4
