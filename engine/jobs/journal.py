@@ -21,6 +21,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from seg.errors import OutputError
+from seg.files import naming
 from seg.labels import LabelsHW
 
 _FORMAT: Final = b"seg journal 1\n"
@@ -106,7 +107,8 @@ class Journal:
 
     def _open(self) -> None:
         if self._restart or not self.path.exists() or self._starts_torn():
-            self.path.write_bytes(_FORMAT)
+            with naming(self.path):
+                self.path.write_bytes(_FORMAT)
         self._file = self.path.open("r+b")
         try:
             self._index()
@@ -144,11 +146,13 @@ class Journal:
         self._places[head["id"], head["bytes"]] = place
 
     def _write(self, payload: bytes) -> None:
-        self._file.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+        with naming(self.path):
+            self._file.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
 
     def _sync(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         self._last_sync = time.monotonic()
 
 
