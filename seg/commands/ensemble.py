@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seg import ranges
 from seg.commands.elsewhere import elsewhere
 from seg.commands.shared import SpecPath, print_table, require_extra
 from seg.words import counted
@@ -39,17 +40,32 @@ def ensemble(
     ] = None,
     devices: Annotated[
         int,
-        typer.Option("--devices", min=1, help="Predict on so many GPUs of this machine (or CPU processes)."),
+        typer.Option(
+            "--devices",
+            min=1,
+            max=ranges.DEVICES.most,
+            help="Predict on so many GPUs of this machine (or CPU processes).",
+        ),
     ] = 1,
     on: Annotated[
         str | None,
         typer.Option(metavar="CLUSTER", help="Predict on a cluster: ray, or ray://HOST:10001."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="With --on: how many engines; by default one a machine or GPU.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=ranges.CLUSTER_WORKERS.most,
+            help="With --on: how many engines; by default one a machine or GPU.",
+        ),
     ] = None,
     gpus_per_worker: Annotated[
-        float | None, typer.Option(min=0.0, help="With --on: the GPUs of each worker; by default none.")
+        float | None,
+        typer.Option(
+            min=ranges.GPUS.least,
+            max=ranges.GPUS.most,
+            help="With --on: the GPUs of each worker; by default none.",
+        ),
     ] = None,
     explain: bool = typer.Option(
         False, "--explain", help="Say what would run where, and what it would take; predict nothing."

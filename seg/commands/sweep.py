@@ -68,7 +68,7 @@ def show(path: SweepPath) -> None:
 @app.command("top")
 def top(
     path: SweepPath,
-    count: Annotated[int, typer.Argument(min=1, metavar="N", help="How many members, at most.")],
+    count: Annotated[int, typer.Argument(min=1, max=1000, metavar="N", help="How many members, at most.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The ensemble's YAML to write.")] = Path(
         "top.yaml"
     ),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seg import ranges
 from seg.commands.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ def train(
     ] = False,
     devices: Annotated[
         int,
-        typer.Option("--devices", min=1, help="Train on so many GPUs of this machine (or CPU processes)."),
+        typer.Option(
+            "--devices",
+            min=1,
+            max=ranges.DEVICES.most,
+            help="Train on so many GPUs of this machine (or CPU processes).",
+        ),
     ] = 1,
     dry: Annotated[
         bool,

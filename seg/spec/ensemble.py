@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from seg import ranges
 from seg.classes import ClassInfo
-from seg.spec.base import LocalPath, Spec
+from seg.spec.base import LocalPath, Spec, Temperature, Weight
 from seg.spec.by_class import by_class
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
@@ -38,6 +39,8 @@ Views = Annotated[
 ]
 """The views of an image that are predicted and merged; written as a set's name or a list."""
 
+MOST_MEMBERS: Final = 1000
+
 LoggerName = Literal["tensorboard", "mlflow"]
 """Where the figures of training go beside `metrics.csv`."""
 
@@ -53,12 +56,12 @@ class MemberSpec(RecipeSpec):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     model: LocalPath | None = None
-    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    weight: Weight = 1.0
     class_weights: ByClass = Field(default_factory=dict)
-    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    temperature: Temperature = 1.0
     views: Views | None = None
     note: str | None = None
-    fold: int | None = Field(default=None, ge=0)
+    fold: int | None = Field(default=None, ge=0, le=ranges.FOLDS.most)
 
     @model_validator(mode="after")
     def _a_model_needs_no_recipe(self) -> Self:
@@ -75,7 +78,7 @@ class EnsembleSpec(Spec):
     """An ensemble: data, members with weights, views, merge, runtime and output; and whom it teaches."""
 
     data: Annotated[DatasetSpec, DATASET_OR_PATH]
-    members: tuple[MemberSpec, ...] = Field(min_length=1)
+    members: tuple[MemberSpec, ...] = Field(min_length=1, max_length=MOST_MEMBERS)
     recipe: RecipeSpec = RecipeSpec()
     views: Views = VIEW_SETS["none"]
     merge: MergeName = "mean"

@@ -46,7 +46,7 @@ def test_a_weight_may_be_left_out(tmp_path: Path) -> None:
     [
         ("loss: {fokal: 1}", "x.yaml:4: recipe.loss.fokal: unknown key: did you mean 'focal'?"),
         ("loss: {focal: {gama: 1}}", "x.yaml:4: recipe.loss.focal.gama: unknown key: did you mean 'gamma'?"),
-        ("loss: {focal: -1}", "recipe.loss.focal.weight: Input should be greater than 0"),
+        ("loss: {focal: -1}", "recipe.loss.focal.weight: Input should be greater than"),
         ("loss: {focal: much}", "recipe.loss.focal.weight: Input should be a valid number"),
         ("loss: {focal: }", "recipe.loss: 'focal' needs a weight: focal: 1.0"),
         ("loss: {}", "recipe.loss: some loss is needed: {cross_entropy: 1.0}"),
@@ -58,7 +58,7 @@ def test_a_weight_may_be_left_out(tmp_path: Path) -> None:
         ),
         (
             "loss: {dice: {class_weights: [1, -1]}}",
-            "dice.class_weights: a class weight is a number from 0, got -1",
+            "dice.class_weights: a class weight is a number from 0 to 1e+09, got -1",
         ),
         ("loss: {dice: {class_weights: {a: 0}}}", "dice.class_weights: some class needs a weight above 0"),
         (
