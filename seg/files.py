@@ -20,25 +20,13 @@ def atomic_path(final: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        with naming(final):
-            yield temporary
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(final)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Let an OSError that names no file, such as that of a full disk, name this one."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
-        raise
 
 
 def write_text(final: Path, text: str) -> None:

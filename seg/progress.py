@@ -22,6 +22,12 @@ class Advance(Protocol):
     def __call__(self, steps: int = 1, *, note: str | None = None, line: str | None = None) -> None: ...
 
 
+def note(line: str) -> None:
+    """Write a line for people on stderr, above the bar where there is one."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
 @contextmanager
 def progress(title: str, total: int, *, unit: str, done: int = 0) -> Iterator[Advance]:
     """Show progress over `total` units of work, of which `done` were done in an earlier run.

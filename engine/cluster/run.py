@@ -15,7 +15,7 @@ from seg.engine.cluster.remote_images import ImageRef, images_to_predict, local_
 from seg.engine.cluster.summary import ClusterSummary, WorkerFigures
 from seg.engine.cluster.worker import BlockResult
 from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import Journal
+from seg.engine.jobs.journal import Expected, Journal
 from seg.engine.jobs.predict import advice
 from seg.engine.jobs.stopping import refuse_other_calibration
 from seg.engine.submissions import open_format
@@ -104,7 +104,8 @@ def _run(
     places = {image.id: image.place for image in located}
     form = open_format(output.format, classes, spec.data.unlabelled, output.rle, places.__getitem__)
     fingerprint = run_fingerprint(spec, [image.sample for image in located])
-    with Journal(output.file, fingerprint, restart=restart) as journal:
+    expected = Expected(len(classes), lambda _: output.size)
+    with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
         missing = [image for image in located if not journal.has(image.id, image.source_bytes)]
         summary = ClusterSummary(output.file, len(located))
         if missing:

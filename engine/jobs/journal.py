@@ -11,7 +11,7 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Self
@@ -20,9 +20,10 @@ import cv2
 import numpy as np
 from filelock import FileLock, Timeout
 
+from seg.data.claims import claimed_size
 from seg.errors import OutputError
-from seg.files import naming
-from seg.labels import LabelsHW
+from seg.labels import MAX_CLASSES, LabelsHW
+from seg.progress import note
 
 _FORMAT: Final = b"seg journal 1\n"
 _FRAME: Final = struct.Struct("<II")
@@ -53,13 +54,41 @@ class Entry:
         return cls(head["id"], head["bytes"], np.asarray(labels_hw, dtype=np.uint8))
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an entry must be: a label map of as many classes as there are, of the size of its image's output.
+
+    `size_of` gives height and width, before any EXIF turn, by the image's id; None where they are not known.
+    """
+
+    classes: int = MAX_CLASSES
+    size_of: Callable[[str], tuple[int, int] | None] = lambda _: None
+
+    def problem_of(self, payload: bytes) -> str:
+        """Why a record, whole as it is, cannot be this run's; empty where it can."""
+        try:
+            head, png = _split(payload)
+            size_hw, wanted_hw = claimed_size(png), self.size_of(head["id"])
+            if wanted_hw is not None and sorted(size_hw) != sorted(wanted_hw):
+                return "{}: it is {}x{}, and the image {}x{}".format(head["id"], *size_hw, *wanted_hw)
+            entry = Entry.unpacked(payload)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, cv2.error):
+            return "it is no label map with the id of an image"
+        if entry.labels_hw.ndim != 2 or entry.labels_hw.max(initial=0) >= self.classes:
+            return f"{entry.id}: it has labels that are none of {self.classes} classes"
+        return ""
+
+
 class Journal:
     """Append-only and held by one process. Use as a context manager."""
 
-    def __init__(self, output: Path, fingerprint: str, *, restart: bool = False) -> None:
+    def __init__(
+        self, output: Path, fingerprint: str, *, restart: bool = False, expected: Expected | None = None
+    ) -> None:
         self.path = output.with_name(output.name + ".journal")
         self._fingerprint = fingerprint
         self._restart = restart
+        self._expected = expected or Expected()
         self._lock = FileLock(output.with_name(output.name + ".lock"))
         self._places: dict[tuple[str, int], int] = {}
         self._file: IO[bytes]
@@ -107,8 +136,7 @@ class Journal:
 
     def _open(self) -> None:
         if self._restart or not self.path.exists() or self._starts_torn():
-            with naming(self.path):
-                self.path.write_bytes(_FORMAT)
+            self.path.write_bytes(_FORMAT)
         self._file = self.path.open("r+b")
         try:
             self._index()
@@ -138,7 +166,10 @@ class Journal:
                 " start anew with --restart, or name another output file"
             )
         for place, payload in payloads:
-            self._note(payload, place)
+            if problem := self._expected.problem_of(payload):
+                note(f"{self.path}: an entry is dropped, and its image predicted anew: {problem}")
+            else:
+                self._note(payload, place)
         self._file.truncate()
 
     def _note(self, payload: bytes, place: int) -> None:
@@ -146,13 +177,11 @@ class Journal:
         self._places[head["id"], head["bytes"]] = place
 
     def _write(self, payload: bytes) -> None:
-        with naming(self.path):
-            self._file.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+        self._file.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
 
     def _sync(self) -> None:
-        with naming(self.path):
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        self._file.flush()
+        os.fsync(self._file.fileno())
         self._last_sync = time.monotonic()
 
 

@@ -1,16 +1,18 @@
 """The command `seg ensemble`: from a spec to its submission, by way of the journal."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from seg.data import Sample, open_split
+from seg.data.claims import claimed_size
 from seg.engine.early_exit.deadline import DeadlineSchedule
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.deadline_schedule import schedule_for_deadline
 from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import Entry, Journal
+from seg.engine.jobs.journal import Entry, Expected, Journal
 from seg.engine.jobs.stopping import refuse_other_calibration, stopping_of
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import Plan
@@ -22,6 +24,8 @@ from seg.labels import LabelsHW
 from seg.progress import progress
 from seg.spec import EnsembleSpec
 from seg.words import counted
+
+_HEADER_BYTES: Final = 2**16
 
 
 def run_ensemble(
@@ -63,7 +67,8 @@ def run_ensemble(
     places = {sample.id: str(sample.image) for sample in samples}
     form = open_format(output.format, ensemble.classes, spec.data.unlabelled, output.rle, places.__getitem__)
     fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)
-    with Journal(output.file, fingerprint, restart=restart) as journal:
+    expected = Expected(len(ensemble.classes), _sizes_of(samples, output.size))
+    with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
         missing = [s for s in samples if not journal.has(s.id, file_size(s.image))]
         rush = None if ends_at is None else schedule_for_deadline(ensemble, spec, len(missing), ends_at)
         summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, journal, strict)
@@ -127,6 +132,24 @@ def _predict(
         dropped=clock.dropped,
         dropped_of=_names_of(rush.dropped, ensemble) if rush else (),
     )
+
+
+def _sizes_of(
+    samples: Sequence[Sample], grid_hw: tuple[int, int] | None
+) -> Callable[[str], tuple[int, int] | None]:
+    """The size of an image's label map by the image's id; None where its header does not tell."""
+    images = {sample.id: sample.image for sample in samples}
+
+    def size_of(image_id: str) -> tuple[int, int] | None:
+        if grid_hw is not None or image_id not in images:
+            return grid_hw
+        try:
+            with images[image_id].open("rb") as file:
+                return claimed_size(file.read(_HEADER_BYTES))
+        except (OSError, ValueError):
+            return None
+
+    return size_of
 
 
 def _names_of(passes: Plan, ensemble: Ensemble) -> tuple[str, ...]:
