@@ -53,7 +53,9 @@ def _parse(path: Path) -> "ModelProto":
         return onnx.load(path, load_external_data=False)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such model: export it first: seg export") from error
-    except (DecodeError, OSError) as error:
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    except DecodeError as error:
         raise ModelError(f"{path}: is not an ONNX file, or is damaged: export it again") from error
 
 

@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 from filelock import FileLock, Timeout
 
-from seg.data.claims import claimed_size
 from seg.errors import OutputError
 from seg.labels import MAX_CLASSES, LabelsHW
 from seg.progress import note
@@ -68,7 +67,7 @@ class Expected:
         """Why a record, whole as it is, cannot be this run's; empty where it can."""
         try:
             head, png = _split(payload)
-            size_hw, wanted_hw = claimed_size(png), self.size_of(head["id"])
+            size_hw, wanted_hw = _size_of_png(png), self.size_of(head["id"])
             if wanted_hw is not None and sorted(size_hw) != sorted(wanted_hw):
                 return "{}: it is {}x{}, and the image {}x{}".format(head["id"], *size_hw, *wanted_hw)
             entry = Entry.unpacked(payload)
@@ -205,6 +204,14 @@ def _next_payload(file: IO[bytes]) -> bytes | None:
         return None
     payload = file.read(length)
     return payload if zlib.crc32(payload) == checksum else None
+
+
+def _size_of_png(png: bytes) -> tuple[int, int]:
+    """Height and width as its header has them; raises ValueError where there is no header."""
+    if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 24:
+        raise ValueError("is no PNG")
+    width, height = struct.unpack_from(">II", png, 16)
+    return height, width
 
 
 def _split(payload: bytes) -> tuple[dict[str, Any], bytes]:

@@ -1,6 +1,7 @@
 """Reading and writing images and index masks: whole and right, or one clear line."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -82,18 +83,26 @@ def images_in(folder: Path) -> list[Path]:
     """All image files below `folder`, sorted by path; hidden ones are left out.
 
     Raises:
-        DataError: the folder is missing, or holds no image.
+        DataError: the folder is missing, it or one below cannot be listed, or it holds no image.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of images")
     found = sorted(
         path
-        for path in folder.rglob("*")
+        for path in _files_below(folder)
         if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
     )
     if not found:
         raise DataError(f"{folder}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return found
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be listed: {error.strerror}") from error
+
+    for parent, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(parent, name) for name in names)
 
 
 def bytes_of(path: Path) -> bytes:

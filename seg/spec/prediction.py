@@ -1,11 +1,19 @@
 """How an ensemble predicts: runtime, merge, tiles, stopping."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    model_validator,
+)
+from ruamel.yaml.comments import CommentedMap
 
 from seg import ranges
-from seg.spec.base import NetworkSizeHW, PositiveWeight, Spec, within
+from seg.spec.base import NetworkSizeHW, PositiveWeight, Spec, place_of, within
 
 RuntimeName = Literal["cpu", "cuda", "tensorrt", "tensorrt-plan", "openvino", "openvino-bf16"]
 """`tensorrt` is a part of ONNX Runtime; `tensorrt-plan` is TensorRT itself, on a plan of `seg export`."""
@@ -62,6 +70,20 @@ class CalibrationSpec(Spec):
         min_length=len(DOUBT_LEVELS), max_length=len(DOUBT_LEVELS)
     )
     fingerprint: str
+    _place: str = PrivateAttr("stopping.calibration")
+
+    @property
+    def place(self) -> str:
+        """The file and line that it stands in."""
+        return self._place
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _note_place(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        calibration = handler(value)
+        if isinstance(value, CommentedMap):
+            calibration._place = f"{place_of(value.lc.line, info)}: stopping.calibration"
+        return calibration
 
 
 class StoppingSpec(Spec):
