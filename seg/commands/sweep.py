@@ -38,10 +38,11 @@ def run(path: SweepPath) -> None:
     """
     require_extra("train", "torch", "seg sweep")
     from seg.spec.sweep import load_sweep
+
+    spec = load_sweep(path)
     from seg.train.sweep import open_sweep
 
-    sweep = open_sweep(load_sweep(path))
-    sweep.run(_print_trial)
+    open_sweep(spec).run(_print_trial)
     show(path)
 
 
@@ -50,10 +51,11 @@ def show(path: SweepPath) -> None:
     """The trials so far as a table, and a picture of mIoU against time and GFLOPs."""
     require_extra("train", "torch", "seg sweep")
     from seg.spec.sweep import load_sweep
+
+    spec = load_sweep(path)
     from seg.train.sweep import open_sweep
     from seg.train.sweep.picture import draw_sweep
 
-    spec = load_sweep(path)
     outcomes = open_sweep(spec).outcomes()
     print_table(
         str(path),
@@ -75,12 +77,13 @@ def top(
 ) -> None:
     """Write the ensemble of the trials that are best together, N or fewer."""
     require_extra("train", "torch", "seg sweep")
-    from seg.data import open_split
     from seg.spec.sweep import load_sweep
+
+    spec = load_sweep(path)
+    from seg.data import open_split
     from seg.train.sweep import choose_together, open_sweep
     from seg.train.sweep.ensemble import write_ensemble
 
-    spec = load_sweep(path)
     chosen = choose_together(open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count)
     write_ensemble(output, spec, chosen)
     rows = [

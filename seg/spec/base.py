@@ -42,6 +42,8 @@ def within(bounds: ranges.Range | ranges.WholeRange) -> Any:
 def path_beside(value: str | Path, info: ValidationInfo) -> Path:
     """A path relative to the folder of the YAML that is read; raises ValueError where `~` is nobody's."""
     folder: Path = (info.context or {}).get("folder", Path())
+    if not str(value):
+        raise ValueError("is empty: name a file or a folder")
     try:
         return Path(os.path.normpath((folder / Path(value).expanduser()).absolute()))
     except RuntimeError as error:

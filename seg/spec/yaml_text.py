@@ -21,6 +21,8 @@ from seg.errors import SpecError
 MOST_BYTES: Final = 2**18
 MOST_VALUES: Final = 10_000
 MOST_LEVELS: Final = 40
+MOST_BITS: Final = 1024
+"""Of a whole number; no float is larger."""
 
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
@@ -122,7 +124,10 @@ class _PlainConstructor(RoundTripConstructor):
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
+            if isinstance(value, int) and value.bit_length() > MOST_BITS:
+                raise ValueError(f"it has more than {MOST_BITS} bits")
+            return value
         except (ValueError, TypeError, OverflowError) as error:
             reason = str(error).split(":")[0]
             problem = f"{_shortened(node.value)!r} is no value: {reason}"
