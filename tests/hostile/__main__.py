@@ -53,12 +53,17 @@ def main(arguments: list[str]) -> int:
 
 def load_modules() -> None:
     """All that commands load before they work, so that a fork need not."""
-    import cv2  # noqa: F401
-    import onnxruntime  # noqa: F401
+    import blosc2
+    import cv2
+    import onnxruntime
 
     import seg.engine.jobs.predict
+    import seg.evaluate.tune
     import seg.evaluate.validator
-    import seg.spec.sweep  # noqa: F401
+    import seg.train.soup
+    import seg.train.sweep
+
+    assert all((blosc2, cv2, onnxruntime, seg))
 
 
 def say(line: str) -> None:
