@@ -38,7 +38,7 @@ class Recipe(BaseModel):
 
     architecture: str
     encoder: str
-    epochs: int
+    epochs: int = Field(ge=0, le=10**9)
     loss: dict[str, Finite | LossPart]
 
 
@@ -48,7 +48,7 @@ class Result(BaseModel):
     best_miou: Finite
     best_iou: dict[str, Finite | None] = {}
     seconds: Finite
-    parameters: int
+    parameters: int = Field(ge=0, le=10**15)
     gflops: Finite | None = None
 
 

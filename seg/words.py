@@ -1,6 +1,18 @@
-"""Words that depend on numbers."""
+"""Words that depend on numbers, and words of others in a line of ours."""
+
+from typing import Final
+
+_LONGEST: Final = 1000
 
 
 def counted(number: int, thing: str) -> str:
     """A number of things: `1 image`, `2 images`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def printable(text: str) -> str:
+    """On one line of bearable length, control characters, line breaks and lone surrogates spelled out."""
+    if len(text) > _LONGEST:
+        half = _LONGEST // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

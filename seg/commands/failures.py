@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import typer
 
-from seg.commands.streams import close_stdout, print_error, printable
+from seg.commands.streams import close_stdout, print_error
 from seg.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USER_ERROR, SegError
+from seg.words import printable
 
 DEBUG_VARIABLE: Final = "SEG_DEBUG"
 
@@ -55,7 +56,7 @@ def describe(error: BaseException, command: str, arguments: Sequence[str]) -> tu
     if any(isinstance(one, KeyboardInterrupt) for one in _chain(error)):
         return EXIT_INTERRUPTED, [f"interrupted{_how_to_go_on(command, arguments)}"]
     if isinstance(error, SegError):
-        return EXIT_USER_ERROR, str(error).splitlines()
+        return EXIT_USER_ERROR, str(error).split("\n")
     if isinstance(error, _USAGE_ERROR):
         # Where no command was given its help was printed, which says it all.
         problem = " ".join(error.format_message().split()).rstrip(".")

@@ -2,9 +2,7 @@
 
 import io
 import sys
-from typing import Any, Final
-
-_LONGEST_LINE: Final = 1000
+from typing import Any
 
 
 def open_stdout() -> None:
@@ -40,14 +38,6 @@ def print_error(text: str) -> None:
         sys.stderr.flush()
     except (OSError, AttributeError):
         _discard("stderr")
-
-
-def printable(line: str) -> str:
-    """On one line of bearable length, control characters and lone surrogates spelled out."""
-    if len(line) > _LONGEST_LINE:
-        half = _LONGEST_LINE // 2
-        line = f"{line[:half]} ... {line[-half:]}"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class _NamedStdout(io.FileIO):

@@ -12,6 +12,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from seg.errors import SpecError
 from seg.spec.base import did_you_mean
 from seg.spec.yaml_text import parse_text, read_text
+from seg.words import printable
 
 MOST_LINES: Final = 20
 """Mistakes that are described, of those in one file."""
@@ -63,7 +64,8 @@ def _describe(path: Path, model: type[BaseModel], document: Any, error: ErrorDet
             message = f"{error['input']!r} is not known: {did_you_mean(str(error['input']), choices)}"
     line = line_of(document, (*place, *_key_named_in(message, document, place)))
     where = ".".join(str(part) for part in place)
-    return f"{path}:{line}: {where}: {message}" if where else f"{path}:{line}: {message}"
+    said = printable(f"{where}: {message}" if where else message)
+    return f"{path}:{line}: {said}"
 
 
 def _key_named_in(message: str, document: Any, place: Sequence[str | int]) -> list[str]:

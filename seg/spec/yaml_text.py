@@ -17,6 +17,7 @@ from ruamel.yaml.events import AliasEvent, ScalarEvent
 from ruamel.yaml.nodes import Node
 
 from seg.errors import SpecError
+from seg.words import printable
 
 MOST_BYTES: Final = 2**18
 MOST_VALUES: Final = 10_000
@@ -80,7 +81,7 @@ def parse_text(text: str, path: Path) -> Any:
         # The parser meets odd text with errors of its own kinds, such as ValueError and AttributeError.
         line = yaml.reader.line
         problem = next(iter(str(error).splitlines()), type(error).__name__)
-    raise SpecError(f"{path}:{line + 1}: not valid YAML: {problem}")
+    raise SpecError(f"{path}:{line + 1}: not valid YAML: {printable(problem)}")
 
 
 class _BoundedComposer(Composer):

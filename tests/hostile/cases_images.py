@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -180,7 +179,7 @@ def _photos(folder: Path) -> Path:
 
 
 def _pipe(folder: Path) -> None:
-    os.mknod(_photos(folder) / "pipe.png", stat.S_IFIFO | 0o600)
+    os.mkfifo(_photos(folder) / "pipe.png")
 
 
 def _socket(folder: Path) -> None:

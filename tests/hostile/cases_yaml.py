@@ -1,7 +1,6 @@
 """YAML of every kind: beyond its bounds, of other encodings, with tags, with numbers no recipe can mean."""
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -256,4 +255,4 @@ def _append(name: str, text: str) -> Prepare:
 
 
 def _pipe(folder: Path) -> None:
-    os.mknod(folder / "pipe", stat.S_IFIFO | 0o600)
+    os.mkfifo(folder / "pipe")
