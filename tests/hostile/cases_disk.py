@@ -94,14 +94,17 @@ def cases() -> Iterator[Case]:
         yield Case(
             f"journal: {name}", ("ensemble", "spec.yaml"), file("submission.csv.journal", content), "either"
         )
-        study = file("runs/sweep/sweep.db", content)
-        yield Case(
-            f"study: {name}", ("sweep", "show", "sweep.yaml"), study, "either", "sweep.db", megabytes=800
-        )
     for name, payload in _payloads().items():
         yield Case(
             f"journal entry: {name}", ("ensemble", "spec.yaml"), _journal(payload), "either", "journal"
         )
+
+
+def studies() -> Iterator[Case]:
+    """The databases of sweeps, which only torch and Optuna open."""
+    for name, content in JUNK.items():
+        study = file("runs/sweep/sweep.db", content)
+        yield Case(f"study: {name}", ("sweep", "show", "sweep.yaml"), study, "either", "sweep.db")
 
 
 def _shown(name: str, prepare: Prepare) -> Iterator[Case]:

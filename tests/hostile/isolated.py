@@ -5,7 +5,6 @@ which is why the harness is a program and no part of the tests' process.
 """
 
 import os
-import resource
 import shutil
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from seg.engine.runtimes.profiling import resident_bytes
 from tests.hostile.case import Case, Outcome
 
 HANGS_AFTER: Final = 60.0
@@ -32,7 +32,7 @@ def run_case(case: Case, project: Path) -> Outcome:
 
 def run_forked(command: Sequence[str], folder: Path, scratch: Path) -> Outcome:
     """Run `seg` with these arguments in `folder`; what it prints goes through files in `scratch`."""
-    start = time.monotonic()
+    start, held = time.monotonic(), resident_bytes()  # Which a fork holds from the start.
     child = os.fork()
     if not child:
         os._exit(_run_here(command, folder, scratch))
@@ -50,14 +50,9 @@ def run_forked(command: Sequence[str], folder: Path, scratch: Path) -> Outcome:
         stdout=(scratch / "stdout").read_text(encoding="utf-8", errors="replace"),
         stderr=(scratch / "stderr").read_text(encoding="utf-8", errors="replace"),
         seconds=time.monotonic() - start,
-        megabytes=max(0, usage.ru_maxrss - _own_peak()) // 1024,
+        megabytes=max(0, usage.ru_maxrss * 1024 - held) // 2**20,
         hung=hung,
     )
-
-
-def _own_peak() -> int:
-    """What this process holds, which a fork holds from the start."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _run_here(command: Sequence[str], folder: Path, scratch: Path) -> int:
