@@ -149,8 +149,8 @@ def cases() -> Iterator[Case]:
         made = both(file("coco.json", text), _with_coco)
         yield Case(f"check COCO: {name}", ("data", "check", "dataset.yaml"), made, "either", megabytes=400)
         yield Case(f"evaluate COCO: {name}", ("evaluate", "spec.yaml"), made, "either", megabytes=400)
-    for name, content in LISTS.items():
-        listed = file("list.txt", content)
+    for name, lines in LISTS.items():
+        listed = file("list.txt", lines)
         yield Case(f"list: {name}", ("ensemble", "spec.yaml", "--images", "list.txt"), listed, "either")
     for pattern in PATTERNS:
         yield Case(f"pattern {pattern[:30]!r}", ("ensemble", "spec.yaml", "--images", pattern))

@@ -174,12 +174,12 @@ SWEEPS: Final[dict[str, str]] = {
 
 
 def cases() -> Iterator[Case]:
-    for name, text in TEXTS.items():
-        for command in (("spec", "check"), ("ensemble",), ("data", "check")):
+    for name, content in TEXTS.items():
+        for reading in (("spec", "check"), ("ensemble",), ("data", "check")):
             yield Case(
-                f"{' '.join(command)}: {name}",
-                (*command, "x.yaml"),
-                file("x.yaml", text),
+                f"{' '.join(reading)}: {name}",
+                (*reading, "x.yaml"),
+                file("x.yaml", content),
                 says="x.yaml",
                 seconds=1,
             )
@@ -194,21 +194,20 @@ def cases() -> Iterator[Case]:
         "pipe",
         "a.onnx",
     ):
-        for command in ("ensemble", "spec check", "sweep show", "data check", "train", "tune"):
-            yield Case(f"{command} {place}", (*command.split(), place), _pipe, says=place, seconds=1)
+        for words in ("ensemble", "spec check", "sweep show", "data check", "train", "tune"):
+            yield Case(f"{words} {place}", (*words.split(), place), _pipe, says=place, seconds=1)
     for text, values in FIELDS.items():
         for value in values:
-            said = text.replace("VALUE", value)
-            yield Case(
-                f"{said[:80]}", ("spec", "check", "spec.yaml"), _said(said), says="spec.yaml:", seconds=1
-            )
+            section = text.replace("VALUE", value)
+            command = ("spec", "check", "spec.yaml")
+            yield Case(section[:80], command, _said(section), says="spec.yaml:", seconds=1)
     for field, values in MEMBER_FIELDS.items():
         for value in values:
-            said = edited("spec.yaml", "- name: a\n", f"- name: a\n  {field}: {value}\n")
+            member = edited("spec.yaml", "- name: a\n", f"- name: a\n  {field}: {value}\n")
             yield Case(
                 f"members: {field}: {value[:40]}",
                 ("spec", "check", "spec.yaml"),
-                said,
+                member,
                 says="spec.yaml:",
                 seconds=1,
             )
