@@ -5,6 +5,7 @@ which is why the harness is a program and no part of the tests' process.
 """
 
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from seg.engine.runtimes.profiling import resident_bytes
 from tests.hostile.case import Case, Outcome
 
 HANGS_AFTER: Final = 60.0
+LARGEST: Final = 4 * 2**30
+"""Bytes that a case cannot go beyond, so that the machine stays usable; what it may take is far less."""
 POLL_S: Final = 0.005
 
 
@@ -61,6 +64,7 @@ def _run_here(command: Sequence[str], folder: Path, scratch: Path) -> int:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     os.chdir(folder)
+    resource.setrlimit(resource.RLIMIT_DATA, (LARGEST, LARGEST))
     sys.argv = ["seg", *command]
     code = 1
     try:
