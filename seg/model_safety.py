@@ -4,6 +4,7 @@ A graph may ask for operators that nobody here has, and may name any file on the
 weights. Both are refused by their names alone: no weight is read.
 """
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -48,7 +49,10 @@ def _parse(path: Path) -> "ModelProto":
     from google.protobuf.message import DecodeError
 
     try:
-        if path.stat().st_size > LARGEST_MODEL_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{path}: is no file: name an exported model")
+        if status.st_size > LARGEST_MODEL_BYTES:
             raise ModelError(f"{path}: is larger than an ONNX file can be (2 GiB)")
         return onnx.load(path, load_external_data=False)
     except FileNotFoundError as error:
