@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from seg.data import Sample, Split, open_split, read_image
 from seg.data.content import content_of_images
@@ -22,6 +22,7 @@ from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
 from seg.files import write_text
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.member_files import read_member_files
+from seg.notices import notice
 from seg.progress import Advance, progress
 from seg.spec import EnsembleSpec
 from seg.views import VIEW_SETS
@@ -144,7 +145,10 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
 def _read(path: Path, fingerprint: str) -> Comparison | None:
     """Figures that were kept under the same fingerprint."""
     try:
-        comparison = Comparison.model_validate_json(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValidationError):
+        comparison = Comparison.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        notice(f"{path}: is no evaluation as it was kept: the figures are computed again")
         return None
     return comparison if comparison.fingerprint == fingerprint else None

@@ -7,7 +7,6 @@ they have the same order.
 """
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from seg.engine.submissions import Labelled, SubmissionFormat
 from seg.engine.submissions.base import SizeOf
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.ranges import WEIGHT
 
 Ties = Literal["best", "lowest"]
 
@@ -183,7 +183,7 @@ def weights_of(text: str | None, submissions: int) -> list[float]:
         weights = [float(word) for word in text.split(",")]
     except ValueError as error:
         raise SpecError(f"--weights: are numbers with commas between, got {text!r}") from error
-    if len(weights) != submissions or not all(0 < weight < math.inf for weight in weights):
+    if len(weights) != submissions or not all(WEIGHT.least <= weight <= WEIGHT.most for weight in weights):
         raise SpecError(
             f"--weights: are {submissions} numbers above 0, one for each submission, got {text!r}"
         )

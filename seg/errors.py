@@ -9,12 +9,15 @@
     └── OutputError          a place that cannot be written, or that another run holds
 
 Each message is one line: the file, the place in it, and the fix. The command line prints that
-line and leaves with exit code 2. Anything else that is raised is a defect of ours.
+line and leaves with exit code 2. Anything else that is raised is a defect of ours, unless the system
+raised it; see `seg.commands.failures`.
 """
 
 from typing import Final
 
 EXIT_USER_ERROR: Final = 2
+EXIT_DEFECT: Final = 70
+EXIT_INTERRUPTED: Final = 130
 
 
 class SegError(Exception):

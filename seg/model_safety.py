@@ -5,6 +5,7 @@ weights. Both are refused by their names alone: no weight is read.
 """
 
 import math
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -55,12 +56,17 @@ def _parse(path: Path) -> "ModelProto":
     from google.protobuf.message import DecodeError
 
     try:
-        if path.stat().st_size > LARGEST_MODEL_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{path}: is no file: name an exported model")
+        if status.st_size > LARGEST_MODEL_BYTES:
             raise ModelError(f"{path}: is larger than an ONNX file can be (2 GiB)")
         return onnx.load(path, load_external_data=False)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such model: export it first: seg export") from error
-    except (DecodeError, OSError) as error:
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    except DecodeError as error:
         raise ModelError(f"{path}: is not an ONNX file, or is damaged: export it again") from error
 
 

@@ -1,9 +1,6 @@
-"""Lines for the user about what was done without a question, such as a file that was left out.
+"""Lines for the user about what was done without a question, such as a file that was left out."""
 
-They go through the logger `seg`, which writes to stderr unless a program that imports us says otherwise.
-"""
-
-import logging
+import sys
 from functools import lru_cache
 
 from seg.words import printable
@@ -11,5 +8,6 @@ from seg.words import printable
 
 @lru_cache(maxsize=4096)
 def notice(line: str) -> None:
-    """Tell the user, once in a process."""
-    logging.getLogger("seg").warning("seg: %s", printable(line))
+    """Write a line on stderr, above the progress bar where there is one; each line once in a process."""
+    sys.stderr.write(f"seg: {printable(line)}\n")
+    sys.stderr.flush()

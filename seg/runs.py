@@ -1,12 +1,12 @@
 """The runs in a folder, as their `run.json` tells, and what people noted of them."""
 
 import csv
-import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seg.errors import DataError
 from seg.files import write_text
@@ -15,14 +15,48 @@ RECORD: Final = "run.json"
 NOTE: Final = "note.json"
 METRICS: Final = "metrics.csv"
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
 
 class Note(BaseModel):
     """What a leaderboard said of a run, and what people say."""
 
     model_config = ConfigDict(extra="forbid")
 
-    leaderboard: float | None = None
+    leaderboard: Finite | None = None
     text: str = ""
+
+
+class LossPart(BaseModel):
+    """A loss of a recipe with more than its weight."""
+
+    weight: Finite
+
+
+class Recipe(BaseModel):
+    """What the list shows of a run's recipe."""
+
+    architecture: str
+    encoder: str
+    epochs: int = Field(ge=0, le=10**9)
+    loss: dict[str, Finite | LossPart]
+
+
+class Result(BaseModel):
+    """What the list and the report show of a finished run."""
+
+    best_miou: Finite
+    best_iou: dict[str, Finite | None] = {}
+    seconds: Finite
+    parameters: int = Field(ge=0, le=10**15)
+    gflops: Finite | None = None
+
+
+class Record(BaseModel):
+    """A `run.json`, as far as it is shown."""
+
+    recipe: Recipe
+    result: Result | None = None
 
 
 class Run(BaseModel):
@@ -87,17 +121,17 @@ def read_curves(run: Path) -> dict[str, list[float]]:
     """The figures of a run's epochs by name, NaN where an epoch lacks one; empty before the first ends.
 
     Raises:
-        DataError: they are no numbers.
+        DataError: they are no table of numbers.
     """
     metrics = run / METRICS
-    if not metrics.exists():
-        return {}
-    with metrics.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     try:
+        with metrics.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
         return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else ())}
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{metrics}: has a figure that is no number: {error}") from error
+    except FileNotFoundError:
+        return {}
+    except (TypeError, ValueError, csv.Error) as error:
+        raise DataError(f"{metrics}: is no table of numbers: {error}") from error
 
 
 def read_run(run: Path, folder: Path | None = None) -> Run:
@@ -106,41 +140,47 @@ def read_run(run: Path, folder: Path | None = None) -> Run:
     Raises:
         DataError: there is no run, or its record is damaged.
     """
-    record = run / RECORD
-    if not record.exists():
-        raise DataError(f"{run}: holds no run: name a folder with a {RECORD}")
+    return _run(folder or run, run, read_record(run))
+
+
+def read_record(run: Path) -> Record:
+    """What a run says of itself; raises DataError where that is damaged, or there is no run."""
+    file = run / RECORD
     try:
-        said = json.loads(record.read_text(encoding="utf-8"))
-        return _run(folder or run, run, said, said["recipe"], said.get("result") or {})
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{record}: is not the record of a run: remove its folder") from error
+        return Record.model_validate_json(file.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{run}: holds no run: name a folder with a {RECORD}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DataError(
+            f"{file}: is not the record of a run: {place or 'JSON'}: {first['msg']}: remove its folder"
+        ) from error
 
 
 def _runs(folder: Path) -> Iterator[Run]:
     return (read_run(record.parent, folder) for record in sorted(folder.rglob(RECORD)))
 
 
-def _run(
-    folder: Path, run: Path, said: dict[str, Any], recipe: dict[str, Any], result: dict[str, Any]
-) -> Run:
-    mious = read_curves(run).get("val_miou", ())
-    note = read_note(run)
+def _run(folder: Path, run: Path, record: Record) -> Run:
+    mious = [miou for miou in read_curves(run).get("val_miou", ()) if math.isfinite(miou)]
+    note, recipe, result = read_note(run), record.recipe, record.result
     return Run(
         name=run.relative_to(folder).as_posix() if run != folder else run.name,
-        architecture=recipe["architecture"],
-        encoder=recipe["encoder"],
-        miou=result.get("best_miou", max(mious, default=None)),
+        architecture=recipe.architecture,
+        encoder=recipe.encoder,
+        miou=result.best_miou if result else max(mious, default=None),
         leaderboard=note.leaderboard,
-        loss=_spelled_loss(recipe["loss"]),
-        epochs=f"{len(mious)}/{recipe['epochs']}",
-        minutes=round(result["seconds"] / 60, 1) if result else None,
-        parameters=round(result["parameters"] / 1e6, 2) if result else None,
-        gflops=result.get("gflops"),
+        loss=_spelled_loss(recipe.loss),
+        epochs=f"{len(mious)}/{recipe.epochs}",
+        minutes=round(result.seconds / 60, 1) if result else None,
+        parameters=round(result.parameters / 1e6, 2) if result else None,
+        gflops=result.gflops if result else None,
         state="finished" if result else "cut off",
         note=note.text,
     )
 
 
-def _spelled_loss(loss: dict[str, Any]) -> str:
-    parts = [f"{part['weight'] if isinstance(part, dict) else part:g} {name}" for name, part in loss.items()]
-    return " + ".join(part.removeprefix("1 ") for part in parts)
+def _spelled_loss(loss: Mapping[str, float | LossPart]) -> str:
+    weights = {name: part.weight if isinstance(part, LossPart) else part for name, part in loss.items()}
+    return " + ".join(f"{weight:g} {name}".removeprefix("1 ") for name, weight in weights.items())

@@ -4,7 +4,9 @@ One file for each image, found by the image's content: levels, uint8 `[C, H, W]`
 What a level is, and how far off, says `seg.probability_codec`.
 """
 
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -15,10 +17,23 @@ from numpy.typing import NDArray
 from seg.errors import DataError
 from seg.files import atomic_path, sha256_of
 from seg.labels import ProbabilitiesCHW
+from seg.notices import notice
 from seg.probability_codec import to_levels
 
 SoftLabelsHWC = NDArray[np.uint8]
 """Levels of probabilities, uint8 `[H, W, C]`."""
+
+_UNREADABLE: Final = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a damaged archive of arrays raises, wherever the damage is."""
 
 _DIGITS: Final = 16
 """Of a SHA-256 in a file's name: 64 bits tell more files apart than a disk holds."""
@@ -36,7 +51,16 @@ class SoftLabels:
         return cls(runs / "soft_labels" / teacher[:_DIGITS])
 
     def has(self, image: Path) -> bool:
-        return self._path(image).exists()
+        """Whether an image has soft labels that are whole; those that are damaged are named on stderr."""
+        path = self._path(image)
+        if not path.exists():
+            return False
+        try:
+            self.read(image)
+        except DataError:
+            notice(f"{path}: is damaged: its image is predicted again")
+            return False
+        return True
 
     def put(self, image: Path, probabilities_chw: ProbabilitiesCHW) -> None:
         """Keep an image's probabilities, float32 `[C, H, W]`."""
@@ -48,12 +72,14 @@ class SoftLabels:
         path = self._path(image)
         try:
             with path.open("rb") as packed, np.load(packed, allow_pickle=False) as file:
-                soft_hwc: SoftLabelsHWC = np.ascontiguousarray(file["arr_0"].transpose(1, 2, 0))
+                soft_chw = file["arr_0"]
         except FileNotFoundError as error:
             raise DataError(f"{image}: has no soft labels in {self.folder}: run seg distill again") from error
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (*_UNREADABLE, MemoryError) as error:
             raise DataError(f"{path}: is damaged: remove it and run seg distill again") from error
-        return soft_hwc
+        if soft_chw.dtype != np.uint8 or soft_chw.ndim != 3:
+            raise DataError(f"{path}: holds no soft labels: remove it and run seg distill again")
+        return np.ascontiguousarray(soft_chw.transpose(1, 2, 0))
 
     def _path(self, image: Path) -> Path:
         try:

@@ -1,4 +1,8 @@
-"""Words that depend on numbers."""
+"""Words that depend on numbers, and words of others in a line of ours."""
+
+from typing import Final
+
+_LONGEST: Final = 1000
 
 
 def counted(number: int, thing: str) -> str:
@@ -7,5 +11,8 @@ def counted(number: int, thing: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text on one line that can be written: codes for line ends, NUL and bytes that are not UTF-8."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    """On one line of bearable length, control characters, line breaks and lone surrogates spelled out."""
+    if len(text) > _LONGEST:
+        half = _LONGEST // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -26,7 +26,7 @@ from seg.train.batch_size import in_parts_that_fit, with_batch_size
 from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.folds import without_and_with
 from seg.train.batches.loaders import Loaders, build_loaders, workers_for
-from seg.train.callbacks.checkpoint import RunCheckpoint, epochs_done, named_iou
+from seg.train.callbacks.checkpoint import RunCheckpoint, damaged, epochs_done, named_iou
 from seg.train.callbacks.early_stopping import EarlyStopping
 from seg.train.callbacks.loggers import EpochLogger, build_loggers
 from seg.train.callbacks.on_epoch import EpochListener, OnEpoch
@@ -135,7 +135,7 @@ def _train(job: Job, group: Group, parts: int, on_epoch: OnEpoch | None) -> Resu
         if parts > 1:
             advance(0, line=f"out of memory: each batch is taken in {parts} parts, from epoch {done + 1} on")
         trainer = _lightning_trainer(job.recipe, group, parts, callbacks, loggers)
-        _fit(trainer, module, loaders, job.folder.last if done else None)
+        _fit(trainer, module, loaders, keeper, job.folder.last if done else None)
         mean = judge_mean(trainer, module, loaders)
         best = best_epoch(keeper.history)
         figures = keeper.history[best - 1]
@@ -265,7 +265,13 @@ def _lightning_trainer(
     )
 
 
-def _fit(trainer: lightning.Trainer, module: MemberModule, loaders: Loaders, last: Path | None) -> None:
+def _fit(
+    trainer: lightning.Trainer,
+    module: MemberModule,
+    loaders: Loaders,
+    keeper: RunCheckpoint,
+    last: Path | None,
+) -> None:
     try:
         trainer.fit(module, loaders.train, loaders.val, ckpt_path=last, weights_only=True)
     except DataError as error:
@@ -277,3 +283,7 @@ def _fit(trainer: lightning.Trainer, module: MemberModule, loaders: Loaders, las
         # Lightning turns Ctrl-C into an exit of its own, after which it is deaf to it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        if last is None or keeper.has_begun or isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise damaged(last) from error

@@ -16,7 +16,7 @@ from seg.engine.cluster.remote_images import ImageRef, images_to_predict, local_
 from seg.engine.cluster.summary import ClusterSummary, WorkerFigures
 from seg.engine.cluster.worker import BlockResult
 from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import Journal
+from seg.engine.jobs.journal import Expected, Journal
 from seg.engine.jobs.predict import advice
 from seg.engine.jobs.stopping import refuse_other_calibration
 from seg.engine.submissions import open_format
@@ -127,7 +127,8 @@ def _run(
         sample=output.sample,
     )
     fingerprint = run_fingerprint(spec, [image.sample for image in located])
-    with Journal(output.file, fingerprint, restart=restart) as journal:
+    expected = Expected(len(classes), lambda _: output.size)
+    with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
         missing = [image for image in located if not journal.has(image.id, image.source())]
         summary = ClusterSummary(output.file, len(located))
         if missing:

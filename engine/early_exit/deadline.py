@@ -14,6 +14,7 @@ from typing import Final
 
 from seg.engine.passes.passes import Plan
 from seg.errors import SpecError
+from seg.ranges import DEADLINE_SECONDS
 
 KEPT_BACK: Final = 0.05
 """The share of the time that is left for the last images and for writing the submission."""
@@ -30,8 +31,12 @@ def parse_duration(text: str) -> float:
     found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip().lower())
     if found is None or not any(found.groups()):
         raise SpecError(f"--deadline: is a time such as 8h30m, 45m or 90s, got {text!r}")
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return float(3600 * hours + 60 * minutes + seconds)
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    total = 3600 * hours + 60 * minutes + seconds
+    least, most = DEADLINE_SECONDS
+    if not least <= total <= most:
+        raise SpecError(f"--deadline: is a time from {least}s to {most // 3600}h, got {text[:40]!r}")
+    return total
 
 
 class PassBudget:

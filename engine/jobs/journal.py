@@ -11,7 +11,7 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Self
@@ -23,7 +23,8 @@ from filelock import FileLock, Timeout
 from seg.engine.source import Source
 from seg.errors import OutputError
 from seg.files import errors_named
-from seg.labels import LabelsHW
+from seg.labels import MAX_CLASSES, LabelsHW
+from seg.notices import notice
 
 _FORMAT: Final = b"seg journal 2\n"
 _OLDER: Final = b"seg journal 1\n"
@@ -71,13 +72,41 @@ class _Record:
     look: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an entry must be: a label map of as many classes as there are, of the size of its image's output.
+
+    `size_of` gives height and width, before any EXIF turn, by the image's id; None where they are not known.
+    """
+
+    classes: int = MAX_CLASSES
+    size_of: Callable[[str], tuple[int, int] | None] = lambda _: None
+
+    def problem_of(self, payload: bytes) -> str:
+        """Why a record, whole as it is, cannot be this run's; empty where it can."""
+        try:
+            head, png = _split(payload)
+            size_hw, wanted_hw = _size_of_png(png), self.size_of(head["id"])
+            if wanted_hw is not None and sorted(size_hw) != sorted(wanted_hw):
+                return "{}: it is {}x{}, and the image {}x{}".format(head["id"], *size_hw, *wanted_hw)
+            entry = Entry.unpacked(payload)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, cv2.error):
+            return "it is no label map with the id of an image"
+        if entry.labels_hw.ndim != 2 or entry.labels_hw.max(initial=0) >= self.classes:
+            return f"{entry.id}: it has labels that are none of {self.classes} classes"
+        return ""
+
+
 class Journal:
     """Append-only and held by one process. Use as a context manager."""
 
-    def __init__(self, output: Path, fingerprint: str, *, restart: bool = False) -> None:
+    def __init__(
+        self, output: Path, fingerprint: str, *, restart: bool = False, expected: Expected | None = None
+    ) -> None:
         self.path = output.with_name(output.name + ".journal")
         self._fingerprint = fingerprint
         self._restart = restart
+        self._expected = expected or Expected()
         self._lock = FileLock(output.with_name(output.name + ".lock"))
         self._records: dict[str, _Record] = {}
         self._file: IO[bytes]
@@ -171,7 +200,10 @@ class Journal:
                 " start anew with --restart, or name another output file"
             )
         for place, payload in payloads:
-            self._note(payload, place)
+            if problem := self._expected.problem_of(payload):
+                notice(f"{self.path}: an entry is dropped, and its image predicted anew: {problem}")
+            else:
+                self._note(payload, place)
         self._file.truncate()
 
     def _note(self, payload: bytes, place: int) -> None:
@@ -207,6 +239,14 @@ def _next_payload(file: IO[bytes]) -> bytes | None:
         return None
     payload = file.read(length)
     return payload if zlib.crc32(payload) == checksum else None
+
+
+def _size_of_png(png: bytes) -> tuple[int, int]:
+    """Height and width as its header has them; raises ValueError where there is no header."""
+    if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 24:
+        raise ValueError("is no PNG")
+    width, height = struct.unpack_from(">II", png, 16)
+    return height, width
 
 
 def _split(payload: bytes) -> tuple[dict[str, Any], bytes]:

@@ -1,16 +1,18 @@
 """The command `seg ensemble`: from a spec to its submission, by way of the journal."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from seg.data import Sample, open_split
+from seg.data.image_header import image_size
 from seg.engine.early_exit.deadline import DeadlineSchedule
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.deadline_schedule import schedule_for_deadline
 from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import Entry, Journal
+from seg.engine.jobs.journal import Entry, Expected, Journal
 from seg.engine.jobs.stopping import refuse_other_calibration, stopping_of
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import Plan
@@ -25,6 +27,8 @@ from seg.labels import LabelsHW
 from seg.progress import progress
 from seg.spec import EnsembleSpec
 from seg.words import counted
+
+_HEADER_BYTES: Final = 2**16
 
 
 def run_ensemble(
@@ -83,7 +87,8 @@ def run_ensemble(
     )
     fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)
     sources = {sample.id: Source.at(sample.image) for sample in samples}
-    with Journal(output.file, fingerprint, restart=restart) as journal:
+    expected = Expected(len(ensemble.classes), _sizes_of(samples, output.size))
+    with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
         missing = [sample for sample in samples if not journal.has(sample.id, sources[sample.id])]
         rush = None if ends_at is None else schedule_for_deadline(ensemble, spec, len(missing), ends_at)
         summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, sources, journal, strict)
@@ -149,6 +154,24 @@ def _predict(
         dropped=clock.dropped,
         dropped_of=_names_of(rush.dropped, ensemble) if rush else (),
     )
+
+
+def _sizes_of(
+    samples: Sequence[Sample], grid_hw: tuple[int, int] | None
+) -> Callable[[str], tuple[int, int] | None]:
+    """The size of an image's label map by the image's id; None where its header does not tell."""
+    images = {sample.id: sample.image for sample in samples}
+
+    def size_of(image_id: str) -> tuple[int, int] | None:
+        if grid_hw is not None or image_id not in images:
+            return grid_hw
+        try:
+            with images[image_id].open("rb") as file:
+                return image_size(file.read(_HEADER_BYTES))
+        except (OSError, ValueError):
+            return None
+
+    return size_of
 
 
 def _names_of(passes: Plan, ensemble: Ensemble) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def stopping_of(
     in_rounds = ensemble.plan(spec.calibration.order)
     checkpoints = round_ends(in_rounds)
     if len(checkpoints) + 1 < max(len(member.views) for member in ensemble.members):
-        raise SpecError("stopping.calibration: its passes are not in rounds: run `seg calibrate` again")
+        raise SpecError(f"{spec.calibration.place}: its passes are not in rounds: run `seg calibrate` again")
     return Stopping(in_rounds, checkpoints, new_monitor)
 
 
@@ -45,7 +45,7 @@ def refuse_other_calibration(spec: EnsembleSpec) -> None:
         or sorted(calibration.order) != list(range(_passes(spec)))
     ):
         raise SpecError(
-            "stopping.calibration: was made for other models, weights, views or output size:"
+            f"{calibration.place}: was made for other models, weights, views or output size:"
             " run `seg calibrate` again, or remove it"
         )
 

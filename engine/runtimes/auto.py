@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
 from seg.engine.runtimes.hardware import processor, usable_cores, usual_streams
@@ -28,6 +28,7 @@ from seg.errors import OutputError, SegError
 from seg.files import sha256_of, write_text
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
+from seg.notices import notice
 from seg.spec.prediction import BatchSize, RuntimeName
 
 REFERENCE: Final[RuntimeName] = "cpu"
@@ -87,6 +88,16 @@ class RuntimeChoice(BaseModel):
     def runtimes(self) -> tuple[RuntimeName, ...]:
         return tuple(winner.runtime for winner in self.winners)
 
+    def is_possible(self, members: int) -> bool:
+        """Whether it is of so many members, each with a runtime that passed and is here."""
+        here = usable_runtimes()
+        usual = usual_streams(usable_cores())
+        return (
+            len(self.members) == members
+            and all(trials and trials[0].passed and trials[0].runtime in here for trials in self.members)
+            and self.streams in {usual, *_other_streams(usual, any(map(runs_on_gpu, self.runtimes)))}
+        )
+
     def lines(self, names: Sequence[str]) -> list[str]:
         """What was chosen and why, a line for each member."""
         return [
@@ -105,14 +116,28 @@ def choose_runtimes(
         batch_size: how many passes will travel together; `auto` is what suits a runtime.
     """
     memory = _cache_folder() / f"{_key(models, images, batch_size)}.json"
-    try:
-        return RuntimeChoice.model_validate_json(memory.read_text(encoding="utf-8"))
-    except (OSError, ValidationError):
-        choice = _find_out(models, images, batch_size)
+    remembered = _recall(memory, len(models))
+    if remembered is not None:
+        return remembered
+    choice = _find_out(models, images, batch_size)
     # Where nothing can be kept, the next run finds out anew.
     with contextlib.suppress(OutputError):
         write_text(memory, choice.model_dump_json(indent=2) + "\n")
     return choice
+
+
+def _recall(memory: Path, members: int) -> RuntimeChoice | None:
+    """What an earlier run found out, if that is still whole and possible here."""
+    try:
+        choice = RuntimeChoice.model_validate_json(memory.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        choice = None
+    if choice is not None and choice.is_possible(members):
+        return choice
+    notice(f"{memory}: is no choice of runtimes that was made here: they are timed again")
+    return None
 
 
 def _find_out(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> RuntimeChoice:

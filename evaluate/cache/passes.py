@@ -1,7 +1,8 @@
 """Every pass that tuning may ask for: computed by the engine once, then found in the cache."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from seg.data import Split
 from seg.data.raster import open_raster
@@ -11,14 +12,17 @@ from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.compute import CachedModel, fill, speed
 from seg.evaluate.cache.merge import CellFrames, Frames, Seen
 from seg.evaluate.cache.mixture import Views
-from seg.evaluate.cache.store import PassKey, ProbabilityCache
+from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.files import sha256_of
 from seg.labels import LabelsHW
 from seg.member_files import read_member_files
+from seg.notices import notice
 from seg.progress import progress
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import TileSpec
 from seg.views import ViewName
+
+Kept = TypeVar("Kept")
 
 TIMED: Final = 8
 """Images on which a member is timed where no earlier run left its speed."""
@@ -62,16 +66,27 @@ class Passes:
     def seen(self, image: int) -> Seen:
         """All passes of one image."""
         if not self.at_decoder:
-            return Frames(lambda member, view: self._cache.get(self._key(member, view, image)))
+            return Frames(lambda member, view: self._whole(self._cache.get, member, view, image))
         size_hw = open_raster(self.split.samples[image].image).shape[:2]
         return CellFrames(
-            lambda member, view: self._cache.get_cells(self._key(member, view, image)),
+            lambda member, view: self._whole(self._cache.get_cells, member, view, image),
             lay_out(size_hw, self.ensemble.tile),
             self._decoders,
         )
 
     def labels(self, image: int) -> LabelsHW:
         return self.split.labels(image)
+
+    def _whole(self, get: Callable[[PassKey], Kept], member: int, view: ViewName, image: int) -> Kept:
+        """A pass from the cache, computed again where it is damaged there."""
+        key = self._key(member, view, image)
+        try:
+            return get(key)
+        except (DamagedPassError, FileNotFoundError) as error:
+            notice(f"{error}: it is computed again")
+        wanted = [(self.split.samples[image], self._images[image])]
+        fill(self._cache, self.ensemble, self._models[member], view, wanted, lambda *_, **__: None)
+        return get(key)
 
     def _key(self, member: int, view: ViewName, image: int) -> PassKey:
         return self._models[member].key(view, self._images[image])

@@ -1,12 +1,18 @@
 """Probabilities that were computed once, found again by content: model, runtime, way, view and image.
 
 One file for each, `<model>-<runtime>[-<way>]/<view>/<image>.<code>.b2nd` under the user's cache folder,
-upright, a chunk for each class, compressed without loss by Blosc2 and read through a memory map. Those at the
-size of the image are levels, uint8 `[C, H, W]`; those of cells are logarithms, float16. What these are, and
-how far off, say `seg.probability_codec` and `seg.probability_codec`.
+upright, compressed without loss by Blosc2, after a line that names the format and a CRC-32. Those at the size
+of the image are levels, uint8 `[C, H, W]`; low-resolution ones are logarithms, float16. What these are, and
+how far off, says `seg.probability_codec`.
+
+A file may lie there for months, and be damaged: the CRC is checked before Blosc2 reads it.
 """
 
+import math
 import os
+import shutil
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +22,21 @@ from typing import Any, Final
 from seg.errors import OutputError
 from seg.files import atomic_path, write_text
 from seg.labels import ProbabilitiesCHW
+from seg.notices import notice
 from seg.probability_codec import LevelsCHW, LogsCHW, to_levels, to_logs
 from seg.spec.prediction import MergePlace, RuntimeName
 from seg.views import ViewName
 
 _SUFFIX: Final = ".b2nd"
+_FORMAT: Final = b"seg pass 1\n"
+_HEAD: Final = struct.Struct(f"<{len(_FORMAT)}sI")
 _CODES: Final[dict[MergePlace, str]] = {"image": ".root", "decoder": ".log"}
 _DIGITS: Final = 16
 """Of a SHA-256 in a file's name: 64 bits tell more files apart than a disk holds."""
+
+
+class DamagedPassError(Exception):
+    """A pass that is not in the cache as it was kept; it can be computed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,8 @@ class ProbabilityCache:
         self.folder = folder or default_folder()
 
     def has(self, key: PassKey) -> bool:
-        return self._path(key).exists()
+        """Whether something was kept; only reading it tells whether it is whole."""
+        return self._path(key).is_file()
 
     def put(self, key: PassKey, probabilities_chw: ProbabilitiesCHW) -> None:
         """Keep probabilities, float32 `[C, H, W]`, in the image's own orientation; raises OutputError."""
@@ -72,23 +86,16 @@ class ProbabilityCache:
         encode: Callable[[ProbabilitiesCHW], LevelsCHW | LogsCHW]
         encode = to_levels if key.place == "image" else to_logs
         kept_chw = encode(probabilities_chw)
-        with self._written(), atomic_path(self._path(key)) as temporary:
-            temporary.unlink()
-            try:
-                blosc2.asarray(
-                    kept_chw,
-                    urlpath=str(temporary),
-                    chunks=(1, *kept_chw.shape[1:]),
-                    cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, nthreads=1),
-                )
-            except RuntimeError as error:
-                # Blosc2 does not pass the system's reason on.
-                raise OutputError(
-                    f"{self._path(key)}: the cache cannot be written: is the disk full?"
-                ) from error
+        frame = blosc2.asarray(
+            kept_chw,
+            chunks=(1, *kept_chw.shape[1:]),
+            cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, nthreads=1),
+        ).to_cframe()
+        with self._written(), atomic_path(_free(self._path(key))) as temporary:
+            temporary.write_bytes(_HEAD.pack(_FORMAT, zlib.crc32(frame)) + frame)
 
     def get(self, key: PassKey) -> LevelsCHW:
-        """What was kept of a pass at the size of the image; raises FileNotFoundError."""
+        """What was kept of a pass at the size of the image; raises FileNotFoundError, DamagedPassError."""
         levels_chw: LevelsCHW = self._read(key)
         return levels_chw
 
@@ -101,20 +108,37 @@ class ProbabilityCache:
         import blosc2
 
         path = self._path(key)
-        kept_chw = blosc2.open(str(path), mode="r", mmap_mode="r")[:]
+        try:
+            data = path.read_bytes()
+            name, checksum = _HEAD.unpack_from(data)
+        except FileNotFoundError:
+            raise
+        except (OSError, struct.error) as error:
+            raise DamagedPassError(f"{path}: is not a whole pass") from error
+        frame = data[_HEAD.size :]
+        if name != _FORMAT or zlib.crc32(frame) != checksum:
+            raise DamagedPassError(f"{path}: is not a pass as it was kept")
+        kept_chw = blosc2.ndarray_from_cframe(frame)[:]
         os.utime(path)
         return kept_chw
 
     def speed(self, model_sha256: str, runtime: RuntimeName, way: str = "") -> float | None:
         """Milliseconds that a pass of the model took, in that way, when it was noted, or None."""
+        path = self._speed_file(model_sha256, runtime, way)
         try:
-            return float(self._speed_file(model_sha256, runtime, way).read_text(encoding="utf-8"))
+            milliseconds = float(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except (OSError, ValueError):
+            milliseconds = math.nan
+        if 0 < milliseconds < math.inf:
+            return milliseconds
+        notice(f"{path}: is no time that a pass can take: it is measured again")
+        return None
 
     def note_speed(self, model_sha256: str, runtime: RuntimeName, milliseconds: float, way: str = "") -> None:
         with self._written():
-            write_text(self._speed_file(model_sha256, runtime, way), f"{milliseconds:.3f}\n")
+            write_text(_free(self._speed_file(model_sha256, runtime, way)), f"{milliseconds:.3f}\n")
 
     def shelves(self) -> list[ShelfContent]:
         """What is kept, the least recently used first."""
@@ -163,8 +187,15 @@ def default_folder() -> Path:
     return Path(home) / "seg" / "probabilities"
 
 
+def _free(path: Path) -> Path:
+    """The path, with nothing there but a file: a folder in its place is none of this cache."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    return path
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    return folder.rglob(f"*{_SUFFIX}")
+    return (path for path in folder.rglob(f"*{_SUFFIX}") if path.is_file())
 
 
 def _content(folder: Path) -> ShelfContent:

@@ -1,10 +1,9 @@
 """A training run, as its folder tells."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg.runs import RECORD, Run, read_curves, read_run
+from seg.runs import Run, read_curves, read_record, read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +21,6 @@ class TrainedRun:
 
 def read_trained(folder: Path) -> TrainedRun:
     """Raises DataError where the folder holds no run."""
-    run = read_run(folder.resolve())
-    result = json.loads((folder / RECORD).read_text(encoding="utf-8"))["result"] or {}
-    return TrainedRun(run, read_curves(folder), result.get("best_iou", {}))
+    folder = folder.resolve()
+    result = read_record(folder).result
+    return TrainedRun(read_run(folder), read_curves(folder), result.best_iou if result else {})

@@ -1,6 +1,9 @@
 """The command `seg`: its sub-commands, and how errors reach the user."""
 
+import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -24,9 +27,10 @@ from seg.commands import (
     tune,
     video,
 )
-from seg.errors import EXIT_USER_ERROR, SegError
-
-EXIT_INTERRUPTED = 130
+from seg.commands.failures import DEBUG_VARIABLE
+from seg.commands.failures import report as report_failure
+from seg.commands.streams import open_stdout
+from seg.errors import EXIT_USER_ERROR
 
 app = typer.Typer(
     name="seg",
@@ -78,23 +82,34 @@ def _options(version: bool = typer.Option(False, "--version", help="Print the ve
         raise typer.Exit
 
 
-def run() -> None:
-    """Run the command line and leave with its exit code: 2 for what the user can mend."""
-    debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code; whatever is raised becomes a line on stderr."""
+    debug = "--debug" in arguments or bool(os.environ.get(DEBUG_VARIABLE))
+    given = [argument for argument in arguments if argument != "--debug"]
+    command = ""
     try:
-        app(args=arguments)
-    except SegError as error:
-        if debug:
-            raise
-        for line in str(error).splitlines():
-            typer.echo(f"seg: {line}", err=True)
-        sys.exit(EXIT_USER_ERROR)
-    except OSError as error:
-        if debug or error.filename is None:
-            raise
-        typer.echo(f"seg: {error.filename}: {error.strerror}", err=True)
-        sys.exit(EXIT_USER_ERROR)
-    except KeyboardInterrupt:
-        typer.echo("seg: interrupted; the same command goes on from here", err=True)
-        sys.exit(EXIT_INTERRUPTED)
+        open_stdout()
+        root = typer.main.get_command(app)
+        command = _named_in(given, root)
+        with root.make_context("seg", given) as context:
+            root.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as left:
+        return left.exit_code
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else EXIT_USER_ERROR
+    except BaseException as error:
+        return report_failure(error, command, given, debug=debug)
+    return 0
+
+
+def _named_in(arguments: Sequence[str], root: Any) -> str:
+    """The command that arguments name, such as `data check`."""
+    names: list[str] = []
+    for argument in arguments:
+        if not argument.startswith("-"):
+            root = getattr(root, "commands", {}).get(argument)
+            if root is None:
+                break
+            names.append(argument)
+    return " ".join(names)

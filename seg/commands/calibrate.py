@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from seg import ranges
 from seg.commands.shared import SpecPath, print_table
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ def calibrate(
     tolerance: Annotated[
         float | None,
         typer.Option(
-            min=0.0,
-            max=0.99,
+            min=ranges.TOLERANCE.least,
+            max=ranges.TOLERANCE.most,
             help="The share of labels that may differ from the full ensemble's, on average."
             f"  [default: what the spec says, or {DEFAULT_TOLERANCE}]",
         ),
@@ -32,7 +33,8 @@ def calibrate(
         typer.Option(help="Whose images: the validation's, or those that are to be predicted."),
     ] = "val",
     count: Annotated[
-        int | None, typer.Option(min=2, help="So many of them, drawn at random.  [default: all]")
+        int | None,
+        typer.Option(min=2, max=ranges.IMAGES.most, help="So many of them, drawn at random.  [default: all]"),
     ] = None,
 ) -> None:
     """Run images through all passes, and write into the spec when images like them may be stopped.

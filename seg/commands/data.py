@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seg import ranges
 from seg.commands.shared import MemberName, Overwrite, check_picture_name, chosen_members, require_extra
 from seg.errors import SpecError
 from seg.words import counted, printable
@@ -19,7 +20,10 @@ app = typer.Typer(help="Write the built-in dataset; check your own.", no_args_is
 @app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
-    seed: Annotated[int, typer.Option(help="Another seed draws other images.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=ranges.SEED.least, max=ranges.SEED.most, help="Another seed draws other images."),
+    ] = 0,
 ) -> None:
     """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
     from seg.data.sample import write_sample_dataset
@@ -59,7 +63,12 @@ def preview(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PNG", help="The picture to write.")
     ] = Path("preview.png"),
-    count: Annotated[int, typer.Option(min=1, help="How many crops are drawn.")] = 8,
+    count: Annotated[
+        int,
+        typer.Option(
+            min=ranges.DRAWN_IMAGES.least, max=ranges.DRAWN_IMAGES.most, help="How many crops are drawn."
+        ),
+    ] = 8,
     overwrite: Overwrite = False,
 ) -> None:
     """Draw what the network will see in training, and warn about crops that look wrong.

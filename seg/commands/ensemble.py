@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seg import ranges
 from seg.commands.elsewhere import elsewhere
 from seg.commands.shared import Overwrite, SpecPath, print_table, require_extra
 from seg.experimental import marked, warnings_of
@@ -44,6 +45,7 @@ def ensemble(
         typer.Option(
             "--devices",
             min=1,
+            max=ranges.DEVICES.most,
             help=marked("Predict on so many GPUs of this machine (or CPU processes).", "--devices on GPUs"),
         ),
     ] = 1,
@@ -52,12 +54,18 @@ def ensemble(
         typer.Option(metavar="CLUSTER", help="Predict on a cluster: ray, or ray://HOST:10001."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="With --on: how many engines; by default one a machine or GPU.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=ranges.CLUSTER_WORKERS.most,
+            help="With --on: how many engines; by default one a machine or GPU.",
+        ),
     ] = None,
     gpus_per_worker: Annotated[
         float | None,
         typer.Option(
-            min=0.0,
+            min=ranges.GPUS.least,
+            max=ranges.GPUS.most,
             help=marked("With --on: the GPUs of each worker; by default none.", "--gpus-per-worker"),
         ),
     ] = None,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seg import ranges
 from seg.commands.shared import CacheLimit, Overwrite, require_extra
 
 
@@ -15,7 +16,9 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="HTML", help="The file to write.")] = Path(
         "report.html"
     ),
-    images: Annotated[int, typer.Option(min=0, help="How many images the gallery has, at most.")] = 100,
+    images: Annotated[
+        int, typer.Option(min=0, max=ranges.IMAGES.most, help="How many images the gallery has, at most.")
+    ] = 100,
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seg import ranges
 from seg.commands.shared import print_table
 
 app = typer.Typer(help="List runs as a leaderboard, and note what became of them.")
@@ -53,7 +54,15 @@ def runs(
 @app.command("note")
 def note(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
-    leaderboard: Annotated[float | None, typer.Option("--lb", help="What the leaderboard said.")] = None,
+    leaderboard: Annotated[
+        float | None,
+        typer.Option(
+            "--lb",
+            min=ranges.LEADERBOARD.least,
+            max=ranges.LEADERBOARD.most,
+            help="What the leaderboard said.",
+        ),
+    ] = None,
     text: Annotated[str | None, typer.Option("--text", help="Anything worth remembering.")] = None,
 ) -> None:
     """Note a leaderboard score, or a text, beside a run."""

@@ -4,31 +4,49 @@ from typing import Annotated
 
 import typer
 
+from seg import ranges
 from seg.commands.shared import SpecPath, require_extra
 
 
 def serve(
     path: SpecPath,
     host: Annotated[str, typer.Option(help="Where to listen: 0.0.0.0 for the whole network.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=ranges.PORT.least, max=ranges.PORT.most, help="0 for any that is free.")
+    ] = 8000,
     name: Annotated[
         str | None, typer.Option(help="What clients call the ensemble; by default the spec's name.")
     ] = None,
     requests: Annotated[
-        int, typer.Option(min=1, help="How many are worked on at once; the next is told to come again (429).")
+        int,
+        typer.Option(
+            min=1,
+            max=ranges.OPEN_REQUESTS.most,
+            help="How many are worked on at once; the next is told to come again (429).",
+        ),
     ] = 64,
     upload: Annotated[
         str, typer.Option(metavar="SIZE", help="The most that an encoded image may have.")
     ] = "20MB",
     megapixels: Annotated[
-        float, typer.Option(min=0.001, help="The most that an image may have, decoded.")
+        float,
+        typer.Option(
+            min=ranges.MEGAPIXELS.least,
+            max=ranges.MEGAPIXELS.most,
+            help="The most that an image may have, decoded.",
+        ),
     ] = 16.0,
     memory: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="What the server may take; by default half of what is free."),
     ] = None,
     seconds: Annotated[
-        float, typer.Option(min=0.1, help="The most that a request may take, its upload among it.")
+        float,
+        typer.Option(
+            min=ranges.REQUEST_SECONDS.least,
+            max=ranges.REQUEST_SECONDS.most,
+            help="The most that a request may take, its upload among it.",
+        ),
     ] = 30.0,
 ) -> None:
     """Answer images over HTTP with their label maps, and show a page to drop one on.

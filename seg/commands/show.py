@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seg import ranges
 from seg.commands.shared import Overwrite, SpecPath, check_picture_name
 
 
@@ -22,7 +23,10 @@ def show(
         Path, typer.Option("--output", "-o", metavar="PNG", help="The picture to write.")
     ] = Path("overlay.png"),
     images: Annotated[
-        int, typer.Option(min=1, help="Where none are named: how many, spread over the split.")
+        int,
+        typer.Option(
+            min=1, max=ranges.DRAWN_IMAGES.most, help="Where none are named: how many, spread over the split."
+        ),
     ] = 4,
     overwrite: Overwrite = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open the picture when it is written.")] = False,

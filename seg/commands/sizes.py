@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from seg.errors import SpecError
+from seg.ranges import BYTES
 
 _UNITS: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -13,7 +14,10 @@ def parse_bytes(place: str, text: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", text.strip().upper())
     if found is None:
         raise SpecError(f"{place}: is a size such as 500MB or 20GB, got {text!r}")
-    return round(float(found[1]) * _UNITS[found[2]])
+    size = float(found[1]) * _UNITS[found[2]]
+    if size > BYTES.most:
+        raise SpecError(f"{place}: is at most {format_bytes(BYTES.most)}, got {text[:40]!r}")
+    return round(size)
 
 
 def format_bytes(count: int) -> str:

@@ -38,10 +38,11 @@ def run(path: SweepPath) -> None:
     """
     require_extra("train", "torch", "seg sweep")
     from seg.spec.sweep import load_sweep
+
+    spec = load_sweep(path)
     from seg.train.sweep import open_sweep
 
-    sweep = open_sweep(load_sweep(path))
-    sweep.run(_print_trial)
+    open_sweep(spec).run(_print_trial)
     show(path)
 
 
@@ -50,10 +51,11 @@ def show(path: SweepPath) -> None:
     """The trials so far as a table, and a picture of mIoU against time and GFLOPs."""
     require_extra("train", "torch", "seg sweep")
     from seg.spec.sweep import load_sweep
+
+    spec = load_sweep(path)
     from seg.train.sweep import open_sweep
     from seg.train.sweep.picture import draw_sweep
 
-    spec = load_sweep(path)
     outcomes = open_sweep(spec).outcomes()
     print_table(
         str(path),
@@ -68,7 +70,7 @@ def show(path: SweepPath) -> None:
 @app.command("top")
 def top(
     path: SweepPath,
-    count: Annotated[int, typer.Argument(min=1, metavar="N", help="How many members, at most.")],
+    count: Annotated[int, typer.Argument(min=1, max=1000, metavar="N", help="How many members, at most.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The ensemble's YAML to write.")] = Path(
         "top.yaml"
     ),
@@ -76,14 +78,15 @@ def top(
 ) -> None:
     """Write the ensemble of the trials that are best together, N or fewer."""
     require_extra("train", "torch", "seg sweep")
+    from seg.spec.sweep import load_sweep
+
+    spec = load_sweep(path)
     from seg.data import open_split
     from seg.outputs import Output
     from seg.spec.reads import paths_in
-    from seg.spec.sweep import load_sweep
     from seg.train.sweep import choose_together, open_sweep
     from seg.train.sweep.ensemble import write_ensemble
 
-    spec = load_sweep(path)
     with Output(output, (path, *paths_in(spec.data)), overwrite).writing() as final:
         chosen = choose_together(open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count)
         write_ensemble(final, spec, chosen)

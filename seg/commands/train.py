@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seg import ranges
 from seg.commands.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
 from seg.experimental import marked, warnings_of
 
@@ -28,6 +29,7 @@ def train(
         typer.Option(
             "--devices",
             min=1,
+            max=ranges.DEVICES.most,
             help=marked(
                 "Train on so many GPUs of this machine (or CPU processes).",
                 "training on a GPU",

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from seg import ranges
 
 _MOST_LISTED: Final = 12
 
@@ -32,11 +34,24 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _resolve(value: Any, info: ValidationInfo) -> Any:
-    if isinstance(value, str | Path):
-        folder: Path = (info.context or {}).get("folder", Path())
+def within(bounds: ranges.Range | ranges.WholeRange) -> Any:
+    """The field of a number in a range, which also leaves out what is not finite."""
+    return Field(ge=bounds.least, le=bounds.most)
+
+
+def path_beside(value: str | Path, info: ValidationInfo) -> Path:
+    """A path relative to the folder of the YAML that is read; raises ValueError where `~` is nobody's."""
+    folder: Path = (info.context or {}).get("folder", Path())
+    if not str(value):
+        raise ValueError("is empty: name a file or a folder")
+    try:
         return Path(os.path.normpath((folder / Path(value).expanduser()).absolute()))
-    return value
+    except RuntimeError as error:
+        raise ValueError(f"there is no user of that home folder: {str(value)!r}") from error
+
+
+def _resolve(value: Any, info: ValidationInfo) -> Any:
+    return path_beside(value, info) if isinstance(value, str | Path) else value
 
 
 LocalPath = Annotated[Path, BeforeValidator(_resolve, json_schema_input_type=str)]
@@ -54,9 +69,28 @@ def _size_hw(value: Any) -> Any:
     return value
 
 
-_Side = Annotated[int, Field(ge=1, le=65536)]
-SizeHW = Annotated[
-    tuple[_Side, _Side],
-    BeforeValidator(_size_hw, json_schema_input_type=int | str | tuple[int, int]),
-]
+_AS_SIZE: Final = BeforeValidator(_size_hw, json_schema_input_type=int | str | tuple[int, int])
+_Side = Annotated[int, within(ranges.IMAGE_SIDE)]
+_NetworkSide = Annotated[int, within(ranges.NETWORK_SIDE)]
+
+SizeHW = Annotated[tuple[_Side, _Side], _AS_SIZE]
 """Height and width in pixels; written `512`, `[360, 480]` or `360x480`."""
+
+NetworkSizeHW = Annotated[tuple[_NetworkSide, _NetworkSide], _AS_SIZE]
+"""The same of what a network takes at once."""
+
+Seed = Annotated[int, within(ranges.SEED)]
+Temperature = Annotated[float, within(ranges.TEMPERATURE)]
+
+PositiveWeight = Annotated[float, within(ranges.WEIGHT)]
+
+
+def _zero_or_weight(value: float) -> float:
+    least, most = ranges.WEIGHT
+    if value and not least <= value <= most:
+        raise ValueError(f"is 0, or from {least:g} to {most:g}, got {value:g}")
+    return value
+
+
+Weight = Annotated[float, AfterValidator(_zero_or_weight)]
+"""0, or a positive weight."""

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from seg.classes import ClassInfo, Colour, default_colour
 from seg.errors import DataError
 from seg.labels import MAX_CLASSES
-from seg.spec.base import LocalPath, Spec
+from seg.spec.base import LocalPath, Spec, path_beside
 from seg.spec.pseudo import PseudoSpec
 from seg.spec.source import load
 
@@ -55,7 +55,7 @@ class ClassEntry(Spec):
     """
 
     name: str
-    id: int | None = None
+    id: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
     colour: Colour | None = None
 
     @model_validator(mode="before")
@@ -191,8 +191,7 @@ def load_dataset(path: Path) -> DatasetSpec:
 
 def _dataset_or_its_path(value: Any, info: Any) -> Any:
     if isinstance(value, str):
-        folder: Path = (info.context or {}).get("folder", Path())
-        return load_dataset(folder / value)
+        return load_dataset(path_beside(value, info))
     return value
 
 

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from seg.files import write_text
-from seg.spec.source import parse
+from seg.spec.yaml_text import parse_text, read_text
 
 LINE_WIDTH = 110
 
@@ -23,11 +23,11 @@ def write_under(path: Path, key: str, values: Mapping[str, Any]) -> None:
     Raises:
         SpecError: the file cannot be read, or is no YAML.
     """
-    document = parse(path)
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
+    document = parse_text(text, path)
     lines = text.splitlines(keepends=True)
     start, end = _lines_of(document, key, lines)
-    block = _yaml().load("".join(lines[start:end])) or CommentedMap()
+    block = parse_text("".join(lines[start:end]), path) or CommentedMap()
     inside = block.get(key)
     if not isinstance(inside, CommentedMap):
         block[key] = inside = CommentedMap()
@@ -41,10 +41,11 @@ def _lines_of(document: CommentedMap, key: str, lines: list[str]) -> tuple[int, 
     """The first line of a key's block and that after it: of none where it is new, of all in braces."""
     if document.fa.flow_style():
         return 0, len(lines)
-    if key not in document:
+    first_lines = {name: place[0] for name, place in (document.lc.data or {}).items()}
+    if key not in first_lines:
         return len(lines), len(lines)
-    start = document.lc.key(key)[0]
-    below = [line for other in document if (line := document.lc.key(other)[0]) > start]
+    start = first_lines[key]
+    below = [line for line in first_lines.values() if line > start]
     if not below:
         return start, len(lines)
     # Comments at the margin, and empty lines, belong to what comes below them.
@@ -65,13 +66,8 @@ def _plain(value: Any) -> Any:
 
 def _dumped(block: CommentedMap) -> str:
     target = io.StringIO()
-    _yaml().dump(block, target)
+    yaml = YAML(typ="rt")
+    yaml.width = LINE_WIDTH
+    yaml.dump(block, target)
     # Where it breaks a line within a list, ruamel leaves a space.
     return "".join(f"{line.rstrip()}\n" for line in target.getvalue().splitlines())
-
-
-def _yaml() -> YAML:
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = LINE_WIDTH
-    return yaml

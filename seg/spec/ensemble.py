@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from seg import ranges
 from seg.classes import ClassInfo
 from seg.experimental import marked
-from seg.spec.base import LocalPath, Spec
+from seg.spec.base import LocalPath, Spec, Temperature, Weight
 from seg.spec.by_class import by_class
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
@@ -42,6 +43,8 @@ Views = Annotated[
 MEMBER_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """A member's name is also that of its folder in `runs`."""
 
+MOST_MEMBERS: Final = 1000
+
 LoggerName = Literal["tensorboard", "mlflow"]
 """Where the figures of training go beside `metrics.csv`."""
 
@@ -57,12 +60,12 @@ class MemberSpec(RecipeSpec):
 
     name: str = Field(pattern=MEMBER_NAME)
     model: LocalPath | None = None
-    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    weight: Weight = 1.0
     class_weights: ByClass = Field(default_factory=dict)
-    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    temperature: Temperature = 1.0
     views: Views | None = None
     note: str | None = None
-    fold: int | None = Field(default=None, ge=0)
+    fold: int | None = Field(default=None, ge=0, le=ranges.FOLDS.most)
 
     @model_validator(mode="after")
     def _a_model_needs_no_recipe(self) -> Self:
@@ -79,7 +82,7 @@ class EnsembleSpec(Spec):
     """An ensemble: data, members with weights, views, merge, runtime and output; and whom it teaches."""
 
     data: Annotated[DatasetSpec, DATASET_OR_PATH]
-    members: tuple[MemberSpec, ...] = Field(min_length=1)
+    members: tuple[MemberSpec, ...] = Field(min_length=1, max_length=MOST_MEMBERS)
     recipe: RecipeSpec = RecipeSpec()
     views: Views = VIEW_SETS["none"]
     merge: MergeName = "mean"

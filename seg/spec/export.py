@@ -1,11 +1,12 @@
 """How members are exported: in which precision, and what that may cost."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from seg import ranges
 from seg.card import PrecisionName
-from seg.spec.base import SizeHW, Spec
+from seg.spec.base import NetworkSizeHW, Spec, within
 
 
 class PlanSpec(Spec):
@@ -15,9 +16,9 @@ class PlanSpec(Spec):
     it is made fastest for; `memory_gib` is what TensorRT may use besides.
     """
 
-    sizes: tuple[SizeHW, ...] | None = Field(default=None, min_length=1)
-    batch: int = Field(default=8, ge=1)
-    memory_gib: float = Field(default=4.0, gt=0)
+    sizes: tuple[NetworkSizeHW, ...] | None = Field(default=None, min_length=1)
+    batch: Annotated[int, within(ranges.BATCH)] = 8
+    memory_gib: Annotated[float, within(ranges.MEMORY_GIB)] = 4.0
 
 
 class ExportSpec(Spec):
@@ -31,7 +32,7 @@ class ExportSpec(Spec):
 
     precision: Literal["auto", PrecisionName] = "fp32"
     least_agreement: float = Field(default=0.995, ge=0, le=1)
-    largest_loss: float = Field(default=0.2, ge=0)
+    largest_loss: Annotated[float, within(ranges.LOST_POINTS)] = 0.2
     opset: int | None = Field(default=None, ge=17, le=20)
-    calibration_images: int = Field(default=32, ge=1)
+    calibration_images: Annotated[int, within(ranges.IMAGES)] = 32
     plan: PlanSpec = PlanSpec()

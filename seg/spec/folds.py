@@ -1,10 +1,12 @@
 """Cross-validation: the training images in folds, of which each member holds one out."""
 
 import re
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
-from seg.spec.base import Spec
+from seg import ranges
+from seg.spec.base import Seed, Spec, within
 
 
 class FoldsSpec(Spec):
@@ -14,9 +16,9 @@ class FoldsSpec(Spec):
     group lie in one fold. With parentheses, what the first of them finds is what is shared.
     """
 
-    count: int = Field(ge=2)
+    count: Annotated[int, within(ranges.FOLDS)]
     group: str | None = None
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
     @field_validator("group")
     @classmethod

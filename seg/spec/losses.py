@@ -1,6 +1,5 @@
 """The losses of a recipe: their weights in the sum, and what each can be told."""
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -19,7 +18,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from ruamel.yaml.comments import CommentedMap
 
-from seg.spec.base import Spec, place_of
+from seg import ranges
+from seg.spec.base import PositiveWeight, Spec, place_of, within
 
 
 def _checked_class_weights(value: Any) -> Any:
@@ -31,8 +31,8 @@ def _checked_class_weights(value: Any) -> Any:
         )
     weights = list(value.values()) if isinstance(value, Mapping) else list(value)
     for weight in weights:
-        if not isinstance(weight, int | float) or not 0 <= weight < math.inf:
-            raise ValueError(f"a class weight is a number from 0, got {weight!r}")
+        if not isinstance(weight, int | float) or not 0 <= weight <= ranges.WEIGHT.most:
+            raise ValueError(f"a class weight is a number from 0 to {ranges.WEIGHT.most:g}, got {weight!r}")
     if not any(weights):
         raise ValueError("some class needs a weight above 0")
     return value
@@ -44,10 +44,13 @@ ClassWeights = Annotated[
 """By class name (1 for a class without one), by position, or from the pixels of the training split."""
 
 
+LossParameter = Annotated[float, within(ranges.LOSS_PARAMETER)]
+
+
 class LossSpec(Spec):
     """One loss. Written as its weight, or as a mapping with what else it is told."""
 
-    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    weight: PositiveWeight = 1.0
     class_weights: ClassWeights | None = None
     _place: str = PrivateAttr("loss")
 
@@ -99,7 +102,7 @@ class CrossEntropySpec(LossSpec):
 class FocalSpec(LossSpec):
     """`gamma` is how much less a pixel counts the surer the network is of its class."""
 
-    gamma: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+    gamma: float = Field(default=2.0, ge=0, le=ranges.LOSS_PARAMETER.most)
 
 
 class DiceSpec(LossSpec):
@@ -113,8 +116,8 @@ class JaccardSpec(LossSpec):
 class TverskySpec(LossSpec):
     """`alpha` is the price of false positives, `beta` that of false negatives."""
 
-    alpha: float = Field(default=0.3, gt=0, allow_inf_nan=False)
-    beta: float = Field(default=0.7, gt=0, allow_inf_nan=False)
+    alpha: LossParameter = 0.3
+    beta: LossParameter = 0.7
 
 
 class LovaszSpec(LossSpec):
@@ -131,14 +134,14 @@ class BoundarySpec(LossSpec):
     `sigma` is its standard deviation in pixels.
     """
 
-    strength: float = Field(default=10.0, gt=0, allow_inf_nan=False)
-    sigma: float = Field(default=5.0, gt=0, le=100)
+    strength: LossParameter = 10.0
+    sigma: float = Field(default=5.0, ge=0.1, le=100)
 
 
 class OhemSpec(LossSpec):
     """`keep` is the share of labelled pixels, the hardest ones, that count."""
 
-    keep: float = Field(default=0.25, gt=0, le=1)
+    keep: float = Field(default=0.25, ge=0.001, le=1)
 
 
 class LossMixSpec(Spec):

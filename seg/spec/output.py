@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from seg.spec.base import LocalPath, SizeHW, Spec
 
@@ -45,6 +45,13 @@ class OutputSpec(Spec):
     size: SizeHW | None = None
     sample: LocalPath | None = None
     values: Values = "ids"
+
+    @field_validator("file")
+    @classmethod
+    def _has_a_name(cls, file: Path) -> Path:
+        if not file.name:
+            raise ValueError(f"{file} is the root of all files: name one that is to be written")
+        return file
 
     @model_validator(mode="after")
     def _what_is_said_has_a_meaning(self) -> Self:

@@ -1,10 +1,19 @@
 """How an ensemble predicts: runtime, merge, tiles, stopping."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    model_validator,
+)
+from ruamel.yaml.comments import CommentedMap
 
-from seg.spec.base import SizeHW, Spec
+from seg import ranges
+from seg.spec.base import NetworkSizeHW, PositiveWeight, Spec, place_of, within
 
 RuntimeName = Literal["cpu", "cuda", "tensorrt", "tensorrt-plan", "openvino", "openvino-bf16"]
 """`tensorrt` is a part of ONNX Runtime; `tensorrt-plan` is TensorRT itself, on a plan of `seg export`."""
@@ -20,9 +29,10 @@ DOUBT_LEVELS: Final = tuple(round(0.001 * 10 ** (step / 8), 6) for step in range
 
 
 def _auto_or_count(value: Any) -> Any:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    least, most = ranges.BATCH
+    is_count = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
     if value != "auto" and not is_count:
-        raise ValueError(f"is a number from 1 on, or auto, got {value!r}")
+        raise ValueError(f"is a number from {least} to {most}, or auto, got {value!r}")
     return value
 
 
@@ -30,7 +40,7 @@ BatchSize = Annotated[int | Literal["auto"], BeforeValidator(_auto_or_count)]
 """How many passes travel together; `auto` is what suits the runtime."""
 
 
-ByClass = dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+ByClass = dict[str, PositiveWeight]
 """Numbers by the name of a class; 1 where none is said."""
 
 
@@ -41,7 +51,7 @@ class TileSpec(Spec):
     (`gaussian`) or evenly (`uniform`).
     """
 
-    size: SizeHW
+    size: NetworkSizeHW
     overlap: float = Field(default=0.25, ge=0, le=0.75)
     blend: Blend = "gaussian"
 
@@ -54,12 +64,26 @@ class CalibrationSpec(Spec):
     round. `fingerprint` is that of the models, weights and views that this holds for.
     """
 
-    images: int = Field(ge=1)
-    order: tuple[int, ...]
+    images: Annotated[int, within(ranges.IMAGES)]
+    order: tuple[Annotated[int, within(ranges.PASS_POSITION)], ...]
     risk: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         min_length=len(DOUBT_LEVELS), max_length=len(DOUBT_LEVELS)
     )
     fingerprint: str
+    _place: str = PrivateAttr("stopping.calibration")
+
+    @property
+    def place(self) -> str:
+        """The file and line that it stands in."""
+        return self._place
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _note_place(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        calibration = handler(value)
+        if isinstance(value, CommentedMap):
+            calibration._place = f"{place_of(value.lc.line, info)}: stopping.calibration"
+        return calibration
 
 
 class StoppingSpec(Spec):
@@ -69,7 +93,7 @@ class StoppingSpec(Spec):
     with a calibration, on every single image without. At 0 the labels are the full ensemble's.
     """
 
-    tolerance: float = Field(default=0.0, ge=0, lt=1)
+    tolerance: Annotated[float, within(ranges.TOLERANCE)] = 0.0
     calibration: CalibrationSpec | None = None
 
 

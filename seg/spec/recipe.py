@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
+from seg import ranges
 from seg.spec.architectures import OWN_ENCODERS, Architecture
 from seg.spec.augmentation import Augmentation, CopyPasteSpec, StepSpec
-from seg.spec.base import SizeHW, Spec
+from seg.spec.base import NetworkSizeHW, Seed, Spec, path_beside, within
 from seg.spec.losses import CrossEntropySpec, LossMixSpec
 from seg.spec.mixing import MixSpec
 from seg.views import ViewSetName
@@ -15,12 +16,13 @@ from seg.views import ViewSetName
 Schedule = Literal["one_cycle", "constant", "cosine", "poly", "step"]
 Sampling = Literal["uniform", "class_balanced"]
 Precision = Literal["fp32", "bf16", "fp16"]
+Epochs = Annotated[int, within(ranges.EPOCHS)]
+Zoom = Annotated[float, within(ranges.ZOOM)]
 
 
 def _local_file_or_name(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, str) and Path(value).suffix in {".safetensors", ".pth", ".pt", ".bin"}:
-        folder: Path = (info.context or {}).get("folder", Path())
-        return str((folder / Path(value).expanduser()).absolute())
+        return str(path_beside(value, info))
     return value
 
 
@@ -32,7 +34,7 @@ class NetworkInput(Spec):
     """
 
     mode: Literal["pad", "resize"] = "pad"
-    size: SizeHW | None = None
+    size: NetworkSizeHW | None = None
 
     @model_validator(mode="after")
     def _resize_needs_a_size(self) -> Self:
@@ -71,10 +73,10 @@ class RecipeSpec(Spec):
     encoder_weights: Annotated[str | None, BeforeValidator(_local_file_or_name)] = None
     input: NetworkInput = NetworkInput()
 
-    epochs: int = Field(default=40, ge=1)
-    batch_size: Annotated[int, Field(ge=2)] | Literal["auto"] = 8
-    crop: SizeHW = (512, 512)
-    scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.75, 1.5)
+    epochs: Epochs = 40
+    batch_size: Annotated[int, within(ranges.TRAINING_BATCH)] | Literal["auto"] = 8
+    crop: NetworkSizeHW = (512, 512)
+    scale: tuple[Zoom, Zoom] = (0.75, 1.5)
     train_views: ViewSetName = "hflip"
     augmentation: Augmentation = (StepSpec(name="light"),)
     multiply: int = Field(default=1, ge=1, le=16)
@@ -84,23 +86,23 @@ class RecipeSpec(Spec):
     loss: LossMixSpec = LossMixSpec(cross_entropy=CrossEntropySpec())
     mix: MixSpec = MixSpec()
     optimiser: str = "adamw"
-    learning_rate: float = Field(default=1e-3, gt=0)
-    encoder_rate: float = Field(default=1.0, gt=0)
-    weight_decay: float = Field(default=1e-2, ge=0)
+    learning_rate: Annotated[float, within(ranges.LEARNING_RATE)] = 1e-3
+    encoder_rate: Annotated[float, within(ranges.LEARNING_RATE_FACTOR)] = 1.0
+    weight_decay: Annotated[float, within(ranges.WEIGHT_DECAY)] = 1e-2
     schedule: Schedule = "one_cycle"
-    warm_up: float = Field(default=0.0, ge=0)
-    accumulate: int = Field(default=1, ge=1)
-    clip_norm: float | None = Field(default=None, gt=0)
-    ema: float | None = Field(default=None, gt=0, lt=1)
-    average_last: int | None = Field(default=None, ge=2)
-    patience: int | None = Field(default=None, ge=1)
+    warm_up: Annotated[float, within(ranges.WARM_UP_EPOCHS)] = 0.0
+    accumulate: Annotated[int, within(ranges.ACCUMULATED_BATCHES)] = 1
+    clip_norm: Annotated[float, within(ranges.GRADIENT_NORM)] | None = None
+    ema: Annotated[float, within(ranges.WEIGHT_AVERAGE_DECAY)] | None = None
+    average_last: Annotated[Epochs, Field(ge=2)] | None = None
+    patience: Epochs | None = None
     precision: Precision = "fp32"
     channels_last: bool = False
     compile: bool = False
     deterministic: bool = False
 
-    seed: int = Field(default=0, ge=0)
-    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    seed: Seed = 0
+    workers: Annotated[int, within(ranges.WORKERS)] | Literal["auto"] = "auto"
 
     @property
     def images_a_batch(self) -> int:

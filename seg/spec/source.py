@@ -3,17 +3,20 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedBase
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from seg.errors import SpecError
 from seg.spec.base import did_you_mean
 from seg.spec.wording import in_plain_words
+from seg.spec.yaml_text import parse_text, read_text
+from seg.words import printable
+
+MOST_LINES: Final = 20
+"""Mistakes that are described, of those in one file."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -30,39 +33,22 @@ def load(model: type[Model], path: Path) -> Model:
     try:
         return model.model_validate(document, context={"folder": path.absolute().parent, "file": path})
     except ValidationError as error:
-        lines = [
-            _describe(path, model, document, one)
-            for one in _innermost(in_plain_words(error.errors(), document))
-        ]
+        mistakes = _innermost(in_plain_words(error.errors(include_url=False), document))
+        lines = [_describe(path, model, document, one) for one in mistakes[:MOST_LINES]]
+        if len(mistakes) > MOST_LINES:
+            lines.append(f"{path}: {len(mistakes) - MOST_LINES} more mistakes")
         raise SpecError("\n".join(lines)) from error
 
 
 def parse(path: Path) -> Any:
     """The YAML document at `path`, which knows its lines and comments; raises SpecError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: is not UTF-8 text (byte {error.start})") from error
-    try:
-        return YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        problem = (error.problem or "cannot be parsed").split("\n")[0]
-        raise SpecError(f"{path}:{line}: not valid YAML: {problem}") from error
-    except YAMLError as error:
-        raise SpecError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from error
+    return parse_text(read_text(path), path)
 
 
 def _innermost(errors: list[ErrorDetails]) -> list[ErrorDetails]:
     """Without the errors that only follow from one further inside."""
-    places = [error["loc"] for error in errors]
-    return [
-        error
-        for error in errors
-        if not any(len(p) > len(error["loc"]) and p[: len(error["loc"])] == error["loc"] for p in places)
-    ]
+    outer = {error["loc"][:end] for error in errors for end in range(len(error["loc"]))}
+    return [error for error in errors if error["loc"] not in outer]
 
 
 def _describe(path: Path, model: type[BaseModel], document: Any, error: ErrorDetails) -> str:
@@ -79,7 +65,8 @@ def _describe(path: Path, model: type[BaseModel], document: Any, error: ErrorDet
             message = f"{error['input']!r} is not known: {did_you_mean(str(error['input']), choices)}"
     line = line_of(document, (*place, *_key_named_in(message, document, place)))
     where = ".".join(str(part) for part in place)
-    return f"{path}:{line}: {where}: {message}" if where else f"{path}:{line}: {message}"
+    said = printable(f"{where}: {message}" if where else message)
+    return f"{path}:{line}: {said}"
 
 
 def _key_named_in(message: str, document: Any, place: Sequence[str | int]) -> list[str]:
@@ -111,15 +98,21 @@ def line_of(document: Any, place: Sequence[str | int]) -> int:
 
 def _deepest(document: Any, place: Sequence[str | int]) -> tuple[int, Any]:
     """The deepest part of `place` that the document has, with its line."""
-    line, node = 1, document
+    line: int = 1
+    node: Any = document
     for part in place:
-        if not isinstance(node, CommentedBase):
+        if not _has(node, part):
             break
-        if isinstance(node, dict) and part in node:
-            line = node.lc.key(part)[0] + 1
-        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
-            line = node.lc.item(part)[0] + 1
-        else:
-            break
+        # A key that came by way of `<<` has no line of its own.
+        line = (node.lc.data or {}).get(part, [line - 1])[0] + 1
         node = node[part]
     return line, node
+
+
+def _has(node: Any, part: str | int) -> bool:
+    match node:
+        case CommentedMap():
+            return part in node
+        case CommentedSeq():
+            return isinstance(part, int) and part < len(node)
+    return False

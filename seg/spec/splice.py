@@ -9,7 +9,7 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 
 from seg.files import write_text
-from seg.spec.source import parse
+from seg.spec.yaml_text import parse_text, read_text
 
 Place = tuple[str | int, ...]
 """Keys and positions from the top of the file, such as `("members", 0, "weight")`."""
@@ -26,8 +26,8 @@ def set_values(path: Path, values: Mapping[Place, Value]) -> None:
     Raises:
         SpecError: the file cannot be read, or is no YAML.
     """
-    parse(path)
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
+    parse_text(text, path)
     for place, value in values.items():
         text = _with(text, place, _spelled(value))
     write_text(path, text)

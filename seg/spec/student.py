@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from seg.spec.base import LocalPath
+from seg.spec.base import LocalPath, Temperature
 from seg.spec.recipe import RecipeSpec
 
 
@@ -16,7 +16,7 @@ class StudentSpec(RecipeSpec):
 
     name: str = Field(default="student", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     soft_share: float = Field(default=0.5, gt=0, le=1)
-    temperature: float = Field(default=2.0, gt=0, allow_inf_nan=False)
+    temperature: Temperature = 2.0
     images: LocalPath | None = None
 
     @property

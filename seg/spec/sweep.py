@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from seg.spec.base import LocalPath, Spec
+from seg import ranges
+from seg.spec.base import LocalPath, Seed, Spec, within
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
@@ -29,8 +31,8 @@ def _several(value: Any) -> Any:
 class RangeSpec(Spec):
     """Numbers between `low` and `high`, drawn evenly or, with `log`, evenly in their logarithm."""
 
-    low: float
-    high: float
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
     log: bool = False
     whole: bool = False
 
@@ -41,6 +43,10 @@ class RangeSpec(Spec):
         if self.log and self.low <= 0:
             raise ValueError("a range with log is above 0")
         return self
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        return (int(self.low), int(self.high)) if self.whole else (self.low, self.high)
 
 
 Choices = Annotated[list[Any], BeforeValidator(_several)]
@@ -62,9 +68,9 @@ class SweepSpec(Spec):
     recipe: RecipeSpec = RecipeSpec()
     grid: dict[str, Choices] = Field(default={})
     search: dict[str, RangeSpec | Choices] = Field(default={})
-    trials: int | None = Field(default=None, ge=1)
+    trials: Annotated[int, within(ranges.TRIALS)] | None = None
     pruner: Literal["none", "median", "hyperband"] = "none"
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     storage: str | None = None
     runs: LocalPath = Field(default=Path("runs/sweep"), validate_default=True)
 
@@ -75,10 +81,21 @@ class SweepSpec(Spec):
         for field, choices in value.items():
             if field not in FIELDS:
                 raise ValueError(f"{field!r} is no field of a recipe")
-            if base is not None and isinstance(choices, list):
-                for choice in choices:
+            if base is not None:
+                for choice in choices if isinstance(choices, list) else choices.ends:
                     _merge(base, setting_of(field, choice), info.context)
         return value
+
+    @field_validator("grid")
+    @classmethod
+    def _can_all_be_tried(cls, grid: dict[str, Choices]) -> dict[str, Choices]:
+        combinations = math.prod(map(len, grid.values()))
+        if combinations > ranges.TRIALS.most:
+            raise ValueError(
+                f"has {combinations} combinations, of which at most {ranges.TRIALS.most} can be tried:"
+                " use 'search', which chooses among them"
+            )
+        return grid
 
     @model_validator(mode="after")
     def _one_way_to_choose(self) -> Self:

@@ -58,7 +58,7 @@ def test_a_weight_may_be_left_out(tmp_path: Path) -> None:
         ),
         (
             "loss: {dice: {class_weights: [1, -1]}}",
-            "dice.class_weights: a class weight is a number from 0, got -1",
+            "dice.class_weights: a class weight is a number from 0 to 1e+09, got -1",
         ),
         ("loss: {dice: {class_weights: {a: 0}}}", "dice.class_weights: some class needs a weight above 0"),
         (

@@ -1,7 +1,6 @@
 """After each epoch: keep the figures, the best weights, and all that a resumed run needs."""
 
 import math
-import pickle
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -25,6 +24,8 @@ from seg.train.run.folder import Row, RunFolder
 class RunCheckpoint(Callback):
     """Keeps the run folder up to date; `history` has the figures of each epoch.
 
+    `has_begun` says whether training goes on, from what an earlier run left where there was one.
+
     Of several processes each has the history, and the first writes.
 
     The order of writing makes a kill harmless at any point: `last.ckpt` comes last, so a run resumes
@@ -41,6 +42,7 @@ class RunCheckpoint(Callback):
         self._card_of = card_of
         self._start = time.monotonic()
         self._earlier_seconds = 0.0
+        self.has_begun = False
 
     @property
     def seconds(self) -> float:
@@ -51,6 +53,9 @@ class RunCheckpoint(Callback):
     def last_row(self) -> Row:
         """The last epoch's line of `metrics.csv`."""
         return self._row(len(self.history))
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.has_begun = True
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self.history.append(self._sound(self._module.take_figures()))
@@ -116,5 +121,13 @@ def epochs_done(last: Path) -> int:
         return 0
     try:
         return int(torch.load(last, map_location="cpu", weights_only=True)["epoch"]) + 1
-    except (RuntimeError, KeyError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{last}: is damaged: remove it, and this member is trained anew") from error
+    except OSError:
+        raise
+    except Exception as error:
+        # An unpickler runs over whatever the file holds, and fails in as many ways.
+        raise damaged(last) from error
+
+
+def damaged(last: Path) -> ModelError:
+    """The error of a `last.ckpt` that no run can go on from."""
+    return ModelError(f"{last}: is damaged: remove it, and this member is trained anew")

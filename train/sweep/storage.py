@@ -2,13 +2,17 @@
 
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from seg.errors import SpecError
 from seg.spec.sweep import SweepSpec
 
 LOCKED_S: Final = 100
@@ -45,6 +49,18 @@ def open_storage(spec: SweepSpec, heartbeat_s: int) -> optuna.storages.RDBStorag
     if is_file:
         event.listen(storage.engine, "begin", _lock_at_once)
     return storage
+
+
+@contextmanager
+def readable(spec: SweepSpec) -> Iterator[None]:
+    """Raise SpecError, with the database, where what it holds is no sweep as it was written."""
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError, ValueError, KeyError, TypeError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise SpecError(
+            f"storage: {spec.shown_url} is damaged: {first}: name another, or remove it"
+        ) from error
 
 
 def values_of(trial: FrozenTrial) -> dict[str, Any]:

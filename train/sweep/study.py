@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from seg.errors import SegError, SpecError
 from seg.spec.sweep import RangeSpec, SweepSpec
 from seg.train.run.figures import Figures
-from seg.train.sweep.storage import open_storage, values_of
+from seg.train.sweep.storage import open_storage, readable, values_of
 from seg.train.sweep.trial import Outcome, as_ensemble, name_of, setting_of_all
 from seg.train.trainer import train_member
 
@@ -44,8 +44,9 @@ class Sweep:
             if not _is_double(trial):
                 on_trial(self._outcome(trial))
 
-        self._take_back_what_died()
-        self._enqueue_grid()
+        with readable(self.spec):
+            self._take_back_what_died()
+            self._enqueue_grid()
         while self._has_more() or self._finds_dead():
             try:
                 self.study.optimize(self._objective, n_trials=1, catch=(Exception,), callbacks=[tell])
@@ -57,8 +58,9 @@ class Sweep:
 
     def outcomes(self) -> list[Outcome]:
         """All trials so far, the best first; those that failed last."""
-        trials = self.study.get_trials(deepcopy=False)
-        found = [self._outcome(trial) for trial in trials if trial.params and not _is_double(trial)]
+        with readable(self.spec):
+            trials = self.study.get_trials(deepcopy=False)
+            found = [self._outcome(trial) for trial in trials if trial.params and not _is_double(trial)]
         return sorted(found, key=lambda outcome: (-(outcome.miou or -1.0), outcome.number))
 
     def _objective(self, trial: optuna.Trial) -> float:

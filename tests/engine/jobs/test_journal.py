@@ -1,14 +1,19 @@
 """The journal after a kill at any byte, and in the hands of two."""
 
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from seg.engine.jobs.journal import Entry, Journal
+from seg.engine.jobs.journal import Entry, Expected, Journal
 from seg.engine.source import Source
 from seg.errors import OutputError
 
@@ -126,3 +131,46 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not a journal"), Journal(tmp_path / "out.csv", "a run"):
         pass
     assert path.read_text() == "my notes, not to be lost"
+
+
+def record(head: bytes, labels_hw: NDArray[Any] | None) -> bytes:
+    png = b"" if labels_hw is None else cv2.imencode(".png", labels_hw)[1].tobytes()
+    return head + b"\n" + png
+
+
+MAP = np.zeros((4, 6), np.uint8)
+HEAD = b'{"id": "a", "content": "c", "look": null}'
+A = Source(Path("a"), version="c")
+IMPOSSIBLE = {
+    "no JSON": record(b"x", MAP),
+    "no id": record(b"{}", MAP),
+    "a list": record(b"[]", MAP),
+    "nested": record(b"[" * 100_000, MAP),
+    "no map": record(HEAD, None),
+    "another size": record(HEAD, MAP[:2]),
+    "a label of no class": record(HEAD, MAP + 5),
+    "colours": record(HEAD, np.zeros((4, 6, 3), np.uint8)),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_a_whole_record_that_is_impossible_is_dropped_with_a_word(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = Entry("b", "d", MAP + 4)
+    expected = Expected(5, {"a": (4, 6), "b": (6, 4)}.get)
+    with Journal(tmp_path / "out.csv", "a run", expected=expected) as journal:
+        journal.append(right.packed())
+        journal.append(record(HEAD, MAP))
+    whole = journal.path.read_bytes()
+    with Journal(tmp_path / "out.csv", "a run", expected=expected) as journal:
+        assert journal.has("a", A)
+    assert capsys.readouterr().err == ""
+    frame = struct.pack("<II", len(IMPOSSIBLE[name]), zlib.crc32(IMPOSSIBLE[name]))
+    good = record(HEAD, MAP)
+    journal.path.write_bytes(whole[: -len(good) - len(frame)] + frame + IMPOSSIBLE[name])
+    with Journal(tmp_path / "out.csv", "a run", expected=expected) as journal:
+        assert not journal.has("a", A)
+        check(journal, right)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{journal.path}: an entry is dropped, and its image predicted anew: ")

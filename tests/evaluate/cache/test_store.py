@@ -1,6 +1,7 @@
 """The cache of passes: what goes in comes out, within its stated error."""
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.evaluate.cache.store import PassKey, ProbabilityCache
+from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.labels import ProbabilitiesCHW
 from seg.probability_codec import from_levels, from_logs, to_levels
 
@@ -114,3 +115,53 @@ def test_speeds_are_remembered_by_model_and_runtime(tmp_path: Path) -> None:
     assert cache.speed("0" * 64, "cpu") == 12.5
     assert cache.speed("0" * 64, "openvino") is None
     assert cache.speed("0" * 64, "cpu", "decoder") is None
+
+
+@pytest.mark.parametrize("place", [0, 5, 11, 14, 20, -1])
+def test_a_flipped_bit_anywhere_is_noticed(place: int, tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path)
+    cache.put(KEY, random_probabilities(0, 3, 4, 5))
+    (file,) = tmp_path.rglob("*.b2nd")
+    data = bytearray(file.read_bytes())
+    data[place] ^= 16
+    file.write_bytes(data)
+    with pytest.raises(DamagedPassError, match=re.escape(str(file))):
+        cache.get(KEY)
+
+
+@pytest.mark.parametrize("content", [b"", b"seg", b"junk" * 100])
+def test_what_is_no_pass_is_noticed_and_can_be_put_anew(content: bytes, tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path)
+    given_chw = random_probabilities(0, 3, 4, 5)
+    cache.put(KEY, given_chw)
+    (file,) = tmp_path.rglob("*.b2nd")
+    file.write_bytes(content)
+    with pytest.raises(DamagedPassError):
+        cache.get(KEY)
+    cache.put(KEY, given_chw)
+    assert cache.get(KEY).shape == given_chw.shape
+
+
+def test_a_folder_in_the_place_of_a_pass_is_none(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path)
+    cache.put(KEY, random_probabilities(0, 3, 4, 5))
+    (file,) = tmp_path.rglob("*.b2nd")
+    file.unlink()
+    file.mkdir()
+    assert not cache.has(KEY)
+    assert cache.prune(0) == 0
+    cache.put(KEY, random_probabilities(0, 3, 4, 5))
+    assert cache.has(KEY)
+
+
+@pytest.mark.parametrize("content", [b"nan", b"-5", b"0", b"inf", b"", b"fast", b"\xff", b"9" * 5000])
+def test_a_time_that_no_pass_can_take_is_measured_again(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = ProbabilityCache(tmp_path)
+    cache.note_speed("0" * 64, "cpu", 12.5)
+    assert cache.speed("0" * 64, "cpu") == 12.5
+    (file,) = tmp_path.rglob("milliseconds")
+    file.write_bytes(content)
+    assert cache.speed("0" * 64, "cpu") is None
+    assert capsys.readouterr().err == f"{file}: is no time that a pass can take: it is measured again\n"

@@ -1,0 +1,55 @@
+"""stdout and stderr as they may be: closed, full, or of an encoding that lacks a character."""
+
+import io
+import sys
+from typing import Any
+
+
+def open_stdout() -> None:
+    """Let stdout print every name, also one that is no text, and say its own name where it fails.
+
+    Where it is closed from the start, what is printed goes nowhere.
+    """
+    stdout = sys.stdout
+    if stdout is None:
+        _discard("stdout")
+    elif isinstance(stdout, io.TextIOWrapper) and stdout is sys.__stdout__:
+        stdout.flush()
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(_NamedStdout(stdout.fileno(), "w", closefd=False)),
+            encoding=stdout.encoding,
+            errors="backslashreplace",
+            line_buffering=stdout.line_buffering,
+        )
+
+
+def close_stdout() -> None:
+    """Leave nothing for the interpreter to write out when it ends, which would fail once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard("stdout")
+
+
+def print_error(text: str) -> None:
+    """Print on stderr, if that can be written to."""
+    try:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except (OSError, AttributeError):
+        _discard("stderr")
+
+
+class _NamedStdout(io.FileIO):
+    """Standard output, whose errors bear its name."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = "standard output"
+            raise
+
+
+def _discard(name: str) -> None:
+    setattr(sys, name, io.StringIO())

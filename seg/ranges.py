@@ -1,0 +1,66 @@
+"""The ranges of numbers in specs and options, for both in one place. What lies outside no recipe can mean."""
+
+from typing import Final, NamedTuple
+
+
+class Range(NamedTuple):
+    """The least and the most that a number can be, both among the allowed."""
+
+    least: float
+    most: float
+
+
+class WholeRange(NamedTuple):
+    """The same of whole numbers."""
+
+    least: int
+    most: int
+
+
+# Training
+LEARNING_RATE: Final = Range(1e-9, 100.0)
+LEARNING_RATE_FACTOR: Final = Range(1e-6, 1000.0)
+WEIGHT_DECAY: Final = Range(0.0, 10.0)
+GRADIENT_NORM: Final = Range(1e-6, 1e6)
+WEIGHT_AVERAGE_DECAY: Final = Range(0.01, 0.999999)
+EPOCHS: Final = WholeRange(1, 10_000)
+WARM_UP_EPOCHS: Final = Range(0.0, 10_000.0)
+TRAINING_BATCH: Final = WholeRange(2, 4096)
+ACCUMULATED_BATCHES: Final = WholeRange(1, 1024)
+ZOOM: Final = Range(0.05, 20.0)
+SEED: Final = WholeRange(0, 2**32 - 1)
+WORKERS: Final = WholeRange(0, 256)
+FOLDS: Final = WholeRange(2, 100)
+TRIALS: Final = WholeRange(1, 10_000)
+LOSS_PARAMETER: Final = Range(1e-3, 1000.0)
+
+# Weights and temperatures
+WEIGHT: Final = Range(1e-9, 1e9)
+"""Above 0; where none is meant, 0 is allowed beside it."""
+TEMPERATURE: Final = Range(0.01, 100.0)
+
+# Pixels
+NETWORK_SIDE: Final = WholeRange(1, 8192)
+"""A side of what a network takes at once: a crop, a tile, a fixed input."""
+IMAGE_SIDE: Final = WholeRange(1, 32768)
+
+# Prediction and export
+BATCH: Final = WholeRange(1, 4096)
+TOLERANCE: Final = Range(0.0, 0.99)
+PASS_POSITION: Final = WholeRange(0, 65535)
+MEMORY_GIB: Final = Range(0.01, 4096.0)
+LOST_POINTS: Final = Range(0.0, 100.0)
+IMAGES: Final = WholeRange(1, 1_000_000)
+
+# The command line
+DRAWN_IMAGES: Final = WholeRange(1, 256)
+DEVICES: Final = WholeRange(1, 64)
+CLUSTER_WORKERS: Final = WholeRange(1, 1024)
+GPUS: Final = Range(0.0, 64.0)
+PORT: Final = WholeRange(0, 65535)
+OPEN_REQUESTS: Final = WholeRange(1, 10_000)
+MEGAPIXELS: Final = Range(0.001, 1000.0)
+REQUEST_SECONDS: Final = Range(0.1, 86_400.0)
+LEADERBOARD: Final = Range(-1e9, 1e9)
+BYTES: Final = WholeRange(0, 10**18)
+DEADLINE_SECONDS: Final = WholeRange(1, 366 * 86_400)
