@@ -25,8 +25,8 @@ DEVICES: Final = Path("/dev")
 DRIVER: Final = Path("/proc/driver/nvidia")
 
 _NEEDS: Final[dict[GpuProvider, str]] = {
-    "cuda": "it needs an NVIDIA driver, onnxruntime-gpu, and CUDA 13 with cuDNN 9"
-    " (pip install 'onnxruntime-gpu[cuda,cudnn]'); or say runtime: cpu",
+    "cuda": "it needs an NVIDIA driver, and CUDA with cuDNN (pip install 'seg[cuda]'; seg doctor says what is"
+    " missing); or say runtime: cpu",
     "tensorrt": "it needs what runtime: cuda needs, and the libraries of TensorRT 10; or say runtime: cuda",
 }
 
