@@ -7,13 +7,11 @@ import os
 from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from seg.engine.gpu_libraries import GpuProvider, load_libraries
 from seg.errors import MissingRuntimeError
 from seg.spec.prediction import RuntimeName
-
-GpuProvider = Literal["cuda", "tensorrt"]
-"""ONNX Runtime's own kernels, or engines of TensorRT around them."""
 
 PROVIDERS: Final[dict[GpuProvider, str]] = {
     "cuda": "CUDAExecutionProvider",
@@ -77,7 +75,7 @@ def is_needed(runtimes: Iterable[RuntimeName]) -> bool:
 
 
 def prepare(name: GpuProvider) -> None:
-    """Let a session find the libraries of CUDA in the environment, where pip put them.
+    """Let a session find the libraries of CUDA and TensorRT in the environment, where pip put them.
 
     Raises:
         MissingRuntimeError: there is no device, or this ONNX Runtime lacks the provider.
@@ -88,6 +86,7 @@ def prepare(name: GpuProvider) -> None:
         raise missing(name, "no NVIDIA device is visible")
     if not _is_built_in(name):
         raise missing(name, f"this ONNX Runtime was built without {PROVIDERS[name]}")
+    load_libraries(name)
     if importlib.util.find_spec("nvidia"):
         # It prints what it does not find; the session says the same as an error.
         with contextlib.redirect_stdout(io.StringIO()):

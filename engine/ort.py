@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import onnx
 
 from seg.engine import nvidia
+from seg.engine.gpu_libraries import GpuProvider
 from seg.engine.on_device import AnswersOnDevice, Device, run_bound
 from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.errors import MissingRuntimeError, ModelError
@@ -14,7 +15,7 @@ from seg.model_file import INPUT, OUTPUT
 from seg.model_safety import load_graph
 from seg.temperature import set_temperature
 
-ProviderName = Literal["cpu"] | nvidia.GpuProvider
+ProviderName = Literal["cpu"] | GpuProvider
 
 _CPU: Final = "CPUExecutionProvider"
 _ERRORS_ONLY: Final = 3

@@ -15,6 +15,7 @@ from onnx.reference import ReferenceEvaluator
 
 from seg.engine import nvidia
 from seg.engine.glue import Glue
+from seg.engine.gpu_libraries import GpuProvider
 from seg.engine.open_runtime import open_runtime, usable_runtimes
 from seg.engine.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
 from seg.engine.ort import OrtRuntime
@@ -162,7 +163,7 @@ def test_a_damaged_graph_is_one_line(tmp_path: Path, load: Load) -> None:
 @pytest.mark.skipif(nvidia.has_device(), reason="this machine has an NVIDIA device")
 @pytest.mark.parametrize(("name", "instead"), [("cuda", "cpu"), ("tensorrt", "cuda")])
 def test_a_device_is_refused_where_there_is_none(
-    name: nvidia.GpuProvider, instead: str, make_model: MakeModel, capfd: pytest.CaptureFixture[str]
+    name: GpuProvider, instead: str, make_model: MakeModel, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(MissingRuntimeError, match=f"no NVIDIA device.*runtime: {instead}") as error:
         OrtRuntime(make_model(3), name, TWO)

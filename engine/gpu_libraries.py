@@ -1,5 +1,6 @@
-"""The shared libraries that ONNX Runtime's CUDA and TensorRT providers need: where each is, what brings it."""
+"""The libraries that ONNX Runtime's CUDA and TensorRT providers need: where each is, and what brings it."""
 
+import contextlib
 import ctypes
 import importlib.util
 import os
@@ -8,12 +9,14 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from seg.engine.doctor.elf import needed_libraries
-from seg.engine.nvidia import GpuProvider
+from seg.engine.elf import needed_libraries
+
+GpuProvider = Literal["cuda", "tensorrt"]
+"""ONNX Runtime's own kernels, or engines of TensorRT around them."""
 
 DRIVER: Final = "the NVIDIA driver"
 SYSTEM: Final = "the operating system"
@@ -111,13 +114,25 @@ def place_of(name: str) -> str | None:
     return name
 
 
+def load_libraries(provider: GpuProvider) -> None:
+    """Load what packages brought, so that a session finds it: they are in no folder that the loader knows.
+
+    ONNX Runtime looks beside itself alone; packages may be anywhere where Python finds them.
+    """
+    for library in libraries_of(provider):
+        if library.place and library.place != library.name:
+            # What cannot be loaded the session will name.
+            with contextlib.suppress(OSError):
+                ctypes.CDLL(library.place)
+
+
 @cache
 def _folders() -> tuple[Path, ...]:
     return tuple(dict.fromkeys(_all_folders()))
 
 
 def _all_folders() -> Iterator[Path]:
-    """In the order in which a session finds them: ONNX Runtime looks into NVIDIA's packages first."""
+    """NVIDIA's packages come before what the system has, as they were installed for this environment."""
     for entry in map(Path, filter(None, sys.path)):
         yield from sorted(entry.glob("nvidia/*/lib"))
         yield from sorted(entry.glob("tensorrt_libs"))
