@@ -33,6 +33,7 @@ from seg.engine.machine import usable_cores
 from seg.engine.members import plan_passes
 from seg.engine.openvino_runtime import openvino_is_usable
 from seg.engine.run import run_ensemble
+from seg.engine.runtime import ImagesNHWC, Runtime
 from seg.engine.summary import OF_STREAMS
 from seg.evaluate.metrics import ConfusionMatrix
 from seg.labels import ImageHWC, LabelsHW
@@ -117,9 +118,15 @@ def bare_networks(ensemble: Ensemble, images: list[ImageHWC]) -> Answer:
         for planned in plan_passes(ensemble.members)
     ]
     with ThreadPoolExecutor(ensemble.streams) as pool:
-        for _ in pool.map(lambda call: call[0].run(call[1]), calls):
+        for _ in pool.map(lambda call: _run_network(*call), calls):
             pass
     return []
+
+
+def _run_network(runtime: Runtime, images_nhwc: ImagesNHWC) -> None:
+    """Answers of a GPU stay there, as the engine leaves them."""
+    run = runtime.run_on_device if runtime.device == "cuda" else runtime.run
+    run(images_nhwc)
 
 
 def one_by_one(loop: Loop) -> Callable[[list[ImageHWC]], Answer]:
