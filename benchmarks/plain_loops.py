@@ -1,6 +1,7 @@
 """The loops that everyone writes: for each image, each model, each view."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -31,6 +32,7 @@ AUTOCAST: Final = {"cuda": torch.float16, "cpu": torch.bfloat16}
 """What mixed precision mixes with: a processor has no fast fp16."""
 
 LabelsNHW = NDArray[np.uint8]
+Network = Callable[[torch.Tensor], torch.Tensor]
 
 
 class TorchLoop:
@@ -66,7 +68,7 @@ class TorchLoop:
                 total = total + weight * torch.stack(answers).mean(0)
         return torch.as_tensor(total)
 
-    def _load(self, checkpoint: Path, compiled: bool) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    def _load(self, checkpoint: Path, compiled: bool) -> tuple[Network, torch.Tensor, torch.Tensor]:
         network, card = load_checkpoint(checkpoint)
         network.to(self._device)
         if self._precision != "fp32":
@@ -77,10 +79,10 @@ class TorchLoop:
             torch.tensor(three, device=self._device).view(1, 3, 1, 1)
             for three in (card.input.mean, card.input.std)
         )
-        called: nn.Module = torch.compile(network) if compiled else network
+        called = torch.compile(network) if compiled else network
         return called, mean, std
 
-    def _softmax(self, network: nn.Module, seen: torch.Tensor) -> torch.Tensor:
+    def _softmax(self, network: Network, seen: torch.Tensor) -> torch.Tensor:
         height, width = seen.shape[2:]
         padded = nn.functional.pad(seen, (0, -width % 32, 0, -height % 32), mode="replicate")
         if self._precision != "fp32":

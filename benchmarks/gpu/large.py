@@ -20,7 +20,7 @@ def _label_one(loop: TorchLoop, tile: TileSpec, batch: int, image_hwc: ImageHWC)
     height, width = image_hwc.shape[:2]
     layout = lay_out((height, width), tile)
     tile_height, tile_width = layout.tile_hw
-    corners = [layout.corner(number) for number in range(layout.count)]
+    corners = [(top, left) for top in layout.rows.starts for left in layout.columns.starts]
     total: torch.Tensor | None = None
     for start in range(0, len(corners), batch):
         some = corners[start : start + batch]

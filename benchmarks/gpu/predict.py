@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -15,29 +15,27 @@ from benchmarks.gpu.child import Call, run
 from benchmarks.gpu.large import label_in_tiles
 from benchmarks.gpu.monitor import Monitor
 from benchmarks.gpu.rows import Row
-from benchmarks.gpu.workspace import PrecisionName, SceneName, Workspace
+from benchmarks.gpu.workspace import PrecisionName, SceneName
 from benchmarks.plain_loops import OrtFusedLoop, OrtLoop, TorchLoop
 from seg.classes import ClassInfo
 from seg.data import Sample, open_split, read_image
-from seg.data.images import read_image as read_whole
 from seg.engine import Ensemble
 from seg.engine.calibrate import calibrate_ensemble
 from seg.engine.load import probe_frames
 from seg.engine.run import run_ensemble
 from seg.engine.submissions import open_format
+from seg.engine.submissions.protocol import SubmissionFormat
 from seg.engine.summary import OF_STREAMS, RunSummary
 from seg.labels import ImageHWC, LabelsHW
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.prediction import RuntimeName, StoppingSpec
+from seg.spec.prediction import RuntimeName, StoppingSpec, TileSpec
 
 TOLERANCE: Final = 0.01
 CALIBRATED_ON: Final = 48
-ALONE_S: Final = 4.0
-"""How long networks are timed alone."""
 
 Labels = dict[str, LabelsHW]
-LabelAll = Callable[[Sequence[ImageHWC]], Sequence[LabelsHW]]
+LabelAll = Callable[[Sequence[ImageHWC]], Iterable[LabelsHW]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def by_loop(
     """Decode, label, and write the submission, image after image or batch after batch, until time is up."""
     scale = call.workspace.scale
     loop = open_loop(spec)
-    label_all, at_once = _labeller(loop, scale.loop_batch, spec if scene == "large" else None)
+    label_all, at_once = _labeller(loop, scale.loop_batch, spec.tile)
     samples = open_split(spec.data, "predict").samples
     batches = [samples[start : start + at_once] for start in range(0, len(samples), at_once)]
     if scene != "large":
@@ -87,17 +85,17 @@ def by_loop(
         for batch in batches:
             found = label_all(_read(batch))
             labels |= {one.id: labels_hw for one, labels_hw in zip(batch, found, strict=True)}
-            if time.perf_counter() - start > scale.loop_s:
+            if time.perf_counter() - start > scale.timed_s:
                 break
         form(spec).write(spec.output.file, labels.items())
         seconds = time.perf_counter() - start
     return {"images/s": len(labels) / seconds, "images": len(labels), **monitor.cells()}, labels
 
 
-def _labeller(loop: Any, batch: int, tiled: EnsembleSpec | None) -> tuple[LabelAll, int]:
+def _labeller(loop: Any, batch: int, tile: TileSpec | None) -> tuple[LabelAll, int]:
     """What labels some images, and how many at once."""
-    if tiled is not None:
-        return functools.partial(label_in_tiles, loop, tiled.tile, batch), 1
+    if tile is not None:
+        return functools.partial(label_in_tiles, loop, tile, batch), 1
     if isinstance(loop, TorchLoop):
         return lambda images: loop.predict_all(np.stack(images)), batch
     return lambda images: [loop.predict(image_hwc) for image_hwc in images], 1
@@ -160,7 +158,7 @@ def by_networks(call: Call, spec: EnsembleSpec, scene: SceneName) -> tuple[dict[
     done = 0
     with Monitor() as monitor:
         start = time.perf_counter()
-        while (seconds := time.perf_counter() - start) < ALONE_S:
+        while (seconds := time.perf_counter() - start) < call.workspace.scale.timed_s / 2:
             bare_networks(ensemble, images)
             done += len(images)
     return {"images/s": done / probe.tiles / seconds, "images": done / probe.tiles, **monitor.cells()}, {}
@@ -169,12 +167,12 @@ def by_networks(call: Call, spec: EnsembleSpec, scene: SceneName) -> tuple[dict[
 def written(spec: EnsembleSpec, scene: SceneName) -> Iterator[tuple[str, LabelsHW]]:
     """The label maps of a submission, read back."""
     sizes = {
-        sample.id: read_whole(sample.image).shape[:2] for sample in open_split(spec.data, "predict").samples
+        sample.id: read_image(sample.image).shape[:2] for sample in open_split(spec.data, "predict").samples
     }
     return form(spec).read(spec.output.file, lambda image_id: cast(tuple[int, int], sizes[image_id]))
 
 
-def form(spec: EnsembleSpec) -> Any:
+def form(spec: EnsembleSpec) -> SubmissionFormat:
     """The spec's submission, for the classes of its models."""
     classes: Sequence[ClassInfo] = read_model_card(spec.model(spec.members[0])).classes
     unlabelled = read_model_card(spec.model(spec.members[0])).unlabelled

@@ -35,7 +35,7 @@ class Scale:
         batch: of training; an epoch has `drawn[0] // batch` steps.
         epochs: of training.
         loop_batch: images that a loop in PyTorch takes at once.
-        loop_s: how long a loop is timed; then it stops, having labelled some of the images.
+        timed_s: how long a loop is timed, at least; then it stops, having labelled some of the images.
         classes: of the model with many.
         large_side: of the large image, which is cut into tiles of `side`.
         limits: what each step's limit in seconds is multiplied with.
@@ -48,7 +48,7 @@ class Scale:
     batch: int
     epochs: int
     loop_batch: int
-    loop_s: float
+    timed_s: float
     classes: int
     large_side: int
     limits: float
@@ -66,7 +66,7 @@ FULL: Final = Scale(
     batch=16,
     epochs=10,
     loop_batch=8,
-    loop_s=8.0,
+    timed_s=8.0,
     classes=150,
     large_side=10_000,
     limits=1.0,
@@ -77,16 +77,16 @@ SMALL: Final = Scale(
         Network(name="unet-effnet-b0", architecture="unet", encoder="efficientnet-b0"),
         Network(name="fpn-resnet18", architecture="fpn", encoder="resnet18"),
     ),
-    side=96,
-    drawn=(16, 4, 6),
-    images=12,
+    side=64,
+    drawn=(8, 2, 4),
+    images=6,
     batch=4,
     epochs=3,
     loop_batch=2,
-    loop_s=3.0,
+    timed_s=1.0,
     classes=150,
-    large_side=600,
-    limits=2.0,
+    large_side=200,
+    limits=3.0,
 )
 
 
@@ -185,6 +185,6 @@ class Workspace:
             "crop": self.scale.side,
             "loss": {"cross_entropy": 1, "dice": 1},
             "train_views": "d4",
-            "precision": "bf16",
+            "precision": "bf16" if self.device == "cuda" else "fp32",
             "channels_last": True,
         }
