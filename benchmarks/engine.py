@@ -14,7 +14,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,16 +23,15 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks.bare_networks import run_networks
 from benchmarks.plain_loops import FusedLoop, OpenVinoLoop, OrtLoop, TorchLoop
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
 from seg.engine.calibrate import RANKED, learn_risk, trace_images
 from seg.engine.calibrated import stopping_of
 from seg.engine.machine import usable_cores
-from seg.engine.members import plan_passes
 from seg.engine.openvino_runtime import openvino_is_usable
 from seg.engine.run import run_ensemble
-from seg.engine.runtime import ImagesNHWC, Runtime
 from seg.engine.summary import OF_STREAMS
 from seg.evaluate.metrics import ConfusionMatrix
 from seg.labels import ImageHWC, LabelsHW
@@ -107,26 +105,9 @@ def with_engine(ensemble: Ensemble, images: list[ImageHWC], stopping: StoppingSp
 
 
 def bare_networks(ensemble: Ensemble, images: list[ImageHWC]) -> Answer:
-    """The batches of all passes through their networks, and nothing else."""
-    rows = ensemble.batch_size
-    calls = [
-        (
-            ensemble.members[planned.member].runtime,
-            np.stack([np.ascontiguousarray(planned.view.apply(image_hwc))] * rows),
-        )
-        for image_hwc in images[::rows]
-        for planned in plan_passes(ensemble.members)
-    ]
-    with ThreadPoolExecutor(ensemble.streams) as pool:
-        for _ in pool.map(lambda call: _run_network(*call), calls):
-            pass
+    """What the networks take by themselves; no labels."""
+    run_networks(ensemble, images)
     return []
-
-
-def _run_network(runtime: Runtime, images_nhwc: ImagesNHWC) -> None:
-    """Answers of a GPU stay there, as the engine leaves them."""
-    run = runtime.run_on_device if runtime.device == "cuda" else runtime.run
-    run(images_nhwc)
 
 
 def one_by_one(loop: Loop) -> Callable[[list[ImageHWC]], Answer]:

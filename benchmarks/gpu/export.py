@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import torch
@@ -54,7 +54,8 @@ def export_members(call: Call, precision: str, names: list[str]) -> None:
     spec = workspace.spec("d4", runs=str(runs))
     share_checkpoints(workspace.runs("fp32"), runs, names)
     with ThreadPoolExecutor(len(names)) as pool:
-        for name, failure, seconds in pool.map(lambda name: _export(spec, name, precision), names):
+        for done in as_completed(pool.submit(_export, spec, name, precision) for name in names):
+            name, failure, seconds = done.result()
             title = f"{name}, {precision}"
             if failure:
                 call.add(Row("export", title, status="failed", note=failure))

@@ -59,7 +59,7 @@ def _prediction(workspace: Workspace) -> Iterator[Step]:
         yield _predict(workspace, contender, "d4", "hflip", limit_s=60)
     yield _predict(workspace, "engine-fp16-stopping", "d4", limit_s=60)
     yield _step(workspace, "export fused", "export", "export", "fused", limit_s=90)
-    yield _predict(workspace, "fused-fp16", "d4", limit_s=40)
+    yield _predict(workspace, "loop-fused", "d4", limit_s=40)
     yield _predict(workspace, "loop-ort", "d4", "hflip", limit_s=40)
 
 
@@ -75,7 +75,8 @@ def _training(workspace: Workspace, by: str) -> Iterator[Step]:
 
 def _predict(workspace: Workspace, contender: str, *scenes: str, limit_s: float) -> Step:
     name = f"predict {'+'.join(scenes)}: {contender}"
-    return _step(workspace, name, scenes[0], "predict", contender, *scenes, limit_s=limit_s)
+    module = "predict_loops" if contender.startswith("loop") else "predict_engine"
+    return _step(workspace, name, scenes[0], module, contender, *scenes, limit_s=limit_s)
 
 
 def _step(

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast, get_args
 
-import numpy as np
-
+from benchmarks.gpu.labels import share_of_equal
 from benchmarks.gpu.rows import Row
 from benchmarks.gpu.workspace import SceneName, Workspace
 
@@ -74,12 +72,6 @@ def _labels_equal(row: Row, workspace: Workspace) -> float | None:
     if truth is None or not row.key or not ours.exists():
         return None
     return share_of_equal(ours, truth)
-
-
-def share_of_equal(ours: Path, theirs: Path) -> float | None:
-    with np.load(ours) as one, np.load(theirs) as other:
-        shares = [float((one[key] == other[key]).mean()) for key in one.files if key in other.files]
-    return float(np.mean(shares)) if shares else None
 
 
 def _section(rows: Sequence[Row]) -> list[str]:

@@ -6,7 +6,7 @@ import sys
 from typing import cast
 
 from benchmarks.gpu.child import Call, run
-from benchmarks.gpu.predict import by_engine
+from benchmarks.gpu.predict_engine import by_engine
 from benchmarks.gpu.rows import Row
 from seg.engine.doctor.trials import try_runtime
 from seg.engine.gpu_libraries import libraries_of
@@ -25,7 +25,8 @@ def tensorrt(call: Call) -> None:
     path = call.workspace.spec("hflip", "fp16")
     if name == "tensorrt-plan":
         subprocess.run([sys.executable, "-m", "seg", "export", str(path), "--format", "tensorrt"], check=True)
-    cells, _ = by_engine(call, load_ensemble(path), "hflip", runtime=name)
+    spec = load_ensemble(path).model_copy(update={"runtime": name})
+    cells, _ = by_engine(call, spec)
     print(json.dumps(cells))
     call.add(Row("tensorrt", f"engine, fp16, {name}, horizontal flips", cells))
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gpu.harness import Results, Step, run_step, run_steps
+from benchmarks.gpu.labels import save_labels
 from benchmarks.gpu.rows import Row, append_row, read_rows
 from benchmarks.gpu.steps import steps_of
 from benchmarks.gpu.table import as_markdown, with_comparisons
@@ -106,9 +107,7 @@ def test_rows_are_compared_with_the_amp_loop_their_networks_and_the_fp32_loop(wo
     ours = truth.copy()
     ours[0, 0] = 77
     for key, labels in (("loop-fp32", truth), ("engine-fp16", ours)):
-        path = workspace.labels("d4", key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **{"0001": labels, "only here " + key: labels})
+        save_labels(workspace.labels("d4", key), {"0001": labels, f"only here {key}": labels})
     rows = [
         Row("d4", "engine, fp16", {"images/s": 30.0}, "engine-fp16", "networks-fp16"),
         Row("d4", "AMP", {"images/s": 4.0}, "loop-amp"),

@@ -1,5 +1,7 @@
 """What `seg doctor` finds: beside ONNX Runtime itself, and on machines that are made up."""
 
+import ctypes
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +13,12 @@ import onnxruntime
 import pytest
 
 from seg.engine import gpu_libraries, machine
-from seg.engine.doctor import Report, devices, trials
+from seg.engine.doctor import Report, trials
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.report import Machine
 from seg.engine.doctor.trials import Trial, try_runtime
 from seg.engine.gpu_libraries import DRIVER, Library, load_libraries, package_of, place_of
+from seg.errors import MissingRuntimeError
 
 
 def test_the_tiny_model_is_what_numpy_expects_of_it() -> None:
@@ -34,7 +37,7 @@ def test_the_cpu_is_usable_and_a_runtime_that_computes_nonsense_is_not(
     assert trial.is_usable
     assert onnxruntime.__version__ in trial.runs_on
     monkeypatch.setattr(trials, "expected", lambda images_nhwc: np.zeros((1, 3, 8, 8)))
-    with pytest.raises(trials.MissingRuntimeError, match="runtime cpu: not usable here: it computes wrong"):
+    with pytest.raises(MissingRuntimeError, match="runtime cpu: not usable here: it computes wrong"):
         trials.run_trial("cpu")
 
 
@@ -90,7 +93,7 @@ def fake_nvml(monkeypatch: pytest.MonkeyPatch, *, is_broken: bool = False) -> No
     }
     calls = {name: lambda *_, value=value: value for name, value in values.items()}
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(is_broken=is_broken, **calls))
-    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
 
 
 def test_devices_are_those_that_the_driver_lists(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +110,7 @@ def test_without_a_driver_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_nvidia_ml_py_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert find_driver().missing == "nvidia-ml-py is not installed: pip install 'seg[cuda]'"
 
 
@@ -162,7 +165,7 @@ def test_what_packages_brought_is_loaded_and_a_broken_file_is_left_to_the_sessio
             Library(provider=provider, name=name, package="p", place=place) for name, place in places.items()
         ],
     )
-    monkeypatch.setattr(gpu_libraries.ctypes, "CDLL", load)
+    monkeypatch.setattr(ctypes, "CDLL", load)
     load_libraries("cuda")
     assert loaded == ["/packages/a"]
 
