@@ -1,4 +1,4 @@
-"""The batches of all passes through their networks, and nothing else: what an engine cannot be faster than."""
+"""The batches of all passes through their networks, and nothing else: no engine can be faster than that."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
