@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from seg.engine import Ensemble
-from seg.engine.members import plan_passes
-from seg.engine.runtime import ImagesNHWC, Runtime
+from seg.engine.member import plan_passes
+from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.labels import ImageHWC
 
 

@@ -27,13 +27,13 @@ from benchmarks.bare_networks import run_networks
 from benchmarks.plain_loops import FusedLoop, OpenVinoLoop, OrtLoop, TorchLoop
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.calibrate import RANKED, learn_risk, trace_images
-from seg.engine.calibrated import stopping_of
-from seg.engine.machine import usable_cores
-from seg.engine.openvino_runtime import openvino_is_usable
-from seg.engine.run import run_ensemble
-from seg.engine.summary import OF_STREAMS
-from seg.evaluate.metrics import ConfusionMatrix
+from seg.engine.jobs.calibrate import RANKED, learn_risk, trace_images
+from seg.engine.jobs.predict import run_ensemble
+from seg.engine.jobs.stopping import stopping_of
+from seg.engine.jobs.summary import OF_STREAMS
+from seg.engine.runtimes.hardware import usable_cores
+from seg.engine.runtimes.openvino_runtime import openvino_is_usable
+from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.labels import ImageHWC, LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import CalibrationSpec, StoppingSpec

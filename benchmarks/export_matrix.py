@@ -23,9 +23,11 @@ import torch
 
 from seg.card import InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
+from seg.engine.runtimes.tensorrt_library import load_library
+from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import SegError
-from seg.export.contract import ExportedModel
 from seg.export.export import export_checkpoint
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.half import in_half
 from seg.export.precision.quantise import layers_of, quantise
 from seg.export.precision.ranges import clipping_values
@@ -33,12 +35,10 @@ from seg.export.save import save_model
 from seg.export.to_onnx import write_onnx
 from seg.export.trt import build
 from seg.labels import ImageHWC
-from seg.plan_file import Profile
 from seg.spec.architectures import OWN_ENCODERS, Architecture
 from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks import STRIDE, build_network, check_combination
 from seg.train.segmenter import Segmenter
-from seg.trt_library import load_library
 
 ENCODERS = (
     "resnet18",

@@ -26,7 +26,7 @@ import resource, sys
 from pathlib import Path
 import cv2
 from seg.commands.sizes import parse_bytes
-from seg.engine.run import run_ensemble
+from seg.engine.jobs.predict import run_ensemble
 from seg.spec import load_ensemble
 cv2.setNumThreads(1)
 memory = parse_bytes("--memory", sys.argv[2]) if sys.argv[2] else None

@@ -11,11 +11,11 @@ import ttach
 from numpy.typing import NDArray
 from torch import nn
 
-from seg.engine import nvidia
-from seg.engine.machine import usable_cores
-from seg.engine.ort import open_session
-from seg.engine.runtime import ImagesNHWC
-from seg.engine.views import VIEWS
+from seg.engine.passes.views import VIEWS
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.base import ImagesNHWC
+from seg.engine.runtimes.hardware import usable_cores
+from seg.engine.runtimes.ort import open_session
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec
 from seg.train.checkpoint import load_checkpoint

@@ -23,7 +23,7 @@ import numpy as np
 
 from seg.data import open_split, read_image
 from seg.data.images import write_image
-from seg.engine.run import run_ensemble
+from seg.engine.jobs.predict import run_ensemble
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.dataset import SplitSpec
 

@@ -22,11 +22,11 @@ import onnx
 
 from seg.card import ModelCard
 from seg.data import open_split, read_image
-from seg.engine.machine import usable_cores
-from seg.engine.open_runtime import open_runtime, usable_runtimes
-from seg.engine.runtime import Runtime, Streams
-from seg.engine.speed import keep_busy
-from seg.export.contract import ExportedModel
+from seg.engine.runtimes.base import Runtime, Streams
+from seg.engine.runtimes.hardware import usable_cores
+from seg.engine.runtimes.open import open_runtime, usable_runtimes
+from seg.engine.runtimes.profiling import keep_busy
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.quantise import layers_of, quantise
 from seg.export.precision.ranges import clipping_values
 from seg.export.save import save_model

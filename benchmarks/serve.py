@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from seg.data import Sample, open_split
-from seg.engine.clock import Clock
 from seg.engine.ensemble import Ensemble
-from seg.engine.reading import Reader, read_sample
+from seg.engine.pipeline.prefetch import Reader, read_sample
+from seg.engine.pipeline.timing import Clock
 from seg.spec import load_ensemble
 
 WARM_UP_S = 5.0

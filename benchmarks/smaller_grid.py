@@ -14,10 +14,10 @@ import numpy as np
 
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.decide import decide
-from seg.engine.passes import Size
-from seg.evaluate.judge import mean_iou
-from seg.evaluate.metrics import ConfusionMatrix
+from seg.engine.merging.decision import decide
+from seg.engine.passes.passes import Size
+from seg.evaluate.metrics.confusion import ConfusionMatrix
+from seg.evaluate.metrics.segmentation import mean_iou
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.spec import load_ensemble
 

@@ -18,8 +18,8 @@ import cv2
 from benchmarks.engine import Answer, Track, calibrated, equal
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.calibrated import stopping_of
-from seg.engine.clock import Clock
+from seg.engine.jobs.stopping import stopping_of
+from seg.engine.pipeline.timing import Clock
 from seg.labels import ImageHWC
 from seg.spec import load_ensemble
 from seg.spec.prediction import StoppingSpec

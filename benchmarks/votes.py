@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from seg.classes import ClassInfo
-from seg.engine.submissions.pixels import PixelStrings
+from seg.engine.submissions.pixel_strings import PixelStrings
 from seg.evaluate.vote import vote_submissions
 from seg.labels import LabelsHW
 

@@ -8,20 +8,20 @@ from typing import NamedTuple, Self, TypeVar
 
 from seg.classes import ClassInfo
 from seg.data.windows import Raster, open_raster
-from seg.engine.answers import answers_to, shares_of
-from seg.engine.clock import Clock
-from seg.engine.collect import Collector, LabelCollector, ProbabilityCollector
-from seg.engine.deadline import Pace
-from seg.engine.decide import Decision
-from seg.engine.glue import Glue
+from seg.engine.early_exit.deadline import PassBudget
+from seg.engine.early_exit.pass_samples import pass_shares, sample_passes
+from seg.engine.early_exit.ranking import RankedPasses, rank_passes
+from seg.engine.early_exit.rounds import order_in_rounds
+from seg.engine.early_exit.rules import Stopping
 from seg.engine.load import load_members
-from seg.engine.members import Member, plan_passes
-from seg.engine.method import Method
-from seg.engine.passes import Plan, Size
-from seg.engine.rounds import order_in_rounds
-from seg.engine.stopping import Stopping
-from seg.engine.stream import Damaged, stream
-from seg.engine.worth import Order, rank_passes
+from seg.engine.member import Member, plan_passes
+from seg.engine.merging.decision import Decision
+from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.passes.passes import Plan, Size
+from seg.engine.pipeline.collectors import Collector, LabelCollector, ProbabilityCollector
+from seg.engine.pipeline.config import PipelineConfig
+from seg.engine.pipeline.pipeline import Damaged, stream
+from seg.engine.pipeline.timing import Clock
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import MergeName, RuntimeName, TileSpec
@@ -64,7 +64,7 @@ class Ensemble:
     tile: TileSpec | None = None
     notes: tuple[str, ...] = ()
     open_frames: int = 0
-    glue: Glue | None = None
+    device_ops: DeviceOps | None = None
 
     @classmethod
     def load(
@@ -96,7 +96,7 @@ class Ensemble:
             spec.tile,
             loaded.notes,
             loaded.open_frames,
-            loaded.glue,
+            loaded.device_ops,
         )
 
     @property
@@ -118,7 +118,7 @@ class Ensemble:
         usual = plan_passes(self.members)
         return [usual[position] for position in positions]
 
-    def rank(self, images: Sequence[ImageHWC]) -> Order:
+    def rank(self, images: Sequence[ImageHWC]) -> RankedPasses:
         """The order in which passes are worth their time on images like these."""
         runtimes = [member.runtime for member in self.members]
         return rank_passes(runtimes, plan_passes(self.members), images, self.batch_size, self.factors)
@@ -126,8 +126,8 @@ class Ensemble:
     def rank_in_rounds(self, images: Iterable[ImageHWC]) -> tuple[int, ...]:
         """Positions of the passes, in rounds that come near to all of them soon on images like these."""
         usual = plan_passes(self.members)
-        said = answers_to([member.runtime for member in self.members], usual, images, self.factors)
-        shares_pc = shares_of(usual, len(self.classes))
+        said = sample_passes([member.runtime for member in self.members], usual, images, self.factors)
+        shares_pc = pass_shares(usual, len(self.classes))
         return tuple(order_in_rounds(said, shares_pc, [planned.member for planned in usual]))
 
     def predict(self, image: ImageHWC | Path | str) -> Prediction:
@@ -170,7 +170,7 @@ class Ensemble:
         grid_hw: Size | None = None,
         stopping: Stopping | None = None,
         plan: Plan | None = None,
-        pace: Pace | None = None,
+        pace: PassBudget | None = None,
         clock: Clock | None = None,
         watch: Callable[[Key, int, int], None] | None = None,
         damaged: Damaged[Key] | None = None,
@@ -178,7 +178,7 @@ class Ensemble:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
         Args:
-            images: None among them says that there is none at the moment; see `seg.engine.stream`.
+            images: None among them says that there is none at the moment; see `seg.engine.pipeline.pipeline`.
             grid_hw: the size of the label maps; by default that of each image.
             stopping: how images are stopped before all passes are done, and in which order these are taken.
             plan: all passes in another order than the usual one, where nothing is stopped.
@@ -197,10 +197,10 @@ class Ensemble:
 
         return self._stream(images, collector, clock, stopping, plan, pace, damaged)
 
-    def glue_for(self, plan: Plan, *, has_judge: bool) -> Glue | None:
+    def device_ops_for(self, plan: Plan, *, has_monitor: bool) -> DeviceOps | None:
         """What merges answers on their device: not those at a scale, nor where a judge looks at every sum."""
-        stays = not has_judge and all(planned.view.scale == 1 for planned in plan)
-        return self.glue if stays else None
+        stays = not has_monitor and all(planned.view.scale == 1 for planned in plan)
+        return self.device_ops if stays else None
 
     def decision(self, grid_hw: Size | None = None) -> Decision:
         """How merged probabilities become labels, at an image's own size or on a grid."""
@@ -221,11 +221,11 @@ class Ensemble:
         clock: Clock | None,
         stopping: Stopping | None = None,
         plan: Plan | None = None,
-        pace: Pace | None = None,
+        pace: PassBudget | None = None,
         damaged: Damaged[Key] | None = None,
     ) -> Iterator[Finished]:
         plan = (stopping.plan if stopping else plan) or plan_passes(self.members)
-        method = Method(
+        method = PipelineConfig(
             plan=plan,
             classes=len(self.classes),
             batch_size=self.batch_size,
@@ -236,7 +236,7 @@ class Ensemble:
             open_frames=self.open_frames,
             pace=pace,
             decoders=tuple(member.decoder for member in self.members if member.decoder),
-            glue=self.glue_for(plan, has_judge=stopping is not None),
+            device_ops=self.device_ops_for(plan, has_monitor=stopping is not None),
         )
         runtimes = [member.runtime for member in self.members]
         return stream(runtimes, method, images, new_collector, clock, damaged)

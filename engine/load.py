@@ -9,15 +9,16 @@ import numpy as np
 
 from seg.data import open_split
 from seg.data.windows import Raster, open_raster
-from seg.engine.choose import choose_runtimes
-from seg.engine.decoder_graph import decoder_of
-from seg.engine.glue import Glue
-from seg.engine.machine import usable_cores, usual_streams
-from seg.engine.members import Member
-from seg.engine.open_runtime import open_runtime, usual_batch
-from seg.engine.runtime import Runtime, Streams
-from seg.engine.tiles import lay_out
-from seg.engine.turns import Turns, plan_turns
+from seg.engine.member import Member
+from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.passes.tiles import lay_out
+from seg.engine.pipeline.prefetch import MOST_AHEAD
+from seg.engine.runtimes.auto import choose_runtimes
+from seg.engine.runtimes.base import Runtime, Streams
+from seg.engine.runtimes.decoder_cut import decoder_of
+from seg.engine.runtimes.hardware import usable_cores, usual_streams
+from seg.engine.runtimes.offload_plan import OffloadPlan, plan_offload
+from seg.engine.runtimes.open import open_runtime, usual_batch
 from seg.errors import DataError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_cards
@@ -41,7 +42,7 @@ class Loaded:
     """Members with what was found out while loading them; notes are for the user, a line each.
 
     `factors` has one for each class, or none. `open_frames` is how many frames memory allows, where a
-    budget says so. `glue` is there where answers can stay on a device.
+    budget says so. `device_ops` is there where answers can stay on a device.
     """
 
     members: tuple[Member, ...]
@@ -49,7 +50,7 @@ class Loaded:
     factors: tuple[float, ...]
     notes: tuple[str, ...]
     open_frames: int = 0
-    glue: Glue | None = None
+    device_ops: DeviceOps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,13 @@ def load_members(
     ]
     batch_size = _batch_size(spec, chosen.runtimes)
     if memory is None:
-        turns = Turns([open_it() for open_it in openers])
+        turns = OffloadPlan([open_it() for open_it in openers])
     else:
         in_flight = batch_size * (chosen.streams.count + 1)
         frames = [probe.frame_hwc for probe in probe_frames(spec)]
-        turns = plan_turns(openers, frames, len(cards[0].classes), batch_size, in_flight, memory)
+        turns = plan_offload(
+            openers, frames, len(cards[0].classes), batch_size, in_flight, MOST_AHEAD, memory
+        )
     members = tuple(
         Member(member.name, runtime, card, member.weight, spec.views_of(member), own, decoder)
         for member, card, runtime, own, decoder in zip(
@@ -114,15 +117,15 @@ def load_members(
         )
     )
     all_notes = (*chosen.notes, *turns.notes, *_cells(members), *_unfamiliar(members))
-    glue = _glue(spec, turns.runtimes, len(classes))
-    return Loaded(members, batch_size, factors, all_notes, turns.open_frames, glue)
+    device_ops = _device_ops(spec, turns.runtimes, len(classes))
+    return Loaded(members, batch_size, factors, all_notes, turns.open_frames, device_ops)
 
 
-def _glue(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> Glue | None:
+def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> DeviceOps | None:
     """What merges answers on the device that all runtimes leave them on; on the CPU arrays do."""
     on_one_device = {runtime.device for runtime in runtimes} == {"cuda"}
     is_plain_mean = spec.merge == "mean" and spec.merge_at == "image"
-    return Glue("cuda", classes) if on_one_device and is_plain_mean else None
+    return DeviceOps("cuda", classes) if on_one_device and is_plain_mean else None
 
 
 def choose_for(spec: EnsembleSpec, streams: Streams) -> Chosen:

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg.data import Sample, Split, open_split, read_image
 from seg.engine import Ensemble
-from seg.evaluate.metrics import ConfusionMatrix, Scores
-from seg.evaluate.reliability import Reliability
+from seg.evaluate.metrics.calibration import Reliability
+from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
 from seg.files import sha256_of, write_text
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import Advance, progress

@@ -7,7 +7,7 @@ from seg.data import Split
 from seg.engine.submissions import SubmissionSpec
 from seg.engine.submissions.tables import write_table
 from seg.errors import DataError
-from seg.evaluate.judge import ClassFigures, Figures, Judge, paired_interval
+from seg.evaluate.metrics.segmentation import ClassFigures, Figures, SegmentationMetrics, paired_interval
 from seg.files import write_text
 from seg.progress import progress
 from seg.spec import EnsembleSpec
@@ -23,7 +23,7 @@ class Paired:
     high: float
 
 
-def judge_submission(spec: EnsembleSpec, path: Path) -> Judge:
+def judge_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
     """Count a submission, in the format of the spec's output, at the size of the labels.
 
     Raises:
@@ -32,7 +32,7 @@ def judge_submission(spec: EnsembleSpec, path: Path) -> Judge:
     known = SubmissionSpec(spec)
     split = _labelled(spec, known.split)
     index_of = {sample.id: index for index, sample in enumerate(split.samples)}
-    judge = Judge(split.classes)
+    judge = SegmentationMetrics(split.classes)
     with progress("judge", len(index_of), unit="images") as advance:
         for image_id, labels_hw in known.form().read(path, known.size_of):
             if image_id not in index_of:
@@ -45,7 +45,7 @@ def judge_submission(spec: EnsembleSpec, path: Path) -> Judge:
     return judge
 
 
-def compare_submissions(first: Judge, second: Judge) -> Paired:
+def compare_submissions(first: SegmentationMetrics, second: SegmentationMetrics) -> Paired:
     """The first against the second, image by image."""
     by_id = dict(zip(second.ids, second.counts, strict=True))
     gain, low, high = paired_interval([by_id[image_id] for image_id in first.ids], first.counts)

@@ -15,9 +15,9 @@ from typing import Final, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import decide
+from seg.engine.merging.decision import decide
 from seg.engine.submissions import Labelled, SubmissionFormat
-from seg.engine.submissions.protocol import SizeOf
+from seg.engine.submissions.base import SizeOf
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seg.card import ModelCard
 from seg.errors import ModelError, VerificationError
-from seg.export.contract import ExportedModel
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.save import atomic_model, replace_card
 from seg.export.to_onnx import OPSET, write_onnx
@@ -53,7 +53,7 @@ def export_checkpoint(
     return card
 
 
-def is_exported(checkpoint: Path, model: Path, wish: ExportSpec | None) -> bool:
+def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bool:
     """Whether `model` is there, verified, of this very checkpoint, and chosen as is wished, if it is."""
     if not model.exists():
         return False
@@ -64,13 +64,13 @@ def is_exported(checkpoint: Path, model: Path, wish: ExportSpec | None) -> bool:
     return (
         card.verification is not None
         and card.checkpoint_sha256 == sha256_of(checkpoint)
-        and (wish is None or _is_wished(card, wish))
+        and (request is None or _is_wished(card, request))
     )
 
 
-def _is_wished(card: ModelCard, wish: ExportSpec) -> bool:
+def _is_wished(card: ModelCard, request: ExportSpec) -> bool:
     choice = card.precision_choice
     if choice is None:
-        return card.precision == wish.precision
+        return card.precision == request.precision
     asked = (choice.asked, choice.least_agreement, choice.largest_loss)
-    return asked == (wish.precision, wish.least_agreement, wish.largest_loss)
+    return asked == (request.precision, request.least_agreement, request.largest_loss)

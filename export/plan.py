@@ -4,10 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from seg.export.trt import build
-from seg.files import atomic_path, sha256_of, write_text
-from seg.model_file import read_model_card
-from seg.plan_file import (
+from seg.engine.runtimes.tensorrt_plan_file import (
     Facts,
     PlanRecord,
     Profile,
@@ -17,6 +14,9 @@ from seg.plan_file import (
     record_of,
     records_beside,
 )
+from seg.export.trt import build
+from seg.files import atomic_path, sha256_of, write_text
+from seg.model_file import read_model_card
 
 
 @dataclass(frozen=True, slots=True)

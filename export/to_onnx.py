@@ -13,10 +13,10 @@ import torch
 
 from seg.card import ModelCard
 from seg.errors import ModelError
-from seg.export.contract import ExportedModel
+from seg.export.cleanup import tidy
+from seg.export.exported_model import ExportedModel
 from seg.export.rewrite import rewrite
 from seg.export.save import save_model, weight_bytes
-from seg.export.tidy import tidy
 from seg.model_file import INPUT, OUTPUT
 from seg.model_safety import LARGEST_MODEL_BYTES
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from seg.engine.runtimes.cuda_device import gpu_of, load_cuda
+from seg.engine.runtimes.tensorrt_library import LibraryName, logger_into
+from seg.engine.runtimes.tensorrt_plan_file import Profile, as_text
 from seg.errors import MissingRuntimeError, ModelError
-from seg.gpu import gpu_of, load_cuda
 from seg.model_file import INPUT
 from seg.model_safety import load_graph
-from seg.plan_file import Profile, as_text
 from seg.progress import Advance, progress
 from seg.temperature import set_temperature
-from seg.trt_library import LibraryName, logger_into
 
 CHANNELS: Final = 3
 LONGEST_REASON: Final = 200

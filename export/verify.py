@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seg.card import VerificationCard
 from seg.errors import VerificationError
 from seg.export.batches import BATCH_SIZES, ImagesNHWC, batches, sizes
-from seg.export.contract import ExportedModel
+from seg.export.exported_model import ExportedModel
 from seg.labels import ImageHWC
 from seg.model_file import INPUT
 

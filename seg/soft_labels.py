@@ -1,7 +1,7 @@
 """Soft labels: an ensemble's probabilities for images, made in one room and learnt from in another.
 
 One file for each image, found by the image's content: levels, uint8 `[C, H, W]`, compressed without loss.
-What a level is, and how far off, says `seg.levels`.
+What a level is, and how far off, says `seg.probability_codec`.
 """
 
 import zipfile
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seg.errors import DataError
 from seg.files import atomic_path, sha256_of
 from seg.labels import ProbabilitiesCHW
-from seg.levels import to_levels
+from seg.probability_codec import to_levels
 
 SoftLabelsHWC = NDArray[np.uint8]
 """Levels of probabilities, uint8 `[H, W, C]`."""

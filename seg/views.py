@@ -1,6 +1,6 @@
 """Views: the eight symmetries of the square (the group D4), by name, the usual sets of them, and scales.
 
-What they are, for specs, cards and graphs; `seg.engine.views` holds the array operations.
+What they are, for specs, cards and graphs; `seg.engine.passes.views` holds the array operations.
 """
 
 from typing import Final, Literal, NamedTuple, get_args

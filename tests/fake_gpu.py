@@ -22,9 +22,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from seg.engine.runtimes.cuda_device import gpu_of
+from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.export.plan import Plan, ensure_plan
-from seg.gpu import gpu_of
-from seg.plan_file import Profile
 from tests.fake_trt import DataType, Logger, Runtime, TensorIOMode, build
 
 PROFILE: Final = Profile((1, 1, 1), (2, 20, 30), (8, 64, 64))
@@ -170,8 +170,8 @@ class FakeGpu:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let plans run here, on this GPU."""
-        monkeypatch.setattr("seg.engine.plan_runtime.load_library", lambda _: self.tensorrt)
-        monkeypatch.setattr("seg.engine.plan_runtime.load_cuda", lambda: self.cuda)
+        monkeypatch.setattr("seg.engine.runtimes.tensorrt_runtime.load_library", lambda _: self.tensorrt)
+        monkeypatch.setattr("seg.engine.runtimes.tensorrt_runtime.load_cuda", lambda: self.cuda)
 
     def build_beside(self, model: Path, profile: Profile = PROFILE, temperature: float = 1.0) -> Plan:
         """What `seg export --format tensorrt` does here, with a builder that leaves the graph as it is."""

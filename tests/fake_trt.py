@@ -13,8 +13,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.export.trt import Built
-from seg.plan_file import Profile
 from seg.temperature import set_temperature
 
 if TYPE_CHECKING:

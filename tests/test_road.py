@@ -10,7 +10,7 @@ import ttach
 
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.run import run_ensemble
+from seg.engine.jobs.predict import run_ensemble
 from seg.export.export import export_checkpoint
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train.checkpoint import load_checkpoint

@@ -9,11 +9,11 @@ from seg.card import InputCard, ModelCard, TrainingCard
 from seg.data import Split
 from seg.spec.ensemble import LoggerName
 from seg.spec.recipe import RecipeSpec
+from seg.train.distillation import Distillation
 from seg.train.networks import STRIDE, build_network, encoder_preprocessing
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import RunRecord
 from seg.train.segmenter import Segmenter
-from seg.train.teaching import Teaching
 
 CardOf = Callable[[int, float], ModelCard]
 """The card of the weights after an epoch (from 1), given their val mIoU."""
@@ -30,7 +30,7 @@ class Job:
     val: Split
     unlabelled: str
     loggers: tuple[LoggerName, ...]
-    teaching: Teaching | None = None
+    teaching: Distillation | None = None
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 from seg.spec.recipe import RecipeSpec
 from seg.train.batches.samples import Sample
 from seg.train.confusion import count_pixels, iou_per_class
+from seg.train.distillation import DistillationLoss
 from seg.train.losses import LossMix
 from seg.train.mixing import mix, mixing_seed
 from seg.train.optimiser.averaging import moving_average, plain_mean
@@ -20,7 +21,6 @@ from seg.train.optimiser.schedule import build_schedule
 from seg.train.run.figures import Figures, RunningMean
 from seg.train.seeds import seed_of
 from seg.train.segmenter import Segmenter
-from seg.train.teaching import TaughtLoss
 
 
 class MemberModule(lightning.LightningModule):
@@ -29,7 +29,12 @@ class MemberModule(lightning.LightningModule):
     confusion: Tensor
 
     def __init__(
-        self, segmenter: Segmenter, recipe: RecipeSpec, loss: LossMix | TaughtLoss, classes: int, steps: int
+        self,
+        segmenter: Segmenter,
+        recipe: RecipeSpec,
+        loss: LossMix | DistillationLoss,
+        classes: int,
+        steps: int,
     ) -> None:
         super().__init__()
         self.segmenter = segmenter

@@ -24,25 +24,25 @@ from seg.train.batch_size import in_parts_that_fit, with_batch_size
 from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.folds import without_and_with
 from seg.train.batches.loaders import Loaders, build_loaders, workers_for
+from seg.train.callbacks.checkpoint import RunCheckpoint, epochs_done, named_iou
+from seg.train.callbacks.early_stopping import EarlyStopping
+from seg.train.callbacks.loggers import EpochLogger, build_loggers
+from seg.train.callbacks.on_epoch import EpochListener, OnEpoch
+from seg.train.callbacks.progress import TrainingProgress
+from seg.train.callbacks.swa import LastEpochsAverage, judge_mean
+from seg.train.determinism import repeatable
+from seg.train.distillation import Distillation, DistillationLoss
+from seg.train.distributed.group import Group, joined, together
 from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
 from seg.train.losses import LossMix, build_loss, check_loss
 from seg.train.module import MemberModule
 from seg.train.networks import check_combination
 from seg.train.networks.cost import cost_of, padded_size
 from seg.train.optimiser.build import check_optimiser
-from seg.train.optimiser.last_mean import LastEpochs, judge_mean
-from seg.train.processes.group import Group, joined, together
 from seg.train.quiet import quiet
-from seg.train.repeatable import repeatable
 from seg.train.run.figures import best_epoch, draw_history
 from seg.train.run.folder import RunFolder
-from seg.train.run.keeper import Keeper, epochs_done, named_iou
-from seg.train.run.listener import Listener, OnEpoch
-from seg.train.run.loggers import Scribe, build_loggers
-from seg.train.run.patience import Patience
 from seg.train.run.record import Result, new_record
-from seg.train.run.reporter import Reporter
-from seg.train.teaching import TaughtLoss, Teaching
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
 _FEWEST_TO_TRAIN: Final = 2
@@ -60,7 +60,7 @@ def train_member(
     *,
     retrain: bool = False,
     on_epoch: OnEpoch | None = None,
-    teaching: Teaching | None = None,
+    teaching: Distillation | None = None,
 ) -> Result:
     """Train a member unless it is trained; go on from its last whole epoch if it was cut off.
 
@@ -118,7 +118,7 @@ def _train(job: Job, group: Group, parts: int, on_epoch: OnEpoch | None) -> Resu
     train, val = _decode(job, max(_FEWEST_TO_VALIDATE, group.count))
     loaders = build_loaders(job.recipe, train, val, epoch=done, group=group, parts=parts)
     module = MemberModule(segmenter, job.recipe, _loss(job, train), job.classes, loaders.steps)
-    keeper = Keeper(job.folder, module, job.train.classes, card_of(job, segmenter.card))
+    keeper = RunCheckpoint(job.folder, module, job.train.classes, card_of(job, segmenter.card))
     with progress(
         f"train {job.name}",
         loaders.images * job.recipe.epochs + (len(val) if job.recipe.average_last else 0),
@@ -155,7 +155,7 @@ def _train(job: Job, group: Group, parts: int, on_epoch: OnEpoch | None) -> Resu
     )
 
 
-def _splits(spec: EnsembleSpec, member: MemberSpec, teaching: Teaching | None) -> tuple[Split, Split]:
+def _splits(spec: EnsembleSpec, member: MemberSpec, teaching: Distillation | None) -> tuple[Split, Split]:
     train = open_split(spec.data, "train")
     if spec.folds is None or member.fold is None:
         val = open_split(spec.data, "val")
@@ -165,11 +165,11 @@ def _splits(spec: EnsembleSpec, member: MemberSpec, teaching: Teaching | None) -
     return (JoinedSplit((train, *more)) if more else train), val
 
 
-def _loss(job: Job, train: DecodedSplit) -> LossMix | TaughtLoss:
+def _loss(job: Job, train: DecodedSplit) -> LossMix | DistillationLoss:
     loss = build_loss(job.recipe.loss, train)
     if job.teaching is None:
         return loss
-    return TaughtLoss(loss, job.teaching.soft_share, job.teaching.temperature)
+    return DistillationLoss(loss, job.teaching.soft_share, job.teaching.temperature)
 
 
 def _refuse_impossible(recipe: RecipeSpec) -> None:
@@ -200,15 +200,19 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSpl
 
 
 def _callbacks(
-    recipe: RecipeSpec, module: MemberModule, keeper: Keeper, advance: Advance, on_epoch: OnEpoch | None
+    recipe: RecipeSpec,
+    module: MemberModule,
+    keeper: RunCheckpoint,
+    advance: Advance,
+    on_epoch: OnEpoch | None,
 ) -> list[Callback]:
     """In the order in which they see the end of an epoch."""
-    callbacks: list[Callback] = [LastEpochs(module)] if module.mean else []
-    callbacks += [keeper, Reporter(keeper, advance), Scribe(keeper, recipe)]
+    callbacks: list[Callback] = [LastEpochsAverage(module)] if module.mean else []
+    callbacks += [keeper, TrainingProgress(keeper, advance), EpochLogger(keeper, recipe)]
     if recipe.patience:
-        callbacks.append(Patience(keeper, recipe.patience, advance))
+        callbacks.append(EarlyStopping(keeper, recipe.patience, advance))
     if on_epoch:
-        callbacks.append(Listener(keeper, on_epoch))
+        callbacks.append(EpochListener(keeper, on_epoch))
     return callbacks
 
 

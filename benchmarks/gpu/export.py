@@ -17,9 +17,9 @@ from benchmarks.gpu.workspace import CLASSES_MODEL, Workspace
 from seg.card import InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
 from seg.data import open_split, read_image
-from seg.engine.machine import usable_cores
-from seg.export.contract import ExportedModel
+from seg.engine.runtimes.hardware import usable_cores
 from seg.export.export import export_checkpoint
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.half import in_half
 from seg.export.to_onnx import write_onnx
 from seg.model_file import read_model_card

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from benchmarks.plain_loops import TorchLoop
-from seg.engine.tiles import lay_out
+from seg.engine.passes.tiles import lay_out
 from seg.labels import ImageHWC, LabelsHW
 from seg.spec.prediction import TileSpec
 

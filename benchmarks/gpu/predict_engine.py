@@ -9,10 +9,10 @@ from benchmarks.gpu.child import Call, run
 from benchmarks.gpu.monitor import Monitor
 from benchmarks.gpu.prediction import Cells, Contender, Labels, predict, written_labels
 from seg.engine import Ensemble
-from seg.engine.calibrate import calibrate_ensemble
+from seg.engine.jobs.calibrate import calibrate_ensemble
+from seg.engine.jobs.predict import run_ensemble
+from seg.engine.jobs.summary import OF_STREAMS, RunSummary
 from seg.engine.load import probe_frames
-from seg.engine.run import run_ensemble
-from seg.engine.summary import OF_STREAMS, RunSummary
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import StoppingSpec
 

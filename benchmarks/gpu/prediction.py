@@ -9,9 +9,9 @@ from benchmarks.gpu.labels import save_labels
 from benchmarks.gpu.rows import Row
 from benchmarks.gpu.workspace import PrecisionName, SceneName
 from seg.data import open_split, read_image
-from seg.engine.passes import Size
+from seg.engine.passes.passes import Size
 from seg.engine.submissions import open_format
-from seg.engine.submissions.protocol import SubmissionFormat
+from seg.engine.submissions.base import SubmissionFormat
 from seg.labels import LabelsHW
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec, load_ensemble

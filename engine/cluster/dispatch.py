@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Protocol, TypeVar
 
-from seg.engine.cluster.located import Located
+from seg.engine.cluster.remote_images import ImageRef
 
 Result = TypeVar("Result")
 
@@ -27,7 +27,7 @@ MOST_DEATHS_OF_ONE: Final = 3
 class Block:
     """Images that travel together, and how many workers died when it was the first that they had."""
 
-    images: tuple[Located, ...]
+    images: tuple[ImageRef, ...]
     deaths: int = 0
 
     @property
@@ -75,7 +75,7 @@ class Lost:
     reason: str
 
 
-class Fleet(Protocol[Result]):
+class Pool(Protocol[Result]):
     """Workers that come and go, by name."""
 
     def submit(self, worker: str, block: Block) -> None:
@@ -97,10 +97,10 @@ class Done(Generic[Result]):
 
 
 @dataclass(frozen=True, slots=True)
-class Poison:
+class PoisonImage:
     """An image that no worker survives, or that none can predict."""
 
-    image: Located
+    image: ImageRef
     reason: str
 
 
@@ -113,18 +113,18 @@ class Dispatch(Generic[Result]):
         redone: how many images were given out again.
     """
 
-    fleet: Fleet[Result]
+    pool: Pool[Result]
     lost: list[str] = field(default_factory=list)
     redone: int = 0
     _waiting: deque[Block] = field(default_factory=deque)
     _held: dict[str, deque[Block]] = field(default_factory=dict)
 
-    def run(self, blocks: Iterable[Block]) -> Iterator[Done[Result] | Poison]:
+    def run(self, blocks: Iterable[Block]) -> Iterator[Done[Result] | PoisonImage]:
         """Yields blocks in the order in which they are done, and images that cannot be."""
         self._waiting.extend(blocks)
         while self._waiting or any(self._held.values()):
             self._hand_out()
-            match self.fleet.next_event():
+            match self.pool.next_event():
                 case Arrived(worker):
                     self._held[worker] = deque()
                 case Answered(worker, result):
@@ -141,14 +141,14 @@ class Dispatch(Generic[Result]):
                 spare = depth * len(self._held)
                 if len(held) <= depth and len(self._waiting) > spare and self._may_join(held):
                     block = self._waiting.popleft()
-                    self.fleet.submit(worker, block)
+                    self.pool.submit(worker, block)
                     held.append(block)
 
     def _may_join(self, held: deque[Block]) -> bool:
         """Whether the next block can be given to who has these."""
         return not held or not (self._waiting[0].is_suspected or held[-1].is_suspected)
 
-    def _take_back(self, worker: str, reason: str) -> Iterator[Poison]:
+    def _take_back(self, worker: str, reason: str) -> Iterator[PoisonImage]:
         self.lost.append(f"{worker}: {reason}")
         held = self._held.pop(worker, deque[Block]())
         if not held:
@@ -161,9 +161,9 @@ class Dispatch(Generic[Result]):
         else:
             self._again(suspect)
 
-    def _narrow(self, block: Block, reason: str) -> Iterator[Poison]:
+    def _narrow(self, block: Block, reason: str) -> Iterator[PoisonImage]:
         if len(block.images) == 1:
-            yield Poison(block.images[0], reason)
+            yield PoisonImage(block.images[0], reason)
         else:
             self._again(*block.halves())
 

@@ -7,17 +7,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from seg.engine.calibrated import refuse_other_calibration
 from seg.engine.cluster.dispatch import Block, Dispatch, Done
-from seg.engine.cluster.fleet import WorkerFleet
-from seg.engine.cluster.located import Located, locate, locate_here
-from seg.engine.cluster.process_fleet import processes
-from seg.engine.cluster.ray_fleet import actors
-from seg.engine.cluster.summary import CrewSummary, WorkerFigures
+from seg.engine.cluster.pool import WorkerPool
+from seg.engine.cluster.process_pool import processes
+from seg.engine.cluster.ray_pool import actors
+from seg.engine.cluster.remote_images import ImageRef, images_to_predict, local_images
+from seg.engine.cluster.summary import ClusterSummary, WorkerFigures
 from seg.engine.cluster.worker import BlockResult
-from seg.engine.fingerprint import run_fingerprint
-from seg.engine.journal import Journal
-from seg.engine.run import advice
+from seg.engine.jobs.fingerprint import run_fingerprint
+from seg.engine.jobs.journal import Journal
+from seg.engine.jobs.predict import advice
+from seg.engine.jobs.stopping import refuse_other_calibration
 from seg.engine.submissions import open_format
 from seg.errors import DataError
 from seg.model_file import read_model_cards
@@ -56,7 +56,7 @@ def run_on_cluster(
     strict: bool = False,
     restart: bool = False,
     memory: int | None = None,
-) -> CrewSummary:
+) -> ClusterSummary:
     """Predict all images of the spec that its journal does not have, and write the submission.
 
     Args:
@@ -72,8 +72,8 @@ def run_on_cluster(
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
     refuse_other_calibration(spec)
-    fleet = actors(spec, address, workers, gpus, strict=strict, memory=memory)
-    return _run(spec, locate(spec, images), fleet, restart)
+    pool = actors(spec, address, workers, gpus, strict=strict, memory=memory)
+    return _run(spec, images_to_predict(spec, images), pool, restart)
 
 
 def run_on_devices(
@@ -83,21 +83,21 @@ def run_on_devices(
     strict: bool = False,
     restart: bool = False,
     memory: int | None = None,
-) -> CrewSummary:
+) -> ClusterSummary:
     """The same in so many processes of this machine, each with a GPU, or with its share of the cores.
 
     Raises: as `run_on_cluster` does.
     """
     refuse_other_calibration(spec)
-    return _run(spec, locate_here(spec), processes(spec, devices, strict=strict, memory=memory), restart)
+    return _run(spec, local_images(spec), processes(spec, devices, strict=strict, memory=memory), restart)
 
 
 def _run(
     spec: EnsembleSpec,
-    located: Sequence[Located],
-    opening: AbstractContextManager[WorkerFleet[Any]],
+    located: Sequence[ImageRef],
+    opening: AbstractContextManager[WorkerPool[Any]],
     restart: bool,
-) -> CrewSummary:
+) -> ClusterSummary:
     """Fill the journal, by a fleet that is opened only where there is something to do, and write it out."""
     classes = read_model_cards([spec.model(member) for member in spec.running])[0].classes
     output = spec.output
@@ -106,25 +106,25 @@ def _run(
     fingerprint = run_fingerprint(spec, [image.sample for image in located])
     with Journal(output.file, fingerprint, restart=restart) as journal:
         missing = [image for image in located if not journal.has(image.id, image.source_bytes)]
-        summary = CrewSummary(output.file, len(located))
+        summary = ClusterSummary(output.file, len(located))
         if missing:
-            with opening as fleet:
-                summary = _predict(fleet, len(located), missing, journal)
+            with opening as pool:
+                summary = _predict(pool, len(located), missing, journal)
         entries = (journal.read(image.id, image.source_bytes) for image in located)
         form.write(output.file, ((entry.id, entry.labels_hw) for entry in entries), output.sample)
     return summary
 
 
 def _predict(
-    fleet: WorkerFleet[Any], images: int, missing: Sequence[Located], journal: Journal
-) -> CrewSummary:
-    output, tally = fleet.job.spec.output.file, _Tally()
-    dispatch: Dispatch[BlockResult] = Dispatch(fleet)
+    pool: WorkerPool[Any], images: int, missing: Sequence[ImageRef], journal: Journal
+) -> ClusterSummary:
+    output, tally = pool.job.spec.output.file, _Tally()
+    dispatch: Dispatch[BlockResult] = Dispatch(pool)
     start = time.perf_counter()
     with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
-        for note in _notes(fleet):
+        for note in _notes(pool):
             advance(0, line=note)
-        for event in dispatch.run(_blocks(missing, fleet.crew.workers)):
+        for event in dispatch.run(_blocks(missing, pool.layout.workers)):
             if isinstance(event, Done):
                 for payload in event.result.payloads:
                     journal.append(payload)
@@ -134,7 +134,7 @@ def _predict(
                 tally.failures.append(f"{event.image.place}: no worker can predict it: {event.reason}")
     if tally.failures:
         raise DataError("\n".join([*tally.failures, advice(len(tally.failures), output)]))
-    return CrewSummary(
+    return ClusterSummary(
         output=output,
         images=images,
         images_now=len(missing),
@@ -142,22 +142,22 @@ def _predict(
         seconds=time.perf_counter() - start,
         workers=tuple(
             WorkerFigures(name, runs_on, tally.done[name], tally.busy[name])
-            for name, runs_on in fleet.runs_on.items()
+            for name, runs_on in pool.runs_on.items()
         ),
         lost=tuple(dispatch.lost),
         redone=dispatch.redone,
     )
 
 
-def _notes(fleet: WorkerFleet[Any]) -> list[str]:
-    crew, runtimes = fleet.crew, ", ".join(dict.fromkeys(fleet.job.runtimes))
+def _notes(pool: WorkerPool[Any]) -> list[str]:
+    layout, runtimes = pool.layout, ", ".join(dict.fromkeys(pool.job.runtimes))
     return [
-        *fleet.notes,
-        f"{counted(crew.workers, 'worker')} with {counted(crew.cores, 'core')} each;"
+        *pool.notes,
+        f"{counted(layout.workers, 'worker')} with {counted(layout.cores, 'core')} each;"
         f" runtime: {runtimes} on all of them",
     ]
 
 
-def _blocks(images: Sequence[Located], workers: int) -> list[Block]:
+def _blocks(images: Sequence[ImageRef], workers: int) -> list[Block]:
     size = max(1, min(MOST_A_BLOCK, len(images) // (workers * BLOCKS_A_WORKER)))
     return [Block(tuple(images[first : first + size])) for first in range(0, len(images), size)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from seg.engine.summary import images_line
+from seg.engine.jobs.summary import images_line
 
 SLOW: Final = 0.5
 """A worker that does less than this share of what the others do in a second is named."""
@@ -27,7 +27,7 @@ class WorkerFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class CrewSummary:
+class ClusterSummary:
     """What a run did.
 
     Attributes:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import seg
-from seg.engine.calibrated import stopping_of
-from seg.engine.clock import Clock
-from seg.engine.cluster.located import Located, is_uri, read_located
+from seg.engine.cluster.remote_images import ImageRef, is_uri, read_image_ref
 from seg.engine.ensemble import Ensemble
-from seg.engine.journal import Entry
-from seg.engine.reading import MOST_AHEAD, READERS, Reader
+from seg.engine.jobs.journal import Entry
+from seg.engine.jobs.stopping import stopping_of
+from seg.engine.pipeline.prefetch import MOST_AHEAD, READERS, Reader
+from seg.engine.pipeline.timing import Clock
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import RuntimeName
@@ -66,11 +66,11 @@ class Worker:
         """What runs the members, each named once."""
         return "; ".join(dict.fromkeys(str(member.runtime.describe()) for member in self._ensemble.members))
 
-    def predict(self, images: Sequence[Located]) -> BlockResult:
+    def predict(self, images: Sequence[ImageRef]) -> BlockResult:
         """Predict a block. An image that cannot be read does not stop the others."""
         clock, start = Clock(), perf_counter()
         far = any(is_uri(image.place) for image in images)
-        reader = Reader(read_located, clock, self._job.strict, MOST_AHEAD if far else READERS)
+        reader = Reader(read_image_ref, clock, self._job.strict, MOST_AHEAD if far else READERS)
         payloads = self._ensemble.label_all(
             reader.read(images),
             _packed,
@@ -82,5 +82,5 @@ class Worker:
         return BlockResult(list(payloads), reader.failures, clock.passes, perf_counter() - start)
 
 
-def _packed(image: Located, labels_hw: LabelsHW) -> bytes:
+def _packed(image: ImageRef, labels_hw: LabelsHW) -> bytes:
     return Entry(image.id, image.source_bytes, labels_hw).packed()

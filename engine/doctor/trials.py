@@ -15,13 +15,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import BaseModel, ConfigDict
 
-from seg.engine.open_runtime import open_runtime
-from seg.engine.runtime import Streams
+from seg.engine.runtimes.base import Streams
+from seg.engine.runtimes.cuda_device import gpu_of, load_cuda
+from seg.engine.runtimes.open import open_runtime
+from seg.engine.runtimes.tensorrt_library import load_library
 from seg.errors import EXIT_USER_ERROR, MissingRuntimeError, SegError
-from seg.gpu import gpu_of, load_cuda
 from seg.model_file import INPUT, OUTPUT
 from seg.spec.prediction import RuntimeName
-from seg.trt_library import load_library
 
 TIME_LIMIT_S: Final = 120
 """TensorRT takes some seconds to build even a tiny engine."""

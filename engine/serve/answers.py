@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seg.classes import ClassInfo
 from seg.drawing import overlay
-from seg.engine.rle import encode
+from seg.engine.submissions.rle import encode
 from seg.labels import ImageHWC, LabelsHW
 from seg.spec.output import RleSpec
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from seg.engine.clock import Clock
 from seg.engine.ensemble import Ensemble
+from seg.engine.pipeline.timing import Clock
 from seg.labels import ImageHWC, LabelsHW
 
 log = logging.getLogger("seg.serve")

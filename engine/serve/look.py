@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import confidence_of
 from seg.engine.ensemble import Ensemble, Prediction
-from seg.engine.members import Member
+from seg.engine.member import Member
+from seg.engine.merging.decision import confidence_of
 from seg.engine.serve.answers import as_png
 from seg.labels import ImageHWC
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from seg.engine.clock import Clock
+from seg.engine.pipeline.timing import Clock
 from seg.engine.serve.desk import Desk
 from seg.engine.serve.labeller import Labeller
 

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from seg.classes import ClassInfo
 from seg.data.coco_file import CocoRle
 from seg.data.rasterise import MaskHW, rasterise
-from seg.engine.passes import Size
-from seg.engine.submissions.kaggle import label_of
-from seg.engine.submissions.protocol import Labelled, SizeOf
+from seg.engine.passes.passes import Size
+from seg.engine.submissions.base import Labelled, SizeOf
+from seg.engine.submissions.kaggle_rle import label_of
 from seg.errors import DataError, OutputError
 from seg.files import atomic_path
 from seg.labels import IGNORE_INDEX

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import cast, get_args
 
 from seg.classes import ClassInfo
-from seg.engine.submissions.arrays import Arrays
+from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.coco_results import CocoResults
-from seg.engine.submissions.geotiff import GeoTiffs, ImageOf
-from seg.engine.submissions.kaggle import RowPerImage, RowPerImageAndClass
+from seg.engine.submissions.geotiff import GeoTiffFolder, ImageOf
+from seg.engine.submissions.kaggle_rle import RowPerImage, RowPerImageAndClass
+from seg.engine.submissions.npz import NpzFile
 from seg.engine.submissions.panoptic import CocoPanoptic
-from seg.engine.submissions.pictures import Pictures
-from seg.engine.submissions.pixels import PixelStrings
-from seg.engine.submissions.protocol import SubmissionFormat
+from seg.engine.submissions.pixel_strings import PixelStrings
+from seg.engine.submissions.png_folder import PngFolder
 from seg.errors import SpecError
 from seg.spec.base import did_you_mean
 from seg.spec.output import Format, RleSpec
@@ -35,9 +35,9 @@ def open_format(
         "pixels": lambda: PixelStrings(classes),
         "coco": lambda: CocoResults(classes, unlabelled),
         "coco-panoptic": lambda: CocoPanoptic(classes),
-        "png": lambda: Pictures(classes),
-        "npz": Arrays,
-        "geotiff": lambda: GeoTiffs(classes, image_of),
+        "png": lambda: PngFolder(classes),
+        "npz": NpzFile,
+        "geotiff": lambda: GeoTiffFolder(classes, image_of),
     }
     return formats[name]()
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data.windows import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
-from seg.engine.passes import Size
-from seg.engine.submissions.folders import atomic_folder, refuse_false_size
-from seg.engine.submissions.protocol import Labelled, SizeOf
+from seg.engine.passes.passes import Size
+from seg.engine.submissions.atomic_folder import atomic_folder, refuse_false_size
+from seg.engine.submissions.base import Labelled, SizeOf
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels import LabelsHW
 
@@ -37,7 +37,7 @@ _LAYOUT: Final = {
 }
 
 
-class GeoTiffs:
+class GeoTiffFolder:
     """Each image's labels as `<id>.tif`, with its coordinate system and place, and the classes' colours.
 
     Where a label map has another size than its image it covers the same ground.

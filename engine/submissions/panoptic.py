@@ -16,8 +16,8 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data.images import read_image, write_image
-from seg.engine.submissions.folders import atomic_folder, refuse_false_claim
-from seg.engine.submissions.protocol import Labelled, SizeOf
+from seg.engine.submissions.atomic_folder import atomic_folder, refuse_false_claim
+from seg.engine.submissions.base import Labelled, SizeOf
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, LabelsHW
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from seg.evaluate.reliability import Reliability
+from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.report.gather import Curves, Findings
 from seg.evaluate.report.plots import Axis, Dot, Line, Plot, whole_line
-from seg.evaluate.tune.value import SubEnsemble
+from seg.evaluate.tune.importance import SubEnsemble
 
 ENSEMBLE_SLOT: Final = 0
 OTHER_SLOT: Final = 1

@@ -9,10 +9,10 @@ import numpy as np
 
 from seg.data import read_image
 from seg.drawing import LayerHWC, layer
-from seg.evaluate.judge import mean_iou
-from seg.evaluate.metrics import ConfusionMatrix
+from seg.evaluate.metrics.confusion import ConfusionMatrix
+from seg.evaluate.metrics.segmentation import mean_iou
 from seg.evaluate.report.gather import Findings
-from seg.evaluate.report.look import Look, look_at
+from seg.evaluate.report.look import ImageView, view_image
 from seg.evaluate.report.pictures import as_webp, draw_disputes, draw_entropy, draw_errors, shrunk
 from seg.evaluate.report.tally import ImageNote
 from seg.labels import LabelsHW
@@ -80,12 +80,14 @@ def draw_gallery(findings: Findings, most: int, clear: int | None) -> Iterator[G
     wanted = tuple(dict.fromkeys([*(member.viewed for member in cast.members), cast.ensemble.viewed]))
     with progress("draw", len(chosen), unit="images") as advance:
         for note, place in zip(chosen, places, strict=True):
-            look = look_at(findings.passes, cast, note.index, wanted)
+            look = view_image(findings.passes, cast, note.index, wanted)
             yield _drawn(findings, note, look, place, clear)
             advance()
 
 
-def _drawn(findings: Findings, note: ImageNote, look: Look, place: int, clear: int | None) -> GalleryImage:
+def _drawn(
+    findings: Findings, note: ImageNote, look: ImageView, place: int, clear: int | None
+) -> GalleryImage:
     image_hwc = read_image(findings.passes.split.samples[note.index].image)
     members = look.members
     most_wide = MOST_WIDE if len(members) <= MANY_MEMBERS else MOST_WIDE_OF_MANY
@@ -105,7 +107,7 @@ def _drawn(findings: Findings, note: ImageNote, look: Look, place: int, clear: i
     )
 
 
-def _layers(look: Look, drawn: Callable[[LabelsHW], LayerHWC]) -> dict[str, LayerHWC]:
+def _layers(look: ImageView, drawn: Callable[[LabelsHW], LayerHWC]) -> dict[str, LayerHWC]:
     """What is transparent in places, by the key of its picture."""
     layers = {"truth": drawn(look.truth_hw)}
     layers |= {f"member-{position}": drawn(labels_hw) for position, labels_hw in enumerate(look.members)}
@@ -114,7 +116,7 @@ def _layers(look: Look, drawn: Callable[[LabelsHW], LayerHWC]) -> dict[str, Laye
     return layers | {"errors": draw_errors(look.wrong_hw, look.known_hw)}
 
 
-def _miou(look: Look, labels_hw: LabelsHW, classes: int) -> float | None:
+def _miou(look: ImageView, labels_hw: LabelsHW, classes: int) -> float | None:
     return _number(mean_iou(ConfusionMatrix(classes).add(look.truth_hw, labels_hw).counts_cc))
 
 

@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 from seg.card import ModelCard
 from seg.classes import ClassInfo
 from seg.data import open_split
-from seg.engine.clock import Stage
-from seg.evaluate.cache import ProbabilityCache
-from seg.evaluate.judge import paired_interval
+from seg.engine.pipeline.timing import Stage
+from seg.evaluate.cache.passes import TIMED, Passes, gather_passes
+from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.metrics.segmentation import paired_interval
 from seg.evaluate.report.latency import time_stages
-from seg.evaluate.report.predictors import Cast, Predictor, cast_of, with_upright_views
+from seg.evaluate.report.predictors import Predictor, Predictors, predictors_of, with_upright_views
 from seg.evaluate.report.tally import Score, Tally, tally_images
-from seg.evaluate.tune.gather import TIMED, Passes, gather_passes
-from seg.evaluate.tune.scorer import sample_pixels
-from seg.evaluate.tune.value import (
+from seg.evaluate.tune.importance import (
     MemberValue,
     SubEnsemble,
     disagreement,
@@ -24,6 +23,7 @@ from seg.evaluate.tune.value import (
     price_sub_ensembles,
     value_members,
 )
+from seg.evaluate.tune.scorer import sample_pixels
 from seg.runs import read_curves
 from seg.spec import EnsembleSpec
 
@@ -44,7 +44,7 @@ class Findings:
     """
 
     passes: Passes
-    cast: Cast
+    cast: Predictors
     tally: Tally
     values: tuple[MemberValue, ...]
     disagreement: NDArray[np.float64]
@@ -83,7 +83,7 @@ def gather_findings(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
     """
     split = open_split(spec.data, "val")
     passes = gather_passes(with_upright_views(spec), split, cache)
-    cast = cast_of(spec, passes)
+    cast = predictors_of(spec, passes)
     scorer = sample_pixels(passes)
     whole = cast.ensemble.viewed
     candidates = tuple(price_sub_ensembles(scorer, whole, passes.milliseconds))

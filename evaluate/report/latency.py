@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from seg.data import Sample, read_image
 from seg.engine import Ensemble
-from seg.engine.clock import Clock, Stage
-from seg.engine.summary import OF_STREAMS
+from seg.engine.jobs.summary import OF_STREAMS
+from seg.engine.pipeline.timing import Clock, Stage
 from seg.labels import ImageHWC
 
 

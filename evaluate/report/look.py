@@ -6,16 +6,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import Decision
-from seg.evaluate.report.predictors import Cast
-from seg.evaluate.tune.gather import Passes
-from seg.evaluate.tune.mixture import Mixture
+from seg.engine.merging.decision import Decision
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.passes import Passes
+from seg.evaluate.report.predictors import Predictors
 from seg.evaluate.tune.scorer import label_passes
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 
 
 @dataclass(frozen=True)
-class Look:
+class ImageView:
     """What one image is, and what is seen in it.
 
     Attributes:
@@ -24,7 +24,7 @@ class Look:
         probabilities_chw: the ensemble's in its views, float32 `[C, H, W]`.
     """
 
-    cast: Cast
+    cast: Predictors
     truth_hw: LabelsHW
     labels: dict[Mixture, LabelsHW]
     probabilities_chw: ProbabilitiesCHW
@@ -66,11 +66,11 @@ class Look:
         return np.clip(share_hw, 0, 1)
 
 
-def look_at(passes: Passes, cast: Cast, image: int, mixtures: tuple[Mixture, ...]) -> Look:
+def view_image(passes: Passes, cast: Predictors, image: int, mixtures: tuple[Mixture, ...]) -> ImageView:
     """Look at one image through these mixtures, the ensemble's among them."""
     seen = passes.seen(image)
     whole = cast.ensemble.viewed
     probabilities_chw = seen.merged(whole)
     labels = {mixture: label_passes(mixture, seen) for mixture in mixtures if mixture != whole}
     labels[whole] = Decision(factors=whole.factors).labels(probabilities_chw)
-    return Look(cast, passes.labels(image), labels, probabilities_chw)
+    return ImageView(cast, passes.labels(image), labels, probabilities_chw)

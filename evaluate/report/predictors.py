@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.passes import Passes
 from seg.evaluate.tune.fit import UPRIGHT
-from seg.evaluate.tune.gather import Passes
-from seg.evaluate.tune.mixture import Mixture
 from seg.spec import EnsembleSpec
 
 ENSEMBLE: Final = "ensemble"
@@ -21,7 +21,7 @@ class Predictor:
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class Predictors:
     """All members, and their ensemble. A single member is its own ensemble."""
 
     members: tuple[Predictor, ...]
@@ -51,7 +51,7 @@ def with_upright_views(spec: EnsembleSpec) -> EnsembleSpec:
     return spec.model_copy(update={"members": members})
 
 
-def cast_of(spec: EnsembleSpec, passes: Passes) -> Cast:
+def predictors_of(spec: EnsembleSpec, passes: Passes) -> Predictors:
     """The predictors of a spec, from the passes of its running members."""
     seen = [spec.views_of(member) for member in spec.running]
     upright = [UPRIGHT] * len(seen)
@@ -65,11 +65,11 @@ def cast_of(spec: EnsembleSpec, passes: Passes) -> Cast:
     )
     if len(seen) == 1:
         only = Predictor(passes.names[0], whole.seen_as(upright), whole)
-        return Cast((only,), only)
+        return Predictors((only,), only)
     alone = (
         replace(Mixture.single(position, seen), temperatures=temperatures) for position in range(len(seen))
     )
     members = tuple(
         Predictor(name, one.seen_as(upright), one) for name, one in zip(passes.names, alone, strict=True)
     )
-    return Cast(members, Predictor(ENSEMBLE, whole.seen_as(upright), whole))
+    return Predictors(members, Predictor(ENSEMBLE, whole.seen_as(upright), whole))

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg.evaluate.judge import Figures, Judge, intervals_of, iou_of, mean_iou
-from seg.evaluate.metrics import ConfusionMatrix, CountsCC
-from seg.evaluate.reliability import Reliability
-from seg.evaluate.report.look import Look, look_at
-from seg.evaluate.report.predictors import Cast
-from seg.evaluate.tune.gather import Passes
-from seg.evaluate.tune.mixture import Mixture
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.passes import Passes
+from seg.evaluate.metrics.calibration import Reliability
+from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
+from seg.evaluate.metrics.segmentation import Figures, SegmentationMetrics, intervals_of, iou_of, mean_iou
+from seg.evaluate.report.look import ImageView, view_image
+from seg.evaluate.report.predictors import Predictors
 from seg.evaluate.tune.scorer import CountsICC
 from seg.progress import progress
 
@@ -56,14 +56,14 @@ class Tally:
     notes: tuple[ImageNote, ...]
 
 
-def tally_images(passes: Passes, cast: Cast) -> Tally:
+def tally_images(passes: Passes, cast: Predictors) -> Tally:
     """Walk over all images, one in memory at a time."""
     counts: dict[Mixture, list[CountsCC]] = {mixture: [] for mixture in cast.mixtures}
-    judge, reliability = Judge(passes.split.classes), Reliability()
+    judge, reliability = SegmentationMetrics(passes.split.classes), Reliability()
     notes: list[ImageNote] = []
     with progress("judge", passes.images, unit="images") as advance:
         for image, sample in enumerate(passes.split.samples):
-            look = look_at(passes, cast, image, cast.mixtures)
+            look = view_image(passes, cast, image, cast.mixtures)
             for mixture, labels_hw in look.labels.items():
                 counts[mixture].append(
                     ConfusionMatrix(passes.classes).add(look.truth_hw, labels_hw).counts_cc
@@ -89,7 +89,7 @@ def _score(passes: Passes, mixture: Mixture, counts_icc: CountsICC) -> Score:
     )
 
 
-def _note(image: int, image_id: str, look: Look, counts_cc: CountsCC) -> ImageNote:
+def _note(image: int, image_id: str, look: ImageView, counts_cc: CountsCC) -> ImageNote:
     return ImageNote(
         index=image,
         id=image_id,

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from seg.evaluate.cache import ProbabilityCache
+from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.report.figures import describe, front_plot, learning_plots, reliability_plot
 from seg.evaluate.report.gallery import draw_gallery
 from seg.evaluate.report.gather import Findings, gather_findings

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from seg.errors import SpecError
-from seg.evaluate.tune.mixture import Mixture
-from seg.evaluate.tune.value import SubEnsemble
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.tune.importance import SubEnsemble
 
 
 @dataclass(frozen=True, slots=True)

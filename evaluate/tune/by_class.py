@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.mixture import Mixture
+from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.tune.scorer import Scorer
 
 FACTORS: Final = 2.0 ** (np.arange(-16, 17) / 4)

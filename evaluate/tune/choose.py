@@ -8,7 +8,7 @@ the best member scores on all images.
 from dataclasses import dataclass
 from typing import Final
 
-from seg.evaluate.tune.halves import Trials
+from seg.evaluate.tune.split_half import Trials
 
 SINGLE: Final = "best member"
 EQUAL: Final = "equal weights"

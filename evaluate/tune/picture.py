@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from seg.charts import Point, draw_trade_offs
+from seg.evaluate.tune.importance import SubEnsemble
 from seg.evaluate.tune.tune import Tuned
-from seg.evaluate.tune.value import SubEnsemble
 
 
 def draw_pareto(path: Path, tuned: Tuned) -> None:

@@ -13,11 +13,11 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decide import Decision
-from seg.evaluate.metrics import ConfusionMatrix
-from seg.evaluate.tune.frames import Frames, Seen
-from seg.evaluate.tune.gather import Passes
-from seg.evaluate.tune.mixture import Mixture, Views
+from seg.engine.merging.decision import Decision
+from seg.evaluate.cache.merge import Frames, Seen
+from seg.evaluate.cache.mixture import Mixture, Views
+from seg.evaluate.cache.passes import Passes
+from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.progress import progress
 from seg.views import ViewName

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from seg.evaluate.reliability import Reliability
-from seg.evaluate.tune.mixture import Mixture
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.tune.scorer import Scorer
 
 LOWEST: Final = 1 / 4

@@ -9,17 +9,14 @@ from numpy.typing import NDArray
 
 from seg.data import open_split
 from seg.errors import DataError, SpecError
-from seg.evaluate.cache import ProbabilityCache
-from seg.evaluate.judge import intervals_of
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.passes import Passes, gather_passes
+from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.metrics.segmentation import intervals_of
 from seg.evaluate.tune.budget import Budget
 from seg.evaluate.tune.choose import EQUAL, Verdict, choose, is_worth_its_cost
 from seg.evaluate.tune.fit import FITS, OTHER_MERGES
-from seg.evaluate.tune.gather import Passes, gather_passes
-from seg.evaluate.tune.halves import Trials, random_halvings, try_on_halves
-from seg.evaluate.tune.mixture import Mixture
-from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
-from seg.evaluate.tune.temperature import MemberCalibration, calibrate_members
-from seg.evaluate.tune.value import (
+from seg.evaluate.tune.importance import (
     MemberValue,
     SubEnsemble,
     disagreement,
@@ -27,6 +24,9 @@ from seg.evaluate.tune.value import (
     price_sub_ensembles,
     value_members,
 )
+from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
+from seg.evaluate.tune.split_half import Trials, random_halvings, try_on_halves
+from seg.evaluate.tune.temperature import MemberCalibration, calibrate_members
 from seg.progress import progress
 from seg.spec import EnsembleSpec
 

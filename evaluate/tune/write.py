@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.classes import ClassInfo
-from seg.evaluate.tune.mixture import Mixture, Views
+from seg.evaluate.cache.mixture import Mixture, Views
 from seg.spec import EnsembleSpec
 from seg.spec.splice import Place, Value, set_values
 from seg.views import VIEW_SETS, ViewSetName

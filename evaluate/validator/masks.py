@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import read_image
-from seg.engine.passes import Size
+from seg.engine.passes.passes import Size
 from seg.engine.submissions import SubmissionSpec
 from seg.evaluate.validator.finding import Finding
 from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg.classes import ClassInfo
-from seg.engine.submissions.kaggle import ROW_HEADER, label_of
+from seg.engine.submissions.kaggle_rle import ROW_HEADER, label_of
 from seg.engine.submissions.tables import read_table
 from seg.evaluate.validator.finding import Finding
 

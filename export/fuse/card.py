@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seg.card import ENSEMBLE_KEY, ModelCard, StoredCard
 from seg.classes import ClassInfo
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import FusedOutput
 from seg.spec.prediction import ByClass, MergeName
 from seg.views import ViewName
 
@@ -58,7 +58,7 @@ class EnsembleCard(StoredCard):
     unlabelled: str
     merge: MergeName
     class_factors: ByClass = Field(default_factory=dict)
-    gives: tuple[Give, ...]
+    gives: tuple[FusedOutput, ...]
     members: tuple[MemberCard, ...]
     opset: int
     verification: FusionCheck | None = None

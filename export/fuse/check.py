@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seg.errors import VerificationError
 from seg.export.batches import ImagesNHWC, batches, sizes
 from seg.export.fuse.card import FusionCheck
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import FusedOutput
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.model_file import INPUT
 from seg.progress import progress
@@ -43,7 +43,7 @@ Outputs = dict[str, NDArray[Any]]
 Model = Callable[[ImagesNHWC], Outputs]
 """Images, uint8 `[N, H, W, 3]`, to outputs."""
 
-Witness = Callable[[ImageHWC], Expected]
+Reference_ = Callable[[ImageHWC], Expected]
 """The engine, of which this room knows nothing."""
 
 
@@ -57,10 +57,10 @@ class _Tally:
     def add(self, found: Outputs, expected: Expected) -> None:
         """Count one image's pixels; `found` has its outputs by name."""
         wrong_hw = np.zeros(expected.labels_hw.shape, dtype=np.bool_)
-        if Give.labels in found:
-            wrong_hw |= found[Give.labels] != expected.labels_hw
-        if Give.probabilities in found:
-            wrong_hw |= found[Give.probabilities].argmax(0) != expected.probabilities_chw.argmax(0)
+        if FusedOutput.labels in found:
+            wrong_hw |= found[FusedOutput.labels] != expected.labels_hw
+        if FusedOutput.probabilities in found:
+            wrong_hw |= found[FusedOutput.probabilities].argmax(0) != expected.probabilities_chw.argmax(0)
         for difference_hw in _differences(found, expected):
             wrong_hw |= ~(difference_hw <= TOLERANCE)
             self.largest_difference = max(self.largest_difference or 0.0, float(difference_hw.max()))
@@ -70,7 +70,7 @@ class _Tally:
 
 
 def check(
-    model: Model, images: Sequence[ImageHWC], witness: Witness, *, stride: int, exactly: bool
+    model: Model, images: Sequence[ImageHWC], witness: Reference_, *, stride: int, exactly: bool
 ) -> FusionCheck:
     """Hold all outputs of a fused model to what the engine says, one by one, and cropped in a batch, too.
 
@@ -147,11 +147,11 @@ def _first_line(error: Exception) -> str:
 def _differences(found: Outputs, expected: Expected) -> list[NDArray[np.float32]]:
     """Of what is a probability: how far each pixel is from what is expected, `[H, W]`."""
     differences = []
-    if Give.probabilities in found:
-        differences.append(np.abs(found[Give.probabilities] - expected.probabilities_chw).max(0))
-    if Give.confidence in found:
+    if FusedOutput.probabilities in found:
+        differences.append(np.abs(found[FusedOutput.probabilities] - expected.probabilities_chw).max(0))
+    if FusedOutput.confidence in found:
         own_hw = np.take_along_axis(expected.probabilities_chw, expected.labels_hw[None].astype(np.intp), 0)[
             0
         ]
-        differences.append(np.abs(found[Give.confidence] - own_hw))
+        differences.append(np.abs(found[FusedOutput.confidence] - own_hw))
     return differences

@@ -7,10 +7,10 @@ from typing import Final
 import onnx
 from onnx import TensorProto, helper
 
-from seg.export.fuse.give import Give
-from seg.export.fuse.graph import Graph
+from seg.export.fuse.builder import Graph
 from seg.export.fuse.merge import Answer, add_merge
 from seg.export.fuse.network import add_network
+from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.outputs import add_output
 from seg.export.fuse.parts import Part, opset_of
 from seg.export.fuse.views import batch_views, restore_views
@@ -27,7 +27,7 @@ class Ending:
 
     merge: MergeName
     factors: tuple[float, ...]
-    gives: tuple[Give, ...]
+    gives: tuple[FusedOutput, ...]
 
 
 def compose(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:

@@ -9,9 +9,9 @@ import onnx
 
 from seg.errors import SpecError, VerificationError
 from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
-from seg.export.fuse.check import Model, Witness, check, open_model
+from seg.export.fuse.check import Model, Reference_, check, open_model
 from seg.export.fuse.compose import Ending, compose
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.parts import Part, opset_of, read_parts
 from seg.export.save import atomic_model, replace_card, save_model
 from seg.labels import ImageHWC
@@ -22,15 +22,15 @@ EXACT: Final = frozenset({"fp32", "bf16"})
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FusionRequest:
     """What the file is called inside, and what it gives, in this order."""
 
     name: str
-    gives: tuple[Give, ...]
+    gives: tuple[FusedOutput, ...]
 
 
 def fuse_ensemble(
-    spec: EnsembleSpec, wish: Wish, path: Path, images: Sequence[ImageHWC], witness: Witness
+    spec: EnsembleSpec, request: FusionRequest, path: Path, images: Sequence[ImageHWC], witness: Reference_
 ) -> EnsembleCard:
     """Write all running members with their views, weights and merge as one ONNX file.
 
@@ -60,9 +60,9 @@ def fuse_ensemble(
             "'merge_at: decoder' is the engine's way, and a fused file merges whole images: remove it"
         )
     parts = read_parts(spec)
-    card = _card(spec, wish, parts)
+    card = _card(spec, request, parts)
     with atomic_model(path) as temporary:
-        card = save_model(compose(parts, ending_of(spec, wish, parts)), card, temporary)
+        card = save_model(compose(parts, ending_of(spec, request, parts)), card, temporary)
         onnx.checker.check_model(temporary, full_check=True)
         try:
             verification = check_parts(open_model(temporary), parts, images, witness)
@@ -73,14 +73,14 @@ def fuse_ensemble(
     return card
 
 
-def ending_of(spec: EnsembleSpec, wish: Wish, parts: Sequence[Part]) -> Ending:
+def ending_of(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part]) -> Ending:
     """What the spec and the wish say of it; raises SpecError where a class factor is for no class."""
     factors = spec.factors_of(parts[0].card.classes)
-    return Ending(spec.merge, factors, wish.gives)
+    return Ending(spec.merge, factors, request.gives)
 
 
 def check_parts(
-    model: Model, parts: Sequence[Part], images: Sequence[ImageHWC], witness: Witness
+    model: Model, parts: Sequence[Part], images: Sequence[ImageHWC], witness: Reference_
 ) -> FusionCheck:
     """Hold what these members make together to what the engine says; raises VerificationError."""
     stride = max(part.card.input.stride for part in parts)
@@ -88,14 +88,14 @@ def check_parts(
     return check(model, images, witness, stride=stride, exactly=exactly)
 
 
-def _card(spec: EnsembleSpec, wish: Wish, parts: Sequence[Part]) -> EnsembleCard:
+def _card(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part]) -> EnsembleCard:
     return EnsembleCard(
-        name=wish.name,
+        name=request.name,
         classes=parts[0].card.classes,
         unlabelled=parts[0].card.unlabelled,
         merge=spec.merge,
         class_factors=spec.class_factors,
-        gives=wish.gives,
+        gives=request.gives,
         members=tuple(
             MemberCard(
                 name=part.name,

@@ -6,9 +6,9 @@ from typing import assert_never
 
 import numpy as np
 
-from seg.export.fuse.graph import CLASS_AXIS, Graph
+from seg.engine.merging.tie_break import HIGHEST_RANK, LEAST_PROBABILITY, TIE, tie_break_ranks
+from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.parts import Part
-from seg.merging import HIGHEST_STANDING, LEAST_PROBABILITY, TIE, standings
 from seg.model_file import OUTPUT
 from seg.spec.prediction import MergeName
 
@@ -68,12 +68,12 @@ def _vote(graph: Graph, answers: Sequence[Answer]) -> None:
     labels = graph.constant("merge/labels", classes)
     none = graph.constant("merge/none", np.float32(0))
     number = {part: position for position, part in enumerate(dict.fromkeys(one.part.name for one in answers))}
-    ranks = standings([(number[one.part.name], one.part.share) for one in answers])
+    ranks = tie_break_ranks([(number[one.part.name], one.part.share) for one in answers])
     shares, standing = [], []
     for one, rank in zip(answers, ranks, strict=True):
         winner = graph.add("ArgMax", [one.value], f"{one.name}/label", axis=CLASS_AXIS, keepdims=1)
         mine = graph.add("Equal", [winner, labels], f"{one.name}/vote")
-        bonus = graph.constant(f"{one.name}/standing", np.float32(rank) * np.float32(TIE / HIGHEST_STANDING))
+        bonus = graph.constant(f"{one.name}/standing", np.float32(rank) * np.float32(TIE / HIGHEST_RANK))
         shares.append(graph.add("Where", [mine, _share(graph, one), none], f"{one.name}/weighted"))
         standing.append(graph.add("Where", [mine, bonus, none], f"{one.name}/bonus"))
     votes = _sum(graph, shares, "merge/votes")

@@ -2,7 +2,7 @@
 
 from onnx import GraphProto, compose
 
-from seg.export.fuse.graph import Graph
+from seg.export.fuse.builder import Graph
 from seg.export.fuse.parts import Part
 from seg.model_file import INPUT, OUTPUT
 from seg.temperature import TEMPERATURE

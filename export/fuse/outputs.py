@@ -6,12 +6,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from seg.export.fuse.give import Give
-from seg.export.fuse.graph import CLASS_AXIS, Graph
+from seg.export.fuse.builder import CLASS_AXIS, Graph
+from seg.export.fuse.output_names import FusedOutput
 from seg.model_file import OUTPUT
 
 
-def add_output(graph: Graph, give: Give, classes: int, factors: Sequence[float]) -> onnx.ValueInfoProto:
+def add_output(
+    graph: Graph, give: FusedOutput, classes: int, factors: Sequence[float]
+) -> onnx.ValueInfoProto:
     """Add what makes an output; return its declaration.
 
     Args:
@@ -19,17 +21,17 @@ def add_output(graph: Graph, give: Give, classes: int, factors: Sequence[float])
         factors: what each counts in the decision, or none.
     """
     match give:
-        case Give.labels:
+        case FusedOutput.labels:
             winner = _winner(graph, factors, keepdims=0)
             graph.add("Cast", [winner], give, to=TensorProto.UINT8)
             return helper.make_tensor_value_info(give, TensorProto.UINT8, ["N", "H", "W"])
-        case Give.confidence:
+        case FusedOutput.confidence:
             axes = graph.constant("output/axes", np.array([CLASS_AXIS], dtype=np.int64))
             winner = _winner(graph, factors, keepdims=1)
             own = graph.add("GatherElements", [OUTPUT, winner], "output/own", axis=CLASS_AXIS)
             graph.add("Squeeze", [own, axes], give)
             return helper.make_tensor_value_info(give, TensorProto.FLOAT, ["N", "H", "W"])
-        case Give.probabilities:
+        case FusedOutput.probabilities:
             return helper.make_tensor_value_info(give, TensorProto.FLOAT, ["N", classes, "H", "W"])
 
 

@@ -7,9 +7,9 @@ import onnx
 from onnx import version_converter
 
 from seg.card import ModelCard
+from seg.engine.passes.shares import class_shares
 from seg.errors import ModelError, SpecError
 from seg.files import sha256_of
-from seg.merging import class_shares
 from seg.model_file import read_model_cards
 from seg.spec import EnsembleSpec
 from seg.temperature import set_temperature

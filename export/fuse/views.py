@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from onnx import TensorProto
 
-from seg.export.fuse.graph import Graph
+from seg.export.fuse.builder import Graph
 from seg.model_file import INPUT
 from seg.views import SYMMETRIES, ViewName
 

@@ -11,7 +11,7 @@ import onnx
 from seg.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
 from seg.data import Split
 from seg.errors import MissingRuntimeError, ModelError, VerificationError
-from seg.export.contract import ExportedModel
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.half import in_half
 from seg.export.precision.measure import Answer, Gate, OpenModel, Reference, measure, take_reference
@@ -30,7 +30,7 @@ BF16_RUNTIME: Final = "openvino-bf16"
 class Trial:
     """What is wished for, the images to judge it on, and the runtimes that this machine has."""
 
-    wish: ExportSpec
+    request: ExportSpec
     train: Split
     val: Split
     runtimes: Sequence[str]
@@ -38,13 +38,13 @@ class Trial:
 
     @property
     def gate(self) -> Gate:
-        return Gate(self.wish.least_agreement, self.wish.largest_loss)
+        return Gate(self.request.least_agreement, self.request.largest_loss)
 
     @property
     def precisions(self) -> tuple[PrecisionName, ...]:
         """fp32 is always measured, for comparison; bf16 where there is a runtime that has it."""
-        if self.wish.precision != "auto":
-            return ("fp32", self.wish.precision) if self.wish.precision != "fp32" else ("fp32",)
+        if self.request.precision != "auto":
+            return ("fp32", self.request.precision) if self.request.precision != "fp32" else ("fp32",)
         return ("fp32", "bf16", "fp16", "int8") if BF16_RUNTIME in self.runtimes else ("fp32", "fp16", "int8")
 
 
@@ -82,7 +82,7 @@ def choose_precision(path: Path, model: ExportedModel, card: ModelCard, trial: T
         chosen = next(file for file in files if file.precision == best.precision)
         others = sorted((c for c in measured if c != best), key=lambda c: (not c.passed, c.milliseconds))
         choice = PrecisionCard(
-            asked=trial.wish.precision,
+            asked=trial.request.precision,
             least_agreement=trial.gate.least_agreement,
             largest_loss=trial.gate.largest_loss,
             images=len(reference.indices),
@@ -94,12 +94,12 @@ def choose_precision(path: Path, model: ExportedModel, card: ModelCard, trial: T
 
 
 def _refuse_what_cannot_be(card: ModelCard, trial: Trial) -> None:
-    if trial.wish.precision == "bf16" and BF16_RUNTIME not in trial.runtimes:
+    if trial.request.precision == "bf16" and BF16_RUNTIME not in trial.runtimes:
         raise MissingRuntimeError(
             f"{card.name}: precision bf16 is that of runtime {BF16_RUNTIME}, which is not usable here:"
             " name another precision, or auto"
         )
-    if card.weights_sha256 and trial.wish.precision != "fp32":
+    if card.weights_sha256 and trial.request.precision != "fp32":
         raise ModelError(f"{card.name}: is larger than 2 GiB, which is exported in fp32 alone")
 
 
@@ -119,7 +119,7 @@ def _build_all(
 
 
 def _build_int8(path: Path, trial: Trial, reference: Reference, target: Path) -> list[_File]:
-    images: list[ImageHWC] = covering_images(trial.train, trial.wish.calibration_images)
+    images: list[ImageHWC] = covering_images(trial.train, trial.request.calibration_images)
 
     runtimes = [REFERENCE, *(name for name in trial.runtimes if name not in {REFERENCE, BF16_RUNTIME})]
 
@@ -137,7 +137,7 @@ def _build_int8(path: Path, trial: Trial, reference: Reference, target: Path) ->
 
 
 def _fastest(name: str, measured: Sequence[CandidateCard], trial: Trial) -> CandidateCard:
-    wished = [c for c in measured if trial.wish.precision in {"auto", c.precision}]
+    wished = [c for c in measured if trial.request.precision in {"auto", c.precision}]
     passing = [candidate for candidate in wished if candidate.passed]
     if not passing:
         best = max(wished, key=lambda candidate: candidate.agreement, default=None)
@@ -147,7 +147,7 @@ def _fastest(name: str, measured: Sequence[CandidateCard], trial: Trial) -> Cand
             else "not even with half of its layers in float"
         )
         raise VerificationError(
-            f"{name}: {trial.wish.precision} does not pass ({found}; asked are"
+            f"{name}: {trial.request.precision} does not pass ({found}; asked are"
             f" {trial.gate.least_agreement:.2%} and {trial.gate.largest_loss} points): not written"
         )
     return min(passing, key=lambda candidate: candidate.milliseconds)

@@ -7,7 +7,7 @@ checkpoint.
 import onnx
 
 from seg.export.rewrite.distribute import distribute_convolutions
-from seg.export.rewrite.graph import Workbench
+from seg.export.rewrite.editor import GraphEditor
 from seg.export.rewrite.sums import add_without_stacking
 from seg.export.rewrite.temperature import divide_where_logits_are_few
 from seg.export.rewrite.watch import watch
@@ -17,7 +17,7 @@ __all__ = ["rewrite"]
 
 def rewrite(model: onnx.ModelProto) -> None:
     """Rewrite an exported graph in place; it is run on the way, and must fit into one message."""
-    bench = Workbench.of(model.graph)
+    bench = GraphEditor.of(model.graph)
     distribute_convolutions(bench, watch(model))
     add_without_stacking(bench)
     divide_where_logits_are_few(bench)

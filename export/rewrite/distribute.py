@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from seg.export.rewrite.graph import Workbench, module_of, said
+from seg.export.rewrite.editor import GraphEditor, attributes_of, module_of
 from seg.export.rewrite.watch import Shapes
 
 WORTH_IT: Final = 0.75
@@ -46,7 +46,7 @@ class _Part:
         """Multiplications for a pixel of each channel that comes out."""
         return (4 if self.is_doubled else 9) * int(self.weight.shape[1])
 
-    def convolved(self, bench: Workbench, scope: str, bias: str) -> list[onnx.NodeProto]:
+    def convolved(self, bench: GraphEditor, scope: str, bias: str) -> list[onnx.NodeProto]:
         """Nodes of which the last gives this part's share, with the bias if one is named."""
         nodes: list[onnx.NodeProto] = []
         tensor = self.tensor
@@ -62,7 +62,7 @@ class _Part:
         return [*nodes, bench.node(scope, "ConvTranspose", reads, pads=[1] * 4, strides=[2] * 2)]
 
 
-def distribute_convolutions(bench: Workbench, shapes: Shapes) -> None:
+def distribute_convolutions(bench: GraphEditor, shapes: Shapes) -> None:
     """Distribute every 3x3 convolution for which it is worth it."""
     splitter = _Splitter(bench, shapes)
     for node in bench.nodes("Conv"):
@@ -92,7 +92,7 @@ def before_doubling(weight: Weight) -> Weight:
 class _Splitter:
     """Finds the parts that a tensor is made of."""
 
-    bench: Workbench
+    bench: GraphEditor
     shapes: Shapes
 
     def parts_of(self, whole: _Part) -> list[_Part]:
@@ -116,7 +116,7 @@ class _Splitter:
                 return []
 
     def _of_concatenation(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
-        if said(maker)["axis"] != 1 or whole.shift is not None:
+        if attributes_of(maker)["axis"] != 1 or whole.shift is not None:
             return []
         ends = np.cumsum([self.shapes[name][0][1] for name in maker.input])[:-1]
         weights = np.split(whole.weight, ends, axis=1)
@@ -126,7 +126,7 @@ class _Splitter:
         return [finer for part in parts for finer in self.parts_of(part)]
 
     def _of_doubling(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
-        facts, source = said(maker), maker.input[0]
+        facts, source = attributes_of(maker), maker.input[0]
         pairs = zip(self.shapes[source], self.shapes[whole.tensor], strict=True)
         doubles = all((2 * before[2], 2 * before[3]) == after[2:] for before, after in pairs)
         repeats = all(facts.get(name) == value for name, value in _REPEATING.items())
@@ -165,7 +165,7 @@ class _Splitter:
 
 def _gives_what_it_reads(node: onnx.NodeProto, weight: Weight, side: int) -> bool:
     """Whether it has so many taps on each side, and gives as many pixels as it reads."""
-    facts = said(node)
+    facts = attributes_of(node)
     return (
         weight.shape[2:] == (side, side)
         and facts.get("group", 1) == 1
@@ -181,7 +181,7 @@ def _sum_of_shifts(one: Weight | None, other: Weight | None) -> Weight | None:
     return one + other
 
 
-def _sum_of(bench: Workbench, conv: onnx.NodeProto, parts: Sequence[_Part]) -> list[onnx.NodeProto]:
+def _sum_of(bench: GraphEditor, conv: onnx.NodeProto, parts: Sequence[_Part]) -> list[onnx.NodeProto]:
     """The parts' shares added up; what is not doubled comes first, as runtimes fuse the sum into that."""
     scope = module_of(conv)
     bias = conv.input[2] if len(conv.input) > 2 else ""

@@ -4,13 +4,13 @@ from typing import Final
 
 import onnx
 
-from seg.export.rewrite.graph import Workbench, said
+from seg.export.rewrite.editor import GraphEditor, attributes_of
 from seg.temperature import TEMPERATURE
 
 _AVERAGING: Final = (b"linear", b"nearest")
 
 
-def divide_where_logits_are_few(bench: Workbench) -> None:
+def divide_where_logits_are_few(bench: GraphEditor) -> None:
     """Move the division up past crops and interpolations, which it commutes with."""
     division = next(node for node in bench.nodes("Div") if TEMPERATURE in node.input)
     passed = _commuting_above(bench, division.input[0])
@@ -25,7 +25,7 @@ def divide_where_logits_are_few(bench: Workbench) -> None:
     bench.graph.node.insert(place, division)
 
 
-def _commuting_above(bench: Workbench, tensor: str) -> list[onnx.NodeProto]:
+def _commuting_above(bench: GraphEditor, tensor: str) -> list[onnx.NodeProto]:
     """What a tensor passed through, from the last on, as long as it only picks and averages values."""
     passed: list[onnx.NodeProto] = []
     maker = bench.maker(tensor)
@@ -36,4 +36,6 @@ def _commuting_above(bench: Workbench, tensor: str) -> list[onnx.NodeProto]:
 
 
 def _commutes(node: onnx.NodeProto) -> bool:
-    return node.op_type == "Slice" or (node.op_type == "Resize" and said(node).get("mode") in _AVERAGING)
+    return node.op_type == "Slice" or (
+        node.op_type == "Resize" and attributes_of(node).get("mode") in _AVERAGING
+    )

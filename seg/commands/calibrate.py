@@ -10,7 +10,7 @@ from seg.commands.shared import SpecPath, print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seg.engine.replay import Outcome
+    from seg.engine.jobs.cross_validate import Outcome
     from seg.spec import EnsembleSpec
 
 DEFAULT_TOLERANCE = 0.005
@@ -53,8 +53,8 @@ def calibrate_stopping(
     count: int | None = None,
 ) -> None:
     """Write the calibration into the file that the spec was read from, and print what it would have saved."""
-    from seg.engine.calibrate import calibrate_ensemble
-    from seg.engine.replay import TOLERANCES, replay_others
+    from seg.engine.jobs.calibrate import calibrate_ensemble
+    from seg.engine.jobs.cross_validate import TOLERANCES, replay_others
     from seg.spec.edit import write_under
 
     known = spec.stopping.tolerance if spec.stopping else 0.0

@@ -38,12 +38,12 @@ def distill(
     from seg.data.joined import JoinedSplit
     from seg.data.open import open_pseudo
     from seg.data.unlabelled import UnlabelledSplit
-    from seg.engine.fingerprint import ensemble_fingerprint
-    from seg.engine.soften import make_soft_labels
+    from seg.engine.jobs.fingerprint import ensemble_fingerprint
+    from seg.engine.jobs.soft_labels import make_soft_labels
     from seg.soft_labels import SoftLabels
     from seg.spec import load_ensemble
+    from seg.train.distillation import Distillation
     from seg.train.networks.encoders import check_names
-    from seg.train.teaching import Teaching
     from seg.train.trainer import train_member
 
     spec = load_ensemble(path)
@@ -58,7 +58,7 @@ def distill(
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
     taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
     make_soft_labels(spec, JoinedSplit(taught).samples, train.classes, soft_labels)
-    teaching = Teaching(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
+    teaching = Distillation(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
     run = train_member(spec, member, retrain=retrain, teaching=teaching)
     typer.echo(f"{member.name}: val mIoU {run.best_miou:.4f}: {spec.checkpoint(member)}")
     if spec.student:

@@ -10,7 +10,7 @@ from seg.commands.shared import print_table
 
 if TYPE_CHECKING:
     from seg.engine.doctor import Report
-    from seg.engine.gpu_libraries import Library
+    from seg.engine.runtimes.gpu_libraries import Library
     from seg.spec.prediction import RuntimeName
 
 
@@ -54,7 +54,7 @@ def _known(runtime: str) -> "RuntimeName":
 
 
 def _print(report: "Report") -> None:
-    from seg.engine.gpu_libraries import SYSTEM
+    from seg.engine.runtimes.gpu_libraries import SYSTEM
 
     _print_texts(f"seg {report.seg}", ("machine", ""), [*_machine_rows(report), *_device_rows(report)])
     _print_texts(

@@ -10,7 +10,7 @@ from seg.commands.shared import SpecPath, print_table, require_extra
 from seg.words import counted
 
 if TYPE_CHECKING:
-    from seg.engine.explain import Explanation
+    from seg.engine.jobs.explain import Explanation
 
 
 def ensemble(
@@ -61,9 +61,9 @@ def ensemble(
     others; the command then ends with code 2, naming it, and the next run tries it again.
     """
     from seg.commands.sizes import parse_bytes
-    from seg.engine.deadline import parse_duration
-    from seg.engine.explain import explain_ensemble
-    from seg.engine.run import run_ensemble
+    from seg.engine.early_exit.deadline import parse_duration
+    from seg.engine.jobs.explain import explain_ensemble
+    from seg.engine.jobs.predict import run_ensemble
     from seg.errors import SpecError
     from seg.spec import load_ensemble
 

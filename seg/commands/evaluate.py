@@ -9,7 +9,7 @@ from seg.commands.shared import SpecPath, print_table
 
 if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison
-    from seg.evaluate.judge import ClassFigures, Figures
+    from seg.evaluate.metrics.segmentation import ClassFigures, Figures
     from seg.evaluate.submission import Paired
 
 

@@ -17,7 +17,7 @@ from seg.commands.shared import (
     some_images,
 )
 from seg.errors import ModelError, SegError
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import FusedOutput
 
 if TYPE_CHECKING:
     from seg.card import ModelCard, PrecisionCard
@@ -50,7 +50,7 @@ def export(
         False, "--fuse", help="Make one file of the whole ensemble, whose members are exported."
     ),
     give: Annotated[
-        list[Give] | None,
+        list[FusedOutput] | None,
         typer.Option(help="What the fused file gives; may be said again. By default labels."),
     ] = None,
     output: Annotated[
@@ -75,17 +75,19 @@ def export(
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
-    wish = spec.export if precision is None else spec.export.model_copy(update={"precision": precision.value})
+    request = (
+        spec.export if precision is None else spec.export.model_copy(update={"precision": precision.value})
+    )
     # What nobody asks for again does not undo what was chosen before.
     asked = precision is not None or "precision" in spec.export.model_fields_set
-    trial = None if wish.precision == "fp32" else _trial(spec, wish)
+    trial = None if request.precision == "fp32" else _trial(spec, request)
     for one in chosen_members(path, spec, member):
         checkpoint, model = spec.checkpoint(one), spec.model(one)
         if one.model is not None:
             typer.echo(f"{one.name}: uses the finished model {one.model}")
         elif not checkpoint.exists():
             raise ModelError(f"{checkpoint}: is not there: train it first: seg train {path}")
-        elif is_exported(checkpoint, model, wish if asked else None) and not force:
+        elif is_exported(checkpoint, model, request if asked else None) and not force:
             typer.echo(f"{one.name}: exported already: {model}")
         else:
             _report(one.name, model, export_checkpoint(checkpoint, model, some_images(spec), trial))
@@ -93,7 +95,7 @@ def export(
             convert(format_, spec, one, some_images(spec))
 
 
-def _export_whole(path: Path, format_: Format, gives: Sequence[Give], output: Path | None) -> None:
+def _export_whole(path: Path, format_: Format, gives: Sequence[FusedOutput], output: Path | None) -> None:
     from seg.commands.fuse import fuse
     from seg.commands.triton import serve, serve_apart
     from seg.spec import load_ensemble
@@ -116,12 +118,12 @@ def _refuse_beside_whole(
         raise SegError(f"seg export: {option} is about members, not the whole: do one after the other")
 
 
-def _trial(spec: "EnsembleSpec", wish: "ExportSpec") -> "Trial":
+def _trial(spec: "EnsembleSpec", request: "ExportSpec") -> "Trial":
     """Precisions are measured on the very runtimes that will run them."""
     from seg.data import open_split
-    from seg.engine.machine import usable_cores
-    from seg.engine.open_runtime import open_runtime, usable_runtimes
-    from seg.engine.runtime import Streams
+    from seg.engine.runtimes.base import Streams
+    from seg.engine.runtimes.hardware import usable_cores
+    from seg.engine.runtimes.open import open_runtime, usable_runtimes
     from seg.export.precision.choose import Trial
 
     runtimes = {str(name): name for name in usable_runtimes()}
@@ -130,7 +132,7 @@ def _trial(spec: "EnsembleSpec", wish: "ExportSpec") -> "Trial":
         return open_runtime(model, runtimes[name], Streams(1, usable_cores())).run
 
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
-    return Trial(wish, train, val, tuple(runtimes), open_model)
+    return Trial(request, train, val, tuple(runtimes), open_model)
 
 
 def _report(name: str, model: Path, card: "ModelCard") -> None:

@@ -37,13 +37,13 @@ def convert(
         case Format.onnx | Format.triton | Format.triton_ensemble:
             return
         case Format.openvino:
-            from seg.export.ir import write_ir
+            from seg.export.openvino_ir import write_ir
 
             typer.echo(f"{member.name}: {write_ir(spec.model(member), profile, images)}")
         case Format.tensorrt | Format.tensorrt_rtx:
+            from seg.engine.runtimes.tensorrt_library import LibraryName, load_library
             from seg.export.plan import ensure_plan
             from seg.export.trt import gpu_to_build_for
-            from seg.trt_library import LibraryName, load_library
 
             name: LibraryName = "tensorrt" if format_ is Format.tensorrt else "tensorrt_rtx"
             library, gpu, memory_gib = load_library(name), gpu_to_build_for(name), spec.export.plan.memory_gib

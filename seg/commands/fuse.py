@@ -9,17 +9,17 @@ import typer
 
 from seg.commands.shared import print_table, some_images
 from seg.errors import DataError, OutputError
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import FusedOutput
 
 if TYPE_CHECKING:
     from seg.export.fuse.card import EnsembleCard, FusionCheck
-    from seg.export.fuse.check import Witness
-    from seg.export.fuse.fuse import Wish
+    from seg.export.fuse.check import Reference_
+    from seg.export.fuse.fuse import FusionRequest
     from seg.labels import ImageHWC
     from seg.spec import EnsembleSpec
 
 
-def fuse(path: Path, spec: "EnsembleSpec", gives: Sequence[Give], output: Path | None) -> None:
+def fuse(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None) -> None:
     """Write `output`, or a file named after the spec in its folder of runs, and say how good it is."""
     output = output or spec.runs / f"{path.stem}.onnx"
     if output.suffix != ".onnx":
@@ -27,18 +27,20 @@ def fuse(path: Path, spec: "EnsembleSpec", gives: Sequence[Give], output: Path |
     report(output, spec, fuse_verified(path.stem, spec, gives, output))
 
 
-def fuse_verified(name: str, spec: "EnsembleSpec", gives: Sequence[Give], output: Path) -> "EnsembleCard":
+def fuse_verified(
+    name: str, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path
+) -> "EnsembleCard":
     """Write a fused model that agrees with the engine."""
     from seg.export.fuse.fuse import fuse_ensemble
 
-    return fuse_ensemble(spec, wish_of(name, gives), output, images_to_verify_on(spec), witness_of(spec))
+    return fuse_ensemble(spec, request_of(name, gives), output, images_to_verify_on(spec), reference_of(spec))
 
 
-def wish_of(name: str, gives: Sequence[Give]) -> "Wish":
+def request_of(name: str, gives: Sequence[FusedOutput]) -> "FusionRequest":
     """What is asked for; labels where nothing is."""
-    from seg.export.fuse.fuse import Wish
+    from seg.export.fuse.fuse import FusionRequest
 
-    return Wish(name, tuple(dict.fromkeys(gives)) or (Give.labels,))
+    return FusionRequest(name, tuple(dict.fromkeys(gives)) or (FusedOutput.labels,))
 
 
 def images_to_verify_on(spec: "EnsembleSpec") -> "list[ImageHWC]":
@@ -80,10 +82,10 @@ def say_how_it_agrees(model: Path, spec: "EnsembleSpec", found: "FusionCheck") -
         typer.echo(f"{model}: answers at the image's own size: output.size is not in it")
 
 
-def witness_of(spec: "EnsembleSpec") -> "Witness":
+def reference_of(spec: "EnsembleSpec") -> "Reference_":
     """What the engine says of an image on the CPU, and where a tie decided it."""
     from seg.engine import Ensemble
-    from seg.engine.decide import leads
+    from seg.engine.merging.decision import leads
     from seg.export.fuse.check import LEAST_LEAD, Expected
 
     ensemble = Ensemble.load(spec.model_copy(update={"runtime": "cpu", "merge_at": "image"}))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seg.classes import ClassInfo
-    from seg.engine.pseudo import Guessed
+    from seg.engine.jobs.pseudo_labels import Guessed
 
 
 def pseudo(
@@ -33,10 +33,10 @@ def pseudo(
     from seg.data import open_split
     from seg.data.listing import list_samples
     from seg.data.pseudo import PseudoRecord
-    from seg.engine.decide import Decision
-    from seg.engine.fingerprint import ensemble_fingerprint
-    from seg.engine.pseudo import write_pseudo_labels
-    from seg.engine.soften import make_soft_labels
+    from seg.engine.jobs.fingerprint import ensemble_fingerprint
+    from seg.engine.jobs.pseudo_labels import write_pseudo_labels
+    from seg.engine.jobs.soft_labels import make_soft_labels
+    from seg.engine.merging.decision import Decision
     from seg.soft_labels import SoftLabels
     from seg.spec import load_ensemble
 

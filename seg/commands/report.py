@@ -27,7 +27,7 @@ def report(
     require_extra("report", "blosc2", "seg report")
     from seg.commands.sizes import format_bytes, parse_bytes
     from seg.errors import OutputError, SpecError
-    from seg.evaluate.cache import ProbabilityCache
+    from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
     from seg.spec import load_ensemble
 

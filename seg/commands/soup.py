@@ -9,7 +9,7 @@ from seg.commands.shared import SpecPath, print_table, require_extra
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
-    from seg.train.soup import Cooked, Taste
+    from seg.train.soup import SoupCandidates, SoupResult
 
 
 def soup(
@@ -31,12 +31,12 @@ def soup(
     from seg.data import open_split
     from seg.spec import load_ensemble
     from seg.train.run.folder import RunFolder
-    from seg.train.soup import cook, keep_soup, read_ingredients
+    from seg.train.soup import greedy_soup, keep_soup, read_ingredients
 
     spec = load_ensemble(path)
     folders = _folders(path, spec, runs or [])
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
-    cooked = cook(read_ingredients(folders, train.classes), train, val)
+    cooked = greedy_soup(read_ingredients(folders, train.classes), train, val)
     _print_table(len(val.samples), cooked)
     best, found = cooked.alone[0], cooked.soup
     if found is None:
@@ -67,10 +67,10 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
     return found
 
 
-def _print_table(images: int, cooked: "Cooked") -> None:
+def _print_table(images: int, cooked: "SoupResult") -> None:
     best = cooked.alone[0].miou
 
-    def row(name: str, taste: "Taste", taken: str) -> tuple[str, ...]:
+    def row(name: str, taste: "SoupCandidates", taken: str) -> tuple[str, ...]:
         return (name, f"{taste.miou:.4f}", f"{100 * (taste.miou - best):+.2f}", taken)
 
     print_table(

@@ -35,7 +35,7 @@ def train(
     """Train each member that is not trained yet; a run that was cut off goes on."""
     require_extra("train", "torch", "seg train")
     from seg.spec import load_ensemble
-    from seg.train.processes.supervisor import is_one_of_several, leave_with_supervisor, run_several
+    from seg.train.distributed.supervisor import is_one_of_several, leave_with_supervisor, run_several
 
     if devices > 1 and not dry and not is_one_of_several():
         raise typer.Exit(run_several(sys.argv[1:], devices))

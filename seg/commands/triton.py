@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from seg.commands.fuse import images_to_verify_on, report, say_how_it_agrees, wish_of, witness_of
-from seg.export.fuse.give import Give
+from seg.commands.fuse import images_to_verify_on, reference_of, report, request_of, say_how_it_agrees
+from seg.export.fuse.output_names import FusedOutput
 
 if TYPE_CHECKING:
-    from seg.export.serving.job import Job
+    from seg.export.triton.job import Job
     from seg.spec import EnsembleSpec
 
 
-def serve(path: Path, spec: "EnsembleSpec", gives: Sequence[Give], output: Path | None) -> None:
+def serve(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None) -> None:
     """Add the fused model, under the spec's name, to the repository `output`, by default one in its runs."""
-    from seg.export.serving.repository import new_versions
-    from seg.export.serving.whole import add_whole
+    from seg.export.triton.fused import add_whole
+    from seg.export.triton.repository import new_versions
 
     repository = output or spec.runs / "model_repository"
     with new_versions(repository) as draft:
@@ -26,10 +26,10 @@ def serve(path: Path, spec: "EnsembleSpec", gives: Sequence[Give], output: Path 
     _say_how_to_serve(repository)
 
 
-def serve_apart(path: Path, spec: "EnsembleSpec", gives: Sequence[Give], output: Path | None) -> None:
+def serve_apart(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None) -> None:
     """Add a model for each member, one for the merge, and the ensemble that connects them."""
-    from seg.export.serving.apart import add_apart
-    from seg.export.serving.repository import new_versions
+    from seg.export.triton.ensemble import add_apart
+    from seg.export.triton.repository import new_versions
 
     repository = output or spec.runs / "model_repository"
     with new_versions(repository) as draft:
@@ -38,13 +38,13 @@ def serve_apart(path: Path, spec: "EnsembleSpec", gives: Sequence[Give], output:
     _say_how_to_serve(repository)
 
 
-def _job(path: Path, spec: "EnsembleSpec", gives: Sequence[Give]) -> "Job":
-    from seg.export.serving.config import Serving
-    from seg.export.serving.job import Job
+def _job(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput]) -> "Job":
+    from seg.export.triton.config import Serving
+    from seg.export.triton.job import Job
 
     images, plan = images_to_verify_on(spec), spec.export.plan
     height, width = plan.sizes[len(plan.sizes) // 2] if plan.sizes else images[0].shape[:2]
-    return Job(spec, wish_of(path.stem, gives), Serving(plan.batch, (height, width)), images, witness_of)
+    return Job(spec, request_of(path.stem, gives), Serving(plan.batch, (height, width)), images, reference_of)
 
 
 def _say_how_to_serve(repository: Path) -> None:

@@ -39,7 +39,7 @@ def tune(
     """
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.sizes import parse_bytes
-    from seg.evaluate.cache import ProbabilityCache
+    from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.budget import Budget
     from seg.evaluate.tune.picture import draw_pareto
@@ -177,7 +177,7 @@ def _print_verdict(tuned: "Tuned") -> None:
 def cache_list() -> None:
     """List what the cache of passes holds, least recently used first."""
     from seg.commands.sizes import format_bytes
-    from seg.evaluate.cache import ProbabilityCache
+    from seg.evaluate.cache.store import ProbabilityCache
 
     cache = ProbabilityCache()
     shelves = cache.shelves()
@@ -191,7 +191,7 @@ def cache_prune(
 ) -> None:
     """Remove passes that were not used for longest."""
     from seg.commands.sizes import format_bytes, parse_bytes
-    from seg.evaluate.cache import ProbabilityCache
+    from seg.evaluate.cache.store import ProbabilityCache
 
     typer.echo(f"{format_bytes(ProbabilityCache().prune(parse_bytes('--to', to)))} freed")
 

@@ -20,7 +20,7 @@ def video(
     ] = False,
 ) -> None:
     """Label every frame of a video with all members and views, and write it as a video."""
-    from seg.engine.video import label_video
+    from seg.engine.jobs.video import label_video
     from seg.spec import load_ensemble
 
     frames = label_video(load_ensemble(path), source, output, labels_only=labels)

@@ -29,7 +29,7 @@ TorchvisionArchitecture = Literal[
 """Whole networks of torchvision."""
 
 ClassicArchitecture = Literal["fcn32s", "fcn16s", "fcn8s", "segnet", "deeplabv1"]
-"""Networks of `seg.train.classics`, on VGG16."""
+"""Networks of `seg.train.networks.classics`, on VGG16."""
 
 Architecture = Literal[SmpArchitecture, TorchvisionArchitecture, ClassicArchitecture]
 

@@ -47,7 +47,7 @@ class TileSpec(Spec):
 
 
 class CalibrationSpec(Spec):
-    """What `seg calibrate` learnt from images that ran to the end; see `seg.engine.stopping`.
+    """What `seg calibrate` learnt from images that ran to the end; see `seg.engine.early_exit.rules`.
 
     `risk` has a value for each of DOUBT_LEVELS: the mean share of labels that changed after the
     doubt about an image had fallen to it. `order` is that of the passes: positions in the usual one, round by

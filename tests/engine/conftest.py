@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
 from seg.data.images import write_image
-from seg.engine import nvidia
-from seg.engine.glue import Glue
-from seg.engine.on_device import Device
+from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.passes.device_values import Device
+from seg.engine.runtimes import nvidia
 from seg.temperature import TEMPERATURE
 from tests.fake_gpu import FakeGpu
 
@@ -132,5 +132,5 @@ def device(request: pytest.FixtureRequest) -> Device:
 
 
 @pytest.fixture(scope="module")
-def glue(device: Device) -> Glue:
-    return Glue(device, len(CLASSES))
+def device_ops(device: Device) -> DeviceOps:
+    return DeviceOps(device, len(CLASSES))

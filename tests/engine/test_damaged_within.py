@@ -17,12 +17,12 @@ from seg.data import windows
 from seg.data.images import write_image
 from seg.data.windows import open_raster
 from seg.engine import Ensemble
-from seg.engine.cluster.located import Located
+from seg.engine.cluster.remote_images import ImageRef
 from seg.engine.cluster.worker import Job, Worker
-from seg.engine.deadline import Pace
-from seg.engine.journal import Entry
-from seg.engine.run import run_ensemble
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
+from seg.engine.early_exit.deadline import PassBudget
+from seg.engine.jobs.journal import Entry
+from seg.engine.jobs.predict import run_ensemble
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.errors import DataError
 from seg.labels import ImageHWC, LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
@@ -126,7 +126,7 @@ def test_asked_for_alone_it_is_an_error(land: EnsembleSpec) -> None:
 def test_a_worker_of_a_cluster_names_it_and_goes_on(land: EnsembleSpec) -> None:
     worker = Worker(Job(land, ["cpu"] * len(land.running), cores=1))
     images = sorted(land.data.to_predict.images.iterdir())
-    done = worker.predict([Located(path.stem, str(path), path.stat().st_size) for path in images])
+    done = worker.predict([ImageRef(path.stem, str(path), path.stat().st_size) for path in images])
     (named,) = done.failures
     assert f"{BAD}.tif: is cut off or damaged at row 32" in named
     assert sorted(Entry.unpacked(payload).id for payload in done.payloads) == [*GOOD, "d"]
@@ -231,7 +231,7 @@ def test_its_memory_is_freed_while_others_go_on(land: EnsembleSpec) -> None:
 
 def test_a_pace_gives_its_time_to_the_others() -> None:
     now = 0.0
-    paces = [Pace([1.0, 2.0, 4.0], images, 40.0, now=lambda: now) for images in (6, 5)]
+    paces = [PassBudget([1.0, 2.0, 4.0], images, 40.0, now=lambda: now) for images in (6, 5)]
     paces[0].drop_image(paces[0].open_image())
     assert [paces[0].open_image() for _ in range(5)] == [paces[1].open_image() for _ in range(5)]
 

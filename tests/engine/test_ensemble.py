@@ -19,12 +19,12 @@ import ttach
 from seg.card import TrainingCard
 from seg.classes import ClassInfo
 from seg.engine import Ensemble
-from seg.engine.calibrated import stopping_of
-from seg.engine.clock import Clock
-from seg.engine.members import Member
-from seg.engine.open_runtime import open_runtime
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.tiles import lay_out
+from seg.engine.jobs.stopping import stopping_of
+from seg.engine.member import Member
+from seg.engine.passes.tiles import lay_out
+from seg.engine.pipeline.timing import Clock
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.open import open_runtime
 from seg.errors import ModelError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
@@ -249,7 +249,7 @@ class Blocked:
         if name.split(".")[0] in {"torch", "torchvision", "lightning", "timm", "albumentations", "ttach"}:
             raise ImportError(name + " is blocked")
 sys.meta_path.insert(0, Blocked())
-import seg.engine, seg.engine.run, seg.evaluate.compare, seg.evaluate.picture
+import seg.engine, seg.engine.jobs.predict, seg.evaluate.compare, seg.evaluate.picture
 """
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -14,18 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seg.engine import Ensemble, load, nvidia
-from seg.engine.calibrated import stopping_of
-from seg.engine.explain import explain_ensemble
-from seg.engine.glue import Glue
-from seg.engine.members import Member
-from seg.engine.merge_on_device import SumOnDevice
-from seg.engine.on_device import AnswersOnDevice, Device
-from seg.engine.open_runtime import open_runtime
-from seg.engine.ort import OrtRuntime
-from seg.engine.passes import Plan, PlannedPass
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.views import VIEWS
+from seg.engine import Ensemble, load
+from seg.engine.jobs.explain import explain_ensemble
+from seg.engine.jobs.stopping import stopping_of
+from seg.engine.member import Member
+from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.merging.device_merge import SumOnDevice
+from seg.engine.passes.device_values import AnswersOnDevice, Device
+from seg.engine.passes.passes import Plan, PlannedPass
+from seg.engine.passes.views import VIEWS
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.open import open_runtime
+from seg.engine.runtimes.ort import OrtRuntime
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.model_file import read_model_card
 from seg.spec import load_ensemble
@@ -102,64 +103,64 @@ def brought_to_host(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 @pytest.mark.parametrize("factors", [(), (3.0, 1.0, 0.5, 2.0)])
 def test_only_labels_come_back(
-    on_host: Ensemble, glue: Glue, brought_to_host: Counter[str], factors: tuple[float, ...]
+    on_host: Ensemble, device_ops: DeviceOps, brought_to_host: Counter[str], factors: tuple[float, ...]
 ) -> None:
     pictures = images()
     ensemble = replace(on_host, factors=factors)
     expected = labels_of(ensemble, pictures)
-    assert_same(labels_of(replace(ensemble, glue=glue), pictures), expected)
+    assert_same(labels_of(replace(ensemble, device_ops=device_ops), pictures), expected)
     same_size = [picture for picture in pictures if picture.shape[:2] == (5, 7)]
-    on_its_own_grid = labels_of(replace(ensemble, glue=glue), same_size, grid_hw=(5, 7))
+    on_its_own_grid = labels_of(replace(ensemble, device_ops=device_ops), same_size, grid_hw=(5, 7))
     assert_same(on_its_own_grid, labels_of(ensemble, same_size))
     assert not brought_to_host
 
 
 def test_a_grid_and_tiles_take_each_sum_once(
-    on_host: Ensemble, glue: Glue, brought_to_host: Counter[str]
+    on_host: Ensemble, device_ops: DeviceOps, brought_to_host: Counter[str]
 ) -> None:
     pictures = images()
     expected = labels_of(on_host, pictures, grid_hw=(4, 3))
-    assert_same(labels_of(replace(on_host, glue=glue), pictures, grid_hw=(4, 3)), expected)
+    assert_same(labels_of(replace(on_host, device_ops=device_ops), pictures, grid_hw=(4, 3)), expected)
     assert brought_to_host["sums"] == len(pictures)
     large = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     tiled = replace(on_host, tile=TileSpec(size=(10, 10), overlap=0.0))
-    assert_same(labels_of(replace(tiled, glue=glue), [large]), labels_of(tiled, [large]))
+    assert_same(labels_of(replace(tiled, device_ops=device_ops), [large]), labels_of(tiled, [large]))
     assert brought_to_host["sums"] == len(pictures) + 6
 
 
-def test_probabilities_are_those_of_the_host(on_host: Ensemble, glue: Glue) -> None:
+def test_probabilities_are_those_of_the_host(on_host: Ensemble, device_ops: DeviceOps) -> None:
     for image_hwc in images():
         expected = on_host.predict(image_hwc)
-        found = replace(on_host, glue=glue).predict(image_hwc)
+        found = replace(on_host, device_ops=device_ops).predict(image_hwc)
         np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=ROUNDING)
         np.testing.assert_array_equal(found.labels, expected.labels)
 
 
-def test_sums_do_not_depend_on_the_order_of_answers(on_host: Ensemble, glue: Glue) -> None:
+def test_sums_do_not_depend_on_the_order_of_answers(on_host: Ensemble, device_ops: DeviceOps) -> None:
     """Bit by bit, with four batches under way at once, whichever comes first."""
     pictures = images()
     runs = []
     for seed in range(3):
         members = tuple(replace(m, runtime=Hesitant(m.runtime, seed)) for m in on_host.members)
-        ensemble = replace(on_host, members=members, glue=glue)
+        ensemble = replace(on_host, members=members, device_ops=device_ops)
         runs.append(dict(ensemble.predict_all(enumerate(pictures), lambda key, merged: (key, merged.copy()))))
     for key in range(len(pictures)):
         np.testing.assert_array_equal(runs[0][key], runs[1][key])
         np.testing.assert_array_equal(runs[0][key], runs[2][key])
 
 
-def test_a_judge_and_scales_have_sums_on_the_host(on_host: Ensemble, glue: Glue) -> None:
-    ensemble = replace(on_host, glue=glue)
+def test_a_judge_and_scales_have_sums_on_the_host(on_host: Ensemble, device_ops: DeviceOps) -> None:
+    ensemble = replace(on_host, device_ops=device_ops)
     plan: Plan = [PlannedPass(0, VIEWS["identity"], 0.5), PlannedPass(0, VIEWS["hflip"], 0.5)]
     scaled: Plan = [PlannedPass(0, VIEWS["identity"], 0.5), PlannedPass(0, VIEWS["scale2"], 0.5)]
-    assert ensemble.glue_for(plan, has_judge=False) is glue
-    assert ensemble.glue_for(plan, has_judge=True) is None
-    assert ensemble.glue_for(scaled, has_judge=False) is None
+    assert ensemble.device_ops_for(plan, has_monitor=False) is device_ops
+    assert ensemble.device_ops_for(plan, has_monitor=True) is None
+    assert ensemble.device_ops_for(scaled, has_monitor=False) is None
     pictures = images()
     stopping = stopping_of(StoppingSpec(), ensemble)
     assert_same(labels_of(ensemble, pictures, stopping=stopping), labels_of(on_host, pictures))
     both = ensemble.with_views(("identity", "scale2"))
-    assert_same(labels_of(both, pictures), labels_of(replace(both, glue=None), pictures))
+    assert_same(labels_of(both, pictures), labels_of(replace(both, device_ops=None), pictures))
 
 
 def test_a_runtime_without_a_device_says_so(on_host: Ensemble) -> None:
@@ -175,16 +176,16 @@ def test_a_runtime_without_a_device_says_so(on_host: Ensemble) -> None:
 def as_if_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runtimes that say they leave answers on CUDA, and leave them on the CPU; proves nothing of a device."""
     monkeypatch.setattr(OrtRuntime, "device", "cuda")
-    monkeypatch.setattr(load, "Glue", lambda _, classes: Glue("cpu", classes))
+    monkeypatch.setattr(load, "DeviceOps", lambda _, classes: DeviceOps("cpu", classes))
 
 
 def test_a_spec_on_one_device_merges_there(
     project: Path, as_if_on_cuda: None, brought_to_host: Counter[str]
 ) -> None:
     ensemble = Ensemble.load(load_ensemble(project))
-    assert ensemble.glue is not None
+    assert ensemble.device_ops is not None
     pictures = images()
-    assert_same(labels_of(ensemble, pictures), labels_of(replace(ensemble, glue=None), pictures))
+    assert_same(labels_of(ensemble, pictures), labels_of(replace(ensemble, device_ops=None), pictures))
     assert not brought_to_host
 
 
@@ -193,16 +194,16 @@ def test_all_else_merges_on_the_host(
 ) -> None:
     spec = load_ensemble(project)
     for change in ({"merge": "geometric"}, {"merge": "vote"}):
-        assert Ensemble.load(spec.model_copy(update=change)).glue is None
-    assert Ensemble.load(spec, memory=10**12).glue is None
+        assert Ensemble.load(spec.model_copy(update=change)).device_ops is None
+    assert Ensemble.load(spec, memory=10**12).device_ops is None
     devices = iter(["cuda", "cpu"] * 2)
     monkeypatch.setattr(OrtRuntime, "device", property(lambda _: next(devices)))
-    assert Ensemble.load(spec).glue is None
+    assert Ensemble.load(spec).device_ops is None
 
 
 def test_the_cpu_merges_arrays_and_an_explanation_says_where(project: Path) -> None:
     spec = load_ensemble(project)
-    assert Ensemble.load(spec).glue is None
+    assert Ensemble.load(spec).device_ops is None
     assert explain_ensemble(spec).merged_on == "cpu"
 
 

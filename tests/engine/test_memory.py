@@ -18,7 +18,7 @@ FLOATS_A_PIXEL = 4 * len(CLASSES)
 RUN = """
 import resource, sys
 from pathlib import Path
-from seg.engine.run import run_ensemble
+from seg.engine.jobs.predict import run_ensemble
 from seg.spec import load_ensemble
 run_ensemble(load_ensemble(Path(sys.argv[1])))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

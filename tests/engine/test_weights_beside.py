@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from seg.engine.open_runtime import open_runtime, usable_runtimes
-from seg.engine.runtime import ImagesNHWC, Streams
+from seg.engine.runtimes.base import ImagesNHWC, Streams
+from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.export.export import export_checkpoint
 from seg.export.save import save_model
 from seg.model_file import read_model_card

@@ -10,7 +10,7 @@ import pytest
 from seg.data.images import write_image, write_mask
 from seg.engine import Ensemble
 from seg.evaluate.tune.scorer import Scorer
-from seg.levels import to_levels
+from seg.probability_codec import to_levels
 from seg.views import ViewName
 from tests.engine.conftest import CLASSES as TINY_CLASSES
 from tests.engine.conftest import MakeModel, make_model

@@ -18,22 +18,22 @@ from seg.classes import ClassInfo, default_colour
 from seg.data import open_split, read_image
 from seg.drawing import layer, overlay
 from seg.engine import Ensemble
-from seg.engine.decide import leads
+from seg.engine.merging.decision import leads
 from seg.errors import DataError
-from seg.evaluate.cache import ProbabilityCache
-from seg.evaluate.reliability import BINS, Reliability
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.metrics.calibration import BINS, Reliability
 from seg.evaluate.report import write_runs_report
 from seg.evaluate.report.gallery import choose_images, draw_gallery
 from seg.evaluate.report.gather import gather_findings
 from seg.evaluate.report.heat import confusion_heat
-from seg.evaluate.report.look import Look, look_at
+from seg.evaluate.report.look import ImageView, view_image
 from seg.evaluate.report.pictures import as_webp, shrunk
 from seg.evaluate.report.plots import Axis
-from seg.evaluate.report.predictors import Cast, Predictor
+from seg.evaluate.report.predictors import Predictor, Predictors
 from seg.evaluate.report.tally import ImageNote
-from seg.evaluate.tune.mixture import Mixture
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
-from seg.levels import HIGHEST
+from seg.probability_codec import HIGHEST
 from seg.spec import load_ensemble
 from tests.engine.conftest import CLASSES, MakeModel
 from tests.evaluate.conftest import write_labelled_project
@@ -60,13 +60,13 @@ def test_the_calibration_error_is_that_of_torchmetrics() -> None:
     assert sum(found.share for found in reliability.bins) == pytest.approx(1)
 
 
-def look_of(labels: list[LabelsHW], truth_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW) -> Look:
+def look_of(labels: list[LabelsHW], truth_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW) -> ImageView:
     """Members that gave these labels; the first is taken for the ensemble."""
     views = [("identity",)] * len(labels)
     mixtures = [Mixture.single(position, views) for position in range(len(labels))]  # type: ignore[arg-type]
     members = tuple(Predictor(str(m), mixture, mixture) for m, mixture in enumerate(mixtures))
-    cast = Cast(members, members[0])
-    return Look(cast, truth_hw, dict(zip(mixtures, labels, strict=True)), probabilities_chw)
+    cast = Predictors(members, members[0])
+    return ImageView(cast, truth_hw, dict(zip(mixtures, labels, strict=True)), probabilities_chw)
 
 
 def test_doubt_is_entropy_and_dispute_is_a_difference() -> None:
@@ -146,7 +146,7 @@ def test_labels_are_the_engine_s_where_they_are_no_tie(tmp_path: Path, make_mode
     findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
     engine = Ensemble.load(spec)
     for index, sample in enumerate(findings.passes.split.samples):
-        look = look_at(findings.passes, findings.cast, index, findings.cast.mixtures)
+        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
         for one in findings.cast.everyone:
             names = [one.name] if one is not findings.cast.ensemble else ["a", "b", "c"]
             viewed = engine.only(names)

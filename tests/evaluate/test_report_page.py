@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from seg.evaluate.cache import ProbabilityCache
+from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.report import write_report
 from seg.spec import load_ensemble
 from tests.engine.conftest import MakeModel

@@ -14,7 +14,8 @@ from torchmetrics.classification import MulticlassJaccardIndex
 from seg.data import open_split
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
-from seg.evaluate.cache import ProbabilityCache
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.budget import Budget
@@ -28,11 +29,10 @@ from seg.evaluate.tune.fit import (
     simplex,
     useful_views,
 )
-from seg.evaluate.tune.halves import Trials, random_halvings, try_on_halves
-from seg.evaluate.tune.mixture import Mixture
+from seg.evaluate.tune.importance import disagreement, pareto_front, price_sub_ensembles, value_members
 from seg.evaluate.tune.picture import draw_pareto
 from seg.evaluate.tune.scorer import Scorer
-from seg.evaluate.tune.value import disagreement, pareto_front, price_sub_ensembles, value_members
+from seg.evaluate.tune.split_half import Trials, random_halvings, try_on_halves
 from seg.evaluate.tune.write import write_back
 from seg.spec import load_ensemble
 from seg.spec.prediction import StoppingSpec

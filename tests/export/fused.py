@@ -8,11 +8,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from seg.commands.fuse import fuse_verified
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import FusedOutput
 from seg.spec import EnsembleSpec
 from tests.export.ensembles import ensemble
 
-EVERYTHING = (Give.labels, Give.probabilities, Give.confidence)
+EVERYTHING = (FusedOutput.labels, FusedOutput.probabilities, FusedOutput.confidence)
 
 
 def run(path: Path, images_nhwc: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
@@ -21,7 +21,9 @@ def run(path: Path, images_nhwc: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     return dict(zip(names, session.run(None, {"image": images_nhwc}), strict=True))
 
 
-def fused(folder: Path, gives: tuple[Give, ...] = EVERYTHING, **said: Any) -> tuple[EnsembleSpec, Path]:
+def fused(
+    folder: Path, gives: tuple[FusedOutput, ...] = EVERYTHING, **said: Any
+) -> tuple[EnsembleSpec, Path]:
     spec = ensemble(folder, **said)
     fuse_verified("team", spec, gives, folder / "team.onnx")
     return spec, folder / "team.onnx"

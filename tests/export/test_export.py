@@ -12,8 +12,8 @@ from onnx import numpy_helper
 
 from seg.card import CARD_KEY, InputCard, ModelCard, read_card
 from seg.errors import ModelError, VerificationError
-from seg.export.contract import ExportedModel
 from seg.export.export import export_checkpoint, is_exported
+from seg.export.exported_model import ExportedModel
 from seg.export.save import atomic_model, replace_card, save_model
 from seg.export.to_onnx import write_onnx
 from seg.files import sha256_of

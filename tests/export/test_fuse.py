@@ -16,7 +16,7 @@ from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.errors import ModelError
 from seg.export.fuse.card import EnsembleCard
-from seg.export.fuse.give import Give
+from seg.export.fuse.output_names import FusedOutput
 from seg.files import sha256_of
 from seg.model_file import read_model_card
 from tests.export.ensembles import write_ensemble
@@ -89,7 +89,7 @@ def test_it_is_the_plain_loop_over_views(views: str | list[str], tmp_path: Path)
         "vflip": (2, True),
         "antitranspose": (3, True),
     }
-    spec, path = fused(tmp_path, (Give.probabilities,), views=views)
+    spec, path = fused(tmp_path, (FusedOutput.probabilities,), views=views)
     image_hwc = image(24, 31)
     expected = np.zeros((3, 24, 31))
     for member in spec.running:
@@ -128,7 +128,7 @@ def test_members_of_seg_export_with_their_own_input_modes(tmp_path: Path) -> Non
 def test_where_votes_tie_the_best_member_decides(tmp_path: Path) -> None:
     """Both vote with all their weight in one view, and disagree on most pixels."""
     members = [{"name": "a", "model": "a.onnx"}, {"name": "b", "model": "b.onnx"}]
-    _, path = fused(tmp_path, (Give.labels,), members=members, views="none", merge="vote")
+    _, path = fused(tmp_path, (FusedOutput.labels,), members=members, views="none", merge="vote")
     image_hwc = image(24, 31)
     votes = [
         run_model(onnx.load(tmp_path / name), image_hwc[None]).argmax(1) for name in ("a.onnx", "b.onnx")
@@ -138,13 +138,13 @@ def test_where_votes_tie_the_best_member_decides(tmp_path: Path) -> None:
 
 
 def test_the_card_says_what_is_inside(tmp_path: Path) -> None:
-    spec, path = fused(tmp_path, (Give.labels, Give.confidence))
+    spec, path = fused(tmp_path, (FusedOutput.labels, FusedOutput.confidence))
     (entry,) = onnx.load(path).metadata_props
     assert entry.key == ENSEMBLE_KEY
     card = EnsembleCard.model_validate_json(entry.value)
     assert [(m.name, m.share, len(m.views)) for m in card.members] == [("a", 1 / 24, 8), ("b", 2 / 24, 8)]
     assert card.members[0].sha256 == sha256_of(spec.model(spec.members[0]))
-    assert card.gives == (Give.labels, Give.confidence)
+    assert card.gives == (FusedOutput.labels, FusedOutput.confidence)
     assert card.verification is not None
     assert (card.verification.agreement, card.verification.faults) == (1.0, 0)
     with pytest.raises(ModelError, match="whole ensemble in one file"):
@@ -174,7 +174,7 @@ def test_the_program_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.Monkey
         r"```python\n(.*?)```", (ROOT / "docs/export.md").read_text(encoding="utf-8"), re.DOTALL
     )
     assert len(program.splitlines()) <= 10
-    spec, path = fused(tmp_path, (Give.labels,))
+    spec, path = fused(tmp_path, (FusedOutput.labels,))
     path.rename(tmp_path / "ensemble.onnx")
     write_image(tmp_path / "street.png", image(24, 31))
     monkeypatch.chdir(tmp_path)

@@ -7,9 +7,9 @@ import pytest
 
 from seg.commands.fuse import fuse_verified
 from seg.engine import Ensemble
-from seg.export.fuse.give import Give
+from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.export.fuse.output_names import FusedOutput
 from seg.export.trt import build
-from seg.plan_file import Profile
 from tests.export.ensembles import ensemble
 from tests.export.tiny import image
 
@@ -37,6 +37,6 @@ def test_tensorrt_for_rtx_builds_a_plan_of_it(merge: str, tmp_path: Path) -> Non
     library = pytest.importorskip("tensorrt_rtx", reason="its builder, which runs on a CPU, is not installed")
     members = [{"name": "a", "model": "a.onnx"}, {"name": "c", "model": "a.onnx", "weight": 2}]
     spec = ensemble(tmp_path, merge=merge, members=members)
-    fuse_verified("team", spec, tuple(Give), tmp_path / "team.onnx")
+    fuse_verified("team", spec, tuple(FusedOutput), tmp_path / "team.onnx")
     profile = Profile((1, 16, 16), (2, 24, 31), (4, 40, 40))
     assert build(library, tmp_path / "team.onnx", profile, 2**28, b"").plan

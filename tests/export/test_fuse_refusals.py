@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from seg.commands.app import app
 from seg.commands.fuse import fuse_verified
 from seg.errors import SegError, SpecError, VerificationError
-from seg.export.fuse.check import Expected, Witness, check
-from seg.export.fuse.give import Give
+from seg.export.fuse.check import Expected, Reference_, check
+from seg.export.fuse.output_names import FusedOutput
 from seg.export.save import save_model
 from tests.export.ensembles import ensemble, write_ensemble
 from tests.export.fused import fused
@@ -29,7 +29,7 @@ def three_wrong(images_nhwc: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     return {"labels": labels_nhw}
 
 
-def says_tied(count: int) -> Witness:
+def says_tied(count: int) -> Reference_:
     """The engine, which says that so many of the three are ties."""
 
     def witness(image_hwc: NDArray[np.uint8]) -> Expected:
@@ -56,10 +56,12 @@ def test_faults_are_refused(exactly: bool, size_hw: tuple[int, int]) -> None:
         check(three_wrong, [image(*size_hw)], says_tied(2), stride=32, exactly=exactly)
 
 
-@pytest.mark.parametrize("gives", [(Give.labels,), (Give.probabilities,), (Give.confidence,)])
+@pytest.mark.parametrize(
+    "gives", [(FusedOutput.labels,), (FusedOutput.probabilities,), (FusedOutput.confidence,)]
+)
 @pytest.mark.parametrize("wrong", ["share", "k1"])
 def test_a_file_that_differs_is_not_written(
-    wrong: str, gives: tuple[Give, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wrong: str, gives: tuple[FusedOutput, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if a member had another weight, or a network another kernel."""
     from seg.export.fuse.compose import compose

@@ -11,15 +11,15 @@ import numpy as np
 import onnx
 import pytest
 
+from seg.engine.runtimes.tensorrt_library import load_library
+from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError
 from seg.export.plan import ensure_plan
 from seg.export.precision.quantise import layers_of, quantise
 from seg.export.profile import profile_of
 from seg.export.save import save_model
 from seg.export.trt import build, gpu_to_build_for
-from seg.plan_file import Profile
 from seg.spec import load_ensemble
-from seg.trt_library import load_library
 from tests.export import fake_tensorrt
 from tests.export.tiny import CARD, image, model, run
 from tests.fake_gpu import FakeGpu
@@ -178,7 +178,7 @@ def test_a_build_that_fails_says_what_was_missing(
 
 
 def test_without_library_or_gpu_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seg.trt_library.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("seg.engine.runtimes.tensorrt_library.importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"seg\[tensorrt\]"):
         load_library("tensorrt")
     monkeypatch.setattr("seg.export.trt.load_cuda", lambda: FakeGpu(is_there=False).cuda)

@@ -15,8 +15,8 @@ from seg.card import VerificationCard
 from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.errors import MissingRuntimeError, VerificationError
-from seg.export.contract import ExportedModel
 from seg.export.export import is_exported
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.precision.half import in_half
@@ -99,14 +99,14 @@ def wrong_beyond_one(path: Path, _: str) -> Answer:
     return lambda images_nhwc: answer(images_nhwc)[:, ::-1] if len(images_nhwc) > 1 else answer(images_nhwc)
 
 
-def trial(split: DrawnSplit, wish: ExportSpec, other: object, name: str = "openvino-bf16") -> Trial:
+def trial(split: DrawnSplit, request: ExportSpec, other: object, name: str = "openvino-bf16") -> Trial:
     def open_model(path: Path, runtime: str) -> Answer:
         opener = slow_and_right if runtime == "cpu" else other
         assert callable(opener)
         answer: Answer = opener(path, runtime)
         return answer
 
-    return Trial(wish, split, split, ("cpu", name), open_model)
+    return Trial(request, split, split, ("cpu", name), open_model)
 
 
 @pytest.fixture
@@ -135,15 +135,15 @@ def test_the_fastest_that_passes_is_taken(path: Path, network: ExportedModel, sp
 def test_a_runtime_that_is_wrong_at_one_batch_is_not_taken(
     path: Path, network: ExportedModel, split: DrawnSplit
 ) -> None:
-    wish = ExportSpec(precision="bf16")
+    request = ExportSpec(precision="bf16")
     with pytest.raises(VerificationError, match="m: bf16 does not pass"):
-        choose_precision(path, network, CARD, trial(split, wish, wrong_beyond_one))
+        choose_precision(path, network, CARD, trial(split, request, wrong_beyond_one))
 
 
 def test_int8_takes_the_place_of_the_model(path: Path, network: ExportedModel, split: DrawnSplit) -> None:
-    wish = ExportSpec(precision="int8", least_agreement=0.9, largest_loss=20)
+    request = ExportSpec(precision="int8", least_agreement=0.9, largest_loss=20)
     before = run(onnx.load(path), image()[None])
-    card = choose_precision(path, network, CARD, trial(split, wish, open_on_cpu, "openvino"))
+    card = choose_precision(path, network, CARD, trial(split, request, open_on_cpu, "openvino"))
     assert card.precision == "int8"
     assert sorted(p.name for p in path.parent.iterdir()) == ["images", "model.onnx"]
     assert any(node.op_type == "DequantizeLinear" for node in onnx.load(path).graph.node)
@@ -162,8 +162,8 @@ def test_what_is_here_decides_what_is_tried(path: Path, network: ExportedModel, 
 
 
 def test_another_wish_is_another_export(path: Path, network: ExportedModel, split: DrawnSplit) -> None:
-    wish = ExportSpec(precision="bf16")
-    card = choose_precision(path, network, CARD, trial(split, wish, open_on_cpu))
+    request = ExportSpec(precision="bf16")
+    card = choose_precision(path, network, CARD, trial(split, request, open_on_cpu))
     checkpoint = path.with_suffix(".safetensors")
     checkpoint.write_bytes(b"weights")
     verification = VerificationCard(
@@ -173,7 +173,7 @@ def test_another_wish_is_another_export(path: Path, network: ExportedModel, spli
         path,
         card.model_copy(update={"verification": verification, "checkpoint_sha256": sha256_of(checkpoint)}),
     )
-    assert is_exported(checkpoint, path, wish)
+    assert is_exported(checkpoint, path, request)
     assert is_exported(checkpoint, path, None)
     assert not is_exported(checkpoint, path, ExportSpec())
     assert not is_exported(checkpoint, path, ExportSpec(precision="bf16", largest_loss=0.1))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from seg.card import ModelCard
-from seg.export.contract import ExportedModel
+from seg.export.exported_model import ExportedModel
 from seg.export.precision.half import in_half
 from seg.export.rewrite import rewrite
 from seg.export.rewrite.distribute import before_doubling

@@ -54,8 +54,8 @@ def test_it_holds_every_module_and_nothing_at_the_top(wheel: Path) -> None:
 
 def test_it_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    program = "import seg.engine.run, seg.spec; print(seg.engine.run.__file__)"
+    program = "import seg.engine.jobs.predict, seg.spec; print(seg.engine.jobs.predict.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert Path(done.stdout.strip()) == tmp_path / "seg/engine/run.py"
+    assert Path(done.stdout.strip()) == tmp_path / "seg/engine/jobs/predict.py"

@@ -7,7 +7,7 @@ import pytest
 
 from seg.runs import read_note
 from seg.spec import load_ensemble
-from seg.train.run import keeper
+from seg.train.callbacks import checkpoint as keeper
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 from tests.train.test_resume import PowerCutError, cut_at_call

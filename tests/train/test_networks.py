@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from seg.errors import SpecError
 from seg.spec.architectures import OWN_ENCODERS, Architecture, SmpArchitecture
-from seg.train.classics import FCN, DeepLabV1, SegNet
 from seg.train.networks import build_network, check_combination
+from seg.train.networks.classics import FCN, DeepLabV1, SegNet
 from seg.train.networks.pretrained import fit_encoder
 from seg.train.networks.table import page
 

@@ -15,8 +15,8 @@ from seg.errors import ModelError, OutputError, SpecError
 from seg.files import sha256_of
 from seg.spec import load_ensemble
 from seg.train.batches import decoded
+from seg.train.callbacks import checkpoint as keeper
 from seg.train.module import MemberModule
-from seg.train.run import keeper
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result
 from seg.train.trainer import train_member

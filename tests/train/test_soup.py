@@ -9,13 +9,13 @@ import torch
 from seg.card import ModelCard
 from seg.data import open_split, read_image
 from seg.errors import ModelError, OutputError, SpecError
-from seg.evaluate.metrics import ConfusionMatrix
+from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.runs import read_run
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
 from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.run.folder import RunFolder
 from seg.train.segmenter import Segmenter
-from seg.train.soup import Cooked, Ingredient, cook, keep_soup, read_ingredients
+from seg.train.soup import Ingredient, SoupResult, greedy_soup, keep_soup, read_ingredients
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 
@@ -57,9 +57,9 @@ def ingredients_of(spec: EnsembleSpec, *names: str) -> tuple[Ingredient, ...]:
 
 
 @pytest.fixture(scope="module")
-def cooked(spec: EnsembleSpec) -> Cooked:
+def cooked(spec: EnsembleSpec) -> SoupResult:
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
-    return cook(ingredients_of(spec, "toy", "later", "stranger"), train, val)
+    return greedy_soup(ingredients_of(spec, "toy", "later", "stranger"), train, val)
 
 
 def judged(spec: EnsembleSpec, segmenter: Segmenter) -> float:
@@ -72,7 +72,7 @@ def judged(spec: EnsembleSpec, segmenter: Segmenter) -> float:
     return matrix.scores(split.classes).miou
 
 
-def test_a_uniform_soup_is_the_mean_of_all_weights(spec: EnsembleSpec, cooked: Cooked) -> None:
+def test_a_uniform_soup_is_the_mean_of_all_weights(spec: EnsembleSpec, cooked: SoupResult) -> None:
     networks = [load_checkpoint(spec.runs / name / "model.safetensors")[0] for name in cooked.uniform.names]
     assert len(networks) == 3
     soup = dict(cooked.uniform.segmenter.network.named_parameters())
@@ -81,7 +81,7 @@ def test_a_uniform_soup_is_the_mean_of_all_weights(spec: EnsembleSpec, cooked: C
         torch.testing.assert_close(found, expected)
 
 
-def test_batch_normalisation_is_that_of_the_mean(spec: EnsembleSpec, cooked: Cooked) -> None:
+def test_batch_normalisation_is_that_of_the_mean(spec: EnsembleSpec, cooked: SoupResult) -> None:
     """One pass over an epoch's batches is counted, and the statistics are no longer those of a run."""
     soup = cooked.uniform.segmenter.network.state_dict()
     tracked = [int(value) for name, value in soup.items() if name.endswith("num_batches_tracked")]
@@ -94,12 +94,12 @@ def test_batch_normalisation_is_that_of_the_mean(spec: EnsembleSpec, cooked: Coo
     assert moved
 
 
-def test_figures_are_what_another_matrix_counts(spec: EnsembleSpec, cooked: Cooked) -> None:
+def test_figures_are_what_another_matrix_counts(spec: EnsembleSpec, cooked: SoupResult) -> None:
     for taste in (*cooked.alone, cooked.uniform, cooked.greedy):
         assert judged(spec, taste.segmenter) == pytest.approx(taste.miou)
 
 
-def test_a_greedy_soup_is_never_worse_than_the_best(cooked: Cooked) -> None:
+def test_a_greedy_soup_is_never_worse_than_the_best(cooked: SoupResult) -> None:
     mious = [taste.miou for taste in cooked.alone]
     assert mious == sorted(mious, reverse=True)
     assert cooked.greedy.miou >= mious[0]
@@ -107,7 +107,7 @@ def test_a_greedy_soup_is_never_worse_than_the_best(cooked: Cooked) -> None:
     assert cooked.soup is None or cooked.soup.miou > mious[0]
 
 
-def test_a_soup_is_a_run_like_any_other(spec: EnsembleSpec, cooked: Cooked) -> None:
+def test_a_soup_is_a_run_like_any_other(spec: EnsembleSpec, cooked: SoupResult) -> None:
     folder = RunFolder(spec.runs / "soup")
     keep_soup(folder, "soup", cooked.uniform)
     network, card = load_checkpoint(folder.model)
@@ -134,10 +134,10 @@ def test_a_recipe_is_read_back_from_its_record() -> None:
     assert RecipeSpec.model_validate(recipe.model_dump(mode="json")) == recipe
 
 
-def test_a_soup_needs_runs_of_one_network(spec: EnsembleSpec, cooked: Cooked, tmp_path: Path) -> None:
+def test_a_soup_needs_runs_of_one_network(spec: EnsembleSpec, cooked: SoupResult, tmp_path: Path) -> None:
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     with pytest.raises(SpecError, match="at least 2 runs, got 1"):
-        cook(ingredients_of(spec, "toy"), train, val)
+        greedy_soup(ingredients_of(spec, "toy"), train, val)
     with pytest.raises(ModelError, match="no finished run"):
         read_ingredients({"nothing": tmp_path}, train.classes)
     with pytest.raises(ModelError, match="toy: has other classes than the dataset"):

@@ -17,7 +17,7 @@ from seg.data import open_split
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
 from seg.spec.sweep import load_sweep
-from seg.train.run.listener import OnEpoch
+from seg.train.callbacks.on_epoch import OnEpoch
 from seg.train.run.record import Result
 from seg.train.sweep import Outcome, choose_together, open_sweep, study
 from seg.train.sweep.ensemble import write_ensemble

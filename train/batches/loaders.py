@@ -17,8 +17,8 @@ from seg.train.augment import Augment, CopyPaste, labels_to_paste
 from seg.train.batches.class_counts import count_classes
 from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.samples import Sample, TrainSamples, ValSamples
-from seg.train.batches.sampling import DealtSampler, EpochSampler, SharesN, class_balanced_shares
-from seg.train.processes.group import Group
+from seg.train.batches.sampling import DistributedSampler, EpochSampler, SharesN, class_balanced_shares
+from seg.train.distributed.group import Group
 
 _MOST_WORKERS: Final = 8
 
@@ -37,7 +37,7 @@ class Loaders:
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next batches be those of an epoch, from 0."""
-        cast(DealtSampler, self.train.sampler).set_epoch(epoch)
+        cast(DistributedSampler, self.train.sampler).set_epoch(epoch)
 
 
 def build_loaders(
@@ -63,7 +63,7 @@ def build_loaders(
     training: DataLoader[Sample] = DataLoader(
         build_train_samples(recipe, train),
         batch_size // group.count // parts,
-        sampler=DealtSampler(sampler, batch_size, group.place, group.count),
+        sampler=DistributedSampler(sampler, batch_size, group.place, group.count),
         drop_last=True,
         pin_memory=torch.cuda.is_available(),
         **_processes(workers_for(recipe)),

@@ -64,7 +64,7 @@ class EpochSampler(Sampler[Draw]):
         )
 
 
-class DealtSampler(Sampler[Draw]):
+class DistributedSampler(Sampler[Draw]):
     """What one of `count` processes draws: its part of every batch that all make together.
 
     Each batch is what a single process would draw; an incomplete last one is left out.

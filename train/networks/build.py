@@ -7,7 +7,7 @@ from torch import nn
 
 from seg.errors import SegError, SpecError
 from seg.spec.architectures import ClassicArchitecture, SmpArchitecture, TorchvisionArchitecture
-from seg.train.classics import FCN, DeepLabV1, SegNet
+from seg.train.networks.classics import FCN, DeepLabV1, SegNet
 from seg.train.networks.encoders import check_names
 from seg.train.networks.from_smp import create_from_smp
 from seg.train.networks.from_torchvision import create_from_torchvision, published_weights

@@ -1,7 +1,7 @@
 """Soups: the mean of several runs' weights, as one network at the cost of one."""
 
-from seg.train.soup.cook import Cooked, Taste, cook
+from seg.train.soup.greedy import SoupCandidates, SoupResult, greedy_soup
 from seg.train.soup.ingredients import Ingredient, read_ingredients
 from seg.train.soup.keep import keep_soup
 
-__all__ = ["Cooked", "Ingredient", "Taste", "cook", "keep_soup", "read_ingredients"]
+__all__ = ["Ingredient", "SoupCandidates", "SoupResult", "greedy_soup", "keep_soup", "read_ingredients"]

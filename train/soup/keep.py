@@ -7,10 +7,10 @@ from seg.runs import write_note
 from seg.train.checkpoint import save_checkpoint
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import read_record
-from seg.train.soup.cook import Taste
+from seg.train.soup.greedy import SoupCandidates
 
 
-def keep_soup(folder: RunFolder, name: str, soup: Taste) -> None:
+def keep_soup(folder: RunFolder, name: str, soup: SoupCandidates) -> None:
     """Write checkpoint, record and note; an older soup in the folder is replaced.
 
     Recipe, epochs and seed are those of the first ingredient.

@@ -5,7 +5,7 @@ import os
 import sys
 from functools import partial
 
-from seg.engine.cluster.child import Pipe, attempt
+from seg.engine.cluster.child_process import Pipe, attempt
 from seg.engine.cluster.worker import Job, Worker
 
 DEADLY = "5"

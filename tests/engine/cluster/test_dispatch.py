@@ -7,9 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.cluster.dispatch import AHEAD, Answered, Arrived, Block, Dispatch, Done, Failed, Lost, Poison
-from seg.engine.cluster.fit import Crew, Machine, fit
-from seg.engine.cluster.located import Located
+from seg.engine.cluster.dispatch import (
+    AHEAD,
+    Answered,
+    Arrived,
+    Block,
+    Dispatch,
+    Done,
+    Failed,
+    Lost,
+    PoisonImage,
+)
+from seg.engine.cluster.remote_images import ImageRef
+from seg.engine.cluster.sizing import Machine, WorkerLayout, fit
 from seg.errors import MissingRuntimeError
 
 Event = Arrived | Answered[list[str]] | Failed | Lost
@@ -74,19 +84,19 @@ def numbers_of(block: Block) -> set[int]:
 
 
 def blocks_of(images: int, size: int) -> list[Block]:
-    all_images = [Located(str(number), f"/{number}.png", 1) for number in range(images)]
+    all_images = [ImageRef(str(number), f"/{number}.png", 1) for number in range(images)]
     return [Block(tuple(all_images[first : first + size])) for first in range(0, images, size)]
 
 
-def outcome(fleet: Workers, images: int, size: int) -> tuple[list[str], list[str], Dispatch[list[str]]]:
-    dispatch: Dispatch[list[str]] = Dispatch(fleet)
+def outcome(pool: Workers, images: int, size: int) -> tuple[list[str], list[str], Dispatch[list[str]]]:
+    dispatch: Dispatch[list[str]] = Dispatch(pool)
     done, poison = [], []
     for event in dispatch.run(blocks_of(images, size)):
         match event:
             case Done(_, block, result):
                 assert result == [image.id for image in block.images]
                 done += result
-            case Poison(image, _):
+            case PoisonImage(image, _):
                 poison.append(image.id)
     return sorted(done, key=int), sorted(poison, key=int), dispatch
 
@@ -111,44 +121,44 @@ def test_every_image_is_done_once_or_named(
 ) -> None:
     bad = deadly | failing
     # More than one death by accident may fall on the same image, which cannot be told from a deadly one.
-    fleet = Workers(workers, deadly, failing, takes_answers, deque(deaths))
-    done, poison, _ = outcome(fleet, images, size)
+    pool = Workers(workers, deadly, failing, takes_answers, deque(deaths))
+    done, poison, _ = outcome(pool, images, size)
     assert done == [str(number) for number in range(images) if number not in bad]
     assert poison == [str(number) for number in range(images) if number in bad]
 
 
 def test_a_death_costs_no_more_than_the_blocks_in_flight() -> None:
-    fleet = Workers(2, dies_at=deque([20]))
-    done, poison, dispatch = outcome(fleet, 64, 4)
+    pool = Workers(2, dies_at=deque([20]))
+    done, poison, dispatch = outcome(pool, 64, 4)
     assert (len(done), poison) == (64, [])
     assert 4 <= dispatch.redone <= AHEAD * 4
-    assert len(fleet.tried) == 64 + 4
+    assert len(pool.tried) == 64 + 4
     assert len(dispatch.lost) == 1
 
 
 def test_workers_share_what_is_left() -> None:
-    fleet = Workers(4)
-    dispatch: Dispatch[list[str]] = Dispatch(fleet)
+    pool = Workers(4)
+    dispatch: Dispatch[list[str]] = Dispatch(pool)
     done = [event for event in dispatch.run(blocks_of(32, 2)) if isinstance(event, Done)]
     assert {event.worker for event in done} == {"w0", "w1", "w2", "w3"}
-    assert len(fleet.tried) == 32
+    assert len(pool.tried) == 32
 
 
 @pytest.mark.parametrize(
-    ("machines", "workers", "gpus", "crew"),
+    ("machines", "workers", "gpus", "layout"),
     [
-        ([Machine(8, 0), Machine(8, 0)], None, 0, Crew(2, 8)),
-        ([Machine(8, 0), Machine(4, 0)], None, 0, Crew(2, 4)),
-        ([Machine(8, 0), Machine(8, 0)], 4, 0, Crew(4, 4)),
-        ([Machine(8, 0), Machine(2, 0)], 3, 0, Crew(3, 2)),
-        ([Machine(16, 2), Machine(16, 2), Machine(4, 0)], None, 1, Crew(4, 8)),
-        ([Machine(16, 1)], None, 0.5, Crew(2, 8)),
+        ([Machine(8, 0), Machine(8, 0)], None, 0, WorkerLayout(2, 8)),
+        ([Machine(8, 0), Machine(4, 0)], None, 0, WorkerLayout(2, 4)),
+        ([Machine(8, 0), Machine(8, 0)], 4, 0, WorkerLayout(4, 4)),
+        ([Machine(8, 0), Machine(2, 0)], 3, 0, WorkerLayout(3, 2)),
+        ([Machine(16, 2), Machine(16, 2), Machine(4, 0)], None, 1, WorkerLayout(4, 8)),
+        ([Machine(16, 1)], None, 0.5, WorkerLayout(2, 8)),
     ],
 )
 def test_workers_as_large_as_fit(
-    machines: list[Machine], workers: int | None, gpus: float, crew: Crew
+    machines: list[Machine], workers: int | None, gpus: float, layout: WorkerLayout
 ) -> None:
-    assert fit(machines, workers, gpus) == crew
+    assert fit(machines, workers, gpus) == layout
 
 
 def test_more_workers_than_fit_are_refused() -> None:

@@ -13,18 +13,20 @@ import numpy as np
 import pytest
 
 from seg.data.images import write_image
-from seg.engine import nvidia, speed
-from seg.engine.choose import Choice
-from seg.engine.cluster import process_fleet, run_on_devices
+from seg.engine.cluster import process_pool as process_fleet
+from seg.engine.cluster import run_on_devices
+from seg.engine.cluster.affinity import affinities
 from seg.engine.cluster.dispatch import Arrived, Block
-from seg.engine.cluster.fit import Crew
-from seg.engine.cluster.process_fleet import ProcessFleet
-from seg.engine.cluster.seats import seats
+from seg.engine.cluster.process_pool import ProcessPool
+from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import Job
+from seg.engine.jobs.predict import run_ensemble
 from seg.engine.load import choose_for
-from seg.engine.machine import allowed_cores, usable_cores
-from seg.engine.run import run_ensemble
-from seg.engine.runtime import Streams
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes import profiling as speed
+from seg.engine.runtimes.auto import RuntimeChoice
+from seg.engine.runtimes.base import Streams
+from seg.engine.runtimes.hardware import allowed_cores, usable_cores
 from seg.errors import DataError, MissingRuntimeError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import RuntimeName
@@ -52,13 +54,13 @@ def many(project: Path) -> EnsembleSpec:
 @pytest.fixture
 def all_begin_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """However little there is to do, none has done it before the other is there."""
-    begin = ProcessFleet.begin
+    begin = ProcessPool.begin
 
-    def patiently(fleet: ProcessFleet) -> None:
-        begin(fleet)
-        assert all(hand.child.pipe.poll(60) for hand in fleet._hands)
+    def patiently(pool: ProcessPool) -> None:
+        begin(pool)
+        assert all(handle.child.pipe.poll(60) for handle in pool._handles)
 
-    monkeypatch.setattr(ProcessFleet, "begin", patiently)
+    monkeypatch.setattr(ProcessPool, "begin", patiently)
 
 
 def moved(spec: EnsembleSpec, name: str) -> EnsembleSpec:
@@ -101,16 +103,16 @@ def test_one_process_ends_what_several_began_and_the_other_way_round(many: Ensem
 def test_a_worker_is_killed_and_its_images_are_given_out_again(
     many: EnsembleSpec, all_begin_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submit, killed = ProcessFleet.submit, set[int]()
+    submit, killed = ProcessPool.submit, set[int]()
 
-    def deadly(fleet: ProcessFleet, worker: str, block: Block) -> None:
-        if fleet.runs_on.keys() > {worker} and not killed:
+    def deadly(pool: ProcessPool, worker: str, block: Block) -> None:
+        if pool.runs_on.keys() > {worker} and not killed:
             pid = int(worker.rpartition(" ")[2])
             os.kill(pid, signal.SIGKILL)
             killed.add(pid)
-        submit(fleet, worker, block)
+        submit(pool, worker, block)
 
-    monkeypatch.setattr(ProcessFleet, "submit", deadly)
+    monkeypatch.setattr(ProcessPool, "submit", deadly)
     summary = run_on_devices(many, 2)
     assert many.output.file.read_bytes() == plain(many)
     (pid,) = killed
@@ -226,7 +228,7 @@ def test_the_verdict_of_auto_is_that_of_the_machine_and_holds_in_all_processes(
     spec = many.model_copy(update={"runtime": "auto"})
     choose_for(spec, Streams(1, 1))
     (verdict,) = (tmp_path / "cache").rglob("*.json")
-    found = Choice.model_validate_json(verdict.read_text())
+    found = RuntimeChoice.model_validate_json(verdict.read_text())
     wanted: Sequence[RuntimeName] = ("openvino", "cpu")
     members = tuple(
         tuple(sorted(trials, key=lambda trial: trial.runtime != name))
@@ -248,18 +250,18 @@ def test_a_worker_has_one_device_and_its_share_of_the_cores_before_cuda_is_loade
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-8f2c")
     monkeypatch.setattr(process_fleet, "work", at_work.tells_what_it_has)
     runtimes: Sequence[RuntimeName] = ("cuda", "cpu")
-    fleet = ProcessFleet(Job(many, runtimes, cores=1), Crew(2, 1), seats(2, runtimes))
+    pool = ProcessPool(Job(many, runtimes, cores=1), WorkerLayout(2, 1), affinities(2, runtimes))
     try:
-        fleet.begin()
-        assert {fleet.next_event(), fleet.next_event()} == {Arrived("GPU 3"), Arrived("GPU GPU-8f2c")}
-        fleet.submit("GPU 3", Block(()))
+        pool.begin()
+        assert {pool.next_event(), pool.next_event()} == {Arrived("GPU 3"), Arrived("GPU GPU-8f2c")}
+        pool.submit("GPU 3", Block(()))
         # Its work ends with that, and who is begun in its place has what it had.
-        lost, again = fleet.next_event(), fleet.next_event()
+        lost, again = pool.next_event(), pool.next_event()
     finally:
-        fleet.end()
+        pool.end()
     assert str(lost) == "Lost(worker='GPU 3', reason='died (exit code 0)')"
     assert again == Arrived("GPU 3")
-    has = {name: json.loads(said) for name, said in fleet.runs_on.items()}
+    has = {name: json.loads(said) for name, said in pool.runs_on.items()}
     assert {name: one["devices"] for name, one in has.items()} == {"GPU 3": "3", "GPU GPU-8f2c": "GPU-8f2c"}
     assert not any(one["too late"] for one in has.values())
     shares = [set(one["cores"]) for one in has.values()]

@@ -15,10 +15,10 @@ import pytest
 
 from seg.data.images import write_image
 from seg.engine.cluster.dispatch import Block
-from seg.engine.cluster.located import Located, locate, read_located
-from seg.engine.cluster.ray_fleet import RayFleet, _Actor
+from seg.engine.cluster.ray_pool import RayPool, _Actor
+from seg.engine.cluster.remote_images import ImageRef, images_to_predict, read_image_ref
 from seg.engine.cluster.worker import Job
-from seg.engine.run import run_ensemble
+from seg.engine.jobs.predict import run_ensemble
 from seg.errors import DataError, MissingRuntimeError, ModelError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.cluster.object_store import object_store
@@ -71,19 +71,19 @@ def test_a_node_dies_and_the_submission_is_that_of_one_process(
 
     node = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
     cluster.wait_for_nodes()
-    submit, workers = RayFleet.submit, set[str]()
+    submit, workers = RayPool.submit, set[str]()
     journal = many.output.file.with_name("submission.csv.journal")
     is_dead = threading.Event()
 
     def both_have_begun() -> bool:
         return len(workers) == 2 and journal.exists() and journal.stat().st_size >= 1000
 
-    def noting(fleet: RayFleet, worker: str, block: Block) -> None:
+    def noting(pool: RayPool, worker: str, block: Block) -> None:
         workers.add(worker)
         if both_have_begun():
             # However fast the others are, some of the work is left for when the node has died.
             is_dead.wait(60)
-        submit(fleet, worker, block)
+        submit(pool, worker, block)
 
     def kill() -> None:
         while not both_have_begun():
@@ -91,7 +91,7 @@ def test_a_node_dies_and_the_submission_is_that_of_one_process(
         cluster.remove_node(node, allow_graceful=False)
         is_dead.set()
 
-    monkeypatch.setattr(RayFleet, "submit", noting)
+    monkeypatch.setattr(RayPool, "submit", noting)
     killer = threading.Thread(target=kill)
     killer.start()
     summary = run_on_cluster(many, "ray", workers=2)
@@ -129,18 +129,19 @@ def test_what_one_machine_began_a_cluster_ends_and_names_what_it_cannot_read(
 def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
     cluster: Any, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seg.engine.cluster import ray_fleet, run_on_cluster
+    from seg.engine.cluster import ray_pool as ray_fleet
+    from seg.engine.cluster import run_on_cluster
 
     class Fragile:
         """The worker, which is imported where nothing is patched, behind a trap."""
 
         def __init__(self, job: Job) -> None:
-            self.worker = importlib.import_module("seg.engine.cluster.ray_fleet")._Actor(job)
+            self.worker = importlib.import_module("seg.engine.cluster.ray_pool")._Actor(job)
 
         def load(self, *shipment: Any) -> Any:
             return self.worker.load(*shipment)
 
-        def predict(self, images: Sequence[Located]) -> Any:
+        def predict(self, images: Sequence[ImageRef]) -> Any:
             if any(image.id == "5" for image in images):
                 os._exit(1)
             return self.worker.predict(images)
@@ -176,18 +177,18 @@ def test_images_by_uri_are_those_of_the_folder(many: EnsembleSpec) -> None:
     pytest.importorskip("pyarrow", reason="needs seg[ray]")
     folder = many.output.file.parent / "images"
     (folder / "notes.txt").write_text("no image")
-    by_path = locate(many)
-    by_uri = locate(many, f"file://{folder}")
+    by_path = images_to_predict(many)
+    by_uri = images_to_predict(many, f"file://{folder}")
     assert [image.id for image in by_uri] == [image.id for image in by_path]
     assert [image.source_bytes for image in by_uri] == [image.source_bytes for image in by_path]
     for one, other in zip(by_uri[:3], by_path[:3], strict=True):
-        np.testing.assert_array_equal(read_located(one), read_located(other))
+        np.testing.assert_array_equal(read_image_ref(one), read_image_ref(other))
     (folder / "0.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"file:///.*0\.png: "):
-        read_located(by_uri[0])
+        read_image_ref(by_uri[0])
     (folder / "0.png").unlink()
     with pytest.raises(DataError, match=r"file:///.*0\.png: cannot be read"):
-        read_located(by_uri[0])
+        read_image_ref(by_uri[0])
 
 
 def test_a_list_may_have_uris(many: EnsembleSpec) -> None:
@@ -198,12 +199,12 @@ def test_a_list_may_have_uris(many: EnsembleSpec) -> None:
     document["data"]["predict"] = {"images": "uris.txt"}
     (folder / "spec.yaml").write_text(json.dumps(document))
     spec = load_ensemble(folder / "spec.yaml")
-    assert [image.id for image in locate(spec)] == ["5", "2"]
+    assert [image.id for image in images_to_predict(spec)] == ["5", "2"]
     listing.write_text(f"file://{folder}/images/5.png\nimages/2.png\n")
     with pytest.raises(DataError, match=r"has URIs and paths, such as 'images/2\.png'"):
-        locate(spec)
+        images_to_predict(spec)
     with pytest.raises(DataError, match="cannot be opened"):
-        locate(spec, "nowhere://bucket")
+        images_to_predict(spec, "nowhere://bucket")
 
 
 def test_images_in_a_bucket_are_those_of_the_folder(
@@ -213,19 +214,21 @@ def test_images_in_a_bucket_are_those_of_the_folder(
     pytest.importorskip("pyarrow", reason="needs seg[ray]")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anyone")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
-    by_path = locate(many)
+    by_path = images_to_predict(many)
     objects = {f"drive/{one.id}.png": Path(one.place).read_bytes() for one in by_path}
     with object_store("photos", objects | {"drive/notes.txt": b"no image"}) as query:
-        below = locate(many, f"s3://photos/drive{query}")
+        below = images_to_predict(many, f"s3://photos/drive{query}")
         listing = tmp_path / "uris.txt"
         listing.write_text("".join(f"s3://photos/drive/{one.id}.png{query}\n" for one in by_path))
         source = many.data.to_predict.model_copy(update={"images": listing})
-        listed = locate(many.model_copy(update={"data": many.data.model_copy(update={"predict": source})}))
+        listed = images_to_predict(
+            many.model_copy(update={"data": many.data.model_copy(update={"predict": source})})
+        )
         for found in (below, listed):
             assert [image.id for image in found] == [image.id for image in by_path]
-            np.testing.assert_array_equal(read_located(found[2]), read_located(by_path[2]))
+            np.testing.assert_array_equal(read_image_ref(found[2]), read_image_ref(by_path[2]))
         assert [image.source_bytes for image in below] == [image.source_bytes for image in by_path]
         with pytest.raises(DataError, match=r"s3://photos/nothing\?.*: (cannot be listed|holds no image)"):
-            locate(many, f"s3://photos/nothing{query}")
+            images_to_predict(many, f"s3://photos/nothing{query}")
         with pytest.raises(DataError, match=r"gone\.png\?.*: cannot be read"):
-            read_located(replace(below[0], place=f"s3://photos/drive/gone.png{query}"))
+            read_image_ref(replace(below[0], place=f"s3://photos/drive/gone.png{query}"))

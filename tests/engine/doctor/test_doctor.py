@@ -12,12 +12,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from seg.engine import gpu_libraries, machine
 from seg.engine.doctor import Report, trials
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.report import Machine
 from seg.engine.doctor.trials import Trial, try_runtime
-from seg.engine.gpu_libraries import DRIVER, Library, load_libraries, package_of, place_of
+from seg.engine.runtimes import gpu_libraries, hardware
+from seg.engine.runtimes.gpu_libraries import DRIVER, Library, load_libraries, package_of, place_of
 from seg.errors import MissingRuntimeError
 
 
@@ -198,7 +198,7 @@ def test_findings_name_what_to_install() -> None:
 def test_a_containers_memory_counts(
     text: str, expected: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = machine.memory_limit()
+    whole = hardware.memory_limit()
     (tmp_path / "memory.max").write_text(text)
-    monkeypatch.setattr(machine, "MEMORY_MAX", tmp_path / "memory.max")
-    assert machine.memory_limit() == (expected or whole)
+    monkeypatch.setattr(hardware, "MEMORY_MAX", tmp_path / "memory.max")
+    assert hardware.memory_limit() == (expected or whole)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from seg.engine.ensemble import Ensemble
-from seg.engine.runtime import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.engine.serve.limits import Limits
 from seg.engine.serve.run import opened, server_of
 from seg.labels import ImageHWC

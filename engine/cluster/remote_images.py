@@ -1,0 +1,141 @@
+"""Images by where they lie: at a path that every worker sees, or at a URI (`s3://`, `gs://`, `file://`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from seg.data import Sample, open_split
+from seg.data.images import IMAGE_SUFFIXES, decode_image
+from seg.data.listing import LIST_SUFFIXES, first_column
+from seg.data.split import named
+from seg.data.windows import Raster, open_raster
+from seg.engine.jobs.predict import file_size
+from seg.errors import DataError
+from seg.spec import EnsembleSpec
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+NOT_ASKED: Final = 0
+"""The size of an image in a list of URIs: to ask for it would take a request an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image by its id, its path or URI, and the bytes of its file."""
+
+    id: str
+    place: str
+    source_bytes: int
+
+    @property
+    def sample(self) -> Sample:
+        """The image as a file's name has it."""
+        return Sample(self.id, Path(self.place))
+
+
+def is_uri(place: str) -> bool:
+    return "://" in place
+
+
+def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[ImageRef]:
+    """The images to predict: those below the URI `images`, or else those of the spec.
+
+    A list (.txt, .csv) among the spec's data may have URIs.
+
+    Raises:
+        DataError: nothing is there, or it cannot be reached.
+    """
+    if images is not None:
+        return _below(images)
+    listed = _uris_in(spec.data.to_predict.images)
+    if listed:
+        samples = named(Path(), [Path(_without_query(uri)) for uri in listed])
+        return [ImageRef(one.id, uri, NOT_ASKED) for one, uri in zip(samples, listed, strict=True)]
+    return local_images(spec)
+
+
+def local_images(spec: EnsembleSpec) -> list[ImageRef]:
+    """The images of a spec, which lie at paths; raises DataError."""
+    samples = open_split(spec.data, "predict").samples
+    return [ImageRef(sample.id, str(sample.image), file_size(sample.image)) for sample in samples]
+
+
+def read_image_ref(image: ImageRef) -> Raster:
+    """Read an image, whole or by window; raises DataError."""
+    if not is_uri(image.place):
+        return open_raster(Path(image.place))
+    filesystem, path = _open(image.place)
+    try:
+        with filesystem.open_input_stream(path) as file:
+            data: bytes = file.read()
+    except OSError as error:
+        raise DataError(f"{image.place}: cannot be read: {_first_line(error)}") from error
+    if not data:
+        raise DataError(f"{image.place}: is empty (0 bytes)")
+    return decode_image(data, image.place)
+
+
+def _uris_in(listing: Path) -> Sequence[str]:
+    if listing.suffix.lower() not in LIST_SUFFIXES or not listing.is_file():
+        return ()
+    entries = first_column(listing)
+    uris = [entry for entry in entries if is_uri(entry)]
+    if uris and len(uris) < len(entries):
+        other = next(entry for entry in entries if not is_uri(entry))
+        raise DataError(f"{listing}: has URIs and paths, such as {other!r}: list one kind of them")
+    return uris
+
+
+def _below(uri: str) -> list[ImageRef]:
+    from pyarrow.fs import FileSelector
+
+    filesystem, folder = _open(uri)
+    try:
+        entries = filesystem.get_file_info(FileSelector(folder, recursive=True))
+    except OSError as error:
+        raise DataError(f"{uri}: cannot be listed: {_first_line(error)}") from error
+    found = {
+        Path(entry.path): entry.size
+        for entry in sorted(entries, key=lambda entry: Path(entry.path))
+        if Path(entry.path).suffix.lower() in IMAGE_SUFFIXES and not entry.base_name.startswith(".")
+    }
+    if not found:
+        raise DataError(f"{uri}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    scheme, query = uri.partition("://")[0], uri[len(_without_query(uri)) :]
+    return [
+        ImageRef(sample.id, f"{scheme}://{sample.image}{query}", found[sample.image])
+        for sample in named(Path(folder), list(found))
+    ]
+
+
+def _open(uri: str) -> "tuple[FileSystem, str]":
+    """The file system that a URI speaks of, opened once for each bucket, and the path within it."""
+    address = _without_query(uri)
+    scheme, _, path = address.partition("://")
+    bucket, slash, rest = path.partition("/")
+    filesystem, root = _filesystem(f"{scheme}://{bucket}{slash}{uri[len(address) :]}")
+    return filesystem, f"{root.rstrip('/')}/{rest}"
+
+
+def _without_query(uri: str) -> str:
+    """What comes before the options of a store, such as `?endpoint_override=HOST`; files have none."""
+    return uri if uri.startswith("file:") else uri.partition("?")[0]
+
+
+@lru_cache(maxsize=16)
+def _filesystem(root: str) -> "tuple[FileSystem, str]":
+    from pyarrow import ArrowException
+    from pyarrow.fs import FileSystem
+
+    try:
+        filesystem, path = FileSystem.from_uri(root)
+    except (ArrowException, OSError) as error:
+        raise DataError(f"{root}: cannot be opened: {_first_line(error)}") from error
+    return filesystem, path
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,1 @@
+"""When an image needs no further pass, and which passes come first."""

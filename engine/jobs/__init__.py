@@ -1,0 +1,1 @@
+"""What the engine's commands do, from a spec to files."""

@@ -1,0 +1,165 @@
+"""What stopping learns from images that run to the end: how much changes after doubt has fallen so far.
+
+No labels are needed, only images like those to be predicted that the members were not trained on.
+"""
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data import Sample, open_split, read_image
+from seg.data.windows import Raster
+from seg.engine.early_exit.rounds import round_ends
+from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Rule, Stopping, level_of
+from seg.engine.ensemble import Ensemble
+from seg.engine.jobs.fingerprint import ensemble_fingerprint
+from seg.engine.merging.decision import Decision
+from seg.engine.passes.passes import Plan, Size
+from seg.engine.pipeline.prefetch import Reader, read_sample
+from seg.engine.pipeline.timing import Clock
+from seg.errors import SpecError
+from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.progress import progress
+from seg.spec import EnsembleSpec
+from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec
+
+DIGITS: Final = 6
+
+RANKED: Final = 8
+"""Images on which the order of the passes is decided, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One image that ran to the end.
+
+    Its margins were recorded at each of `checkpoints`, which count passes; `margins[k]` and `losses[k]` are
+    those of checkpoint k. A loss is the share of labels that differs from the final ones.
+    """
+
+    passes: int
+    checkpoints: tuple[int, ...]
+    margins: tuple[RecordedMargins, ...]
+    losses: tuple[float, ...]
+
+    def replay(self, rule: Rule) -> tuple[int, float]:
+        """How many passes the rule would have taken, and the loss where it would have stopped."""
+        for taken, now, loss in zip(self.checkpoints, self.margins, self.losses, strict=True):
+            if rule.settles(now):
+                return taken, loss
+        return self.passes, 0.0
+
+    def risks(self) -> list[float]:
+        """For each doubt level the largest loss from the first time on that doubt is at or below it."""
+        risks = [0.0] * len(DOUBT_LEVELS)
+        worst_to_come = 0.0
+        for now, loss in reversed(list(zip(self.margins, self.losses, strict=True))):
+            worst_to_come = max(worst_to_come, loss)
+            level = level_of(now.uncertain_share)
+            risks[level:] = [worst_to_come] * (len(DOUBT_LEVELS) - level)
+        return risks
+
+
+def calibrate_ensemble(
+    spec: EnsembleSpec, split: Literal["val", "predict"] = "val", count: int | None = None
+) -> tuple[CalibrationSpec, list[Trace]]:
+    """Learn from some images when those to be predicted may be stopped.
+
+    Args:
+        split: whose images.
+        count: so many of them, drawn at random; by default all.
+
+    Raises:
+        SpecError: stopping does not go with the spec's merge or tiles, or there are fewer images.
+        DataError, ModelError, MissingRuntimeError: one line that says what to mend.
+    """
+    if spec.against_stopping:
+        raise SpecError(spec.against_stopping)
+    samples = _drawn(open_split(spec.data, split).samples, count)
+    ensemble = Ensemble.load(spec)
+    order = _order(ensemble, samples[:: max(1, len(samples) // RANKED)][:RANKED])
+    traces: list[Trace] = []
+    with progress("calibrate", len(samples), unit="images") as advance:
+        images = (image_hwc for _, image_hwc in Reader(read_sample, Clock(), strict=True).read(samples))
+        for trace in trace_images(ensemble, images, spec.output.size, ensemble.plan(order)):
+            traces.append(trace)
+            advance()
+    calibration = CalibrationSpec(
+        images=len(traces), order=order, risk=learn_risk(traces), fingerprint=ensemble_fingerprint(spec)
+    )
+    return calibration, traces
+
+
+def _drawn(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
+    if count is None:
+        return samples
+    if count > len(samples):
+        raise SpecError(f"--count: {count} images are asked for, and there are {len(samples)}")
+    return random.Random(0).sample(samples, count)
+
+
+def _order(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
+    with progress("order of passes", len(samples), unit="images") as advance:
+        for note in ensemble.notes:
+            advance(0, line=note)
+
+        def images() -> Iterator[ImageHWC]:
+            for sample in samples:
+                yield read_image(sample.image)
+                advance()
+
+        return ensemble.rank_in_rounds(images())
+
+
+def trace_images(
+    ensemble: Ensemble, images: Iterable[Raster], grid_hw: Size | None, plan: Plan
+) -> Iterable[Trace]:
+    """Run images to their end and note where each stood after every round of the plan."""
+    recorders: list[_Recorder] = []
+    decision = ensemble.decision(grid_hw)
+    checkpoints = round_ends(plan)
+
+    def new_recorder() -> _Recorder:
+        recorders.append(_Recorder(decision))
+        return recorders[-1]
+
+    def trace(number: int, final_hw: LabelsHW) -> Trace:
+        recorder = recorders[number]
+        losses = tuple(float((labels_hw != final_hw).mean()) for labels_hw in recorder.labels)
+        recorder.labels.clear()
+        return Trace(len(plan), checkpoints, tuple(recorder.margins), losses)
+
+    return ensemble.label_all(
+        enumerate(images),
+        trace,
+        grid_hw=grid_hw,
+        stopping=Stopping(plan, checkpoints, new_recorder),
+    )
+
+
+def learn_risk(traces: Sequence[Trace]) -> tuple[float, ...]:
+    """The mean risk over images at each doubt level, rounded up."""
+    return rounded_up(np.mean([trace.risks() for trace in traces], axis=0))
+
+
+def rounded_up(risk: NDArray[np.float64]) -> tuple[float, ...]:
+    """To as many digits as a spec has."""
+    return tuple(float(value) for value in np.ceil(risk * 10**DIGITS) / 10**DIGITS)
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """A judge that settles nothing and remembers everything."""
+
+    decision: Decision
+    margins: list[RecordedMargins] = field(default_factory=list)
+    labels: list[LabelsHW] = field(default_factory=list)
+
+    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+        self.margins.append(Margins(sum_chw, missing_c, self.decision).recorded())
+        self.labels.append(self.decision.labels(sum_chw))
+        return False

@@ -1,0 +1,69 @@
+"""From an ensemble's probabilities to labels where it is sure.
+
+Source: Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method", 2013; with a threshold
+as in Xie et al., "Self-training with Noisy Student improves ImageNet classification", 2020.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.classes import ClassInfo
+from seg.data import Sample
+from seg.data.images import write_mask
+from seg.data.pseudo import RECORD, PseudoRecord, pseudo_mask
+from seg.engine.merging.decision import Decision, confidence_of
+from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.probability_codec import from_levels
+from seg.progress import progress
+from seg.soft_labels import SoftLabels
+
+
+@dataclass(frozen=True, slots=True)
+class Guessed:
+    """Pixels of each class, int64 `[C]`: where the ensemble decides for it, and where it is sure."""
+
+    decided_c: NDArray[np.int64]
+    sure_c: NDArray[np.int64]
+
+
+def write_pseudo_labels(
+    samples: Sequence[Sample],
+    soft_labels: SoftLabels,
+    classes: Sequence[ClassInfo],
+    masks: Path,
+    record: PseudoRecord,
+    decision: Decision,
+) -> Guessed:
+    """Write the label map of each image, whose soft labels are there, then what they are.
+
+    Args:
+        decision: the ensemble's, so that a pseudo-label is what the ensemble would submit.
+
+    Raises:
+        DataError: an image has no soft labels, or no name of its own.
+    """
+    decided_c = np.zeros(len(classes), dtype=np.int64)
+    sure_c = np.zeros(len(classes), dtype=np.int64)
+    # Label maps of two confidences are no folder to train on, should this be cut off.
+    (masks / RECORD).unlink(missing_ok=True)
+    with progress("pseudo-labels", len(samples), unit="images") as advance:
+        for sample in samples:
+            probabilities_chw = from_levels(soft_labels.read(sample.image).transpose(2, 0, 1))
+            decided_hw = decision.labels(probabilities_chw)
+            labels_hw = only_sure(decided_hw, probabilities_chw, record.confidence)
+            decided_c += np.bincount(decided_hw.ravel(), minlength=len(classes))
+            sure_c += np.bincount(labels_hw[labels_hw != IGNORE_INDEX], minlength=len(classes))
+            write_mask(pseudo_mask(masks, sample), labels_hw)
+            advance()
+    record.write(masks)
+    return Guessed(decided_c, sure_c)
+
+
+def only_sure(labels_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW, confidence: float) -> LabelsHW:
+    """The labels whose own probability is at least `confidence`, and elsewhere the ignore index."""
+    own_hw = confidence_of(labels_hw, probabilities_chw)
+    return np.where(own_hw >= confidence, labels_hw, np.uint8(IGNORE_INDEX))

@@ -1,0 +1,89 @@
+"""What a run did, for a terminal and for whoever measures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seg.engine.pipeline.timing import Stage
+from seg.words import counted
+
+OF_STREAMS: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "decide", "encode")
+"""What a stream does with its time; decoding and writing go on beside."""
+
+
+def images_line(output: Path, images: int, images_now: int) -> str:
+    """How many images a run wrote, and how many of them it found done."""
+    if not images_now:
+        return f"{output}: {counted(images, 'image')}, all done before"
+    earlier = images - images_now
+    return f"{output}: {counted(images, 'image')}" + (f" ({earlier} from an earlier run)" if earlier else "")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        images: all of them, of which `images_now` were predicted in this run.
+        passes: those that were run, of the `planned` ones that stopping did not save.
+        dropped: those that no time was left for, and `dropped_of` what they were: "member view".
+        seconds: wall time from the first image to the last.
+        stages: seconds of work in each stage, over all threads.
+        streams: how many batches ran at once.
+        runtimes: what ran the members, each named once.
+    """
+
+    output: Path
+    images: int
+    images_now: int
+    passes: int
+    planned: int
+    seconds: float
+    stages: Mapping[Stage, float]
+    streams: int
+    runtimes: tuple[str, ...]
+    dropped: int = 0
+    dropped_of: tuple[str, ...] = ()
+
+    @property
+    def idle(self) -> float:
+        """Seconds that streams waited: for images, or at the end for one another."""
+        busy = sum(self.stages.get(stage, 0.0) for stage in OF_STREAMS)
+        return max(0.0, self.streams * self.seconds - busy)
+
+    def text(self) -> str:
+        """A few lines for a terminal."""
+        done = images_line(self.output, self.images, self.images_now)
+        if not self.images_now:
+            return done
+        return "\n".join(
+            [
+                done,
+                self._passes_line(),
+                *self._dropped_lines(),
+                self._time_line(),
+            ]
+        )
+
+    def _passes_line(self) -> str:
+        rate = self.passes / self.seconds if self.seconds else 0.0
+        saved = 1 - (self.passes + self.dropped) / self.planned if self.planned else 0.0
+        return (
+            f"{self.passes} passes in {self.seconds:.1f} s, {rate:.1f} a second"
+            + (f", {saved:.0%} saved by stopping" if saved > 0 else "")
+            + f"; {'; '.join(self.runtimes)}"
+        )
+
+    def _dropped_lines(self) -> list[str]:
+        if not self.dropped:
+            return []
+        share = self.dropped / self.planned
+        of = ", ".join(self.dropped_of)
+        return [f"{self.dropped} passes ({share:.0%}) dropped to end in time, the last of these first: {of}"]
+
+    def _time_line(self) -> str:
+        total = self.streams * self.seconds or 1.0
+        shares = [f"{stage} {self.stages.get(stage, 0.0) / total:.1%}" for stage in OF_STREAMS]
+        beside = [f"{stage} {self.stages.get(stage, 0.0):.1f} s" for stage in ("decode", "write")]
+        return f"streams: {', '.join(shares)}, idle {self.idle / total:.1%}; beside them: {', '.join(beside)}"

@@ -1,0 +1,1 @@
+"""Probabilities of many passes, merged to one and decided."""

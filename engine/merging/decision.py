@@ -1,0 +1,113 @@
+"""From merged probabilities to a label map."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.engine.passes.device_values import Merged, on_host
+from seg.engine.passes.passes import Size
+from seg.labels import LabelsHW, ProbabilitiesCHW
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How merged probabilities become labels.
+
+    Attributes:
+        grid_hw: the size of the label maps; by default that of the probabilities.
+        factors: what each class's probability is multiplied with before the largest wins; by default 1.
+    """
+
+    grid_hw: Size | None = None
+    factors: tuple[float, ...] = ()
+
+    def labels(self, merged: Merged) -> LabelsHW:
+        """Label map, uint8, on the grid; decided where the probabilities are, unless they must be resized."""
+        if not isinstance(merged, np.ndarray) and self.grid_hw in (None, merged.size_hw):
+            return merged.labels(self.factors)
+        return decide(on_host(merged), self.grid_hw, self.factors)
+
+    def leads(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
+        """What must be added to a pixel's second class for it to overtake the first, float32, on the grid."""
+        return second_smallest(lacks(resized_to(scores_chw, self.grid_hw), self.factors))
+
+
+def decide(
+    probabilities_chw: ProbabilitiesCHW, size_hw: Size | None = None, factors: tuple[float, ...] = ()
+) -> LabelsHW:
+    """The most probable class of each pixel, uint8 `[H, W]`; the lower label where two tie.
+
+    With `size_hw`, probabilities are first averaged over the cells of that grid (or interpolated
+    where it is finer), so that a pixel of the grid gets the class of most of its area. With `factors`, each
+    class's probability counts so many times.
+    """
+    planes = _scaled(resized_to(probabilities_chw, size_hw), factors)
+    best_hw = next(planes).copy()
+    ahead_hw = np.empty(best_hw.shape, dtype=np.bool_)
+    labels_hw = np.zeros(best_hw.shape, dtype=np.uint8)
+    for label, plane_hw in enumerate(planes, start=1):
+        np.greater(plane_hw, best_hw, out=ahead_hw)
+        # Labels only grow here, so a maximum writes the new one where the class is ahead.
+        np.maximum(labels_hw, ahead_hw * np.uint8(label), out=labels_hw)
+        np.maximum(best_hw, plane_hw, out=best_hw)
+    return labels_hw
+
+
+def confidence_of(labels_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
+    """The probability of each pixel's label, float32 `[H, W]`, whichever class is the likeliest."""
+    own_1hw = np.take_along_axis(probabilities_chw, labels_hw[None].astype(np.intp), axis=0)
+    return np.asarray(own_1hw[0], dtype=np.float32)
+
+
+def leads(scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
+    """By how much each pixel's leading class is ahead of the second, float32 `[H, W]`."""
+    return second_smallest(lacks(scores_chw, ()))
+
+
+def lacks(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:
+    """What each class's score lacks for it to be the first, class by class, float32 `[H, W]`."""
+    highest_hw = _highest(scores_chw, factors)
+    for label, plane_hw in enumerate(scores_chw):
+        yield (highest_hw * np.float32(1 / factors[label]) if factors else highest_hw) - plane_hw
+
+
+def second_smallest(planes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Each pixel's second least value, float32 `[H, W]`, of two planes or more."""
+    rest = iter(planes)
+    least_hw = next(rest).copy()
+    second_hw = np.full_like(least_hw, np.inf)
+    larger_hw = np.empty_like(least_hw)
+    for plane_hw in rest:
+        np.maximum(least_hw, plane_hw, out=larger_hw)
+        np.minimum(second_hw, larger_hw, out=second_hw)
+        np.minimum(least_hw, plane_hw, out=least_hw)
+    return second_hw
+
+
+def resized_to(probabilities_chw: ProbabilitiesCHW, size_hw: Size | None) -> ProbabilitiesCHW:
+    """Probabilities resized plane by plane: by area when shrinking, else bilinearly."""
+    height, width = probabilities_chw.shape[1:]
+    if size_hw is None or (height, width) == size_hw:
+        return probabilities_chw
+    shrinks = size_hw[0] <= height and size_hw[1] <= width
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    planes = [cv2.resize(plane, size_hw[::-1], interpolation=method) for plane in probabilities_chw]
+    return np.stack(planes).astype(np.float32, copy=False)
+
+
+def _scaled(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:
+    """Planes times their factors, one by one."""
+    if not factors:
+        return iter(scores_chw)
+    return (plane * np.float32(factor) for plane, factor in zip(scores_chw, factors, strict=True))
+
+
+def _highest(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> NDArray[np.float32]:
+    planes = _scaled(scores_chw, factors)
+    highest_hw = next(planes).copy()
+    for plane_hw in planes:
+        np.maximum(highest_hw, plane_hw, out=highest_hw)
+    return highest_hw

@@ -1,0 +1,157 @@
+"""Answers merged where decoders end, on grids of cells, and brought to the image's size once.
+
+A network ends with logits that are interpolated linearly; logarithms of probabilities are logits, but for
+what a softmax takes back. So the merged probabilities are interpolated as logarithms: for a single pass that
+gives what the network itself would have given, and for many it costs the ending of one.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.engine.merging.merges import MeanMerge
+from seg.engine.passes.passes import Plan, Size
+from seg.engine.passes.views import View
+from seg.engine.runtimes.decoder_cut import CELLS, Decoder
+from seg.labels import ImageHWC, ProbabilitiesCHW
+
+GRID: Final = max(CELLS)
+"""Images are padded to multiples of it, so that cells lie alike whichever way a view turns them."""
+
+_LEAST: Final = np.finfo(np.float32).tiny
+_Plane = NDArray[np.float32]
+
+
+def padded_to_grid(image_hwc: ImageHWC) -> ImageHWC:
+    """The image with its last row and column repeated until whole cells cover it."""
+    below, right = (-extent % GRID for extent in image_hwc.shape[:2])
+    if not below and not right:
+        return image_hwc
+    return np.asarray(
+        cv2.copyMakeBorder(np.ascontiguousarray(image_hwc), 0, below, 0, right, cv2.BORDER_REPLICATE),
+        dtype=np.uint8,
+    )
+
+
+def grid_of(size_hw: Size) -> Size:
+    """The size of an image once it is padded to the grid."""
+    height, width = (_up_to_multiple(extent, GRID) for extent in size_hw)
+    return height, width
+
+
+def upright_cells(
+    answer_chw: ProbabilitiesCHW, view: View, decoder: Decoder, size_hw: Size
+) -> ProbabilitiesCHW:
+    """The cells that cover an image of that size, turned back, of what a cut graph said of one view of it.
+
+    Args:
+        answer_chw: float32 `[C, h, w]`, with cells of the network's own padding.
+        view: of the image, padded to the grid, without a scale.
+        decoder: how the graph answers.
+        size_hw: of the image.
+    """
+    rows, columns = _cells(view.size(grid_of(size_hw)), decoder)
+    return view.invert(answer_chw[:, :rows, :columns])
+
+
+class DecoderMerge:
+    """The weighted mean of probabilities, on as many grids as decoders answer on.
+
+    Takes answers as cut graphs give them, for views of an image that was padded to the grid.
+    """
+
+    def __init__(self, plan: Plan, decoders: Sequence[Decoder], classes: int, size_hw: Size) -> None:
+        """Of `decoders` there is one for each member that the plan speaks of."""
+        self._plan = plan
+        self._decoders = decoders
+        self._size_hw = size_hw
+        self._grid_hw = grid_of(size_hw)
+        self._merges = {
+            decoder: MeanMerge(plan, classes, _cells(self._grid_hw, decoder))
+            for decoder in dict.fromkeys(decoders[planned.member] for planned in plan)
+        }
+
+    def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
+        planned = self._plan[position]
+        decoder = self._decoders[planned.member]
+        rows, columns = _cells(planned.view.size(self._grid_hw), decoder)
+        self._merges[decoder].add(position, probabilities_chw[:, :rows, :columns])
+
+    def merged(self) -> ProbabilitiesCHW:
+        parts = [self._at_full_size(decoder, merge.sum_chw) for decoder, merge in self._merges.items()]
+        total_chw = parts[0]
+        for part_chw in parts[1:]:
+            total_chw += part_chw
+        total_chw /= total_chw.sum(axis=0)
+        return total_chw
+
+    def _at_full_size(self, decoder: Decoder, sum_chw: ProbabilitiesCHW) -> ProbabilitiesCHW:
+        if decoder.cell == 1:
+            return sum_chw[:, : self._size_hw[0], : self._size_hw[1]]
+        return upsampled(sum_chw, decoder, self._grid_hw, self._size_hw)
+
+
+def upsampled(sum_chw: ProbabilitiesCHW, decoder: Decoder, grid_hw: Size, size_hw: Size) -> ProbabilitiesCHW:
+    """A weighted sum of probabilities of cells, interpolated to pixels in logarithms.
+
+    Args:
+        sum_chw: float32 `[C, h, w]`.
+        grid_hw: the size that the cells cover.
+        size_hw: the pixels that are wanted of it, from the top left.
+
+    Returns:
+        float32 `[C, H, W]`; at each pixel they sum to what the sums of its cells, interpolated, are.
+    """
+    rows, columns = (
+        _Between.of(cells, extent, wanted, decoder)
+        for cells, extent, wanted in zip(sum_chw.shape[1:], grid_hw, size_hw, strict=True)
+    )
+    mass_hw = _interpolated(sum_chw.sum(axis=0), rows, columns)
+    pixels_chw = np.empty((len(sum_chw), *size_hw), dtype=np.float32)
+    for cells_hw, pixels_hw in zip(sum_chw, pixels_chw, strict=True):
+        np.exp(_interpolated(np.log(np.maximum(cells_hw, _LEAST)), rows, columns), out=pixels_hw)
+    pixels_chw *= mass_hw / pixels_chw.sum(axis=0)
+    return pixels_chw
+
+
+class _Between(NamedTuple):
+    """For each pixel along a side the two cells it lies between, and the share of the second, float32."""
+
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    share: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, cells: int, extent: int, wanted: int, decoder: Decoder) -> Self:
+        """Of `wanted` pixels, on cells of which as many as the network answers for cover a padded side."""
+        padded = _up_to_multiple(extent, decoder.stride)
+        place = np.arange(wanted) * ((padded / decoder.cell - 1) / (padded - 1))
+        # Beyond the image's last cell there is one of padding, but not in views that turn the image round.
+        first = np.minimum(place.astype(np.intp), cells - 1)
+        second = np.minimum(first + 1, cells - 1)
+        return cls(first, second, (place - first).astype(np.float32))
+
+
+def _interpolated(cells_hw: _Plane, rows: _Between, columns: _Between) -> _Plane:
+    """A plane of cells at all pixels; turned in between, as whole rows are quick to gather."""
+    on_columns_wh = _along_rows(np.ascontiguousarray(cells_hw.T), columns)
+    return _along_rows(np.ascontiguousarray(on_columns_wh.T), rows)
+
+
+def _along_rows(plane_hw: _Plane, rows: _Between) -> _Plane:
+    share_h1 = rows.share[:, None]
+    near_hw: _Plane = plane_hw[rows.first]
+    near_hw += (plane_hw[rows.second] - near_hw) * share_h1
+    return near_hw
+
+
+def _cells(size_hw: Size, decoder: Decoder) -> Size:
+    height, width = size_hw
+    return height // decoder.cell, width // decoder.cell
+
+
+def _up_to_multiple(extent: int, step: int) -> int:
+    return extent + -extent % step

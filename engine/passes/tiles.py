@@ -1,0 +1,134 @@
+"""Large images in overlapping tiles, and back, in bands that never hold the whole image.
+
+Weights fall off from a tile's middle as a gaussian of an eighth of its side, as in nnU-Net (Isensee
+et al., 2021), or are even. They are separable and normalised beforehand, so that every pixel's weights
+sum to 1 and a row is final as soon as the last tile over it is added.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.windows import Raster
+from seg.engine.passes.device_values import Merged, on_host
+from seg.engine.passes.passes import Size
+from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.spec.prediction import Blend, TileSpec
+
+SIGMA: Final = 1 / 8
+"""The gaussian's standard deviation, as a share of the tile's side."""
+
+Weights = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Tiles along one side of an image: where each starts, and its weights, float32 `[length]`."""
+
+    extent: int
+    length: int
+    starts: tuple[int, ...]
+    weights: tuple[Weights, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The tiles of one image, all of one size, row by row."""
+
+    rows: Side
+    columns: Side
+
+    @property
+    def tile_hw(self) -> Size:
+        return self.rows.length, self.columns.length
+
+    @property
+    def count(self) -> int:
+        """How many tiles there are; where there is one, it is the image."""
+        return len(self.rows.starts) * len(self.columns.starts)
+
+    def cut(self, image_hwc: Raster) -> Iterator[ImageHWC]:
+        """The tiles, as numpy views of an image in memory."""
+        return (self.tile(image_hwc, number) for number in range(self.count))
+
+    def tile(self, image_hwc: Raster, number: int) -> ImageHWC:
+        """One of them, from 0 on."""
+        row, column = divmod(number, len(self.columns.starts))
+        top, left = self.rows.starts[row], self.columns.starts[column]
+        return image_hwc[top : top + self.rows.length, left : left + self.columns.length]
+
+
+def lay_out(size_hw: Size, spec: TileSpec | None) -> Layout:
+    """Evenly spread tiles for an image of that size; without a spec, one that is the image."""
+    if spec is None:
+        return Layout(
+            _side(size_hw[0], size_hw[0], 0, "uniform"), _side(size_hw[1], size_hw[1], 0, "uniform")
+        )
+    return Layout(
+        *(
+            _side(extent, min(length, extent), spec.overlap, spec.blend)
+            for extent, length in zip(size_hw, spec.size, strict=True)
+        )
+    )
+
+
+def _side(extent: int, length: int, overlap: float, blend: Blend) -> Side:
+    longest_step = max(1, math.floor(length * (1 - overlap)))
+    steps = math.ceil((extent - length) / longest_step)
+    starts = tuple(round(step * (extent - length) / max(steps, 1)) for step in range(steps + 1))
+    window = _window(length, blend)
+    total = np.zeros(extent)
+    for start in starts:
+        total[start : start + length] += window
+    weights = tuple((window / total[start : start + length]).astype(np.float32) for start in starts)
+    return Side(extent, length, starts, weights)
+
+
+def _window(length: int, blend: Blend) -> NDArray[np.float64]:
+    if blend == "uniform":
+        return np.ones(length)
+    from_middle = (np.arange(length) - (length - 1) / 2) / (SIGMA * length)
+    window: NDArray[np.float64] = np.exp(-0.5 * from_middle**2)
+    return window
+
+
+class Blender:
+    """Averages tiles where they overlap, and hands on each row of the image once, when it is final.
+
+    Holds as many rows as a tile has. `hand_on` is given bands, float32 `[C, rows, W]`, from the top,
+    and may keep them. A tile that is the whole image is handed on where it is.
+    """
+
+    def __init__(self, layout: Layout, hand_on: Callable[[Merged], None]) -> None:
+        self._layout = layout
+        self._hand_on = hand_on
+        self._band_chw: ProbabilitiesCHW | None = None
+
+    def add(self, number: int, merged: Merged) -> None:
+        """Take the next tile; they come in the order of `Layout.cut`."""
+        if self._layout.count == 1:
+            self._hand_on(merged)
+            return
+        tile_chw = on_host(merged)
+        rows, columns = self._layout.rows, self._layout.columns
+        row, column = divmod(number, len(columns.starts))
+        if self._band_chw is None:
+            self._band_chw = np.zeros((len(tile_chw), rows.length, columns.extent), dtype=np.float32)
+        left = columns.starts[column]
+        weights_hw = np.outer(rows.weights[row], columns.weights[column])
+        for plane_hw, band_hw in zip(tile_chw, self._band_chw, strict=True):
+            band_hw[:, left : left + columns.length] += plane_hw * weights_hw
+        if column == len(columns.starts) - 1:
+            self._move_on(row, self._band_chw)
+
+    def _move_on(self, row: int, band_chw: ProbabilitiesCHW) -> None:
+        """Hand on the rows above the next row of tiles; the others become the top of the next band."""
+        ends = (*self._layout.rows.starts[1:], self._layout.rows.extent)
+        final = ends[row] - self._layout.rows.starts[row]
+        self._band_chw = np.zeros_like(band_chw)
+        self._band_chw[:, : band_chw.shape[1] - final] = band_chw[:, final:]
+        self._hand_on(band_chw[:, :final])

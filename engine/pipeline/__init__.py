@@ -1,0 +1,1 @@
+"""Images in, merged results out: reading, scheduling, running, collecting."""

@@ -1,0 +1,274 @@
+"""Images in, results out: frames are opened, their passes run, answers merged, images finished.
+
+The caller's thread opens frames and hands out batches. Workers, as many as the runtimes have streams,
+take a batch the whole way: fill it, run the network, add the answers up, and finish the image if
+that was its last. So no core waits for another.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import numpy as np
+
+from seg.data.windows import Raster
+from seg.engine.early_exit.rules import StoppingMonitor
+from seg.engine.merging.device_merge import DeviceMerge
+from seg.engine.merging.merges import MeanMerge, Merge
+from seg.engine.passes.device_values import AnswerOnDevice, Merged
+from seg.engine.passes.passes import Batch, Pass, Size
+from seg.engine.passes.tiles import Blender, lay_out
+from seg.engine.pipeline.collectors import Collector
+from seg.engine.pipeline.config import PipelineConfig
+from seg.engine.pipeline.reorder import ReorderBuffer
+from seg.engine.pipeline.scheduler import Scheduler
+from seg.engine.pipeline.timing import Clock
+from seg.engine.runtimes.base import ImagesNHWC, Runtime
+from seg.errors import DataError
+from seg.labels import ImageHWC, ProbabilitiesCHW
+
+Key = TypeVar("Key")
+Finished = TypeVar("Finished")
+
+Damaged = Callable[[Key, DataError], None]
+"""Told the key of an image that turned out damaged while it was cut into tiles, and where."""
+
+QUEUED: Final = 1
+"""Batches that wait for a worker, so that none waits for the next batch."""
+
+
+class _Picture(Generic[Finished]):
+    """An image of which not all tiles are finished."""
+
+    def __init__(self, tiles: int, blender: Blender, collector: Collector[Finished]) -> None:
+        self._tiles = tiles
+        self._collector = collector
+        self._merged = ReorderBuffer(blender.add)
+
+    def put(self, tile: int, merged: Merged) -> list[Finished]:
+        """Take a tile; gives what the image became, if that was its last."""
+        is_last = self._merged.put(tile, merged) == self._tiles
+        return [self._collector.finish()] if is_last else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame(Generic[Finished]):
+    """An image, or a tile of one, that is open and gets the first `passes` of the plan.
+
+    `answers` are such as `merge` takes: arrays, or places on a device.
+    """
+
+    image_hwc: ImageHWC
+    picture: _Picture[Finished]
+    tile: int
+    passes: int
+    merge: Merge | DeviceMerge
+    answers: ReorderBuffer[Any]
+    monitor: StoppingMonitor | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Report(Generic[Finished]):
+    """What became of a frame when an answer was brought: answers added, no further pass needed."""
+
+    frame: int
+    added: int | None
+    is_done: bool
+    finished: list[Finished]
+
+
+class _Stream(Generic[Key, Finished]):
+    def __init__(
+        self,
+        runtimes: Sequence[Runtime],
+        method: PipelineConfig,
+        new_collector: Callable[[Key, Size], Collector[Finished]],
+        clock: Clock,
+        damaged: Damaged[Key] | None,
+    ) -> None:
+        self._runtimes = runtimes
+        self._method = method
+        self._new_collector = new_collector
+        self._clock = clock
+        self._damaged = damaged
+        in_flight = method.batch_size * (method.streams + QUEUED)
+        self._scheduler = Scheduler(
+            method.plan,
+            batch_size=method.batch_size,
+            open_frames=max(method.open_frames, 2 * in_flight),
+            lead=in_flight,
+            checkpoints=method.stopping.checkpoints if method.stopping else (),
+        )
+        self._open: dict[int, _Frame[Finished]] = {}
+
+    def run(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[Finished]:
+        frames = enumerate(self._frames(images))
+        running: set[Future[list[_Report[Finished]]]] = set()
+        pool = ThreadPoolExecutor(self._method.streams, thread_name_prefix="seg-pass")
+        try:
+            while True:
+                while len(running) < self._method.streams + QUEUED:
+                    batch = self._next_batch(frames, partial=len(running) < self._method.streams)
+                    if batch is None and not running:
+                        batch = self._first_of_another_member()
+                    if batch is None:
+                        break
+                    running.add(pool.submit(self._work, batch))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    for report in future.result():
+                        self._note(report)
+                        yield from report.finished
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _frames(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[_Frame[Finished] | None]:
+        method = self._method
+        for arrived in images:
+            if arrived is None:
+                yield None
+                continue
+            key, image_hwc = arrived
+            size_hw = image_hwc.shape[:2]
+            layout = lay_out(size_hw, method.tile)
+            collector = self._new_collector(key, size_hw)
+            picture = _Picture(layout.count, Blender(layout, collector.add), collector)
+            passes = method.pace.open_image() if method.pace else len(method.plan)
+            try:
+                for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
+                    merge = method.merge_for(layout.tile_hw)
+                    monitor = method.stopping.new_monitor() if method.stopping else None
+                    frame_hwc = method.frame(tile_hwc)
+                    yield _Frame(frame_hwc, picture, tile, passes, merge, ReorderBuffer(merge.add), monitor)
+            except DataError as error:
+                if self._damaged is None:
+                    raise
+                self._damaged(key, error)
+                self._drop(picture, passes)
+
+    def _drop(self, picture: _Picture[Finished], passes: int) -> None:
+        """Forget an image; those of its passes that are under way find nothing to be added to."""
+        for number in [number for number, frame in self._open.items() if frame.picture is picture]:
+            self._scheduler.close(number)
+            del self._open[number]
+        if self._method.pace:
+            self._method.pace.drop_image(passes)
+
+    def _next_batch(
+        self, frames: Iterator[tuple[int, _Frame[Finished] | None]], *, partial: bool
+    ) -> Batch | None:
+        """A batch of a member that is loaded."""
+        while True:
+            batch = self._scheduler.next_batch(can_run=self._is_loaded)
+            if batch is not None:
+                return batch
+            if not self._scheduler.has_room or not self._open_next(frames):
+                return self._scheduler.next_batch(partial=partial, can_run=self._is_loaded)
+
+    def _first_of_another_member(self) -> Batch | None:
+        """Where those that are loaded have nothing left to do, let others take their turn."""
+        batch = self._scheduler.next_batch(partial=True)
+        if batch is not None:
+            with self._clock.stage("load"):
+                self._runtimes[batch.member].load()
+        return batch
+
+    def _is_loaded(self, member: int) -> bool:
+        return self._runtimes[member].is_loaded
+
+    def _open_next(self, frames: Iterator[tuple[int, _Frame[Finished] | None]]) -> bool:
+        with self._clock.stage("wait for images"):
+            number, frame = next(frames, (0, None))
+        if frame is None:
+            return False
+        planned = len(self._method.plan)
+        self._clock.count_passes(planned=planned, dropped=planned - frame.passes)
+        self._open[number] = frame
+        self._scheduler.open(number, frame.image_hwc.shape[:2], frame.passes)
+        return True
+
+    def _note(self, report: _Report[Finished]) -> None:
+        if report.added is not None:
+            self._scheduler.added(report.frame, report.added)
+        if report.is_done and report.frame in self._open:
+            self._scheduler.close(report.frame)
+            del self._open[report.frame]
+
+    def _work(self, batch: Batch) -> list[_Report[Finished]]:
+        runtime = self._runtimes[batch.member]
+        with self._clock.stage("assemble"):
+            images_nhwc = self._assemble(batch, runtime)
+        with self._clock.stage("network"):
+            answers = self._method.answers(runtime, images_nhwc)
+        self._clock.count_passes(run=len(batch.passes))
+        return [self._bring(one, answers[row]) for row, one in enumerate(batch.passes)]
+
+    def _assemble(self, batch: Batch, runtime: Runtime) -> ImagesNHWC:
+        rows = self._method.batch_size if runtime.describe().whole_batches else len(batch.passes)
+        images_nhwc = np.zeros((rows, *batch.size_hw, 3), dtype=np.uint8)
+        for row, one in enumerate(batch.passes):
+            view = self._method.plan[one.position].view
+            frame = self._open.get(one.frame)
+            if frame is not None:
+                view.fill(images_nhwc[row], frame.image_hwc)
+        return images_nhwc
+
+    def _bring(self, one: Pass, answer: ProbabilitiesCHW | AnswerOnDevice) -> _Report[Finished]:
+        frame = self._open.get(one.frame)
+        if frame is None:
+            return _Report(one.frame, None, False, [])
+        with self._clock.stage("accumulate"):
+            added = frame.answers.put(one.position, answer)
+        with self._clock.stage("decide"):
+            is_done = added == frame.passes or self._is_settled(frame, one, added)
+            finished = frame.picture.put(frame.tile, frame.merge.merged()) if is_done else []
+        if finished and self._method.pace:
+            self._method.pace.close_image(frame.passes)
+        return _Report(one.frame, added, is_done, finished)
+
+    def _is_settled(self, frame: _Frame[Finished], one: Pass, added: int | None) -> bool:
+        stopping, merge = self._method.stopping, frame.merge
+        # An answer that came early finds the same count that a look was taken at before.
+        return (
+            stopping is not None
+            and frame.monitor is not None
+            and added is not None
+            and added in stopping.checkpoints
+            and one.position < added
+            and isinstance(merge, MeanMerge)
+            and frame.monitor.is_settled(merge.sum_chw, merge.missing_c)
+        )
+
+
+def stream(
+    runtimes: Sequence[Runtime],
+    method: PipelineConfig,
+    images: Iterable[tuple[Key, Raster] | None],
+    new_collector: Callable[[Key, Size], Collector[Finished]],
+    clock: Clock | None = None,
+    damaged: Damaged[Key] | None = None,
+) -> Iterator[Finished]:
+    """Predict images with all members and their views.
+
+    Memory is that of a few open frames, however many images there are: they are taken from the iterable
+    only as fast as they are finished.
+
+    Args:
+        runtimes: a loaded model for each member that the plan speaks of.
+        method: the plan, and how it is carried out.
+        images: any key with an RGB image, uint8 `[H, W, 3]`, of any size, whole or by window; or None for
+            "none at the moment", which those that arrive one by one may say while others are worked on.
+        new_collector: called with a key and the image's size when it is opened. The collector is called from
+            one worker at a time.
+        clock: where the seconds of each stage are added up.
+        damaged: told of an image whose file is damaged where a tile is read; it is dropped, and the others go
+            on. By default the error is raised.
+
+    Yields:
+        What the collectors returned, in the order in which images were finished.
+    """
+    run: _Stream[Key, Finished] = _Stream(runtimes, method, new_collector, clock or Clock(), damaged)
+    return run.run(images)

@@ -1,0 +1,76 @@
+"""Reading images ahead of the networks."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, Generic, TypeVar
+
+from seg.data import Sample
+from seg.data.windows import Raster, open_raster
+from seg.engine.pipeline.timing import Clock
+from seg.errors import DataError
+
+Item = TypeVar("Item")
+
+READERS: Final = 2
+MOST_AHEAD: Final = 8
+AHEAD_BYTES: Final = 256 * 2**20
+"""How much may wait decoded; images so large that not even one more fits are read one ahead."""
+
+
+def read_sample(sample: Sample) -> Raster:
+    """The image of a sample, whole or by window; raises DataError."""
+    return open_raster(sample.image)
+
+
+@dataclass(slots=True)
+class Reader(Generic[Item]):
+    """Decodes images in threads, a few ahead. One that cannot be read is noted, or raised.
+
+    Attributes:
+        open_image: reads one, or raises DataError.
+        strict: raise DataError at the first image that cannot be read.
+        threads: how many read at once; more than cores where most of the time goes into waiting.
+        failures: one line for each image that could not be read so far.
+    """
+
+    open_image: Callable[[Item], Raster]
+    clock: Clock
+    strict: bool = False
+    threads: int = READERS
+    failures: list[str] = field(default_factory=list)
+    _ahead: int = 1
+
+    def read(self, items: Iterable[Item]) -> Iterator[tuple[Item, Raster]]:
+        """Items with their images, in order, without those that cannot be read."""
+        waiting: deque[tuple[Item, Future[Raster]]] = deque()
+        remaining = iter(items)
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="seg-read")
+        try:
+            while True:
+                for item in islice(remaining, max(0, self._ahead + 1 - len(waiting))):
+                    waiting.append((item, pool.submit(self._decode, item)))
+                if not waiting:
+                    return
+                item, future = waiting.popleft()
+                try:
+                    image_hwc = future.result()
+                except DataError as error:
+                    self.note(item, error)
+                else:
+                    self._ahead = max(1, min(MOST_AHEAD, AHEAD_BYTES // image_hwc.nbytes))
+                    yield item, image_hwc
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def note(self, _: Item, error: DataError) -> None:
+        """Note an image that cannot be read, or of which that is found out later; or raise."""
+        if self.strict:
+            raise error
+        self.failures.append(str(error))
+
+    def _decode(self, item: Item) -> Raster:
+        with self.clock.stage("decode"):
+            return self.open_image(item)

@@ -1,0 +1,41 @@
+"""Work that arrives in any order, from any thread, and is taken in the order of its numbers."""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class ReorderBuffer(Generic[Item]):
+    """Calls `take(number, item)` for numbers 0, 1, 2, …, one call at a time.
+
+    Nobody waits for a turn: an item that comes early is kept, and the thread that brings the
+    missing one takes those behind it as well. Floats that are added up so have the same sum in any run.
+    """
+
+    def __init__(self, take: Callable[[int, Item], None]) -> None:
+        self._take = take
+        self._lock = threading.Lock()
+        self._early: dict[int, Item] = {}
+        self._taking = False
+        self._taken = 0
+
+    def put(self, number: int, item: Item) -> int | None:
+        """Bring an item; returns how many are taken, or None where another thread saw to it."""
+        with self._lock:
+            self._early[number] = item
+            if self._taking:
+                return None
+            self._taking = True
+        return self._take_all_that_are_due()
+
+    def _take_all_that_are_due(self) -> int:
+        while True:
+            with self._lock:
+                if self._taken not in self._early:
+                    self._taking = False
+                    return self._taken
+                item = self._early.pop(self._taken)
+            self._take(self._taken, item)
+            self._taken += 1

@@ -1,0 +1,117 @@
+"""What ONNX Runtime needs to run on an NVIDIA device, and what is said where it is missing."""
+
+import contextlib
+import importlib.util
+import io
+import os
+from collections.abc import Iterable
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Final
+
+from seg.engine.runtimes.gpu_libraries import GpuProvider, load_libraries
+from seg.errors import MissingRuntimeError
+from seg.spec.prediction import RuntimeName
+
+PROVIDERS: Final[dict[GpuProvider, str]] = {
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+
+VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
+DEVICES: Final = Path("/dev")
+DRIVER: Final = Path("/proc/driver/nvidia")
+
+_NEEDS: Final[dict[GpuProvider, str]] = {
+    "cuda": "it needs an NVIDIA driver, and CUDA with cuDNN (pip install 'seg[cuda]'; seg doctor says what is"
+    " missing); or say runtime: cpu",
+    "tensorrt": "it needs what runtime: cuda needs, and the libraries of TensorRT 10; or say runtime: cuda",
+}
+
+
+def providers_of(name: GpuProvider) -> list[str | tuple[str, dict[str, Any]]]:
+    """What a session is asked for, the first first; no CPU among them, so that nothing falls back to it.
+
+    TensorRT keeps its engines and timings in the user's cache folder, named by graph, shapes and device.
+    """
+    if name == "cuda":
+        return [PROVIDERS["cuda"]]
+    cache = _engine_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    options = {
+        "trt_engine_cache_enable": True,
+        "trt_engine_cache_path": str(cache),
+        "trt_timing_cache_enable": True,
+        "trt_timing_cache_path": str(cache),
+    }
+    return [(PROVIDERS["tensorrt"], options), PROVIDERS["cuda"]]
+
+
+def is_usable(name: GpuProvider) -> bool:
+    """Whether ONNX Runtime has the provider and this machine a device for it; libraries may be missing."""
+    return _is_built_in(name) and has_device()
+
+
+def has_device() -> bool:
+    """Whether an NVIDIA driver shows a device."""
+    return any(DEVICES.glob("nvidia[0-9]*")) or (DRIVER / "version").exists()
+
+
+def visible_devices() -> tuple[str, ...]:
+    """The devices that this process may use, each as CUDA_VISIBLE_DEVICES would name it alone.
+
+    Source: NVIDIA, CUDA Programming Guide, environment variables: what comes behind a name that is none
+    is not visible.
+    """
+    said = os.environ.get(VISIBLE)
+    if said is not None:
+        return tuple(takewhile(_is_name, (name.strip() for name in said.split(","))))
+    return tuple(map(str, range(_count_devices())))
+
+
+def is_needed(runtimes: Iterable[RuntimeName]) -> bool:
+    """Whether any of these runs on an NVIDIA device."""
+    return any(runtime in (*PROVIDERS, "tensorrt-plan") for runtime in runtimes)
+
+
+def prepare(name: GpuProvider) -> None:
+    """Let a session find the libraries of CUDA and TensorRT in the environment, where pip put them.
+
+    Raises:
+        MissingRuntimeError: there is no device, or this ONNX Runtime lacks the provider.
+    """
+    import onnxruntime
+
+    if not has_device():
+        raise missing(name, "no NVIDIA device is visible")
+    if not _is_built_in(name):
+        raise missing(name, f"this ONNX Runtime was built without {PROVIDERS[name]}")
+    load_libraries(name)
+    if importlib.util.find_spec("nvidia"):
+        # It prints what it does not find; the session says the same as an error.
+        with contextlib.redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls()
+
+
+def missing(name: GpuProvider, reason: str) -> MissingRuntimeError:
+    return MissingRuntimeError(f"runtime {name}: not usable here: {reason}: {_NEEDS[name]}")
+
+
+def _is_built_in(name: GpuProvider) -> bool:
+    import onnxruntime
+
+    return PROVIDERS[name] in onnxruntime.get_available_providers()
+
+
+def _is_name(name: str) -> bool:
+    return name.isdecimal() or name.startswith(("GPU-", "MIG-"))
+
+
+def _count_devices() -> int:
+    """The driver's own list tells of those, too, that nobody has opened yet."""
+    return len([*DEVICES.glob("nvidia[0-9]*")] or [*DRIVER.glob("gpus/*")])
+
+
+def _engine_folder() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "seg" / "tensorrt"

@@ -1,0 +1,1 @@
+"""Passes that were computed once: stored, found again, merged in other mixtures."""

@@ -1,0 +1,112 @@
+"""Passes that the cache lacks, computed by the engine, and what they cost."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from seg.data import Sample, read_image
+from seg.data.windows import open_raster
+from seg.engine import Ensemble
+from seg.engine.member import Member
+from seg.engine.runtimes.decoder_cut import Decoder
+from seg.evaluate.cache.decoder_outputs import cells_of_pass
+from seg.evaluate.cache.store import PassKey, ProbabilityCache
+from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.progress import Advance
+from seg.spec.prediction import MergePlace, RuntimeName
+from seg.views import VIEW_SETS, ViewName
+
+ROUNDS: Final = 2
+"""The first also compiles what a runtime compiles."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedModel:
+    """A loaded member, the SHA-256 of its model file, and the name of its tiles, empty where it has none."""
+
+    member: Member
+    sha256: str
+    tile: str
+
+    @property
+    def runtime(self) -> RuntimeName:
+        return self.member.runtime.describe().name
+
+    @property
+    def way(self) -> str:
+        return self.key("identity", "").way
+
+    def key(self, view: ViewName, image_sha256: str) -> PassKey:
+        place: MergePlace = "decoder" if self.member.decoder else "image"
+        return PassKey(self.sha256, self.runtime, view, image_sha256, place, self.tile)
+
+
+Wanted = Sequence[tuple[Sample, str]]
+"""Images with their SHA-256."""
+
+
+def fill(
+    cache: ProbabilityCache,
+    ensemble: Ensemble,
+    model: CachedModel,
+    view: ViewName,
+    wanted: Wanted,
+    advance: Advance,
+) -> None:
+    """Compute one view of these images through a member of the ensemble, and keep it."""
+    if model.member.decoder:
+        _fill_with_cells(cache, ensemble, model, model.member.decoder, view, wanted, advance)
+        return
+    predictor = ensemble.only([model.member.name]).with_views((view,))
+
+    def keep(image_sha256: str, probabilities_chw: ProbabilitiesCHW) -> None:
+        cache.put(model.key(view, image_sha256), probabilities_chw)
+
+    for _ in predictor.predict_all(_images(wanted), keep):
+        advance()
+
+
+def speed(
+    cache: ProbabilityCache, ensemble: Ensemble, model: CachedModel, samples: Sequence[Sample]
+) -> float:
+    """Milliseconds a pass: what an earlier run measured, or measured now."""
+    known = cache.speed(model.sha256, model.runtime, model.way)
+    if known is not None:
+        return known
+    predictor = ensemble.only([model.member.name]).with_views(VIEW_SETS["none"])
+    images = [(index, read_image(sample.image)) for index, sample in enumerate(samples)]
+    milliseconds = min(_time(predictor, images) for _ in range(ROUNDS))
+    cache.note_speed(model.sha256, model.runtime, milliseconds, model.way)
+    return milliseconds
+
+
+def _fill_with_cells(
+    cache: ProbabilityCache,
+    ensemble: Ensemble,
+    model: CachedModel,
+    decoder: Decoder,
+    view: ViewName,
+    wanted: Wanted,
+    advance: Advance,
+) -> None:
+    def keep(entry: tuple[Sample, str]) -> None:
+        sample, sha256 = entry
+        image = open_raster(sample.image)
+        cache.put(model.key(view, sha256), cells_of_pass(model.member, decoder, view, image, ensemble.tile))
+
+    with ThreadPoolExecutor(ensemble.streams, thread_name_prefix="seg-cells") as pool:
+        for _ in pool.map(keep, wanted):
+            advance()
+
+
+def _images(wanted: Wanted) -> Iterator[tuple[str, ImageHWC]]:
+    return ((sha256, read_image(sample.image)) for sample, sha256 in wanted)
+
+
+def _time(predictor: Ensemble, images: Sequence[tuple[int, ImageHWC]]) -> float:
+    start = time.perf_counter()
+    for _ in predictor.predict_all(images, lambda *_: None):
+        pass
+    return (time.perf_counter() - start) * 1e3 / len(images)

@@ -1,0 +1,34 @@
+"""What single passes say on the cells of their decoders, kept by whoever merges them more than once."""
+
+import numpy as np
+
+from seg.data.windows import Raster
+from seg.engine.member import Member
+from seg.engine.merging.decoder_grid import padded_to_grid, upright_cells
+from seg.engine.passes.passes import Size
+from seg.engine.passes.tiles import lay_out
+from seg.engine.passes.views import VIEWS, View
+from seg.engine.runtimes.decoder_cut import Decoder
+from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.spec.prediction import TileSpec
+from seg.views import ViewName
+
+
+def cells_of_pass(
+    member: Member, decoder: Decoder, view: ViewName, image: Raster, tile: TileSpec | None
+) -> ProbabilitiesCHW:
+    """One view of an image through a member whose graph is cut where its decoder ends.
+
+    Returns:
+        float32 `[T C, h, w]`, upright: the classes of one tile after another; of one where none is cut.
+    """
+    layout = lay_out(image.shape[:2], tile)
+    tiles = (_cells_of(member, decoder, VIEWS[view], one, layout.tile_hw) for one in layout.cut(image))
+    return np.concatenate(list(tiles))
+
+
+def _cells_of(
+    member: Member, decoder: Decoder, view: View, tile_hwc: ImageHWC, size_hw: Size
+) -> ProbabilitiesCHW:
+    seen_hwc = np.ascontiguousarray(view.apply(padded_to_grid(tile_hwc)))
+    return upright_cells(member.runtime.run(seen_hwc[None])[0], view, decoder, size_hw)

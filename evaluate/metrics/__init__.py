@@ -1,0 +1,1 @@
+"""Figures of label maps and probabilities against their truth."""

@@ -1,0 +1,59 @@
+"""How far probabilities can be trusted: of pixels that are said to be right with 80 %, are 80 %?
+
+The expected calibration error is the mean over pixels of the gap between confidence and accuracy of
+their bin (Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.engine.merging.decision import decide
+from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+
+BINS: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Pixels whose confidence lies in one bin: their share of all, mean confidence and accuracy."""
+
+    share: float
+    confidence: float
+    accuracy: float
+
+
+class Reliability:
+    """Counts images one by one, by the confidence in the most probable class."""
+
+    def __init__(self) -> None:
+        self._pixels = np.zeros(BINS)
+        self._confidence = np.zeros(BINS)
+        self._right = np.zeros(BINS)
+
+    def add(self, truth_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW) -> None:
+        """Count one image; pixels with the ignore index count nowhere."""
+        known_hw = truth_hw != IGNORE_INDEX
+        confidence: NDArray[np.float32] = probabilities_chw.max(0)[known_hw]
+        right = (decide(probabilities_chw) == truth_hw)[known_hw]
+        bins = np.clip((confidence * BINS).astype(np.intp), 0, BINS - 1)
+        self._pixels += np.bincount(bins, minlength=BINS)
+        self._confidence += np.bincount(bins, weights=confidence, minlength=BINS)
+        self._right += np.bincount(bins, weights=right, minlength=BINS)
+
+    @property
+    def bins(self) -> tuple[ReliabilityBin, ...]:
+        """The bins that have pixels, the least confident first."""
+        total = self._pixels.sum()
+        return tuple(
+            ReliabilityBin(float(pixels / total), float(confidence / pixels), float(right / pixels))
+            for pixels, confidence, right in zip(self._pixels, self._confidence, self._right, strict=True)
+            if pixels
+        )
+
+    @property
+    def expected_error(self) -> float:
+        """The expected calibration error, a share in 0..1."""
+        return sum(b.share * abs(b.confidence - b.accuracy) for b in self.bins)

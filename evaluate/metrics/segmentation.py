@@ -1,0 +1,193 @@
+"""All figures of a set of label maps against their truth, from counts of each image.
+
+Counts are kept image by image, a few kilobytes each, so that memory is that of one image and intervals can be
+found by drawing images again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from seg.classes import ClassInfo
+from seg.evaluate.metrics.boundary import BoundaryC6, boundary_f, boundary_iou, count_boundaries
+from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
+from seg.labels import LabelsHW
+
+RESAMPLES: Final = 1000
+INTERVAL: Final = (2.5, 97.5)
+
+
+class ClassFigures(BaseModel):
+    """One class over all images. None where neither truth nor prediction has it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    pixels: int
+    iou: float | None
+    iou_interval: tuple[float, float] | None
+    dice: float | None
+    precision: float | None
+    recall: float | None
+    boundary_iou: float | None
+    boundary_f: float | None
+
+
+class Figures(BaseModel):
+    """All classes over all images.
+
+    Means over classes leave out classes that neither truth nor prediction has. `image_miou` is the mean
+    over images of their own mIoU, as some contests score; `kaggle_dice` that over images and classes of
+    Dice, which is 1 where a class is in neither. Intervals are 95 % bootstrap intervals over images.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    images: int
+    miou: float
+    miou_interval: tuple[float, float]
+    pixel_accuracy: float
+    mean_accuracy: float
+    frequency_weighted_iou: float
+    mean_dice: float
+    mean_boundary_iou: float
+    mean_boundary_f: float
+    image_miou: float
+    kaggle_dice: float
+    classes: tuple[ClassFigures, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    per_image_miou: dict[str, float]
+
+
+class Intervals(NamedTuple):
+    """95 % bootstrap intervals over images, of mIoU and of each class's IoU (None where it is absent)."""
+
+    miou: tuple[float, float]
+    iou: tuple[tuple[float, float] | None, ...]
+
+
+@dataclass(slots=True)
+class SegmentationMetrics:
+    """Counts images one by one."""
+
+    classes: Sequence[ClassInfo]
+    ids: list[str] = field(default_factory=list)
+    counts: list[CountsCC] = field(default_factory=list)
+    boundaries: list[BoundaryC6] = field(default_factory=list)
+
+    def add(self, image_id: str, truth_hw: LabelsHW, predicted_hw: LabelsHW) -> None:
+        """Count one image; raises DataError where sizes differ or a label has no class."""
+        self.counts.append(ConfusionMatrix(len(self.classes)).add(truth_hw, predicted_hw).counts_cc)
+        self.boundaries.append(count_boundaries(truth_hw, predicted_hw, len(self.classes)))
+        self.ids.append(image_id)
+
+    def figures(self) -> Figures:
+        """The figures of all images so far."""
+        counts_icc, boundaries = np.stack(self.counts), np.sum(self.boundaries, axis=0)
+        counts_cc = counts_icc.sum(0)
+        intervals = intervals_of(counts_icc)
+        alone = np.array([mean_iou(counts) for counts in counts_icc])
+        hit, truth, predicted = np.diag(counts_cc), counts_cc.sum(1), counts_cc.sum(0)
+        iou = iou_of(counts_cc)
+        recall = _safe(hit, truth)
+        return Figures(
+            images=len(self.ids),
+            miou=float(np.nanmean(iou)),
+            miou_interval=intervals.miou,
+            pixel_accuracy=float(hit.sum() / counts_cc.sum()),
+            mean_accuracy=float(np.nanmean(recall)),
+            frequency_weighted_iou=float(np.nansum(iou * truth) / truth.sum()),
+            mean_dice=float(np.nanmean(_safe(2 * hit, truth + predicted))),
+            mean_boundary_iou=float(np.nanmean(boundary_iou(boundaries))),
+            mean_boundary_f=float(np.nanmean(boundary_f(boundaries))),
+            image_miou=float(np.nanmean(alone)),
+            kaggle_dice=_kaggle_dice(counts_icc),
+            classes=_class_figures(self.classes, counts_cc, boundaries, intervals),
+            confusion=tuple(tuple(row) for row in counts_cc.tolist()),
+            per_image_miou=dict(zip(self.ids, alone.tolist(), strict=True)),
+        )
+
+
+def iou_of(counts_cc: CountsCC) -> NDArray[np.float64]:
+    """IoU of each class, float64 `[C]`; NaN where neither truth nor prediction has it."""
+    hit = np.diag(counts_cc)
+    return _safe(hit, counts_cc.sum(0) + counts_cc.sum(1) - hit)
+
+
+def mean_iou(counts_cc: CountsCC) -> float:
+    """The mean over the classes that truth or prediction has; NaN where there is none."""
+    iou = iou_of(counts_cc)
+    return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
+
+
+def intervals_of(counts_icc: NDArray[np.int64]) -> Intervals:
+    """From counts of each image, int64 `[I, C, C]`."""
+    drawn = _resampled_iou(counts_icc)
+    present = np.isfinite(iou_of(counts_icc.sum(0)))
+    of_classes = (
+        _interval(values) if there else None for values, there in zip(drawn.T, present, strict=True)
+    )
+    return Intervals(_interval(np.nanmean(drawn, axis=1)), tuple(of_classes))
+
+
+def paired_interval(first: Sequence[CountsCC], second: Sequence[CountsCC]) -> tuple[float, float, float]:
+    """By how much the second has a higher mIoU than the first on the same images, with its 95 % interval."""
+    a, b = np.stack(first), np.stack(second)
+    difference = mean_iou(b.sum(0)) - mean_iou(a.sum(0))
+    drawn = np.nanmean(_resampled_iou(b), axis=1) - np.nanmean(_resampled_iou(a), axis=1)
+    return (difference, *_interval(drawn))
+
+
+def _class_figures(
+    classes: Sequence[ClassInfo], counts_cc: CountsCC, boundaries: BoundaryC6, intervals: Intervals
+) -> tuple[ClassFigures, ...]:
+    hit, truth, predicted = np.diag(counts_cc), counts_cc.sum(1), counts_cc.sum(0)
+    columns = {
+        "iou": iou_of(counts_cc),
+        "dice": _safe(2 * hit, truth + predicted),
+        "precision": _safe(hit, predicted),
+        "recall": _safe(hit, truth),
+        "boundary_iou": boundary_iou(boundaries),
+        "boundary_f": boundary_f(boundaries),
+    }
+    return tuple(
+        ClassFigures(
+            name=c.name,
+            pixels=int(truth[label]),
+            iou_interval=intervals.iou[label],
+            **{name: _number(values[label]) for name, values in columns.items()},
+        )
+        for label, c in enumerate(classes)
+    )
+
+
+def _resampled_iou(counts_icc: NDArray[np.int64]) -> NDArray[np.float64]:
+    """IoU of each class over images drawn with replacement, always the same, float64 `[RESAMPLES, C]`."""
+    random = np.random.default_rng(0)
+    images = len(counts_icc)
+    times = random.multinomial(images, np.full(images, 1 / images), size=RESAMPLES)
+    drawn = np.tensordot(times, counts_icc, axes=1)
+    return np.stack([iou_of(counts_cc) for counts_cc in drawn])
+
+
+def _kaggle_dice(counts_icc: NDArray[np.int64]) -> float:
+    hit = np.diagonal(counts_icc, axis1=1, axis2=2)
+    both = counts_icc.sum(1) + counts_icc.sum(2)
+    return float(np.where(both > 0, 2 * hit / np.maximum(both, 1), 1.0).mean())
+
+
+def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.nanpercentile(values, INTERVAL)
+    return float(low), float(high)
+
+
+def _safe(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

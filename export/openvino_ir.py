@@ -1,0 +1,67 @@
+"""OpenVINO's own format: a model in two files, read faster than ONNX, with the card inside."""
+
+import importlib.util
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from seg.card import CARD_KEY
+from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.errors import MissingRuntimeError, ModelError, VerificationError
+from seg.export.verify import LEAST_AGREEMENT
+from seg.labels import ImageHWC
+from seg.model_file import read_model_card
+
+CHANNELS: Final = 3
+_DEVICE: Final = "CPU"
+
+
+def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
+    """Write `model.xml` and `model.bin` beside a model, H and W fixed where the profile has one size.
+
+    Args:
+        model: an exported model.
+        profile: the sizes that will be asked for.
+        images: images on which both must agree, uint8 RGB, brought to the usual size.
+
+    Raises:
+        MissingRuntimeError: OpenVINO is not installed.
+        ModelError: the model is not ours, or OpenVINO cannot read it.
+        VerificationError: the labels of both are not the same.
+    """
+    if importlib.util.find_spec("openvino") is None:
+        raise MissingRuntimeError("openvino is not installed: pip install 'seg[openvino]'")
+    import openvino
+
+    card = read_model_card(model)
+    core = openvino.Core()
+    try:
+        converted = core.read_model(model)
+    except RuntimeError as error:
+        raise ModelError(f"{model}: OpenVINO cannot read it: {str(error).splitlines()[-1]}") from error
+    height, width = profile.usual[1:]
+    images = [cv2.resize(image, (width, height)).astype(np.uint8) for image in images]
+    reference = _labels(core, converted, images)
+    if profile.least[1:] == profile.most[1:]:
+        converted.reshape([-1, height, width, CHANNELS])
+    converted.set_rt_info(card.model_dump_json(), CARD_KEY)
+    final = model.with_suffix(".xml")
+    with tempfile.TemporaryDirectory(prefix=".ir-", dir=model.parent) as folder:
+        written = Path(folder) / final.name
+        openvino.save_model(converted, written, compress_to_fp16=False)
+        found = _labels(core, core.read_model(written), images)
+        agreement = float(np.mean([np.mean(a == b) for a, b in zip(found, reference, strict=True)]))
+        if agreement < LEAST_AGREEMENT:
+            raise VerificationError(f"{final}: only {agreement:.4%} of labels are the model's: not written")
+        written.with_suffix(".bin").replace(final.with_suffix(".bin"))
+        written.replace(final)
+    return final
+
+
+def _labels(core: Any, model: Any, images: Sequence[ImageHWC]) -> list[np.ndarray[Any, np.dtype[np.intp]]]:
+    compiled = core.compile_model(model, _DEVICE, {"INFERENCE_PRECISION_HINT": "f32"})
+    return [compiled(image_hwc[None])[0].argmax(1) for image_hwc in images]

@@ -1,0 +1,282 @@
+"""Merging where decoders end, against the networks in PyTorch, cut and merged by hand."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import helper
+from torch import Tensor, nn
+
+from seg.card import CARD_KEY
+from seg.data.images import write_image
+from seg.engine import Ensemble
+from seg.engine.jobs.calibrate import calibrate_ensemble
+from seg.engine.jobs.fingerprint import ensemble_fingerprint
+from seg.engine.jobs.predict import run_ensemble
+from seg.engine.merging.decoder_grid import padded_to_grid
+from seg.engine.runtimes.decoder_cut import cut_at_decoder, decoder_of
+from seg.engine.runtimes.openvino_runtime import openvino_is_usable
+from seg.errors import ModelError, OutputError, SpecError
+from seg.export.export import export_checkpoint
+from seg.export.exported_model import ExportedModel
+from seg.export.precision.half import in_half
+from seg.export.to_onnx import write_onnx
+from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.model_file import read_model_card
+from seg.spec import EnsembleSpec, load_ensemble
+from seg.train.checkpoint import load_checkpoint
+from seg.train.segmenter import Segmenter
+from tests.export.untrained import CLASSES, checkpoint, image
+
+CELLS: Final = {"fpn": 4, "unet": 1, "deeplabv3": 8}
+SHARP: Final = 0.1
+"""A temperature at which untrained networks are sure of themselves."""
+
+Models = dict[str, Path]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """Exported models by architecture, whose checkpoints lie beside them."""
+    found = {}
+    for architecture in CELLS:
+        folder = tmp_path_factory.mktemp(architecture)
+        path = checkpoint(folder, architecture, encoder="resnet18")
+        export_checkpoint(path, folder / "model.onnx", [image(70, 100)])
+        found[architecture] = folder / "model.onnx"
+    return found
+
+
+def spec_of(folder: Path, models: Models, names: Sequence[str], **said: Any) -> EnsembleSpec:
+    """Members of those architectures, the first of the least weight, merged at their decoders."""
+    write_image(folder / "images/0.png", image(40, 56))
+    categories = [{"id": c.id, "name": c.name} for c in CLASSES]
+    (folder / "train.json").write_text(json.dumps({"images": [], "categories": categories}))
+    spec = {
+        "data": {"train": {"images": "images", "annotations": "train.json"}, "val": {"images": "images"}},
+        "members": [
+            {"name": name, "model": str(models[name]), "weight": 1 + number, "temperature": SHARP}
+            for number, name in enumerate(names)
+        ],
+        "merge_at": "decoder",
+        "runtime": "cpu",
+    }
+    (folder / "spec.yaml").write_text(json.dumps(spec | said))
+    return load_ensemble(folder / "spec.yaml")
+
+
+def at_image(spec: EnsembleSpec) -> EnsembleSpec:
+    return spec.model_copy(update={"merge_at": "image"})
+
+
+def probabilities(spec: EnsembleSpec, image_hwc: ImageHWC) -> ProbabilitiesCHW:
+    return Ensemble.load(spec).predict(image_hwc).probabilities
+
+
+def cells_by_hand(model: Path, image_hwc: ImageHWC) -> Tensor:
+    """Probabilities where the decoder ends, `[C, h, w]`, of an image whose sides are multiples of 32."""
+    network, card = load_checkpoint(model.with_name("model.safetensors"))
+    head = network.get_submodule("segmentation_head")
+    head.register_module("1", nn.Identity())
+    rgb = torch.from_numpy(np.ascontiguousarray(image_hwc)).float().permute(2, 0, 1)[None] / 255
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (card.input.mean, card.input.std))
+    with torch.no_grad():
+        logits: Tensor = network((rgb - mean) / std)
+    return (logits / SHARP).softmax(1)[0].double()
+
+
+def upsampled_by_hand(cells_chw: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """PyTorch's own interpolation, of logarithms; what each cell sums to is interpolated beside them."""
+    resized = [
+        torch.nn.functional.interpolate(one[None], size_hw, mode="bilinear", align_corners=True)[0]
+        for one in (cells_chw.clamp(min=1e-300).log(), cells_chw.sum(0, keepdim=True))
+    ]
+    return resized[0].softmax(0) * resized[1]
+
+
+@pytest.mark.parametrize("architecture", CELLS)
+def test_a_graph_is_cut_where_its_decoder_ends(models: Models, architecture: str) -> None:
+    model = models[architecture]
+    decoder = decoder_of(model, read_model_card(model))
+    assert decoder.cell == CELLS[architecture]
+    content = cut_at_decoder(model)
+    assert (content is None) == (decoder.cell == 1)
+    if content is not None:
+        cut = onnx.load_from_string(content)
+        onnx.checker.check_model(cut, full_check=True)
+        assert not {node.op_type for node in cut.graph.node[-3:]} & {"Resize", "Slice"}
+
+
+@pytest.mark.parametrize("architecture", CELLS)
+@pytest.mark.parametrize("size_hw", [(64, 96), (32, 32)])
+def test_one_upright_pass_is_what_the_network_says(
+    models: Models, architecture: str, size_hw: tuple[int, int], tmp_path: Path
+) -> None:
+    spec = spec_of(tmp_path, models, [architecture])
+    image_hwc = image(*size_hw)
+    expected = probabilities(at_image(spec), image_hwc)
+    np.testing.assert_allclose(probabilities(spec, image_hwc), expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("size_hw", [(70, 101), (33, 95), (1, 1), (1, 40), (360, 48)])
+def test_where_images_are_padded_only_the_last_cells_differ(
+    models: Models, size_hw: tuple[int, int], tmp_path: Path
+) -> None:
+    spec = spec_of(tmp_path, models, ["fpn"])
+    image_hwc = image(*size_hw)
+    found, expected = probabilities(spec, image_hwc), probabilities(at_image(spec), image_hwc)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
+    height, width = (max(0, extent - 2 * CELLS["fpn"]) for extent in size_hw)
+    np.testing.assert_allclose(found[:, :height, :width], expected[:, :height, :width], atol=2e-3)
+
+
+UPRIGHT: Final[dict[str, Callable[[NDArray[Any]], NDArray[Any]]]] = {
+    "identity": lambda a: a,
+    "hflip": lambda a: a[..., ::-1],
+    "vflip": lambda a: a[..., ::-1, :],
+    "transpose": lambda a: a.swapaxes(-1, -2),
+}
+"""Views that are their own inverse, on `[..., H, W]`."""
+
+
+@pytest.mark.parametrize("class_weights", [{}, {CLASSES[1].name: 3.0, CLASSES[2].name: 0.4}])
+def test_the_mean_of_members_and_views(
+    models: Models, class_weights: dict[str, float], tmp_path: Path
+) -> None:
+    """Cells of 1, 4 and 8 pixels, added up where they are, then brought to the image's size."""
+    spec = spec_of(tmp_path, models, list(CELLS), views=list(UPRIGHT))
+    weighed = spec.members[1].model_copy(update={"class_weights": class_weights})
+    spec = spec.model_copy(update={"members": (spec.members[0], weighed, spec.members[2])})
+    image_hwc = image(64, 96)
+    total = torch.zeros((len(CLASSES), 64, 96), dtype=torch.float64)
+    by_class = torch.tensor([class_weights.get(one.name, 1.0) for one in CLASSES])
+    weights = torch.stack([1 * torch.ones(3), 2 * by_class, 3 * torch.ones(3)])
+    for name, share in zip(CELLS, weights / weights.sum(0), strict=True):
+        mean = torch.zeros(1)
+        for turn in UPRIGHT.values():
+            turned_hwc = turn(image_hwc.transpose(2, 0, 1)).transpose(1, 2, 0)
+            cells = cells_by_hand(models[name], turned_hwc)
+            mean = mean + torch.from_numpy(turn(cells.numpy()).copy()) / len(UPRIGHT)
+        total += upsampled_by_hand(mean * share[:, None, None], (64, 96))
+    expected = (total / total.sum(0)).numpy()
+    np.testing.assert_allclose(probabilities(spec, image_hwc), expected, atol=1e-3)
+
+
+def test_labels_are_nearly_those_of_merging_at_the_image(models: Models, tmp_path: Path) -> None:
+    """With factors that make all classes as likely, as networks that have learnt nothing say but one."""
+    spec = spec_of(tmp_path, models, list(CELLS), views="d4")
+    image_hwc = cv2.resize(image(6, 8), (160, 120), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    means = probabilities(at_image(spec), image_hwc).mean((1, 2))
+    factors = {one.name: float(1 / mean) for one, mean in zip(CLASSES, means, strict=True)}
+    spec = spec.model_copy(update={"class_factors": factors})
+    ours, exact = (Ensemble.load(one).predict(image_hwc).labels for one in (spec, at_image(spec)))
+    assert set(np.unique(exact)) == set(range(len(CLASSES)))
+    assert 0.9 < (ours == exact).mean() < 1
+
+
+@pytest.mark.skipif(not openvino_is_usable("f32"), reason="OpenVINO is not installed")
+def test_runtimes_agree(models: Models, tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, models, list(CELLS), views="hflip")
+    other = spec.model_copy(update={"runtime": "openvino"})
+    image_hwc = image(70, 100)
+    np.testing.assert_allclose(probabilities(other, image_hwc), probabilities(spec, image_hwc), atol=2e-3)
+
+
+def test_tiles_are_merged_so_too(models: Models, tmp_path: Path) -> None:
+    tile = {"size": "64x64", "overlap": 0.5}
+    spec = spec_of(tmp_path, models, ["fpn", "unet"], views="hflip", tile=tile)
+    image_hwc = image(100, 130)
+    ours, exact = probabilities(spec, image_hwc), probabilities(at_image(spec), image_hwc)
+    assert ours.shape == exact.shape
+    assert (ours.argmax(0) == exact.argmax(0)).mean() > 0.98
+
+
+def test_half_precision_is_cut_too(models: Models, tmp_path: Path) -> None:
+    network, card = load_checkpoint(models["fpn"].with_name("model.safetensors"))
+    half = in_half(ExportedModel(Segmenter(network, card.input)))
+    write_onnx(half, card, tmp_path / "half.onnx")
+    spec = spec_of(tmp_path, {"half": tmp_path / "half.onnx"}, ["half"])
+    image_hwc = image(64, 96)
+    ours, exact = probabilities(spec, image_hwc), probabilities(at_image(spec), image_hwc)
+    assert (ours.argmax(0) == exact.argmax(0)).mean() > 0.99
+
+
+def test_it_says_in_what_cells_each_member_answers(models: Models, tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, models, list(CELLS))
+    (note,) = Ensemble.load(spec).notes
+    assert "fpn in cells of 4x4 pixels, unet in cells of 1x1 pixels, deeplabv3 in cells of 8x8" in note
+    assert Ensemble.load(at_image(spec)).notes == ()
+
+
+def test_padding_repeats_the_last_row_and_column() -> None:
+    image_hwc = image(13, 16)
+    padded_hwc = padded_to_grid(image_hwc)
+    np.testing.assert_array_equal(padded_hwc, np.pad(image_hwc, ((0, 3), (0, 0), (0, 0)), mode="edge"))
+    assert padded_to_grid(padded_hwc) is padded_hwc
+
+
+def test_another_place_is_another_ensemble(models: Models, tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, models, ["fpn"])
+    assert ensemble_fingerprint(spec) != ensemble_fingerprint(at_image(spec))
+    run_ensemble(spec)
+    with pytest.raises(OutputError, match="--restart"):
+        run_ensemble(at_image(spec))
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"merge": "geometric"}, "goes with merge: mean"),
+        ({"views": ["identity", "scale1.25"]}, "the view scale1.25 has others"),
+        ({"stopping": "exact"}, "'stopping' judges pixels"),
+        ({"merge_at": "decoders"}, "did you mean .decoder."),
+    ],
+)
+def test_what_does_not_go_with_it_is_refused(
+    said: dict[str, Any], message: str, models: Models, tmp_path: Path
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        spec_of(tmp_path, models, ["fpn"], **said)
+
+
+def test_neither_deadlines_nor_calibration_go_with_it(models: Models, tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, models, ["fpn"])
+    with pytest.raises(SpecError, match="--deadline"):
+        run_ensemble(spec, deadline=60)
+    with pytest.raises(SpecError, match="'stopping' judges pixels"):
+        calibrate_ensemble(spec)
+
+
+def changed(model: Path, folder: Path, name: str, value: Any) -> Path:
+    """The model with another attribute in its last upsampling."""
+    graph = onnx.load(model)
+    resize = next(node for node in reversed(graph.graph.node) if node.op_type == "Resize")
+    (attribute,) = [one for one in resize.attribute if one.name == name]
+    attribute.CopyFrom(helper.make_attribute(name, value))
+    onnx.save(graph, folder / "changed.onnx")
+    return folder / "changed.onnx"
+
+
+def test_an_ending_that_cannot_be_cut_is_refused(models: Models, tmp_path: Path) -> None:
+    model = changed(models["fpn"], tmp_path, "coordinate_transformation_mode", "half_pixel")
+    with pytest.raises(ModelError, match=r"changed\.onnx: upsamples .* say merge_at: image"):
+        Ensemble.load(spec_of(tmp_path, {"fpn": model}, ["fpn"]))
+
+
+def test_a_model_of_its_own_size_is_refused(models: Models, tmp_path: Path) -> None:
+    graph = onnx.load(models["fpn"])
+    (entry,) = [one for one in graph.metadata_props if one.key == CARD_KEY]
+    card = read_model_card(models["fpn"])
+    resized = card.input.model_copy(update={"mode": "resize", "size_hw": (64, 64)})
+    entry.value = card.model_copy(update={"input": resized}).model_dump_json()
+    onnx.save(graph, tmp_path / "resized.onnx")
+    with pytest.raises(ModelError, match=r"resized\.onnx: resizes images"):
+        Ensemble.load(spec_of(tmp_path, {"fpn": tmp_path / "resized.onnx"}, ["fpn"]))

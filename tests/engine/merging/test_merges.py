@@ -1,0 +1,118 @@
+"""Merges against plain arithmetic in float64, and torch."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seg.engine.merging.decision import decide
+from seg.engine.merging.merges import new_merge
+from seg.engine.passes.passes import PlannedPass
+from seg.engine.passes.shares import class_shares
+from seg.engine.passes.views import VIEWS
+from seg.labels import ProbabilitiesCHW
+from seg.spec.prediction import MergeName
+from seg.views import VIEW_NAMES
+
+SIZE = (5, 7)
+CLASSES = 4
+Answers = list[ProbabilitiesCHW]
+
+
+def plan_of(shares: list[float], members: list[int]) -> list[PlannedPass]:
+    views = [VIEWS[VIEW_NAMES[position % 8]] for position in range(len(shares))]
+    total = sum(shares)
+    return [PlannedPass(m, v, s / total) for m, v, s in zip(members, views, shares, strict=True)]
+
+
+def answers(count: int, seed: int, *, sharp: bool = False) -> Answers:
+    """What each pass says in the image's own frame."""
+    logits = np.random.default_rng(seed).normal(0, 30 if sharp else 1, (count, CLASSES, *SIZE))
+    return list(torch.from_numpy(logits).softmax(1).numpy().astype(np.float32))
+
+
+def merged(name: MergeName, plan: list[PlannedPass], said: Answers) -> ProbabilitiesCHW:
+    merge = new_merge(name, plan, CLASSES, SIZE)
+    for position, (planned, answer) in enumerate(zip(plan, said, strict=True)):
+        seen = np.stack([planned.view.apply(plane[..., None])[..., 0] for plane in answer])
+        merge.add(position, np.ascontiguousarray(seen))
+    return merge.merged()
+
+
+@given(
+    shares=st.lists(st.floats(0.1, 9), min_size=1, max_size=10), seed=st.integers(0, 99), sharp=st.booleans()
+)
+def test_mean_is_the_weighted_mean(shares: list[float], seed: int, sharp: bool) -> None:
+    said = answers(len(shares), seed, sharp=sharp)
+    plan = plan_of(shares, [0] * len(shares))
+    expected = np.average(np.stack(said).astype(np.float64), axis=0, weights=shares)
+    np.testing.assert_allclose(merged("mean", plan, said), expected, atol=1e-6)
+
+
+@given(weights=st.lists(st.floats(0.1, 9), min_size=2, max_size=5), seed=st.integers(0, 99))
+def test_weights_for_each_class_are_brought_to_a_sum_of_one(weights: list[float], seed: int) -> None:
+    said = answers(len(weights), seed)
+    by_class = np.random.default_rng(seed).uniform(0.1, 5, (len(weights), CLASSES))
+    shares = class_shares(weights, by_class.tolist())
+    np.testing.assert_allclose(np.sum(shares, axis=0), 1)
+    plan = [
+        replace(p, class_shares=own)
+        for p, own in zip(plan_of(weights, list(range(len(weights)))), shares, strict=True)
+    ]
+    scores = np.einsum("n,nc,nchw->chw", weights, by_class / (np.array(weights) @ by_class), np.stack(said))
+    np.testing.assert_allclose(merged("mean", plan, said), scores / scores.sum(0), atol=1e-5)
+
+
+@given(shares=st.lists(st.floats(0.1, 9), min_size=1, max_size=10), seed=st.integers(0, 99))
+def test_geometric_is_the_softmax_of_mean_logits(shares: list[float], seed: int) -> None:
+    said = answers(len(shares), seed)
+    plan = plan_of(shares, [0] * len(shares))
+    logs = torch.from_numpy(np.stack(said)).double().log()
+    weights = torch.tensor([planned.share for planned in plan], dtype=torch.float64)
+    expected = torch.einsum("n,nchw->chw", weights, logs).softmax(0)
+    np.testing.assert_allclose(merged("geometric", plan, said), expected.numpy(), atol=1e-5)
+
+
+def test_geometric_stays_finite_where_all_are_sure() -> None:
+    said = answers(3, 0, sharp=True)
+    result = merged("geometric", plan_of([1, 1, 1], [0, 1, 2]), said)
+    assert np.isfinite(result).all()
+    np.testing.assert_allclose(result.sum(0), 1, atol=1e-5)
+
+
+def vote_by_hand(plan: list[PlannedPass], votes: list[int]) -> int:
+    """Whole weights, so that a tie is a tie; the best voter among those who tie."""
+    count = [0.0] * CLASSES
+    for planned, vote in zip(plan, votes, strict=True):
+        count[vote] += planned.share
+    tied = [c for c in range(CLASSES) if count[c] >= max(count) - 1e-9]
+    weight = {m: sum(p.share for p in plan if p.member == m) for m in {p.member for p in plan}}
+    voters = [n for n, vote in enumerate(votes) if vote in tied]
+    return votes[min(voters, key=lambda n: (-round(weight[plan[n].member], 9), n))]
+
+
+@given(
+    shares=st.lists(st.integers(1, 4), min_size=1, max_size=8),
+    members=st.lists(st.integers(0, 3), min_size=8, max_size=8),
+    seed=st.integers(0, 99),
+)
+def test_vote_is_the_majority_and_ties_go_to_the_best(
+    shares: list[int], members: list[int], seed: int
+) -> None:
+    said = answers(len(shares), seed)
+    plan = plan_of([float(share) for share in shares], members[: len(shares)])
+    labels_hw = decide(merged("vote", plan, said))
+    choices = [answer.argmax(0) for answer in said]
+    for y, x in np.ndindex(SIZE):
+        assert labels_hw[y, x] == vote_by_hand(plan, [int(choice[y, x]) for choice in choices])
+
+
+@pytest.mark.parametrize("name", ["mean", "geometric", "vote"])
+def test_the_answer_of_one_pass_is_its_own(name: MergeName) -> None:
+    said = answers(1, 3)
+    result = merged(name, plan_of([1], [0]), said)
+    np.testing.assert_array_equal(decide(result), said[0].argmax(0))
+    np.testing.assert_allclose(result.sum(0), 1, atol=1e-6)

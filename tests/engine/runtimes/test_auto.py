@@ -1,0 +1,108 @@
+"""`runtime: auto` with runtimes whose speed and answers are known."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seg.engine.runtimes import auto as choose
+from seg.engine.runtimes import profiling as speed
+from seg.engine.runtimes.auto import choose_runtimes
+from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.open import open_runtime
+from seg.errors import ModelError
+from seg.labels import ImageHWC
+from seg.spec.prediction import RuntimeName
+from tests.engine.conftest import MakeModel
+
+IMAGES: list[ImageHWC] = [np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)]
+
+
+class Staged(Runtime):
+    """Answers as the CPU does, or wrongly, after a given time."""
+
+    def __init__(self, model: Path, name: RuntimeName, streams: Streams, seconds: float, wrong: bool) -> None:
+        self._inner = open_runtime(model, "cpu", streams)
+        self._name: RuntimeName = name
+        self._seconds = seconds
+        self._wrong = wrong
+
+    def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
+        time.sleep(self._seconds)
+        answer = self._inner.run(images_nhwc)
+        return answer[:, ::-1].copy() if self._wrong else answer
+
+    def placement(self, images_nhwc: ImagesNHWC) -> Placement:
+        return self._inner.placement(images_nhwc)
+
+    def describe(self) -> RuntimeInfo:
+        return self._inner.describe()
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[RuntimeName]:
+    """Four runtimes: the reference, one that fails, a fast one that is wrong, a slower one that is right.
+
+    Returns what was opened.
+    """
+    opened: list[RuntimeName] = []
+
+    def staged(model: Path, name: RuntimeName, streams: Streams) -> Runtime:
+        opened.append(name)
+        if name == "cuda":
+            raise ModelError("no such luck")
+        seconds = {"cpu": 0.03, "openvino": 0.01, "openvino-bf16": 0.001}[name]
+        return Staged(model, name, streams, seconds, wrong=name == "openvino-bf16")
+
+    monkeypatch.setattr(choose, "open_runtime", staged)
+    monkeypatch.setattr(choose, "usable_runtimes", lambda: ("cpu", "cuda", "openvino", "openvino-bf16"))
+    monkeypatch.setattr(speed, "TIMED_S", 0.05)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return opened
+
+
+def test_the_fastest_that_agrees_is_taken_and_the_rest_is_told(
+    stage: list[RuntimeName], make_model: MakeModel
+) -> None:
+    choice = choose_runtimes([make_model(1)], IMAGES, "auto")
+    assert choice.runtimes == ("openvino",)
+    (line,) = choice.lines(["a"])
+    assert line.startswith("a: openvino ")
+    assert "cuda failed (no such luck)" in line
+    assert line.index("openvino ") < line.index("cpu ") < line.index("openvino-bf16 ")
+
+
+def test_a_verdict_is_remembered_for_the_same_models_only(
+    stage: list[RuntimeName], make_model: MakeModel
+) -> None:
+    first = choose_runtimes([make_model(1)], IMAGES, "auto")
+    stage.clear()
+    assert choose_runtimes([make_model(1)], IMAGES, "auto") == first
+    assert stage == []
+    choose_runtimes([make_model(2)], IMAGES, "auto")
+    assert stage
+
+
+def test_without_a_place_to_remember_it_finds_out_anew(
+    stage: list[RuntimeName], make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert choose_runtimes([make_model(1)], IMAGES, 1).runtimes == ("openvino",)
+
+
+def test_streams_are_those_that_are_fastest_together(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A runtime that is better at one thing at a time."""
+
+    def staged(model: Path, name: RuntimeName, streams: Streams) -> Runtime:
+        return Staged(model, name, streams, 0.002 if streams.count == 1 else 0.05, wrong=False)
+
+    monkeypatch.setattr(choose, "open_runtime", staged)
+    monkeypatch.setattr(choose, "usable_runtimes", lambda: ("cpu",))
+    monkeypatch.setattr(choose, "usable_cores", lambda: 4)
+    monkeypatch.setattr(speed, "TIMED_S", 0.05)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert choose_runtimes([make_model(1)], IMAGES, 1).streams == Streams(1, 4)

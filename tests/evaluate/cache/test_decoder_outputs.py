@@ -1,0 +1,231 @@
+"""What is evaluated of an ensemble that merges where decoders end, against the engine's own answers."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from seg.commands.app import app
+from seg.data import open_split
+from seg.data.images import read_image, write_image, write_mask
+from seg.engine import Ensemble
+from seg.engine.jobs.fingerprint import ensemble_fingerprint
+from seg.engine.jobs.soft_labels import make_soft_labels
+from seg.engine.merging.decision import leads
+from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.compare import compare_members
+from seg.evaluate.metrics.confusion import ConfusionMatrix
+from seg.evaluate.report.gather import gather_findings
+from seg.evaluate.report.look import view_image
+from seg.evaluate.tune import tune
+from seg.evaluate.tune.fit import OTHER_MERGES
+from seg.evaluate.tune.write import write_back
+from seg.export.export import export_checkpoint
+from seg.probability_codec import from_levels
+from seg.soft_labels import SoftLabels
+from seg.spec import EnsembleSpec, load_ensemble
+from seg.train.checkpoint import load_checkpoint, save_checkpoint
+from tests.export.untrained import CLASSES, checkpoint, image
+
+IMAGES: Final = 4
+SURE: Final = 12.0
+"""What untrained logits are multiplied with, so that it matters where they are merged."""
+
+TILE: Final = {"size": "64x64", "overlap": 0.5}
+ROUNDED: Final = 0.005
+"""What the cache rounds off moves a probability by less; so it may turn a pixel whose class leads by less."""
+
+Models = dict[str, Path]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """Networks that answer in cells of 4x4 pixels and at the size of the image, sure of themselves."""
+    found = {}
+    for architecture in ("fpn", "unet"):
+        folder = tmp_path_factory.mktemp(architecture)
+        path = checkpoint(folder, architecture, encoder="resnet18")
+        network, card = load_checkpoint(path)
+        head = next(network.get_submodule("segmentation_head").parameters())
+        with torch.no_grad():
+            head.mul_(SURE)
+        save_checkpoint(path, network, card)
+        export_checkpoint(path, folder / "model.onnx", [image(70, 100)])
+        found[architecture] = folder / "model.onnx"
+    return found
+
+
+def photo(seed: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Something with large shapes, of a size that has to be padded."""
+    width, height = 90 + 7 * seed, 70 + 3 * seed
+    return cv2.resize(image(6, 8, seed), (width, height), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+
+
+def project(folder: Path, models: Models, **said: Any) -> Path:
+    """Photos labelled by an ensemble that counts all classes as likely; returns the spec."""
+    names = [c.name for c in CLASSES]
+    for number in range(IMAGES):
+        write_image(folder / f"images/{number}.png", photo(number))
+        write_mask(folder / f"masks/{number}.png", np.zeros(photo(number).shape[:2], dtype=np.uint8))
+    spec = {
+        "data": {
+            "train": {"images": "images", "masks": "masks"},
+            "val": {"images": "images", "masks": "masks"},
+            "classes": names,
+        },
+        "members": [
+            {"name": "fpn", "model": str(models["fpn"]), "temperature": 1.5},
+            {"name": "unet", "model": str(models["unet"]), "weight": 2, "class_weights": {names[0]: 0.5}},
+        ],
+        "views": "hflip",
+        "runtime": "cpu",
+        "merge_at": "decoder",
+    }
+    path = folder / "spec.yaml"
+    path.write_text(json.dumps(spec | said))
+    fpn = Ensemble.load(path).only(["fpn"]).with_views(("identity",))
+    means = np.mean([fpn.predict(photo(n)).probabilities.mean((1, 2)) for n in range(IMAGES)], axis=0)
+    factors = {name: float(np.clip(0.3 / mean, 0.1, 10)) for name, mean in zip(names, means, strict=True)}
+    path.write_text(json.dumps(spec | {"class_factors": factors} | said))
+    ensemble = Ensemble.load(path)
+    for number in range(IMAGES):
+        write_mask(folder / f"masks/{number}.png", ensemble.predict(photo(number)).labels)
+    return path
+
+
+def at_image(spec: EnsembleSpec) -> EnsembleSpec:
+    return spec.model_copy(update={"merge_at": "image"})
+
+
+def miou_of(spec: EnsembleSpec) -> float:
+    """mIoU of the engine's labels."""
+    split, ensemble = open_split(spec.data, "val"), Ensemble.load(spec)
+    matrix = ConfusionMatrix(len(CLASSES))
+    for index, sample in enumerate(split.samples):
+        matrix.add(split.labels(index), ensemble.predict(sample.image).labels)
+    return matrix.scores(split.classes).miou
+
+
+@pytest.mark.parametrize("said", [{}, {"tile": TILE}], ids=["whole", "tiles"])
+def test_the_report_shows_the_engine_s_labels(said: dict[str, Any], models: Models, tmp_path: Path) -> None:
+    spec = load_ensemble(project(tmp_path, models, **said))
+    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    engine, elsewhere = Ensemble.load(spec), Ensemble.load(at_image(spec))
+    whole = findings.cast.ensemble
+    far_from_the_other = 0.0
+    for index, sample in enumerate(findings.passes.split.samples):
+        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
+        expected = engine.predict(sample.image)
+        off_hw = np.abs(look.probabilities_chw - expected.probabilities).max(0)
+        assert off_hw.max() < ROUNDED
+        differs_hw = look.ensemble_hw != expected.labels
+        leads_hw = engine.decision().leads(expected.probabilities)
+        assert (leads_hw[differs_hw] <= ROUNDED).all()
+        plain = engine.with_views(("identity",)).predict(sample.image)
+        differs_hw = look.labels[whole.plain] != plain.labels
+        assert (engine.decision().leads(plain.probabilities)[differs_hw] <= ROUNDED).all()
+        other = elsewhere.predict(sample.image)
+        far_from_the_other = max(
+            far_from_the_other, float(np.abs(other.probabilities - expected.probabilities).max())
+        )
+    assert far_from_the_other > 0.05, "what is not to be shown is hardly another answer"
+    assert findings.tally.figures.miou > 0.97
+
+
+def test_members_alone_are_the_engine_s_too(models: Models, tmp_path: Path) -> None:
+    spec = load_ensemble(project(tmp_path, models))
+    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    engine = Ensemble.load(spec)
+    for index, sample in enumerate(findings.passes.split.samples):
+        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
+        for member, labels_hw in zip(findings.cast.members, look.members, strict=True):
+            (one,) = engine.only([member.name]).members
+            alone = Ensemble((one,), 1).predict(sample.image)
+            assert (leads(alone.probabilities)[labels_hw != alone.labels] <= ROUNDED).all()
+
+
+def test_an_ensemble_of_one_has_its_temperature_and_factors(models: Models, tmp_path: Path) -> None:
+    document = json.loads(project(tmp_path, models).read_text())
+    document["members"] = document["members"][:1]
+    (tmp_path / "spec.yaml").write_text(json.dumps(document))
+    spec = load_ensemble(tmp_path / "spec.yaml")
+    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    engine = Ensemble.load(spec)
+    for index, sample in enumerate(findings.passes.split.samples):
+        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
+        expected = engine.predict(sample.image)
+        np.testing.assert_allclose(look.probabilities_chw, expected.probabilities, atol=ROUNDED)
+        differs_hw = look.ensemble_hw != expected.labels
+        assert (engine.decision().leads(expected.probabilities)[differs_hw] <= ROUNDED).all()
+
+
+@pytest.mark.parametrize("said", [{}, {"tile": TILE}], ids=["whole", "tiles"])
+def test_what_tuning_judges_is_what_the_written_spec_predicts(
+    said: dict[str, Any], models: Models, tmp_path: Path
+) -> None:
+    path = project(tmp_path, models, **said)
+    spec, cache = load_ensemble(path), ProbabilityCache(tmp_path / "cache")
+    tuned = tune(spec, cache)
+    assert tuned.passes.computed == IMAGES * 4
+    assert tune(spec, cache).passes.computed == 0
+    assert not OTHER_MERGES & tuned.mixtures.keys()
+    for name in ("equal weights", "simplex, temperatures", "simplex, class weights"):
+        written = tmp_path / "written.yaml"
+        written.write_text(path.read_text())
+        write_back(written, spec, tuned.mixtures[name], tuned.passes.split.classes)
+        assert load_ensemble(written).merge_at == "decoder"
+        assert tuned.mious[name] == pytest.approx(miou_of(load_ensemble(written)), abs=0.01)
+
+
+def test_passes_of_another_place_or_other_tiles_are_others(models: Models, tmp_path: Path) -> None:
+    spec, cache = load_ensemble(project(tmp_path, models)), ProbabilityCache(tmp_path / "cache")
+    tiled = load_ensemble(project(tmp_path, models, tile=TILE))
+    for one in (spec, at_image(spec), tiled, at_image(tiled)):
+        assert tune(one, cache).passes.computed == IMAGES * 4
+        assert tune(one, cache).passes.computed == 0
+    names = [shelf.name for shelf in cache.shelves()]
+    assert len(names) == 8
+    assert sum("-decoder" in name for name in names) == sum("64x64" in name for name in names) == 4
+
+
+def test_evaluation_is_the_engine_s_and_knows_the_tiles(models: Models, tmp_path: Path) -> None:
+    spec = load_ensemble(project(tmp_path, models))
+    assert compare_members(spec).rows[-1].viewed.miou == pytest.approx(1)
+    assert compare_members(at_image(spec)).rows[-1].viewed.miou == pytest.approx(miou_of(at_image(spec)))
+    document = json.loads((tmp_path / "spec.yaml").read_text()) | {"tile": TILE}
+    (tmp_path / "spec.yaml").write_text(json.dumps(document))
+    tiled = load_ensemble(tmp_path / "spec.yaml")
+    assert compare_members(tiled).rows[-1].viewed.miou == pytest.approx(miou_of(tiled))
+    assert miou_of(tiled) < 1
+
+
+def test_what_a_student_learns_is_what_the_ensemble_says(models: Models, tmp_path: Path) -> None:
+    """And what is kept for pseudo-labels."""
+    spec = load_ensemble(project(tmp_path, models))
+    split = open_split(spec.data, "train")
+    kept = SoftLabels.of_teacher(tmp_path / "runs", ensemble_fingerprint(spec))
+    make_soft_labels(spec, split.samples, split.classes, kept)
+    for sample in split.samples:
+        found = from_levels(kept.read(sample.image).transpose(2, 0, 1))
+        expected = Ensemble.load(spec).predict(read_image(sample.image)).probabilities
+        np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_the_commands_say_what_is_measured_where(models: Models, tmp_path: Path) -> None:
+    path = project(tmp_path, models)
+    done = CliRunner().invoke(app, ["tune", str(path), "--no-write"], catch_exceptions=False)
+    assert "merge_at: decoder: val mIoU" in done.output
+    done = CliRunner().invoke(app, ["report", str(path), "-o", str(tmp_path / "r.html"), "--images", "1"])
+    assert done.exit_code == 0, done.output
+    said = "merged where decoders end"
+    assert (tmp_path / "r.html").read_text().count(said) == 2
+    path.write_text(path.read_text().replace('"decoder"', '"image"'))
+    done = CliRunner().invoke(app, ["tune", str(path), "--no-write"], catch_exceptions=False)
+    assert "merge_at" not in done.output
+    CliRunner().invoke(app, ["report", str(path), "-o", str(tmp_path / "r.html"), "--images", "1"])
+    assert said not in (tmp_path / "r.html").read_text()

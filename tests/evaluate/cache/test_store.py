@@ -1,0 +1,116 @@
+"""The cache of passes: what goes in comes out, within its stated error."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seg.evaluate.cache.store import PassKey, ProbabilityCache
+from seg.labels import ProbabilitiesCHW
+from seg.probability_codec import from_levels, from_logs, to_levels
+
+KEY = PassKey("0" * 64, "cpu", "identity", "1" * 64)
+CELLS = replace(KEY, place="decoder")
+
+
+def random_probabilities(seed: int, classes: int, height: int, width: int) -> ProbabilitiesCHW:
+    logits_chw = np.random.default_rng(seed).normal(0, 3, (classes, height, width)).astype(np.float32)
+    powers_chw: ProbabilitiesCHW = np.exp(logits_chw)
+    powers_chw /= powers_chw.sum(0)
+    return powers_chw
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    seed=st.integers(0, 99), classes=st.integers(1, 6), height=st.integers(1, 20), width=st.integers(1, 20)
+)
+def test_probabilities_come_back_within_the_stated_error(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, classes: int, height: int, width: int
+) -> None:
+    cache = ProbabilityCache(tmp_path_factory.mktemp("cache"))
+    given_chw = random_probabilities(seed, classes, height, width)
+    cache.put(KEY, given_chw)
+    kept_chw = cache.get(KEY)
+    assert kept_chw.dtype == np.uint8
+    back_chw = from_levels(kept_chw)
+    np.testing.assert_allclose(back_chw.sum(0), 1, atol=1e-5)
+    # Off by its own rounding, and by that of the others in the sum.
+    roots_chw = np.sqrt(given_chw)
+    allowed_chw = (roots_chw + given_chw * roots_chw.sum(0)) / 255 + 1e-4
+    assert (np.abs(back_chw - given_chw) <= allowed_chw).all()
+
+
+def test_a_temperature_divides_the_logits() -> None:
+    given_chw = random_probabilities(0, 5, 20, 20)
+    for temperature in (0.5, 1.5, 2.0):
+        exact_chw = given_chw ** (1 / temperature)
+        exact_chw /= exact_chw.sum(0)
+        np.testing.assert_allclose(from_levels(to_levels(given_chw), temperature), exact_chw, atol=0.02)
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 99), sharp=st.floats(0.1, 12), temperature=st.floats(0.5, 2))
+def test_cells_come_back_as_near_with_all_their_small_probabilities(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, sharp: float, temperature: float
+) -> None:
+    cache = ProbabilityCache(tmp_path_factory.mktemp("cache"))
+    key = replace(CELLS, tile="64x64-0.5-uniform")
+    given_chw = random_probabilities(seed, 4, 9, 7).astype(np.float64) ** sharp
+    given_chw /= given_chw.sum(0)
+    cache.put(key, given_chw.astype(np.float32))
+    exact_chw = given_chw ** (1 / temperature)
+    exact_chw /= exact_chw.sum(0)
+    back_chw = from_logs(cache.get_cells(key), temperature)
+    np.testing.assert_allclose(back_chw.sum(0), 1, atol=1e-5)
+    far_chw = exact_chw * np.abs(np.log(given_chw)) / temperature / 2048
+    allowed_chw = far_chw + exact_chw * far_chw.sum(0) + 1e-5
+    kept = np.minimum(given_chw, exact_chw) > 1e-37
+    assert (np.abs(back_chw - exact_chw) <= 1.1 * allowed_chw)[kept].all()
+    np.testing.assert_allclose(np.log(back_chw[kept]), np.log(exact_chw[kept]), rtol=0.002, atol=0.002)
+
+
+def test_every_part_of_a_key_counts(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path)
+    cache.put(KEY, random_probabilities(0, 3, 4, 5))
+    assert cache.has(KEY)
+    others = [
+        PassKey("2" * 64, "cpu", "identity", "1" * 64),
+        PassKey("0" * 64, "openvino", "identity", "1" * 64),
+        PassKey("0" * 64, "cpu", "hflip", "1" * 64),
+        PassKey("0" * 64, "cpu", "identity", "2" * 64),
+        CELLS,
+        replace(KEY, tile="64x64-0.5-uniform"),
+        replace(CELLS, tile="64x64-0.5-uniform"),
+    ]
+    assert not any(cache.has(other) for other in others)
+    with pytest.raises(FileNotFoundError):
+        cache.get(others[0])
+
+
+def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path)
+    keys = [PassKey(f"{n:064d}"[::-1], "cpu", "identity", "1" * 64) for n in range(1, 5)]
+    for age, key in enumerate(keys):
+        cache.put(key, random_probabilities(1, 3, 8, 8))
+        for file in tmp_path.rglob("*.b2nd"):
+            if key.model_sha256[:16] in str(file):
+                os.utime(file, (1000 - age, 1000 - age))
+    cache.get(keys[-1])
+    one = next(shelf.bytes for shelf in cache.shelves())
+    assert cache.prune(2 * one) == 2 * one
+    assert [cache.has(key) for key in keys] == [True, False, False, True]
+    assert cache.prune(0) == 2 * one
+    assert cache.shelves() == []
+
+
+def test_speeds_are_remembered_by_model_and_runtime(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path)
+    assert cache.speed("0" * 64, "cpu") is None
+    cache.note_speed("0" * 64, "cpu", 12.5)
+    assert cache.speed("0" * 64, "cpu") == 12.5
+    assert cache.speed("0" * 64, "openvino") is None
+    assert cache.speed("0" * 64, "cpu", "decoder") is None

@@ -1,0 +1,37 @@
+"""OpenVINO's format against ONNX Runtime."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from seg.card import CARD_KEY, read_card
+from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.errors import MissingRuntimeError
+from seg.export.openvino_ir import write_ir
+from seg.export.save import save_model
+from tests.export.tiny import CARD, image, model, run
+
+openvino = pytest.importorskip("openvino")
+
+
+@pytest.mark.parametrize("most", [(8, 24, 31), (8, 48, 64)])
+def test_the_two_files_answer_as_the_model_does(most: tuple[int, int, int], tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    save_model(model(), CARD, path)
+    written = write_ir(path, Profile((1, 24, 31), (8, 24, 31), most), [image(70, 50)])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.bin", "model.onnx", "model.xml"]
+    read = openvino.Core().read_model(written)
+    fixed = most[1:] == (24, 31)
+    assert [d.is_static for d in read.input(0).partial_shape] == [False, fixed, fixed, True]
+    compiled = openvino.compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    batch = np.stack([image(seed=1), image(seed=2)])
+    np.testing.assert_allclose(compiled(batch)[0], run(onnx.load(path), batch), atol=1e-5)
+    assert read_card(read.get_rt_info(CARD_KEY).astype(str), written) == CARD
+
+
+def test_without_openvino_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seg.export.openvino_ir.importlib.util.find_spec", lambda _: None)
+    with pytest.raises(MissingRuntimeError, match=r"seg\[openvino\]"):
+        write_ir(tmp_path / "m.onnx", Profile((1, 1, 1), (1, 1, 1), (1, 1, 1)), [])

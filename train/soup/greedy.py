@@ -1,0 +1,141 @@
+"""Which runs' weights make a soup that is better than the best of them.
+
+Source: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
+without increasing inference time", 2022, recipe 1 for the greedy one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, cast
+
+import torch
+
+from seg.data import Split
+from seg.errors import DataError, SpecError
+from seg.progress import Advance, progress
+from seg.train.batches.decoded import DecodedSplit
+from seg.train.batches.loaders import Loaders, build_loaders
+from seg.train.confusion import count_pixels, iou_per_class
+from seg.train.determinism import repeatable
+from seg.train.distributed.group import Group
+from seg.train.optimiser.averaging import plain_mean
+from seg.train.optimiser.refit import refit_batch_norm
+from seg.train.quiet import quiet
+from seg.train.segmenter import Segmenter
+from seg.train.soup.ingredients import Ingredient
+
+FEWEST: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SoupCandidates:
+    """A network on the validation images: the runs it is the mean of, its mIoU, the IoU of each class.
+
+    `iou` is NaN for a class that neither labels nor prediction have.
+    """
+
+    taken: tuple[Ingredient, ...]
+    segmenter: Segmenter
+    miou: float
+    iou: tuple[float, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(ingredient.name for ingredient in self.taken)
+
+
+@dataclass(frozen=True, slots=True)
+class SoupResult:
+    """Each run alone, the best first; the mean of all; and the mean of those that do it good, one by one."""
+
+    alone: tuple[SoupCandidates, ...]
+    uniform: SoupCandidates
+    greedy: SoupCandidates
+
+    @property
+    def soup(self) -> SoupCandidates | None:
+        """The better of both soups; None where neither beats the best run."""
+        better = max(self.greedy, self.uniform, key=lambda taste: taste.miou)
+        return better if better.miou > self.alone[0].miou else None
+
+
+def greedy_soup(ingredients: Sequence[Ingredient], train: Split, val: Split) -> SoupResult:
+    """Measure each run, the uniform soup and the greedy one; batch normalisation is refit for each mean.
+
+    Raises:
+        SpecError: there are fewer than two runs.
+        DataError: an image cannot be read, or no validation image has labels.
+    """
+    if len(ingredients) < FEWEST:
+        raise SpecError(f"a soup is made of at least {FEWEST} runs, got {len(ingredients)}: train more seeds")
+    recipe = ingredients[0].recipe
+    # The mean of the weights of N runs, N alone, and N - 1 attempts to add another one.
+    with (
+        repeatable(recipe.seed, on_gpu=recipe.deterministic),
+        quiet(),
+        progress("soup", 2 * len(ingredients), unit="networks") as advance,
+    ):
+        kitchen = _SoupScorer(train, val, ingredients[0], advance)
+        alone = sorted(map(kitchen.alone, ingredients), key=lambda taste: -taste.miou)
+        return SoupResult(tuple(alone), kitchen.mean(ingredients), _greedy(kitchen, alone))
+
+
+def _greedy(kitchen: "_SoupScorer", alone: Sequence[SoupCandidates]) -> SoupCandidates:
+    soup = alone[0]
+    for one in alone[1:]:
+        bolder = kitchen.mean((*soup.taken, *one.taken))
+        if bolder.miou >= soup.miou:
+            soup = bolder
+    return soup
+
+
+class _SoupScorer:
+    """The images that networks are refit and measured on."""
+
+    def __init__(self, train: Split, val: Split, first: Ingredient, advance: Advance) -> None:
+        self._recipe = first.recipe
+        self._classes = len(val.classes)
+        self._advance = advance
+        self._means: dict[frozenset[str], SoupCandidates] = {}
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._loaders: Loaders = build_loaders(
+            self._recipe,
+            DecodedSplit(train, self._recipe.input.size),
+            DecodedSplit(val),
+            epoch=self._recipe.epochs,
+            group=Group(),
+        )
+
+    def alone(self, ingredient: Ingredient) -> SoupCandidates:
+        return self._taste((ingredient,), ingredient.segmenter)
+
+    def mean(self, ingredients: Sequence[Ingredient]) -> SoupCandidates:
+        """Of runs that were averaged before, what was found then."""
+        names = frozenset(ingredient.name for ingredient in ingredients)
+        if names in self._means:
+            self._advance()
+        else:
+            self._means[names] = self._new_mean(ingredients)
+        return self._means[names]
+
+    def _new_mean(self, ingredients: Sequence[Ingredient]) -> SoupCandidates:
+        mean = plain_mean(ingredients[0].segmenter)
+        for ingredient in ingredients:
+            mean.update_parameters(ingredient.segmenter)
+        segmenter = cast(Segmenter, mean.module).to(self._device)
+        refit_batch_norm(segmenter, self._loaders, self._recipe.seed, self._recipe.epochs)
+        return self._taste(ingredients, segmenter.eval())
+
+    @torch.no_grad()
+    def _taste(self, taken: Sequence[Ingredient], segmenter: Segmenter) -> SoupCandidates:
+        segmenter.to(self._device)
+        counts_cc = torch.zeros(self._classes, self._classes, dtype=torch.int64, device=self._device)
+        for images, labels in chain.from_iterable(self._loaders.val):
+            predicted = segmenter(images.to(self._device)).argmax(1)
+            counts_cc += count_pixels(labels.long().to(self._device), predicted, self._classes)
+        iou = iou_per_class(counts_cc)
+        if bool(iou.isnan().all()):
+            raise DataError("data.val: no pixel has a label: a soup is judged by them")
+        self._advance()
+        return SoupCandidates(tuple(taken), segmenter.cpu(), float(iou.nanmean()), tuple(iou.tolist()))
