@@ -21,6 +21,8 @@ PROVIDERS: Final[dict[GpuProvider, str]] = {
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 DEVICES: Final = Path("/dev")
 DRIVER: Final = Path("/proc/driver/nvidia")
+WSL2: Final = Path("/dev/dxg")
+"""Where Windows hands its GPU on to Linux."""
 
 _NEEDS: Final[dict[GpuProvider, str]] = {
     "cuda": "it needs an NVIDIA driver, and CUDA with cuDNN (pip install 'seg[cuda]'; seg doctor says what is"
@@ -53,8 +55,8 @@ def is_usable(name: GpuProvider) -> bool:
 
 
 def has_device() -> bool:
-    """Whether an NVIDIA driver shows a device."""
-    return any(DEVICES.glob("nvidia[0-9]*")) or (DRIVER / "version").exists()
+    """Whether an NVIDIA driver shows a device, or WSL2 hands one on, which has files of its own."""
+    return any(DEVICES.glob("nvidia[0-9]*")) or (DRIVER / "version").exists() or WSL2.exists()
 
 
 def visible_devices() -> tuple[str, ...]:
@@ -109,7 +111,7 @@ def _is_name(name: str) -> bool:
 
 def _count_devices() -> int:
     """The driver's own list tells of those, too, that nobody has opened yet."""
-    return len([*DEVICES.glob("nvidia[0-9]*")] or [*DRIVER.glob("gpus/*")])
+    return len([*DEVICES.glob("nvidia[0-9]*")] or [*DRIVER.glob("gpus/*")]) or int(WSL2.exists())
 
 
 def _engine_folder() -> Path:

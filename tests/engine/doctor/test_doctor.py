@@ -16,7 +16,7 @@ from seg.engine.doctor import Report, trials
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.report import Machine
 from seg.engine.doctor.trials import Trial, try_runtime
-from seg.engine.runtimes import gpu_libraries, hardware
+from seg.engine.runtimes import gpu_libraries, hardware, nvidia
 from seg.engine.runtimes.gpu_libraries import DRIVER, Library, load_libraries, package_of, place_of
 from seg.errors import MissingRuntimeError
 
@@ -192,6 +192,19 @@ def test_findings_name_what_to_install() -> None:
     assert driver == "no driver"
     assert curand == "runtime cuda lacks nvidia-curand: pip install 'seg[cuda]'"
     assert tensorrt == "runtime tensorrt lacks tensorrt-cu13==10.*: pip install 'tensorrt-cu13==10.*'"
+
+
+@pytest.mark.parametrize("is_handed_on", [True, False])
+def test_a_device_of_wsl2_has_no_file_of_nvidia(
+    is_handed_on: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DEVICES", "DRIVER", "WSL2"):
+        monkeypatch.setattr(nvidia, name, tmp_path / name)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if is_handed_on:
+        (tmp_path / "WSL2").touch()
+    assert nvidia.has_device() == is_handed_on
+    assert nvidia.visible_devices() == (("0",) if is_handed_on else ())
 
 
 @pytest.mark.parametrize(("text", "expected"), [("1073741824", 2**30), ("max", None), ("", None)])
