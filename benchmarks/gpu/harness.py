@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,13 +62,23 @@ class Results:
 
 
 def run_steps(steps: Sequence[Step], workspace: Workspace, ends_at: float) -> Results:
-    """Run all steps in turn until `ends_at`, by `time.monotonic()`; never raises for what a step does."""
+    """Run all steps in turn until `ends_at`, by `time.monotonic()`; never raises for what a step does.
+
+    What ends this process from outside ends the step, too, whose rows so far are kept.
+    """
     workspace.logs.mkdir(parents=True, exist_ok=True)
+    # Those of an earlier run may be of other checkpoints.
+    shutil.rmtree(workspace.all_labels, ignore_errors=True)
     results = Results(workspace.is_small)
     for number, step in enumerate(steps, 1):
         limit = min(step.limit_s * workspace.scale.limits, ends_at - time.monotonic())
         log = workspace.logs / f"{number:02}-{step.name}.txt"
-        rows, outcome = run_step(step, limit, workspace.rows, log)
+        try:
+            rows, outcome = run_step(step, limit, workspace.rows, log)
+        except (SystemExit, KeyboardInterrupt):
+            results.rows += read_rows(workspace.rows)
+            _write(results, workspace)
+            raise
         results.rows += rows
         results.outcomes.append(outcome)
         results.is_finished = number == len(steps)

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from seg.files import atomic_path
 from seg.labels import LabelsHW
 
 
 def save_labels(path: Path, labels: Mapping[str, LabelsHW]) -> None:
     """Write the label map of each image, by its id."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, allow_pickle=False, **labels)
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **labels)
 
 
 def share_of_equal(ours: Path, theirs: Path) -> float | None:

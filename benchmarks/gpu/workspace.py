@@ -134,8 +134,12 @@ class Workspace:
     def device(self) -> Literal["cuda", "cpu"]:
         return "cuda" if nvidia.has_device() else "cpu"
 
+    @property
+    def all_labels(self) -> Path:
+        return self.work / "labels"
+
     def labels(self, scene: SceneName, contender: str) -> Path:
-        return self.work / "labels" / scene / f"{contender}.npz"
+        return self.all_labels / scene / f"{contender}.npz"
 
     def spec(self, scene: SceneName, precision: PrecisionName = "fp32", **others: Any) -> Path:
         """Write a scene's spec, in JSON, which is YAML. `others` are keys of the spec, or change some.

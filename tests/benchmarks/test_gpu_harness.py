@@ -1,6 +1,8 @@
 """`benchmarks.gpu`: what fails, hangs or has no time left costs its own rows alone."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -87,6 +89,30 @@ def test_results_are_written_after_every_step(workspace: Workspace) -> None:
         [step("", workspace, "first"), step(check, workspace, "second")], workspace, time.monotonic() + 600
     )
     assert [one.status for one in results.outcomes] == ["measured", "measured"]
+
+
+def test_what_ends_the_run_leaves_what_was_measured(workspace: Workspace, tmp_path: Path) -> None:
+    """As `timeout` does, or whoever lends the machine."""
+    program = f"""
+import signal, sys, time
+from pathlib import Path
+from benchmarks.gpu.harness import Step, run_steps
+from benchmarks.gpu.workspace import SMALL, Workspace
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+code = {(ROW.format(rows=str(workspace.rows)) + FOREVER)!r}
+workspace = Workspace(Path({str(tmp_path)!r}), SMALL)
+run_steps([Step("endless", "d4", ("-c", code), 600)], workspace, time.monotonic() + 600)
+"""
+    root = Path(__file__).resolve().parents[2]
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=root)
+    deadline = time.monotonic() + 120
+    while not list(read_rows(workspace.rows)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.terminate()
+    assert process.wait(60) == 1
+    document = json.loads((workspace.out / "gpu.json").read_text())
+    assert [row["name"] for row in document["rows"]] == ["half"]
+    assert not document["is_finished"]
 
 
 def test_no_step_is_begun_after_the_end(workspace: Workspace) -> None:
