@@ -63,18 +63,28 @@ _TRAINERS: dict[str, Callable[[EnsembleSpec, MemberSpec], None]] = {
 
 
 class EpochTimer:
-    """The seconds of each epoch's training, from its first batch being asked for to its validation."""
+    """The seconds of each epoch's training, from its first batch being asked for to its validation.
+
+    What Lightning validates before the first epoch, to see whether it can, belongs to none.
+    """
 
     def __init__(self, module: type[Any]) -> None:
         self._begun: list[float] = []
         self._ended: list[float] = []
-        _before(module, "on_train_epoch_start", lambda: self._begun.append(_now()))
-        _before(module, "on_validation_start", lambda: self._ended.append(_now()))
+        _before(module, "on_train_epoch_start", self._begin)
+        _before(module, "on_validation_start", self._end)
 
     def seconds_after_the_first(self) -> float:
         """The mean of all epochs but the first."""
-        seconds = [end - begin for begin, end in zip(self._begun, self._ended, strict=False)]
+        seconds = [end - begin for begin, end in zip(self._begun, self._ended, strict=True)]
         return sum(seconds[1:]) / len(seconds[1:])
+
+    def _begin(self) -> None:
+        self._begun.append(_now())
+
+    def _end(self) -> None:
+        if len(self._ended) < len(self._begun):
+            self._ended.append(_now())
 
 
 def _before(module: type[Any], hook: str, note: Callable[[], None]) -> None:
