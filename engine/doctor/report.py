@@ -1,5 +1,6 @@
 """All that a bug report should hold about a machine."""
 
+import contextlib
 import importlib.util
 import os
 import platform
@@ -116,13 +117,16 @@ def _machine() -> Machine:
 def _openvino_devices() -> dict[str, tuple[str, ...]]:
     if importlib.util.find_spec("openvino") is None:
         return {}
-    import openvino  # type: ignore[import-not-found, unused-ignore]
+    # What is broken here is broken in its trial, too, which says why.
+    with contextlib.suppress(ImportError, OSError, RuntimeError):
+        import openvino
 
-    core: Any = openvino.Core()
-    return {
-        device: tuple(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
-        for device in core.available_devices
-    }
+        core: Any = openvino.Core()
+        return {
+            device: tuple(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
+            for device in core.available_devices
+        }
+    return {}
 
 
 def _version(package: str) -> str | None:

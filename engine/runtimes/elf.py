@@ -33,34 +33,42 @@ def needed_libraries(path: Path) -> tuple[str, ...]:
     """Names such as `libcudart.so.13`, in the file's order.
 
     Raises:
-        ValueError: it is not a 64-bit little-endian ELF file, or has no dynamic section.
+        ValueError: it is not a whole 64-bit little-endian ELF file with a dynamic section.
     """
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise ValueError(f"{path}: is not a 64-bit little-endian ELF file")
-        segments = _segments(file)
-        dynamic = next((one for one in segments if one.kind == _DYNAMIC), None)
-        if dynamic is None:
-            raise ValueError(f"{path}: has no dynamic section")
-        entries = _entries(file, dynamic)
-        names_at = _offset_of(next(value for tag, value in entries if tag == _NAMES), segments)
-        return tuple(_name(file, names_at + value) for tag, value in entries if tag == _NEEDED)
+        try:
+            return _needed(file)
+        except ValueError as error:
+            raise ValueError(f"{path}: is not a whole library: {error}") from error
+
+
+def _needed(file: BinaryIO) -> tuple[str, ...]:
+    segments = _segments(file)
+    dynamic = next((one for one in segments if one.kind == _DYNAMIC), None)
+    if dynamic is None:
+        raise ValueError("it has no dynamic section")
+    entries = _entries(file, dynamic)
+    names = next((value for tag, value in entries if tag == _NAMES), 0)
+    names_at = _offset_of(names, segments)
+    return tuple(_name(file, names_at + value) for tag, value in entries if tag == _NEEDED)
 
 
 def _segments(file: BinaryIO) -> list[_Segment]:
     file.seek(0)
-    _, _, _, _, table_at, _, _, _, size, count, *_ = _HEADER.unpack(file.read(_HEADER.size))
+    _, _, _, _, table_at, _, _, _, size, count, *_ = _HEADER.unpack(_read(file, _HEADER.size))
     found = []
     for number in range(count):
         file.seek(table_at + number * size)
-        kind, _, offset, address, _, in_file, *_ = _SEGMENT.unpack(file.read(_SEGMENT.size))
+        kind, _, offset, address, _, in_file, *_ = _SEGMENT.unpack(_read(file, _SEGMENT.size))
         found.append(_Segment(kind, offset, address, in_file))
     return found
 
 
 def _entries(file: BinaryIO, dynamic: _Segment) -> list[tuple[int, int]]:
     file.seek(dynamic.offset)
-    entries: list[tuple[int, int]] = list(_ENTRY.iter_unpack(file.read(dynamic.size)))
+    entries: list[tuple[int, int]] = list(_ENTRY.iter_unpack(_read(file, dynamic.size)))
     end = next((at for at, (tag, _) in enumerate(entries) if tag == _END), len(entries))
     return entries[:end]
 
@@ -74,4 +82,14 @@ def _offset_of(address: int, segments: list[_Segment]) -> int:
 
 def _name(file: BinaryIO, offset: int) -> str:
     file.seek(offset)
-    return file.read(_LONGEST_NAME).partition(b"\0")[0].decode()
+    name, end, _ = file.read(_LONGEST_NAME).partition(b"\0")
+    if not end:
+        raise ValueError("it is cut off")
+    return name.decode()
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    content = file.read(size)
+    if len(content) < size:
+        raise ValueError("it is cut off")
+    return content

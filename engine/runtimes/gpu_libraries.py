@@ -70,11 +70,14 @@ def provider_file(provider: GpuProvider) -> Path | None:
 
 
 def libraries_of(provider: GpuProvider) -> tuple[Library, ...]:
-    """All libraries that a provider needs, those of CUDA first; nothing where there is no such provider."""
+    """All libraries that a provider needs, those of CUDA first; nothing where it is not there, or damaged."""
     file = provider_file(provider)
     if file is None:
         return ()
-    names = needed_libraries(file)
+    try:
+        names = needed_libraries(file)
+    except ValueError:  # a damaged file, of which a session will say so
+        return ()
     cuda = cuda_version(names)
     if provider == "cuda":
         names += _OPENED_LATER.get(cuda, ())
