@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -67,8 +66,6 @@ def run_steps(steps: Sequence[Step], workspace: Workspace, ends_at: float) -> Re
     What ends this process from outside ends the step, too, whose rows so far are kept.
     """
     workspace.logs.mkdir(parents=True, exist_ok=True)
-    # Those of an earlier run may be of other checkpoints.
-    shutil.rmtree(workspace.all_labels, ignore_errors=True)
     results = Results(workspace.is_small)
     for number, step in enumerate(steps, 1):
         limit = min(step.limit_s * workspace.scale.limits, ends_at - time.monotonic())

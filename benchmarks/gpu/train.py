@@ -3,6 +3,7 @@
 import functools
 import gc
 import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +26,9 @@ TITLES = {"seg": "seg train", "plain": "Lightning + smp", "compiled": "Lightning
 def train(call: Call) -> None:
     """Train a member and time all epochs but the first, in which caches fill and networks are compiled."""
     by, name = call.arguments
+    if by == "seg":
+        # Those of an earlier run are of other checkpoints.
+        shutil.rmtree(call.workspace.all_labels, ignore_errors=True)
     spec = load_ensemble(call.workspace.spec("d4"))
     member = spec.member(name)
     epochs = EpochTimer(MemberModule if by == "seg" else PlainModule)
