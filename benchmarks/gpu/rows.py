@@ -11,13 +11,15 @@ Status = Literal["measured", "absent", "failed", "timed out", "no time left"]
 
 @dataclass(frozen=True)
 class Row:
-    """Attributes:
-    section: the table that it stands in.
-    name: what was measured.
-    cells: figures by column; stages of the engine as shares of its streams' time.
-    key: what other rows of the section are compared with by, see `table`.
-    networks: the key of the row with the same networks alone.
-    note: anything to be said, such as why there are no figures.
+    """Figures of what was measured, or why there are none.
+
+    Attributes:
+        section: the table that it stands in.
+        name: what was measured.
+        cells: figures by column.
+        key: by which other rows of the section are compared with this one.
+        networks: the key of the row with the same networks alone.
+        note: anything to be said beside the figures.
     """
 
     section: str
