@@ -14,7 +14,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks.bare_networks import run_networks
 from benchmarks.plain_loops import FusedLoop, OpenVinoLoop, OrtLoop, TorchLoop
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
@@ -31,7 +31,6 @@ from seg.engine.jobs.calibrate import RANKED, learn_risk, trace_images
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import stopping_of
 from seg.engine.jobs.summary import OF_STREAMS
-from seg.engine.member import plan_passes
 from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.evaluate.metrics.confusion import ConfusionMatrix
@@ -106,19 +105,8 @@ def with_engine(ensemble: Ensemble, images: list[ImageHWC], stopping: StoppingSp
 
 
 def bare_networks(ensemble: Ensemble, images: list[ImageHWC]) -> Answer:
-    """The batches of all passes through their networks, and nothing else."""
-    rows = ensemble.batch_size
-    calls = [
-        (
-            ensemble.members[planned.member].runtime,
-            np.stack([np.ascontiguousarray(planned.view.apply(image_hwc))] * rows),
-        )
-        for image_hwc in images[::rows]
-        for planned in plan_passes(ensemble.members)
-    ]
-    with ThreadPoolExecutor(ensemble.streams) as pool:
-        for _ in pool.map(lambda call: call[0].run(call[1]), calls):
-            pass
+    """What the networks take by themselves; no labels."""
+    run_networks(ensemble, images)
     return []
 
 

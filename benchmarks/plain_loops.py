@@ -1,14 +1,21 @@
 """The loops that everyone writes: for each image, each model, each view."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Literal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
 import ttach
+from numpy.typing import NDArray
 from torch import nn
 
 from seg.engine.passes.views import VIEWS
+from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.base import ImagesNHWC
+from seg.engine.runtimes.hardware import usable_cores
+from seg.engine.runtimes.ort import open_session
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec
 from seg.train.checkpoint import load_checkpoint
@@ -20,44 +27,75 @@ TTACH = {
     VIEW_SETS["d4"]: ttach.aliases.d4_transform(),
 }
 
+TorchPrecision = Literal["fp32", "bf16 channels_last", "AMP channels_last"]
+AUTOCAST: Final = {"cuda": torch.float16, "cpu": torch.bfloat16}
+"""What mixed precision mixes with: a processor has no fast fp16."""
+
+LabelsNHW = NDArray[np.uint8]
+Network = Callable[[torch.Tensor], torch.Tensor]
+
 
 class TorchLoop:
     """Networks of smp and views of ttach: view, normalise, pad, network, softmax, mean."""
 
-    def __init__(self, spec: EnsembleSpec, precision: Literal["fp32", "bf16 channels_last"]) -> None:
+    def __init__(self, spec: EnsembleSpec, precision: TorchPrecision, *, compiled: bool = False) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._bf16 = precision != "fp32"
+        self._precision = precision
         self._weights = [member.weight for member in spec.members]
-        self._models = [load_checkpoint(spec.checkpoint(member)) for member in spec.members]
         self._views = TTACH[spec.views]
-        for network, _ in self._models:
-            network.to(self._device)
-            if self._bf16:
-                network.bfloat16().to(memory_format=torch.channels_last)
+        self._members = [self._load(spec.checkpoint(member), compiled) for member in spec.members]
 
     def predict(self, image_hwc: ImageHWC) -> LabelsHW:
-        image = torch.from_numpy(image_hwc).to(self._device).permute(2, 0, 1)[None]
+        labels_hw: LabelsHW = self.predict_all(image_hwc[None])[0]
+        return labels_hw
+
+    def predict_all(self, images_nhwc: ImagesNHWC) -> LabelsNHW:
+        """The label maps of images of one size, which travel together."""
+        return self.probabilities(images_nhwc).argmax(1).cpu().numpy().astype(np.uint8)
+
+    def probabilities(self, images_nhwc: ImagesNHWC) -> torch.Tensor:
+        """The weighted mean of all members and views on the device, float32 `[N, C, H, W]`."""
+        images = torch.from_numpy(images_nhwc).to(self._device).permute(0, 3, 1, 2)
         total: torch.Tensor | float = 0.0
         with torch.inference_mode():
-            for weight, (network, card) in zip(self._weights, self._models, strict=True):
-                mean, std = (
-                    torch.tensor(three, device=self._device).view(1, 3, 1, 1)
-                    for three in (card.input.mean, card.input.std)
-                )
-                answers = []
-                for view in self._views:
-                    seen = (view.augment_image(image).float() / 255 - mean) / std
-                    answers.append(view.deaugment_mask(self._softmax(network, seen)))
+            for weight, (network, mean, std) in zip(self._weights, self._members, strict=True):
+                answers = [
+                    view.deaugment_mask(
+                        self._softmax(network, (view.augment_image(images).float() / 255 - mean) / std)
+                    )
+                    for view in self._views
+                ]
                 total = total + weight * torch.stack(answers).mean(0)
-        return torch.as_tensor(total).argmax(1)[0].cpu().numpy().astype(np.uint8)
+        return torch.as_tensor(total)
 
-    def _softmax(self, network: nn.Module, seen: torch.Tensor) -> torch.Tensor:
+    def _load(self, checkpoint: Path, compiled: bool) -> tuple[Network, torch.Tensor, torch.Tensor]:
+        network, card = load_checkpoint(checkpoint)
+        network.to(self._device)
+        if self._precision != "fp32":
+            network.to(memory_format=torch.channels_last)
+        if self._precision == "bf16 channels_last":
+            network.bfloat16()
+        mean, std = (
+            torch.tensor(three, device=self._device).view(1, 3, 1, 1)
+            for three in (card.input.mean, card.input.std)
+        )
+        called = torch.compile(network) if compiled else network
+        return called, mean, std
+
+    def _softmax(self, network: Network, seen: torch.Tensor) -> torch.Tensor:
         height, width = seen.shape[2:]
         padded = nn.functional.pad(seen, (0, -width % 32, 0, -height % 32), mode="replicate")
-        if self._bf16:
-            padded = padded.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
-        logits: torch.Tensor = network(padded)
+        if self._precision != "fp32":
+            padded = padded.to(memory_format=torch.channels_last)
+        if self._precision == "bf16 channels_last":
+            padded = padded.bfloat16()
+        with torch.autocast(self._device.type, AUTOCAST[self._device.type], enabled=self._is_mixed):
+            logits: torch.Tensor = network(padded)
         return logits[..., :height, :width].float().softmax(1)
+
+    @property
+    def _is_mixed(self) -> bool:
+        return self._precision == "AMP channels_last"
 
 
 class ExportedLoop(ABC):
@@ -85,10 +123,10 @@ class ExportedLoop(ABC):
 
 
 class OrtLoop(ExportedLoop):
-    def _load(self, path: str) -> Any:
-        import onnxruntime
+    """On CUDA where there is a device, else on the CPU."""
 
-        return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    def _load(self, path: str) -> Any:
+        return open_ort(path)
 
     def _call(self, model: Any, images_nhwc: ImageHWC) -> ProbabilitiesCHW:
         answer: ProbabilitiesCHW = model.run(None, {"image": images_nhwc})[0]
@@ -106,6 +144,22 @@ class OpenVinoLoop(ExportedLoop):
     def _call(self, model: Any, images_nhwc: ImageHWC) -> ProbabilitiesCHW:
         answer: ProbabilitiesCHW = model(images_nhwc)[0]
         return answer
+
+
+class OrtFusedLoop:
+    """A file that `seg export --fuse` made, as ONNX Runtime runs it: on CUDA where there is a device."""
+
+    def __init__(self, path: str) -> None:
+        self._session = open_ort(path)
+
+    def predict(self, image_hwc: ImageHWC) -> LabelsHW:
+        labels_hw: LabelsHW = self._session.run(["labels"], {"image": image_hwc[None]})[0][0]
+        return labels_hw
+
+
+def open_ort(path: str) -> Any:
+    """A session on CUDA where there is a device, else on all cores."""
+    return open_session(Path(path), "cuda" if nvidia.has_device() else "cpu", usable_cores())
 
 
 class FusedLoop:

@@ -1,7 +1,7 @@
 """The notebook that everyone writes: Lightning around smp, masks by pycocotools, crops by albumentations."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import albumentations as albu
 import cv2
@@ -16,10 +16,16 @@ from torchmetrics import JaccardIndex
 
 from seg.labels import IGNORE_INDEX
 from seg.spec.dataset import SplitSpec
-from seg.spec.recipe import RecipeSpec
+from seg.spec.recipe import Precision, RecipeSpec
 from seg.train.networks.pretrained import load_encoder
 
 Sample = tuple[torch.Tensor, torch.Tensor]
+
+LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]]] = {
+    "fp32": "32-true",
+    "bf16": "bf16-mixed",
+    "fp16": "16-mixed",
+}
 
 
 class CocoImages(Dataset[Sample]):
@@ -50,12 +56,13 @@ class CocoImages(Dataset[Sample]):
 class PlainModule(lightning.LightningModule):
     """The steps as Lightning's guide has them."""
 
-    def __init__(self, recipe: RecipeSpec, classes: int, steps: int) -> None:
+    def __init__(self, recipe: RecipeSpec, classes: int, steps: int, *, compiled: bool = False) -> None:
         super().__init__()
         self.recipe, self.steps = recipe, steps
-        self.network: Any = smp.create_model(recipe.architecture, recipe.encoder, None, classes=classes)
+        network: Any = smp.create_model(recipe.architecture, recipe.encoder, None, classes=classes)
         if recipe.encoder_weights:
-            load_encoder(self.network.encoder, Path(recipe.encoder_weights))
+            load_encoder(network.encoder, Path(recipe.encoder_weights))
+        self.network: Any = torch.compile(network) if compiled else network
         self.loss = torch.nn.CrossEntropyLoss(ignore_index=IGNORE_INDEX)
         self.iou = JaccardIndex(task="multiclass", num_classes=classes, ignore_index=IGNORE_INDEX)
 
@@ -80,8 +87,16 @@ class PlainModule(lightning.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def train_plainly(train: SplitSpec, val: SplitSpec, recipe: RecipeSpec, folder: Path, workers: int) -> None:
-    """Train with the crops of the preset `light`."""
+def train_plainly(
+    train: SplitSpec,
+    val: SplitSpec,
+    recipe: RecipeSpec,
+    folder: Path,
+    workers: int,
+    *,
+    compiled: bool = False,
+) -> None:
+    """Train with the crops of the preset `light`, in the recipe's precision."""
     height, width = recipe.crop
     low, high = recipe.scale
     crops = albu.Compose(
@@ -111,9 +126,10 @@ def train_plainly(train: SplitSpec, val: SplitSpec, recipe: RecipeSpec, folder: 
     batches = DataLoader(images, recipe.images_a_batch, shuffle=True, drop_last=True, **options)
     trainer = lightning.Trainer(
         max_epochs=recipe.epochs,
+        precision=LIGHTNING_PRECISION[recipe.precision],
         default_root_dir=folder,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    module = PlainModule(recipe, len(images.label_of), len(batches))
+    module = PlainModule(recipe, len(images.label_of), len(batches), compiled=compiled)
     trainer.fit(module, batches, DataLoader(judged, 1, **options))

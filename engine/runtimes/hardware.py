@@ -10,6 +10,9 @@ from seg.engine.runtimes.base import Streams
 CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
 """Where a cgroup (version 2) says how much time in which period its processes get."""
 
+MEMORY_MAX: Final = Path("/sys/fs/cgroup/memory.max")
+"""Where it says how many bytes of memory they get."""
+
 FEW: Final = 4
 """Up to so many cores, each has a stream of its own; beyond, four share one."""
 
@@ -33,13 +36,36 @@ def usual_streams(cores: int) -> Streams:
 
 
 def processor() -> str:
-    """The processor's model, for a key under which measurements are remembered."""
+    """The processor's model and abilities, for a key under which measurements are remembered."""
+    return " ".join(filter(None, (processor_name(), _about_processor("flags"))))
+
+
+def processor_name() -> str:
+    """The processor's model."""
+    return _about_processor("model name") or platform.processor() or platform.machine()
+
+
+def memory_limit() -> int | None:
+    """The bytes of memory that this process may use: those of the machine, or fewer in a container.
+
+    None where the system does not say.
+    """
+    try:
+        limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+    try:
+        return min(limit, int(MEMORY_MAX.read_text(encoding="utf-8")))
+    except (OSError, ValueError):  # there is no such file, or it says "max"
+        return limit
+
+
+def _about_processor(field: str) -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "flags"))]
-    return " ".join(names[:2]) or platform.machine()
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
 
 
 def _quota() -> int:

@@ -8,13 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from seg.engine.runtimes.gpu_libraries import GpuProvider, load_libraries
 from seg.errors import MissingRuntimeError, OutputError
 from seg.spec.prediction import RuntimeName
-
-GpuProvider = Literal["cuda", "tensorrt"]
-"""ONNX Runtime's own kernels, or engines of TensorRT around them."""
 
 PROVIDERS: Final[dict[GpuProvider, str]] = {
     "cuda": "CUDAExecutionProvider",
@@ -24,10 +22,12 @@ PROVIDERS: Final[dict[GpuProvider, str]] = {
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 DEVICES: Final = Path("/dev")
 DRIVER: Final = Path("/proc/driver/nvidia")
+WSL2: Final = Path("/dev/dxg")
+"""Where Windows hands its GPU on to Linux."""
 
 _NEEDS: Final[dict[GpuProvider, str]] = {
-    "cuda": "it needs an NVIDIA driver, onnxruntime-gpu, and CUDA 13 with cuDNN 9"
-    " (pip install 'onnxruntime-gpu[cuda,cudnn]'); or say runtime: cpu",
+    "cuda": "it needs an NVIDIA driver, and CUDA with cuDNN (pip install 'seg[cuda]'; seg doctor says what is"
+    " missing); or say runtime: cpu",
     "tensorrt": "it needs what runtime: cuda needs, and the libraries of TensorRT 10; or say runtime: cuda",
 }
 
@@ -95,8 +95,8 @@ def is_usable(name: GpuProvider) -> bool:
 
 
 def has_device() -> bool:
-    """Whether an NVIDIA driver shows a device."""
-    return any(DEVICES.glob("nvidia[0-9]*")) or (DRIVER / "version").exists()
+    """Whether an NVIDIA driver shows a device, or WSL2 hands one on, which has files of its own."""
+    return any(DEVICES.glob("nvidia[0-9]*")) or (DRIVER / "version").exists() or WSL2.exists()
 
 
 def device_models() -> tuple[str, ...]:
@@ -124,7 +124,7 @@ def is_needed(runtimes: Iterable[RuntimeName]) -> bool:
 
 
 def prepare(name: GpuProvider) -> None:
-    """Let a session find the libraries of CUDA in the environment, where pip put them.
+    """Let a session find the libraries of CUDA and TensorRT in the environment, where pip put them.
 
     Raises:
         MissingRuntimeError: there is no device, or this ONNX Runtime lacks the provider.
@@ -135,6 +135,7 @@ def prepare(name: GpuProvider) -> None:
         raise missing(name, "no NVIDIA device is visible")
     if not _is_built_in(name):
         raise missing(name, f"this ONNX Runtime was built without {PROVIDERS[name]}")
+    load_libraries(name)
     if importlib.util.find_spec("nvidia"):
         # It prints what it does not find; the session says the same as an error.
         with contextlib.redirect_stdout(io.StringIO()):
@@ -175,7 +176,7 @@ def _is_name(name: str) -> bool:
 
 def _count_devices() -> int:
     """The driver's own list tells of those, too, that nobody has opened yet."""
-    return len([*DEVICES.glob("nvidia[0-9]*")] or [*DRIVER.glob("gpus/*")])
+    return len([*DEVICES.glob("nvidia[0-9]*")] or [*DRIVER.glob("gpus/*")]) or int(WSL2.exists())
 
 
 def _engine_folder() -> Path:

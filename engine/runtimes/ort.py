@@ -11,12 +11,13 @@ import onnx
 from seg.engine.passes.device_values import AnswersOnDevice, Device, run_from_host
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
+from seg.engine.runtimes.gpu_libraries import GpuProvider
 from seg.errors import MissingRuntimeError, ModelError
 from seg.model_file import INPUT, OUTPUT
 from seg.model_safety import load_graph
 from seg.temperature import set_temperature
 
-ProviderName = Literal["cpu"] | nvidia.GpuProvider
+ProviderName = Literal["cpu"] | GpuProvider
 
 _CPU: Final = "CPUExecutionProvider"
 _FATAL_ONLY: Final = 4

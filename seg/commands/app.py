@@ -11,6 +11,7 @@ from seg.commands import (
     calibrate,
     data,
     distill,
+    doctor,
     ensemble,
     evaluate,
     export,
@@ -50,6 +51,7 @@ _FIGURES = "What the ensemble is worth"
 _MODELS = "Better models"
 _USE = "Other uses"
 _FILES = "Files"
+_MACHINE = "This machine"
 
 app.command("train", rich_help_panel=_ROAD)(train.train)
 app.command("export", rich_help_panel=_ROAD)(export.export)
@@ -71,6 +73,7 @@ app.add_typer(spec.app, name="spec", rich_help_panel=_FILES)
 app.add_typer(submission.app, name="submission", rich_help_panel=_FILES)
 app.command("vote", rich_help_panel=_FILES)(submission.vote)
 app.add_typer(tune.app, name="cache", rich_help_panel=_FILES)
+app.command("doctor", rich_help_panel=_MACHINE)(doctor.doctor)
 
 
 @app.callback(invoke_without_command=True)

@@ -3,7 +3,7 @@
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -59,16 +59,21 @@ def some_images(spec: "EnsembleSpec") -> "list[ImageHWC]":
     return [read_image(sample.image) for sample in samples[::step][:VERIFICATION_IMAGES]]
 
 
-def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout; the first column is text, the others are numbers."""
+def print_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, has_numbers: bool = True
+) -> None:
+    """A table on stdout; the first column is text, the others are numbers, or text where there are none."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table()
     for position, name in enumerate(header):
-        table.add_column(name, justify="right" if position else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if position and has_numbers else "left"
+        table.add_column(Text(name), justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        # As text: what stands in brackets is no markup.
+        table.add_row(*map(Text, row))
     console = Console(width=None if _is_terminal() else 120)
     # A table would break its title where it is narrower.
     if title:

@@ -20,7 +20,18 @@ def seg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
-COMMANDS = ["train", "export", "calibrate", "ensemble", "serve", "evaluate", "report", "show", "video"]
+COMMANDS = [
+    "train",
+    "export",
+    "calibrate",
+    "ensemble",
+    "serve",
+    "evaluate",
+    "report",
+    "show",
+    "video",
+    "doctor",
+]
 COLLAPSE = ["soup", "distill", "pseudo"]
 GROUPS = ["data", "data sample", "data check", "data preview", "spec"]
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from seg import __version__
 from seg.data import Split
 from seg.data.content import content_of_images
 from seg.errors import ModelError
@@ -15,7 +16,7 @@ from seg.files import sha256_of
 from seg.spec.recipe import RecipeSpec
 from seg.train.networks.pretrained import is_local_file
 
-_LIBRARIES: Final = ("seg", "torch", "lightning", "segmentation-models-pytorch", "timm", "albumentations")
+_LIBRARIES: Final = ("torch", "lightning", "segmentation-models-pytorch", "timm", "albumentations")
 _WITHOUT_EFFECT: Final = frozenset({"workers"})
 _DATA: Final = {
     "classes": "classes than the dataset has now",
@@ -85,7 +86,8 @@ def new_record(
         val_fingerprint=val.fingerprint,
         train_images=content_of_images(train.samples),
         val_images=content_of_images(val.samples),
-        versions={"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
+        versions={"python": platform.python_version(), "seg": __version__}
+        | {name: version(name) for name in _LIBRARIES},
         teaching=teaching,
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )

@@ -18,6 +18,7 @@ from seg.engine.merging import device_graphs
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
+from seg.engine.runtimes.gpu_libraries import GpuProvider
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.engine.runtimes.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
 from seg.engine.runtimes.ort import OrtRuntime
@@ -164,7 +165,7 @@ def test_a_damaged_graph_is_one_line(tmp_path: Path, load: Load) -> None:
 @pytest.mark.skipif(nvidia.has_device(), reason="this machine has an NVIDIA device")
 @pytest.mark.parametrize(("name", "instead"), [("cuda", "cpu"), ("tensorrt", "cuda")])
 def test_a_device_is_refused_where_there_is_none(
-    name: nvidia.GpuProvider, instead: str, make_model: MakeModel, capfd: pytest.CaptureFixture[str]
+    name: GpuProvider, instead: str, make_model: MakeModel, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(MissingRuntimeError, match=f"no NVIDIA device.*runtime: {instead}") as error:
         OrtRuntime(make_model(3), name, TWO)

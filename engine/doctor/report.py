@@ -1,0 +1,142 @@
+"""All that a bug report should hold about a machine."""
+
+import contextlib
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+import seg
+from seg.engine.doctor.devices import Driver, find_driver
+from seg.engine.doctor.trials import Trial, try_all
+from seg.engine.runtimes.gpu_libraries import DRIVER, SYSTEM, Library, libraries_of
+from seg.engine.runtimes.hardware import memory_limit, processor_name, usable_cores
+from seg.spec.prediction import RuntimeName
+
+PACKAGES: Final = (
+    "onnxruntime-gpu",
+    "onnxruntime",
+    "onnx",
+    "numpy",
+    "opencv-python-headless",
+    "pycocotools",
+    "pydantic",
+    "openvino",
+    "torch",
+    "torchvision",
+    "lightning",
+    "segmentation-models-pytorch",
+    "timm",
+    "tensorrt",
+    "tensorrt-rtx",
+    "cuda-bindings",
+    "nvidia-ml-py",
+    "nvidia-cudnn-cu13",
+    "nvidia-cuda-runtime",
+    "nvidia-curand",
+)
+"""Whose versions matter; what is not installed is said, too."""
+
+TWICE: Final = (
+    "onnxruntime and onnxruntime-gpu are both installed and share one folder, so that either may be broken:"
+    " pip uninstall onnxruntime onnxruntime-gpu, then install seg again"
+)
+
+
+class Machine(BaseModel):
+    """Cores that this process may use, of all; memory in bytes that its container allows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    system: str
+    python: str
+    processor: str
+    cores: int
+    cores_of_machine: int
+    memory: int | None
+    openvino_devices: Mapping[str, tuple[str, ...]]
+    """The precisions that OpenVINO computes in on each device; nothing where it is not installed."""
+
+
+class Report(BaseModel):
+    """What a machine has, what it can run, and what should be mended: a line each in `findings`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seg: str
+    machine: Machine
+    driver: Driver
+    libraries: tuple[Library, ...]
+    runtimes: tuple[Trial, ...]
+    versions: Mapping[str, str | None]
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        missing = [one for one in self.libraries if one.place is None]
+        lines = [TWICE] if self.versions["onnxruntime"] and self.versions["onnxruntime-gpu"] else []
+        lines += [self.driver.missing] if self.driver.missing else []
+        lines += [
+            f"runtime {provider} lacks {package}{_advice(package)}"
+            for provider, package in dict.fromkeys((one.provider, one.package) for one in missing)
+        ]
+        return tuple(lines)
+
+    def trial(self, name: RuntimeName) -> Trial:
+        return next(one for one in self.runtimes if one.runtime == name)
+
+
+def examine() -> Report:
+    """Look at this machine; takes some seconds, as every runtime is tried."""
+    return Report(
+        seg=seg.__version__,
+        machine=_machine(),
+        driver=find_driver(),
+        libraries=(*libraries_of("cuda"), *libraries_of("tensorrt")),
+        runtimes=try_all(),
+        versions={name: _version(name) for name in PACKAGES},
+    )
+
+
+def _machine() -> Machine:
+    return Machine(
+        system=platform.platform(),
+        python=f"{platform.python_version()}, {sys.executable}",
+        processor=processor_name(),
+        cores=usable_cores(),
+        cores_of_machine=os.cpu_count() or 1,
+        memory=memory_limit(),
+        openvino_devices=_openvino_devices(),
+    )
+
+
+def _openvino_devices() -> dict[str, tuple[str, ...]]:
+    if importlib.util.find_spec("openvino") is None:
+        return {}
+    # What is broken here is broken in its trial, too, which says why.
+    with contextlib.suppress(ImportError, OSError, RuntimeError):
+        import openvino
+
+        core: Any = openvino.Core()
+        return {
+            device: tuple(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
+            for device in core.available_devices
+        }
+    return {}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _advice(package: str) -> str:
+    if package in (DRIVER, SYSTEM):
+        return ""
+    return ": pip install " + ("'seg[cuda]'" if package.startswith("nvidia-") else f"'{package}'")
