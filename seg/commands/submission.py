@@ -127,12 +127,12 @@ def check(
         look_at_images=images,
         most_bytes=None if limit is None else parse_bytes("--limit", limit),
     )
+    for finding in findings:
+        typer.echo(f"{submission}: {finding}")
     if target:
         with target.writing() as final:
             rows = mend_submission(spec, submission, sample or spec.output.sample, final)
         typer.echo(f"{fix}: {counted(rows, 'row')} mended")
-    for finding in findings:
-        typer.echo(f"{submission}: {finding}")
     if findings:
         mended = sum(finding.is_mended for finding in findings)
         typer.echo(f"{submission}: {counted(len(findings), 'finding')}, of which --fix mends {mended}")

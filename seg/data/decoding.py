@@ -27,6 +27,7 @@ from seg.data.image_header import (
     or_damaged,
     refuse_too_many_pixels,
     size_of,
+    without_text,
 )
 from seg.labels import LabelsHW
 
@@ -82,10 +83,11 @@ def decode_index_map(data: bytes) -> NDArray[Any]:
     """The same, in which a greyscale PNG may have 16 bits a pixel: uint8 or uint16 `[H, W]`."""
     if not is_deep_grey_png(data):
         return decode_indexes(data)
-    image = or_damaged(lambda: PngImageFile(BytesIO(data)))
+    plain = without_text(data)
+    image = or_damaged(lambda: PngImageFile(BytesIO(plain)))
     refuse_too_many_pixels(size_of(image))
     or_damaged(image.verify)
-    return or_damaged(lambda: np.array(PngImageFile(BytesIO(data)), dtype=np.uint16))
+    return or_damaged(lambda: np.array(PngImageFile(BytesIO(plain)), dtype=np.uint16))
 
 
 def _checked(data: bytes) -> ImageFile:

@@ -34,6 +34,10 @@ ODD_SUBSAMPLING: Final = "Could not determine subsampling"
 
 _JPEG: Final = b"\xff\xd8\xff"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
+_PNG_CHUNK: Final = 12
+"""Bytes of a chunk beside its data: length, type and checksum."""
+
+_NO_PIXELS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP"})
 _KINDS: Final[Mapping[bytes, type[ImageFile]]] = {
     _PNG: PngImageFile,
     _JPEG: JpegImageFile,
@@ -101,7 +105,7 @@ def open_image(data: bytes) -> ImageFile:
     deep = _deep_tiff(or_damaged(lambda: _tiff_tags(data))) if kind is TiffImageFile else ""
     if deep:
         raise LostBandsError(deep + _with_values(kind, data))
-    image = or_damaged(lambda: kind(BytesIO(data)))
+    image = or_damaged(lambda: kind(BytesIO(without_text(data) if kind is PngImageFile else data)))
     if isinstance(image, PngImageFile) and ";16" in str(image.tile[0].args):
         raise LostBandsError(f"{counted(len(image.getbands()), 'band')} of 16 bits{_with_values(kind, data)}")
     return image
@@ -109,6 +113,20 @@ def open_image(data: bytes) -> ImageFile:
 
 def is_jpeg(data: bytes) -> bool:
     return data.startswith(_JPEG)
+
+
+def without_text(png: bytes) -> bytes:
+    """A PNG without its texts and its colour profile, on which no pixel depends.
+
+    Compressed ones may unpack to any size, and Pillow refuses the whole image for it.
+    """
+    kept, place = [png[: len(_PNG)]], len(_PNG)
+    while place < len(png):
+        end = place + _PNG_CHUNK + int.from_bytes(png[place : place + 4])
+        if png[place + 4 : place + 8] not in _NO_PIXELS:
+            kept.append(png[place:end])
+        place = end
+    return b"".join(kept)
 
 
 def is_deep_grey_png(data: bytes) -> bool:

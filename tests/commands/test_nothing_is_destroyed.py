@@ -210,10 +210,10 @@ def test_files_that_are_named_like_ours_stay(project: Path, ending: str) -> None
 
 def test_what_a_killed_run_left_is_gone_after_the_next(project: Path) -> None:
     code = (
-        "import os, signal, sys\nfrom seg.commands.app import run\n"
+        "import os, signal\nfrom seg.commands.app import run\n"
         "from seg.engine.submissions import tables\n"
         "tables.csv.writer = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"sys.argv = ['seg', 'ensemble', {str(project)!r}]\nrun()"
+        f"run(['ensemble', {str(project)!r}])"
     )
     subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert list(project.parent.glob(".submission.csv.seg-*"))

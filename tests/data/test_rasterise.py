@@ -63,7 +63,7 @@ SIZE = (20, 30)
         (CocoRle(size=(2, 2), counts=[4]), r"are for \(2, 2\)"),
         (CocoRle(size=SIZE, counts=[4]), "sum to 4, the image has 600"),
         (CocoRle(size=SIZE, counts=[]), "sum to 0"),
-        (CocoRle(size=SIZE, counts=[700, -100]), "hold -100: they cannot be negative"),
+        (CocoRle(size=SIZE, counts=[700, -100]), r"a run of negative length \(-100\)"),
         (CocoRle(size=SIZE, counts=""), "not COCO's"),
         (CocoRle(size=SIZE, counts="52"), "sum to 7"),
         (CocoRle(size=SIZE, counts="oooo"), "not COCO's"),
