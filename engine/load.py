@@ -14,13 +14,13 @@ from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.tiles import lay_out
 from seg.engine.pipeline.prefetch import MOST_AHEAD
-from seg.engine.runtimes.auto import are_of_one_size, choose_runtimes
+from seg.engine.runtimes.auto import choose_runtimes, have_one_size
 from seg.engine.runtimes.base import Runtime, Streams
-from seg.engine.runtimes.decoder_cut import Decoder, decoder_of
-from seg.engine.runtimes.hardware import usable_cores, usual_streams
-from seg.engine.runtimes.nvidia import CudaOptions, is_needed
+from seg.engine.runtimes.decoder_cut import Decoder, find_decoder
+from seg.engine.runtimes.hardware import default_streams, usable_cores
+from seg.engine.runtimes.nvidia import CudaOptions, needs_nvidia
 from seg.engine.runtimes.offload_plan import OffloadPlan, plan_offload
-from seg.engine.runtimes.open import open_runtime, usual_batch
+from seg.engine.runtimes.open import default_batch_size, open_runtime
 from seg.engine.runtimes.reordered import in_dataset_order
 from seg.errors import DataError
 from seg.experimental import warnings_of
@@ -95,10 +95,10 @@ def load_members(
     factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
     to_decoder = spec.merge_at == "decoder"
     decoders = [
-        decoder_of(spec.model(member), card) if to_decoder else None
+        find_decoder(spec.model(member), card) if to_decoder else None
         for member, card in zip(spec.running, cards, strict=True)
     ]
-    streams = usual_streams(cores or usable_cores())
+    streams = default_streams(cores or usable_cores())
     chosen = Chosen(runtimes, streams) if runtimes else choose_for(spec, streams)
     openers = [
         partial(
@@ -171,7 +171,7 @@ def choose_for(spec: EnsembleSpec, streams: Streams) -> Chosen:
     return Chosen(
         choice.runtimes,
         choice.streams,
-        [*choice.lines(names), *_warnings(choice.runtimes)],
+        [*choice.summaries(names), *_warnings(choice.runtimes)],
         choice.batch_size,
         [name for name, winner in zip(names, choice.winners, strict=True) if winner.channels_last],
     )
@@ -185,9 +185,9 @@ def _cuda_options(
     spec: EnsembleSpec, cards: Sequence[ModelCard], chosen: Chosen, memory: int | None
 ) -> list[CudaOptions]:
     """How each member uses an NVIDIA device, whose memory is shared out evenly where it is limited."""
-    if not is_needed(chosen.runtimes):
+    if not needs_nvidia(chosen.runtimes):
         return [CudaOptions()] * len(cards)
-    is_one_size = are_of_one_size([probe.frame_hwc for probe in probe_frames(spec)])
+    is_one_size = have_one_size([probe.frame_hwc for probe in probe_frames(spec)])
     return [
         CudaOptions(
             fixed_shapes=is_one_size or card.input.mode == "resize",
@@ -221,7 +221,7 @@ def _batch_size(spec: EnsembleSpec, chosen: Chosen) -> int:
         return spec.batch_size
     if spec.runtime == "tensorrt-plan":
         return spec.export.plan.batch
-    return chosen.batch_size or max(map(usual_batch, chosen.runtimes))
+    return chosen.batch_size or max(map(default_batch_size, chosen.runtimes))
 
 
 def _cells(members: Sequence[Member]) -> list[str]:

@@ -55,7 +55,12 @@ def _plainly(spec: EnsembleSpec, member: MemberSpec, *, compiled: bool = False) 
     recipe = spec.recipe_of(member)
     with tempfile.TemporaryDirectory() as folder:
         train_plainly(
-            spec.data.split("train"), spec.data.split("val"), recipe, Path(folder), workers_for(recipe), compiled=compiled
+            spec.data.split("train"),
+            spec.data.split("val"),
+            recipe,
+            Path(folder),
+            workers_for(recipe),
+            compiled=compiled,
         )
 
 

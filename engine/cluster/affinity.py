@@ -26,7 +26,7 @@ class Affinity:
         if self.cores and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, self.cores)
         if self.device is not None:
-            os.environ[nvidia.VISIBLE] = self.device
+            os.environ[nvidia.VISIBLE_DEVICES] = self.device
 
 
 def whole_machine() -> Affinity:
@@ -40,7 +40,7 @@ def affinities(count: int, runtimes: Collection[RuntimeName]) -> list[Affinity]:
     Raises:
         MissingRuntimeError: there are not so many GPUs, or, where none is needed, cores.
     """
-    if not nvidia.is_needed(runtimes):
+    if not nvidia.needs_nvidia(runtimes):
         cores = usable_cores()
         if count > cores:
             raise MissingRuntimeError(
@@ -51,7 +51,7 @@ def affinities(count: int, runtimes: Collection[RuntimeName]) -> list[Affinity]:
     if count > len(devices):
         raise MissingRuntimeError(
             f"--devices {count}: each process needs an NVIDIA device, and {len(devices)} are visible:"
-            f" see nvidia-smi and {nvidia.VISIBLE}"
+            f" see nvidia-smi and {nvidia.VISIBLE_DEVICES}"
         )
     return [Affinity(_share(place, count), device) for place, device in enumerate(devices[:count])]
 

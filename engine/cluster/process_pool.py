@@ -16,8 +16,8 @@ from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.load import Chosen, choose_for
 from seg.engine.runtimes.base import Streams
-from seg.engine.runtimes.hardware import usable_cores, usual_streams
-from seg.engine.runtimes.nvidia import is_needed
+from seg.engine.runtimes.hardware import default_streams, usable_cores
+from seg.engine.runtimes.nvidia import needs_nvidia
 from seg.errors import MissingRuntimeError
 from seg.experimental import warnings_of
 from seg.spec import EnsembleSpec
@@ -33,7 +33,7 @@ def processes(spec: EnsembleSpec, count: int, *, strict: bool, memory: int | Non
     chosen = _choose(spec)
     taken = affinities(count, chosen.runtimes)
     layout = WorkerLayout(count, max(1, usable_cores() // count))
-    notes = [*chosen.notes, *(warnings_of(["--devices on GPUs"]) if is_needed(chosen.runtimes) else [])]
+    notes = [*chosen.notes, *(warnings_of(["--devices on GPUs"]) if needs_nvidia(chosen.runtimes) else [])]
     pool = ProcessPool(Job(spec, chosen.runtimes, layout.cores, strict, memory), layout, taken, notes=notes)
     try:
         pool.begin()
@@ -103,7 +103,7 @@ def work(pipe: Pipe, device: str | None, job: Job) -> None:
 
 def _choose(spec: EnsembleSpec) -> Chosen:
     """What runs the members in all workers, who may not choose for themselves; see `Job`."""
-    streams = usual_streams(usable_cores())
+    streams = default_streams(usable_cores())
     if spec.runtime != "auto":
         return choose_for(spec, streams)
     # In a process of its own: what CUDA takes on the first device is given back only when one ends.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from seg.engine.runtimes.tensorrt_plan_file import record_of, records_beside
+from seg.engine.runtimes.tensorrt_plan_file import record_path, records_beside
 from seg.files import atomic_path, sha256_of
 from seg.model_safety import load_graph, weights_beside
 from seg.spec import EnsembleSpec, MemberSpec
@@ -33,7 +33,7 @@ def files_of(spec: EnsembleSpec, member: MemberSpec) -> list[Path]:
     weights = [model.parent / name for name in sorted(weights_beside(load_graph(model)))]
     # Each machine takes the one that was built for its GPU.
     plans = records_beside(model) if spec.runtime == "tensorrt-plan" else ()
-    beside = [path for plan in plans for path in (plan, record_of(plan)) if path.exists()]
+    beside = [path for plan in plans for path in (plan, record_path(plan)) if path.exists()]
     return [model, *weights, *beside]
 
 

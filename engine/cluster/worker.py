@@ -83,6 +83,6 @@ class Worker:
             grid_hw=self._job.spec.output.size,
             stopping=self._stopping,
             clock=clock,
-            damaged=reader.note,
+            on_damaged=reader.note_failure,
         )
         return BlockResult(list(payloads), reader.failures, clock.passes, perf_counter() - start)

@@ -17,7 +17,7 @@ from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.report import Machine
 from seg.engine.doctor.trials import Trial, try_runtime
 from seg.engine.runtimes import gpu_libraries, hardware, nvidia
-from seg.engine.runtimes.gpu_libraries import DRIVER, Library, load_libraries, package_of, place_of
+from seg.engine.runtimes.gpu_libraries import DRIVER, Library, find_library, load_libraries, package_name
 from seg.errors import MissingRuntimeError
 
 
@@ -126,7 +126,7 @@ def test_without_nvidia_ml_py_it_says_what_to_install(monkeypatch: pytest.Monkey
     ],
 )
 def test_libraries_have_packages(library: str, cuda: int, package: str) -> None:
-    assert package_of(library, cuda) == package
+    assert package_name(library, cuda) == package
 
 
 def test_libraries_are_found_wherever_python_looks_for_packages(
@@ -136,9 +136,9 @@ def test_libraries_are_found_wherever_python_looks_for_packages(
     (tmp_path / "nvidia/cu99/lib/libmine.so.1").write_bytes(b"")
     monkeypatch.setattr(sys, "path", ["", *sys.path, str(tmp_path)])
     gpu_libraries._folders.cache_clear()
-    assert place_of("libmine.so.1") == str(tmp_path / "nvidia/cu99/lib/libmine.so.1")
-    assert place_of("libnobodys.so.1") is None
-    assert place_of("libc.so.6") == "libc.so.6"
+    assert find_library("libmine.so.1") == str(tmp_path / "nvidia/cu99/lib/libmine.so.1")
+    assert find_library("libnobodys.so.1") is None
+    assert find_library("libc.so.6") == "libc.so.6"
     gpu_libraries._folders.cache_clear()
 
 
