@@ -155,7 +155,7 @@ def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[C
 
 def calibrated(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
     order = ensemble.rank_in_rounds(images[:: max(1, len(images) // RANKED)][:RANKED])
-    traces = list(trace_images(ensemble, images, None, ensemble.plan(order)))
+    traces = list(trace_images(ensemble, images, None, ensemble.passes_in_order(order)))
     calibration = CalibrationSpec(
         images=len(images), order=order, risk=learn_risk(traces), fingerprint="of these images"
     )

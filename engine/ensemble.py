@@ -14,15 +14,15 @@ from seg.engine.early_exit.ranking import RankedPasses, rank_passes
 from seg.engine.early_exit.rounds import order_in_rounds
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.load import load_members
-from seg.engine.member import Member, plan_passes
+from seg.engine.member import Member, default_pass_order
 from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import DeviceOps
-from seg.engine.passes.passes import Plan, Size
+from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import Collector, LabelCollector, ProbabilityCollector
 from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.image_input import as_raster
-from seg.engine.pipeline.pipeline import Damaged, stream
+from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
@@ -115,22 +115,22 @@ class Ensemble:
         """How many batches run at once."""
         return min(member.runtime.describe().streams.count for member in self.members)
 
-    def plan(self, positions: Sequence[int]) -> Plan:
+    def passes_in_order(self, positions: Sequence[int]) -> PassOrder:
         """The passes of an image in another order: positions in the usual one."""
-        usual = plan_passes(self.members)
+        usual = default_pass_order(self.members)
         return [usual[position] for position in positions]
 
     def rank(self, images: Sequence[ImageHWC]) -> RankedPasses:
         """The order in which passes are worth their time on images like these."""
         runtimes = [member.runtime for member in self.members]
-        return rank_passes(runtimes, plan_passes(self.members), images, self.batch_size, self.factors)
+        return rank_passes(runtimes, default_pass_order(self.members), images, self.batch_size, self.factors)
 
     def rank_in_rounds(self, images: Iterable[ImageHWC]) -> tuple[int, ...]:
         """Positions of the passes, in rounds that come near to all of them soon on images like these."""
-        usual = plan_passes(self.members)
-        said = sample_passes([member.runtime for member in self.members], usual, images, self.factors)
+        usual = default_pass_order(self.members)
+        samples = sample_passes([member.runtime for member in self.members], usual, images, self.factors)
         shares_pc = pass_shares(usual, len(self.classes))
-        return tuple(order_in_rounds(said, shares_pc, [planned.member for planned in usual]))
+        return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in usual]))
 
     def predict(self, image: "ImageHWC | Path | str | Image") -> Prediction:
         """Predict one image: RGB uint8 `[H, W, 3]`, a file, or a PIL image in mode RGB.
@@ -201,7 +201,7 @@ class Ensemble:
         def collector(key: Key, _: Size) -> Collector[Finished]:
             return ProbabilityCollector(lambda merged: finish(key, merged))
 
-        return self._stream(images, collector, name_of, clock)
+        return self._run(images, collector, name_of, clock)
 
     def label_all(
         self,
@@ -210,11 +210,11 @@ class Ensemble:
         *,
         grid_hw: Size | None = None,
         stopping: Stopping | None = None,
-        plan: Plan | None = None,
-        pace: PassBudget | None = None,
+        pass_order: PassOrder | None = None,
+        budget: PassBudget | None = None,
         clock: Clock | None = None,
         watch: Callable[[Key, int, int], None] | None = None,
-        damaged: Damaged[Key] | None = None,
+        on_damaged: OnDamaged[Key] | None = None,
         name_of: Callable[[Key], str] = name_of_key,
     ) -> Iterator[Finished]:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
@@ -223,7 +223,7 @@ class Ensemble:
             images: None among them says that there is none at the moment; see `seg.engine.pipeline.pipeline`.
             grid_hw: the size of the label maps; by default that of each image.
             stopping: how images are stopped before all passes are done, and in which order these are taken.
-            plan: all passes in another order than the usual one, where nothing is stopped.
+            pass order: all passes in another order than the usual one, where nothing is stopped.
             pace: says how many of them an image gets.
             watch: told a key, how many rows of that image are decided, and how many it has, after each band.
             damaged: told of an image whose file is damaged where a tile is read, which then has no label map;
@@ -237,11 +237,11 @@ class Ensemble:
                 size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
             )
 
-        return self._stream(images, collector, name_of, clock, stopping, plan, pace, damaged)
+        return self._run(images, collector, name_of, clock, stopping, pass_order, budget, on_damaged)
 
-    def device_ops_for(self, plan: Plan, *, has_monitor: bool) -> DeviceOps | None:
+    def device_ops_for(self, pass_order: PassOrder, *, has_monitor: bool) -> DeviceOps | None:
         """What merges answers on their device: not those at a scale, nor where a judge looks at every sum."""
-        stays = not has_monitor and all(planned.view.scale == 1 for planned in plan)
+        stays = not has_monitor and all(planned.view.scale == 1 for planned in pass_order)
         return self.device_ops if stays else None
 
     def decision(self, grid_hw: Size | None = None) -> Decision:
@@ -275,20 +275,20 @@ class Ensemble:
                 raise ValueError(f"there is no member {name!r}: {did_you_mean(str(name), known)}")
         return replace(self, members=tuple(m for m in self.members if m.name in names))
 
-    def _stream(
+    def _run(
         self,
         images: Iterable[tuple[Key, Raster] | None],
         new_collector: Callable[[Key, Size], Collector[Finished]],
         name_of: Callable[[Key], str],
         clock: Clock | None,
         stopping: Stopping | None = None,
-        plan: Plan | None = None,
-        pace: PassBudget | None = None,
-        damaged: Damaged[Key] | None = None,
+        pass_order: PassOrder | None = None,
+        budget: PassBudget | None = None,
+        on_damaged: OnDamaged[Key] | None = None,
     ) -> Iterator[Finished]:
-        plan = (stopping.plan if stopping else plan) or plan_passes(self.members)
-        method = PipelineConfig(
-            plan=plan,
+        pass_order = (stopping.pass_order if stopping else pass_order) or default_pass_order(self.members)
+        config = PipelineConfig(
+            pass_order=pass_order,
             names=tuple(member.name for member in self.members),
             classes=len(self.classes),
             batch_size=self.batch_size,
@@ -297,12 +297,12 @@ class Ensemble:
             tile=self.tile,
             stopping=stopping,
             open_frames=self.open_frames,
-            pace=pace,
+            budget=budget,
             decoders=tuple(member.decoder for member in self.members if member.decoder),
-            device_ops=self.device_ops_for(plan, has_monitor=stopping is not None),
+            device_ops=self.device_ops_for(pass_order, has_monitor=stopping is not None),
         )
         runtimes = [member.runtime for member in self.members]
-        return stream(runtimes, method, images, new_collector, clock, damaged, name_of)
+        return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)
 
     def _prediction(self, merged_chw: ProbabilitiesCHW) -> Prediction:
         return Prediction(self.decision().labels(merged_chw), merged_chw, self.classes)

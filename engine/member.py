@@ -37,7 +37,7 @@ class Member:
         return tuple(view for view in self.views if without_scale(view) not in known)
 
 
-def plan_passes(members: Sequence[Member], *, by_view: bool = False) -> tuple[PlannedPass, ...]:
+def default_pass_order(members: Sequence[Member], *, by_view: bool = False) -> tuple[PlannedPass, ...]:
     """The passes of a frame. Shares sum to 1; a member's weight is spread over its views.
 
     Member by member and upright views first, so that a batch finds passes of its kind; or `by_view`, with

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from pydantic import BaseModel, ConfigDict
 
 from seg.engine.runtimes.base import Streams
-from seg.engine.runtimes.cuda_device import gpu_of, load_cuda
+from seg.engine.runtimes.cuda_device import gpu_name, load_cuda
 from seg.engine.runtimes.open import open_runtime
 from seg.engine.runtimes.tensorrt_library import load_library
 from seg.errors import EXIT_USER_ERROR, MissingRuntimeError, SegError
@@ -74,7 +74,7 @@ def run_trial(name: RuntimeName) -> str:
     if name == "tensorrt-plan":
         # To build a plan takes `seg export`; what can be tried is what it runs with.
         library = load_library("tensorrt")
-        return f"TensorRT {library.__version__}, {gpu_of(load_cuda())}; no plan was tried"
+        return f"TensorRT {library.__version__}, {gpu_name(load_cuda())}; no plan was tried"
     images_nhwc = np.random.default_rng(0).integers(0, 256, (1, _SIDE, _SIDE, 3), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "tiny.onnx"

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from seg.data import Sample, open_split, read_image
 from seg.data.raster import Raster
 from seg.engine.early_exit.rounds import round_ends
-from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Rule, Stopping, level_of
+from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Rule, Stopping, uncertainty_level
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.merging.decision import Decision
-from seg.engine.passes.passes import Plan, Size
+from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.pipeline.prefetch import Reader, read_sample
 from seg.engine.pipeline.timing import Clock
 from seg.errors import SpecError
@@ -59,7 +59,7 @@ class Trace:
         worst_to_come = 0.0
         for now, loss in reversed(list(zip(self.margins, self.losses, strict=True))):
             worst_to_come = max(worst_to_come, loss)
-            level = level_of(now.uncertain_share)
+            level = uncertainty_level(now.uncertain_share)
             risks[level:] = [worst_to_come] * (len(DOUBT_LEVELS) - level)
         return risks
 
@@ -85,7 +85,7 @@ def calibrate_ensemble(
     traces: list[Trace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
         images = (image_hwc for _, image_hwc in Reader(read_sample, Clock(), strict=True).read(samples))
-        passes = ensemble.plan(order)
+        passes = ensemble.passes_in_order(order)
 
         def name_of(number: int) -> str:
             return samples[number].id
@@ -124,13 +124,13 @@ def trace_images(
     ensemble: Ensemble,
     images: Iterable[Raster],
     grid_hw: Size | None,
-    plan: Plan,
+    pass_order: PassOrder,
     name_of: Callable[[int], str] = str,
 ) -> Iterable[Trace]:
-    """Run images to their end and note where each stood after every round of the plan."""
+    """Run images to their end and note where each stood after every round of the pass order."""
     recorders: list[_Recorder] = []
     decision = ensemble.decision(grid_hw)
-    checkpoints = round_ends(plan)
+    checkpoints = round_ends(pass_order)
 
     def new_recorder() -> _Recorder:
         recorders.append(_Recorder(decision))
@@ -140,13 +140,13 @@ def trace_images(
         recorder = recorders[number]
         losses = tuple(float((labels_hw != final_hw).mean()) for labels_hw in recorder.labels)
         recorder.labels.clear()
-        return Trace(len(plan), checkpoints, tuple(recorder.margins), losses)
+        return Trace(len(pass_order), checkpoints, tuple(recorder.margins), losses)
 
     return ensemble.label_all(
         enumerate(images),
         trace,
         grid_hw=grid_hw,
-        stopping=Stopping(plan, checkpoints, new_recorder),
+        stopping=Stopping(pass_order, checkpoints, new_recorder),
         name_of=name_of,
     )
 

@@ -27,4 +27,4 @@ def schedule_for_deadline(
     frames = [probe.frame_hwc for probe in probes]
     order = ensemble.rank(frames)
     seconds = [each * probes[0].tiles for each in order.seconds]
-    return DeadlineSchedule(ensemble.plan(order.positions), PassBudget(seconds, images, ends_at))
+    return DeadlineSchedule(ensemble.passes_in_order(order.positions), PassBudget(seconds, images, ends_at))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from seg.data import open_split
 from seg.engine.ensemble import Ensemble
 from seg.engine.load import probe_frames
-from seg.engine.member import Member, plan_passes
+from seg.engine.member import Member, default_pass_order
 from seg.engine.passes.device_values import Device
 from seg.engine.runtimes.base import ImagesNHWC, Placement
 from seg.engine.runtimes.offload_plan import both_orientations
-from seg.engine.runtimes.profiling import bytes_taken, milliseconds_a_pass, resident_bytes
+from seg.engine.runtimes.profiling import memory_growth, milliseconds_per_pass, resident_bytes
 from seg.spec import EnsembleSpec
 from seg.views import ViewName
 
@@ -77,9 +77,11 @@ def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanati
     ensemble = Ensemble.load(spec, memory=memory)
     batches = both_orientations([probe.frame_hwc], ensemble.batch_size)
     weight = sum(member.weight for member in ensemble.members)
-    device_ops = ensemble.device_ops_for(plan_passes(ensemble.members), has_monitor=spec.stopping is not None)
+    device_ops = ensemble.device_ops_for(
+        default_pass_order(ensemble.members), has_monitor=spec.stopping is not None
+    )
     return Explanation(
-        members=tuple(_plan_of(member, weight, batches) for member in ensemble.members),
+        members=tuple(_explain_member(member, weight, batches) for member in ensemble.members),
         images=len(open_split(spec.data, "predict").samples),
         tiles=probe.tiles,
         batch_size=ensemble.batch_size,
@@ -90,13 +92,13 @@ def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanati
     )
 
 
-def _plan_of(member: Member, weight: float, batches: Sequence[ImagesNHWC]) -> MemberPlan:
+def _explain_member(member: Member, weight: float, batches: Sequence[ImagesNHWC]) -> MemberPlan:
     return MemberPlan(
         name=member.name,
         share=member.weight / weight,
         views=member.views,
         runtime=str(member.runtime.describe()),
-        taken=bytes_taken(member.runtime, batches),
+        taken=memory_growth(member.runtime, batches),
         placement=member.runtime.placement(batches[0]),
-        milliseconds=milliseconds_a_pass(member.runtime, batches[0]),
+        milliseconds=milliseconds_per_pass(member.runtime, batches[0]),
     )

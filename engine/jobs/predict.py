@@ -15,7 +15,7 @@ from seg.engine.jobs.fingerprint import run_fingerprint
 from seg.engine.jobs.journal import Entry, Expected, Journal
 from seg.engine.jobs.stopping import refuse_other_calibration, stopping_of
 from seg.engine.jobs.summary import RunSummary
-from seg.engine.passes.passes import Plan
+from seg.engine.passes.passes import PassOrder
 from seg.engine.pipeline.prefetch import Reader, read_sample
 from seg.engine.pipeline.timing import Clock
 from seg.engine.source import Source
@@ -74,13 +74,13 @@ def run_ensemble(
     target.check()
     ensemble = Ensemble.load(spec, memory=memory)
     stopping = stopping_of(spec.stopping, ensemble, output.size)
-    places = {sample.id: str(sample.image) for sample in samples}
+    paths = {sample.id: str(sample.image) for sample in samples}
     form = open_format(
         output.format,
         ensemble.classes,
         spec.data.unlabelled,
         output.rle,
-        places.__getitem__,
+        paths.__getitem__,
         samples=samples,
         values=output.values,
         sample=output.sample,
@@ -129,11 +129,11 @@ def _predict(
             finish,
             grid_hw=spec.output.size,
             stopping=stopping,
-            plan=rush.plan if rush else None,
-            pace=rush.pace if rush else None,
+            pass_order=rush.pass_order if rush else None,
+            budget=rush.budget if rush else None,
             clock=clock,
             watch=watch,
-            damaged=reader.note,
+            on_damaged=reader.note_failure,
         )
         for payload in payloads:
             with clock.stage("write"):
@@ -174,7 +174,7 @@ def _sizes_of(
     return size_of
 
 
-def _names_of(passes: Plan, ensemble: Ensemble) -> tuple[str, ...]:
+def _names_of(passes: PassOrder, ensemble: Ensemble) -> tuple[str, ...]:
     return tuple(f"{ensemble.members[planned.member].name} {planned.view.name}" for planned in passes)
 
 

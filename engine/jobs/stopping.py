@@ -4,7 +4,7 @@ from seg.engine.early_exit.rounds import round_ends
 from seg.engine.early_exit.rules import Stopping, new_monitors
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
-from seg.engine.member import plan_passes
+from seg.engine.member import default_pass_order
 from seg.engine.passes.passes import Size
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec
@@ -28,9 +28,9 @@ def stopping_of(
         return None
     new_monitor = new_monitors(spec, ensemble.decision(grid_hw))
     if spec.calibration is None:
-        by_view = plan_passes(ensemble.members, by_view=True)
+        by_view = default_pass_order(ensemble.members, by_view=True)
         return Stopping(by_view, tuple(range(1, len(by_view))), new_monitor)
-    in_rounds = ensemble.plan(spec.calibration.order)
+    in_rounds = ensemble.passes_in_order(spec.calibration.order)
     checkpoints = round_ends(in_rounds)
     if len(checkpoints) + 1 < max(len(member.views) for member in ensemble.members):
         raise SpecError(f"{spec.calibration.place}: its passes are not in rounds: run `seg calibrate` again")

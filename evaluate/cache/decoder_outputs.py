@@ -4,7 +4,7 @@ import numpy as np
 
 from seg.data.raster import Raster
 from seg.engine.member import Member
-from seg.engine.merging.decoder_grid import padded_to_grid, upright_cells
+from seg.engine.merging.decoder_grid import padded_to_grid, restore_low_resolution
 from seg.engine.passes.passes import Size
 from seg.engine.passes.tiles import lay_out
 from seg.engine.passes.views import VIEWS, View
@@ -31,4 +31,4 @@ def _cells_of(
     member: Member, decoder: Decoder, view: View, tile_hwc: ImageHWC, size_hw: Size
 ) -> ProbabilitiesCHW:
     seen_hwc = np.ascontiguousarray(view.apply(padded_to_grid(tile_hwc)))
-    return upright_cells(member.runtime.run(seen_hwc[None])[0], view, decoder, size_hw)
+    return restore_low_resolution(member.runtime.run(seen_hwc[None])[0], view, decoder, size_hw)

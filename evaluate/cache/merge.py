@@ -7,7 +7,7 @@ from typing import Protocol
 
 from seg.engine.merging.decoder_grid import DecoderMerge
 from seg.engine.merging.merges import Merge, new_merge
-from seg.engine.passes.passes import Plan, PlannedPass
+from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.tiles import Blender, Layout
 from seg.engine.passes.views import VIEWS
@@ -50,7 +50,7 @@ class Frames:
     @staticmethod
     def _new_merge(mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
         classes, height, width = first_chw.shape
-        return new_merge(mixture.merge, _plan_of(mixture), classes, (height, width))
+        return new_merge(mixture.merge, _pass_order_of(mixture), classes, (height, width))
 
 
 class CellFrames:
@@ -86,7 +86,7 @@ class CellFrames:
         return to_levels(self.merged(Mixture.single(member, [(view,)] * len(self._decoders))))
 
     def _new_merge(self, mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
-        return DecoderMerge(_plan_of(mixture), self._decoders, len(first_chw), self._layout.tile_hw)
+        return DecoderMerge(_pass_order_of(mixture), self._decoders, len(first_chw), self._layout.tile_hw)
 
 
 def planned_keys(mixture: Mixture) -> list[tuple[int, ViewName]]:
@@ -107,7 +107,7 @@ def _merged(
     return merge.merged()
 
 
-def _plan_of(mixture: Mixture) -> Plan:
+def _pass_order_of(mixture: Mixture) -> PassOrder:
     """The passes of a mixture, whose answers are upright already."""
     members = mixture.members
     own = class_shares([mixture.weights[m] for m in members], [mixture.class_weights_of(m) for m in members])

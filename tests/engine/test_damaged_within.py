@@ -179,12 +179,12 @@ def test_passes_that_are_under_way_come_to_nothing(land: EnsembleSpec) -> None:
     broken = Broken(picture_hwc, 1, lambda: assert_soon(runtime.asked))
     told: list[tuple[str, str]] = []
 
-    def damaged(key: str, error: DataError) -> None:
+    def on_damaged(key: str, error: DataError) -> None:
         told.append((key, str(error)))
         threading.Timer(0.1, runtime.may_answer.set).start()
 
     images: list[tuple[str, Any]] = [("broken", broken), ("whole", picture_hwc)]
-    found = dict(ensemble.label_all(images, lambda key, labels_hw: (key, labels_hw), damaged=damaged))
+    found = dict(ensemble.label_all(images, lambda key, labels_hw: (key, labels_hw), on_damaged=on_damaged))
     assert told == [("broken", "broken")]
     assert list(found) == ["whole"]
     np.testing.assert_array_equal(found["whole"], ensemble.predict(picture_hwc).labels)
@@ -219,7 +219,7 @@ def test_its_memory_is_freed_while_others_go_on(land: EnsembleSpec) -> None:
     def finish(key: int, _: LabelsHW) -> int:
         return key
 
-    labelled = ensemble.label_all(endless(), finish, damaged=note)
+    labelled = ensemble.label_all(endless(), finish, on_damaged=note)
     for key in labelled:
         if key > 10:
             break

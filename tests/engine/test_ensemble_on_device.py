@@ -20,9 +20,9 @@ from seg.engine.jobs.stopping import stopping_of
 from seg.engine.load import choose_for
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
-from seg.engine.merging.device_merge import SumOnDevice
-from seg.engine.passes.device_values import AnswersOnDevice, Device
-from seg.engine.passes.passes import Plan, PlannedPass
+from seg.engine.merging.device_merge import MergedSum
+from seg.engine.passes.device_values import BatchOnDevice, Device
+from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
@@ -55,7 +55,7 @@ class Hesitant(Runtime):
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         raise AssertionError("an answer came to the host")
 
-    def _infer_on_device(self, images_nhwc: ImagesNHWC) -> AnswersOnDevice:
+    def _infer_on_device(self, images_nhwc: ImagesNHWC) -> BatchOnDevice:
         time.sleep(self._random.random() / 200)
         return self._inner.run_on_device(images_nhwc)
 
@@ -93,13 +93,13 @@ def assert_same(found: Labels, expected: Labels) -> None:
 def brought_to_host(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts how often probabilities leave the device."""
     counter: Counter[str] = Counter()
-    original = SumOnDevice.on_host
+    original = MergedSum.on_host
 
-    def counted(self: SumOnDevice) -> ProbabilitiesCHW:
+    def counted(self: MergedSum) -> ProbabilitiesCHW:
         counter["sums"] += 1
         return original(self)
 
-    monkeypatch.setattr(SumOnDevice, "on_host", counted)
+    monkeypatch.setattr(MergedSum, "on_host", counted)
     return counter
 
 
@@ -153,10 +153,10 @@ def test_sums_do_not_depend_on_the_order_of_answers(on_host: Ensemble, device_op
 
 def test_a_judge_and_scales_have_sums_on_the_host(on_host: Ensemble, device_ops: DeviceOps) -> None:
     ensemble = replace(on_host, device_ops=device_ops)
-    plan: Plan = [PlannedPass(0, VIEWS["identity"], 0.5), PlannedPass(0, VIEWS["hflip"], 0.5)]
-    scaled: Plan = [PlannedPass(0, VIEWS["identity"], 0.5), PlannedPass(0, VIEWS["scale2"], 0.5)]
-    assert ensemble.device_ops_for(plan, has_monitor=False) is device_ops
-    assert ensemble.device_ops_for(plan, has_monitor=True) is None
+    pass_order: PassOrder = [PlannedPass(0, VIEWS["identity"], 0.5), PlannedPass(0, VIEWS["hflip"], 0.5)]
+    scaled: PassOrder = [PlannedPass(0, VIEWS["identity"], 0.5), PlannedPass(0, VIEWS["scale2"], 0.5)]
+    assert ensemble.device_ops_for(pass_order, has_monitor=False) is device_ops
+    assert ensemble.device_ops_for(pass_order, has_monitor=True) is None
     assert ensemble.device_ops_for(scaled, has_monitor=False) is None
     pictures = images()
     stopping = stopping_of(StoppingSpec(), ensemble)

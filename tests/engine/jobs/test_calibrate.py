@@ -42,8 +42,8 @@ def test_a_trace_tells_what_the_passes_said(project: Path) -> None:
     calibration, traces = calibrate_ensemble(load_ensemble(project))
     assert sorted(calibration.order) == list(range(16))
     ensemble = Ensemble.load(load_ensemble(project))
-    plan = ensemble.plan(calibration.order)
-    views = {"ab"[planned.member]: (planned.view.name,) for planned in plan[:2]}
+    pass_order = ensemble.passes_in_order(calibration.order)
+    views = {"ab"[planned.member]: (planned.view.name,) for planned in pass_order[:2]}
     first = replace(ensemble, members=tuple(replace(m, views=views[m.name]) for m in ensemble.members))
     images = [read_image(project.parent / f"images/{number}.png") for number in range(IMAGES)]
     expected = [np.mean(first.predict(image).labels != ensemble.predict(image).labels) for image in images]

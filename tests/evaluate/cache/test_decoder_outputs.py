@@ -16,7 +16,7 @@ from seg.data.images import read_image, write_image, write_mask
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.jobs.soft_labels import make_soft_labels
-from seg.engine.merging.decision import leads
+from seg.engine.merging.decision import margins
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.metrics.confusion import ConfusionMatrix
@@ -124,11 +124,11 @@ def test_the_report_shows_the_engine_s_labels(said: dict[str, Any], models: Mode
         off_hw = np.abs(look.probabilities_chw - expected.probabilities).max(0)
         assert off_hw.max() < ROUNDED
         differs_hw = look.ensemble_hw != expected.labels
-        leads_hw = engine.decision().leads(expected.probabilities)
+        leads_hw = engine.decision().margins(expected.probabilities)
         assert (leads_hw[differs_hw] <= ROUNDED).all()
         plain = engine.with_views(("identity",)).predict(sample.image)
         differs_hw = look.labels[whole.plain] != plain.labels
-        assert (engine.decision().leads(plain.probabilities)[differs_hw] <= ROUNDED).all()
+        assert (engine.decision().margins(plain.probabilities)[differs_hw] <= ROUNDED).all()
         other = elsewhere.predict(sample.image)
         far_from_the_other = max(
             far_from_the_other, float(np.abs(other.probabilities - expected.probabilities).max())
@@ -146,7 +146,7 @@ def test_members_alone_are_the_engine_s_too(models: Models, tmp_path: Path) -> N
         for member, labels_hw in zip(findings.cast.members, look.members, strict=True):
             (one,) = engine.only([member.name]).members
             alone = Ensemble((one,), 1).predict(sample.image)
-            assert (leads(alone.probabilities)[labels_hw != alone.labels] <= ROUNDED).all()
+            assert (margins(alone.probabilities)[labels_hw != alone.labels] <= ROUNDED).all()
 
 
 def test_an_ensemble_of_one_has_its_temperature_and_factors(models: Models, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_an_ensemble_of_one_has_its_temperature_and_factors(models: Models, tmp_
         expected = engine.predict(sample.image)
         np.testing.assert_allclose(look.probabilities_chw, expected.probabilities, atol=ROUNDED)
         differs_hw = look.ensemble_hw != expected.labels
-        assert (engine.decision().leads(expected.probabilities)[differs_hw] <= ROUNDED).all()
+        assert (engine.decision().margins(expected.probabilities)[differs_hw] <= ROUNDED).all()
 
 
 @pytest.mark.parametrize("said", [{}, {"tile": TILE}], ids=["whole", "tiles"])
