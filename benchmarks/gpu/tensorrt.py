@@ -8,7 +8,7 @@ from typing import cast
 from benchmarks.gpu.child import Call, run
 from benchmarks.gpu.predict_engine import by_engine
 from benchmarks.gpu.rows import Row
-from seg.engine.doctor.trials import try_runtime
+from seg.engine.doctor.runtime_checks import try_runtime
 from seg.engine.runtimes.gpu_libraries import libraries_of
 from seg.spec import load_ensemble
 from seg.spec.prediction import RuntimeName

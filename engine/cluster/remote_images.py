@@ -12,7 +12,7 @@ from seg.data.images import decode_image
 from seg.data.listing import LIST_SUFFIXES, first_column
 from seg.data.raster import Raster, open_raster
 from seg.data.split import named
-from seg.engine.source import Source
+from seg.engine.image_source import Source
 from seg.errors import DataError
 from seg.spec import EnsembleSpec
 

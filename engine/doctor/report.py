@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 import seg
 from seg.engine.doctor.devices import Driver, find_driver
-from seg.engine.doctor.trials import Trial, try_all
+from seg.engine.doctor.runtime_checks import Trial, try_all
 from seg.engine.runtimes.gpu_libraries import DRIVER, SYSTEM, Library, libraries_of
 from seg.engine.runtimes.hardware import memory_limit, processor_name, usable_cores
 from seg.spec.prediction import RuntimeName

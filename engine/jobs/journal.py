@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from filelock import FileLock, Timeout
 
-from seg.engine.source import Source
+from seg.engine.image_source import Source
 from seg.errors import OutputError
 from seg.files import errors_named
 from seg.labels import MAX_CLASSES, LabelsHW

@@ -18,7 +18,7 @@ from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import PassOrder
 from seg.engine.pipeline.prefetch import Reader, read_sample
 from seg.engine.pipeline.timing import Clock
-from seg.engine.source import Source
+from seg.engine.image_source import Source
 from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import check_ids
 from seg.engine.submissions.output import submission_output

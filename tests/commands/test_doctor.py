@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from seg.commands.app import app
 from seg.commands.shared import print_table
 from seg.engine.doctor import Report, report
-from seg.engine.doctor.trials import Trial
+from seg.engine.doctor.runtime_checks import Trial
 from seg.errors import MissingRuntimeError, SpecError
 from seg.spec.prediction import RuntimeName
 

@@ -15,7 +15,7 @@ import pytest
 from seg.engine.doctor import Report, trials
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.report import Machine
-from seg.engine.doctor.trials import Trial, try_runtime
+from seg.engine.doctor.runtime_checks import Trial, try_runtime
 from seg.engine.runtimes import gpu_libraries, hardware, nvidia
 from seg.engine.runtimes.gpu_libraries import DRIVER, Library, find_library, load_libraries, package_name
 from seg.errors import MissingRuntimeError

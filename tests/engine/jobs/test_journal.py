@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from seg.engine.jobs.journal import Entry, Expected, Journal
-from seg.engine.source import Source
+from seg.engine.image_source import Source
 from seg.errors import OutputError
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from seg.engine.jobs.journal import Entry, Journal
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.source import Source
+from seg.engine.image_source import Source
 from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.spec import load_ensemble

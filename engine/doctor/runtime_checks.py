@@ -50,7 +50,7 @@ def try_all() -> tuple[Trial, ...]:
 
 def try_runtime(name: RuntimeName) -> Trial:
     """Try a runtime in a process of its own, which may crash or hang; never raises."""
-    command = [sys.executable, "-m", "seg.engine.doctor.trials", name]
+    command = [sys.executable, "-m", "seg.engine.doctor.runtime_checks", name]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=TIME_LIMIT_S, check=False
