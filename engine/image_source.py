@@ -1,4 +1,4 @@
-"""An image's file as it is when a run looks at it, and whether that is what an earlier run saw."""
+"""Image files and their versions: whether a file is the one that an earlier run predicted."""
 
 import hashlib
 import time
@@ -10,42 +10,43 @@ from seg.errors import DataError
 from seg.files import content_hash
 
 _SETTLED_NS: Final = 2 * 10**9
-"""A file that was changed less than this ago may change again at the same time by the disk's clock."""
+"""A file that changed less than this ago may change again within the resolution of the disk's clock."""
 
-_LOOK_BYTES: Final = 8
+_HASH_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """The file of an image.
+class ImageSource:
+    """The file of an image and its version.
 
     Attributes:
-        look: a hash of what costs no reading: bytes, times and inode; None where there is no file.
-        changed_ns: when the file, or anything about it, was changed last, since the epoch.
-        version: what a store says of an image that lies at a URI; empty for files.
+        stat_hash: a hash of the file's size, times and inode, found without reading it; None if there is no
+            file.
+        changed_ns: the time of the last change of the file or its metadata, since the epoch.
+        version: the object store's version of an image at a URI; empty for files.
     """
 
     path: Path
-    look: str | None = None
+    stat_hash: str | None = None
     changed_ns: int = 0
     version: str = ""
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """The file as it is now; that it is missing is said where it is read."""
+        """The file as it is now; a missing file is reported when it is read."""
         try:
             found = path.stat()
         except OSError:
             return cls(path)
         facts = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-        look = hashlib.blake2b(repr(facts).encode(), digest_size=_LOOK_BYTES).hexdigest()
-        return cls(path, look, max(found.st_mtime_ns, found.st_ctime_ns))
+        stat_hash = hashlib.blake2b(repr(facts).encode(), digest_size=_HASH_BYTES).hexdigest()
+        return cls(path, stat_hash, max(found.st_mtime_ns, found.st_ctime_ns))
 
     def content(self) -> str:
         """The hash of the file's content, or its version.
 
         Raises:
-            DataError: the file cannot be read, or is not what it was.
+            DataError: the file cannot be read, or has changed.
         """
         if self.version:
             return self.version
@@ -53,21 +54,21 @@ class Source:
             found = content_hash(self.path)
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error
-        if Source.at(self.path).look != self.look:
+        if ImageSource.at(self.path).stat_hash != self.stat_hash:
             raise DataError(f"{self.path}: was changed while it was predicted: run the same command again")
         return found
 
     @property
-    def settled_look(self) -> str | None:
-        """The look, if every later change must show in it."""
-        return self.look if time.time_ns() - self.changed_ns > _SETTLED_NS else None
+    def settled_stat_hash(self) -> str | None:
+        """The hash, if every later change of the file must change it, else None."""
+        return self.stat_hash if time.time_ns() - self.changed_ns > _SETTLED_NS else None
 
-    def is_as(self, content: str, look: str | None) -> bool:
-        """Whether this is the file that had this content, and this look; it is read where looks differ."""
-        if look is not None and look == self.look:
+    def matches(self, content: str, stat_hash: str | None) -> bool:
+        """Whether the file still has this content. It is read only if its `stat_hash` differs."""
+        if stat_hash is not None and stat_hash == self.stat_hash:
             return True
         try:
             return content == self.content()
         except DataError:
-            # What is wrong with it is said where it is read.
+            # The error is reported when the image is read.
             return False

@@ -14,7 +14,7 @@ from seg.engine.cluster.dispatch import Block
 from seg.engine.cluster.pool import Event, WorkerHandle, WorkerPool
 from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import Job, Worker
-from seg.engine.load import Chosen, choose_for
+from seg.engine.load import ChosenRuntimes, choose_member_runtimes
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.hardware import default_streams, usable_cores
 from seg.engine.runtimes.nvidia import needs_nvidia
@@ -101,11 +101,11 @@ def work(pipe: Pipe, device: str | None, job: Job) -> None:
         pipe.send(attempt(partial(worker.predict, pipe.recv())))
 
 
-def _choose(spec: EnsembleSpec) -> Chosen:
+def _choose(spec: EnsembleSpec) -> ChosenRuntimes:
     """What runs the members in all workers, who may not choose for themselves; see `Job`."""
     streams = default_streams(usable_cores())
     if spec.runtime != "auto":
-        return choose_for(spec, streams)
+        return choose_member_runtimes(spec, streams)
     # In a process of its own: what CUDA takes on the first device is given back only when one ends.
     child = Child.begin(whole_machine(), _tell_choice, spec, streams)
     try:
@@ -116,9 +116,9 @@ def _choose(spec: EnsembleSpec) -> Chosen:
         child.end()
     if isinstance(answer, Unable):
         raise MissingRuntimeError(f"runtime: auto: the runtimes cannot be tried: {answer.reason}")
-    chosen: Chosen = answer
+    chosen: ChosenRuntimes = answer
     return chosen
 
 
 def _tell_choice(pipe: Pipe, spec: EnsembleSpec, streams: Streams) -> None:
-    pipe.send(attempt(partial(choose_for, spec, streams)))
+    pipe.send(attempt(partial(choose_member_runtimes, spec, streams)))

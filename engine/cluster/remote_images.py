@@ -12,7 +12,7 @@ from seg.data.images import decode_image
 from seg.data.listing import LIST_SUFFIXES, first_column
 from seg.data.raster import Raster, open_raster
 from seg.data.split import named
-from seg.engine.image_source import Source
+from seg.engine.image_source import ImageSource
 from seg.errors import DataError
 from seg.spec import EnsembleSpec
 
@@ -40,9 +40,13 @@ class ImageRef:
         """The image as a file's name has it."""
         return Sample(self.id, Path(self.place), self.coco_id)
 
-    def source(self) -> Source:
+    def source(self) -> ImageSource:
         """Its file as it is now."""
-        return Source(Path(self.place), version=self.version) if self.version else Source.at(Path(self.place))
+        return (
+            ImageSource(Path(self.place), version=self.version)
+            if self.version
+            else ImageSource.at(Path(self.place))
+        )
 
 
 def is_uri(place: str) -> bool:

@@ -16,9 +16,9 @@ from seg.engine.cluster.remote_images import ImageRef, images_to_predict, local_
 from seg.engine.cluster.summary import ClusterSummary, WorkerFigures
 from seg.engine.cluster.worker import BlockResult
 from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import Expected, Journal
-from seg.engine.jobs.predict import advice
-from seg.engine.jobs.stopping import refuse_other_calibration
+from seg.engine.jobs.journal import ExpectedLabels, Journal
+from seg.engine.jobs.predict import unreadable_images_advice
+from seg.engine.jobs.stopping import check_calibration
 from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import check_ids
 from seg.engine.submissions.output import submission_output
@@ -76,7 +76,7 @@ def run_on_cluster(
             the submission is not written.
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
-    refuse_other_calibration(spec)
+    check_calibration(spec)
     pool = actors(spec, address, workers, gpus, strict=strict, memory=memory)
     return _run(spec, images_to_predict(spec, images), pool, restart, overwrite, reads)
 
@@ -95,7 +95,7 @@ def run_on_devices(
 
     Raises: as `run_on_cluster` does.
     """
-    refuse_other_calibration(spec)
+    check_calibration(spec)
     pool = processes(spec, devices, strict=strict, memory=memory)
     return _run(spec, local_images(spec), pool, restart, overwrite, reads)
 
@@ -127,7 +127,7 @@ def _run(
         sample=output.sample,
     )
     fingerprint = run_fingerprint(spec, [image.sample for image in located])
-    expected = Expected(len(classes), lambda _: output.size)
+    expected = ExpectedLabels(len(classes), lambda _: output.size)
     with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
         missing = [image for image in located if not journal.has(image.id, image.source())]
         summary = ClusterSummary(output.file, len(located))
@@ -158,7 +158,7 @@ def _predict(
             else:
                 tally.failures.append(f"{event.image.place}: no worker can predict it: {event.reason}")
     if tally.failures:
-        raise DataError("\n".join([*tally.failures, advice(len(tally.failures), output)]))
+        raise DataError("\n".join([*tally.failures, unreadable_images_advice(len(tally.failures), output)]))
     return ClusterSummary(
         output=output,
         images=images,

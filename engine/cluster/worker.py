@@ -8,7 +8,7 @@ import seg
 from seg.engine.cluster.remote_images import ImageRef, is_uri, read_image_ref
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.journal import Entry
-from seg.engine.jobs.stopping import stopping_of
+from seg.engine.jobs.stopping import build_stopping
 from seg.engine.pipeline.prefetch import MOST_AHEAD, Reader, readers_for
 from seg.engine.pipeline.timing import Clock
 from seg.labels import LabelsHW
@@ -59,7 +59,7 @@ class Worker:
         spec = job.spec
         self._job = job
         self._ensemble = Ensemble.load(spec, memory=job.memory, cores=job.cores, runtimes=job.runtimes)
-        self._stopping = stopping_of(spec.stopping, self._ensemble, spec.output.size)
+        self._stopping = build_stopping(spec.stopping, self._ensemble, spec.output.size)
 
     @property
     def runs_on(self) -> str:

@@ -1,7 +1,7 @@
-"""Which runtimes really run a model here: each builds a tiny one and runs it, in a process of its own.
+"""Runtime checks: each runtime loads and runs a tiny model in a process of its own.
 
-ONNX Runtime lists providers that it cannot load, and builds a session on the CPU instead without a word; a
-library of the wrong version can end the process. So nothing short of a trial tells.
+ONNX Runtime lists providers that it cannot load, and silently falls back to the CPU. A library of the wrong
+version can crash the process. So only a real run shows whether a runtime is usable.
 """
 
 import subprocess
@@ -24,16 +24,16 @@ from seg.model_file import INPUT, OUTPUT
 from seg.spec.prediction import RuntimeName
 
 TIME_LIMIT_S: Final = 120
-"""TensorRT takes some seconds to build even a tiny engine."""
+"""The most seconds of a check; TensorRT takes some even for a tiny engine."""
 
 _SIDE: Final = 8
 _KERNEL: Final = 3
-_LEAST: Final = 1e-2
-"""The largest difference of a probability, which bf16 and TensorFloat-32 stay below."""
+_TOLERANCE: Final = 1e-2
+"""The largest allowed error of a probability; bf16 and TensorFloat-32 stay below it."""
 
 
-class Trial(BaseModel):
-    """Whether a runtime built a model and ran it rightly; else why not. `runs_on` is what it said it is."""
+class RuntimeCheck(BaseModel):
+    """Whether a runtime ran the tiny model correctly, else the reason. `runs_on` describes the runtime."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,36 +43,36 @@ class Trial(BaseModel):
     reason: str = ""
 
 
-def try_all() -> tuple[Trial, ...]:
-    """A trial of every runtime that a spec can name."""
-    return tuple(try_runtime(name) for name in get_args(RuntimeName))
+def check_all_runtimes() -> tuple[RuntimeCheck, ...]:
+    """Check every runtime that a spec can name."""
+    return tuple(check_runtime(name) for name in get_args(RuntimeName))
 
 
-def try_runtime(name: RuntimeName) -> Trial:
-    """Try a runtime in a process of its own, which may crash or hang; never raises."""
+def check_runtime(name: RuntimeName) -> RuntimeCheck:
+    """Check a runtime in a process of its own, which may crash or hang; never raises."""
     command = [sys.executable, "-m", "seg.engine.doctor.runtime_checks", name]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=TIME_LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return Trial(runtime=name, is_usable=False, reason=f"not ready after {TIME_LIMIT_S} s")
+        return RuntimeCheck(runtime=name, is_usable=False, reason=f"not ready after {TIME_LIMIT_S} s")
     if done.returncode == 0:
-        return Trial(runtime=name, is_usable=True, runs_on=_last_line(done.stdout))
+        return RuntimeCheck(runtime=name, is_usable=True, runs_on=_last_line(done.stdout))
     reason = _last_line(done.stderr)
     if done.returncode != EXIT_USER_ERROR:
-        reason = f"the trial ended with code {done.returncode}: {reason}"
-    return Trial(runtime=name, is_usable=False, reason=reason)
+        reason = f"the check ended with code {done.returncode}: {reason}"
+    return RuntimeCheck(runtime=name, is_usable=False, reason=reason)
 
 
-def run_trial(name: RuntimeName) -> str:
-    """Build and run in this process; says what ran the model.
+def run_check(name: RuntimeName) -> str:
+    """Run the tiny model in this process; returns the runtime's description.
 
     Raises:
-        SegError: it cannot be used; says why.
+        SegError: the runtime cannot be used, with the reason.
     """
     if name == "tensorrt-plan":
-        # To build a plan takes `seg export`; what can be tried is what it runs with.
+        # A plan is built by `seg export`; only its libraries and device can be checked here.
         library = load_library("tensorrt")
         return f"TensorRT {library.__version__}, {gpu_name(load_cuda())}; no plan was tried"
     images_nhwc = np.random.default_rng(0).integers(0, 256, (1, _SIDE, _SIDE, 3), dtype=np.uint8)
@@ -81,13 +81,13 @@ def run_trial(name: RuntimeName) -> str:
         onnx.save(tiny_model(), model)
         runtime = open_runtime(model, name, Streams(1, 1))
         probabilities = runtime.run(images_nhwc)
-        if not np.allclose(probabilities, expected(images_nhwc), atol=_LEAST):
+        if not np.allclose(probabilities, expected(images_nhwc), atol=_TOLERANCE):
             raise MissingRuntimeError(f"runtime {name}: not usable here: it computes wrong numbers")
         return str(runtime.describe())
 
 
 def tiny_model() -> onnx.ModelProto:
-    """Under the contract: a mean over 3x3 pixels of each channel by a convolution, then a softmax."""
+    """A model within seg's contract: a 3x3 mean of each channel by a convolution, then a softmax."""
     kernel = np.zeros((3, 3, _KERNEL, _KERNEL), np.float32)
     kernel[range(3), range(3)] = 1 / (255 * _KERNEL**2)
     nodes = [
@@ -109,7 +109,7 @@ def tiny_model() -> onnx.ModelProto:
 def expected(
     images_nhwc: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """What `tiny_model` gives, by NumPy."""
+    """The output of `tiny_model`, computed by NumPy."""
     padded = np.pad(images_nhwc / 255, ((0, 0), (1, 1), (1, 1), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (_KERNEL, _KERNEL), axis=(1, 2))
     raised = np.exp(windows.mean(axis=(-1, -2)))
@@ -124,7 +124,7 @@ def _last_line(text: str) -> str:
 def main() -> None:
     (name,) = sys.argv[1:]
     try:
-        sys.stdout.write(f"{run_trial(name)}\n")  # type: ignore[arg-type]
+        sys.stdout.write(f"{run_check(name)}\n")  # type: ignore[arg-type]
     except SegError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_USER_ERROR)

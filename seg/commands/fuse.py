@@ -54,12 +54,12 @@ def request_of(name: str, gives: Sequence[FusedOutput]) -> "FusionRequest":
 
 def images_to_verify_on(spec: "EnsembleSpec") -> "list[ImageHWC]":
     """Validation images; on a machine that has none, some to predict, or a drawn one."""
-    from seg.engine.load import probe_frames
+    from seg.engine.load import sample_frames
 
     try:
         return some_images(spec)
     except DataError:
-        return [probe.frame_hwc for probe in probe_frames(spec)]
+        return [probe.frame_hwc for probe in sample_frames(spec)]
 
 
 def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:

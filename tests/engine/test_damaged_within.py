@@ -79,10 +79,10 @@ def test_the_others_are_predicted_as_without_it(
 ) -> None:
     with pytest.raises(DataError) as error:
         run_ensemble(land)
-    named, advice = str(error.value).splitlines()
+    named, unreadable_images_advice = str(error.value).splitlines()
     assert named.startswith(str(land.data.to_predict.images / f"{BAD}.tif"))
     assert "is cut off or damaged at row 32" in named
-    assert "not written: 1 image could not be read; all others are kept" in advice
+    assert "not written: 1 image could not be read; all others are kept" in unreadable_images_advice
     assert not land.output.file.exists()
     assert all(line.startswith("ensemble: ") for line in capfd.readouterr().err.splitlines())
 

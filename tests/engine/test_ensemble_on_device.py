@@ -16,8 +16,8 @@ import pytest
 
 from seg.engine import Ensemble, load
 from seg.engine.jobs.explain import explain_ensemble
-from seg.engine.jobs.stopping import stopping_of
-from seg.engine.load import choose_for
+from seg.engine.jobs.stopping import build_stopping
+from seg.engine.load import choose_member_runtimes
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.merging.device_merge import MergedSum
@@ -159,7 +159,7 @@ def test_a_judge_and_scales_have_sums_on_the_host(on_host: Ensemble, device_ops:
     assert ensemble.device_ops_for(pass_order, has_monitor=True) is None
     assert ensemble.device_ops_for(scaled, has_monitor=False) is None
     pictures = images()
-    stopping = stopping_of(StoppingSpec(), ensemble)
+    stopping = build_stopping(StoppingSpec(), ensemble)
     assert_same(labels_of(ensemble, pictures, stopping=stopping), labels_of(on_host, pictures))
     both = ensemble.with_views(("identity", "scale2"))
     assert_same(labels_of(both, pictures), labels_of(replace(both, device_ops=None), pictures))
@@ -218,8 +218,8 @@ def test_a_spec_on_cuda_merges_on_cuda(project: Path) -> None:
 
 def test_whoever_chooses_cuda_is_warned_and_whoever_chooses_the_cpu_is_not(project: Path) -> None:
     spec = load_ensemble(project)
-    assert not choose_for(spec, Streams(1, 1)).notes
-    (note,) = choose_for(spec.model_copy(update={"runtime": "cuda"}), Streams(1, 1)).notes
+    assert not choose_member_runtimes(spec, Streams(1, 1)).notes
+    (note,) = choose_member_runtimes(spec.model_copy(update={"runtime": "cuda"}), Streams(1, 1)).notes
     assert note.startswith("runtime: cuda: experimental")
 
 

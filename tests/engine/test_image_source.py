@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal import Entry, Journal
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.image_source import Source
 from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.spec import load_ensemble
@@ -68,46 +68,46 @@ def test_another_image_of_the_same_size_is_noticed(
     monkeypatch.setattr(time, "time_ns", lambda: later)
     time.sleep(0.1)  # Longer than a tick of the disk's clock.
     with Journal(tmp_path / "out", "a run") as journal:
-        journal.append(Entry.of("a", Source.at(image), LABELS).packed())
-        assert journal.has("a", Source.at(image))
-        assert journal.read("a").look is not None
+        journal.append(Entry.of("a", ImageSource.at(image), LABELS).packed())
+        assert journal.has("a", ImageSource.at(image))
+        assert journal.read("a").stat_hash is not None
     replace(image, other)
     assert image.stat().st_size == size
     with Journal(tmp_path / "out", "a run") as journal:
-        assert not journal.has("a", Source.at(image))
+        assert not journal.has("a", ImageSource.at(image))
 
 
 def test_the_same_content_is_done_whatever_its_time_and_folder_are(tmp_path: Path) -> None:
     image = bitmap(tmp_path / "a.bmp", 1)
     (tmp_path / "moved").mkdir()
     with Journal(tmp_path / "out", "a run") as journal:
-        journal.append(Entry.of("a", Source.at(image), LABELS).packed())
+        journal.append(Entry.of("a", ImageSource.at(image), LABELS).packed())
         settled(image)
-        assert journal.has("a", Source.at(image))
-        assert journal.has("a", Source.at(Path(shutil.copy(image, tmp_path / "moved"))))
-        assert not journal.has("b", Source.at(image))
+        assert journal.has("a", ImageSource.at(image))
+        assert journal.has("a", ImageSource.at(Path(shutil.copy(image, tmp_path / "moved"))))
+        assert not journal.has("b", ImageSource.at(image))
 
 
 def test_what_is_unchanged_from_outside_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = settled(bitmap(tmp_path / "a.bmp", 1))
     now = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now + 10 * 10**9)
-    source = Source.at(image)
+    source = ImageSource.at(image)
     entry = Entry.of("a", source, LABELS)
-    assert entry.look is not None
+    assert entry.stat_hash is not None
     image.unlink()
-    assert source.is_as(entry.content, entry.look)
-    assert not Source.at(image).is_as(entry.content, entry.look)
+    assert source.matches(entry.content, entry.stat_hash)
+    assert not ImageSource.at(image).matches(entry.content, entry.stat_hash)
 
 
 def test_a_file_that_was_changed_just_now_is_read_again(tmp_path: Path) -> None:
     """Another change may come within the same tick of the disk's clock."""
-    assert Source.at(bitmap(tmp_path / "a.bmp", 1)).settled_look is None
+    assert ImageSource.at(bitmap(tmp_path / "a.bmp", 1)).settled_stat_hash is None
 
 
 def test_an_image_that_changes_while_it_is_predicted_is_not_done(tmp_path: Path) -> None:
     image = bitmap(tmp_path / "a.bmp", 1)
-    source = Source.at(image)
+    source = ImageSource.at(image)
     image.write_bytes(bitmap(tmp_path / "b.bmp", 2).read_bytes())
     with pytest.raises(DataError, match=r"a\.bmp: was changed while it was predicted"):
         Entry.of("a", source, LABELS)

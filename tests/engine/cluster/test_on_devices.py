@@ -21,7 +21,7 @@ from seg.engine.cluster.process_pool import ProcessPool
 from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import Job
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.load import choose_for
+from seg.engine.load import choose_member_runtimes
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes import profiling as speed
 from seg.engine.runtimes.auto import RuntimeChoice
@@ -129,9 +129,9 @@ def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
         patch.setattr(process_fleet, "work", at_work.dies_of_one_image)
         with pytest.raises(DataError) as raised:
             run_on_devices(many, 2)
-    named, advice = str(raised.value).splitlines()
+    named, unreadable_images_advice = str(raised.value).splitlines()
     assert f"{at_work.DEADLY}.png: no worker can predict it: died (exit code 1)" in named
-    assert "1 image could not be read" in advice
+    assert "1 image could not be read" in unreadable_images_advice
     assert not many.output.file.exists()
     assert run_on_devices(many, 2).images_now == 1
     assert many.output.file.read_bytes() == plain(many)
@@ -226,7 +226,7 @@ def test_the_verdict_of_auto_is_that_of_the_machine_and_holds_in_all_processes(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(speed, "TIMED_S", 0.01)
     spec = many.model_copy(update={"runtime": "auto"})
-    choose_for(spec, Streams(1, 1))
+    choose_member_runtimes(spec, Streams(1, 1))
     (verdict,) = (tmp_path / "cache").rglob("*.json")
     found = RuntimeChoice.model_validate_json(verdict.read_text())
     wanted: Sequence[RuntimeName] = ("openvino", "cpu")

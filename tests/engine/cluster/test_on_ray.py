@@ -153,9 +153,9 @@ def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
         patch.setattr(ray_fleet, "_Actor", Fragile)
         with pytest.raises(DataError) as raised:
             run_on_cluster(spec, "ray", workers=1)
-    named, advice = str(raised.value).splitlines()
+    named, unreadable_images_advice = str(raised.value).splitlines()
     assert "5.png: no worker can predict it" in named
-    assert "1 image could not be read" in advice
+    assert "1 image could not be read" in unreadable_images_advice
     assert run_on_cluster(spec, "ray", workers=1).images_now == 1
 
 

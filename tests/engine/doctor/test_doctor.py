@@ -15,7 +15,7 @@ import pytest
 from seg.engine.doctor import Report, trials
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.report import Machine
-from seg.engine.doctor.runtime_checks import Trial, try_runtime
+from seg.engine.doctor.runtime_checks import RuntimeCheck, check_runtime
 from seg.engine.runtimes import gpu_libraries, hardware, nvidia
 from seg.engine.runtimes.gpu_libraries import DRIVER, Library, find_library, load_libraries, package_name
 from seg.errors import MissingRuntimeError
@@ -33,12 +33,12 @@ def test_the_tiny_model_is_what_numpy_expects_of_it() -> None:
 def test_the_cpu_is_usable_and_a_runtime_that_computes_nonsense_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    trial = try_runtime("cpu")
-    assert trial.is_usable
-    assert onnxruntime.__version__ in trial.runs_on
+    check = check_runtime("cpu")
+    assert check.is_usable
+    assert onnxruntime.__version__ in check.runs_on
     monkeypatch.setattr(trials, "expected", lambda images_nhwc: np.zeros((1, 3, 8, 8)))
     with pytest.raises(MissingRuntimeError, match="runtime cpu: not usable here: it computes wrong"):
-        trials.run_trial("cpu")
+        trials.run_check("cpu")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_trial_that_crashes_fails_or_hangs_is_a_line(
 
     monkeypatch.setattr(subprocess, "run", instead)
     monkeypatch.setattr(trials, "TIME_LIMIT_S", 1 if "sleep" in program else 60)
-    assert try_runtime("cuda") == Trial(runtime="cuda", is_usable=False, reason=reason)
+    assert check_runtime("cuda") == RuntimeCheck(runtime="cuda", is_usable=False, reason=reason)
 
 
 class FakeNvml(SimpleNamespace):

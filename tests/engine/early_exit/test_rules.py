@@ -17,7 +17,7 @@ from seg.engine.early_exit.rules import (
     new_monitors,
     new_rule,
 )
-from seg.engine.jobs.calibrate import Trace, learn_risk
+from seg.engine.jobs.calibrate import Trace, estimate_risk
 from seg.engine.merging.decision import Decision, decide
 from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
 
@@ -129,7 +129,7 @@ def trace_of(samples: Passes) -> Trace:
 
 def rule(calibrated_on: list[Trace], tolerance: float) -> Rule:
     calibration = CalibrationSpec(
-        images=len(calibrated_on), order=(), risk=learn_risk(calibrated_on), fingerprint="of these"
+        images=len(calibrated_on), order=(), risk=estimate_risk(calibrated_on), fingerprint="of these"
     )
     return new_rule(StoppingSpec(tolerance=tolerance, calibration=calibration))
 

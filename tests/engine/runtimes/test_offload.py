@@ -11,7 +11,7 @@ import pytest
 from seg.engine import Ensemble
 from seg.engine.jobs.explain import explain_ensemble
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.jobs.stopping import stopping_of
+from seg.engine.jobs.stopping import build_stopping
 from seg.engine.member import Member
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import Runtime
@@ -88,7 +88,7 @@ def test_stopping_goes_with_it(pair: tuple[Ensemble, Ensemble]) -> None:
         turning.label_all(
             enumerate(images()),
             lambda key, labels_hw: (key, labels_hw),
-            stopping=stopping_of(StoppingSpec(), turning),
+            stopping=build_stopping(StoppingSpec(), turning),
             clock=clock,
         )
     )
