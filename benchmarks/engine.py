@@ -30,7 +30,7 @@ from seg.engine import Ensemble
 from seg.engine.jobs.calibrate import MAX_RANKED, estimate_risk, trace_images
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import build_stopping
-from seg.engine.jobs.summary import OF_STREAMS
+from seg.engine.jobs.summary import STREAM_STAGES
 from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.evaluate.metrics.confusion import ConfusionMatrix
@@ -193,7 +193,7 @@ def print_breakdown(spec: EnsembleSpec) -> None:
         f"A whole run: {summary.images} images, {summary.passes} passes, {summary.seconds:.1f} s"
         f" on {summary.streams} streams\n\n| of the streams' time | |\n|---|---|"
     )
-    for stage in OF_STREAMS:
+    for stage in STREAM_STAGES:
         print(f"| {stage} | {summary.stages.get(stage, 0.0) / total:.2%} |")
     print(f"| idle | {summary.idle / total:.2%} |")
     print(f"| beside them: decode | {summary.stages.get('decode', 0.0) / total:.2%} |")

@@ -42,7 +42,7 @@ def processor_key() -> str:
 
 def processor_name() -> str:
     """The processor's model."""
-    return _cpuinfo_field("model name") or platform.processor_key() or platform.machine()
+    return _cpuinfo_field("model name") or platform.processor() or platform.machine()
 
 
 def memory_limit() -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from seg.data import Sample, read_image
 from seg.engine import Ensemble
-from seg.engine.jobs.summary import OF_STREAMS
+from seg.engine.jobs.summary import STREAM_STAGES
 from seg.engine.pipeline.timing import Clock, Stage
 from seg.labels import ImageHWC
 
@@ -15,8 +15,8 @@ def time_stages(ensemble: Ensemble, samples: tuple[Sample, ...]) -> dict[Stage, 
     _walk(ensemble, images[:1], Clock())
     clock = Clock()
     _walk(ensemble, images, clock)
-    busy = sum(clock.seconds[stage] for stage in OF_STREAMS)
-    return {stage: clock.seconds[stage] / busy for stage in OF_STREAMS if clock.seconds[stage] > 0}
+    busy = sum(clock.seconds[stage] for stage in STREAM_STAGES)
+    return {stage: clock.seconds[stage] / busy for stage in STREAM_STAGES if clock.seconds[stage] > 0}
 
 
 def _walk(ensemble: Ensemble, images: Sequence[tuple[str, ImageHWC]], clock: Clock) -> None:

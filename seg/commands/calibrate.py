@@ -11,6 +11,7 @@ from seg.commands.shared import SpecPath, print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from seg.engine.jobs.cross_validate import EarlyExitEffect
     from seg.spec import EnsembleSpec
 
 DEFAULT_TOLERANCE = 0.005

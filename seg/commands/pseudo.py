@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seg.classes import ClassInfo
+    from seg.engine.jobs.pseudo_labels import PseudoLabelCounts
 
 
 def pseudo(

@@ -66,7 +66,7 @@ def test_streams_refuse_the_same(ensemble: Ensemble) -> None:
 def test_members_and_views_are_known(ensemble: Ensemble) -> None:
     assert [member.name for member in ensemble.only(["b"]).members] == ["b"]
     wrong: list[tuple[Any, str]] = [
-        (["bb"], "there is no member 'bb': did you mean 'b'"),
+        (["bb"], "unknown member 'bb': did you mean 'b'"),
         ([], "names are a list of one or more of"),
         ("ab", "names are a list of one or more of"),
     ]
@@ -74,7 +74,7 @@ def test_members_and_views_are_known(ensemble: Ensemble) -> None:
         with pytest.raises(ValueError, match=message):
             ensemble.only(names)
     views: list[tuple[Any, str]] = [
-        (("hfilp",), "there is no view 'hfilp': did you mean 'hflip'"),
+        (("hfilp",), "unknown view 'hfilp': did you mean 'hflip'"),
         ((), "views are one or more"),
         (("hflip", "hflip"), "views are one or more, each listed once"),
     ]

@@ -65,7 +65,7 @@ def test_images_to_be_predicted_are_drawn_at_random(project: Path) -> None:
     assert calibration.images == len(traces) == 4
     assert calibration == calibrate_ensemble(spec, "predict", count=4)[0]
     assert calibration != calibrate_ensemble(spec, "val", count=4)[0]
-    with pytest.raises(SpecError, match="10 images are asked for, and there are 9"):
+    with pytest.raises(SpecError, match="10 images are requested, but there are only 9"):
         calibrate_ensemble(spec, "predict", count=10)
 
 

@@ -267,7 +267,7 @@ def changed(model: Path, folder: Path, name: str, value: Any) -> Path:
 
 def test_an_ending_that_cannot_be_cut_is_refused(models: Models, tmp_path: Path) -> None:
     model = changed(models["fpn"], tmp_path, "coordinate_transformation_mode", "half_pixel")
-    with pytest.raises(ModelError, match=r"changed\.onnx: upsamples .* say merge_at: image"):
+    with pytest.raises(ModelError, match=r"changed\.onnx: upsamples .* set merge_at: image"):
         Ensemble.load(spec_of(tmp_path, {"fpn": model}, ["fpn"]))
 
 

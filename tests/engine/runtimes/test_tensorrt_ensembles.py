@@ -74,7 +74,7 @@ def test_plans_are_not_cut_at_the_decoder(project: Path, make_model: MakeModel, 
         said(project, merge_at="decoder")
     model = make_model(3)
     gpu.build_beside(model)
-    with pytest.raises(ModelError, match="cannot be cut: say merge_at: image"):
+    with pytest.raises(ModelError, match="cannot be cut: set merge_at: image"):
         open_runtime(model, "tensorrt-plan", ONE, decoder=Decoder(4, 32))
 
 

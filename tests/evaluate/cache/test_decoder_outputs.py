@@ -222,7 +222,7 @@ def test_the_commands_say_what_is_measured_where(models: Models, tmp_path: Path)
     assert "merge_at: decoder: val mIoU" in done.output
     done = CliRunner().invoke(app, ["report", str(path), "-o", str(tmp_path / "r.html"), "--images", "1"])
     assert done.exit_code == 0, done.output
-    said = "merged where decoders end"
+    said = "merged at the decoders' resolution"
     assert (tmp_path / "r.html").read_text().count(said) == 2
     path.write_text(path.read_text().replace('"decoder"', '"image"'))
     done = CliRunner().invoke(app, ["tune", str(path), "--no-write"], catch_exceptions=False)
