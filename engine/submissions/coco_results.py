@@ -21,7 +21,7 @@ from seg.data.rasterise import MaskHW, rasterise
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import Labelled, SizeOf
 from seg.engine.submissions.coco_ids import CocoIds, is_coco_id
-from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.image_registry import SeenImages
 from seg.engine.submissions.table_kind import label_of
 from seg.errors import DataError
 from seg.files import atomic_path

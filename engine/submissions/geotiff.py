@@ -10,9 +10,9 @@ import numpy as np
 from seg.classes import ClassInfo
 from seg.data.raster import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
 from seg.engine.passes.passes import Size
-from seg.engine.submissions.atomic_folder import refuse_false_size
+from seg.engine.submissions.check_size import refuse_false_size
 from seg.engine.submissions.base import Labelled, SizeOf
-from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.image_registry import SeenImages
 from seg.engine.submissions.values import PixelValues, ValuesHW
 from seg.errors import DataError, MissingRuntimeError
 from seg.file_names import FileNames, id_of_name

@@ -16,7 +16,7 @@ from seg.engine.passes.passes import Size
 from seg.engine.submissions import rle
 from seg.engine.submissions.base import Labelled, SizeOf
 from seg.engine.submissions.layout import TableLayout, body_of
-from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.image_registry import SeenImages
 from seg.engine.submissions.table_kind import TableKind
 from seg.engine.submissions.tables import Row, write_table
 from seg.errors import DataError

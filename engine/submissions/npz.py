@@ -11,7 +11,7 @@ import numpy as np
 from seg.classes import ClassInfo
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import Labelled, SizeOf
-from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.image_registry import SeenImages
 from seg.engine.submissions.values import PixelValues
 from seg.errors import DataError
 from seg.file_names import FileNames, id_of_name

@@ -17,10 +17,10 @@ import numpy as np
 from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.data.images import read_image, write_image
-from seg.engine.submissions.atomic_folder import refuse_false_claim
+from seg.engine.submissions.check_size import refuse_false_claim
 from seg.engine.submissions.base import Labelled, SizeOf
 from seg.engine.submissions.coco_ids import CocoIds, is_coco_id
-from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.image_registry import SeenImages
 from seg.errors import DataError
 from seg.file_names import FileNames
 from seg.labels import IGNORE_INDEX, LabelsHW

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seg.classes import ClassInfo
 from seg.engine.submissions.base import Labelled, SizeOf
 from seg.engine.submissions.layout import TableLayout, body_of
-from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.image_registry import SeenImages
 from seg.engine.submissions.tables import Row, write_table
 from seg.errors import DataError
 from seg.labels import LabelsHW

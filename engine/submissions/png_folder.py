@@ -13,9 +13,9 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data.images import read_index_map
-from seg.engine.submissions.atomic_folder import refuse_false_claim
+from seg.engine.submissions.check_size import refuse_false_claim
 from seg.engine.submissions.base import Labelled, SizeOf
-from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.image_registry import SeenImages
 from seg.engine.submissions.values import PixelValues, ValuesHW
 from seg.errors import DataError
 from seg.file_names import FileNames, id_of_name
