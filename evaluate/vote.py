@@ -15,7 +15,7 @@ from typing import Final, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.submissions import Labelled, SubmissionFormat
+from seg.engine.submissions import LabelledImage, SubmissionFormat
 from seg.engine.submissions.base import SizeOf
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
@@ -74,7 +74,7 @@ def vote_submissions(
     """
     agreement = _Agreement(len(paths))
 
-    def decided() -> Iterator[Labelled]:
+    def decided() -> Iterator[LabelledImage]:
         for image_id, maps_shw in _side_by_side(form, paths, size_of):
             agreement.add(maps_shw)
             yield image_id, vote(maps_shw, weights, classes, ties)
@@ -149,12 +149,12 @@ def _side_by_side(
 class _Finder:
     """Finds images by id in a submission that is read once, and keeps what it meets on the way."""
 
-    def __init__(self, path: Path, images: Iterable[Labelled]) -> None:
+    def __init__(self, path: Path, images: Iterable[LabelledImage]) -> None:
         self._path = path
         self._images = iter(images)
         self._passed: dict[str, LabelsHW] = {}
 
-    def rest(self) -> Iterator[Labelled]:
+    def rest(self) -> Iterator[LabelledImage]:
         yield from self._images
 
     def find(self, image_id: str) -> LabelsHW:

@@ -43,7 +43,7 @@ def mend_submission(spec: EnsembleSpec, path: Path, sample: Path | None, output:
     if wanted.leaves_out_empty:
         cells_of = {row_id: cells for row_id, cells in cells_of.items() if any(cells)}
     kept = [(row_id, *cells_of[row_id]) for row_id in wanted.ids if row_id in cells_of]
-    write_table(output, wanted.layout.header, map(wanted.layout.arranged, kept))
+    write_table(output, wanted.layout.header, map(wanted.layout.to_file_order, kept))
     same = sum(cells_of.get(row.id) == _texts(row) for row in rows)
     return len(kept) - same + len(rows) - len(row_of)
 

@@ -39,7 +39,7 @@ def read_rows(
     lines = list(read_table(path))
     line, header = lines[0] if lines else (1, [])
     places, findings = _columns(line, header, layout, wanted)
-    is_row = len(header) == len(layout.header) and header[layout.places[0]] in wanted
+    is_row = len(header) == len(layout.header) and header[layout.columns[0]] in wanted
     rows = []
     for line, fields in lines if is_row else lines[1:]:
         if len(fields) != len(layout.header):
@@ -60,19 +60,21 @@ def _columns(
 ) -> tuple[Sequence[int], list[Finding]]:
     """The positions of our columns in a file, and what is wrong with its header."""
     if tuple(header) == layout.header:
-        return layout.places, []
+        return layout.columns, []
     shown, right = ",".join(header)[:60], f"it should be {','.join(layout.header)!r}"
     if len(header) != len(layout.header):
-        return layout.places, [Finding(line, f"the header is {shown!r}", right)]
-    if header[layout.places[0]] in wanted:
-        return layout.places, [Finding(line, f"there is no header: the first line is {shown!r}", right, True)]
-    names = [layout.header[place] for place in layout.places]
+        return layout.columns, [Finding(line, f"the header is {shown!r}", right)]
+    if header[layout.columns[0]] in wanted:
+        return layout.columns, [
+            Finding(line, f"there is no header: the first line is {shown!r}", right, True)
+        ]
+    names = [layout.header[place] for place in layout.columns]
     if sorted(header) == sorted(names):
         found = Finding(line, f"the header is {shown!r}: its columns have another order", right, True)
         return [header.index(name) for name in names], [found]
     # Which column is which class is known by name alone.
-    is_sure = len(names) == 2 or [header[place] for place in layout.places[1:]] == names[1:]
-    return layout.places, [Finding(line, f"the header is {shown!r}", right, is_sure)]
+    is_sure = len(names) == 2 or [header[place] for place in layout.columns[1:]] == names[1:]
+    return layout.columns, [Finding(line, f"the header is {shown!r}", right, is_sure)]
 
 
 def _cells(kind: TableKind, row_id: str, texts: Sequence[str]) -> tuple[Cell, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg.engine.submissions import SubmissionSpec
-from seg.engine.submissions.layout import TableLayout, plain_layout, read_sample, sample_places
+from seg.engine.submissions.layout import TableLayout, plain_layout, read_sample, sample_columns
 from seg.engine.submissions.match_ids import match_ids
 from seg.engine.submissions.table_kind import TableKind, kind_of
 
@@ -56,7 +56,7 @@ def wanted_table(known: SubmissionSpec, sample: Path | None) -> WantedTable:
             leaves_out_empty=known.spec.output.rle.empty == "drop",
         )
     table = read_sample(sample)
-    places = sample_places(table, kind, ours)
+    places = sample_columns(table, kind, ours)
     ids = [fields[places[0]] for _, fields in table.rows]
     return WantedTable(
         source=str(sample),

@@ -79,11 +79,11 @@ def convert(
 ) -> None:
     """Write a submission in another format."""
     from seg.engine.submissions import SubmissionSpec
-    from seg.engine.submissions.formats import format_of
+    from seg.engine.submissions.formats import parse_format
     from seg.engine.submissions.output import submission_output
     from seg.spec import load_ensemble
 
-    known, name = SubmissionSpec(load_ensemble(path)), format_of(to)
+    known, name = SubmissionSpec(load_ensemble(path)), parse_format(to)
     target = submission_output(known.spec, output, name=name, reads=(path, submission), overwrite=overwrite)
     with target.writing() as final:
         known.form(name).write(final, known.form().read(submission, known.size_of))

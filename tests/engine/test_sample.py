@@ -82,9 +82,9 @@ def test_a_class_is_written_in_its_own_column(tmp_path: Path) -> None:
         ),
         ("kaggle-per-image", "img,road,road\na,,\nb,,\n", r":1: its columns are"),
         ("kaggle-per-image", "id,rle\na,\nb,\n", r":1: its columns are 'id,rle'"),
-        ("kaggle-per-image", PLAIN + "a,,\n", r"lacks the row 'b'"),
+        ("kaggle-per-image", PLAIN + "a,,\n", r"has no row 'b'"),
         ("kaggle-per-image", PLAIN + "a,,\nb,,\nc,,\n", r":4: row 'c' has no prediction"),
-        ("kaggle-per-image", PLAIN + "a,,\nb,,\na,,\n", r":2: the id 'a' is there twice"),
+        ("kaggle-per-image", PLAIN + "a,,\nb,,\na,,\n", r":2: the id 'a' is duplicate"),
         ("kaggle-per-image", PLAIN + "a,\nb,,\n", r":2: has 2 fields, the header has 3"),
         (
             "kaggle-per-image",
@@ -96,7 +96,7 @@ def test_a_class_is_written_in_its_own_column(tmp_path: Path) -> None:
         (
             "kaggle",
             "Id,Predicted\na_7,\na_27,\nb_7,\n",
-            r"lacks the row 'a_0' of an image that is predicted, and 2 more",
+            r"has no row 'a_0' of a predicted image, nor 2 more",
         ),
         ("kaggle", "Id,Predicted\na,\nb,\n", r":2: row 'a' and 1 more have no prediction"),
         ("pixels", "id,pixels,usage\na,,\nb,,\n", r":1: its columns are"),
@@ -113,7 +113,7 @@ def test_a_sample_that_does_not_fit_is_one_line_before_anything_is_written(
 def test_label_maps_that_lack_an_image_of_the_sample_are_one_line(tmp_path: Path) -> None:
     """As a vote over submissions that lack it has them."""
     form = form_of("pixels", tmp_path / "sample.csv", "id,mask\na.png,\nb.png,\n")
-    with pytest.raises(DataError, match=r"has the row 'b\.png', for which there is no prediction"):
+    with pytest.raises(DataError, match=r"row 'b\.png' of the sample submission has no prediction"):
         form.write(tmp_path / "a.csv", maps_of("a"))
     assert not (tmp_path / "a.csv").exists()
 
@@ -121,7 +121,7 @@ def test_label_maps_that_lack_an_image_of_the_sample_are_one_line(tmp_path: Path
 def test_a_file_with_another_header_than_the_sample_is_refused(tmp_path: Path) -> None:
     form = form_of("pixels", tmp_path / "sample.csv", "id,mask\na,\nb,\n")
     (tmp_path / "a.csv").write_text("image_id,PredictionString\na,7\n")
-    with pytest.raises(DataError, match=r"a\.csv:1: the header is 'id,mask', got 'image_id,Pred"):
+    with pytest.raises(DataError, match=r"a\.csv:1: the header must be 'id,mask', got 'image_id,Pred"):
         list(form.read(tmp_path / "a.csv", lambda _: (1, 1)))
 
 

@@ -136,9 +136,9 @@ def test_the_numbers_of_a_coco_json_are_written_and_read(tmp_path: Path, name: F
     assert [image_id for image_id, _ in form.read(tmp_path / "out", lambda _: (3, 4))] == ["1", "2"]
     samples[0] = Sample("1", Path("1.png"), 17)
     other = open_format(name, CLASSES, "ground", RleSpec(), str, samples=samples)
-    with pytest.raises(DataError, match=r"(entry|annotation) 0: image_id 2 is that of no image in the"):
+    with pytest.raises(DataError, match=r"(entry|annotation) 0: image_id 2 is not in the"):
         list(other.read(tmp_path / "out", lambda _: (3, 4)))
-    with pytest.raises(DataError, match="'3' is no image of the dataset's COCO JSON"):
+    with pytest.raises(DataError, match="'3' is not in the dataset's COCO JSON"):
         open_format(name, CLASSES, "ground", RleSpec(), str, samples=[*samples, Sample("3", Path("3.png"))])
 
 
@@ -198,10 +198,10 @@ def apart(form: SubmissionFormat, path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "spoil", "problem"),
     [
-        ("kaggle", doubled_rows, r"out:8: 'b_27' was there in line 7"),
-        ("kaggle", apart, r"out:5: the image 'a' was there already \(.*out:2\)"),
-        ("kaggle-per-image", doubled_rows, r"out:4: the image 'b' was there already"),
-        ("pixels", doubled_rows, r"out:4: the image 'b' was there already"),
+        ("kaggle", doubled_rows, r"out:8: 'b_27' is already in line 7"),
+        ("kaggle", apart, r"out:5: the image 'a' is duplicate \(.*out:2\)"),
+        ("kaggle-per-image", doubled_rows, r"out:4: the image 'b' is duplicate"),
+        ("pixels", doubled_rows, r"out:4: the image 'b' is duplicate"),
     ],
 )
 def test_an_image_is_there_once(
@@ -215,7 +215,7 @@ def test_an_image_is_there_once(
 
 def refuse(known: Sequence[str], image_id: str) -> tuple[int, int]:
     if image_id not in known:
-        raise DataError(f"{image_id!r} is no image of the spec's 'predict' split")
+        raise DataError(f"{image_id!r} is not an image of the spec's 'predict' split")
     return HEIGHT, WIDTH
 
 

@@ -109,7 +109,7 @@ def test_a_pixel_of_no_class_has_no_number_where_a_class_has_it(tmp_path: Path, 
     form.write(tmp_path / "out", [("x", np.array([[0, 1]], dtype=np.uint8))])
     np.testing.assert_array_equal(read_png(tmp_path / "out"), [[0, 255]])
     with pytest.raises(
-        DataError, match="x: has pixels of no class, and the number for them, 255, is a class's id"
+        DataError, match="x: has pixels without a class, but their value, 255, is a class's id"
     ):
         form.write(tmp_path / "more", [("x", np.array([[0, 255]], dtype=np.uint8))])
     assert not (tmp_path / "more").exists()
@@ -131,7 +131,9 @@ def test_colours_are_those_of_the_ids(tmp_path: Path, land: Path) -> None:
 def test_values_that_are_no_ids_are_one_line(tmp_path: Path, land: Path, name: Format) -> None:
     """Positions where ids are promised: 1 and 2 are no class's."""
     form_of(name, land, ["x"], values="positions").write(tmp_path / "out", maps_of(["x"]))
-    with pytest.raises(DataError, match=r"x(\.\w+)?: holds 1, 2, the id of no class \(7, 0, 27\).*positions"):
+    with pytest.raises(
+        DataError, match=r"x(\.\w+)?: has the values 1, 2, which are not class ids \(7, 0, 27\).*positions"
+    ):
         list(form_of(name, land, ["x"]).read(tmp_path / "out", lambda _: (HEIGHT, WIDTH)))
 
 

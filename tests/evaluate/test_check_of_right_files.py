@@ -233,5 +233,5 @@ def test_positions_where_ids_are_promised_are_found(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, command)
     assert done.exit_code != 0
     assert isinstance(done.exception, DataError)
-    assert "a.png: holds 0, 1, the id of no class (7, 8)" in str(done.exception)
+    assert "a.png: has the values 0, 1, which are not class ids (7, 8)" in str(done.exception)
     assert spec.output.values == "positions"

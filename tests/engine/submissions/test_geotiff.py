@@ -121,7 +121,7 @@ def test_ground_control_points_are_kept(tmp_path: Path) -> None:
 def test_an_image_that_lies_nowhere_is_refused_and_nothing_written(tmp_path: Path) -> None:
     ortho(tmp_path / "a.tif")
     write_tiff(tmp_path / "b.tif", pixels())
-    with pytest.raises(DataError, match=r"b\.tif: does not say where on Earth it lies: .* format: png"):
+    with pytest.raises(DataError, match=r"b\.tif: is not georeferenced: .* format: png"):
         form_of(tmp_path).write(tmp_path / "labels", [("a", labels()), ("b", labels())])
     assert not (tmp_path / "labels").exists()
 
@@ -149,7 +149,7 @@ def test_a_raster_that_says_it_is_huge_is_refused_unread(tmp_path: Path) -> None
     with rasterio.open(path, "w", driver="GTiff", crs="EPSG:32633", transform=HALF_A_METRE, **size):
         pass
     assert path.stat().st_size < 10**6
-    with pytest.raises(DataError, match=r"a\.tif: claims 60000x50000 pixels, and its image has 24x40"):
+    with pytest.raises(DataError, match=r"a\.tif: claims 60000x50000 pixels, but its image has 24x40"):
         list(form_of(tmp_path).read(tmp_path / "labels", lambda _: SIZE_HW))
 
 
@@ -168,7 +168,7 @@ def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch
 @pytest.fixture
 def over_land(project: Path, monkeypatch: pytest.MonkeyPatch) -> EnsembleSpec:
     """An ensemble over one aerial image in tiles, which counts as large."""
-    monkeypatch.setattr(raster, "LARGE", 1000)
+    monkeypatch.setattr(raster, "LARGE_PIXELS", 1000)
     folder = project.parent
     write_tiff(folder / "land/a.tif", pixels(90, 70), crs="EPSG:32633", transform=HALF_A_METRE)
     said = json.loads(project.read_text())
@@ -205,7 +205,7 @@ def test_submissions_are_converted_there_and_back(over_land: EnsembleSpec) -> No
 
 
 def windowed(path: Path, monkeypatch: pytest.MonkeyPatch) -> WindowedImage:
-    monkeypatch.setattr(raster, "LARGE", 100)
+    monkeypatch.setattr(raster, "LARGE_PIXELS", 100)
     image = open_raster(path)
     assert isinstance(image, WindowedImage)
     return image
@@ -239,7 +239,7 @@ def test_all_others_are_decoded_whole(name: str, tmp_path: Path, monkeypatch: py
         path = tmp_path / "labels/a.tif"
     else:
         write_image(path, pixels(5, 5) if name == "small.tif" else pixels(60, 50))
-    monkeypatch.setattr(raster, "LARGE", 100)
+    monkeypatch.setattr(raster, "LARGE_PIXELS", 100)
     found = open_raster(path)
     assert isinstance(found, np.ndarray)
     np.testing.assert_array_equal(found, read_image(path))
@@ -259,7 +259,7 @@ def test_bands_that_would_be_lost_are_refused_whatever_the_size(
     alpha = "YES" if source.shape[2] == 4 else "NO"
     path = write_tiff(tmp_path / "a.tif", source, photometric="RGB", alpha=alpha)
     for large in (raster.LARGE, 100):
-        monkeypatch.setattr(raster, "LARGE", large)
+        monkeypatch.setattr(raster, "LARGE_PIXELS", large)
         with pytest.raises(DataError, match=rf"a\.tif: has {problem}"):
             open_raster(path)
 
@@ -275,5 +275,5 @@ def test_damage_within_is_one_line_with_its_place(tmp_path: Path, monkeypatch: p
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     image = windowed(path, monkeypatch)
-    with pytest.raises(DataError, match=r"a\.tif: is cut off or damaged at row 50, column 0"):
+    with pytest.raises(DataError, match=r"a\.tif: is truncated or damaged at row 50, column 0"):
         image[50:60, 0:50]
