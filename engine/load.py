@@ -13,7 +13,7 @@ from seg.data.raster import Raster, open_raster
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.tiles import lay_out
-from seg.engine.pipeline.prefetch import MOST_AHEAD
+from seg.engine.pipeline.prefetch import MAX_AHEAD
 from seg.engine.runtimes.auto import choose_runtimes, have_one_size
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.decoder_cut import Decoder, find_decoder
@@ -127,7 +127,7 @@ def load_members(
         in_flight = batch_size * (chosen.streams.count + 1)
         frames = [sample.frame_hwc for sample in sample_frames(spec)]
         offload = plan_offload(
-            openers, frames, len(cards[0].classes), batch_size, in_flight, MOST_AHEAD, memory
+            openers, frames, len(cards[0].classes), batch_size, in_flight, MAX_AHEAD, memory
         )
     members = tuple(
         Member(member.name, runtime, card, member.weight, spec.views_of(member), own, decoder)

@@ -15,8 +15,8 @@ from seg.errors import DataError
 
 Item = TypeVar("Item")
 
-LEAST_READERS: Final = 2
-MOST_AHEAD: Final = 8
+MIN_READERS: Final = 2
+MAX_AHEAD: Final = 8
 AHEAD_BYTES: Final = 256 * 2**20
 """The most bytes of decoded images that wait; images larger than that are read one ahead."""
 
@@ -27,7 +27,7 @@ def readers_for(cores: int) -> int:
     A core decodes some 250 JPEGs of 512x512 a second, and OpenCV releases Python's lock meanwhile: a third
     of 16 cores keeps up with a GPU that takes 1,000 images a second.
     """
-    return min(MOST_AHEAD, max(LEAST_READERS, cores // 3))
+    return min(MAX_AHEAD, max(MIN_READERS, cores // 3))
 
 
 def read_sample(sample: Sample) -> Raster:
@@ -70,7 +70,7 @@ class Reader(Generic[Item]):
                 except DataError as error:
                     self.note_failure(item, error)
                 else:
-                    self._ahead = max(1, min(MOST_AHEAD, AHEAD_BYTES // image_hwc.nbytes))
+                    self._ahead = max(1, min(MAX_AHEAD, AHEAD_BYTES // image_hwc.nbytes))
                     yield item, image_hwc
         finally:
             pool.shutdown(cancel_futures=True)
