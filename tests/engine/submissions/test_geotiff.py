@@ -168,7 +168,7 @@ def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch
 @pytest.fixture
 def over_land(project: Path, monkeypatch: pytest.MonkeyPatch) -> EnsembleSpec:
     """An ensemble over one aerial image in tiles, which counts as large."""
-    monkeypatch.setattr(raster, "LARGE_PIXELS", 1000)
+    monkeypatch.setattr(raster, "LARGE", 1000)
     folder = project.parent
     write_tiff(folder / "land/a.tif", pixels(90, 70), crs="EPSG:32633", transform=HALF_A_METRE)
     said = json.loads(project.read_text())
@@ -205,7 +205,7 @@ def test_submissions_are_converted_there_and_back(over_land: EnsembleSpec) -> No
 
 
 def windowed(path: Path, monkeypatch: pytest.MonkeyPatch) -> WindowedImage:
-    monkeypatch.setattr(raster, "LARGE_PIXELS", 100)
+    monkeypatch.setattr(raster, "LARGE", 100)
     image = open_raster(path)
     assert isinstance(image, WindowedImage)
     return image
@@ -239,7 +239,7 @@ def test_all_others_are_decoded_whole(name: str, tmp_path: Path, monkeypatch: py
         path = tmp_path / "labels/a.tif"
     else:
         write_image(path, pixels(5, 5) if name == "small.tif" else pixels(60, 50))
-    monkeypatch.setattr(raster, "LARGE_PIXELS", 100)
+    monkeypatch.setattr(raster, "LARGE", 100)
     found = open_raster(path)
     assert isinstance(found, np.ndarray)
     np.testing.assert_array_equal(found, read_image(path))
@@ -259,7 +259,7 @@ def test_bands_that_would_be_lost_are_refused_whatever_the_size(
     alpha = "YES" if source.shape[2] == 4 else "NO"
     path = write_tiff(tmp_path / "a.tif", source, photometric="RGB", alpha=alpha)
     for large in (raster.LARGE, 100):
-        monkeypatch.setattr(raster, "LARGE_PIXELS", large)
+        monkeypatch.setattr(raster, "LARGE", large)
         with pytest.raises(DataError, match=rf"a\.tif: has {problem}"):
             open_raster(path)
 
