@@ -11,10 +11,10 @@ from seg.data import read_image
 from seg.drawing import LayerHWC, layer
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.metrics.segmentation import mean_iou
-from seg.evaluate.report.gather import Findings
-from seg.evaluate.report.look import ImageView, view_image
-from seg.evaluate.report.pictures import as_webp, draw_disputes, draw_entropy, draw_errors, shrunk
-from seg.evaluate.report.tally import ImageNote
+from seg.evaluate.report.findings import Findings
+from seg.evaluate.report.image_layers import as_webp, draw_disputes, draw_entropy, draw_errors, shrunk
+from seg.evaluate.report.image_scores import ImageNote
+from seg.evaluate.report.image_view import ImageView, view_image
 from seg.labels import LabelsHW
 from seg.progress import progress
 

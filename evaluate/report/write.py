@@ -8,13 +8,13 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seg.evaluate.cache.store import ProbabilityCache
-from seg.evaluate.report.figures import describe, front_plot, learning_plots, reliability_plot
+from seg.evaluate.report.findings import Findings, gather_findings
 from seg.evaluate.report.gallery import draw_gallery
-from seg.evaluate.report.gather import Findings, gather_findings
-from seg.evaluate.report.heat import confusion_heat, dispute_heat
-from seg.evaluate.report.plots import Axis
+from seg.evaluate.report.heatmaps import confusion_heat, dispute_heat
+from seg.evaluate.report.plot_geometry import Axis
 from seg.evaluate.report.predictors import ENSEMBLE
-from seg.evaluate.report.trained import TrainedRun, read_trained
+from seg.evaluate.report.report_plots import describe, front_plot, learning_plots, reliability_plot
+from seg.evaluate.report.training_runs import TrainedRun, read_trained
 from seg.files import atomic_path
 from seg.spec import EnsembleSpec
 from seg.words import counted

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.tune.by_class import with_class_factors, with_class_weights
+from seg.evaluate.tune.class_weights import with_class_factors, with_class_weights
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.temperature import fit_temperatures
 from seg.views import VIEW_SETS

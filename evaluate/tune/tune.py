@@ -14,7 +14,6 @@ from seg.evaluate.cache.passes import Passes, gather_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.segmentation import intervals_of
 from seg.evaluate.tune.budget import Budget
-from seg.evaluate.tune.choose import EQUAL, Verdict, choose, is_worth_its_cost
 from seg.evaluate.tune.fit import FITS, OTHER_MERGES
 from seg.evaluate.tune.importance import (
     MemberValue,
@@ -25,6 +24,7 @@ from seg.evaluate.tune.importance import (
     value_members,
 )
 from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
+from seg.evaluate.tune.select_fit import EQUAL, Verdict, choose, is_worth_its_cost
 from seg.evaluate.tune.split_half import Trials, random_halvings, try_on_halves
 from seg.evaluate.tune.temperature import MemberCalibration, calibrate_members
 from seg.progress import progress

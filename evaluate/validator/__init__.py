@@ -2,6 +2,6 @@
 
 from seg.evaluate.validator.check import check_submission
 from seg.evaluate.validator.finding import Finding
-from seg.evaluate.validator.mend import mend_submission
+from seg.evaluate.validator.repair import mend_submission
 
 __all__ = ["Finding", "check_submission", "mend_submission"]

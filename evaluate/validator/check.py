@@ -8,11 +8,11 @@ from typing import Final
 from seg.engine.submissions import SubmissionSpec
 from seg.engine.submissions.table_kind import TableKind
 from seg.errors import DataError, SpecError
+from seg.evaluate.validator.expected_table import WantedTable, wanted_table
 from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.masks import MaskLook
-from seg.evaluate.validator.runs import NOTHING, read_runs
-from seg.evaluate.validator.table import TableRow, read_rows
-from seg.evaluate.validator.wanted import WantedTable, wanted_table
+from seg.evaluate.validator.read_table import TableRow, read_rows
+from seg.evaluate.validator.run_lengths import NOTHING, read_runs
 from seg.labels import IGNORE_INDEX
 from seg.spec import EnsembleSpec
 from seg.spec.output import RLE_FORMATS, TABLE_FORMATS

@@ -10,7 +10,7 @@ from seg.commands.shared import Overwrite, SpecPath, print_table
 if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison
     from seg.evaluate.metrics.segmentation import ClassFigures, Figures
-    from seg.evaluate.submission import Paired
+    from seg.evaluate.score_submission import Paired
 
 
 def evaluate(
@@ -45,7 +45,7 @@ def evaluate(
 
         _print_comparison(compare_members(spec), per_class)
         return
-    from seg.evaluate.submission import compare_submissions, judge_submission, write_csv, write_json
+    from seg.evaluate.score_submission import compare_submissions, judge_submission, write_csv, write_json
     from seg.outputs import Output
     from seg.spec.reads import files_read
 

@@ -43,8 +43,8 @@ def tune(
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.budget import Budget
-    from seg.evaluate.tune.picture import draw_pareto
-    from seg.evaluate.tune.write import write_back
+    from seg.evaluate.tune.pareto_plot import draw_pareto
+    from seg.evaluate.tune.write_spec import write_back
     from seg.outputs import Output
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read

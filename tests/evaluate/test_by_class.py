@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.by_class import FACTORS, mious_by_step, with_class_factors, with_class_weights
+from seg.evaluate.tune.class_weights import FACTORS, mious_by_step, with_class_factors, with_class_weights
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.temperature import calibrate_members
 from seg.probability_codec import to_levels

@@ -24,14 +24,14 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.calibration import BINS, Reliability
 from seg.evaluate.report import write_runs_report
+from seg.evaluate.report.findings import gather_findings
 from seg.evaluate.report.gallery import choose_images, draw_gallery
-from seg.evaluate.report.gather import gather_findings
-from seg.evaluate.report.heat import confusion_heat
-from seg.evaluate.report.look import ImageView, view_image
-from seg.evaluate.report.pictures import as_webp, shrunk
-from seg.evaluate.report.plots import Axis
+from seg.evaluate.report.heatmaps import confusion_heat
+from seg.evaluate.report.image_layers import as_webp, shrunk
+from seg.evaluate.report.image_scores import ImageNote
+from seg.evaluate.report.image_view import ImageView, view_image
+from seg.evaluate.report.plot_geometry import Axis
 from seg.evaluate.report.predictors import Predictor, Predictors
-from seg.evaluate.report.tally import ImageNote
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.probability_codec import HIGHEST
 from seg.spec import load_ensemble

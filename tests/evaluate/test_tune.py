@@ -19,7 +19,6 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.budget import Budget
-from seg.evaluate.tune.choose import choose, is_worth_its_cost
 from seg.evaluate.tune.fit import (
     FITS,
     best_single,
@@ -30,10 +29,11 @@ from seg.evaluate.tune.fit import (
     useful_views,
 )
 from seg.evaluate.tune.importance import disagreement, pareto_front, price_sub_ensembles, value_members
-from seg.evaluate.tune.picture import draw_pareto
+from seg.evaluate.tune.pareto_plot import draw_pareto
 from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.select_fit import choose, is_worth_its_cost
 from seg.evaluate.tune.split_half import Trials, random_halvings, try_on_halves
-from seg.evaluate.tune.write import write_back
+from seg.evaluate.tune.write_spec import write_back
 from seg.spec import load_ensemble
 from seg.spec.prediction import StoppingSpec
 from seg.views import VIEW_SETS

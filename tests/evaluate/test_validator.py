@@ -13,7 +13,7 @@ from seg.commands.submission import EXIT_FINDINGS
 from seg.data.raster import Raster, open_raster
 from seg.errors import DataError
 from seg.evaluate.validator import check_submission, mend_submission
-from seg.evaluate.validator.runs import mend_runs, read_runs
+from seg.evaluate.validator.run_lengths import mend_runs, read_runs
 from seg.spec.output import RleSpec
 from tests.evaluate.contest import (
     HEADER,

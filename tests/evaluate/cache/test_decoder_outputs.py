@@ -20,11 +20,11 @@ from seg.engine.merging.decision import margins
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.metrics.confusion import ConfusionMatrix
-from seg.evaluate.report.gather import gather_findings
-from seg.evaluate.report.look import view_image
+from seg.evaluate.report.findings import gather_findings
+from seg.evaluate.report.image_view import view_image
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.fit import OTHER_MERGES
-from seg.evaluate.tune.write import write_back
+from seg.evaluate.tune.write_spec import write_back
 from seg.export.export import export_checkpoint
 from seg.probability_codec import from_levels
 from seg.soft_labels import SoftLabels

@@ -9,7 +9,7 @@ from seg.evaluate.cache.passes import Passes
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
 from seg.evaluate.metrics.segmentation import Figures, SegmentationMetrics, intervals_of, iou_of, mean_iou
-from seg.evaluate.report.look import ImageView, view_image
+from seg.evaluate.report.image_view import ImageView, view_image
 from seg.evaluate.report.predictors import Predictors
 from seg.evaluate.tune.scorer import CountsICC
 from seg.progress import progress

@@ -8,10 +8,10 @@ from seg.engine.submissions.table_kind import TableKind
 from seg.engine.submissions.tables import write_table
 from seg.errors import DataError
 from seg.evaluate.validator.check import is_needed, missing_ids
+from seg.evaluate.validator.expected_table import WantedTable, wanted_table
 from seg.evaluate.validator.finding import Finding
-from seg.evaluate.validator.runs import mend_runs, read_runs
-from seg.evaluate.validator.table import TableRow, read_rows
-from seg.evaluate.validator.wanted import WantedTable, wanted_table
+from seg.evaluate.validator.read_table import TableRow, read_rows
+from seg.evaluate.validator.run_lengths import mend_runs, read_runs
 from seg.spec import EnsembleSpec
 from seg.spec.output import RLE_FORMATS, RleSpec
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from seg.evaluate.metrics.calibration import Reliability
-from seg.evaluate.report.gather import Curves, Findings
-from seg.evaluate.report.plots import Axis, Dot, Line, Plot, whole_line
+from seg.evaluate.report.findings import Curves, Findings
+from seg.evaluate.report.plot_geometry import Axis, Dot, Line, Plot, whole_line
 from seg.evaluate.tune.importance import SubEnsemble
 
 ENSEMBLE_SLOT: Final = 0

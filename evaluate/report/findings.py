@@ -12,9 +12,9 @@ from seg.engine.pipeline.timing import Stage
 from seg.evaluate.cache.passes import TIMED, Passes, gather_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.segmentation import paired_interval
+from seg.evaluate.report.image_scores import Score, Tally, tally_images
 from seg.evaluate.report.latency import time_stages
 from seg.evaluate.report.predictors import Predictor, Predictors, predictors_of, with_upright_views
-from seg.evaluate.report.tally import Score, Tally, tally_images
 from seg.evaluate.tune.importance import (
     MemberValue,
     SubEnsemble,

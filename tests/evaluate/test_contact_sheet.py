@@ -12,7 +12,7 @@ from seg.commands.app import app
 from seg.data.images import read_image
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.evaluate.picture import draw_ensemble, draw_submission
+from seg.evaluate.contact_sheet import draw_ensemble, draw_submission
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.conftest import CLASSES
