@@ -100,8 +100,8 @@ def with_engine(ensemble: Ensemble, images: list[ImageHWC], stopping: StoppingSp
         lambda key, labels_hw: (key, labels_hw),
         stopping=build_stopping(stopping, ensemble),
     )
-    answers = dict(labelled)
-    return [answers[key] for key in range(len(images))]
+    levels = dict(labelled)
+    return [levels[key] for key in range(len(images))]
 
 
 def bare_networks(ensemble: Ensemble, images: list[ImageHWC]) -> Answer:

@@ -43,10 +43,10 @@ class Runner:
             stopping=build_stopping(self.stopping, ensemble),
             clock=clock,
         )
-        answers = dict(labelled)
+        levels = dict(labelled)
         self.seconds.append((time.perf_counter() - start) / len(images))
         self.passes = clock.passes
-        self.answer = [answers[key] for key in range(len(images))]
+        self.answer = [levels[key] for key in range(len(images))]
 
 
 def print_runs(runners: Sequence[Runner], track: Track) -> None:

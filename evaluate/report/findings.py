@@ -1,4 +1,4 @@
-"""All that the report of an ensemble shows, from passes that the cache keeps."""
+"""The findings of a report: all measurements of an ensemble, from cached passes."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from seg.card import ModelCard
 from seg.classes import ClassInfo
 from seg.data import open_split
 from seg.engine.pipeline.timing import Stage
-from seg.evaluate.cache.passes import TIMED, Passes, gather_passes
+from seg.evaluate.cache.passes import TIMED, Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.segmentation import paired_interval
-from seg.evaluate.report.image_scores import Score, Tally, tally_images
+from seg.evaluate.report.image_scores import Score, SplitScores, score_images
 from seg.evaluate.report.latency import time_stages
 from seg.evaluate.report.predictors import Predictor, Predictors, predictors_of, with_upright_views
 from seg.evaluate.tune.importance import (
@@ -32,20 +32,20 @@ Curves = dict[str, list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is known of an ensemble.
+    """All measurements of an ensemble.
 
     Attributes:
-        values: what each member is worth; of a few thousand pixels an image, as those of `seg tune`.
+        values: the importance of each member, on a few thousand pixels an image, as in `seg tune`.
         disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
-        candidates: sub-ensembles, of which the `front` are those that nothing cheaper equals.
+        candidates: sub-ensembles; `front` is their Pareto front.
         stages: the share of each stage in the engine's work.
-        curves: the figures of each epoch, by member; none of those whose run is not there.
+        curves: the values of each epoch, by member; empty for members without a run.
         cards: of the members' models.
     """
 
     passes: Passes
-    cast: Predictors
-    tally: Tally
+    predictors: Predictors
+    scores: SplitScores
     values: tuple[MemberValue, ...]
     disagreement: NDArray[np.float64]
     candidates: tuple[SubEnsemble, ...]
@@ -60,37 +60,37 @@ class Findings:
 
     @property
     def best(self) -> Predictor:
-        """The member with the highest mIoU on the images as they are."""
-        return max(self.cast.members, key=lambda member: self.plain(member).miou)
+        """The member with the highest mIoU without views."""
+        return max(self.predictors.members, key=lambda member: self.plain(member).miou)
 
     def plain(self, predictor: Predictor) -> Score:
-        return self.tally.scores[predictor.plain]
+        return self.scores.scores[predictor.plain]
 
     def viewed(self, predictor: Predictor) -> Score:
-        return self.tally.scores[predictor.viewed]
+        return self.scores.scores[predictor.viewed]
 
     def gain(self, over: Score) -> tuple[float, float, float]:
-        """By how much the ensemble in its views has a higher mIoU, with the 95 % interval."""
-        return paired_interval(list(over.counts_icc), list(self.viewed(self.cast.ensemble).counts_icc))
+        """The gain in mIoU of the ensemble with its views, with the 95 % interval."""
+        return paired_interval(list(over.counts_icc), list(self.viewed(self.predictors.ensemble).counts_icc))
 
 
-def gather_findings(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
-    """Find out all of it on the validation images; computes what the cache lacks.
+def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
+    """Measure an ensemble on the validation images; passes that are not cached are computed.
 
     Raises:
         DataError: an image or its labels cannot be read.
         ModelError, MissingRuntimeError: a member cannot be run.
     """
     split = open_split(spec.data, "val")
-    passes = gather_passes(with_upright_views(spec), split, cache)
-    cast = predictors_of(spec, passes)
+    passes = open_passes(with_upright_views(spec), split, cache)
+    predictors = predictors_of(spec, passes)
     scorer = sample_pixels(passes)
-    whole = cast.ensemble.viewed
+    whole = predictors.ensemble.viewed
     candidates = tuple(price_sub_ensembles(scorer, whole, passes.milliseconds))
     return Findings(
         passes=passes,
-        cast=cast,
-        tally=tally_images(passes, cast),
+        predictors=predictors,
+        scores=score_images(passes, predictors),
         values=tuple(value_members(scorer, whole)),
         disagreement=disagreement(scorer),
         candidates=candidates,
@@ -102,5 +102,5 @@ def gather_findings(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
 
 
 def _curves(spec: EnsembleSpec) -> dict[str, Curves]:
-    """Of the runs whose models the members are."""
+    """The training curves of the members' runs."""
     return {member.name: read_curves(spec.model(member).parent) for member in spec.running}

@@ -1,4 +1,4 @@
-"""One walk over all images: counts of everyone, and what is notable about each image."""
+"""Scores of all predictors over the split, and of the ensemble on each image, in one loop over the images."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,13 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
-from seg.evaluate.metrics.segmentation import Figures, SegmentationMetrics, intervals_of, iou_of, mean_iou
+from seg.evaluate.metrics.segmentation import (
+    SegmentationMetrics,
+    SegmentationScores,
+    intervals_of,
+    iou_of,
+    mean_iou,
+)
 from seg.evaluate.report.image_view import ImageView, view_image
 from seg.evaluate.report.predictors import Predictors
 from seg.evaluate.tune.scorer import CountsICC
@@ -17,9 +23,9 @@ from seg.progress import progress
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """mIoU of a mixture over all labelled pixels, its 95 % interval, and what an image costs.
+    """mIoU of a mixture over all labelled pixels, its 95 % interval, and the milliseconds of an image.
 
-    `iou` has each class's IoU and interval, None where it is absent.
+    `iou` and `iou_intervals` are of each class, None if it is absent.
     """
 
     mixture: Mixture
@@ -33,7 +39,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class ImageNote:
-    """One image: the ensemble's mIoU there and the IoU of each class (None where absent), and doubts.
+    """The ensemble's scores on one image: mIoU, the IoU of each class (None if absent) and uncertainty.
 
     `entropy` is the mean over pixels, 0..1; `disputed` the share of pixels on which members differ.
     """
@@ -47,33 +53,33 @@ class ImageNote:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """All that was counted. `figures` are the ensemble's in its views."""
+class SplitScores:
+    """The scores of all mixtures; `metrics` and `reliability` are of the ensemble with its views."""
 
     scores: dict[Mixture, Score]
-    figures: Figures
+    metrics: SegmentationScores
     reliability: Reliability
     notes: tuple[ImageNote, ...]
 
 
-def tally_images(passes: Passes, cast: Predictors) -> Tally:
-    """Walk over all images, one in memory at a time."""
-    counts: dict[Mixture, list[CountsCC]] = {mixture: [] for mixture in cast.mixtures}
-    judge, reliability = SegmentationMetrics(passes.split.classes), Reliability()
+def score_images(passes: Passes, predictors: Predictors) -> SplitScores:
+    """Score all images, one in memory at a time."""
+    counts: dict[Mixture, list[CountsCC]] = {mixture: [] for mixture in predictors.mixtures}
+    metrics, reliability = SegmentationMetrics(passes.split.classes), Reliability()
     notes: list[ImageNote] = []
     with progress("judge", passes.images, unit="images") as advance:
         for image, sample in enumerate(passes.split.samples):
-            look = view_image(passes, cast, image, cast.mixtures)
-            for mixture, labels_hw in look.labels.items():
+            view = view_image(passes, predictors, image, predictors.mixtures)
+            for mixture, labels_hw in view.labels.items():
                 counts[mixture].append(
-                    ConfusionMatrix(passes.classes).add(look.truth_hw, labels_hw).counts_cc
+                    ConfusionMatrix(passes.classes).add(view.truth_hw, labels_hw).counts_cc
                 )
-            judge.add(sample.id, look.truth_hw, look.ensemble_hw)
-            reliability.add(look.truth_hw, look.probabilities_chw)
-            notes.append(_note(image, sample.id, look, judge.counts[-1]))
+            metrics.add(sample.id, view.truth_hw, view.ensemble_hw)
+            reliability.add(view.truth_hw, view.probabilities_chw)
+            notes.append(_note(image, sample.id, view, metrics.counts[-1]))
             advance()
     scores = {mixture: _score(passes, mixture, np.stack(listed)) for mixture, listed in counts.items()}
-    return Tally(scores, judge.figures(), reliability, tuple(notes))
+    return SplitScores(scores, metrics.scores(), reliability, tuple(notes))
 
 
 def _score(passes: Passes, mixture: Mixture, counts_icc: CountsICC) -> Score:
@@ -89,14 +95,14 @@ def _score(passes: Passes, mixture: Mixture, counts_icc: CountsICC) -> Score:
     )
 
 
-def _note(image: int, image_id: str, look: ImageView, counts_cc: CountsCC) -> ImageNote:
+def _note(image: int, image_id: str, view: ImageView, counts_cc: CountsCC) -> ImageNote:
     return ImageNote(
         index=image,
         id=image_id,
         miou=mean_iou(counts_cc),
         iou=_numbers(counts_cc),
-        entropy=float(look.entropy_hw.mean()),
-        disputed=float(look.disputed_hw.mean()),
+        entropy=float(view.entropy_hw.mean()),
+        disputed=float(view.disputed_hw.mean()),
     )
 
 

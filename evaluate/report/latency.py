@@ -1,4 +1,4 @@
-"""Where an ensemble's time goes, measured on a few images."""
+"""The time of each stage of an ensemble, measured on a few images."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from seg.labels import ImageHWC
 
 
 def time_stages(ensemble: Ensemble, samples: tuple[Sample, ...]) -> dict[Stage, float]:
-    """The share of each stage in the work on these images, from pixels to label maps."""
+    """The share of each stage in the time of these images, from pixels to label maps."""
     images = [(sample.id, read_image(sample.image)) for sample in samples]
-    _walk(ensemble, images[:1], Clock())
+    _run(ensemble, images[:1], Clock())
     clock = Clock()
-    _walk(ensemble, images, clock)
+    _run(ensemble, images, clock)
     busy = sum(clock.seconds[stage] for stage in STREAM_STAGES)
     return {stage: clock.seconds[stage] / busy for stage in STREAM_STAGES if clock.seconds[stage] > 0}
 
 
-def _walk(ensemble: Ensemble, images: Sequence[tuple[str, ImageHWC]], clock: Clock) -> None:
+def _run(ensemble: Ensemble, images: Sequence[tuple[str, ImageHWC]], clock: Clock) -> None:
     for _ in ensemble.label_all(images, lambda *_: None, clock=clock):
         pass

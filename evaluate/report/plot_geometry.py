@@ -1,11 +1,11 @@
-"""Plots as places on a plane, in percent of its width and height; the page draws them."""
+"""Plot geometry: axes, lines and dots in percent of the plot's width and height, for SVG."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-MOST_TICKS: Final = 6
+MAX_TICKS: Final = 6
 
 Point = tuple[float, float]
 
@@ -20,7 +20,7 @@ class Axis:
 
     @classmethod
     def around(cls, title: str, values: Iterable[float], *, margin: float = 0.06) -> Self:
-        """A scale on which all values lie, with some room beside them."""
+        """A scale that contains all values, with a margin."""
         finite = [value for value in values if math.isfinite(value)] or [0.0]
         room = margin * (max(finite) - min(finite)) or 0.01
         return cls(title, min(finite) - room, max(finite) + room)
@@ -31,8 +31,8 @@ class Axis:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Round values with their places: at most six."""
-        rough = (self.high - self.low) / MOST_TICKS
+        """At most six round values with their positions."""
+        rough = (self.high - self.low) / MAX_TICKS
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
@@ -42,7 +42,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line; the legend has those with a name. `slot` is its colour's position, `dashed` sets it back."""
+    """A line. `slot` is the position of its colour; lines with a name are in the legend."""
 
     name: str
     slot: int
@@ -52,7 +52,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A point that says something; a faint one is set back."""
+    """A point with a tooltip."""
 
     slot: int
     point: Point
@@ -62,7 +62,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Lines and dots on two scales."""
+    """Lines and dots on two axes."""
 
     title: str
     x: Axis
@@ -72,7 +72,7 @@ class Plot:
     note: str = ""
 
     def path(self, line: Line) -> str:
-        """The line for SVG, in a box of 100 by 100 whose top is 0."""
+        """The line's points for SVG, in a box of 100 by 100 whose top is 0."""
         return " ".join(f"{self.left(point):.2f},{self.top(point):.2f}" for point in line.points)
 
     def left(self, point: Point) -> float:
@@ -82,7 +82,7 @@ class Plot:
         return 100 - self.y.place(point[1])
 
 
-def whole_line(name: str, slot: int, values: Sequence[float], *, dashed: bool = False) -> Line:
-    """Values of epochs from 1 on; what is no number is left out."""
+def epoch_line(name: str, slot: int, values: Sequence[float], *, dashed: bool = False) -> Line:
+    """A line of values of epochs from 1 on; values that are not finite are left out."""
     points = ((float(epoch), value) for epoch, value in enumerate(values, start=1) if math.isfinite(value))
     return Line(name, slot, tuple(points), dashed)

@@ -5,13 +5,13 @@ from typing import Final
 
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.report.findings import Curves, Findings
-from seg.evaluate.report.plot_geometry import Axis, Dot, Line, Plot, whole_line
+from seg.evaluate.report.plot_geometry import Axis, Dot, Line, Plot, epoch_line
 from seg.evaluate.tune.importance import SubEnsemble
 
 ENSEMBLE_SLOT: Final = 0
 OTHER_SLOT: Final = 1
-ROOM: Final = 0.12
-"""Beyond the outermost points, as a share of the axis."""
+MARGIN: Final = 0.12
+"""The margin beyond the outermost points, as a share of the axis."""
 
 
 def learning_plots(curves: Mapping[str, Curves]) -> list[Plot]:
@@ -19,7 +19,7 @@ def learning_plots(curves: Mapping[str, Curves]) -> list[Plot]:
     plots = []
     for title, columns in {"val mIoU": ("val_miou",), "loss": ("train_loss", "val_loss")}.items():
         lines = [
-            whole_line("" if column == "train_loss" else name, slot, of[column], dashed=dashed)
+            epoch_line("" if column == "train_loss" else name, slot, of[column], dashed=dashed)
             for slot, (name, of) in enumerate(curves.items())
             for column, dashed in ((column, column == "train_loss") for column in columns)
             if column in of
@@ -34,29 +34,27 @@ def learning_plots(curves: Mapping[str, Curves]) -> list[Plot]:
 
 
 def reliability_plot(reliability: Reliability) -> Plot:
-    """How often pixels are right, by how sure the ensemble is."""
+    """The reliability diagram: accuracy of pixels by the ensemble's confidence."""
     diagonal = Line("calibrated", OTHER_SLOT, ((0.0, 0.0), (1.0, 1.0)), dashed=True)
     found = Line("ensemble", ENSEMBLE_SLOT, tuple((b.confidence, b.accuracy) for b in reliability.bins))
     dots = tuple(
         Dot(
             ENSEMBLE_SLOT,
             (b.confidence, b.accuracy),
-            f"{100 * b.share:.1f} % of pixels: {100 * b.confidence:.1f} % sure,"
-            f" {100 * b.accuracy:.1f} % right",
+            f"{100 * b.share:.1f} % of pixels: {100 * b.confidence:.1f} % confidence,"
+            f" {100 * b.accuracy:.1f} % correct",
         )
         for b in reliability.bins
     )
-    return Plot(
-        "how sure, how right", Axis("confidence", 0, 1), Axis("share right", 0, 1), (diagonal, found), dots
-    )
+    return Plot("reliability", Axis("confidence", 0, 1), Axis("accuracy", 0, 1), (diagonal, found), dots)
 
 
 def front_plot(findings: Findings) -> Plot:
     """mIoU against milliseconds an image, of all sub-ensembles."""
     candidates, front = findings.candidates, findings.front
-    milliseconds = Axis("ms an image", 0, (1 + ROOM) * max(c.milliseconds for c in candidates))
-    mious = Axis.around("mIoU", (c.miou for c in candidates), margin=ROOM)
-    steps = Line("nothing cheaper equals these", ENSEMBLE_SLOT, tuple(_staircase(front, milliseconds.high)))
+    milliseconds = Axis("ms an image", 0, (1 + MARGIN) * max(c.milliseconds for c in candidates))
+    mious = Axis.around("mIoU", (c.miou for c in candidates), margin=MARGIN)
+    steps = Line("Pareto front", ENSEMBLE_SLOT, tuple(_staircase(front, milliseconds.high)))
     dots = [_dot(findings, candidate, faint=True) for candidate in candidates if candidate not in front]
     dots += [_dot(findings, candidate) for candidate in front]
     return Plot("mIoU against time", milliseconds, mious, (steps,), tuple(dots))
@@ -77,7 +75,7 @@ def _dot(findings: Findings, candidate: SubEnsemble, *, faint: bool = False) -> 
 
 
 def describe(findings: Findings, candidate: SubEnsemble) -> str:
-    """The members of a sub-ensemble, and how many passes they take together."""
+    """The members of a sub-ensemble, and the number of their passes."""
     mixture = candidate.mixture
     members = " + ".join(findings.passes.names[member] for member in mixture.members)
     return f"{members}, {mixture.passes} {'pass' if mixture.passes == 1 else 'passes'}"

@@ -1,4 +1,4 @@
-"""A training run, as its folder tells."""
+"""Training runs, read from their folders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,8 @@ class TrainedRun:
         return self.run.name
 
 
-def read_trained(folder: Path) -> TrainedRun:
-    """Raises DataError where the folder holds no run."""
+def read_training_run(folder: Path) -> TrainedRun:
+    """Read a run; raises DataError if the folder has none."""
     folder = folder.resolve()
     result = read_record(folder).result
     return TrainedRun(read_run(folder), read_curves(folder), result.best_iou if result else {})

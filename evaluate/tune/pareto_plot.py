@@ -1,4 +1,4 @@
-"""What sub-ensembles cost and what they are worth, drawn."""
+"""The plot of sub-ensembles: mIoU against time."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from seg.evaluate.tune.tune import Tuned
 
 
 def draw_pareto(path: Path, tuned: Tuned) -> None:
-    """Draw mIoU against milliseconds; those that nothing cheaper equals are numbered and named."""
+    """Draw mIoU against milliseconds; sub-ensembles on the Pareto front are numbered and named."""
 
     def point(candidate: SubEnsemble) -> Point:
         members = len(candidate.mixture.members)

@@ -1,4 +1,4 @@
-"""A mixture, written into the ensemble's YAML."""
+"""Writing a mixture into the ensemble's YAML."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def write_back(path: Path, spec: EnsembleSpec, mixture: Mixture, classes: Sequen
         if weight > 0 and own != member.class_weights:
             changes["members", position, "class_weights"] = own
         if weight > 0 and set(mixture.views[position]) != set(spec.views_of(member)):
-            changes["members", position, "views"] = _spelled(mixture.views[position])
+            changes["members", position, "views"] = _view_set(mixture.views[position])
     if mixture.merge != spec.merge:
         changes["merge",] = mixture.merge
     factors = _by_name(classes, mixture.factors)
@@ -39,11 +39,11 @@ def write_back(path: Path, spec: EnsembleSpec, mixture: Mixture, classes: Sequen
 
 
 def _by_name(classes: Sequence[ClassInfo], values: Sequence[float]) -> dict[str, float]:
-    """Those that are not 1, by the names of classes; nothing of nothing."""
+    """Values other than 1 by the names of classes."""
     rounded = zip(classes, (max(round(value, DIGITS), 10**-DIGITS) for value in values), strict=False)
     return {info.name: value for info, value in rounded if value != 1}
 
 
-def _spelled(views: Views) -> ViewSetName | Views:
-    """As a set's name where there is one."""
+def _view_set(views: Views) -> ViewSetName | Views:
+    """The name of the view set, if there is one."""
     return next((name for name, names in VIEW_SETS.items() if set(names) == set(views)), views)

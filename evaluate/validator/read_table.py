@@ -1,4 +1,4 @@
-"""The cells of a table of run lengths, read with patience."""
+"""Tolerant reading of a table of run lengths, with findings on its header and rows."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row with its id, for an image or for one class of it; its cells are those that make sense."""
+    """A row with its id, for an image or for one class of it, and its valid cells."""
 
     line: int
     id: str
@@ -28,18 +28,18 @@ class TableRow:
 
 
 def read_rows(
-    path: Path, kind: TableKind, layout: TableLayout, wanted: Collection[str]
+    path: Path, kind: TableKind, layout: TableLayout, expected: Collection[str]
 ) -> tuple[list[TableRow], list[Finding]]:
-    """All rows, and what is wrong with the table itself. Raises DataError where it is no CSV.
+    """All rows, and findings on the table itself. Raises DataError if it is not a CSV.
 
     Args:
-        layout: the header that is wanted.
-        wanted: ids of rows, which tell a header from a row.
+        layout: the expected header.
+        wanted: expected row ids, which tell a header from a row.
     """
     lines = list(read_table(path))
     line, header = lines[0] if lines else (1, [])
-    places, findings = _columns(line, header, layout, wanted)
-    is_row = len(header) == len(layout.header) and header[layout.columns[0]] in wanted
+    places, findings = _columns(line, header, layout, expected)
+    is_row = len(header) == len(layout.header) and header[layout.columns[0]] in expected
     rows = []
     for line, fields in lines if is_row else lines[1:]:
         if len(fields) != len(layout.header):
@@ -50,21 +50,21 @@ def read_rows(
         cells = _cells(kind, row_id, texts)
         if not cells:
             known = ", ".join(kind.label_of_id)
-            findings.append(Finding(line, f"{row_id!r} ends in no class id", f"known: {known}"))
+            findings.append(Finding(line, f"{row_id!r} does not end in a class id", f"known: {known}"))
         rows.append(TableRow(line, row_id, cells))
     return rows, findings
 
 
 def _columns(
-    line: int, header: Row, layout: TableLayout, wanted: Collection[str]
+    line: int, header: Row, layout: TableLayout, expected: Collection[str]
 ) -> tuple[Sequence[int], list[Finding]]:
-    """The positions of our columns in a file, and what is wrong with its header."""
+    """The positions of our columns in a file, and findings on its header."""
     if tuple(header) == layout.header:
         return layout.columns, []
     shown, right = ",".join(header)[:60], f"it should be {','.join(layout.header)!r}"
     if len(header) != len(layout.header):
         return layout.columns, [Finding(line, f"the header is {shown!r}", right)]
-    if header[layout.columns[0]] in wanted:
+    if header[layout.columns[0]] in expected:
         return layout.columns, [
             Finding(line, f"there is no header: the first line is {shown!r}", right, True)
         ]
@@ -72,7 +72,7 @@ def _columns(
     if sorted(header) == sorted(names):
         found = Finding(line, f"the header is {shown!r}: its columns have another order", right, True)
         return [header.index(name) for name in names], [found]
-    # Which column is which class is known by name alone.
+    # Columns of classes are identified by name only.
     is_sure = len(names) == 2 or [header[place] for place in layout.columns[1:]] == names[1:]
     return layout.columns, [Finding(line, f"the header is {shown!r}", right, is_sure)]
 

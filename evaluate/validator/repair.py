@@ -1,4 +1,4 @@
-"""A mended copy of a table: only what is safe to mend without knowing the masks."""
+"""Repair of a table: only what is safe to change without knowing the masks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,75 +8,76 @@ from seg.engine.submissions.table_kind import TableKind
 from seg.engine.submissions.tables import write_table
 from seg.errors import DataError
 from seg.evaluate.validator.check import is_needed, missing_ids
-from seg.evaluate.validator.expected_table import WantedTable, wanted_table
+from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
 from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.read_table import TableRow, read_rows
-from seg.evaluate.validator.run_lengths import mend_runs, read_runs
+from seg.evaluate.validator.run_lengths import read_runs, repair_runs
 from seg.spec import EnsembleSpec
 from seg.spec.output import RLE_FORMATS, RleSpec
 
 
-def mend_submission(spec: EnsembleSpec, path: Path, sample: Path | None, output: Path) -> int:
-    """Write a copy with header, order and ids as wanted and with runs sorted and merged.
+def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, output: Path) -> int:
+    """Write a copy with the expected header, order and ids, and with runs sorted and merged.
 
-    A row's id that differs from a wanted one only by an ending, a folder or zeros is written as that one.
+    Ids that differ from expected ones only by a suffix, a folder or leading zeros are replaced.
 
     Returns:
-        How many rows were changed, added or left out.
+        The number of rows that were changed, added or removed.
 
     Raises:
-        DataError: the format is no table of run lengths, an id is there twice, runs cannot be mended, or a
+        DataError: the format is not a table of run lengths, an id is duplicate, runs cannot be repaired, or a
             prediction would be lost.
     """
     if spec.output.format not in RLE_FORMATS:
-        raise DataError(f"{path}: only tables of run lengths can be mended, not {spec.output.format}")
+        raise DataError(f"{path}: only tables of run lengths can be repaired, not {spec.output.format}")
     known = SubmissionSpec(spec)
-    wanted = wanted_table(known, sample)
-    rows, findings = read_rows(path, wanted.kind, wanted.layout, set(wanted.ids))
-    match = wanted.match([row.id for row in rows])
-    _refuse_loss(path, rows, findings, match, wanted)
+    expected = expected_table(known, sample)
+    rows, findings = read_rows(path, expected.kind, expected.layout, set(expected.ids))
+    match = expected.match([row.id for row in rows])
+    _check_no_loss(path, rows, findings, match, expected)
     row_of = {match[row.id]: row for row in rows if row.id in match}
     cells_of = {
-        row_id: _mended(known, path, row, wanted.spec_image(row_id)) for row_id, row in row_of.items()
+        row_id: _repaired_cells(known, path, row, expected.spec_image(row_id))
+        for row_id, row in row_of.items()
     }
-    cells_of |= dict.fromkeys(missing_ids(match, wanted), _empty_row(wanted.kind, spec.output.rle))
-    if wanted.leaves_out_empty:
+    cells_of |= dict.fromkeys(missing_ids(match, expected), _empty_row(expected.kind, spec.output.rle))
+    if expected.drops_empty:
         cells_of = {row_id: cells for row_id, cells in cells_of.items() if any(cells)}
-    kept = [(row_id, *cells_of[row_id]) for row_id in wanted.ids if row_id in cells_of]
-    write_table(output, wanted.layout.header, map(wanted.layout.to_file_order, kept))
+    kept = [(row_id, *cells_of[row_id]) for row_id in expected.ids if row_id in cells_of]
+    write_table(output, expected.layout.header, map(expected.layout.to_file_order, kept))
     same = sum(cells_of.get(row.id) == _texts(row) for row in rows)
     return len(kept) - same + len(rows) - len(row_of)
 
 
-def _refuse_loss(
+def _check_no_loss(
     path: Path,
     rows: Sequence[TableRow],
     findings: Sequence[Finding],
     match: dict[str, str],
-    wanted: WantedTable,
+    expected: ExpectedTable,
 ) -> None:
-    """Raise DataError where a prediction of the file would not be in the mended one."""
+    """Raise DataError if a prediction of the file would be lost."""
     if len({row.id for row in rows}) < len(rows):
-        raise DataError(f"{path}: ids are there twice: only you can say which row is right")
-    unsure = next((finding for finding in findings if not finding.is_mended), None)
+        raise DataError(f"{path}: there are duplicate ids: remove the wrong rows")
+    unsure = next((finding for finding in findings if not finding.is_fixable), None)
     if unsure is not None:
-        raise DataError(f"{path}: {unsure}: it cannot be mended without the loss of predictions")
+        raise DataError(f"{path}: {unsure}: it cannot be repaired without losing predictions")
     for row in rows:
-        if row.id not in match and is_needed(row, wanted.kind):
+        if row.id not in match and is_needed(row, expected.kind):
             raise DataError(
-                f"{path}:{row.line}: {row.id!r} is not in {wanted.source}, and its prediction would be lost:"
+                f"{path}:{row.line}: {row.id!r} is not in {expected.source}, so its prediction would be lost:"
                 " rename the row, or remove it"
             )
 
 
-def _mended(known: SubmissionSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
+def _repaired_cells(known: SubmissionSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
     height, width = known.size_of(image_id)
     style = known.spec.output.rle
     texts = []
     for cell in row.cells:
-        text = mend_runs(read_runs(cell.text, height * width, style), style)
+        text = repair_runs(read_runs(cell.text, height * width, style), style)
         if text is None:
-            raise DataError(f"{path}:{row.line}: its runs cannot be mended: encode the mask again")
+            raise DataError(f"{path}:{row.line}: its runs cannot be repaired: encode the mask again")
         texts.append(text)
     return tuple(texts)
 

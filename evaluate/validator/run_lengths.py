@@ -1,4 +1,4 @@
-"""Run lengths, read with patience: every mistake is found, and those that are safe to mend are."""
+"""Tolerant parsing of run lengths: finds every mistake, and repairs those that are safe to repair."""
 
 import re
 from dataclasses import dataclass
@@ -10,44 +10,48 @@ from numpy.typing import NDArray
 from seg.spec.output import RleSpec
 
 _NUMBERS: Final = re.compile(r"-?\d{1,12}(\s+-?\d{1,12})*")
-NOTHING: Final = ("", "-1")
-"""What stands for a class without pixels in one contest or another."""
+EMPTY_CELLS: Final = ("", "-1")
+"""The encodings of a class without pixels in different contests."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunMistake:
     problem: str
     fix: str
-    is_mended: bool = False
+    is_fixable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """What a cell says: starts from 0 and lengths, int64 `[R, 2]`, and what is wrong with them."""
+    """The content of a cell: starts from 0 and lengths, int64 `[R, 2]`, and mistakes."""
 
     pairs: NDArray[np.int64]
     mistakes: tuple[RunMistake, ...]
 
 
 def read_runs(text: str, pixels: int, style: RleSpec) -> Runs:
-    """Read a cell of an image with so many pixels."""
+    """Parse a cell of an image with `pixels` pixels."""
     nothing = np.zeros((0, 2), dtype=np.int64)
-    if text.strip() in NOTHING:
-        return Runs(nothing, _mistakes_of_nothing(text, style))
+    if text.strip() in EMPTY_CELLS:
+        return Runs(nothing, _empty_mistakes(text, style))
     if not _NUMBERS.fullmatch(text.strip()):
-        return Runs(nothing, (RunMistake(f"{text[:30]!r} is no list of numbers", "encode the mask again"),))
+        return Runs(
+            nothing, (RunMistake(f"{text[:30]!r} is not a list of numbers", "encode the mask again"),)
+        )
     numbers = text.split()
     if len(numbers) % 2:
-        return Runs(nothing, (RunMistake(f"{len(numbers)} numbers make no pairs", "encode the mask again"),))
+        return Runs(
+            nothing, (RunMistake(f"{len(numbers)} numbers do not form pairs", "encode the mask again"),)
+        )
     pairs = np.array(numbers, dtype=np.int64).reshape(-1, 2)
     pairs[:, 0] -= style.first
     return Runs(pairs, tuple(_mistakes(text, pairs, pixels, style)))
 
 
-def _mistakes_of_nothing(text: str, style: RleSpec) -> tuple[RunMistake, ...]:
+def _empty_mistakes(text: str, style: RleSpec) -> tuple[RunMistake, ...]:
     if style.empty in (text, "drop"):
         return ()
-    return (RunMistake(f"a class without pixels is {style.empty!r} here, got {text!r}", "write it so", True),)
+    return (RunMistake(f"a class without pixels is {style.empty!r} here, got {text!r}", "write that", True),)
 
 
 def _mistakes(text: str, pairs: NDArray[np.int64], pixels: int, style: RleSpec) -> list[RunMistake]:
@@ -57,7 +61,7 @@ def _mistakes(text: str, pairs: NDArray[np.int64], pixels: int, style: RleSpec) 
     if text != " ".join(text.split()):
         found.append(RunMistake("has more than one space between numbers", "write one", True))
     if (starts < 0).any():
-        counted = "runs count from 0, and this contest's from 1" if style.first and starts.min() == -1 else ""
+        counted = "runs count from 0, but this contest's from 1" if style.first and starts.min() == -1 else ""
         found.append(RunMistake(counted or "a run starts before the image", "add 1 to every start"))
     if (ends > pixels).any():
         found.append(
@@ -78,9 +82,9 @@ def _mistakes(text: str, pairs: NDArray[np.int64], pixels: int, style: RleSpec) 
     return found
 
 
-def mend_runs(runs: Runs, style: RleSpec) -> str | None:
-    """The cell as it should be, or None where that is not safe to say."""
-    if any(not mistake.is_mended for mistake in runs.mistakes):
+def repair_runs(runs: Runs, style: RleSpec) -> str | None:
+    """The repaired cell, or None if the repair is not safe."""
+    if any(not mistake.is_fixable for mistake in runs.mistakes):
         return None
     merged: list[list[int]] = []
     for start, length in sorted(pair for pair in runs.pairs.tolist() if pair[1] > 0):

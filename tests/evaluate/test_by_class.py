@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.class_weights import FACTORS, mious_by_step, with_class_factors, with_class_weights
+from seg.evaluate.tune.class_weights import FACTORS, miou_by_value, with_class_factors, with_class_weights
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.temperature import calibrate_members
 from seg.probability_codec import to_levels
@@ -33,7 +33,7 @@ def test_all_factors_of_a_class_are_judged_at_once(make_scorer: MakeScorer, labe
     expected = brute_force(scores_cn, truth_n, label)
     others_cn = np.where(np.arange(4)[:, None] == label, -1, scores_cn)
     needed_n = others_cn.max(0) / scores_cn[label]
-    found = mious_by_step(needed_n, others_cn.argmax(0), truth_n, label, FACTORS)
+    found = miou_by_value(needed_n, others_cn.argmax(0), truth_n, label, FACTORS)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -55,14 +55,14 @@ def test_a_class_that_gets_too_little_gets_its_factor_back(make_scorer: MakeScor
 def test_members_that_know_different_classes_get_weights_for_them(make_scorer: MakeScorer) -> None:
     """Each of two members is blind for two of the classes, where it guesses one of them."""
     sharp = make_scorer([0.3], images=30)
-    answers = {}
+    levels = {}
     for member, blind in enumerate(((0, 1), (2, 3))):
         said_icn = sharp.merged(Mixture.single(0, sharp.views)).transpose(1, 0, 2).copy()
         guess_in = np.random.default_rng(member).random((30, sharp.labels_in.shape[1]))
         both_in = said_icn[:, blind].sum(1)
         said_icn[:, blind[0]], said_icn[:, blind[1]] = both_in * guess_in, both_in * (1 - guess_in)
-        answers[member, VIEW_SETS["none"][0]] = to_levels(said_icn)
-    scorer = Scorer(("a", "b"), (VIEW_SETS["none"],) * 2, sharp.labels_in, answers)
+        levels[member, VIEW_SETS["none"][0]] = to_levels(said_icn)
+    scorer = Scorer(("a", "b"), (VIEW_SETS["none"],) * 2, sharp.labels_in, levels)
     plain = Mixture.of((1, 1), scorer.views)
     weighed = with_class_weights(scorer, plain)
     a, b = np.array(weighed.class_weights)

@@ -16,7 +16,7 @@ from seg.commands.app import app
 from seg.data.images import write_image, write_mask
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError, SpecError
-from seg.evaluate.validator import check_submission, mend_submission
+from seg.evaluate.validator import check_submission, repair_submission
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.output import Format
@@ -115,7 +115,7 @@ def test_the_header_of_the_sample_is_wanted(tmp_path: Path) -> None:
     spec.output.file.write_text(right.replace("id,rle_mask", "ImageId,EncodedPixels"))
     (finding,) = findings_of(spec)
     assert "line 1: the header is 'ImageId,EncodedPixels': it should be 'id,rle_mask'" in finding
-    mend_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
+    repair_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
     assert (tmp_path / "mended.csv").read_text() == right
 
 
@@ -127,7 +127,7 @@ def test_columns_in_another_order_are_moved_and_not_renamed(tmp_path: Path) -> N
     spec.output.file.write_text("".join(f"{','.join(row)}\n" for row in rows))
     (finding,) = findings_of(spec)
     assert "its columns have another order" in finding
-    mend_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
+    repair_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
     assert (tmp_path / "mended.csv").read_text() == right
 
 
@@ -137,7 +137,7 @@ def test_a_file_without_a_header_keeps_its_first_row(tmp_path: Path) -> None:
     spec.output.file.write_text(right.partition("\n")[2])
     (finding,) = findings_of(spec)
     assert "there is no header" in finding
-    mend_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
+    repair_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
     assert (tmp_path / "mended.csv").read_text() == right
 
 
@@ -155,8 +155,8 @@ def test_ids_that_differ_by_an_ending_keep_their_predictions(
         other = other.replace(f"\n{one},", f"\n{another},")
     (tmp_path / "other.csv").write_text(other)
     (finding,) = findings_of(spec, tmp_path / "other.csv")
-    assert f"2 rows with ids that {tmp_path / 'sample.csv'} writes otherwise: '{found[0]}'" in finding
-    mend_submission(spec, tmp_path / "other.csv", spec.output.sample, tmp_path / "mended.csv")
+    assert f"2 rows with ids that {tmp_path / 'sample.csv'} writes differently: '{found[0]}'" in finding
+    repair_submission(spec, tmp_path / "other.csv", spec.output.sample, tmp_path / "mended.csv")
     assert (tmp_path / "mended.csv").read_text() == right
 
 
@@ -172,7 +172,7 @@ def test_ids_that_differ_by_an_ending_keep_their_predictions(
             r"line 3: has 3 fields, the header has 2.*loss of predictions",
         ),
         (lambda text: text.replace("\n", ",more\n"), r"line 1: the header is 'id,rle_mask,more'"),
-        (lambda text: text + text.splitlines()[1] + "\n", "ids are there twice"),
+        (lambda text: text + text.splitlines()[1] + "\n", "there are duplicate ids"),
     ],
 )
 def test_mending_writes_nothing_where_a_prediction_would_be_lost(
@@ -182,7 +182,7 @@ def test_mending_writes_nothing_where_a_prediction_would_be_lost(
     spec.output.file.write_text(change(spec.output.file.read_text()))
     assert findings_of(spec)
     with pytest.raises(DataError, match=problem):
-        mend_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
+        repair_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
     assert not (tmp_path / "mended.csv").exists()
 
 
@@ -200,7 +200,7 @@ def test_images_that_are_missing_are_found_in_every_format(tmp_path: Path) -> No
     (spec.output.file / "b.png").unlink()
     (finding,) = findings_of(spec)
     assert finding.startswith("whole file: 1 image of the spec's missing: b")
-    with pytest.raises(SpecError, match="a sample has no meaning for format png"):
+    with pytest.raises(SpecError, match="a sample is not used with format png"):
         check_submission(spec, spec.output.file, tmp_path / "sample.csv")
 
 

@@ -77,7 +77,7 @@ def test_what_is_not_there_is_one_line(contest: Contest) -> None:
         picture_of(contest, "street_9")
     elsewhere = contest.path.parent / "elsewhere.png"
     elsewhere.write_bytes((contest.path.parent / "images/street_0.png").read_bytes())
-    with pytest.raises(DataError, match="masks: has nothing for the image 'elsewhere'"):
+    with pytest.raises(DataError, match="masks: has no label map of the image 'elsewhere'"):
         picture_of(contest, str(elsewhere))
     assert not (contest.path.parent / "shown.png").exists()
 

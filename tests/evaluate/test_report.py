@@ -24,9 +24,9 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.calibration import BINS, Reliability
 from seg.evaluate.report import write_runs_report
-from seg.evaluate.report.findings import gather_findings
+from seg.evaluate.report.findings import measure_ensemble
 from seg.evaluate.report.gallery import choose_images, draw_gallery
-from seg.evaluate.report.heatmaps import confusion_heat
+from seg.evaluate.report.heatmaps import confusion_heatmap
 from seg.evaluate.report.image_layers import as_webp, shrunk
 from seg.evaluate.report.image_scores import ImageNote
 from seg.evaluate.report.image_view import ImageView, view_image
@@ -65,21 +65,21 @@ def look_of(labels: list[LabelsHW], truth_hw: LabelsHW, probabilities_chw: Proba
     views = [("identity",)] * len(labels)
     mixtures = [Mixture.single(position, views) for position in range(len(labels))]  # type: ignore[arg-type]
     members = tuple(Predictor(str(m), mixture, mixture) for m, mixture in enumerate(mixtures))
-    cast = Predictors(members, members[0])
-    return ImageView(cast, truth_hw, dict(zip(mixtures, labels, strict=True)), probabilities_chw)
+    predictors = Predictors(members, members[0])
+    return ImageView(predictors, truth_hw, dict(zip(mixtures, labels, strict=True)), probabilities_chw)
 
 
 def test_doubt_is_entropy_and_dispute_is_a_difference() -> None:
     truth_hw, probabilities_chw = random_answer(0)
     random = np.random.default_rng(1)
     labels = [random.integers(0, 4, truth_hw.shape).astype(np.uint8) for _ in range(3)]
-    look = look_of(labels, truth_hw, probabilities_chw)
+    view = look_of(labels, truth_hw, probabilities_chw)
     nats_hw = torch.special.entr(torch.tensor(probabilities_chw)).sum(0).numpy()
-    np.testing.assert_allclose(look.entropy_hw, nats_hw / np.log(4), atol=1e-5)
+    np.testing.assert_allclose(view.entropy_hw, nats_hw / np.log(4), atol=1e-5)
     for row, column in np.ndindex(truth_hw.shape):
-        assert look.disputed_hw[row, column] == (len({int(found[row, column]) for found in labels}) > 1)
+        assert view.disputed_hw[row, column] == (len({int(found[row, column]) for found in labels}) > 1)
         is_wrong = truth_hw[row, column] not in (IGNORE_INDEX, labels[0][row, column])
-        assert look.wrong_hw[row, column] == is_wrong
+        assert view.wrong_hw[row, column] == is_wrong
 
 
 def test_a_picture_of_labels_keeps_every_pixel_and_is_what_seg_show_draws() -> None:
@@ -135,43 +135,43 @@ def test_ticks_lie_on_their_axis_at_what_they_say(low: float, width: float) -> N
 
 
 def test_rows_of_a_confusion_are_shares_of_the_truth() -> None:
-    heat = confusion_heat(["sky", "road", "car"], np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]]))
+    heat = confusion_heatmap(["sky", "road", "car"], np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]]))
     assert heat.percents == [[80, 20, 0], [0, 100, 0], [0, 0, 0]]
-    assert heat.worst == ("sky taken for road: 20.0 %",)
+    assert heat.worst == ("sky predicted as road: 20.0 %",)
     assert heat.tips[1][1] == "road found: 100.0 %"
 
 
 def test_labels_are_the_engine_s_where_they_are_no_tie(tmp_path: Path, make_model: MakeModel) -> None:
     spec = load_ensemble(write_labelled_project(tmp_path, make_model))
-    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    findings = measure_ensemble(spec, ProbabilityCache(tmp_path / "cache"))
     engine = Ensemble.load(spec)
     for index, sample in enumerate(findings.passes.split.samples):
-        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
-        for one in findings.cast.everyone:
-            names = [one.name] if one is not findings.cast.ensemble else ["a", "b", "c"]
+        view = view_image(findings.passes, findings.predictors, index, findings.predictors.mixtures)
+        for one in findings.predictors.all:
+            names = [one.name] if one is not findings.predictors.ensemble else ["a", "b", "c"]
             viewed = engine.only(names)
             for mixture, ensemble in ((one.viewed, viewed), (one.plain, viewed.with_views(("identity",)))):
                 expected = ensemble.predict(sample.image)
-                differs_hw = look.labels[mixture] != expected.labels
+                differs_hw = view.labels[mixture] != expected.labels
                 assert (margins(expected.probabilities)[differs_hw] <= 4 / HIGHEST).all()
 
 
 def test_findings_agree_with_one_another(tmp_path: Path, make_model: MakeModel) -> None:
     spec = load_ensemble(write_labelled_project(tmp_path, make_model))
-    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    findings = measure_ensemble(spec, ProbabilityCache(tmp_path / "cache"))
     assert findings.best.name == "a"
     gain, low, high = findings.gain(findings.plain(findings.best))
     assert low <= gain <= high < 0
-    whole = findings.viewed(findings.cast.ensemble)
-    assert findings.tally.figures.miou == whole.miou
-    assert findings.tally.figures.miou_interval == whole.interval
+    whole = findings.viewed(findings.predictors.ensemble)
+    assert findings.scores.metrics.miou == whole.miou
+    assert findings.scores.metrics.miou_interval == whole.interval
     assert whole.milliseconds == pytest.approx(2 * sum(findings.passes.milliseconds))
     assert sum(findings.stages.values()) == pytest.approx(1)
 
 
 def test_gallery_images_have_a_picture_of_everyone(tmp_path: Path, make_model: MakeModel) -> None:
     spec = load_ensemble(write_labelled_project(tmp_path, make_model))
-    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    findings = measure_ensemble(spec, ProbabilityCache(tmp_path / "cache"))
     images = list(draw_gallery(findings, 3, None))
     split = open_split(spec.data, "val")
     for image in images:

@@ -36,8 +36,8 @@ def browser() -> Iterator[Browser]:
 def address(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> str:
     folder = tmp_path_factory.mktemp("report")
     spec = load_ensemble(write_labelled_project(folder, make_model))
-    for member, figures in zip(spec.members, ("0.2", "0.3", "0.4"), strict=True):
-        rows = f"epoch,train_loss,val_loss,val_miou\n1,2,1.5,0.1\n2,1,0.9,{figures}\n"
+    for member, metrics in zip(spec.members, ("0.2", "0.3", "0.4"), strict=True):
+        rows = f"epoch,train_loss,val_loss,val_miou\n1,2,1.5,0.1\n2,1,0.9,{metrics}\n"
         (spec.model(member).parent / "metrics.csv").write_text(rows)
     write_report(spec, folder / "report.html", "tiny & small", ProbabilityCache(folder / "cache"), images=5)
     return (folder / "report.html").as_uri()

@@ -12,7 +12,7 @@ from seg.commands.app import app
 from seg.data.images import write_image, write_mask
 from seg.engine.submissions import SubmissionSpec, open_format
 from seg.errors import DataError
-from seg.evaluate.score_submission import judge_submission
+from seg.evaluate.score_submission import score_submission
 from seg.labels import IGNORE_INDEX
 from seg.spec import load_ensemble
 from seg.spec.output import RleSpec
@@ -41,7 +41,7 @@ def spec_file(tmp_path: Path) -> Path:
 
 
 def test_the_right_submission_has_every_figure_at_one(spec_file: Path) -> None:
-    figures = judge_submission(load_ensemble(spec_file), spec_file.with_name("right.csv")).figures()
+    figures = score_submission(load_ensemble(spec_file), spec_file.with_name("right.csv")).scores()
     for name in (
         "miou",
         "mean_dice",
@@ -76,8 +76,8 @@ def test_the_command_compares_and_writes(spec_file: Path, tmp_path: Path) -> Non
 def test_a_missing_image_is_one_line(spec_file: Path, tmp_path: Path) -> None:
     lines = (tmp_path / "right.csv").read_text().splitlines()
     (tmp_path / "short.csv").write_text("\n".join(line for line in lines if "street_4" not in line) + "\n")
-    with pytest.raises(DataError, match=r"short\.csv: lacks 'street_4'"):
-        judge_submission(load_ensemble(spec_file), tmp_path / "short.csv")
+    with pytest.raises(DataError, match=r"short\.csv: is missing 'street_4'"):
+        score_submission(load_ensemble(spec_file), tmp_path / "short.csv")
 
 
 def test_pixels_without_a_class_are_misses(spec_file: Path, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_pixels_without_a_class_are_misses(spec_file: Path, tmp_path: Path) -> N
         write_mask(tmp_path / f"holed/{sample.id}.png", labels_hw)
     said = json.loads(spec_file.read_text()) | {"output": {"format": "png"}}
     spec_file.write_text(json.dumps(said))
-    figures = judge_submission(load_ensemble(spec_file), tmp_path / "holed").figures()
+    figures = score_submission(load_ensemble(spec_file), tmp_path / "holed").scores()
     for label, c in enumerate(figures.classes):
         whole = sum(int((truth_hw == label).sum()) for truth_hw in truths)
         kept = sum(int((truth_hw[1:] == label).sum()) for truth_hw in truths)

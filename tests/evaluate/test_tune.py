@@ -31,8 +31,8 @@ from seg.evaluate.tune.fit import (
 from seg.evaluate.tune.importance import disagreement, pareto_front, price_sub_ensembles, value_members
 from seg.evaluate.tune.pareto_plot import draw_pareto
 from seg.evaluate.tune.scorer import Scorer
-from seg.evaluate.tune.select_fit import choose, is_worth_its_cost
-from seg.evaluate.tune.split_half import Trials, random_halvings, try_on_halves
+from seg.evaluate.tune.select_fit import is_worth_its_cost, select_fit
+from seg.evaluate.tune.split_half import SplitHalfResults, random_splits, split_half_validation
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import load_ensemble
 from seg.spec.prediction import StoppingSpec
@@ -44,8 +44,7 @@ from tests.evaluate.conftest import MakeScorer, write_labelled_project
 def by_hand(scorer: Scorer, mixture: Mixture) -> float:
     """mIoU of the weighted mean, with numpy and torchmetrics."""
     merged_icn = sum(
-        weight
-        * np.mean([(scorer.answers[member, view] / 255) ** 2 for view in mixture.views[member]], axis=0)
+        weight * np.mean([(scorer.levels[member, view] / 255) ** 2 for view in mixture.views[member]], axis=0)
         for member, weight in enumerate(mixture.weights)
     )
     metric = MulticlassJaccardIndex(scorer.classes, average="macro")
@@ -110,7 +109,7 @@ def test_shapley_values_are_the_mean_over_all_orders(make_scorer: MakeScorer) ->
 
 def test_members_disagree_where_their_labels_differ(make_scorer: MakeScorer) -> None:
     scorer = make_scorer([1.0, 3.0])
-    labels = [scorer.answers[member, "identity"].argmax(1) for member in range(2)]
+    labels = [scorer.levels[member, "identity"].argmax(1) for member in range(2)]
     found = disagreement(scorer)
     assert found[0, 1] == found[1, 0] == pytest.approx((labels[0] != labels[1]).mean())
     assert found[0, 0] == found[1, 1] == 0
@@ -123,7 +122,7 @@ def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) ->
     front = pareto_front(price_sub_ensembles(scorer, mixture, per_pass))
     for size, seen in itertools.product((1, 2, 3), (scorer.views, (("identity",),) * 3)):
         for members in itertools.combinations(range(3), size):
-            candidate = mixture.only(members).seen_as(seen)
+            candidate = mixture.only(members).with_views(seen)
             cost = sum(per_pass[m] * len(seen[m]) for m in members)
             score = by_hand(scorer, candidate)
             assert any(p.milliseconds <= cost and p.miou >= score - 1e-3 for p in front)
@@ -141,7 +140,7 @@ def test_a_budget_picks_the_best_within_it(make_scorer: MakeScorer) -> None:
 
 
 def test_halves_are_disjoint_and_whole() -> None:
-    for first, second in random_halvings(9):
+    for first, second in random_splits(9):
         assert sorted(first + second) == list(range(9))
         assert abs(len(first) - len(second)) <= 1
 
@@ -151,29 +150,29 @@ def test_equal_weights_stay_where_members_are_alike(make_scorer: MakeScorer) -> 
     fits = {
         name: FITS[name] for name in ("best member", "equal weights", "hand weights", "greedy", "simplex")
     }
-    trials = try_on_halves(scorer, fits, random_halvings(16))
-    verdict = choose(trials, {name: scorer.miou(fit(scorer)) for name, fit in fits.items()})
-    assert verdict.name == "equal weights"
+    trials = split_half_validation(scorer, fits, random_splits(16))
+    selection = select_fit(trials, {name: scorer.miou(fit(scorer)) for name, fit in fits.items()})
+    assert selection.name == "equal weights"
     assert is_worth_its_cost(trials, "equal weights")
 
 
 def test_weights_are_fitted_where_that_pays(make_scorer: MakeScorer) -> None:
     scorer = make_scorer([1.4, 1.4, 12.0, 12.0], images=16)
-    trials = try_on_halves(scorer, FITS, random_halvings(16))
-    verdict = choose(trials, {name: scorer.miou(fit(scorer)) for name, fit in FITS.items()})
-    assert verdict.name not in ("equal weights", "best member")
-    assert trials.is_better(verdict.name, "equal weights")
+    trials = split_half_validation(scorer, FITS, random_splits(16))
+    selection = select_fit(trials, {name: scorer.miou(fit(scorer)) for name, fit in FITS.items()})
+    assert selection.name not in ("equal weights", "best member")
+    assert trials.is_better(selection.name, "equal weights")
 
 
 def test_a_gain_within_the_noise_is_no_gain() -> None:
     steady = np.full(10, 0.5)
-    trials = Trials(
+    trials = SplitHalfResults(
         {"best member": steady - 0.1, "equal weights": steady, "greedy": steady + np.tile([0.05, -0.04], 5)},
         {},
     )
     on_all = dict.fromkeys(trials.mious, 0.5)
-    assert choose(trials, on_all).name == "equal weights"
-    assert choose(trials, on_all | {"equal weights": 0.4}).name == "best member"
+    assert select_fit(trials, on_all).name == "equal weights"
+    assert select_fit(trials, on_all | {"equal weights": 0.4}).name == "best member"
     assert trials.noise("greedy", "equal weights") == pytest.approx(
         np.std([0.05, -0.04] * 5, ddof=1) * np.sqrt(0.1 + 1)
     )
@@ -214,7 +213,7 @@ def test_too_little_to_choose_from_is_one_line(project: Path, tmp_path: Path) ->
     document = json.loads(project.read_text())
     one = document | {"members": document["members"][:1], "views": "none"}
     project.write_text(json.dumps(one))
-    with pytest.raises(SpecError, match="nothing to choose"):
+    with pytest.raises(SpecError, match="nothing to select"):
         tune(load_ensemble(project), ProbabilityCache(tmp_path))
     project.write_text(json.dumps(document))
     for number in range(3, 6):
@@ -231,7 +230,7 @@ def test_labels_are_missed_before_anything_is_computed(project: Path, tmp_path: 
     cache = ProbabilityCache(tmp_path / "cache")
     with pytest.raises(DataError, match="no labels"):
         tune(load_ensemble(project), cache)
-    assert cache.shelves() == []
+    assert cache.contents_by_model() == []
 
 
 def test_temperatures_and_factors_are_written_and_taken_back(project: Path) -> None:
@@ -259,7 +258,7 @@ def test_temperatures_and_factors_are_written_and_taken_back(project: Path) -> N
 
 def test_an_ensemble_is_held_to_the_best_that_one_member_gives() -> None:
     steady = np.linspace(0.5, 0.51, 10)
-    trials = Trials(
+    trials = SplitHalfResults(
         {
             "best member": steady,
             "equal weights": steady - 0.1,

@@ -12,8 +12,8 @@ from seg.commands.app import app
 from seg.commands.submission import EXIT_FINDINGS
 from seg.data.raster import Raster, open_raster
 from seg.errors import DataError
-from seg.evaluate.validator import check_submission, mend_submission
-from seg.evaluate.validator.run_lengths import mend_runs, read_runs
+from seg.evaluate.validator import check_submission, repair_submission
+from seg.evaluate.validator.run_lengths import read_runs, repair_runs
 from seg.spec.output import RleSpec
 from tests.evaluate.contest import (
     HEADER,
@@ -48,10 +48,10 @@ def test_nothing_is_found_where_nothing_is_wrong(contest: Contest) -> None:
         (lambda t: "\ufeff" + t, "whole file: starts with a byte order mark"),
         (lambda t: "\n".join(lines_of(t)[:-1]) + "\n", "1 row of the spec's images missing: street_3_4"),
         (lambda t: t + "more_1,1 1\n", "1 row not in the spec's images: more_1"),
-        (lambda t: t + lines_of(t)[1] + "\n", "'street_0_1' was there in line 2"),
+        (lambda t: t + lines_of(t)[1] + "\n", "'street_0_1' is already in line 2"),
         (swap, "rows have another order"),
-        (set_runs("1 2 3"), "line 2: 3 numbers make no pairs"),
-        (set_runs("a b"), "line 2: 'a b' is no list of numbers"),
+        (set_runs("1 2 3"), "line 2: 3 numbers do not form pairs"),
+        (set_runs("a b"), "line 2: 'a b' is not a list of numbers"),
         (set_runs("5 2 1 1"), "line 2: runs are not sorted"),
         (set_runs("1 4 3 4"), "line 2: runs overlap"),
         (set_runs("1 0"), "line 2: a run has no pixels"),
@@ -60,7 +60,10 @@ def test_nothing_is_found_where_nothing_is_wrong(contest: Contest) -> None:
         (set_runs("1 -4"), "line 2: a run has a negative length"),
         (set_runs("-1"), "line 2: a class without pixels is '' here"),
         (set_runs("1 2304"), "pixels have another class already"),
-        (lambda t: t.replace("street_0_1,", "street_0_9,"), "line 2: 'street_0_9' ends in no class id"),
+        (
+            lambda t: t.replace("street_0_1,", "street_0_9,"),
+            "line 2: 'street_0_9' does not end in a class id",
+        ),
         (lambda t: t.replace("street_0_1,", "street_0_1,,"), "line 2: has 3 fields"),
         (lambda t: "\n".join(f"{line.split(',')[0]}," for line in lines_of(t)[1:]), "every mask is empty"),
     ],
@@ -108,7 +111,7 @@ def test_what_is_mended_has_no_findings(contest: Contest, tmp_path: Path) -> Non
         broken.append(f"{row_id},{' '.join(pairs[::-1]) or '-1'}")
     contest.path.write_bytes(("\ufeffid,rle\r\n" + "\r\n".join(broken[1:])).encode())
     assert len(contest.findings()) > 3
-    assert mend_submission(contest.spec, contest.path, None, tmp_path / "mended.csv") > 3
+    assert repair_submission(contest.spec, contest.path, None, tmp_path / "mended.csv") > 3
     mended = (tmp_path / "mended.csv").read_text()
     assert check_submission(contest.spec, tmp_path / "mended.csv") == []
     assert lines_of(mended)[:-1] == lines_of(right.decode())[:-1]
@@ -116,8 +119,8 @@ def test_what_is_mended_has_no_findings(contest: Contest, tmp_path: Path) -> Non
 
 def test_what_cannot_be_mended_is_refused(contest: Contest, tmp_path: Path) -> None:
     contest.path.write_text(set_runs("1 2 3")(contest.path.read_text()))
-    with pytest.raises(DataError, match=r"a\.csv:2: its runs cannot be mended"):
-        mend_submission(contest.spec, contest.path, None, tmp_path / "mended.csv")
+    with pytest.raises(DataError, match=r"a\.csv:2: its runs cannot be repaired"):
+        repair_submission(contest.spec, contest.path, None, tmp_path / "mended.csv")
     assert not (tmp_path / "mended.csv").exists()
 
 
@@ -134,7 +137,7 @@ def test_any_text_is_read(text: str) -> None:
 def test_mending_keeps_the_pixels(runs: list[tuple[int, int]], first: int) -> None:
     style = RleSpec(first=first)
     text = " ".join(f"{start} {length}" for start, length in runs)
-    mended = mend_runs(read_runs(text, 40, style), style)
+    mended = repair_runs(read_runs(text, 40, style), style)
     assert mended is not None
     pixels = {start + k for start, length in runs for k in range(length)}
     numbers = list(map(int, mended.split()))
@@ -145,13 +148,13 @@ def test_mending_keeps_the_pixels(runs: list[tuple[int, int]], first: int) -> No
 
 def test_more_than_the_contest_takes_is_said(contest: Contest, tmp_path: Path) -> None:
     size = contest.path.stat().st_size
-    assert check_submission(contest.spec, contest.path, most_bytes=size) == []
-    (finding,) = check_submission(contest.spec, contest.path, most_bytes=size - 1)
-    assert finding.problem == f"has {size:,} bytes, and {size - 1:,} are the most"
+    assert check_submission(contest.spec, contest.path, max_bytes=size) == []
+    (finding,) = check_submission(contest.spec, contest.path, max_bytes=size - 1)
+    assert finding.problem == f"has {size:,} bytes, but {size - 1:,} are the limit"
     command = ["submission", "check", str(tmp_path / "spec.yaml"), str(contest.path), "--limit", "1KB"]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == EXIT_FINDINGS
-    assert "1,000 are the most" in done.output
+    assert "1,000 are the limit" in done.output
 
 
 def test_an_image_is_decoded_once_for_all_its_rows(contest: Contest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from seg.engine.merging.decision import margins
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.metrics.confusion import ConfusionMatrix
-from seg.evaluate.report.findings import gather_findings
+from seg.evaluate.report.findings import measure_ensemble
 from seg.evaluate.report.image_view import view_image
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.fit import OTHER_MERGES
@@ -114,12 +114,12 @@ def miou_of(spec: EnsembleSpec) -> float:
 @pytest.mark.parametrize("said", [{}, {"tile": TILE}], ids=["whole", "tiles"])
 def test_the_report_shows_the_engine_s_labels(said: dict[str, Any], models: Models, tmp_path: Path) -> None:
     spec = load_ensemble(project(tmp_path, models, **said))
-    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    findings = measure_ensemble(spec, ProbabilityCache(tmp_path / "cache"))
     engine, elsewhere = Ensemble.load(spec), Ensemble.load(at_image(spec))
-    whole = findings.cast.ensemble
+    whole = findings.predictors.ensemble
     far_from_the_other = 0.0
     for index, sample in enumerate(findings.passes.split.samples):
-        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
+        look = view_image(findings.passes, findings.predictors, index, findings.predictors.mixtures)
         expected = engine.predict(sample.image)
         off_hw = np.abs(look.probabilities_chw - expected.probabilities).max(0)
         assert off_hw.max() < ROUNDED
@@ -134,16 +134,16 @@ def test_the_report_shows_the_engine_s_labels(said: dict[str, Any], models: Mode
             far_from_the_other, float(np.abs(other.probabilities - expected.probabilities).max())
         )
     assert far_from_the_other > 0.05, "what is not to be shown is hardly another answer"
-    assert findings.tally.figures.miou > 0.97
+    assert findings.scores.metrics.miou > 0.97
 
 
 def test_members_alone_are_the_engine_s_too(models: Models, tmp_path: Path) -> None:
     spec = load_ensemble(project(tmp_path, models))
-    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    findings = measure_ensemble(spec, ProbabilityCache(tmp_path / "cache"))
     engine = Ensemble.load(spec)
     for index, sample in enumerate(findings.passes.split.samples):
-        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
-        for member, labels_hw in zip(findings.cast.members, look.members, strict=True):
+        look = view_image(findings.passes, findings.predictors, index, findings.predictors.mixtures)
+        for member, labels_hw in zip(findings.predictors.members, look.members, strict=True):
             (one,) = engine.only([member.name]).members
             alone = Ensemble((one,), 1).predict(sample.image)
             assert (margins(alone.probabilities)[labels_hw != alone.labels] <= ROUNDED).all()
@@ -154,10 +154,10 @@ def test_an_ensemble_of_one_has_its_temperature_and_factors(models: Models, tmp_
     document["members"] = document["members"][:1]
     (tmp_path / "spec.yaml").write_text(json.dumps(document))
     spec = load_ensemble(tmp_path / "spec.yaml")
-    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    findings = measure_ensemble(spec, ProbabilityCache(tmp_path / "cache"))
     engine = Ensemble.load(spec)
     for index, sample in enumerate(findings.passes.split.samples):
-        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
+        look = view_image(findings.passes, findings.predictors, index, findings.predictors.mixtures)
         expected = engine.predict(sample.image)
         np.testing.assert_allclose(look.probabilities_chw, expected.probabilities, atol=ROUNDED)
         differs_hw = look.ensemble_hw != expected.labels
@@ -188,7 +188,7 @@ def test_passes_of_another_place_or_other_tiles_are_others(models: Models, tmp_p
     for one in (spec, at_image(spec), tiled, at_image(tiled)):
         assert tune(one, cache).passes.computed == IMAGES * 4
         assert tune(one, cache).passes.computed == 0
-    names = [shelf.name for shelf in cache.shelves()]
+    names = [content.name for content in cache.contents_by_model()]
     assert len(names) == 8
     assert sum("-decoder" in name for name in names) == sum("64x64" in name for name in names) == 4
 
