@@ -28,7 +28,7 @@ from tests.evaluate.contest import (
     swap,
 )
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 @pytest.fixture
