@@ -80,7 +80,7 @@ def calibrate_ensemble(
     """
     if spec.against_stopping:
         raise SpecError(spec.against_stopping)
-    samples = _draw(open_split(spec.data, split).samples, count)
+    samples = _random_samples(open_split(spec.data, split).samples, count)
     ensemble = Ensemble.load(spec)
     order = _rank_passes(ensemble, samples[:: max(1, len(samples) // MAX_RANKED)][:MAX_RANKED])
     traces: list[Trace] = []
@@ -100,7 +100,7 @@ def calibrate_ensemble(
     return calibration, traces
 
 
-def _draw(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
+def _random_samples(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
     if count is None:
         return samples
     if count > len(samples):

@@ -16,7 +16,7 @@ from seg.engine.passes.passes import Size
 from seg.engine.submissions import rle
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.layout import TableLayout, read_body
+from seg.engine.submissions.layout import TableLayout, read_mapped_rows
 from seg.engine.submissions.table_kind import TableKind
 from seg.engine.submissions.tables import Row, write_table
 from seg.errors import DataError
@@ -92,7 +92,7 @@ class RowPerImageAndClass:
 
     def _body(self, path: Path) -> Iterator[tuple[int, str, str]]:
         """Lines, ids and run lengths, grouped by image if a sample's order separates them."""
-        rows = ((line, row_id, text) for line, (row_id, text) in read_body(path, self._layout))
+        rows = ((line, row_id, text) for line, (row_id, text) in read_mapped_rows(path, self._layout))
         if self._layout.file_ids is None:
             return rows
         position = {image_id: at for at, image_id in enumerate(map(self._image_of, self._layout.file_ids))}
@@ -128,7 +128,7 @@ class RowPerImage:
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         registry = ImageRegistry(size_of)
-        for line, (image_id, *texts) in read_body(path, self._layout):
+        for line, (image_id, *texts) in read_mapped_rows(path, self._layout):
             size_hw = registry.register(f"{path}:{line}", image_id)
             canvas = _Canvas(path, size_hw, self._classes, self._kind.background, self._style)
             for label, text in zip(self._kind.labels, texts, strict=True):

@@ -149,7 +149,7 @@ def _and_more(some: Sequence[object]) -> str:
     return " has" if len(some) == 1 else f" and {len(some) - 1} more have"
 
 
-def read_body(path: Path, layout: TableLayout) -> Iterator[tuple[int, list[str]]]:
+def read_mapped_rows(path: Path, layout: TableLayout) -> Iterator[tuple[int, list[str]]]:
     """The rows of a table in our order of columns and with our ids, with their line numbers.
 
     Raises:

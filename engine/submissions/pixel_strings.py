@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seg.classes import ClassInfo
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.layout import TableLayout, read_body
+from seg.engine.submissions.layout import TableLayout, read_mapped_rows
 from seg.engine.submissions.tables import Row, write_table
 from seg.errors import DataError
 from seg.labels import LabelsHW
@@ -33,7 +33,7 @@ class PixelStrings:
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         registry = ImageRegistry(size_of)
-        for line, (image_id, text) in read_body(path, self._layout):
+        for line, (image_id, text) in read_mapped_rows(path, self._layout):
             height, width = registry.register(f"{path}:{line}", image_id)
             ids = _numbers(path, line, text)
             if len(ids) != height * width:

@@ -36,8 +36,8 @@ class CachedModel:
         return self.member.runtime.describe().name
 
     @property
-    def way(self) -> str:
-        return self.key("identity", "").way
+    def variant(self) -> str:
+        return self.key("identity", "").variant
 
     def key(self, view: ViewName, image_sha256: str) -> PassKey:
         place: MergePlace = "decoder" if self.member.decoder else "image"
@@ -73,13 +73,13 @@ def measured_speed(
     cache: ProbabilityCache, ensemble: Ensemble, model: CachedModel, samples: Sequence[Sample]
 ) -> float:
     """Milliseconds a pass, from an earlier run or measured now."""
-    known = cache.stored_speed(model.sha256, model.runtime, model.way)
+    known = cache.stored_speed(model.sha256, model.runtime, model.variant)
     if known is not None:
         return known
     predictor = ensemble.only([model.member.name]).with_views(VIEW_SETS["none"])
     images = [(index, read_image(sample.image)) for index, sample in enumerate(samples)]
-    milliseconds = min(_time(predictor, images) for _ in range(ROUNDS))
-    cache.store_speed(model.sha256, model.runtime, milliseconds, model.way)
+    milliseconds = min(_milliseconds_per_pass(predictor, images) for _ in range(ROUNDS))
+    cache.store_speed(model.sha256, model.runtime, milliseconds, model.variant)
     return milliseconds
 
 
@@ -109,7 +109,7 @@ def _images(wanted: Wanted) -> Iterator[tuple[tuple[Sample, str], ImageHWC]]:
     return ((image, read_image(image[0].image)) for image in wanted)
 
 
-def _time(predictor: Ensemble, images: Sequence[tuple[int, ImageHWC]]) -> float:
+def _milliseconds_per_pass(predictor: Ensemble, images: Sequence[tuple[int, ImageHWC]]) -> float:
     start = time.perf_counter()
     for _ in predictor.predict_all(images, lambda *_: None):
         pass

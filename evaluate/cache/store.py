@@ -54,7 +54,7 @@ class PassKey:
     tile: str = ""
 
     @property
-    def way(self) -> str:
+    def variant(self) -> str:
         """The name of its resolution and tiling; empty for the whole image at its own size."""
         return "-".join(filter(None, ("" if self.place == "image" else self.place, self.tile)))
 
@@ -122,9 +122,9 @@ class ProbabilityCache:
         os.utime(path)
         return stored_chw
 
-    def stored_speed(self, model_sha256: str, runtime: RuntimeName, way: str = "") -> float | None:
+    def stored_speed(self, model_sha256: str, runtime: RuntimeName, variant: str = "") -> float | None:
         """The stored milliseconds a pass of the model, or None."""
-        path = self._speed_file(model_sha256, runtime, way)
+        path = self._speed_file(model_sha256, runtime, variant)
         try:
             milliseconds = float(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -137,10 +137,12 @@ class ProbabilityCache:
         return None
 
     def store_speed(
-        self, model_sha256: str, runtime: RuntimeName, milliseconds: float, way: str = ""
+        self, model_sha256: str, runtime: RuntimeName, milliseconds: float, variant: str = ""
     ) -> None:
         with self._errors_named():
-            write_text(_without_folder(self._speed_file(model_sha256, runtime, way)), f"{milliseconds:.3f}\n")
+            write_text(
+                _without_folder(self._speed_file(model_sha256, runtime, variant)), f"{milliseconds:.3f}\n"
+            )
 
     def contents_by_model(self) -> list[ModelContent]:
         """The contents of the cache by model, the least recently used first."""
@@ -173,14 +175,14 @@ class ProbabilityCache:
             ) from error
 
     def _path(self, key: PassKey) -> Path:
-        folder = self._model_folder(key.model_sha256, key.runtime, key.way)
+        folder = self._model_folder(key.model_sha256, key.runtime, key.variant)
         return folder / key.view / f"{key.image_sha256[:_DIGITS]}{_CODES[key.place]}{_SUFFIX}"
 
-    def _speed_file(self, model_sha256: str, runtime: RuntimeName, way: str) -> Path:
-        return self._model_folder(model_sha256, runtime, way) / "milliseconds"
+    def _speed_file(self, model_sha256: str, runtime: RuntimeName, variant: str) -> Path:
+        return self._model_folder(model_sha256, runtime, variant) / "milliseconds"
 
-    def _model_folder(self, model_sha256: str, runtime: RuntimeName, way: str) -> Path:
-        return self.folder / "-".join(filter(None, (model_sha256[:_DIGITS], runtime, way)))
+    def _model_folder(self, model_sha256: str, runtime: RuntimeName, variant: str) -> Path:
+        return self.folder / "-".join(filter(None, (model_sha256[:_DIGITS], runtime, variant)))
 
 
 def default_folder() -> Path:

@@ -15,15 +15,9 @@ from seg.evaluate.metrics.segmentation import paired_interval
 from seg.evaluate.report.image_scores import Score, SplitScores, score_images
 from seg.evaluate.report.latency import time_stages
 from seg.evaluate.report.predictors import Predictor, Predictors, predictors_of, with_upright_views
-from seg.evaluate.tune.importance import (
-    MemberValue,
-    SubEnsemble,
-    disagreement,
-    pareto_front,
-    price_sub_ensembles,
-    value_members,
-)
+from seg.evaluate.tune.importance import MemberValue, disagreement, value_members
 from seg.evaluate.tune.scorer import sample_pixels
+from seg.evaluate.tune.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
 from seg.runs import read_curves
 from seg.spec import EnsembleSpec
 

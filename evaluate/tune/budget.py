@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from seg.errors import SpecError
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.importance import SubEnsemble
+from seg.evaluate.tune.sub_ensembles import SubEnsemble
 
 
 @dataclass(frozen=True, slots=True)

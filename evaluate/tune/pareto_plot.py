@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from seg.charts import Point, draw_trade_offs
-from seg.evaluate.tune.importance import SubEnsemble
+from seg.evaluate.tune.sub_ensembles import SubEnsemble
 from seg.evaluate.tune.tune import Tuned
 
 

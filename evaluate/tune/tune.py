@@ -15,17 +15,11 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.segmentation import intervals_of
 from seg.evaluate.tune.budget import Budget
 from seg.evaluate.tune.fit import FITS, OTHER_MERGES
-from seg.evaluate.tune.importance import (
-    MemberValue,
-    SubEnsemble,
-    disagreement,
-    pareto_front,
-    price_sub_ensembles,
-    value_members,
-)
+from seg.evaluate.tune.importance import MemberValue, disagreement, value_members
 from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
 from seg.evaluate.tune.select_fit import EQUAL, Selection, is_worth_its_cost, select_fit
 from seg.evaluate.tune.split_half import SplitHalfResults, random_splits, split_half_validation
+from seg.evaluate.tune.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
 from seg.evaluate.tune.temperature import MemberCalibration, calibrate_members
 from seg.progress import progress
 from seg.spec import EnsembleSpec

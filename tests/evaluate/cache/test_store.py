@@ -164,4 +164,4 @@ def test_a_time_that_no_pass_can_take_is_measured_again(
     (file,) = tmp_path.rglob("milliseconds")
     file.write_bytes(content)
     assert cache.stored_speed("0" * 64, "cpu") is None
-    assert capsys.readouterr().err == f"{file}: is not a valid time: it is measured again\n"
+    assert capsys.readouterr().err == f"seg: {file}: is not a valid time: it is measured again\n"

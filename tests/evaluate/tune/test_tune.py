@@ -28,11 +28,12 @@ from seg.evaluate.tune.fit import (
     simplex,
     useful_views,
 )
-from seg.evaluate.tune.importance import disagreement, pareto_front, price_sub_ensembles, value_members
+from seg.evaluate.tune.importance import disagreement, value_members
 from seg.evaluate.tune.pareto_plot import draw_pareto
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.select_fit import is_worth_its_cost, select_fit
 from seg.evaluate.tune.split_half import SplitHalfResults, random_splits, split_half_validation
+from seg.evaluate.tune.sub_ensembles import pareto_front, price_sub_ensembles
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import load_ensemble
 from seg.spec.prediction import StoppingSpec
