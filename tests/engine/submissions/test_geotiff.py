@@ -275,5 +275,5 @@ def test_damage_within_is_one_line_with_its_place(tmp_path: Path, monkeypatch: p
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     image = windowed(path, monkeypatch)
-    with pytest.raises(DataError, match=r"a\.tif: is truncated or damaged at row 50, column 0"):
+    with pytest.raises(DataError, match=r"a\.tif: is cut off or damaged at row 50, column 0"):
         image[50:60, 0:50]

@@ -240,7 +240,7 @@ def test_an_unknown_image_is_named_with_its_place(
     tmp_path: Path, land: Path, name: Format, place: str
 ) -> None:
     form_of(name, land, ["a", "b"]).write(tmp_path / "out", maps_of("ab"))
-    with pytest.raises(DataError, match=rf"{place}: 'b' is no image"):
+    with pytest.raises(DataError, match=rf"{place}: 'b' is not an image"):
         list(form_of(name, land, ["a"]).read(tmp_path / "out", partial(refuse, ["a"])))
 
 

@@ -174,7 +174,7 @@ def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     [
         ("kaggle", "a,b\n", "the header must be 'ImageId_ClassId,EncodedPixels'"),
         ("kaggle", "ImageId_ClassId,EncodedPixels\nx_9,1 1\n", r":2: 'x_9' does not end in a class id"),
-        ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,1 1 1\n", ":2: run lengths are pairs"),
+        ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,1 1 1\n", ":2: run lengths must be pairs"),
         ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,1 99\n", ":2: the run '1 99'"),
         ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,3 1 1 1\n", ":2: the run '1 1'"),
         (
@@ -189,7 +189,7 @@ def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
         ("pixels", "image_id,PredictionString\nx,1 1 1 1 1 \u0661\n", ":2: '\u0661' is not a class id"),
         ("pixels", f"image_id,PredictionString\nx,{'9' * 99}\n", f":2: '{'9' * 18}' is not a class id"),
         ("coco", "{}", "is not a list"),
-        ("coco", "[{}]", "entry 0 lacks"),
+        ("coco", "[{}]", "entry 0: needs all of"),
         ("coco", "nothing", "is not JSON"),
         ("npz", "nothing", "is not an npz"),
     ],

@@ -98,7 +98,7 @@ def test_ids_that_need_32_bits_have_them(tmp_path: Path, land: Path, name: Forma
 )
 def test_an_id_that_fits_into_no_pixel_is_one_line(land: Path, name: Format, number: int) -> None:
     classes = [CLASSES[0], CLASSES[1].model_copy(update={"id": number})]
-    with pytest.raises(DataError, match=rf"class 'ground' has the id {number}, and .*: positions"):
+    with pytest.raises(DataError, match=rf"class 'ground' has the id {number}, but .*: positions"):
         open_format(name, classes, "ignore", RleSpec(), lambda _: str(land))
 
 
