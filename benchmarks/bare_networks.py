@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from seg.engine import Ensemble
-from seg.engine.member import plan_passes
+from seg.engine.member import default_pass_order
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.labels import ImageHWC
 
@@ -20,7 +20,7 @@ def run_networks(ensemble: Ensemble, images: Sequence[ImageHWC]) -> None:
             np.stack([np.ascontiguousarray(planned.view.apply(image_hwc))] * rows),
         )
         for image_hwc in images[::rows]
-        for planned in plan_passes(ensemble.members)
+        for planned in default_pass_order(ensemble.members)
     ]
     with ThreadPoolExecutor(ensemble.streams) as pool:
         for _ in pool.map(lambda call: _run_network(*call), calls):

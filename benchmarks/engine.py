@@ -27,10 +27,10 @@ from benchmarks.bare_networks import run_networks
 from benchmarks.plain_loops import FusedLoop, OpenVinoLoop, OrtLoop, TorchLoop
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.jobs.calibrate import RANKED, learn_risk, trace_images
+from seg.engine.jobs.calibrate import MAX_RANKED, estimate_risk, trace_images
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.jobs.stopping import stopping_of
-from seg.engine.jobs.summary import OF_STREAMS
+from seg.engine.jobs.stopping import build_stopping
+from seg.engine.jobs.summary import STREAM_STAGES
 from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.evaluate.metrics.confusion import ConfusionMatrix
@@ -98,10 +98,10 @@ def with_engine(ensemble: Ensemble, images: list[ImageHWC], stopping: StoppingSp
     labelled = ensemble.label_all(
         enumerate(images),
         lambda key, labels_hw: (key, labels_hw),
-        stopping=stopping_of(stopping, ensemble),
+        stopping=build_stopping(stopping, ensemble),
     )
-    answers = dict(labelled)
-    return [answers[key] for key in range(len(images))]
+    levels = dict(labelled)
+    return [levels[key] for key in range(len(images))]
 
 
 def bare_networks(ensemble: Ensemble, images: list[ImageHWC]) -> Answer:
@@ -154,10 +154,10 @@ def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[C
 
 
 def calibrated(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
-    order = ensemble.rank_in_rounds(images[:: max(1, len(images) // RANKED)][:RANKED])
-    traces = list(trace_images(ensemble, images, None, ensemble.plan(order)))
+    order = ensemble.rank_in_rounds(images[:: max(1, len(images) // MAX_RANKED)][:MAX_RANKED])
+    traces = list(trace_images(ensemble, images, None, ensemble.passes_in_order(order)))
     calibration = CalibrationSpec(
-        images=len(images), order=order, risk=learn_risk(traces), fingerprint="of these images"
+        images=len(images), order=order, risk=estimate_risk(traces), fingerprint="of these images"
     )
     return StoppingSpec(tolerance=tolerance, calibration=calibration)
 
@@ -193,7 +193,7 @@ def print_breakdown(spec: EnsembleSpec) -> None:
         f"A whole run: {summary.images} images, {summary.passes} passes, {summary.seconds:.1f} s"
         f" on {summary.streams} streams\n\n| of the streams' time | |\n|---|---|"
     )
-    for stage in OF_STREAMS:
+    for stage in STREAM_STAGES:
         print(f"| {stage} | {summary.stages.get(stage, 0.0) / total:.2%} |")
     print(f"| idle | {summary.idle / total:.2%} |")
     print(f"| beside them: decode | {summary.stages.get('decode', 0.0) / total:.2%} |")

@@ -59,13 +59,13 @@ class TorchLoop:
         total: torch.Tensor | float = 0.0
         with torch.inference_mode():
             for weight, (network, mean, std) in zip(self._weights, self._members, strict=True):
-                answers = [
+                levels = [
                     view.deaugment_mask(
                         self._softmax(network, (view.augment_image(images).float() / 255 - mean) / std)
                     )
                     for view in self._views
                 ]
-                total = total + weight * torch.stack(answers).mean(0)
+                total = total + weight * torch.stack(levels).mean(0)
         return torch.as_tensor(total)
 
     def _load(self, checkpoint: Path, compiled: bool) -> tuple[Network, torch.Tensor, torch.Tensor]:

@@ -25,7 +25,7 @@ from seg.data import open_split, read_image
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
-from seg.engine.runtimes.profiling import keep_busy
+from seg.engine.runtimes.profiling import run_all_streams
 from seg.export.exported_model import ExportedModel
 from seg.export.precision.quantise import layers_of, quantise
 from seg.export.precision.ranges import clipping_values
@@ -94,7 +94,7 @@ def labels(runtime: Runtime, image_hwc: ImageHWC) -> np.ndarray[tuple[int, ...],
 
 def timed(runtime: Runtime, image_hwc: ImageHWC) -> float:
     start = time.perf_counter()
-    keep_busy(runtime, image_hwc[None])
+    run_all_streams(runtime, image_hwc[None])
     return time.perf_counter() - start
 
 

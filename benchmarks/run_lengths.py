@@ -52,8 +52,8 @@ def notebook_decode(texts: list[str], side: int) -> LabelsHW:
 
 
 def our_decode(texts: list[str], side: int) -> LabelsHW:
-    pixels = rle.join([rle.parse(text, side * side) for text in texts], side * side, 0)
-    return rle.on_image(pixels, (side, side), rle.KAGGLE)
+    pixels = rle.merge_runs([rle.parse(text, side * side) for text in texts], side * side, 0)
+    return rle.reshape(pixels, (side, side), rle.KAGGLE)
 
 
 def coco_encode(labels_hw: LabelsHW) -> list[dict[str, bytes]]:

@@ -18,7 +18,7 @@ import cv2
 from benchmarks.engine import Answer, Track, calibrated, equal
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.jobs.stopping import stopping_of
+from seg.engine.jobs.stopping import build_stopping
 from seg.engine.pipeline.timing import Clock
 from seg.labels import ImageHWC
 from seg.spec import load_ensemble
@@ -40,13 +40,13 @@ class Runner:
         labelled = ensemble.label_all(
             enumerate(images),
             lambda key, labels_hw: (key, labels_hw),
-            stopping=stopping_of(self.stopping, ensemble),
+            stopping=build_stopping(self.stopping, ensemble),
             clock=clock,
         )
-        answers = dict(labelled)
+        levels = dict(labelled)
         self.seconds.append((time.perf_counter() - start) / len(images))
         self.passes = clock.passes
-        self.answer = [answers[key] for key in range(len(images))]
+        self.answer = [levels[key] for key in range(len(images))]
 
 
 def print_runs(runners: Sequence[Runner], track: Track) -> None:

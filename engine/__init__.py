@@ -1,4 +1,4 @@
-"""Models and images in, labels and submissions out."""
+"""The prediction engine: from models and images to labels and submissions."""
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.prediction import Prediction

@@ -1,4 +1,4 @@
-"""The ensemble as one predictor."""
+"""Ensembles: loaded members as one predictor."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,15 +14,15 @@ from seg.engine.early_exit.ranking import RankedPasses, rank_passes
 from seg.engine.early_exit.rounds import order_in_rounds
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.load import load_members
-from seg.engine.member import Member, plan_passes
+from seg.engine.member import Member, default_pass_order
 from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import DeviceOps
-from seg.engine.passes.passes import Plan, Size
+from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import Collector, LabelCollector, ProbabilityCollector
 from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.image_input import as_raster
-from seg.engine.pipeline.pipeline import Damaged, stream
+from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
@@ -39,24 +39,24 @@ Finished = TypeVar("Finished")
 
 
 def name_of_key(key: object) -> str:
-    """What an image is called in messages: its id, where its key has one."""
+    """The name of an image in messages: its key's id, if it has one, else the key."""
     return "" if key is None else str(getattr(key, "id", key))
 
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Members that are loaded and ready; makes no files.
+    """Loaded members, ready to predict. Writes no files.
 
     Attributes:
-        members: with the same classes.
-        batch_size: the most passes that travel together.
-        merge: how the answers of all passes become one.
-        factors: what each class's merged probability is multiplied with before the largest wins.
+        members: all with the same classes.
+        batch_size: the most passes in a batch.
+        merge: how the probabilities of all passes are merged.
+        factors: of each class, applied to the merged probabilities before the argmax.
         tile: how larger images are cut.
-        notes: what a user should know about how it was loaded, a line each.
-        open_frames: how many images or tiles are worked on at once, at least; members that take turns
-            in memory are loaded once for so many.
-        device_ops: what merges answers on the device that all members leave them on, if there is one.
+        notes: for the user, on how it was loaded, a line each.
+        open_frames: the least number of images or tiles in progress at once. Offloaded members are loaded
+            once for this many.
+        device_ops: merges on the device, if all members leave their probabilities on the same one.
     """
 
     members: tuple[Member, ...]
@@ -80,12 +80,12 @@ class Ensemble:
         """Load all members of a spec, or of the YAML file at a path.
 
         Args:
-            memory: the bytes that this process may take; members that do not fit together take turns.
-            cores: those that it may use; by default all that it can.
-            runtimes: one for each member, where they are chosen already; by default as the spec says.
+            memory: the most bytes that this process may use; members that do not fit together take turns.
+            cores: the number to use; by default all that this process may use.
+            runtimes: one for each member, if already chosen; by default the spec's.
 
         Raises:
-            SpecError, ModelError, MissingRuntimeError: one line that says what to mend.
+            SpecError, ModelError, MissingRuntimeError: one line that names the fix.
         """
         if not isinstance(spec, EnsembleSpec):
             spec = load_ensemble(Path(spec))
@@ -107,7 +107,7 @@ class Ensemble:
 
     @property
     def passes(self) -> int:
-        """How many passes an image, or each of its tiles, takes."""
+        """The number of passes of an image, or of each of its tiles."""
         return sum(len(member.views) for member in self.members)
 
     @property
@@ -115,22 +115,22 @@ class Ensemble:
         """How many batches run at once."""
         return min(member.runtime.describe().streams.count for member in self.members)
 
-    def plan(self, positions: Sequence[int]) -> Plan:
-        """The passes of an image in another order: positions in the usual one."""
-        usual = plan_passes(self.members)
+    def passes_in_order(self, positions: Sequence[int]) -> PassOrder:
+        """The passes of an image in another order, given as positions in the default one."""
+        usual = default_pass_order(self.members)
         return [usual[position] for position in positions]
 
     def rank(self, images: Sequence[ImageHWC]) -> RankedPasses:
-        """The order in which passes are worth their time on images like these."""
+        """Rank the passes by what each adds for its time, measured on sample images."""
         runtimes = [member.runtime for member in self.members]
-        return rank_passes(runtimes, plan_passes(self.members), images, self.batch_size, self.factors)
+        return rank_passes(runtimes, default_pass_order(self.members), images, self.batch_size, self.factors)
 
     def rank_in_rounds(self, images: Iterable[ImageHWC]) -> tuple[int, ...]:
-        """Positions of the passes, in rounds that come near to all of them soon on images like these."""
-        usual = plan_passes(self.members)
-        said = sample_passes([member.runtime for member in self.members], usual, images, self.factors)
+        """Order the passes in rounds that soon predict nearly the same as all passes, on sample images."""
+        usual = default_pass_order(self.members)
+        samples = sample_passes([member.runtime for member in self.members], usual, images, self.factors)
         shares_pc = pass_shares(usual, len(self.classes))
-        return tuple(order_in_rounds(said, shares_pc, [planned.member for planned in usual]))
+        return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in usual]))
 
     def predict(self, image: "ImageHWC | Path | str | Image") -> Prediction:
         """Predict one image: RGB uint8 `[H, W, 3]`, a file, or a PIL image in mode RGB.
@@ -141,9 +141,9 @@ class Ensemble:
             (dtype('uint8'), (4, 21, 34))
 
         Raises:
-            ValueError: it is no such image.
+            ValueError: it is not such an image.
             DataError: the file cannot be read.
-            ModelError: a member cannot run it, or what it gives is not finite.
+            ModelError: a member cannot run it, or its probabilities are not finite.
         """
         name = str(image) if isinstance(image, Path | str) else None
         images = [(name, as_raster(image))]
@@ -156,7 +156,7 @@ class Ensemble:
             images: each as `predict` takes it. They are taken from the iterable only as fast as needed.
 
         Raises:
-            ValueError, DataError, ModelError: as `predict`, at the first image that is concerned.
+            ValueError, DataError, ModelError: as `predict`, at the first such image.
 
         Example:
             >>> ensemble = Ensemble.load("mine.yaml")
@@ -189,19 +189,19 @@ class Ensemble:
             finish: called with the key and the merged probabilities, float32 `[C, H, W]`, from a
                 worker's thread; what it returns is yielded.
             clock: where the seconds of each stage are added up.
-            name_of: what an image is called in messages, by its key.
+            name_of: the name of an image in messages, by its key.
 
         Yields:
-            What `finish` returned, in the order in which images were finished.
+            What `finish` returned, in the order in which images finished.
 
         Raises:
-            ModelError: a member cannot run an image, or what it gives is not finite.
+            ModelError: a member cannot run an image, or its probabilities are not finite.
         """
 
         def collector(key: Key, _: Size) -> Collector[Finished]:
             return ProbabilityCollector(lambda merged: finish(key, merged))
 
-        return self._stream(images, collector, name_of, clock)
+        return self._run(images, collector, name_of, clock)
 
     def label_all(
         self,
@@ -210,24 +210,24 @@ class Ensemble:
         *,
         grid_hw: Size | None = None,
         stopping: Stopping | None = None,
-        plan: Plan | None = None,
-        pace: PassBudget | None = None,
+        pass_order: PassOrder | None = None,
+        budget: PassBudget | None = None,
         clock: Clock | None = None,
         watch: Callable[[Key, int, int], None] | None = None,
-        damaged: Damaged[Key] | None = None,
+        on_damaged: OnDamaged[Key] | None = None,
         name_of: Callable[[Key], str] = name_of_key,
     ) -> Iterator[Finished]:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
         Args:
-            images: None among them says that there is none at the moment; see `seg.engine.pipeline.pipeline`.
+            images: None means that none is available at the moment; see `seg.engine.pipeline.pipeline`.
             grid_hw: the size of the label maps; by default that of each image.
-            stopping: how images are stopped before all passes are done, and in which order these are taken.
-            plan: all passes in another order than the usual one, where nothing is stopped.
-            pace: says how many of them an image gets.
-            watch: told a key, how many rows of that image are decided, and how many it has, after each band.
-            damaged: told of an image whose file is damaged where a tile is read, which then has no label map;
-                by default the error is raised.
+            stopping: when images exit early, and the order of their passes.
+            pass order: all passes in another order than the default, without early exit.
+            budget: decides how many of them an image gets.
+            watch: called after each band with the image's key, the rows decided so far and all rows.
+            on_damaged: called with the key of an image whose file proves damaged when a tile is read. It has
+                no label map. By default the error is raised.
         """
 
         decision = self.decision(grid_hw)
@@ -237,26 +237,26 @@ class Ensemble:
                 size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
             )
 
-        return self._stream(images, collector, name_of, clock, stopping, plan, pace, damaged)
+        return self._run(images, collector, name_of, clock, stopping, pass_order, budget, on_damaged)
 
-    def device_ops_for(self, plan: Plan, *, has_monitor: bool) -> DeviceOps | None:
-        """What merges answers on their device: not those at a scale, nor where a judge looks at every sum."""
-        stays = not has_monitor and all(planned.view.scale == 1 for planned in plan)
+    def device_ops_for(self, pass_order: PassOrder, *, has_monitor: bool) -> DeviceOps | None:
+        """The device merge for these passes; None with scaled views or early exit, which need the host."""
+        stays = not has_monitor and all(planned.view.scale == 1 for planned in pass_order)
         return self.device_ops if stays else None
 
     def decision(self, grid_hw: Size | None = None) -> Decision:
-        """How merged probabilities become labels, at an image's own size or on a grid."""
+        """The decision from merged probabilities to labels, at an image's own size or on a grid."""
         return Decision(grid_hw, self.factors)
 
     def with_views(self, views: tuple[ViewName, ...]) -> Self:
         """The same loaded members, all with these views.
 
         Raises:
-            ValueError: there is none, one that is unknown, or one twice.
+            ValueError: the views are empty, unknown or listed twice.
         """
         for view in views:
             if view not in VIEWS:
-                raise ValueError(f"there is no view {view!r}: {did_you_mean(str(view), VIEWS)}")
+                raise ValueError(f"unknown view {view!r}: {did_you_mean(str(view), VIEWS)}")
         if not views or len(set(views)) < len(views):
             raise ValueError(f"views are one or more, each listed once, got {list(views)}")
         return replace(self, members=tuple(replace(m, views=views) for m in self.members))
@@ -265,30 +265,30 @@ class Ensemble:
         """The same loaded members, but only those named, in their own order.
 
         Raises:
-            ValueError: there is no name, or one of no member.
+            ValueError: the names are empty or include one of no member.
         """
         known = [member.name for member in self.members]
         if isinstance(names, str) or not names:
             raise ValueError(f"names are a list of one or more of {known}, got {names!r}")
         for name in names:
             if name not in known:
-                raise ValueError(f"there is no member {name!r}: {did_you_mean(str(name), known)}")
+                raise ValueError(f"unknown member {name!r}: {did_you_mean(str(name), known)}")
         return replace(self, members=tuple(m for m in self.members if m.name in names))
 
-    def _stream(
+    def _run(
         self,
         images: Iterable[tuple[Key, Raster] | None],
         new_collector: Callable[[Key, Size], Collector[Finished]],
         name_of: Callable[[Key], str],
         clock: Clock | None,
         stopping: Stopping | None = None,
-        plan: Plan | None = None,
-        pace: PassBudget | None = None,
-        damaged: Damaged[Key] | None = None,
+        pass_order: PassOrder | None = None,
+        budget: PassBudget | None = None,
+        on_damaged: OnDamaged[Key] | None = None,
     ) -> Iterator[Finished]:
-        plan = (stopping.plan if stopping else plan) or plan_passes(self.members)
-        method = PipelineConfig(
-            plan=plan,
+        pass_order = (stopping.pass_order if stopping else pass_order) or default_pass_order(self.members)
+        config = PipelineConfig(
+            pass_order=pass_order,
             names=tuple(member.name for member in self.members),
             classes=len(self.classes),
             batch_size=self.batch_size,
@@ -297,12 +297,12 @@ class Ensemble:
             tile=self.tile,
             stopping=stopping,
             open_frames=self.open_frames,
-            pace=pace,
+            budget=budget,
             decoders=tuple(member.decoder for member in self.members if member.decoder),
-            device_ops=self.device_ops_for(plan, has_monitor=stopping is not None),
+            device_ops=self.device_ops_for(pass_order, has_monitor=stopping is not None),
         )
         runtimes = [member.runtime for member in self.members]
-        return stream(runtimes, method, images, new_collector, clock, damaged, name_of)
+        return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)
 
     def _prediction(self, merged_chw: ProbabilitiesCHW) -> Prediction:
         return Prediction(self.decision().labels(merged_chw), merged_chw, self.classes)

@@ -1,4 +1,4 @@
-"""From a spec to members that are ready to run."""
+"""Loading: from a spec to members on their runtimes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from seg.data.raster import Raster, open_raster
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.tiles import lay_out
-from seg.engine.pipeline.prefetch import MOST_AHEAD
-from seg.engine.runtimes.auto import are_of_one_size, choose_runtimes
+from seg.engine.pipeline.prefetch import MAX_AHEAD
+from seg.engine.runtimes.auto import choose_runtimes, have_one_size
 from seg.engine.runtimes.base import Runtime, Streams
-from seg.engine.runtimes.decoder_cut import Decoder, decoder_of
-from seg.engine.runtimes.hardware import usable_cores, usual_streams
-from seg.engine.runtimes.nvidia import CudaOptions, is_needed
+from seg.engine.runtimes.decoder_cut import Decoder, find_decoder
+from seg.engine.runtimes.hardware import default_streams, usable_cores
+from seg.engine.runtimes.nvidia import CudaOptions, needs_nvidia
 from seg.engine.runtimes.offload_plan import OffloadPlan, plan_offload
-from seg.engine.runtimes.open import open_runtime, usual_batch
+from seg.engine.runtimes.open import default_batch_size, open_runtime
 from seg.engine.runtimes.reordered import in_dataset_order
 from seg.errors import DataError
 from seg.experimental import warnings_of
@@ -29,24 +29,24 @@ from seg.member_files import MemberFile, read_member_files
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import RuntimeName, TileSpec
 
-PROBES: Final = 2
-PROBE_SIDE: Final = 512
+SAMPLE_FRAMES: Final = 2
+SYNTHETIC_SIDE: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """A frame like those to come, to measure on: an image, or the tile in its middle, one of so many."""
+class SampleFrame:
+    """A sample frame to measure on: an image, or the middle one of its `tiles` tiles."""
 
     frame_hwc: ImageHWC
     tiles: int
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """Members with what was found out while loading them; notes are for the user, a line each.
+class LoadedMembers:
+    """Loaded members and what was found while loading them; notes are for the user, a line each.
 
-    `factors` has one for each class, or none. `open_frames` is how many frames memory allows, where a
-    budget says so. `device_ops` is there where answers can stay on a device.
+    `factors` has one for each class, or none. `open_frames` is the number of frames that memory allows, if
+    memory is limited. `device_ops` is None unless probabilities can stay on a device.
     """
 
     members: tuple[Member, ...]
@@ -58,10 +58,11 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What runs each member, on what streams; notes are for the user, a line each.
+class ChosenRuntimes:
+    """The runtime of each member, and the streams; notes are for the user, a line each.
 
-    `batch_size` is 0 where it was not measured. `channels_last` names the members that ran faster with that.
+    `batch_size` is 0 if it was not measured. `channels_last` names the members that run faster with that
+    layout.
     """
 
     runtimes: Sequence[RuntimeName]
@@ -76,18 +77,18 @@ def load_members(
     memory: int | None = None,
     cores: int | None = None,
     runtimes: Sequence[RuntimeName] | None = None,
-) -> Loaded:
+) -> LoadedMembers:
     """Check and load every member's model.
 
     Args:
-        memory: the bytes that this process may take; members that do not fit together take turns.
-        cores: those that it may use; by default all that it can. With `runtime: auto`, which measures, all.
-        runtimes: one for each member, where they are chosen already; by default as the spec says.
+        memory: the most bytes that this process may use; members that do not fit together take offload.
+        cores: the number to use; by default all that this process may use, as always with `runtime: auto`.
+        runtimes: one for each member, if already chosen; by default the spec's.
 
     Raises:
-        ModelError: a model is missing, not ours, damaged, or has other classes than the dataset.
-        MissingRuntimeError: the runtime that the spec asks for is not here.
-        SpecError: a factor or weight is for no class of the models.
+        ModelError: a model is missing, damaged, not exported by seg, or has other classes than the dataset.
+        MissingRuntimeError: the spec's runtime is not usable on this machine.
+        SpecError: a factor or weight names no class of the models.
     """
     files = read_member_files(spec)
     cards = [file.card for file in files]
@@ -95,11 +96,11 @@ def load_members(
     factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
     to_decoder = spec.merge_at == "decoder"
     decoders = [
-        decoder_of(spec.model(member), card) if to_decoder else None
+        find_decoder(spec.model(member), card) if to_decoder else None
         for member, card in zip(spec.running, cards, strict=True)
     ]
-    streams = usual_streams(cores or usable_cores())
-    chosen = Chosen(runtimes, streams) if runtimes else choose_for(spec, streams)
+    streams = default_streams(cores or usable_cores())
+    chosen = ChosenRuntimes(runtimes, streams) if runtimes else choose_member_runtimes(spec, streams)
     openers = [
         partial(
             _open_member,
@@ -121,22 +122,22 @@ def load_members(
     ]
     batch_size = _batch_size(spec, chosen)
     if memory is None:
-        turns = OffloadPlan([open_it() for open_it in openers])
+        offload = OffloadPlan([open_it() for open_it in openers])
     else:
         in_flight = batch_size * (chosen.streams.count + 1)
-        frames = [probe.frame_hwc for probe in probe_frames(spec)]
-        turns = plan_offload(
-            openers, frames, len(cards[0].classes), batch_size, in_flight, MOST_AHEAD, memory
+        frames = [sample.frame_hwc for sample in sample_frames(spec)]
+        offload = plan_offload(
+            openers, frames, len(cards[0].classes), batch_size, in_flight, MAX_AHEAD, memory
         )
     members = tuple(
         Member(member.name, runtime, card, member.weight, spec.views_of(member), own, decoder)
         for member, card, runtime, own, decoder in zip(
-            spec.running, cards, turns.runtimes, class_weights, decoders, strict=True
+            spec.running, cards, offload.runtimes, class_weights, decoders, strict=True
         )
     )
-    all_notes = (*chosen.notes, *turns.notes, *_cells(members), *_unfamiliar(members))
-    device_ops = _device_ops(spec, turns.runtimes, len(classes))
-    return Loaded(members, batch_size, factors, all_notes, turns.open_frames, device_ops)
+    all_notes = (*chosen.notes, *offload.notes, *_grid_notes(members), *_view_notes(members))
+    device_ops = _device_ops(spec, offload.runtimes, len(classes))
+    return LoadedMembers(members, batch_size, factors, all_notes, offload.open_frames, device_ops)
 
 
 def _open_member(
@@ -147,31 +148,31 @@ def _open_member(
     decoder: Decoder | None,
     cuda: CudaOptions,
 ) -> Runtime:
-    """A member's model, whose probabilities are of the dataset's classes in their order."""
+    """Open a member's model, with its output channels in the order of the dataset's classes."""
     classes = len(file.card.classes)
     runtime = open_runtime(file.path, name, streams, temperature, classes=classes, decoder=decoder, cuda=cuda)
     return in_dataset_order(runtime, file.channels)
 
 
 def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> DeviceOps | None:
-    """What merges answers on the device that all runtimes leave them on; on the CPU arrays do."""
+    """The device merge, if all runtimes leave their probabilities on the GPU."""
     on_one_device = {runtime.device for runtime in runtimes} == {"cuda"}
     is_plain_mean = spec.merge == "mean" and spec.merge_at == "image"
     return DeviceOps("cuda", classes) if on_one_device and is_plain_mean else None
 
 
-def choose_for(spec: EnsembleSpec, streams: Streams) -> Chosen:
-    """What runs the members: by name on `streams`, or with `runtime: auto` what is the fastest here."""
+def choose_member_runtimes(spec: EnsembleSpec, streams: Streams) -> ChosenRuntimes:
+    """The runtimes of the members: the spec's on `streams`, or with `runtime: auto` the fastest here."""
     if spec.runtime != "auto":
-        return Chosen([spec.runtime] * len(spec.running), streams, _warnings([spec.runtime]))
+        return ChosenRuntimes([spec.runtime] * len(spec.running), streams, _warnings([spec.runtime]))
     models = [spec.model(member) for member in spec.running]
-    frames = [probe.frame_hwc for probe in probe_frames(spec)]
+    frames = [sample.frame_hwc for sample in sample_frames(spec)]
     choice = choose_runtimes(models, frames, spec.batch_size)
     names = [member.name for member in spec.running]
-    return Chosen(
+    return ChosenRuntimes(
         choice.runtimes,
         choice.streams,
-        [*choice.lines(names), *_warnings(choice.runtimes)],
+        [*choice.summaries(names), *_warnings(choice.runtimes)],
         choice.batch_size,
         [name for name, winner in zip(names, choice.winners, strict=True) if winner.channels_last],
     )
@@ -182,12 +183,12 @@ def _warnings(runtimes: Sequence[RuntimeName]) -> list[str]:
 
 
 def _cuda_options(
-    spec: EnsembleSpec, cards: Sequence[ModelCard], chosen: Chosen, memory: int | None
+    spec: EnsembleSpec, cards: Sequence[ModelCard], chosen: ChosenRuntimes, memory: int | None
 ) -> list[CudaOptions]:
-    """How each member uses an NVIDIA device, whose memory is shared out evenly where it is limited."""
-    if not is_needed(chosen.runtimes):
+    """Options of each member on an NVIDIA device; limited memory is divided evenly."""
+    if not needs_nvidia(chosen.runtimes):
         return [CudaOptions()] * len(cards)
-    is_one_size = are_of_one_size([probe.frame_hwc for probe in probe_frames(spec)])
+    is_one_size = have_one_size([sample.frame_hwc for sample in sample_frames(spec)])
     return [
         CudaOptions(
             fixed_shapes=is_one_size or card.input.mode == "resize",
@@ -198,39 +199,39 @@ def _cuda_options(
     ]
 
 
-def probe_frames(spec: EnsembleSpec) -> list[Probe]:
-    """A few of the images to be predicted, or, on a machine that has none, a drawn one."""
+def sample_frames(spec: EnsembleSpec) -> list[SampleFrame]:
+    """A few frames of the images to predict, or a synthetic one if there are no images on this machine."""
     try:
         samples = open_split(spec.data, "predict").samples
-        chosen = samples[:: max(1, len(samples) // PROBES)][:PROBES]
-        return [_probe(open_raster(sample.image), spec.tile) for sample in chosen]
+        chosen = samples[:: max(1, len(samples) // SAMPLE_FRAMES)][:SAMPLE_FRAMES]
+        return [_sample_frame(open_raster(sample.image), spec.tile) for sample in chosen]
     except DataError:
-        slope = np.linspace(0, 255, PROBE_SIDE, dtype=np.uint8)
+        slope = np.linspace(0, 255, SYNTHETIC_SIDE, dtype=np.uint8)
         drawn_hwc = np.stack(np.broadcast_arrays(slope, slope[:, None], slope[::-1]), axis=-1)
-        return [_probe(drawn_hwc, spec.tile)]
+        return [_sample_frame(drawn_hwc, spec.tile)]
 
 
-def _probe(image_hwc: Raster, tile: TileSpec | None) -> Probe:
+def _sample_frame(image_hwc: Raster, tile: TileSpec | None) -> SampleFrame:
     layout = lay_out(image_hwc.shape[:2], tile)
     middle_hwc = layout.tile(image_hwc, layout.count // 2)
-    return Probe(np.ascontiguousarray(middle_hwc), layout.count)
+    return SampleFrame(np.ascontiguousarray(middle_hwc), layout.count)
 
 
-def _batch_size(spec: EnsembleSpec, chosen: Chosen) -> int:
+def _batch_size(spec: EnsembleSpec, chosen: ChosenRuntimes) -> int:
     if spec.batch_size != "auto":
         return spec.batch_size
     if spec.runtime == "tensorrt-plan":
         return spec.export.plan.batch
-    return chosen.batch_size or max(map(usual_batch, chosen.runtimes))
+    return chosen.batch_size or max(map(default_batch_size, chosen.runtimes))
 
 
-def _cells(members: Sequence[Member]) -> list[str]:
+def _grid_notes(members: Sequence[Member]) -> list[str]:
     sides = [(member.name, member.decoder.cell) for member in members if member.decoder]
-    said = ", ".join(f"{name} in cells of {cell}x{cell} pixels" for name, cell in sides)
-    return [f"merged where decoders end: {said}"] if sides else []
+    grids = ", ".join(f"{name} in cells of {cell}x{cell} pixels" for name, cell in sides)
+    return [f"merged at the decoders' resolution: {grids}"] if sides else []
 
 
-def _unfamiliar(members: Sequence[Member]) -> list[str]:
+def _view_notes(members: Sequence[Member]) -> list[str]:
     return [
         f"{member.name}: was not trained in the views {', '.join(member.unfamiliar_views)}, which may"
         " lower the score"

@@ -1,4 +1,4 @@
-"""Members: models that are loaded, agree on the classes, and have weights and views."""
+"""Members: loaded models with weights and views, and the order of their passes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from seg.views import VIEW_SETS, ViewName, without_scale
 class Member:
     """A loaded model with its weight in the merge (any positive scale) and its views.
 
-    `class_weights` multiply its weight for each class; empty where it is the same for all. `decoder` says how
-    it answers where answers are merged before they have the image's size.
+    `class_weights` multiply its weight for each class; empty if it is the same for all. `decoder` is the grid
+    of its output if low-resolution probabilities are merged.
     """
 
     name: str
@@ -30,18 +30,18 @@ class Member:
 
     @property
     def unfamiliar_views(self) -> tuple[ViewName, ...]:
-        """The views that the model was not trained in, as far as its card tells."""
+        """The views that the model was not trained with, as far as its card tells."""
         if self.card.training is None:
             return ()
         known = VIEW_SETS[self.card.training.views]
         return tuple(view for view in self.views if without_scale(view) not in known)
 
 
-def plan_passes(members: Sequence[Member], *, by_view: bool = False) -> tuple[PlannedPass, ...]:
-    """The passes of a frame. Shares sum to 1; a member's weight is spread over its views.
+def default_pass_order(members: Sequence[Member], *, by_view: bool = False) -> tuple[PlannedPass, ...]:
+    """The passes of a frame. Shares sum to 1; a member's weight is divided among its views.
 
-    Member by member and upright views first, so that a batch finds passes of its kind; or `by_view`, with
-    every member's first view before any second, so that the sum comes near its end soonest.
+    Member by member, untransposed views first, so that batches fill up; or `by_view`, with every member's
+    first view before any second, so that the sum soon approaches its final value.
     """
     total = sum(member.weight for member in members)
     shares = class_shares([member.weight for member in members], [member.class_weights for member in members])

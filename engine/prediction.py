@@ -1,4 +1,4 @@
-"""The result for one image: labels, probabilities, and what one wants to see of them."""
+"""Predictions: labels, probabilities, confidence and overlay of one image."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ class Prediction:
 
     @property
     def class_ids(self) -> NDArray[np.int64]:
-        """The dataset's id of each pixel's class, int64 `[H, W]`: what a submission's mask would hold."""
+        """The dataset's id of each pixel's class, int64 `[H, W]`, as in a submission's mask."""
         ids = np.array([c.id for c in self.classes], dtype=np.int64)
         return ids[self.labels]
 
@@ -50,10 +50,10 @@ class Prediction:
         Args:
             image: the predicted image, uint8 RGB `[H, W, 3]`.
             opacity: of the colours, from 0 to 1.
-            hide: the name of a class that is not coloured, such as a background.
+            hide: the name of a class that is left uncoloured, such as a background.
 
         Raises:
-            ValueError: the image has another size, or no class has that name.
+            ValueError: the image has another size, or there is no class of that name.
         """
         if image.shape != (*self.labels.shape, 3):
             raise ValueError(f"the image must be {[*self.labels.shape, 3]}, got {list(image.shape)}")

@@ -1,1 +1,1 @@
-"""Predictions and labels in, knowledge out."""
+"""Evaluation: metrics, tuning, reports, and checks of submissions."""

@@ -1,8 +1,8 @@
-"""Each member and the ensemble on the validation split, without and with views.
+"""The command `seg evaluate`: scores of each member and the ensemble, with and without views.
 
-Every configuration runs through the engine itself, so a figure here is what a submission gets. The
-figures are kept in `<runs>/evaluation.json` under a fingerprint of models, views, weights and data,
-and are computed again only when one of these changes.
+Every configuration runs through the engine itself, so that scores are those of a submission. They are
+cached in `<runs>/evaluation.json` under a fingerprint of models, views, weights and data, and are computed
+again only if one of these changes.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class Row(BaseModel):
 
 
 class Comparison(BaseModel):
-    """All members, and last the ensemble where there are several."""
+    """The scores of all members, and last of the ensemble if there are several members."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,7 +78,7 @@ def compare_members(spec: EnsembleSpec) -> Comparison:
 def _score_all(ensemble: Ensemble, split: Split) -> Iterator[Row]:
     first, *others = ensemble.members
     if others:
-        # Class factors are those of the whole.
+        # Class factors belong to the whole ensemble.
         predictors = {m.name: replace(ensemble.only([m.name]), factors=()) for m in ensemble.members}
         predictors[ENSEMBLE] = ensemble
     else:
@@ -101,7 +101,7 @@ def _score_all(ensemble: Ensemble, split: Split) -> Iterator[Row]:
 
 
 def _score(ensemble: Ensemble, split: Split, advance: Advance) -> tuple[Scores, float, float]:
-    """The figures of one predictor, the seconds it took, and its expected calibration error."""
+    """The scores of one predictor, its seconds, and its expected calibration error."""
     matrix, reliability = ConfusionMatrix(len(ensemble.classes)), Reliability()
 
     def count(index: int, merged: ProbabilitiesCHW) -> None:
@@ -121,7 +121,7 @@ def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
 
 
 def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
-    said = {
+    facts = {
         "members": [
             (
                 m.name,
@@ -139,16 +139,16 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
         "images": content_of_images(split.samples),
         **({"tile": spec.tile.model_dump()} if spec.tile else {}),
     }
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _read(path: Path, fingerprint: str) -> Comparison | None:
-    """Figures that were kept under the same fingerprint."""
+    """The cached comparison, if it has the same fingerprint."""
     try:
         comparison = Comparison.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        notice(f"{path}: is no evaluation as it was kept: the figures are computed again")
+        notice(f"{path}: is damaged: the scores are computed again")
         return None
     return comparison if comparison.fingerprint == fingerprint else None

@@ -15,7 +15,7 @@ from typing import Final, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.submissions import Labelled, SubmissionFormat
+from seg.engine.submissions import LabelledImage, SubmissionFormat
 from seg.engine.submissions.base import SizeOf
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
@@ -29,15 +29,15 @@ last bits from the order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Voted:
+class VoteResult:
     """How a vote went: images, and the share of pixels on which two submissions agree, float64 `[S, S]`."""
 
     images: int
     agreement: NDArray[np.float64]
 
 
-class _Agreement:
-    """Pixels on which pairs agree, added up."""
+class _AgreementCounts:
+    """Counts of pixels on which pairs of submissions agree."""
 
     def __init__(self, submissions: int) -> None:
         self._equal = np.zeros((submissions, submissions), dtype=np.int64)
@@ -53,8 +53,8 @@ class _Agreement:
         self._pixels += flat.shape[1]
         self.images += 1
 
-    def voted(self) -> Voted:
-        return Voted(self.images, self._equal / max(1, self._pixels))
+    def result(self) -> VoteResult:
+        return VoteResult(self.images, self._equal / max(1, self._pixels))
 
 
 def vote_submissions(
@@ -66,32 +66,32 @@ def vote_submissions(
     classes: int,
     size_of: SizeOf,
     ties: Ties = "best",
-) -> Voted:
+) -> VoteResult:
     """Vote over submissions of one format and write the result in the same format and order.
 
     Raises:
-        DataError: a submission cannot be read, lacks an image of the first, or has one of another size.
+        DataError: a submission cannot be read, or has not the same images and sizes as the first.
     """
-    agreement = _Agreement(len(paths))
+    agreement = _AgreementCounts(len(paths))
 
-    def decided() -> Iterator[Labelled]:
-        for image_id, maps_shw in _side_by_side(form, paths, size_of):
+    def decided() -> Iterator[LabelledImage]:
+        for image_id, maps_shw in _zip_submissions(form, paths, size_of):
             agreement.add(maps_shw)
             yield image_id, vote(maps_shw, weights, classes, ties)
 
     form.write(output, decided())
-    return agreement.voted()
+    return agreement.result()
 
 
 def vote(
     maps_shw: NDArray[np.uint8], weights: Sequence[float], classes: int, ties: Ties = "best"
 ) -> LabelsHW:
-    """The class with the most weight of each pixel, from label maps uint8 `[S, H, W]`.
+    """The class with the most weight at each pixel, from label maps uint8 `[S, H, W]`.
 
     A pixel that has the ignore index in all of them keeps it.
     """
     winner_hw: LabelsHW = maps_shw[0].copy()
-    # Elsewhere all say the same.
+    # Elsewhere all agree.
     disputed_hw = (maps_shw[1:] != maps_shw[0]).any(0)
     winner_hw[disputed_hw] = _vote_pixels(maps_shw[:, disputed_hw], weights, classes, ties)
     return winner_hw
@@ -100,22 +100,22 @@ def vote(
 def _vote_pixels(
     labels_sp: NDArray[np.uint8], weights: Sequence[float], classes: int, ties: Ties
 ) -> NDArray[np.uint8]:
-    """The same for labels of single pixels, uint8 `[S, pixels]`."""
+    """`vote` for labels of single pixels, uint8 `[S, pixels]`."""
     weights_s = np.array(weights, dtype=np.float64)
     votes_cp = np.stack([weights_s @ (labels_sp == label) for label in range(classes)])
     most_p = votes_cp.max(0)
     is_tied_cp = votes_cp >= most_p - EQUAL * weights_s.sum()
     if ties == "best":
-        is_tied_cp = _of_the_best(labels_sp, weights_s, is_tied_cp)
+        is_tied_cp = _keep_heaviest(labels_sp, weights_s, is_tied_cp)
     winner_p: NDArray[np.uint8] = is_tied_cp.argmax(0).astype(np.uint8)
     winner_p[most_p == 0] = IGNORE_INDEX
     return winner_p
 
 
-def _of_the_best(
+def _keep_heaviest(
     labels_sp: NDArray[np.uint8], weights_s: NDArray[np.float64], is_tied_cp: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Of tied classes, bool `[C, pixels]`, those that the heaviest submissions with a tied class chose."""
+    """Break ties: of tied classes, bool `[C, pixels]`, keep those of the heaviest submissions."""
     best_cp = is_tied_cp.copy()
     undecided_p = np.ones(labels_sp.shape[1], dtype=np.bool_)
     classes = np.arange(len(is_tied_cp), dtype=np.uint8)[:, None]
@@ -130,10 +130,10 @@ def _of_the_best(
     return best_cp
 
 
-def _side_by_side(
+def _zip_submissions(
     form: SubmissionFormat, paths: Sequence[Path], size_of: SizeOf
 ) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Each image of the first submission with its label maps in all, uint8 `[S, H, W]`."""
+    """Each image of the first submission with its label maps in all submissions, uint8 `[S, H, W]`."""
     first, *others = (_Finder(path, form.read(path, size_of)) for path in paths)
     for image_id, labels_hw in first.rest():
         maps = [labels_hw, *(other.find(image_id) for other in others)]
@@ -143,56 +143,56 @@ def _side_by_side(
             raise DataError(f"{where}: image {image_id!r} has another size than in {paths[0]}")
         yield image_id, np.stack(maps)
     for other in others:
-        other.refuse_more(paths[0])
+        other.check_exhausted(paths[0])
 
 
 class _Finder:
-    """Finds images by id in a submission that is read once, and keeps what it meets on the way."""
+    """Finds images by id in a submission that is read once; images read on the way are buffered."""
 
-    def __init__(self, path: Path, images: Iterable[Labelled]) -> None:
+    def __init__(self, path: Path, images: Iterable[LabelledImage]) -> None:
         self._path = path
         self._images = iter(images)
-        self._passed: dict[str, LabelsHW] = {}
+        self._buffer: dict[str, LabelsHW] = {}
 
-    def rest(self) -> Iterator[Labelled]:
+    def rest(self) -> Iterator[LabelledImage]:
         yield from self._images
 
     def find(self, image_id: str) -> LabelsHW:
-        while image_id not in self._passed:
+        while image_id not in self._buffer:
             found, labels_hw = next(self._images, (None, None))
             if found is None or labels_hw is None:
-                raise DataError(f"{self._path}: lacks the image {image_id!r}")
-            self._passed[found] = labels_hw
-        return self._passed.pop(image_id)
+                raise DataError(f"{self._path}: has no image {image_id!r}")
+            self._buffer[found] = labels_hw
+        return self._buffer.pop(image_id)
 
-    def refuse_more(self, first: Path) -> None:
-        more = next(iter(self._passed), None) or next((image_id for image_id, _ in self._images), None)
+    def check_exhausted(self, first: Path) -> None:
+        more = next(iter(self._buffer), None) or next((image_id for image_id, _ in self._images), None)
         if more is not None:
-            raise DataError(f"{self._path}: has the image {more!r}, which {first} lacks")
+            raise DataError(f"{self._path}: has the image {more!r}, which {first} does not have")
 
 
-def weights_of(text: str | None, submissions: int) -> list[float]:
-    """`3,2,1` as numbers, one for each submission; all alike without a text.
+def parse_weights(text: str | None, submissions: int) -> list[float]:
+    """Parse weights such as `3,2,1`, one for each submission; all 1 without a text.
 
     Raises:
-        SpecError: there are more or fewer, or one is no number above 0.
+        SpecError: their number is wrong, or one is not a number above 0.
     """
     if text is None:
         return [1.0] * submissions
     try:
         weights = [float(word) for word in text.split(",")]
     except ValueError as error:
-        raise SpecError(f"--weights: are numbers with commas between, got {text!r}") from error
+        raise SpecError(f"--weights: must be numbers separated by commas, got {text!r}") from error
     if len(weights) != submissions or not all(WEIGHT.least <= weight <= WEIGHT.most for weight in weights):
         raise SpecError(
-            f"--weights: are {submissions} numbers above 0, one for each submission, got {text!r}"
+            f"--weights: must be {submissions} numbers above 0, one for each submission, got {text!r}"
         )
     return weights
 
 
-def ties_of(text: str) -> Ties:
-    """Raises SpecError where the text is no way to break ties."""
+def parse_ties(text: str) -> Ties:
+    """Check a tie-break rule; raises SpecError."""
     for name in get_args(Ties):
         if text == name:
             return cast(Ties, text)
-    raise SpecError(f"--ties: is best or lowest, got {text!r}")
+    raise SpecError(f"--ties: must be best or lowest, got {text!r}")

@@ -8,10 +8,10 @@ from seg.engine.runtimes.tensorrt_plan_file import (
     Facts,
     PlanRecord,
     Profile,
-    facts_to_run,
-    nearest,
-    plan_of,
-    record_of,
+    closest_record,
+    facts_at_run,
+    plan_path,
+    record_path,
     records_beside,
 )
 from seg.export.trt import build
@@ -44,7 +44,7 @@ def ensure_plan(
         ModelError: the model is not ours, TensorRT cannot read it, or runs out of memory.
     """
     facts = facts_of(model, library, gpu, profile, memory_gib, temperature)
-    path = plan_of(model, facts)
+    path = plan_path(model, facts)
     reason = _reason(model, path, facts)
     if reason is None:
         return Plan(path, None)
@@ -55,7 +55,7 @@ def ensure_plan(
     if built.timing_cache is not None:
         _write(cache, built.timing_cache)
     record = PlanRecord(facts=facts, sha256=sha256_of(path))
-    write_text(record_of(path), record.model_dump_json(indent=2) + "\n")
+    write_text(record_path(path), record.model_dump_json(indent=2) + "\n")
     _remove_replaced(model, path, gpu)
     return Plan(path, reason)
 
@@ -70,7 +70,7 @@ def facts_of(
 ) -> dict[str, str]:
     """All that decides what a plan holds and where it runs."""
     return {
-        **facts_to_run(model, library, gpu, temperature),
+        **facts_at_run(model, library, gpu, temperature),
         "precision": read_model_card(model).precision,
         "profile": str(profile),
         "memory": f"{memory_gib:g} GiB",
@@ -83,14 +83,14 @@ def _reason(model: Path, path: Path, facts: Facts) -> str | None:
     if path in beside:
         whole = path.exists() and sha256_of(path) == beside[path].sha256
         return None if whole else "the plan is not the one that was built"
-    return nearest(beside, facts).differences(facts) if beside else "there is none"
+    return closest_record(beside, facts).differences(facts) if beside else "there is none"
 
 
 def _remove_replaced(model: Path, path: Path, gpu: str) -> None:
     for other, record in records_beside(model).items():
         if other != path and record.facts.get("gpu") == gpu:
             other.unlink(missing_ok=True)
-            record_of(other).unlink()
+            record_path(other).unlink()
 
 
 def _file_name(*words: str) -> str:

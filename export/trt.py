@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from seg.engine.runtimes.cuda_device import gpu_of, load_cuda
+from seg.engine.runtimes.cuda_device import gpu_name, load_cuda
 from seg.engine.runtimes.tensorrt_library import LibraryName, logger_into
 from seg.engine.runtimes.tensorrt_plan_file import Profile, as_text
 from seg.errors import MissingRuntimeError, ModelError
@@ -44,7 +44,7 @@ def gpu_to_build_for(name: LibraryName) -> str:
     if name == "tensorrt_rtx":
         return "any"
     try:
-        return gpu_of(load_cuda())
+        return gpu_name(load_cuda())
     except MissingRuntimeError as error:
         raise MissingRuntimeError(
             f"tensorrt builds a plan on the GPU that will run it, and none is here ({error}): run this there,"

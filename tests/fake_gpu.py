@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from seg.engine.runtimes.cuda_device import gpu_of
+from seg.engine.runtimes.cuda_device import gpu_name
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.export.plan import Plan, ensure_plan
 from tests.fake_trt import DataType, Logger, Runtime, TensorIOMode, build
@@ -177,4 +177,4 @@ class FakeGpu:
         """What `seg export --format tensorrt` does here, with a builder that leaves the graph as it is."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("seg.export.plan.build", build)
-            return ensure_plan(model, self.tensorrt, gpu_of(self.cuda), profile, 1, temperature)
+            return ensure_plan(model, self.tensorrt, gpu_name(self.cuda), profile, 1, temperature)

@@ -25,10 +25,10 @@ def _label_one(loop: TorchLoop, tile: TileSpec, batch: int, image_hwc: ImageHWC)
     for start in range(0, len(corners), batch):
         some = corners[start : start + batch]
         tiles = np.stack([image_hwc[y : y + tile_height, x : x + tile_width] for y, x in some])
-        answers = loop.probabilities(tiles)
+        levels = loop.probabilities(tiles)
         if total is None:
-            total = torch.zeros(answers.shape[1], height, width, device=answers.device)
-        for (y, x), answer in zip(some, answers, strict=True):
+            total = torch.zeros(levels.shape[1], height, width, device=levels.device)
+        for (y, x), answer in zip(some, levels, strict=True):
             total[:, y : y + tile_height, x : x + tile_width] += answer
     if total is None:
         raise ValueError("an image has no tiles")

@@ -11,8 +11,8 @@ from benchmarks.gpu.prediction import Cells, Contender, Labels, predict, written
 from seg.engine import Ensemble
 from seg.engine.jobs.calibrate import calibrate_ensemble
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.jobs.summary import OF_STREAMS, RunSummary
-from seg.engine.load import probe_frames
+from seg.engine.jobs.summary import STREAM_STAGES, RunSummary
+from seg.engine.load import sample_frames
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import StoppingSpec
 
@@ -50,9 +50,9 @@ def by_stopping_engine(call: Call, spec: EnsembleSpec) -> tuple[Cells, Labels]:
 def shares(summary: RunSummary) -> Cells:
     """Where the streams' time goes; decoding and writing go on beside."""
     total = summary.streams * summary.seconds
-    beside = [stage for stage in summary.stages if stage not in OF_STREAMS]
+    beside = [stage for stage in summary.stages if stage not in STREAM_STAGES]
     return {
-        **{stage: f"{summary.stages.get(stage, 0.0) / total:.1%}" for stage in OF_STREAMS},
+        **{stage: f"{summary.stages.get(stage, 0.0) / total:.1%}" for stage in STREAM_STAGES},
         "idle": f"{summary.idle / total:.1%}",
         **{f"{stage} (beside)": f"{summary.stages[stage] / total:.1%}" for stage in beside},
     }
@@ -61,7 +61,7 @@ def shares(summary: RunSummary) -> Cells:
 def by_networks(call: Call, spec: EnsembleSpec) -> tuple[Cells, Labels]:
     """The batches of all passes through their networks, and nothing else; no labels."""
     ensemble = Ensemble.load(spec)
-    probe = probe_frames(spec)[0]
+    probe = sample_frames(spec)[0]
     images = [probe.frame_hwc] * ensemble.batch_size
     run_networks(ensemble, images)
     done, seconds = 0, 0.0

@@ -8,7 +8,7 @@ from typing import cast
 from benchmarks.gpu.child import Call, run
 from benchmarks.gpu.predict_engine import by_engine
 from benchmarks.gpu.rows import Row
-from seg.engine.doctor.trials import try_runtime
+from seg.engine.doctor.runtime_checks import check_runtime
 from seg.engine.runtimes.gpu_libraries import libraries_of
 from seg.spec import load_ensemble
 from seg.spec.prediction import RuntimeName
@@ -16,10 +16,10 @@ from seg.spec.prediction import RuntimeName
 
 def tensorrt(call: Call) -> None:
     name = cast(RuntimeName, call.arguments[0])
-    trial = try_runtime(name)
-    if not trial.is_usable:
+    check = check_runtime(name)
+    if not check.is_usable:
         lacking = [one.name for one in libraries_of("tensorrt") if one.place is None]
-        note = f"absent: {trial.reason}" + (f"; missing: {', '.join(lacking)}" if lacking else "")
+        note = f"absent: {check.reason}" + (f"; missing: {', '.join(lacking)}" if lacking else "")
         call.add(Row("tensorrt", f"runtime {name}", status="absent", note=note))
         return
     path = call.workspace.spec("hflip", "fp16")

@@ -1,4 +1,4 @@
-"""The engine many times over: blocks of images go to workers, label maps come back into the one journal."""
+"""Runs with many workers: blocks of images go to workers, label maps come back into one journal."""
 
 from seg.engine.cluster.run import run_on_cluster, run_on_devices
 

@@ -1,4 +1,4 @@
-"""Processes of this machine that work for another, and end with it however that ends."""
+"""Child processes with a pipe, which end with their parent however it ends."""
 
 import multiprocessing
 import os
@@ -14,101 +14,101 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Self
 
 from seg.engine.cluster.affinity import Affinity
-from seg.engine.cluster.pool import reason_of
+from seg.engine.cluster.pool import one_line
 from seg.errors import SegError
 
-DIES_IN_S: Final = 10.0
-"""How long a process that has closed its pipe may take to end."""
+EXIT_TIMEOUT_S: Final = 10.0
+"""The seconds that a process may take to end after it closed its pipe."""
 
 Pipe = Connection
-"""Takes and gives what can be pickled."""
+"""Sends and receives anything that can be pickled."""
 
 
 class DiedError(Exception):
-    """A child is gone, and how it ended."""
+    """A child process has died; the message tells how."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unable:
-    """What was asked cannot be done, for a reason that no user can mend."""
+class Failure:
+    """The request failed unexpectedly, for a reason that no user can fix."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process and the pipe to it."""
+    """A child process and the pipe to it."""
 
     process: SpawnProcess
     pipe: Pipe
 
     @classmethod
-    def begin(cls, affinity: Affinity, work: Callable[..., None], *arguments: Any) -> Self:
-        """Let a process take its seat and call `work` with its end of a pipe and the arguments.
+    def start(cls, affinity: Affinity, work: Callable[..., None], *arguments: Any) -> Self:
+        """Start a process that applies its affinity and calls `work` with its end of a pipe and arguments.
 
-        Nothing of this process is in it but what is pickled, CUDA least of all.
+        It is spawned, so that it inherits nothing of this process, such as CUDA's state, but what is pickled.
         """
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_run, args=(affinity, work, theirs, *arguments), daemon=True)
-        with _deaf_to_interrupts():
+        with _ignoring_interrupts():
             process.start()
         theirs.close()
         return cls(process, ours)
 
     def send(self, message: Any) -> None:
-        """Leave a message; where nobody is left to read it, `receive` says so."""
+        """Send a message; if the child is dead, the next `receive` raises."""
         with suppress(ConnectionError):
             self.pipe.send(message)
 
     def receive(self) -> Any:
-        """The next message, which may be Unable.
+        """The next message, which may be a `Failure`.
 
         Raises:
-            SegError: it is one.
-            DiedError: there will be none.
+            SegError: the child sent one.
+            DiedError: the child has died.
         """
         try:
             message = self.pipe.recv()
         except (EOFError, OSError) as error:
-            raise DiedError(self._how_it_ended()) from error
+            raise DiedError(self._exit_reason()) from error
         if isinstance(message, SegError):
             raise message
         return message
 
-    def end(self) -> None:
-        """Kill it: what it has done was sent, and the rest is of no use to anyone."""
+    def kill(self) -> None:
+        """Kill it; its finished results were already sent."""
         self.process.kill()
         self.process.join()
         self.pipe.close()
 
-    def _how_it_ended(self) -> str:
-        self.process.join(DIES_IN_S)
+    def _exit_reason(self) -> str:
+        self.process.join(EXIT_TIMEOUT_S)
         code = self.process.exitcode
         if code is None:
-            return "does not answer"
+            return "does not respond"
         return f"died ({signal.strsignal(-code)})" if code < 0 else f"died (exit code {code})"
 
 
 def attempt(do: Callable[[], Any]) -> Any:
-    """What it returns, or the SegError that it raises, or Unable."""
+    """The result of a call, or its SegError, or a `Failure` for any other exception."""
     try:
         return do()
     except SegError as error:
         return error
     except Exception as error:
-        return Unable(reason_of(error))
+        return Failure(one_line(error))
 
 
 def _run(affinity: Affinity, work: Callable[..., None], pipe: Pipe, *arguments: Any) -> None:
-    affinity.take()
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    affinity.apply()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
         work(pipe, *arguments)
 
 
-def _leave_with_parent() -> None:
-    """End at once: a parent that was killed has told nobody."""
+def _exit_with_parent() -> None:
+    """Exit as soon as the parent ends: a killed parent cannot notify its children."""
     parent = multiprocessing.parent_process()
     if parent:
         parent.join()
@@ -116,12 +116,12 @@ def _leave_with_parent() -> None:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Ctrl-C goes to all processes of a terminal; those that are begun here leave the answer to this one."""
+def _ignoring_interrupts() -> Iterator[None]:
+    """Start children that ignore Ctrl-C, which a terminal sends to all processes; the parent handles it."""
     if sys.platform == "win32":
         yield
         return
-    # It is begun with the first child, and takes the mask away then.
+    # It starts with the first child, and would then reset the mask.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,10 +1,11 @@
-"""Blocks of images to workers that may die; knows nothing of what runs them.
+"""Dispatch of blocks of images to workers that may die, independent of what runs the workers.
 
-A block whose worker died is done again by another. Where that one dies, too, the block is halved, and its
-halves, until one image is left. Where two more workers die of it, it is named, and all others are done.
+A block whose worker died is sent to another worker. If that one dies, too, the block is halved, and its
+halves, until one image is left. If two more workers die of it, the image is reported, and all others are
+done.
 
-A worker can die before its last answer has left it, and then the wrong block is suspected. So one that is
-suspected is given to a worker that has no other: whatever dies of it dies of nothing else.
+A worker can die before its last result was received, and then the wrong block is suspected. So a suspected
+block is sent to a worker that has no other block.
 """
 
 from collections import deque
@@ -16,16 +17,16 @@ from seg.engine.cluster.remote_images import ImageRef
 
 Result = TypeVar("Result")
 
-AHEAD: Final = 2
-"""Blocks that a worker holds, so that it never waits for the next one."""
+QUEUE_DEPTH: Final = 2
+"""Blocks that are queued at a worker, so that it never waits for the next one."""
 
-MOST_DEATHS: Final = 2
-MOST_DEATHS_OF_ONE: Final = 3
+MAX_DEATHS: Final = 2
+MAX_DEATHS_OF_IMAGE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Images that travel together, and how many workers died when it was the first that they had."""
+    """Images that are sent together, and how many workers died while they worked on them."""
 
     images: tuple[ImageRef, ...]
     deaths: int = 0
@@ -35,9 +36,9 @@ class Block:
         return self.deaths > 0
 
     @property
-    def is_guilty(self) -> bool:
-        """Whether it has killed so often that it must not be given out whole."""
-        return self.deaths >= (MOST_DEATHS if len(self.images) > 1 else MOST_DEATHS_OF_ONE)
+    def must_be_split(self) -> bool:
+        """Whether so many workers died of it that it must not be sent whole again."""
+        return self.deaths >= (MAX_DEATHS if len(self.images) > 1 else MAX_DEATHS_OF_IMAGE)
 
     def halves(self) -> "tuple[Block, Block]":
         middle = len(self.images) // 2
@@ -45,15 +46,15 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class Ready:
     """A worker is ready for blocks."""
 
     worker: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answered(Generic[Result]):
-    """A worker is done with the block that it was given first."""
+class Finished(Generic[Result]):
+    """A worker has finished its oldest block."""
 
     worker: str
     result: Result
@@ -61,35 +62,35 @@ class Answered(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A worker could not do the block that it was given first, and is ready for others."""
+    """A worker failed on its oldest block, and is ready for others."""
 
     worker: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """A worker is gone, and with it all that it was given."""
+class Died:
+    """A worker has died, and its blocks are lost."""
 
     worker: str
     reason: str
 
 
 class Pool(Protocol[Result]):
-    """Workers that come and go, by name."""
+    """A pool of workers, by name, that may start and die at any time."""
 
     def submit(self, worker: str, block: Block) -> None:
-        """Give a worker a block behind those that it has."""
+        """Queue a block at a worker."""
         ...
 
-    def next_event(self) -> "Arrived | Answered[Result] | Failed | Lost":
-        """What happens next; raises SegError where nothing can."""
+    def next_event(self) -> "Ready | Finished[Result] | Failed | Died":
+        """Wait for the next event; raises SegError if there can be none."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Generic[Result]):
-    """A block is done."""
+class FinishedBlock(Generic[Result]):
+    """A finished block."""
 
     worker: str
     block: Block
@@ -98,7 +99,7 @@ class Done(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class PoisonImage:
-    """An image that no worker survives, or that none can predict."""
+    """An image that kills every worker, or that none can predict."""
 
     image: ImageRef
     reason: str
@@ -106,11 +107,11 @@ class PoisonImage:
 
 @dataclass(slots=True)
 class Dispatch(Generic[Result]):
-    """Hands blocks out until all are done.
+    """Sends blocks to workers until all are done.
 
     Attributes:
-        lost: what became of workers, a line each.
-        redone: how many images were given out again.
+        lost: dead workers with the reason, a line each.
+        redone: the number of images that were sent again.
     """
 
     pool: Pool[Result]
@@ -119,54 +120,54 @@ class Dispatch(Generic[Result]):
     _waiting: deque[Block] = field(default_factory=deque)
     _held: dict[str, deque[Block]] = field(default_factory=dict)
 
-    def run(self, blocks: Iterable[Block]) -> Iterator[Done[Result] | PoisonImage]:
-        """Yields blocks in the order in which they are done, and images that cannot be."""
+    def run(self, blocks: Iterable[Block]) -> Iterator[FinishedBlock[Result] | PoisonImage]:
+        """Yields blocks in the order in which they finish, and images that cannot be predicted."""
         self._waiting.extend(blocks)
         while self._waiting or any(self._held.values()):
-            self._hand_out()
+            self._send_blocks()
             match self.pool.next_event():
-                case Arrived(worker):
+                case Ready(worker):
                     self._held[worker] = deque()
-                case Answered(worker, result):
-                    yield Done(worker, self._held[worker].popleft(), result)
+                case Finished(worker, result):
+                    yield FinishedBlock(worker, self._held[worker].popleft(), result)
                 case Failed(worker, reason):
-                    yield from self._narrow(self._held[worker].popleft(), reason)
-                case Lost(worker, reason):
-                    yield from self._take_back(worker, reason)
+                    yield from self._split(self._held[worker].popleft(), reason)
+                case Died(worker, reason):
+                    yield from self._handle_death(worker, reason)
 
-    def _hand_out(self) -> None:
-        """To each worker one, and then more, as long as that leaves none without."""
-        for depth in range(AHEAD):
+    def _send_blocks(self) -> None:
+        """Send one block to each worker, and then a second while that leaves no worker without one."""
+        for depth in range(QUEUE_DEPTH):
             for worker, held in self._held.items():
                 spare = depth * len(self._held)
-                if len(held) <= depth and len(self._waiting) > spare and self._may_join(held):
+                if len(held) <= depth and len(self._waiting) > spare and self._may_follow(held):
                     block = self._waiting.popleft()
                     self.pool.submit(worker, block)
                     held.append(block)
 
-    def _may_join(self, held: deque[Block]) -> bool:
-        """Whether the next block can be given to who has these."""
+    def _may_follow(self, held: deque[Block]) -> bool:
+        """Whether the next block can be sent to a worker that holds these."""
         return not held or not (self._waiting[0].is_suspected or held[-1].is_suspected)
 
-    def _take_back(self, worker: str, reason: str) -> Iterator[PoisonImage]:
+    def _handle_death(self, worker: str, reason: str) -> Iterator[PoisonImage]:
         self.lost.append(f"{worker}: {reason}")
         held = self._held.pop(worker, deque[Block]())
         if not held:
             return
         first = held.popleft()
         suspect = replace(first, deaths=first.deaths + 1)
-        self._again(*held)
-        if suspect.is_guilty:
-            yield from self._narrow(suspect, reason)
+        self._resend(*held)
+        if suspect.must_be_split:
+            yield from self._split(suspect, reason)
         else:
-            self._again(suspect)
+            self._resend(suspect)
 
-    def _narrow(self, block: Block, reason: str) -> Iterator[PoisonImage]:
+    def _split(self, block: Block, reason: str) -> Iterator[PoisonImage]:
         if len(block.images) == 1:
             yield PoisonImage(block.images[0], reason)
         else:
-            self._again(*block.halves())
+            self._resend(*block.halves())
 
-    def _again(self, *blocks: Block) -> None:
+    def _resend(self, *blocks: Block) -> None:
         self._waiting.extendleft(reversed(blocks))
         self.redone += sum(len(block.images) for block in blocks)

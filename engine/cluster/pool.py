@@ -1,24 +1,24 @@
-"""What all fleets of workers do with what these answer, whatever the workers run in."""
+"""The common part of all worker pools: start workers, replace dead ones, turn messages into events."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from seg.engine.cluster.dispatch import Answered, Arrived, Block, Failed, Lost
+from seg.engine.cluster.dispatch import Block, Died, Failed, Finished, Ready
 from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import BlockResult, Job
 from seg.errors import MissingRuntimeError
 
-MOST_FAILED_STARTS: Final = 4
-"""So many workers that die while they load, one after another, are no accident."""
+MAX_FAILED_STARTS: Final = 4
+"""After this many failed starts in a row, the run is given up."""
 
-Event = Arrived | Answered[BlockResult] | Failed | Lost
+Event = Ready | Finished[BlockResult] | Failed | Died
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class WorkerHandle:
-    """A worker. It has a name only once it has loaded, so that it equals none but itself."""
+    """A worker. It has no name until it has loaded, so it is compared by identity."""
 
     name: str = ""
 
@@ -28,15 +28,15 @@ SomeHandle = TypeVar("SomeHandle", bound=WorkerHandle)
 
 @dataclass(slots=True)
 class WorkerPool(ABC, Generic[SomeHandle]):
-    """As many workers as the crew has; for one that dies another is begun, where there is room.
+    """A fixed number of workers; a dead worker is replaced.
 
     Attributes:
-        asked_by: the option that a user gave for it.
-        runs_on: what the workers run on, by name.
-        notes: what a user should know about how runtimes were chosen, a line each.
+        option: the command-line option that asks for such a pool, for messages.
+        runs_on: the runtimes of each worker, by its name.
+        notes: for the user, on how runtimes were chosen, a line each.
     """
 
-    asked_by: ClassVar[str]
+    option: ClassVar[str]
 
     job: Job
     layout: WorkerLayout
@@ -47,49 +47,49 @@ class WorkerPool(ABC, Generic[SomeHandle]):
 
     @abstractmethod
     def submit(self, worker: str, block: Block) -> None:
-        """Give a worker a block behind those that it has."""
+        """Queue a block at a worker."""
 
     @abstractmethod
     def next_event(self) -> Event:
-        """What happens next; raises SegError where nothing can."""
+        """Wait for the next event; raises SegError if there can be none."""
 
     @abstractmethod
-    def _begin_one(self) -> SomeHandle:
-        """Begin a worker, which loads and then says its name and what it runs on."""
+    def _start_worker(self) -> SomeHandle:
+        """Start a worker, which loads and then sends its name and its runtimes."""
 
     @abstractmethod
-    def _end_one(self, handle: SomeHandle) -> None:
-        """Make sure that nothing of a worker is left."""
+    def _stop_worker(self, handle: SomeHandle) -> None:
+        """Clean up after a worker."""
 
-    def begin(self) -> None:
-        """Begin all workers."""
+    def start(self) -> None:
+        """Start all workers."""
         for _ in range(self.layout.workers):
-            self._handles.append(self._begin_one())
+            self._handles.append(self._start_worker())
 
-    def _named(self, worker: str) -> SomeHandle:
+    def _handle_of(self, worker: str) -> SomeHandle:
         return next(handle for handle in self._handles if handle.name == worker)
 
-    def _answered(self, handle: SomeHandle, answer: Any) -> Event:
+    def _on_result(self, handle: SomeHandle, answer: Any) -> Event:
         if handle.name:
-            return Answered(handle.name, answer)
+            return Finished(handle.name, answer)
         self._failed_starts = 0
         handle.name, self.runs_on[handle.name] = answer
-        return Arrived(handle.name)
+        return Ready(handle.name)
 
-    def _failed(self, handle: SomeHandle, reason: str) -> Event:
-        return Failed(handle.name, reason) if handle.name else self._lost(handle, reason)
+    def _on_failure(self, handle: SomeHandle, reason: str) -> Event:
+        return Failed(handle.name, reason) if handle.name else self._on_death(handle, reason)
 
-    def _lost(self, handle: SomeHandle, reason: str) -> Event:
+    def _on_death(self, handle: SomeHandle, reason: str) -> Event:
         if not handle.name:
             self._failed_starts += 1
-            if self._failed_starts == MOST_FAILED_STARTS:
-                raise MissingRuntimeError(f"{self.asked_by}: workers die while they load: {reason}")
-        self._end_one(handle)
+            if self._failed_starts == MAX_FAILED_STARTS:
+                raise MissingRuntimeError(f"{self.option}: workers die while they load: {reason}")
+        self._stop_worker(handle)
         self._handles.remove(handle)
-        self._handles.append(self._begin_one())
-        return Lost(handle.name or "a worker that was loading", reason)
+        self._handles.append(self._start_worker())
+        return Died(handle.name or "a worker that was loading", reason)
 
 
-def reason_of(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """An error in one line."""
     return f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Workers as processes of this machine, each in a seat of its own."""
+"""Workers as processes of this machine, each with its own cores and GPU."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,42 +9,44 @@ from multiprocessing.connection import wait
 from typing import ClassVar
 
 from seg.engine.cluster.affinity import Affinity, affinities, whole_machine
-from seg.engine.cluster.child_process import Child, DiedError, Pipe, Unable, attempt
+from seg.engine.cluster.child_process import Child, DiedError, Failure, Pipe, attempt
 from seg.engine.cluster.dispatch import Block
 from seg.engine.cluster.pool import Event, WorkerHandle, WorkerPool
 from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import Job, Worker
-from seg.engine.load import Chosen, choose_for
+from seg.engine.load import ChosenRuntimes, choose_member_runtimes
 from seg.engine.runtimes.base import Streams
-from seg.engine.runtimes.hardware import usable_cores, usual_streams
-from seg.engine.runtimes.nvidia import is_needed
+from seg.engine.runtimes.hardware import default_streams, usable_cores
+from seg.engine.runtimes.nvidia import needs_nvidia
 from seg.errors import MissingRuntimeError
 from seg.experimental import warnings_of
 from seg.spec import EnsembleSpec
 
 
 @contextmanager
-def processes(spec: EnsembleSpec, count: int, *, strict: bool, memory: int | None) -> "Iterator[ProcessPool]":
-    """A fleet of so many processes, none of which is left behind.
+def open_process_pool(
+    spec: EnsembleSpec, count: int, *, strict: bool, memory: int | None
+) -> "Iterator[ProcessPool]":
+    """A pool of `count` processes, all of which are ended on exit.
 
     Raises:
-        MissingRuntimeError: there are not so many devices.
+        MissingRuntimeError: there are too few devices.
     """
-    chosen = _choose(spec)
+    chosen = _choose_runtimes(spec)
     taken = affinities(count, chosen.runtimes)
     layout = WorkerLayout(count, max(1, usable_cores() // count))
-    notes = [*chosen.notes, *(warnings_of(["--devices on GPUs"]) if is_needed(chosen.runtimes) else [])]
+    notes = [*chosen.notes, *(warnings_of(["--devices on GPUs"]) if needs_nvidia(chosen.runtimes) else [])]
     pool = ProcessPool(Job(spec, chosen.runtimes, layout.cores, strict, memory), layout, taken, notes=notes)
     try:
-        pool.begin()
+        pool.start()
         yield pool
     finally:
-        pool.end()
+        pool.kill()
 
 
 @dataclass(slots=True, eq=False)
 class _Handle(WorkerHandle):
-    """A process in its seat."""
+    """A process and its affinity."""
 
     affinity: Affinity
     child: Child
@@ -52,45 +54,45 @@ class _Handle(WorkerHandle):
 
 @dataclass(slots=True)
 class ProcessPool(WorkerPool[_Handle]):
-    """A process for each seat; in that of one that dies another is begun."""
+    """A process for each affinity; a dead process is replaced by one with the same affinity."""
 
-    asked_by: ClassVar[str] = "--devices"
+    option: ClassVar[str] = "--devices"
 
     affinities: Sequence[Affinity]
 
     def submit(self, worker: str, block: Block) -> None:
-        self._named(worker).child.send(block.images)
+        self._handle_of(worker).child.send(block.images)
 
     def next_event(self) -> Event:
         ready = wait([handle.child.pipe for handle in self._handles])
         handle = next(handle for handle in self._handles if handle.child.pipe in ready)
-        # Who was heard goes to the end, so that nobody waits for long.
+        # Whoever was served goes to the end, so that no worker starves.
         self._handles.remove(handle)
         self._handles.append(handle)
         try:
             answer = handle.child.receive()
         except DiedError as error:
-            return self._lost(handle, str(error))
-        if isinstance(answer, Unable):
-            return self._failed(handle, answer.reason)
-        return self._answered(handle, answer)
+            return self._on_death(handle, str(error))
+        if isinstance(answer, Failure):
+            return self._on_failure(handle, answer.reason)
+        return self._on_result(handle, answer)
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """End all processes."""
         for handle in self._handles:
-            handle.child.end()
+            handle.child.kill()
 
-    def _begin_one(self) -> _Handle:
+    def _start_worker(self) -> _Handle:
         taken = [handle.affinity for handle in self._handles]
         affinity = next(affinity for affinity in self.affinities if affinity not in taken)
-        return _Handle(affinity=affinity, child=Child.begin(affinity, work, affinity.device, self.job))
+        return _Handle(affinity=affinity, child=Child.start(affinity, work, affinity.device, self.job))
 
-    def _end_one(self, handle: _Handle) -> None:
-        handle.child.end()
+    def _stop_worker(self, handle: _Handle) -> None:
+        handle.child.kill()
 
 
 def work(pipe: Pipe, device: str | None, job: Job) -> None:
-    """Load, then predict one block after another, in a process of its own."""
+    """The main function of a worker process: load, then predict one block after another."""
     worker = attempt(partial(Worker, job))
     if not isinstance(worker, Worker):
         pipe.send(worker)
@@ -101,24 +103,24 @@ def work(pipe: Pipe, device: str | None, job: Job) -> None:
         pipe.send(attempt(partial(worker.predict, pipe.recv())))
 
 
-def _choose(spec: EnsembleSpec) -> Chosen:
-    """What runs the members in all workers, who may not choose for themselves; see `Job`."""
-    streams = usual_streams(usable_cores())
+def _choose_runtimes(spec: EnsembleSpec) -> ChosenRuntimes:
+    """The runtimes of the members in all workers, which must not choose themselves; see `Job`."""
+    streams = default_streams(usable_cores())
     if spec.runtime != "auto":
-        return choose_for(spec, streams)
-    # In a process of its own: what CUDA takes on the first device is given back only when one ends.
-    child = Child.begin(whole_machine(), _tell_choice, spec, streams)
+        return choose_member_runtimes(spec, streams)
+    # In a process of its own: CUDA frees its memory on the first device only when the process ends.
+    child = Child.start(whole_machine(), _send_choice, spec, streams)
     try:
         answer = child.receive()
     except DiedError as error:
-        raise MissingRuntimeError(f"runtime: auto: the process that tried the runtimes {error}") from None
+        raise MissingRuntimeError(f"runtime: auto: the process that timed the runtimes {error}") from None
     finally:
-        child.end()
-    if isinstance(answer, Unable):
-        raise MissingRuntimeError(f"runtime: auto: the runtimes cannot be tried: {answer.reason}")
-    chosen: Chosen = answer
+        child.kill()
+    if isinstance(answer, Failure):
+        raise MissingRuntimeError(f"runtime: auto: the runtimes cannot be timed: {answer.reason}")
+    chosen: ChosenRuntimes = answer
     return chosen
 
 
-def _tell_choice(pipe: Pipe, spec: EnsembleSpec, streams: Streams) -> None:
-    pipe.send(attempt(partial(choose_for, spec, streams)))
+def _send_choice(pipe: Pipe, spec: EnsembleSpec, streams: Streams) -> None:
+    pipe.send(attempt(partial(choose_member_runtimes, spec, streams)))

@@ -1,4 +1,4 @@
-"""Workers as actors of Ray: the only file that knows it."""
+"""Workers as actors of Ray: the only file that uses Ray."""
 
 import logging
 import os
@@ -12,41 +12,41 @@ import numpy as np
 
 import seg
 from seg.engine.cluster.dispatch import Block
-from seg.engine.cluster.pool import Event, WorkerHandle, WorkerPool, reason_of
+from seg.engine.cluster.pool import Event, WorkerHandle, WorkerPool, one_line
 from seg.engine.cluster.remote_images import ImageRef
-from seg.engine.cluster.ship_models import Packed, pack, unpack
-from seg.engine.cluster.sizing import Machine, WorkerLayout, fit
+from seg.engine.cluster.ship_models import ShippedFile, pack, unpack
+from seg.engine.cluster.sizing import Machine, WorkerLayout, fit_workers
 from seg.engine.cluster.worker import BlockResult, Job, Worker
 from seg.errors import MissingRuntimeError, SegError, SpecError
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import RuntimeName
 
 CLIENT: Final = "ray://"
-NOBODY_FOR_S: Final = 120.0
-"""How long to wait for a worker where there is none."""
+NO_WORKER_TIMEOUT_S: Final = 120.0
+"""The seconds to wait for a worker if there is none."""
 
 
 @contextmanager
-def actors(
+def open_ray_pool(
     spec: EnsembleSpec, address: str, workers: int | None, gpus: float, *, strict: bool, memory: int | None
 ) -> "Iterator[RayPool]":
-    """A fleet on a cluster; see `seg.engine.cluster.run`."""
-    with connected(address):
+    """A pool of workers on a cluster; see `seg.engine.cluster.run`."""
+    with connect(address):
         layout = layout_of_cluster(workers, gpus)
-        job = Job(spec, _one_for_all(spec, gpus), layout.cores, strict, memory)
+        job = Job(spec, _same_runtimes(spec, gpus), layout.cores, strict, memory)
         pool = RayPool(job, layout, gpus, _shipment(spec))
-        pool.begin()
+        pool.start()
         yield pool
 
 
 @contextmanager
-def connected(address: str) -> Iterator[None]:
-    """A connection to a cluster: `ray://HOST:PORT`, or `ray`, the one that RAY_ADDRESS names or else a new
-    one of this machine alone.
+def connect(address: str) -> Iterator[None]:
+    """Connect to a cluster: `ray://HOST:PORT`, or `ray` for the one in RAY_ADDRESS, else a new one on this
+    machine.
 
     Raises:
-        SpecError: it is neither.
-        MissingRuntimeError: no cluster answers there.
+        SpecError: the address is neither.
+        MissingRuntimeError: no cluster responds there.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -54,16 +54,16 @@ def connected(address: str) -> Iterator[None]:
 
     quietly: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address != "ray" and not address.startswith(CLIENT):
-        raise SpecError(f"--on: is 'ray' or 'ray://HOST:PORT', got {address!r}")
+        raise SpecError(f"--on: must be 'ray' or 'ray://HOST:PORT', got {address!r}")
     try:
         if address.startswith(CLIENT):
             ray.init(address, **quietly)
         else:
-            # Ray would rather look for a cluster that was here once, for minutes.
+            # By default Ray searches for an earlier cluster on this machine, for minutes.
             ray.init(os.environ.get("RAY_ADDRESS", "local"), include_dashboard=False, **quietly)
     except (OSError, RuntimeError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MissingRuntimeError(f"--on {address}: no cluster answers: {first}") from error
+        raise MissingRuntimeError(f"--on {address}: no cluster responds: {first}") from error
     try:
         yield
     finally:
@@ -71,7 +71,7 @@ def connected(address: str) -> Iterator[None]:
 
 
 def layout_of_cluster(workers: int | None, gpus: float) -> WorkerLayout:
-    """How many workers of what size the cluster has room for; raises MissingRuntimeError."""
+    """The number and size of workers that fit on the cluster; raises MissingRuntimeError."""
     import ray
 
     machines = [
@@ -79,11 +79,11 @@ def layout_of_cluster(workers: int | None, gpus: float) -> WorkerLayout:
         for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"]
     ]
-    return fit(machines, workers, gpus)
+    return fit_workers(machines, workers, gpus)
 
 
-def _one_for_all(spec: EnsembleSpec, gpus: float) -> list[RuntimeName]:
-    """The runtime of each member; machines that choose by timing may choose differently."""
+def _same_runtimes(spec: EnsembleSpec, gpus: float) -> list[RuntimeName]:
+    """The runtime of each member, the same on all machines: by timing, they might choose differently."""
     name: RuntimeName = ("cuda" if gpus else "cpu") if spec.runtime == "auto" else spec.runtime
     return [name] * len(spec.running)
 
@@ -98,34 +98,34 @@ def _shipment(spec: EnsembleSpec) -> list[Any]:
 
 @dataclass(slots=True, eq=False)
 class _Handle(WorkerHandle):
-    """An actor with what it is asked, the oldest first."""
+    """An actor and its pending calls, the oldest first."""
 
     actor: Any
-    asked: deque[Any]
+    pending: deque[Any]
 
 
 @dataclass(slots=True)
 class RayPool(WorkerPool[_Handle]):
-    """An actor for each worker; `shipment` is what it loads, as references to Ray's object store."""
+    """An actor for each worker; `shipment` holds its model files, as references to Ray's object store."""
 
-    asked_by: ClassVar[str] = "--on"
+    option: ClassVar[str] = "--on"
 
     gpus: float
     shipment: Sequence[Any]
 
     def submit(self, worker: str, block: Block) -> None:
-        handle = self._named(worker)
-        handle.asked.append(handle.actor.predict.remote(block.images))
+        handle = self._handle_of(worker)
+        handle.pending.append(handle.actor.predict.remote(block.images))
 
     def next_event(self) -> Event:
         import ray
 
-        oldest = {handle.asked[0]: handle for handle in self._handles if handle.asked}
+        oldest = {handle.pending[0]: handle for handle in self._handles if handle.pending}
         nobody = not any(handle.name for handle in self._handles)
-        done, _ = ray.wait(list(oldest), timeout=NOBODY_FOR_S if nobody else None)
+        done, _ = ray.wait(list(oldest), timeout=NO_WORKER_TIMEOUT_S if nobody else None)
         if not done:
             raise MissingRuntimeError(
-                f"--on: no worker could be started in {NOBODY_FOR_S:.0f} s: see 'ray status';"
+                f"--on: no worker could be started in {NO_WORKER_TIMEOUT_S:.0f} s: see 'ray status';"
                 " what is done is kept: run the same command again"
             )
         return self._answer(oldest[done[0]])
@@ -135,53 +135,53 @@ class RayPool(WorkerPool[_Handle]):
         from ray.exceptions import RayError, RayTaskError
 
         try:
-            answer = ray.get(handle.asked.popleft())
+            answer = ray.get(handle.pending.popleft())
         except RayTaskError as error:
             if isinstance(error.cause, SegError):
                 raise error.cause from None
-            return self._failed(handle, reason_of(error.cause))
+            return self._on_failure(handle, one_line(error.cause))
         except RayError as error:
-            return self._lost(handle, _why(error))
-        return self._answered(handle, answer)
+            return self._on_death(handle, _death_reason(error))
+        return self._on_result(handle, answer)
 
-    def _begin_one(self) -> _Handle:
+    def _start_worker(self) -> _Handle:
         import ray
 
-        # An image may be what killed a worker: who does it again is decided by `dispatch`, not by Ray.
+        # An image may have killed a worker, so `dispatch` decides on retries, not Ray.
         options = {"num_cpus": self.layout.cores, "num_gpus": self.gpus, "max_restarts": 0}
         actor: Any = ray.remote(_Actor).options(**options, scheduling_strategy="SPREAD").remote(self.job)
-        return _Handle(actor=actor, asked=deque([actor.load.remote(*self.shipment)]))
+        return _Handle(actor=actor, pending=deque([actor.load.remote(*self.shipment)]))
 
-    def _end_one(self, handle: _Handle) -> None:
+    def _stop_worker(self, handle: _Handle) -> None:
         import ray
 
         ray.kill(handle.actor)
 
 
 class _Actor:
-    """A worker that is made at once, and loads when its models have come."""
+    """A worker that is created at once, and loads when its models have arrived."""
 
     _worker: Worker
 
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def load(self, members: Mapping[str, Sequence[Packed]], *contents: bytes) -> tuple[str, str]:
-        """Where this is, and what it runs on.
+    def load(self, members: Mapping[str, Sequence[ShippedFile]], *contents: bytes) -> tuple[str, str]:
+        """Load the models; returns the worker's name and its runtimes.
 
         Args:
-            members: the files of each member's model, by its name.
-            contents: of all of these, in their order.
+            members: the files of each member's model, by the member's name.
+            contents: of all these files, in their order.
 
         Raises:
-            SegError: this machine cannot do the job, and why.
+            SegError: this machine cannot do the job.
         """
         import ray
 
         if self._job.version != seg.__version__:
             raise MissingRuntimeError(
-                f"--on: a worker has seg {seg.__version__}, and this machine {self._job.version}:"
-                " install the same everywhere"
+                f"--on: a worker has seg {seg.__version__}, but this machine {self._job.version}:"
+                " install the same version everywhere"
             )
         self._worker = Worker(replace(self._job, spec=unpack(self._job.spec, members, contents)))
         address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
@@ -191,6 +191,6 @@ class _Actor:
         return self._worker.predict(images)
 
 
-def _why(error: Exception) -> str:
-    """Ray's account of a death is a page; its kind says what is known."""
+def _death_reason(error: Exception) -> str:
+    """The type of Ray's error; its message is a page long."""
     return f"died ({type(error).__name__})"

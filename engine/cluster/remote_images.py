@@ -1,4 +1,4 @@
-"""Images by where they lie: at a path that every worker sees, or at a URI (`s3://`, `gs://`, `file://`)."""
+"""Remote images: references to images at shared paths or URIs (`s3://`, `gs://`, `file://`), and reading."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,20 +12,20 @@ from seg.data.images import decode_image
 from seg.data.listing import LIST_SUFFIXES, first_column
 from seg.data.raster import Raster, open_raster
 from seg.data.split import named
-from seg.engine.source import Source
+from seg.engine.image_source import ImageSource
 from seg.errors import DataError
 from seg.spec import EnsembleSpec
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-NOT_ASKED: Final = "not asked"
-"""The version of an image in a list of URIs: to ask for it would take a request an image."""
+UNKNOWN_VERSION: Final = "not asked"
+"""The version of an image in a list of URIs: finding it would take a request for each image."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """An image by its id, its path or URI, what its store says of its version, and its number in a COCO JSON.
+    """A reference to an image: id, path or URI, the store's version, and the number in a COCO JSON.
 
     Files have no version.
     """
@@ -37,12 +37,16 @@ class ImageRef:
 
     @property
     def sample(self) -> Sample:
-        """The image as a file's name has it."""
+        """The image as a sample of a dataset."""
         return Sample(self.id, Path(self.place), self.coco_id)
 
-    def source(self) -> Source:
-        """Its file as it is now."""
-        return Source(Path(self.place), version=self.version) if self.version else Source.at(Path(self.place))
+    def source(self) -> ImageSource:
+        """Its file and the file's current version."""
+        return (
+            ImageSource(Path(self.place), version=self.version)
+            if self.version
+            else ImageSource.at(Path(self.place))
+        )
 
 
 def is_uri(place: str) -> bool:
@@ -50,24 +54,24 @@ def is_uri(place: str) -> bool:
 
 
 def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[ImageRef]:
-    """The images to predict: those below the URI `images`, or else those of the spec.
+    """The images to predict: those below the URI `images`, by default those of the spec.
 
-    A list (.txt, .csv) among the spec's data may have URIs.
+    A list (.txt, .csv) in the spec's data may have URIs.
 
     Raises:
-        DataError: nothing is there, or it cannot be reached.
+        DataError: there are no images, or the store cannot be reached.
     """
     if images is not None:
         return _numbered(spec, _below(images))
     listed = _uris_in(spec.data.to_predict.images)
     if listed:
         samples = named(Path(), [Path(_without_query(uri)) for uri in listed])
-        return [ImageRef(one.id, uri, NOT_ASKED) for one, uri in zip(samples, listed, strict=True)]
+        return [ImageRef(one.id, uri, UNKNOWN_VERSION) for one, uri in zip(samples, listed, strict=True)]
     return local_images(spec)
 
 
 def local_images(spec: EnsembleSpec) -> list[ImageRef]:
-    """The images of a spec, which lie at paths; raises DataError."""
+    """The images of a spec with local paths; raises DataError."""
     samples = open_split(spec.data, "predict").samples
     return [ImageRef(sample.id, str(sample.image), coco_id=sample.coco_id) for sample in samples]
 
@@ -94,7 +98,7 @@ def _uris_in(listing: Path) -> Sequence[str]:
     uris = [entry for entry in entries if is_uri(entry)]
     if uris and len(uris) < len(entries):
         other = next(entry for entry in entries if not is_uri(entry))
-        raise DataError(f"{listing}: has URIs and paths, such as {other!r}: list one kind of them")
+        raise DataError(f"{listing}: has URIs and paths, such as {other!r}: use only one of the two")
     return uris
 
 
@@ -112,7 +116,7 @@ def _below(uri: str) -> list[ImageRef]:
         if Path(entry.path).suffix.lower() in IMAGE_SUFFIXES and not entry.base_name.startswith(".")
     }
     if not found:
-        raise DataError(f"{uri}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        raise DataError(f"{uri}: has no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     scheme, query = uri.partition("://")[0], uri[len(_without_query(uri)) :]
     return [
         ImageRef(sample.id, f"{scheme}://{sample.image}{query}", found[sample.image])
@@ -120,16 +124,16 @@ def _below(uri: str) -> list[ImageRef]:
     ]
 
 
-def _numbered(spec: EnsembleSpec, located: Sequence[ImageRef]) -> list[ImageRef]:
-    """Images with the numbers that the spec's COCO JSON, if it has one, gives their names."""
+def _numbered(spec: EnsembleSpec, refs: Sequence[ImageRef]) -> list[ImageRef]:
+    """Images with their numbers in the spec's COCO JSON, if it has one."""
     if not spec.data.to_predict.annotations:
-        return list(located)
+        return list(refs)
     coco_ids = {sample.id: sample.coco_id for sample in open_split(spec.data, "predict").samples}
-    return [replace(image, coco_id=coco_ids.get(image.id)) for image in located]
+    return [replace(image, coco_id=coco_ids.get(image.id)) for image in refs]
 
 
 def _open(uri: str) -> "tuple[FileSystem, str]":
-    """The file system that a URI speaks of, opened once for each bucket, and the path within it."""
+    """The file system of a URI, opened once for each bucket, and the path within it."""
     address = _without_query(uri)
     scheme, _, path = address.partition("://")
     bucket, slash, rest = path.partition("/")
@@ -138,7 +142,7 @@ def _open(uri: str) -> "tuple[FileSystem, str]":
 
 
 def _without_query(uri: str) -> str:
-    """What comes before the options of a store, such as `?endpoint_override=HOST`; files have none."""
+    """The URI without options of the store, such as `?endpoint_override=HOST`; files have none."""
     return uri if uri.startswith("file:") else uri.partition("?")[0]
 
 

@@ -1,4 +1,4 @@
-"""`seg ensemble --on` and `--devices`: the run of many workers, by way of the same journal as that of one."""
+"""`seg ensemble --on` and `--devices`: a run with many workers and the same journal as a single run."""
 
 import time
 from collections import Counter, defaultdict
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from seg.engine.cluster.dispatch import Block, Dispatch, Done
+from seg.engine.cluster.dispatch import Block, Dispatch, FinishedBlock
 from seg.engine.cluster.pool import WorkerPool
-from seg.engine.cluster.process_pool import processes
-from seg.engine.cluster.ray_pool import actors
+from seg.engine.cluster.process_pool import open_process_pool
+from seg.engine.cluster.ray_pool import open_ray_pool
 from seg.engine.cluster.remote_images import ImageRef, images_to_predict, local_images
-from seg.engine.cluster.summary import ClusterSummary, WorkerFigures
+from seg.engine.cluster.summary import ClusterSummary, WorkerStats
 from seg.engine.cluster.worker import BlockResult
 from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import Expected, Journal
-from seg.engine.jobs.predict import advice
-from seg.engine.jobs.stopping import refuse_other_calibration
+from seg.engine.jobs.journal import ExpectedLabels, Journal
+from seg.engine.jobs.predict import unreadable_images_advice
+from seg.engine.jobs.stopping import check_calibration
 from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import check_ids
 from seg.engine.submissions.output import submission_output
@@ -28,21 +28,21 @@ from seg.progress import progress
 from seg.spec import EnsembleSpec
 from seg.words import counted
 
-MOST_A_BLOCK: Final = 32
-BLOCKS_A_WORKER: Final = 8
-"""The fewest, where there are images enough, so that all end at about the same time."""
+MAX_BLOCK: Final = 32
+BLOCKS_PER_WORKER: Final = 8
+"""The fewest blocks a worker, if there are enough images, so that all workers end at about the same time."""
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What a run adds up while blocks come in."""
+class _RunCounts:
+    """Counts of a run, summed up as blocks finish."""
 
     done: Counter[str] = field(default_factory=Counter)
     busy: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     passes: int = 0
     failures: list[str] = field(default_factory=list)
 
-    def add(self, done: Done[BlockResult]) -> None:
+    def add(self, done: FinishedBlock[BlockResult]) -> None:
         self.done[done.worker] += len(done.result.payloads)
         self.busy[done.worker] += done.result.seconds
         self.passes += done.result.passes
@@ -62,22 +62,22 @@ def run_on_cluster(
     overwrite: bool = False,
     reads: Sequence[Path] = (),
 ) -> ClusterSummary:
-    """Predict all images of the spec that its journal does not have, and write the submission.
+    """Predict all images of the spec that are not in its journal, and write the submission.
 
     Args:
         address: `ray`, or `ray://HOST:PORT`.
-        images: a URI below which the images lie; by default those of the spec.
-        workers: how many engines; by default one a machine, or one for each share of a GPU.
-        gpus: what each takes of the GPUs of its machine.
-        strict, restart, memory, overwrite, reads: as on one machine; memory is that of one worker.
+        images: a URI of a folder of images; by default the images of the spec.
+        workers: their number; by default one a machine, or one for each share of a GPU.
+        gpus: of each worker, may be a fraction.
+        strict, restart, memory, overwrite, reads: as on one machine; `memory` is of one worker.
 
     Raises:
-        DataError: images could not be predicted, named a line each. All others are in the journal, and
+        DataError: images could not be predicted, with a line for each. All others are in the journal, and
             the submission is not written.
-        SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
+        SpecError, ModelError, MissingRuntimeError, OutputError: one line that names the fix.
     """
-    refuse_other_calibration(spec)
-    pool = actors(spec, address, workers, gpus, strict=strict, memory=memory)
+    check_calibration(spec)
+    pool = open_ray_pool(spec, address, workers, gpus, strict=strict, memory=memory)
     return _run(spec, images_to_predict(spec, images), pool, restart, overwrite, reads)
 
 
@@ -91,50 +91,50 @@ def run_on_devices(
     overwrite: bool = False,
     reads: Sequence[Path] = (),
 ) -> ClusterSummary:
-    """The same in so many processes of this machine, each with a GPU, or with its share of the cores.
+    """The same with `devices` processes on this machine, each with a GPU or a share of the cores.
 
     Raises: as `run_on_cluster` does.
     """
-    refuse_other_calibration(spec)
-    pool = processes(spec, devices, strict=strict, memory=memory)
+    check_calibration(spec)
+    pool = open_process_pool(spec, devices, strict=strict, memory=memory)
     return _run(spec, local_images(spec), pool, restart, overwrite, reads)
 
 
 def _run(
     spec: EnsembleSpec,
-    located: Sequence[ImageRef],
+    refs: Sequence[ImageRef],
     opening: AbstractContextManager[WorkerPool[Any]],
     restart: bool,
     overwrite: bool,
     reads: Sequence[Path],
 ) -> ClusterSummary:
-    """Fill the journal, by a fleet that is opened only where there is something to do, and write it out."""
+    """Complete the journal and write the submission; the pool is only opened if images are missing."""
     classes = read_member_files(spec)[0].card.classes
     output = spec.output
-    check_ids(output.format, (image.id for image in located))
-    images = (Path(image.place) for image in located if not image.version)
+    check_ids(output.format, (image.id for image in refs))
+    images = (Path(image.place) for image in refs if not image.version)
     target = submission_output(spec, output.file, reads=(*images, *reads), overwrite=overwrite)
     target.check()
-    places = {image.id: image.place for image in located}
+    places = {image.id: image.place for image in refs}
     form = open_format(
         output.format,
         classes,
         spec.data.unlabelled,
         output.rle,
         places.__getitem__,
-        samples=[image.sample for image in located],
+        samples=[image.sample for image in refs],
         values=output.values,
         sample=output.sample,
     )
-    fingerprint = run_fingerprint(spec, [image.sample for image in located])
-    expected = Expected(len(classes), lambda _: output.size)
+    fingerprint = run_fingerprint(spec, [image.sample for image in refs])
+    expected = ExpectedLabels(len(classes), lambda _: output.size)
     with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
-        missing = [image for image in located if not journal.has(image.id, image.source())]
-        summary = ClusterSummary(output.file, len(located))
+        missing = [image for image in refs if not journal.has(image.id, image.source())]
+        summary = ClusterSummary(output.file, len(refs))
         if missing:
             with opening as pool:
-                summary = _predict(pool, len(located), missing, journal)
-        entries = (journal.read(image.id) for image in located)
+                summary = _predict(pool, len(refs), missing, journal)
+        entries = (journal.read(image.id) for image in refs)
         with target.writing() as path:
             form.write(path, ((entry.id, entry.labels_hw) for entry in entries))
     return summary
@@ -143,30 +143,30 @@ def _run(
 def _predict(
     pool: WorkerPool[Any], images: int, missing: Sequence[ImageRef], journal: Journal
 ) -> ClusterSummary:
-    output, tally = pool.job.spec.output.file, _Tally()
+    output, counts = pool.job.spec.output.file, _RunCounts()
     dispatch: Dispatch[BlockResult] = Dispatch(pool)
     start = time.perf_counter()
     with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
         for note in _notes(pool):
             advance(0, line=note)
         for event in dispatch.run(_blocks(missing, pool.layout.workers)):
-            if isinstance(event, Done):
+            if isinstance(event, FinishedBlock):
                 for payload in event.result.payloads:
                     journal.append(payload)
-                tally.add(event)
-                advance(len(event.result.payloads), note=f"{len(tally.done)} workers")
+                counts.add(event)
+                advance(len(event.result.payloads), note=f"{len(counts.done)} workers")
             else:
-                tally.failures.append(f"{event.image.place}: no worker can predict it: {event.reason}")
-    if tally.failures:
-        raise DataError("\n".join([*tally.failures, advice(len(tally.failures), output)]))
+                counts.failures.append(f"{event.image.place}: no worker can predict it: {event.reason}")
+    if counts.failures:
+        raise DataError("\n".join([*counts.failures, unreadable_images_advice(len(counts.failures), output)]))
     return ClusterSummary(
         output=output,
         images=images,
         images_now=len(missing),
-        passes=tally.passes,
+        passes=counts.passes,
         seconds=time.perf_counter() - start,
         workers=tuple(
-            WorkerFigures(name, runs_on, tally.done[name], tally.busy[name])
+            WorkerStats(name, runs_on, counts.done[name], counts.busy[name])
             for name, runs_on in pool.runs_on.items()
         ),
         lost=tuple(dispatch.lost),
@@ -184,5 +184,5 @@ def _notes(pool: WorkerPool[Any]) -> list[str]:
 
 
 def _blocks(images: Sequence[ImageRef], workers: int) -> list[Block]:
-    size = max(1, min(MOST_A_BLOCK, len(images) // (workers * BLOCKS_A_WORKER)))
+    size = max(1, min(MAX_BLOCK, len(images) // (workers * BLOCKS_PER_WORKER)))
     return [Block(tuple(images[first : first + size])) for first in range(0, len(images), size)]

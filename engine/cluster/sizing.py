@@ -1,4 +1,4 @@
-"""How many workers of what size fit on the machines of a cluster."""
+"""Sizing: the number of workers, and the cores of each, that fit on the machines of a cluster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from seg.errors import MissingRuntimeError
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a machine of the cluster offers."""
+    """The cores and GPUs of a machine of the cluster."""
 
     cores: int
     gpus: float
@@ -16,22 +16,22 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLayout:
-    """So many workers with so many cores each."""
+    """The number of workers, and the cores of each."""
 
     workers: int
     cores: int
 
 
-def fit(machines: Sequence[Machine], workers: int | None, gpus: float) -> WorkerLayout:
-    """The largest workers of which so many fit; by default one a machine, or one for each share of a GPU.
+def fit_workers(machines: Sequence[Machine], workers: int | None, gpus: float) -> WorkerLayout:
+    """The layout with the most cores a worker; by default a worker a machine, or one for each share of a GPU.
 
     Args:
-        gpus: what each worker takes of the GPUs of its machine.
+        gpus: of each worker, may be a fraction.
 
     Raises:
-        MissingRuntimeError: not so many fit.
+        MissingRuntimeError: the workers do not fit.
     """
-    most = sum(_room(machine, 1, gpus) for machine in machines)
+    most = sum(_workers_that_fit(machine, 1, gpus) for machine in machines)
     wanted = workers or (most if gpus else sum(machine.cores > 0 for machine in machines))
     if not 0 < wanted <= most:
         needs = f"{wanted or 1} workers with a core" + (f" and {gpus:g} GPUs each" if gpus else " each")
@@ -42,11 +42,11 @@ def fit(machines: Sequence[Machine], workers: int | None, gpus: float) -> Worker
     cores = next(
         cores
         for cores in range(largest, 0, -1)
-        if sum(_room(machine, cores, gpus) for machine in machines) >= wanted
+        if sum(_workers_that_fit(machine, cores, gpus) for machine in machines) >= wanted
     )
     return WorkerLayout(wanted, cores)
 
 
-def _room(machine: Machine, cores: int, gpus: float) -> int:
+def _workers_that_fit(machine: Machine, cores: int, gpus: float) -> int:
     room = machine.cores // cores
     return min(room, int(machine.gpus / gpus + 1e-9)) if gpus else room

@@ -1,4 +1,4 @@
-"""What a run by several workers did, for a terminal."""
+"""The summary of a run with several workers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from typing import Final
 from seg.engine.jobs.summary import images_line
 
 SLOW: Final = 0.5
-"""A worker that does less than this share of what the others do in a second is named."""
+"""A worker below this share of the median rate is reported as slow."""
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerFigures:
+class WorkerStats:
     """The images that a worker predicted, and the seconds that it worked."""
 
     name: str
@@ -31,10 +31,10 @@ class ClusterSummary:
     """What a run did.
 
     Attributes:
-        images: all of them, of which `images_now` were predicted in this run.
-        seconds: wall time, with the start of the workers.
-        workers: all that loaded, those that were lost among them.
-        lost: what became of those, a line each; `redone` images were given out again for it.
+        images: all of them; `images_now` were predicted in this run.
+        seconds: wall time, including the start of the workers.
+        workers: all that loaded, including dead ones.
+        lost: dead workers with the reason, a line each; `redone` images were sent again.
     """
 
     output: Path
@@ -42,7 +42,7 @@ class ClusterSummary:
     images_now: int = 0
     passes: int = 0
     seconds: float = 0.0
-    workers: Sequence[WorkerFigures] = ()
+    workers: Sequence[WorkerStats] = ()
     lost: Sequence[str] = ()
     redone: int = 0
 
@@ -64,10 +64,10 @@ class ClusterSummary:
                 f"{self.passes} passes in {self.seconds:.1f} s, {self.passes / self.seconds:.1f} a second",
                 *map(self._line, self.workers),
                 *(f"lost: {line}" for line in self.lost),
-                *([f"{self.redone} images were given out again"] if self.redone else []),
+                *([f"{self.redone} images were sent again"] if self.redone else []),
             ]
         )
 
-    def _line(self, worker: WorkerFigures) -> str:
+    def _line(self, worker: WorkerStats) -> str:
         slow = ", much slower than the others" if worker.name in self.stragglers else ""
         return f"{worker.name}: {worker.images} images, {worker.rate:.1f} a second{slow}; {worker.runs_on}"

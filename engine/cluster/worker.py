@@ -1,4 +1,4 @@
-"""What every worker is: one engine, which is given blocks of images and gives label maps back."""
+"""A worker: one engine that predicts blocks of images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import seg
 from seg.engine.cluster.remote_images import ImageRef, is_uri, read_image_ref
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.journal import Entry
-from seg.engine.jobs.stopping import stopping_of
-from seg.engine.pipeline.prefetch import MOST_AHEAD, Reader, readers_for
+from seg.engine.jobs.stopping import build_stopping
+from seg.engine.pipeline.prefetch import MAX_AHEAD, Reader, readers_for
 from seg.engine.pipeline.timing import Clock
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
@@ -18,15 +18,15 @@ from seg.spec.prediction import RuntimeName
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all workers of a run are told.
+    """The job of all workers of a run.
 
     Attributes:
-        spec: its models are those of the machine that gives the job.
-        runtimes: one for each member: workers that choose for themselves may choose differently, and labels
-            would then depend on who made them.
-        cores: how many one worker may use.
-        memory: the bytes that one worker may take.
-        version: that of `seg`, which all machines share.
+        spec: with model paths on the machine that started the run.
+        runtimes: one for each member. Workers must not choose them, since labels would then depend on the
+            worker.
+        cores: of one worker.
+        memory: the most bytes of one worker.
+        version: of `seg`, which must be the same on all machines.
     """
 
     spec: EnsembleSpec
@@ -39,7 +39,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class BlockResult:
-    """Packed journal entries, a line for each image that could not be read, and what it took."""
+    """Packed journal entries, a line for each image that could not be read, passes and seconds."""
 
     payloads: Sequence[bytes]
     failures: Sequence[str]
@@ -51,23 +51,23 @@ class Worker:
     """One engine with all its members loaded."""
 
     def __init__(self, job: Job) -> None:
-        """Load what the job names.
+        """Load the ensemble of the job.
 
         Raises:
-            SegError: this machine cannot do the job, and why.
+            SegError: this machine cannot do the job.
         """
         spec = job.spec
         self._job = job
         self._ensemble = Ensemble.load(spec, memory=job.memory, cores=job.cores, runtimes=job.runtimes)
-        self._stopping = stopping_of(spec.stopping, self._ensemble, spec.output.size)
+        self._stopping = build_stopping(spec.stopping, self._ensemble, spec.output.size)
 
     @property
     def runs_on(self) -> str:
-        """What runs the members, each named once."""
+        """The runtimes of the members, each named once."""
         return "; ".join(dict.fromkeys(str(member.runtime.describe()) for member in self._ensemble.members))
 
     def predict(self, images: Sequence[ImageRef]) -> BlockResult:
-        """Predict a block. An image that cannot be read does not stop the others."""
+        """Predict a block. Images that cannot be read are recorded, and the others predicted."""
         clock, start = Clock(), perf_counter()
         far = any(is_uri(image.place) for image in images)
         sources = {image.id: image.source() for image in images}
@@ -75,7 +75,7 @@ class Worker:
         def packed(image: ImageRef, labels_hw: LabelsHW) -> bytes:
             return Entry.of(image.id, sources[image.id], labels_hw).packed()
 
-        threads = MOST_AHEAD if far else readers_for(self._job.cores)
+        threads = MAX_AHEAD if far else readers_for(self._job.cores)
         reader = Reader(read_image_ref, clock, self._job.strict, threads)
         payloads = self._ensemble.label_all(
             reader.read(images),
@@ -83,6 +83,6 @@ class Worker:
             grid_hw=self._job.spec.output.size,
             stopping=self._stopping,
             clock=clock,
-            damaged=reader.note,
+            on_damaged=reader.note_failure,
         )
         return BlockResult(list(payloads), reader.failures, clock.passes, perf_counter() - start)

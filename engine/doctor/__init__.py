@@ -1,4 +1,4 @@
-"""What this machine can run, and what it lacks: devices, libraries, runtimes, versions."""
+"""`seg doctor`: devices, libraries, runtimes and versions of this machine, and what is missing."""
 
 from seg.engine.doctor.report import Report, examine
 

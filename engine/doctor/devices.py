@@ -1,6 +1,6 @@
-"""NVIDIA devices and their driver, as the driver's own library (NVML) lists them.
+"""NVIDIA devices and their driver, as listed by the driver's library (NVML).
 
-It is the same on Linux, Windows and WSL2, where there are no files in /dev to look at. Source: nvidia-ml-py.
+It works the same on Linux, Windows and WSL2, which has no device files in /dev. Source: nvidia-ml-py.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ NEEDS_PACKAGE: Final = "nvidia-ml-py is not installed: pip install 'seg[cuda]'"
 
 
 class Device(BaseModel):
-    """A device: memory in bytes, utilisation in percent as of now."""
+    """A device: memory in bytes, current utilisation in percent."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,7 +26,7 @@ class Device(BaseModel):
 
 
 class Driver(BaseModel):
-    """The driver, the newest CUDA that it runs, and its devices; or why nothing is known of them."""
+    """The driver, the newest CUDA that it supports, and its devices; or in `missing` why they are unknown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,7 +37,7 @@ class Driver(BaseModel):
 
 
 def find_driver() -> Driver:
-    """Ask the driver; never raises."""
+    """Query the driver; never raises."""
     if importlib.util.find_spec("pynvml") is None:
         return Driver(missing=NEEDS_PACKAGE)
     import pynvml
@@ -45,7 +45,7 @@ def find_driver() -> Driver:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        return Driver(missing=f"no NVIDIA driver can be asked: {error}")
+        return Driver(missing=f"no NVIDIA driver responds: {error}")
     try:
         cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
         return Driver(
@@ -54,7 +54,7 @@ def find_driver() -> Driver:
             devices=tuple(_device(pynvml, number) for number in range(pynvml.nvmlDeviceGetCount())),
         )
     except pynvml.NVMLError as error:
-        return Driver(missing=f"the NVIDIA driver cannot be asked: {error}")
+        return Driver(missing=f"the NVIDIA driver does not respond: {error}")
     finally:
         pynvml.nvmlShutdown()
 
@@ -75,7 +75,7 @@ def _device(nvml: Any, number: int) -> Device:
 
 
 def _utilisation(nvml: Any, handle: Any) -> int | None:
-    """None where the driver does not say, as for a part of a device (MIG)."""
+    """None if the driver does not tell, as for a MIG instance."""
     try:
         return int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
     except nvml.NVMLError:

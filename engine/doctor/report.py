@@ -1,4 +1,4 @@
-"""All that a bug report should hold about a machine."""
+"""The report of `seg doctor`: everything about a machine that belongs in a bug report."""
 
 import contextlib
 import importlib.util
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 import seg
 from seg.engine.doctor.devices import Driver, find_driver
-from seg.engine.doctor.trials import Trial, try_all
+from seg.engine.doctor.runtime_checks import RuntimeCheck, check_all_runtimes
 from seg.engine.runtimes.gpu_libraries import DRIVER, SYSTEM, Library, libraries_of
 from seg.engine.runtimes.hardware import memory_limit, processor_name, usable_cores
 from seg.spec.prediction import RuntimeName
@@ -40,16 +40,16 @@ PACKAGES: Final = (
     "nvidia-cuda-runtime",
     "nvidia-curand",
 )
-"""Whose versions matter; what is not installed is said, too."""
+"""The packages whose versions are reported, installed or not."""
 
-TWICE: Final = (
+BOTH_INSTALLED: Final = (
     "onnxruntime and onnxruntime-gpu are both installed and share one folder, so that either may be broken:"
     " pip uninstall onnxruntime onnxruntime-gpu, then install seg again"
 )
 
 
 class Machine(BaseModel):
-    """Cores that this process may use, of all; memory in bytes that its container allows."""
+    """The machine: cores that this process may use, and memory in bytes within the container's limit."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,11 +60,11 @@ class Machine(BaseModel):
     cores_of_machine: int
     memory: int | None
     openvino_devices: Mapping[str, tuple[str, ...]]
-    """The precisions that OpenVINO computes in on each device; nothing where it is not installed."""
+    """The precisions of each of OpenVINO's devices; empty if it is not installed."""
 
 
 class Report(BaseModel):
-    """What a machine has, what it can run, and what should be mended: a line each in `findings`."""
+    """What a machine has and what it can run; `findings` has a line for each problem."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,32 +72,32 @@ class Report(BaseModel):
     machine: Machine
     driver: Driver
     libraries: tuple[Library, ...]
-    runtimes: tuple[Trial, ...]
+    runtimes: tuple[RuntimeCheck, ...]
     versions: Mapping[str, str | None]
 
     @property
     def findings(self) -> tuple[str, ...]:
         missing = [one for one in self.libraries if one.place is None]
-        lines = [TWICE] if self.versions["onnxruntime"] and self.versions["onnxruntime-gpu"] else []
+        lines = [BOTH_INSTALLED] if self.versions["onnxruntime"] and self.versions["onnxruntime-gpu"] else []
         lines += [self.driver.missing] if self.driver.missing else []
         lines += [
-            f"runtime {provider} lacks {package}{_advice(package)}"
+            f"runtime {provider} needs {package}{_advice(package)}"
             for provider, package in dict.fromkeys((one.provider, one.package) for one in missing)
         ]
         return tuple(lines)
 
-    def trial(self, name: RuntimeName) -> Trial:
+    def check(self, name: RuntimeName) -> RuntimeCheck:
         return next(one for one in self.runtimes if one.runtime == name)
 
 
 def examine() -> Report:
-    """Look at this machine; takes some seconds, as every runtime is tried."""
+    """Examine this machine; takes some seconds, since every runtime is tried."""
     return Report(
         seg=seg.__version__,
         machine=_machine(),
         driver=find_driver(),
         libraries=(*libraries_of("cuda"), *libraries_of("tensorrt")),
-        runtimes=try_all(),
+        runtimes=check_all_runtimes(),
         versions={name: _version(name) for name in PACKAGES},
     )
 
@@ -117,7 +117,7 @@ def _machine() -> Machine:
 def _openvino_devices() -> dict[str, tuple[str, ...]]:
     if importlib.util.find_spec("openvino") is None:
         return {}
-    # What is broken here is broken in its trial, too, which says why.
+    # A broken OpenVINO also fails its check, which reports why.
     with contextlib.suppress(ImportError, OSError, RuntimeError):
         import openvino
 

@@ -1,1 +1,1 @@
-"""When an image needs no further pass, and which passes come first."""
+"""Early exit: stopping rules for images, the order of passes, and deadlines."""

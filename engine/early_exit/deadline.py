@@ -1,7 +1,7 @@
-"""A run with a deadline: each image gets as many of the most valuable passes as there is time for.
+"""Deadlines: a budget of passes for each image, so that a run ends in time.
 
-Passes are ordered by value (`seg.engine.early_exit.ranking`). How many of them an image gets is decided when
-the image is opened.
+Passes are ordered by value (`seg.engine.early_exit.ranking`). The number of passes of an image is decided
+when the image is opened.
 """
 
 import re
@@ -12,46 +12,46 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-from seg.engine.passes.passes import Plan
+from seg.engine.passes.passes import PassOrder
 from seg.errors import SpecError
 from seg.ranges import DEADLINE_SECONDS
 
-KEPT_BACK: Final = 0.05
-"""The share of the time that is left for the last images and for writing the submission."""
+RESERVED_SHARE: Final = 0.05
+"""The share of the time that is reserved for the last images and for writing the submission."""
 
-TRUSTED: Final = 0.05
+PRIOR_SHARE: Final = 0.05
 """The share of the time after which speeds seen in the run count as much as those measured before it."""
 
 SPARE_IMAGES: Final = 1
-"""For so many more there is time kept, since what the last ones take too long nothing makes good."""
+"""The time left is divided among this many images more than are left, in case the last ones are slow."""
 
 
 def parse_duration(text: str) -> float:
-    """`8h30m`, `45m` or `90s` in seconds; raises SpecError where it is no such time."""
+    """Seconds of a duration such as `8h30m`, `45m` or `90s`; raises SpecError."""
     found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip().lower())
     if found is None or not any(found.groups()):
-        raise SpecError(f"--deadline: is a time such as 8h30m, 45m or 90s, got {text!r}")
+        raise SpecError(f"--deadline: must be a time such as 8h30m, 45m or 90s, got {text!r}")
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     total = 3600 * hours + 60 * minutes + seconds
     least, most = DEADLINE_SECONDS
     if not least <= total <= most:
-        raise SpecError(f"--deadline: is a time from {least}s to {most // 3600}h, got {text[:40]!r}")
+        raise SpecError(f"--deadline: must be a time from {least}s to {most // 3600}h, got {text[:40]!r}")
     return total
 
 
 class PassBudget:
-    """Says how many passes the next image gets, so that all are done in time. For any thread.
+    """Decides how many passes the next image gets, so that all images are done in time. Thread-safe.
 
     Attributes:
-        fewest: passes that an image got so far.
+        fewest: the smallest number of passes that an image got so far.
 
     Args:
-        seconds: what each pass of the plan takes, in its order.
-        images: how many there are to do.
-        ends_at: when, by `now`, all must be done.
+        seconds: of each pass, in the pass order.
+        images: the number of images of the run.
+        ends_at: the time, by `now`, at which all images must be done.
 
     Raises:
-        SpecError: not even one pass an image would be done in time.
+        SpecError: there is not time for one pass an image.
     """
 
     def __init__(
@@ -64,45 +64,45 @@ class PassBudget:
         self._now = now
         self._start = now()
         left = ends_at - self._start
-        self._ends_at = ends_at - KEPT_BACK * left
-        self._trusted = TRUSTED * left
-        self._seconds_for = [0.0, *accumulate(seconds)]
+        self._ends_at = ends_at - RESERVED_SHARE * left
+        self._prior_seconds = PRIOR_SHARE * left
+        self._seconds_of_first = [0.0, *accumulate(seconds)]
         self._unopened = images
         self.fewest = len(seconds)
         self._open = 0.0
         self._done = 0.0
         self._lock = threading.Lock()
-        if images and self._seconds_for[1] * images > self._ends_at - self._start:
-            least = self._seconds_for[1] * images / (1 - KEPT_BACK)
+        if images and self._seconds_of_first[1] * images > self._ends_at - self._start:
+            least = self._seconds_of_first[1] * images / (1 - RESERVED_SHARE)
             raise SpecError(
-                f"--deadline: one pass an image alone takes {_seconds(least)}, and after loading and"
+                f"--deadline: one pass an image takes {_seconds(least)}, but after loading and"
                 f" measuring {_seconds(max(0.0, left))} are left: allow more time"
             )
 
     def open_image(self) -> int:
-        """How many passes the next image gets: at least 1, at most all."""
+        """The number of passes that the next image gets, from 1 to all."""
         with self._lock:
             now = self._now()
-            slower = (now - self._start + self._trusted) / (self._done + self._trusted)
+            slower = (now - self._start + self._prior_seconds) / (self._done + self._prior_seconds)
             left = self._ends_at - now - self._open * slower
             each = left / slower / (max(0, self._unopened) + SPARE_IMAGES)
-            fitting = sum(1 for needed in self._seconds_for[1:] if needed <= each)
+            fitting = sum(1 for needed in self._seconds_of_first[1:] if needed <= each)
             passes = max(1, fitting)
             self._unopened -= 1
             self.fewest = min(self.fewest, passes)
-            self._open += self._seconds_for[passes]
+            self._open += self._seconds_of_first[passes]
             return passes
 
     def close_image(self, passes: int) -> None:
-        """Note that an image which got so many passes is done."""
+        """Record that an image that got this many passes is done."""
         with self._lock:
-            self._open -= self._seconds_for[passes]
-            self._done += self._seconds_for[passes]
+            self._open -= self._seconds_of_first[passes]
+            self._done += self._seconds_of_first[passes]
 
     def drop_image(self, passes: int) -> None:
-        """Note that an image which was to get so many passes needs no more of them."""
+        """Record that an image that was to get this many passes is dropped."""
         with self._lock:
-            self._open -= self._seconds_for[passes]
+            self._open -= self._seconds_of_first[passes]
 
 
 def _seconds(number: float) -> str:
@@ -111,12 +111,12 @@ def _seconds(number: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineSchedule:
-    """The passes of a plan, the most valuable first, and how many of them an image gets."""
+    """The passes, the most valuable first, and the budget that decides how many of them an image gets."""
 
-    plan: Plan
-    pace: PassBudget
+    pass_order: PassOrder
+    budget: PassBudget
 
     @property
-    def dropped(self) -> Plan:
-        """The passes that not every image got."""
-        return self.plan[self.pace.fewest :]
+    def dropped(self) -> PassOrder:
+        """The passes that at least one image did not get."""
+        return self.pass_order[self.budget.fewest :]

@@ -1,4 +1,4 @@
-"""What each pass of an ensemble says of some pixels: to find good orders of passes."""
+"""Probabilities of each pass at sampled pixels, from which good orders of passes are found."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -7,44 +7,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.passes.finite import is_finite, not_finite
-from seg.engine.passes.passes import Plan
+from seg.engine.passes.passes import PassOrder
 from seg.engine.runtimes.base import Runtime
 from seg.labels import ImageHWC
 
-PIXELS: Final = 20_000
-"""How many pixels of an image are looked at, at most, to tell what a pass adds."""
+MAX_PIXELS: Final = 20_000
+"""The most pixels that are sampled from an image."""
 
 PassSamples = NDArray[np.float32]
-"""What each pass says of some pixels, float32 `[passes, C, pixels]`."""
+"""Probabilities of each pass at sampled pixels, float32 `[passes, C, pixels]`."""
 
 Shares = NDArray[np.float64]
 """The share of each pass in the merge, for each class, float64 `[passes, C]`."""
 
 
 def sample_passes(
-    runtimes: Sequence[Runtime], plan: Plan, images: Iterable[ImageHWC], factors: tuple[float, ...] = ()
+    runtimes: Sequence[Runtime],
+    pass_order: PassOrder,
+    images: Iterable[ImageHWC],
+    factors: tuple[float, ...] = (),
 ) -> list[PassSamples]:
-    """What each pass says of pixels spread evenly over each image, times what each class counts."""
-    said = [_answers(runtimes, plan, image_hwc) for image_hwc in images]
+    """Run every pass on each image and sample pixels evenly; class factors are applied."""
+    samples = [_sample_image(runtimes, pass_order, image_hwc) for image_hwc in images]
     if factors:
-        said = [answers * np.array(factors, dtype=np.float32)[:, None] for answers in said]
-    return said
+        samples = [of_image * np.array(factors, dtype=np.float32)[:, None] for of_image in samples]
+    return samples
 
 
-def pass_shares(plan: Plan, classes: int) -> Shares:
-    """The shares of a plan's passes."""
-    return np.array([[planned.share_of(label) for label in range(classes)] for planned in plan])
+def pass_shares(pass_order: PassOrder, classes: int) -> Shares:
+    """The share of each pass in the merge, for each class."""
+    return np.array([[planned.share_of(label) for label in range(classes)] for planned in pass_order])
 
 
-def _answers(runtimes: Sequence[Runtime], plan: Plan, image_hwc: ImageHWC) -> PassSamples:
+def _sample_image(runtimes: Sequence[Runtime], pass_order: PassOrder, image_hwc: ImageHWC) -> PassSamples:
     pixels = image_hwc.shape[0] * image_hwc.shape[1]
-    chosen = slice(None, None, max(1, pixels // PIXELS))
+    chosen = slice(None, None, max(1, pixels // MAX_PIXELS))
     rows = []
-    for planned in plan:
-        seen_hwc = np.ascontiguousarray(planned.view.apply(image_hwc))
-        answer_chw = runtimes[planned.member].run(seen_hwc[None])[0]
-        if not is_finite(answer_chw):
+    for planned in pass_order:
+        view_hwc = np.ascontiguousarray(planned.view.apply(image_hwc))
+        probabilities_chw = runtimes[planned.member].run(view_hwc[None])[0]
+        if not is_finite(probabilities_chw):
             raise not_finite(f"member {planned.member + 1}", "")
-        upright_chw = planned.view.restore_all(answer_chw, image_hwc.shape[:2])
+        upright_chw = planned.view.restore_all(probabilities_chw, image_hwc.shape[:2])
         rows.append(upright_chw.reshape(len(upright_chw), -1)[:, chosen])
     return np.stack(rows)

@@ -1,7 +1,7 @@
-"""Which passes are worth their time most: the order in which few of them come near to all.
+"""Pass ranking: an order in which the first few passes already predict nearly the full ensemble's labels.
 
-Greedily the pass next that brings the labels so far nearest to the full ensemble's, by the millisecond,
-on images like those to come.
+Greedy: the next pass is the one that brings the labels nearest to the full ensemble's per millisecond,
+measured on sample images.
 """
 
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg.engine.early_exit.pass_samples import PassSamples, Shares, pass_shares, sample_passes
-from seg.engine.passes.passes import Plan
+from seg.engine.passes.passes import PassOrder
 from seg.engine.runtimes.base import Runtime
-from seg.engine.runtimes.profiling import milliseconds_a_pass
+from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.labels import ImageHWC
 
 
 @dataclass(frozen=True, slots=True)
 class RankedPasses:
-    """Positions in a plan, the most valuable first, and the seconds that each of these passes takes."""
+    """Positions in the usual pass order, the most valuable first, and the seconds of each of these passes."""
 
     positions: tuple[int, ...]
     seconds: tuple[float, ...]
@@ -26,39 +26,39 @@ class RankedPasses:
 
 def rank_passes(
     runtimes: Sequence[Runtime],
-    plan: Plan,
+    pass_order: PassOrder,
     images: Sequence[ImageHWC],
     batch_size: int,
     factors: tuple[float, ...] = (),
 ) -> RankedPasses:
-    """Measure what every pass takes, with all streams busy, and what it adds.
+    """Measure the time of every pass, with all streams busy, and the labels that it corrects.
 
     Args:
-        runtimes: a loaded model for each member that the plan speaks of.
-        plan: all passes of an image.
-        images: some like those to come, all of them looked at and the first timed.
-        batch_size: how many passes travel together.
-        factors: what each class counts in the decision.
+        runtimes: a loaded model for each member of the pass order.
+        pass order: all passes of an image.
+        images: samples of the images to predict. Labels come from all of them, times from the first.
+        batch_size: passes in a batch.
+        factors: the factor of each class in the decision.
     """
     batch_nhwc = np.stack([images[0]] * batch_size)
-    seconds = [milliseconds_a_pass(runtime, batch_nhwc) / 1e3 for runtime in runtimes]
-    said = sample_passes(runtimes, plan, images, factors)
-    costs = [seconds[planned.member] for planned in plan]
-    positions = order_by_value(said, pass_shares(plan, said[0].shape[1]), costs)
+    seconds = [milliseconds_per_pass(runtime, batch_nhwc) / 1e3 for runtime in runtimes]
+    samples = sample_passes(runtimes, pass_order, images, factors)
+    costs = [seconds[planned.member] for planned in pass_order]
+    positions = order_by_gain(samples, pass_shares(pass_order, samples[0].shape[1]), costs)
     return RankedPasses(tuple(positions), tuple(costs[position] for position in positions))
 
 
-def order_by_value(said: Sequence[PassSamples], shares_pc: Shares, costs: Sequence[float]) -> list[int]:
-    """Greedily the pass that brings most labels nearer to the full ensemble's for its cost.
+def order_by_gain(samples: Sequence[PassSamples], shares_pc: Shares, costs: Sequence[float]) -> list[int]:
+    """Order passes greedily by the labels that each brings to the full ensemble's, for its cost.
 
-    Between passes that change no label, the one goes first whose mean comes nearest for its cost.
+    Among passes that change no label, the one whose mean comes nearest for its cost is first.
 
     Args:
-        said: answers to some images.
+        samples: probabilities of all passes, one array an image.
         shares_pc: of each pass for each class, `[passes, C]`.
         costs: of each pass.
     """
-    passes_cp = np.concatenate(said, axis=2) * shares_pc[:, :, None].astype(np.float32)
+    passes_cp = np.concatenate(samples, axis=2) * shares_pc[:, :, None].astype(np.float32)
     full_cp = passes_cp.sum(axis=0)
     final_p = full_cp.argmax(axis=0)
     order: list[int] = []

@@ -1,7 +1,7 @@
-"""Rounds: in each, every member is asked for the same part of its views.
+"""Rounds of passes: in each round every member runs the same fraction of its views.
 
-After whole rounds every member has its own share in the mean, which is so nearer to the full ensemble's than
-that of as many other passes.
+After a whole round every member has its full relative share in the mean. The mean is then nearer to the full
+ensemble's than after the same number of other passes.
 """
 
 from collections import Counter
@@ -10,56 +10,59 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from seg.engine.early_exit.pass_samples import PassSamples, Shares
-from seg.engine.passes.passes import Plan
+from seg.engine.passes.passes import PassOrder
 
-Asked = Counter[int]
-"""For each member, by position, how many of its views it was asked for."""
+ViewCounts = Counter[int]
+"""The number of views of each member, by its position, that have run."""
 
 
-def round_ends(plan: Plan) -> tuple[int, ...]:
-    """After how many passes of a plan a round is whole, but for the last; ascending."""
+def round_ends(pass_order: PassOrder) -> tuple[int, ...]:
+    """The number of passes after which each round but the last is complete; ascending."""
     ends: list[int] = []
-    asked: Asked = Counter()
-    due = list(_due([planned.member for planned in plan]))
-    for taken, planned in enumerate(plan[:-1], start=1):
-        asked[planned.member] += 1
-        if asked in due:
+    done: ViewCounts = Counter()
+    due = list(_views_due([planned.member for planned in pass_order]))
+    for taken, planned in enumerate(pass_order[:-1], start=1):
+        done[planned.member] += 1
+        if done in due:
             ends.append(taken)
     return tuple(ends)
 
 
-def order_in_rounds(said: Sequence[PassSamples], shares_pc: Shares, members: Sequence[int]) -> list[int]:
-    """Positions of passes, round by round; greedily the view next that brings labels nearest to all passes'.
+def order_in_rounds(samples: Sequence[PassSamples], shares_pc: Shares, members: Sequence[int]) -> list[int]:
+    """Order passes in rounds; within a round greedily, by how near each brings labels to those of all.
 
-    What a member has not been asked yet is taken to be like what it has said.
+    The views of a member that have not run yet are extrapolated from those that have.
 
     Args:
-        said: answers to some images.
+        samples: probabilities of all passes, one array an image.
         shares_pc: of each pass for each class.
-        members: whose pass each is.
+        members: the member of each pass.
     """
-    passes_pcn = np.concatenate(said, axis=2) * shares_pc[:, :, None].astype(np.float32)
+    passes_pcn = np.concatenate(samples, axis=2) * shares_pc[:, :, None].astype(np.float32)
     full_cn = passes_pcn.sum(axis=0)
     final_n = full_cn.argmax(axis=0)
-    of = {member: [p for p, own in enumerate(members) if own == member] for member in dict.fromkeys(members)}
+    of = {
+        member: [p for p, of_pass in enumerate(members) if of_pass == member]
+        for member in dict.fromkeys(members)
+    }
     order: list[int] = []
 
-    def completed(member: int, taken: Sequence[int]) -> PassSamples:
+    def extrapolated(member: int, taken: Sequence[int]) -> PassSamples:
         whole_c, seen_c = (shares_pc[list(some)].sum(axis=0) for some in (of[member], taken))
-        completed_cn: PassSamples = passes_pcn[list(taken)].sum(axis=0)
-        completed_cn *= (whole_c / seen_c).astype(np.float32)[:, None]
-        return completed_cn
+        extrapolated_cn: PassSamples = passes_pcn[list(taken)].sum(axis=0)
+        extrapolated_cn *= (whole_c / seen_c).astype(np.float32)[:, None]
+        return extrapolated_cn
 
     def distance(others_cn: PassSamples, member: int, taken: Sequence[int]) -> tuple[float, float]:
-        trial_cn = others_cn + completed(member, taken)
+        trial_cn = others_cn + extrapolated(member, taken)
         return float((trial_cn.argmax(axis=0) != final_n).mean()), float(np.abs(trial_cn - full_cn).mean())
 
     taken_of: dict[int, list[int]] = {member: [] for member in of}
-    for member in _turns(members):
+    for member in _member_sequence(members):
         others_cn = np.zeros_like(full_cn)
         for other, taken in taken_of.items():
             if other != member and taken:
-                others_cn += completed(other, taken)
+                others_cn += extrapolated(other, taken)
         left = [position for position in of[member] if position not in taken_of[member]]
         best = min(left, key=lambda p: distance(others_cn, member, [*taken_of[member], p]))
         taken_of[member].append(best)
@@ -67,17 +70,17 @@ def order_in_rounds(said: Sequence[PassSamples], shares_pc: Shares, members: Seq
     return order
 
 
-def _turns(members: Sequence[int]) -> Iterator[int]:
-    """Whose pass comes next, round by round."""
-    asked: Asked = Counter()
-    for due in _due(members):
+def _member_sequence(members: Sequence[int]) -> Iterator[int]:
+    """The member of each pass in turn, round by round."""
+    done: ViewCounts = Counter()
+    for due in _views_due(members):
         for member, count in due.items():
-            yield from [member] * (count - asked[member])
-        asked = due
+            yield from [member] * (count - done[member])
+        done = due
 
 
-def _due(members: Sequence[int]) -> Iterator[Asked]:
-    """How many views each member was asked for after each round, of as many rounds as one has views."""
+def _views_due(members: Sequence[int]) -> Iterator[ViewCounts]:
+    """The views of each member that have run after each round; one a round for the most views."""
     views = Counter(members)
     rounds = max(views.values())
     for number in range(1, rounds + 1):

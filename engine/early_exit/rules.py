@@ -1,7 +1,7 @@
-"""When an image needs no further pass.
+"""Stopping rules: whether an image needs no further pass.
 
-While the weight that is missing exceeds what a pixel's second class lacks, the pixel can still change. How
-many of those that can really do is learnt from images that ran to the end, by conformal risk control
+A pixel can still change while the missing weight exceeds the margin of its leading class. How many of the
+pixels that can change do change is calibrated on images that ran all passes, by conformal risk control
 (Angelopoulos, Bates, Fisch, Lei and Schuster, 2022).
 
 `risk[l]` is the mean loss of n such images, had each been stopped when the doubt about it first fell
@@ -24,34 +24,34 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.decision import Decision, lacks, resized_to, second_smallest
-from seg.engine.passes.passes import Plan
+from seg.engine.merging.decision import Decision, deficits, resized_to, second_smallest
+from seg.engine.passes.passes import PassOrder
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import DOUBT_LEVELS, StoppingSpec
 
 ADVERSE_SHARE: Final = 0.2
-"""A pixel is in doubt if it changes when this share of the missing weight is against its leader.
+"""A pixel is uncertain if it changes when this share of the missing weight goes to another class.
 
-What stopping saves depends on it; the guarantee does not.
+The passes saved depend on it; the guarantee does not.
 """
 
 ROUNDING: Final = 1e-5
-"""More than the float32 sum of a plan can be off."""
+"""An upper bound of the rounding error of a float32 sum over all passes."""
 
-LEAST_MISSING: Final = 1e-9
+MIN_MISSING: Final = 1e-9
 
-EVERY: Final = 4
-"""Doubt is told from every fourth pixel of every fourth row."""
+SAMPLE_STEP: Final = 4
+"""The uncertain share is computed from every fourth pixel of every fourth row."""
 
 MissingC = NDArray[np.float64]
-"""For each class the shares that are not added yet, float64 `[C]`."""
+"""For each class the sum of the shares that are not added yet, float64 `[C]`."""
 
 
 class StoppingMonitor(Protocol):
-    """Follows one image from look to look."""
+    """Follows one image from checkpoint to checkpoint."""
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
-        """Whether the image needs no further pass; asked while there are some.
+        """Whether the image needs no further pass. Called only while passes are left.
 
         Args:
             sum_chw: the weighted sum of probabilities so far, float32 `[C, H, W]`.
@@ -65,30 +65,30 @@ NewMonitor = Callable[[], StoppingMonitor]
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """How the images of a run are stopped.
+    """When and by which rule the images of a run are stopped.
 
     Attributes:
-        plan: all passes, in the order in which they are taken.
-        looks: after how many of them an image's judge is asked; ascending.
-        new_judge: makes the judge of one image, or of one tile of it.
+        pass order: all passes, in the order in which they run.
+        checkpoints: the numbers of passes after which an image's monitor is asked; ascending.
+        new_monitor: makes the monitor of one image, or of one tile of it.
     """
 
-    plan: Plan
+    pass_order: PassOrder
     checkpoints: tuple[int, ...]
     new_monitor: NewMonitor
 
 
 class MarginSummary(Protocol):
-    """Where an image stands after some passes."""
+    """How settled an image is after some passes."""
 
     @property
     def uncertain_share(self) -> float:
-        """The share of a sample of its pixels about which there is doubt."""
+        """The share of sampled pixels that are uncertain; see `ADVERSE_SHARE`."""
         ...
 
     @property
     def changeable_share_at_least(self) -> float:
-        """A share of its pixels that can still change, found with little work; there may be more."""
+        """A cheap lower bound of `changeable_share`."""
         ...
 
     @property
@@ -97,14 +97,14 @@ class MarginSummary(Protocol):
         ...
 
 
-def level_of(doubt: float) -> int:
-    """The lowest of the doubt levels that is not below the share in doubt."""
-    return bisect_left(DOUBT_LEVELS, doubt)
+def uncertainty_level(uncertain_share: float) -> int:
+    """The position of the lowest of the levels that is not below the uncertain share."""
+    return bisect_left(DOUBT_LEVELS, uncertain_share)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedMargins:
-    """Where an image stood."""
+    """The shares of an image at one checkpoint, recorded."""
 
     changeable_share: float
     uncertain_share: float
@@ -115,13 +115,13 @@ class RecordedMargins:
 
 
 class Margins:
-    """Where an image stands; most of its pixels are looked at only if that may settle it."""
+    """The margins of an image's pixels. All pixels are computed only on demand; a sample always is."""
 
     def __init__(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC, decision: Decision) -> None:
         self._scores_chw = resized_to(sum_chw, decision.grid_hw)
         self._missing_c = missing_c
         self._factors = decision.factors
-        needed_hw = self._needed(self._scores_chw[:, ::EVERY, ::EVERY])
+        needed_hw = self._needed(self._scores_chw[:, ::SAMPLE_STEP, ::SAMPLE_STEP])
         self.uncertain_share = float((needed_hw <= ADVERSE_SHARE).mean())
         self.changeable_share_at_least = np.count_nonzero(needed_hw <= 1) / self._scores_chw[0].size
 
@@ -130,28 +130,28 @@ class Margins:
         return float((self._needed(self._scores_chw) <= 1).mean())
 
     def recorded(self) -> RecordedMargins:
-        """As it is now."""
+        """The shares as plain numbers, without the image."""
         return RecordedMargins(self.changeable_share, self.uncertain_share)
 
     def _needed(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
-        """The share of its missing weight that a class must get to overtake the first, at least."""
+        """The least share of its missing weight that any class needs to overtake the leading one."""
         return second_smallest(_needed_by_class(scores_chw, self._missing_c, self._factors))
 
 
 def _needed_by_class(
     scores_chw: ProbabilitiesCHW, missing_c: MissingC, factors: tuple[float, ...]
 ) -> Iterator[NDArray[np.float32]]:
-    """The share of its missing weight that each class must get to be the first, at least."""
+    """The least share of its missing weight that each class needs to lead."""
     largest = max(factors, default=1.0)
-    for label, lacks_hw in enumerate(lacks(scores_chw, factors)):
+    for label, deficit_hw in enumerate(deficits(scores_chw, factors)):
         rounding = ROUNDING * largest / (factors[label] if factors else 1.0)
-        missing = max(missing_c[label], LEAST_MISSING)
-        yield (lacks_hw - np.float32(rounding)) * np.float32(1 / missing)
+        missing = max(missing_c[label], MIN_MISSING)
+        yield (deficit_hw - np.float32(rounding)) * np.float32(1 / missing)
 
 
 @dataclass(slots=True)
 class ExactRule:
-    """Settled when no more than the tolerated share of pixels can still change, in any case."""
+    """Settled when at most the tolerated share of pixels can still change, whatever passes follow."""
 
     tolerance: float
 
@@ -169,7 +169,7 @@ class CalibratedRule:
     _lowest: int = len(DOUBT_LEVELS)
 
     def settles(self, now: MarginSummary) -> bool:
-        level = level_of(now.uncertain_share)
+        level = uncertainty_level(now.uncertain_share)
         # Only the first time at a level counts, since that is where the risk was measured.
         has_fallen = level < self._lowest
         self._lowest = min(level, self._lowest)
@@ -182,7 +182,7 @@ Rule = ExactRule | CalibratedRule
 
 
 def new_rule(spec: StoppingSpec) -> Rule:
-    """The rule for one image: calibrated where the spec is, else certain."""
+    """The rule for one image: calibrated if the spec is, else exact."""
     known = spec.calibration
     if known is None:
         return ExactRule(spec.tolerance)
@@ -191,7 +191,7 @@ def new_rule(spec: StoppingSpec) -> Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleMonitor:
-    """Asks a rule about where an image stands."""
+    """Applies a rule to the margins of one image."""
 
     rule: Rule
     decision: Decision
@@ -201,5 +201,5 @@ class RuleMonitor:
 
 
 def new_monitors(spec: StoppingSpec, decision: Decision) -> NewMonitor:
-    """Judges by the spec's rule."""
+    """A factory of monitors that apply the spec's rule."""
     return lambda: RuleMonitor(new_rule(spec), decision)

@@ -1,1 +1,1 @@
-"""What the engine's commands do, from a spec to files."""
+"""Jobs: what commands do with an ensemble, from a spec to files."""

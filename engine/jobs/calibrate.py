@@ -1,6 +1,7 @@
-"""What stopping learns from images that run to the end: how much changes after doubt has fallen so far.
+"""Calibration of early exit: how many labels still change once the uncertain share is at a level.
 
-No labels are needed, only images like those to be predicted that the members were not trained on.
+It needs no labels, only images like those to predict that the members were not trained on. They run all
+passes.
 """
 
 import random
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 from seg.data import Sample, open_split, read_image
 from seg.data.raster import Raster
 from seg.engine.early_exit.rounds import round_ends
-from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Rule, Stopping, level_of
+from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Rule, Stopping, uncertainty_level
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.merging.decision import Decision
-from seg.engine.passes.passes import Plan, Size
+from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.pipeline.prefetch import Reader, read_sample
 from seg.engine.pipeline.timing import Clock
 from seg.errors import SpecError
@@ -29,16 +30,16 @@ from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec
 
 DIGITS: Final = 6
 
-RANKED: Final = 8
-"""Images on which the order of the passes is decided, at most."""
+MAX_RANKED: Final = 8
+"""The most images on which passes are ranked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One image that ran to the end.
+    """The record of one image that ran all passes.
 
-    Its margins were recorded at each of `checkpoints`, which count passes; `margins[k]` and `losses[k]` are
-    those of checkpoint k. A loss is the share of labels that differs from the final ones.
+    `checkpoints` are numbers of passes; `margins[k]` and `losses[k]` belong to checkpoint k. A loss is the
+    share of labels that differs from the final ones.
     """
 
     passes: int
@@ -47,45 +48,45 @@ class Trace:
     losses: tuple[float, ...]
 
     def replay(self, rule: Rule) -> tuple[int, float]:
-        """How many passes the rule would have taken, and the loss where it would have stopped."""
+        """The number of passes after which the rule would have stopped, and the loss there."""
         for taken, now, loss in zip(self.checkpoints, self.margins, self.losses, strict=True):
             if rule.settles(now):
                 return taken, loss
         return self.passes, 0.0
 
     def risks(self) -> list[float]:
-        """For each doubt level the largest loss from the first time on that doubt is at or below it."""
+        """For each level the largest loss from the first checkpoint on with at most its uncertain share."""
         risks = [0.0] * len(DOUBT_LEVELS)
-        worst_to_come = 0.0
+        worst_later = 0.0
         for now, loss in reversed(list(zip(self.margins, self.losses, strict=True))):
-            worst_to_come = max(worst_to_come, loss)
-            level = level_of(now.uncertain_share)
-            risks[level:] = [worst_to_come] * (len(DOUBT_LEVELS) - level)
+            worst_later = max(worst_later, loss)
+            level = uncertainty_level(now.uncertain_share)
+            risks[level:] = [worst_later] * (len(DOUBT_LEVELS) - level)
         return risks
 
 
 def calibrate_ensemble(
     spec: EnsembleSpec, split: Literal["val", "predict"] = "val", count: int | None = None
 ) -> tuple[CalibrationSpec, list[Trace]]:
-    """Learn from some images when those to be predicted may be stopped.
+    """Calibrate the early exit of an ensemble on some images.
 
     Args:
-        split: whose images.
-        count: so many of them, drawn at random; by default all.
+        split: of the images.
+        count: the number of images, drawn at random; by default all.
 
     Raises:
-        SpecError: stopping does not go with the spec's merge or tiles, or there are fewer images.
-        DataError, ModelError, MissingRuntimeError: one line that says what to mend.
+        SpecError: stopping is not compatible with the spec's merge or tiles, or there are fewer images.
+        DataError, ModelError, MissingRuntimeError: one line that names the fix.
     """
     if spec.against_stopping:
         raise SpecError(spec.against_stopping)
-    samples = _drawn(open_split(spec.data, split).samples, count)
+    samples = _random_samples(open_split(spec.data, split).samples, count)
     ensemble = Ensemble.load(spec)
-    order = _order(ensemble, samples[:: max(1, len(samples) // RANKED)][:RANKED])
+    order = _rank_passes(ensemble, samples[:: max(1, len(samples) // MAX_RANKED)][:MAX_RANKED])
     traces: list[Trace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
         images = (image_hwc for _, image_hwc in Reader(read_sample, Clock(), strict=True).read(samples))
-        passes = ensemble.plan(order)
+        passes = ensemble.passes_in_order(order)
 
         def name_of(number: int) -> str:
             return samples[number].id
@@ -94,20 +95,20 @@ def calibrate_ensemble(
             traces.append(trace)
             advance()
     calibration = CalibrationSpec(
-        images=len(traces), order=order, risk=learn_risk(traces), fingerprint=ensemble_fingerprint(spec)
+        images=len(traces), order=order, risk=estimate_risk(traces), fingerprint=ensemble_fingerprint(spec)
     )
     return calibration, traces
 
 
-def _drawn(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
+def _random_samples(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
     if count is None:
         return samples
     if count > len(samples):
-        raise SpecError(f"--count: {count} images are asked for, and there are {len(samples)}")
+        raise SpecError(f"--count: {count} images are requested, but there are only {len(samples)}")
     return random.Random(0).sample(samples, count)
 
 
-def _order(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
+def _rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
     with progress("order of passes", len(samples), unit="images") as advance:
         for note in ensemble.notes:
             advance(0, line=note)
@@ -124,13 +125,13 @@ def trace_images(
     ensemble: Ensemble,
     images: Iterable[Raster],
     grid_hw: Size | None,
-    plan: Plan,
+    pass_order: PassOrder,
     name_of: Callable[[int], str] = str,
 ) -> Iterable[Trace]:
-    """Run images to their end and note where each stood after every round of the plan."""
+    """Run all passes of images and record the margins of each after every round of the pass order."""
     recorders: list[_Recorder] = []
     decision = ensemble.decision(grid_hw)
-    checkpoints = round_ends(plan)
+    checkpoints = round_ends(pass_order)
 
     def new_recorder() -> _Recorder:
         recorders.append(_Recorder(decision))
@@ -140,30 +141,30 @@ def trace_images(
         recorder = recorders[number]
         losses = tuple(float((labels_hw != final_hw).mean()) for labels_hw in recorder.labels)
         recorder.labels.clear()
-        return Trace(len(plan), checkpoints, tuple(recorder.margins), losses)
+        return Trace(len(pass_order), checkpoints, tuple(recorder.margins), losses)
 
     return ensemble.label_all(
         enumerate(images),
         trace,
         grid_hw=grid_hw,
-        stopping=Stopping(plan, checkpoints, new_recorder),
+        stopping=Stopping(pass_order, checkpoints, new_recorder),
         name_of=name_of,
     )
 
 
-def learn_risk(traces: Sequence[Trace]) -> tuple[float, ...]:
-    """The mean risk over images at each doubt level, rounded up."""
+def estimate_risk(traces: Sequence[Trace]) -> tuple[float, ...]:
+    """The mean risk over images at each level, rounded up."""
     return rounded_up(np.mean([trace.risks() for trace in traces], axis=0))
 
 
 def rounded_up(risk: NDArray[np.float64]) -> tuple[float, ...]:
-    """To as many digits as a spec has."""
+    """Round up to the number of digits in a spec."""
     return tuple(float(value) for value in np.ceil(risk * 10**DIGITS) / 10**DIGITS)
 
 
 @dataclass(slots=True)
 class _Recorder:
-    """A judge that settles nothing and remembers everything."""
+    """A monitor that never stops an image and records its margins and labels at each checkpoint."""
 
     decision: Decision
     margins: list[RecordedMargins] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What stopping would have saved and cost on each image, had it been calibrated on the others."""
+"""Cross-validation of early exit: passes saved and labels changed on each image, calibrated on all others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,48 +13,52 @@ TOLERANCES: Final = (0.0, 0.001, 0.005, 0.01, 0.02)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """At one tolerance, in shares from 0 to 1.
+class EarlyExitEffect:
+    """The effect of early exit at one tolerance, in shares from 0 to 1.
 
     Attributes:
-        certain: passes saved after whole rounds where nothing was learnt.
-        saved: passes saved with one.
-        changed: labels that then differ from the full ensemble's, on average over images.
-        worst: those of the worst image.
+        saved_exact: passes saved by the exact rule, without a calibration.
+        saved: passes saved with a calibration.
+        changed: labels that then differ from the full ensemble's, averaged over images.
+        worst: labels that differ in the worst image.
     """
 
     tolerance: float
-    certain: float
+    saved_exact: float
     saved: float
     changed: float
     worst: float
 
 
-def replay_others(traces: Sequence[Trace], tolerances: Sequence[float] = TOLERANCES) -> list[Outcome]:
-    """Judge each image by a calibration on all others.
+def cross_validate(
+    traces: Sequence[Trace], tolerances: Sequence[float] = TOLERANCES
+) -> list[EarlyExitEffect]:
+    """Replay each image with a calibration on all others.
 
     Raises:
         ValueError: there are fewer than two images.
     """
     if len(traces) < 2:
-        raise ValueError(f"it takes two images, got {len(traces)}")
+        raise ValueError(f"needs two images, got {len(traces)}")
     risks_il = np.array([trace.risks() for trace in traces])
     of_others_il = (risks_il.sum(axis=0) - risks_il) / (len(traces) - 1)
-    learnt = [rounded_up(np.maximum(risk, 0.0)) for risk in of_others_il]
-    return [_outcome(traces, learnt, tolerance) for tolerance in sorted(tolerances)]
+    risks = [rounded_up(np.maximum(risk, 0.0)) for risk in of_others_il]
+    return [_outcome(traces, risks, tolerance) for tolerance in sorted(tolerances)]
 
 
-def _outcome(traces: Sequence[Trace], learnt: Sequence[tuple[float, ...]], tolerance: float) -> Outcome:
+def _outcome(
+    traces: Sequence[Trace], risks: Sequence[tuple[float, ...]], tolerance: float
+) -> EarlyExitEffect:
     others = len(traces) - 1
-    certain = [_saved(trace, trace.replay(ExactRule(tolerance))[0]) for trace in traces]
+    saved_exact = [_saved(trace, trace.replay(ExactRule(tolerance))[0]) for trace in traces]
     ends = [
         trace.replay(CalibratedRule(tolerance, others, risk))
-        for trace, risk in zip(traces, learnt, strict=True)
+        for trace, risk in zip(traces, risks, strict=True)
     ]
     saved = [_saved(trace, passes) for trace, (passes, _) in zip(traces, ends, strict=True)]
     changed = [loss for _, loss in ends]
-    return Outcome(
-        tolerance, float(np.mean(certain)), float(np.mean(saved)), float(np.mean(changed)), max(changed)
+    return EarlyExitEffect(
+        tolerance, float(np.mean(saved_exact)), float(np.mean(saved)), float(np.mean(changed)), max(changed)
     )
 
 

@@ -1,8 +1,8 @@
-"""From an ensemble and a deadline to the order and the pace of its passes."""
+"""The schedule of a run with a deadline: the order of passes, and the budget of an image."""
 
 from seg.engine.early_exit.deadline import DeadlineSchedule, PassBudget
 from seg.engine.ensemble import Ensemble
-from seg.engine.load import probe_frames
+from seg.engine.load import sample_frames
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec
 
@@ -10,21 +10,21 @@ from seg.spec import EnsembleSpec
 def schedule_for_deadline(
     ensemble: Ensemble, spec: EnsembleSpec, images: int, ends_at: float
 ) -> DeadlineSchedule:
-    """Measure what every pass takes and adds on some of the images, and keep to a time from then on.
+    """Measure the time and value of every pass on some of the images, and set a budget until the deadline.
 
     Args:
-        ensemble: loaded, all of it.
-        spec: the spec it was loaded from.
-        images: how many there are to do.
-        ends_at: when all must be done, by `time.monotonic`.
+        ensemble: with all members in memory.
+        spec: of the ensemble.
+        images: the number of images to predict.
+        ends_at: the time by `time.monotonic` at which all must be done.
 
     Raises:
-        SpecError: members take turns in memory, or not even one pass an image would be done in time.
+        SpecError: members take turns in memory, or there is not time for one pass an image.
     """
     if ensemble.open_frames:
         raise SpecError("--deadline: members that take turns in memory cannot be timed: allow more memory")
-    probes = probe_frames(spec)
+    probes = sample_frames(spec)
     frames = [probe.frame_hwc for probe in probes]
     order = ensemble.rank(frames)
     seconds = [each * probes[0].tiles for each in order.seconds]
-    return DeadlineSchedule(ensemble.plan(order.positions), PassBudget(seconds, images, ends_at))
+    return DeadlineSchedule(ensemble.passes_in_order(order.positions), PassBudget(seconds, images, ends_at))

@@ -1,4 +1,4 @@
-"""A hash of what decides labels: two runs with the same one give the same labels."""
+"""Fingerprints: hashes of everything that labels depend on."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from seg.spec import EnsembleSpec
 
 
 def ensemble_fingerprint(spec: EnsembleSpec) -> str:
-    """Of the models' content, weights, temperatures and views, of merge, class factors, tiles and grid."""
+    """The hash of the models' content, weights, temperatures, views, merge, class factors, tiles and grid."""
     return _hash(
         {
             "members": [
@@ -33,9 +33,9 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
 
 
 def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample], *, has_deadline: bool = False) -> str:
-    """Of the ensemble, its stopping, the images' names, and whether passes may be dropped for lack of time.
+    """The hash of the ensemble, its stopping, the images' names, and whether a deadline may drop passes.
 
-    The runtime is not in it: all that `seg` runs on agree closely enough for a run to change over.
+    The runtime is not included: all runtimes agree closely enough for a run to continue on another one.
     """
     return _hash(
         {
@@ -47,5 +47,5 @@ def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample], *, has_deadli
     )
 
 
-def _hash(said: object) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def _hash(facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -1,9 +1,9 @@
-"""The journal: what a run has finished, in a file that a kill at any byte cannot spoil.
+"""The journal: the finished images of a run, in an append-only file that survives a kill at any byte.
 
 It lies next to the output. After a line that names the format come records: length and CRC-32 of a
-payload, then the payload. The first payload is the run's fingerprint; each other one is a line of JSON
-with an image's id and what its file was, and the label map as PNG. A record that was cut off is dropped
-when the journal is opened again.
+payload, then the payload. The first payload is the run's fingerprint. Each other one is a line of JSON
+with an image's id and its file's version, and the label map as PNG. A truncated record is dropped when the
+journal is opened again.
 """
 
 import json
@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from filelock import FileLock, Timeout
 
-from seg.engine.source import Source
+from seg.engine.image_source import ImageSource
 from seg.errors import OutputError
 from seg.files import errors_named
 from seg.labels import MAX_CLASSES, LabelsHW
@@ -34,26 +34,26 @@ _SYNC_EVERY_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An image that is decided, on the output's grid.
+    """The label map of one image, on the output's grid.
 
-    `content` is the hash of the image's file: one that has another by now is another image. `look` is what
-    spares reading it, where nothing about the file changed.
+    `content` is the hash of the image's file: if the file has changed, the entry is outdated. `stat_hash`
+    saves reading the file if nothing about it has changed; see `ImageSource`.
     """
 
     id: str
     content: str
     labels_hw: LabelsHW
-    look: str | None = None
+    stat_hash: str | None = None
 
     @classmethod
-    def of(cls, image_id: str, source: Source, labels_hw: LabelsHW) -> Self:
-        """Raises DataError where the file is not what it was when the run looked at it."""
-        return cls(image_id, source.content(), labels_hw, source.settled_look)
+    def of(cls, image_id: str, source: ImageSource, labels_hw: LabelsHW) -> Self:
+        """Make an entry; raises DataError if the file has changed since `source` was made."""
+        return cls(image_id, source.content(), labels_hw, source.settled_stat_hash)
 
     def packed(self) -> bytes:
         """The entry as a record's payload."""
         _, png = cv2.imencode(".png", self.labels_hw, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        head = json.dumps({"id": self.id, "content": self.content, "look": self.look})
+        head = json.dumps({"id": self.id, "content": self.content, "look": self.stat_hash})
         return head.encode() + b"\n" + png.tobytes()
 
     @classmethod
@@ -65,48 +65,48 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """Where an image's last entry begins, and what its file was."""
+    """The offset of an image's last entry, and its file's version."""
 
-    place: int
+    offset: int
     content: str
-    look: str | None
+    stat_hash: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """What an entry must be: a label map of as many classes as there are, of the size of its image's output.
+class ExpectedLabels:
+    """The expected label maps: the number of classes, and the size by the image's id.
 
-    `size_of` gives height and width, before any EXIF turn, by the image's id; None where they are not known.
+    `size_of` returns height and width, before any EXIF rotation; None if they are not known.
     """
 
     classes: int = MAX_CLASSES
     size_of: Callable[[str], tuple[int, int] | None] = lambda _: None
 
     def problem_of(self, payload: bytes) -> str:
-        """Why a record, whole as it is, cannot be this run's; empty where it can."""
+        """Why an intact record cannot belong to this run; empty if it can."""
         try:
             head, png = _split(payload)
             size_hw, wanted_hw = _size_of_png(png), self.size_of(head["id"])
             if wanted_hw is not None and sorted(size_hw) != sorted(wanted_hw):
-                return "{}: it is {}x{}, and the image {}x{}".format(head["id"], *size_hw, *wanted_hw)
+                return "{}: it is {}x{}, but the image {}x{}".format(head["id"], *size_hw, *wanted_hw)
             entry = Entry.unpacked(payload)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, cv2.error):
-            return "it is no label map with the id of an image"
+            return "it is not a label map with the id of an image"
         if entry.labels_hw.ndim != 2 or entry.labels_hw.max(initial=0) >= self.classes:
-            return f"{entry.id}: it has labels that are none of {self.classes} classes"
+            return f"{entry.id}: it has labels beyond the {self.classes} classes"
         return ""
 
 
 class Journal:
-    """Append-only and held by one process. Use as a context manager."""
+    """Append-only, and locked by one process. Use as a context manager."""
 
     def __init__(
-        self, output: Path, fingerprint: str, *, restart: bool = False, expected: Expected | None = None
+        self, output: Path, fingerprint: str, *, restart: bool = False, expected: ExpectedLabels | None = None
     ) -> None:
         self.path = output.with_name(output.name + ".journal")
         self._fingerprint = fingerprint
         self._restart = restart
-        self._expected = expected or Expected()
+        self._expected = expected or ExpectedLabels()
         self._lock = FileLock(output.with_name(output.name + ".lock"))
         self._records: dict[str, _Record] = {}
         self._file: IO[bytes]
@@ -137,30 +137,30 @@ class Journal:
         finally:
             self._lock.release()
 
-    def has(self, image_id: str, source: Source) -> bool:
-        """Whether the image of that id was decided when its file was what it is now."""
+    def has(self, image_id: str, source: ImageSource) -> bool:
+        """Whether it has the label map of this image with its file as it is now."""
         record = self._records.get(image_id)
-        return record is not None and source.is_as(record.content, record.look)
+        return record is not None and source.matches(record.content, record.stat_hash)
 
     def append(self, payload: bytes) -> None:
         """Add a packed entry; on disk within a second, or when the journal is closed."""
         with errors_named(self.path):
-            place = self._file.seek(0, os.SEEK_END)
+            offset = self._file.seek(0, os.SEEK_END)
             self._write(payload)
-            self._note(payload, place)
+            self._note(payload, offset)
             if time.monotonic() - self._last_sync > _SYNC_EVERY_S:
                 self._sync()
 
     def read(self, image_id: str) -> Entry:
-        """The last entry of an image that the journal has."""
-        self._file.seek(self._records[image_id].place)
+        """The last entry of an image; the journal must have it."""
+        self._file.seek(self._records[image_id].offset)
         payload = _next_payload(self._file)
         if payload is None:
-            raise OutputError(f"{self.path}: was changed by someone else: start again with --restart")
+            raise OutputError(f"{self.path}: was changed by another program: start again with --restart")
         return Entry.unpacked(payload)
 
     def _refuse_other_lock(self) -> None:
-        """Many tools have a file that ends in .lock, and older versions of filelock empty what they lock."""
+        """Refuse a lock file of another tool, since older versions of filelock empty the file they lock."""
         lock = Path(self._lock.lock_file)
         if lock.exists() and lock.stat().st_size:
             raise OutputError(f"{lock}: is not a lock of seg: name another output file")
@@ -177,7 +177,7 @@ class Journal:
         self._sync()
 
     def _starts_torn(self) -> bool:
-        """Whether a kill came before the first record was whole."""
+        """Whether the run was killed before the first record was complete."""
         with self.path.open("rb") as file:
             start = file.read(len(_FORMAT))
             if start == _FORMAT:
@@ -187,7 +187,7 @@ class Journal:
     def _index(self) -> None:
         start = self._file.read(len(_FORMAT))
         if start == _OLDER:
-            raise OutputError(f"{self.path}: was written by an older seg: start anew with --restart")
+            raise OutputError(f"{self.path}: was written by an older seg: start again with --restart")
         if start != _FORMAT:
             raise OutputError(f"{self.path}: is not a journal of seg: move it away")
         payloads = _whole_records(self._file)
@@ -197,18 +197,18 @@ class Journal:
         elif found.decode(errors="replace") != self._fingerprint:
             raise OutputError(
                 f"{self.path}: belongs to a run with other models, views, weights or images:"
-                " start anew with --restart, or name another output file"
+                " start again with --restart, or name another output file"
             )
-        for place, payload in payloads:
+        for offset, payload in payloads:
             if problem := self._expected.problem_of(payload):
-                notice(f"{self.path}: an entry is dropped, and its image predicted anew: {problem}")
+                notice(f"{self.path}: an entry is dropped, and its image is predicted again: {problem}")
             else:
-                self._note(payload, place)
+                self._note(payload, offset)
         self._file.truncate()
 
-    def _note(self, payload: bytes, place: int) -> None:
+    def _note(self, payload: bytes, offset: int) -> None:
         head, _ = _split(payload)
-        self._records[head["id"]] = _Record(place, head["content"], head["look"])
+        self._records[head["id"]] = _Record(offset, head["content"], head["look"])
 
     def _write(self, payload: bytes) -> None:
         self._file.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
@@ -220,14 +220,14 @@ class Journal:
 
 
 def _whole_records(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Records with their places, up to the first torn one, before which the file is left."""
+    """Intact records with their offsets. Ends before the first truncated record, where it leaves the file."""
     while True:
-        place = file.tell()
+        offset = file.tell()
         payload = _next_payload(file)
         if payload is None:
-            file.seek(place)
+            file.seek(offset)
             return
-        yield place, payload
+        yield offset, payload
 
 
 def _next_payload(file: IO[bytes]) -> bytes | None:
@@ -242,9 +242,9 @@ def _next_payload(file: IO[bytes]) -> bytes | None:
 
 
 def _size_of_png(png: bytes) -> tuple[int, int]:
-    """Height and width as its header has them; raises ValueError where there is no header."""
+    """Height and width in a PNG's header; raises ValueError if there is no header."""
     if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 24:
-        raise ValueError("is no PNG")
+        raise ValueError("is not a PNG")
     width, height = struct.unpack_from(">II", png, 16)
     return height, width
 

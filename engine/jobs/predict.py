@@ -1,4 +1,4 @@
-"""The command `seg ensemble`: from a spec to its submission, by way of the journal."""
+"""The command `seg ensemble`: predict a spec's images into a journal, and write the submission."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,15 +10,15 @@ from seg.data.image_header import image_size
 from seg.engine.early_exit.deadline import DeadlineSchedule
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import Ensemble
+from seg.engine.image_source import ImageSource
 from seg.engine.jobs.deadline_schedule import schedule_for_deadline
 from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import Entry, Expected, Journal
-from seg.engine.jobs.stopping import refuse_other_calibration, stopping_of
+from seg.engine.jobs.journal import Entry, ExpectedLabels, Journal
+from seg.engine.jobs.stopping import build_stopping, check_calibration
 from seg.engine.jobs.summary import RunSummary
-from seg.engine.passes.passes import Plan
+from seg.engine.passes.passes import PassOrder
 from seg.engine.pipeline.prefetch import Reader, read_sample
 from seg.engine.pipeline.timing import Clock
-from seg.engine.source import Source
 from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import check_ids
 from seg.engine.submissions.output import submission_output
@@ -41,57 +41,57 @@ def run_ensemble(
     overwrite: bool = False,
     reads: Sequence[Path] = (),
 ) -> RunSummary:
-    """Predict all images of the spec that its journal does not have, and write the submission.
+    """Predict all images of the spec that are not in its journal, and write the submission.
 
     Args:
         strict: stop at the first image that cannot be read, not after the others.
-        restart: throw away the journal of an earlier run.
-        memory: the bytes that the run may take; members that do not fit together take turns.
-        deadline: the seconds that it may take; passes that there is no time for are dropped, the least
+        restart: delete the journal of an earlier run.
+        memory: the most bytes that the run may use; members that do not fit together take turns.
+        deadline: the most seconds that it may take; passes that there is no time for are dropped, the least
             valuable first.
-        overwrite: replace also an output that seg did not write.
-        reads: what must not be written over beside what the spec names, such as its own file.
+        overwrite: also replace an output that seg did not write.
+        reads: further files that must not be overwritten, such as the spec itself.
 
     Raises:
-        DataError: images could not be read, named a line each. All others are in the journal, and
-            the submission is not written.
-        SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
+        DataError: images could not be read, with a line for each. All others are in the journal, and the
+            submission is not written.
+        SpecError, ModelError, MissingRuntimeError, OutputError: one line that names the fix.
     """
     ends_at = None if deadline is None else time.monotonic() + deadline
     if deadline is not None and spec.stopping:
-        raise SpecError("--deadline drops passes and 'stopping' counts on them: leave one of them away")
+        raise SpecError("--deadline drops passes, but 'stopping' needs them all: remove one of the two")
     if deadline is not None and any(member.class_weights for member in spec.running):
-        raise SpecError(
-            "--deadline drops passes, and with 'class_weights' none can be missed: leave one away"
-        )
+        raise SpecError("--deadline drops passes, but 'class_weights' needs them all: remove one of the two")
     if deadline is not None and spec.merge_at == "decoder":
-        raise SpecError("--deadline ranks passes at the size of the image: leave 'merge_at: decoder' away")
-    refuse_other_calibration(spec)
+        raise SpecError("--deadline ranks passes at the size of the image: remove 'merge_at: decoder'")
+    check_calibration(spec)
     output, samples = spec.output, open_split(spec.data, "predict").samples
     check_ids(output.format, (sample.id for sample in samples))
     images = (sample.image for sample in samples)
     target = submission_output(spec, output.file, reads=(*images, *reads), overwrite=overwrite)
     target.check()
     ensemble = Ensemble.load(spec, memory=memory)
-    stopping = stopping_of(spec.stopping, ensemble, output.size)
-    places = {sample.id: str(sample.image) for sample in samples}
+    stopping = build_stopping(spec.stopping, ensemble, output.size)
+    paths = {sample.id: str(sample.image) for sample in samples}
     form = open_format(
         output.format,
         ensemble.classes,
         spec.data.unlabelled,
         output.rle,
-        places.__getitem__,
+        paths.__getitem__,
         samples=samples,
         values=output.values,
         sample=output.sample,
     )
     fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)
-    sources = {sample.id: Source.at(sample.image) for sample in samples}
-    expected = Expected(len(ensemble.classes), _sizes_of(samples, output.size))
+    sources = {sample.id: ImageSource.at(sample.image) for sample in samples}
+    expected = ExpectedLabels(len(ensemble.classes), _sizes_of(samples, output.size))
     with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
         missing = [sample for sample in samples if not journal.has(sample.id, sources[sample.id])]
-        rush = None if ends_at is None else schedule_for_deadline(ensemble, spec, len(missing), ends_at)
-        summary = _predict(ensemble, stopping, rush, spec, len(samples), missing, sources, journal, strict)
+        schedule = None if ends_at is None else schedule_for_deadline(ensemble, spec, len(missing), ends_at)
+        summary = _predict(
+            ensemble, stopping, schedule, spec, len(samples), missing, sources, journal, strict
+        )
         entries = (journal.read(sample.id) for sample in samples)
         with target.writing() as path:
             form.write(path, ((entry.id, entry.labels_hw) for entry in entries))
@@ -101,11 +101,11 @@ def run_ensemble(
 def _predict(
     ensemble: Ensemble,
     stopping: Stopping | None,
-    rush: DeadlineSchedule | None,
+    schedule: DeadlineSchedule | None,
     spec: EnsembleSpec,
     images: int,
     missing: Sequence[Sample],
-    sources: Mapping[str, Source],
+    sources: Mapping[str, ImageSource],
     journal: Journal,
     strict: bool,
 ) -> RunSummary:
@@ -129,18 +129,20 @@ def _predict(
             finish,
             grid_hw=spec.output.size,
             stopping=stopping,
-            plan=rush.plan if rush else None,
-            pace=rush.pace if rush else None,
+            pass_order=schedule.pass_order if schedule else None,
+            budget=schedule.budget if schedule else None,
             clock=clock,
             watch=watch,
-            damaged=reader.note,
+            on_damaged=reader.note_failure,
         )
         for payload in payloads:
             with clock.stage("write"):
                 journal.append(payload)
             advance()
     if reader.failures:
-        raise DataError("\n".join([*reader.failures, advice(len(reader.failures), spec.output.file)]))
+        raise DataError(
+            "\n".join([*reader.failures, unreadable_images_advice(len(reader.failures), spec.output.file)])
+        )
     return RunSummary(
         output=spec.output.file,
         images=images,
@@ -152,14 +154,14 @@ def _predict(
         streams=ensemble.streams,
         runtimes=tuple(dict.fromkeys(str(member.runtime.describe()) for member in ensemble.members)),
         dropped=clock.dropped,
-        dropped_of=_names_of(rush.dropped, ensemble) if rush else (),
+        dropped_of=_pass_names(schedule.dropped, ensemble) if schedule else (),
     )
 
 
 def _sizes_of(
     samples: Sequence[Sample], grid_hw: tuple[int, int] | None
 ) -> Callable[[str], tuple[int, int] | None]:
-    """The size of an image's label map by the image's id; None where its header does not tell."""
+    """The size of an image's label map by the image's id; None if its header does not tell."""
     images = {sample.id: sample.image for sample in samples}
 
     def size_of(image_id: str) -> tuple[int, int] | None:
@@ -174,14 +176,14 @@ def _sizes_of(
     return size_of
 
 
-def _names_of(passes: Plan, ensemble: Ensemble) -> tuple[str, ...]:
+def _pass_names(passes: PassOrder, ensemble: Ensemble) -> tuple[str, ...]:
     return tuple(f"{ensemble.members[planned.member].name} {planned.view.name}" for planned in passes)
 
 
-def advice(failures: int, output: Path) -> str:
-    """What to do where so many images could not be read."""
+def unreadable_images_advice(failures: int, output: Path) -> str:
+    """The fix in a message on images that could not be read."""
     those = "it" if failures == 1 else "them"
     return (
-        f"{output}: not written: {counted(failures, 'image')} could not be read; all others are kept: mend"
-        f" {those} and run the same command again; to do without {those}, remove {those} and say --restart"
+        f"{output}: not written: {counted(failures, 'image')} could not be read; all others are kept: repair"
+        f" {those} and run the same command again; or remove {those} and run it with --restart"
     )

@@ -1,4 +1,4 @@
-"""From an ensemble's probabilities to labels where it is sure.
+"""Pseudo-labels: an ensemble's labels where its confidence is high enough.
 
 Source: Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method", 2013; with a threshold
 as in Xie et al., "Self-training with Noisy Student improves ImageNet classification", 2020.
@@ -23,11 +23,11 @@ from seg.soft_labels import SoftLabels
 
 
 @dataclass(frozen=True, slots=True)
-class Guessed:
-    """Pixels of each class, int64 `[C]`: where the ensemble decides for it, and where it is sure."""
+class PseudoLabelCounts:
+    """Pixels of each class, int64 `[C]`: all that are decided for it, and those that are confident."""
 
     decided_c: NDArray[np.int64]
-    sure_c: NDArray[np.int64]
+    confident_c: NDArray[np.int64]
 
 
 def write_pseudo_labels(
@@ -37,31 +37,31 @@ def write_pseudo_labels(
     masks: Path,
     record: PseudoRecord,
     decision: Decision,
-) -> Guessed:
-    """Write the label map of each image, whose soft labels are there, then what they are.
+) -> PseudoLabelCounts:
+    """Write the pseudo-label map of each image from its soft labels, and then the record of all.
 
     Args:
-        decision: the ensemble's, so that a pseudo-label is what the ensemble would submit.
+        decision: of the ensemble, so that pseudo-labels are what the ensemble would submit.
 
     Raises:
         DataError: an image has no soft labels.
     """
     decided_c = np.zeros(len(classes), dtype=np.int64)
-    sure_c = np.zeros(len(classes), dtype=np.int64)
+    confident_c = np.zeros(len(classes), dtype=np.int64)
     with progress("pseudo-labels", len(samples), unit="images") as advance:
         for sample in samples:
             probabilities_chw = from_levels(soft_labels.read(sample.image).transpose(2, 0, 1))
             decided_hw = decision.labels(probabilities_chw)
-            labels_hw = only_sure(decided_hw, probabilities_chw, record.confidence)
+            labels_hw = keep_confident(decided_hw, probabilities_chw, record.confidence)
             decided_c += np.bincount(decided_hw.ravel(), minlength=len(classes))
-            sure_c += np.bincount(labels_hw[labels_hw != IGNORE_INDEX], minlength=len(classes))
+            confident_c += np.bincount(labels_hw[labels_hw != IGNORE_INDEX], minlength=len(classes))
             write_mask(pseudo_mask(masks, sample), labels_hw)
             advance()
     record.write(masks)
-    return Guessed(decided_c, sure_c)
+    return PseudoLabelCounts(decided_c, confident_c)
 
 
-def only_sure(labels_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW, confidence: float) -> LabelsHW:
-    """The labels whose own probability is at least `confidence`, and elsewhere the ignore index."""
-    own_hw = confidence_of(labels_hw, probabilities_chw)
-    return np.where(own_hw >= confidence, labels_hw, np.uint8(IGNORE_INDEX))
+def keep_confident(labels_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW, confidence: float) -> LabelsHW:
+    """The labels whose probability is at least `confidence`; the ignore index elsewhere."""
+    confidence_hw = confidence_of(labels_hw, probabilities_chw)
+    return np.where(confidence_hw >= confidence, labels_hw, np.uint8(IGNORE_INDEX))

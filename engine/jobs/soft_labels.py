@@ -1,4 +1,4 @@
-"""What an ensemble says of images, kept for a student to learn from."""
+"""Soft labels: an ensemble's probabilities, stored for distillation."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ from seg.spec import EnsembleSpec
 
 
 def make_soft_labels(spec: EnsembleSpec, samples: Sequence[Sample], kept: SoftLabels) -> int:
-    """Predict the images that have no soft labels yet, with all members and views; returns how many.
+    """Predict the images that have no soft labels yet, with all members and views; returns their number.
 
     Raises:
         ModelError, MissingRuntimeError: a member cannot be loaded, or has other classes than the dataset.

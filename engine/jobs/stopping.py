@@ -1,44 +1,44 @@
-"""From what a spec says of stopping to how its images are stopped."""
+"""From a spec's `stopping` to the early exit of a run."""
 
 from seg.engine.early_exit.rounds import round_ends
 from seg.engine.early_exit.rules import Stopping, new_monitors
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
-from seg.engine.member import plan_passes
+from seg.engine.member import default_pass_order
 from seg.engine.passes.passes import Size
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import StoppingSpec
 
 
-def stopping_of(
+def build_stopping(
     spec: StoppingSpec | None, ensemble: Ensemble, grid_hw: Size | None = None
 ) -> Stopping | None:
-    """How images are stopped, if they are: with a calibration after whole rounds, else after any pass.
+    """The early exit of a run: after whole rounds with a calibration, else after any pass.
 
     Args:
-        spec: as it was written, or None where nothing is stopped.
-        ensemble: the one that it was written for.
+        spec: of stopping, or None for no early exit.
+        ensemble: of the same spec.
         grid_hw: the size of the label maps; by default that of each image.
 
     Raises:
-        SpecError: the calibration's passes are in an order that has no whole rounds to stop after.
+        SpecError: the calibration's passes are not in rounds.
     """
     if spec is None:
         return None
     new_monitor = new_monitors(spec, ensemble.decision(grid_hw))
     if spec.calibration is None:
-        by_view = plan_passes(ensemble.members, by_view=True)
+        by_view = default_pass_order(ensemble.members, by_view=True)
         return Stopping(by_view, tuple(range(1, len(by_view))), new_monitor)
-    in_rounds = ensemble.plan(spec.calibration.order)
+    in_rounds = ensemble.passes_in_order(spec.calibration.order)
     checkpoints = round_ends(in_rounds)
     if len(checkpoints) + 1 < max(len(member.views) for member in ensemble.members):
         raise SpecError(f"{spec.calibration.place}: its passes are not in rounds: run `seg calibrate` again")
     return Stopping(in_rounds, checkpoints, new_monitor)
 
 
-def refuse_other_calibration(spec: EnsembleSpec) -> None:
-    """Raise SpecError where the spec's calibration was made for another ensemble."""
+def check_calibration(spec: EnsembleSpec) -> None:
+    """Raise SpecError if the spec's calibration was made for another ensemble."""
     calibration = spec.stopping.calibration if spec.stopping else None
     if calibration and (
         calibration.fingerprint != ensemble_fingerprint(spec)

@@ -1,4 +1,4 @@
-"""What a run did, for a terminal and for whoever measures."""
+"""The summary of a run: images, passes and time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Final
 from seg.engine.pipeline.timing import Stage
 from seg.words import counted
 
-OF_STREAMS: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "decide", "encode")
-"""What a stream does with its time; decoding and writing go on beside."""
+STREAM_STAGES: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "decide", "encode")
+"""The stages of a stream; decoding and writing run in other threads."""
 
 
 def images_line(output: Path, images: int, images_now: int) -> str:
-    """How many images a run wrote, and how many of them it found done."""
+    """The number of images that a run wrote, and how many of them were done before."""
     if not images_now:
         return f"{output}: {counted(images, 'image')}, all done before"
     earlier = images - images_now
@@ -25,13 +25,13 @@ class RunSummary:
     """What a run did.
 
     Attributes:
-        images: all of them, of which `images_now` were predicted in this run.
-        passes: those that were run, of the `planned` ones that stopping did not save.
-        dropped: those that no time was left for, and `dropped_of` what they were: "member view".
+        images: all of them; `images_now` were predicted in this run.
+        passes: those that ran, of all `planned` ones.
+        dropped: planned passes that there was no time for; `dropped_of` lists them as "member view".
         seconds: wall time from the first image to the last.
         stages: seconds of work in each stage, over all threads.
         streams: how many batches ran at once.
-        runtimes: what ran the members, each named once.
+        runtimes: of the members, each named once.
     """
 
     output: Path
@@ -48,8 +48,8 @@ class RunSummary:
 
     @property
     def idle(self) -> float:
-        """Seconds that streams waited: for images, or at the end for one another."""
-        busy = sum(self.stages.get(stage, 0.0) for stage in OF_STREAMS)
+        """Seconds that streams waited for images, or at the end for each other."""
+        busy = sum(self.stages.get(stage, 0.0) for stage in STREAM_STAGES)
         return max(0.0, self.streams * self.seconds - busy)
 
     def text(self) -> str:
@@ -80,10 +80,14 @@ class RunSummary:
             return []
         share = self.dropped / self.planned
         of = ", ".join(self.dropped_of)
-        return [f"{self.dropped} passes ({share:.0%}) dropped to end in time, the last of these first: {of}"]
+        return [
+            f"{self.dropped} passes ({share:.0%}) dropped to meet the deadline, the last of these first: {of}"
+        ]
 
     def _time_line(self) -> str:
         total = self.streams * self.seconds or 1.0
-        shares = [f"{stage} {self.stages.get(stage, 0.0) / total:.1%}" for stage in OF_STREAMS]
-        beside = [f"{stage} {self.stages.get(stage, 0.0):.1f} s" for stage in ("decode", "write")]
-        return f"streams: {', '.join(shares)}, idle {self.idle / total:.1%}; beside them: {', '.join(beside)}"
+        shares = [f"{stage} {self.stages.get(stage, 0.0) / total:.1%}" for stage in STREAM_STAGES]
+        others = [f"{stage} {self.stages.get(stage, 0.0):.1f} s" for stage in ("decode", "write")]
+        return (
+            f"streams: {', '.join(shares)}, idle {self.idle / total:.1%}; other threads: {', '.join(others)}"
+        )

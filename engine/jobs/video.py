@@ -1,4 +1,4 @@
-"""A video in, the same with labels out."""
+"""The command `seg video`: draw the labels of each frame over a video."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -24,16 +24,16 @@ def label_video(
     overwrite: bool = False,
     reads: Sequence[Path] = (),
 ) -> int:
-    """Write a video's frames with their labels drawn over them; returns how many there are.
+    """Write a video's frames with their labels drawn over them; returns the number of frames.
 
     Args:
-        labels_only: draw the classes' colours and nothing of the video.
-        overwrite: replace also a file that seg did not write.
-        reads: what must not be written over beside the video and what the spec names.
+        labels_only: draw only the classes' colours, without the video's pixels.
+        overwrite: also replace a file that seg did not write.
+        reads: further files that must not be overwritten.
 
     Raises:
         DataError: the source cannot be read.
-        SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
+        SpecError, ModelError, MissingRuntimeError, OutputError: one line that names the fix.
     """
     refuse_unknown_ending(target)
     facts = video_facts(source)
@@ -51,11 +51,11 @@ def label_video(
     with output.writing() as final, progress("video", facts.frames, unit="frames") as advance:
         frames = ((frame, frame[1]) for frame in enumerate(read_frames(source)))
         drawn = _in_order(ensemble.label_all(frames, draw))
-        return write_video(final, _counted(drawn, advance), facts.frames_a_second)
+        return write_video(final, _with_progress(drawn, advance), facts.frames_a_second)
 
 
 def _in_order(frames: Iterable[Numbered]) -> Iterator[ImageHWC]:
-    """Frames by number, of which those that come early wait; few do, since few are open at once."""
+    """Frames in order of their numbers. Frames that finish early wait; few do, since few are open at once."""
     early: dict[int, ImageHWC] = {}
     due = 0
     for number, frame_hwc in frames:
@@ -65,7 +65,7 @@ def _in_order(frames: Iterable[Numbered]) -> Iterator[ImageHWC]:
             due += 1
 
 
-def _counted(frames: Iterable[ImageHWC], advance: Advance) -> Iterator[ImageHWC]:
+def _with_progress(frames: Iterable[ImageHWC], advance: Advance) -> Iterator[ImageHWC]:
     for frame_hwc in frames:
         yield frame_hwc
         advance()

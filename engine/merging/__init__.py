@@ -1,1 +1,1 @@
-"""Probabilities of many passes, merged to one and decided."""
+"""Merging the probabilities of many passes into one, and deciding labels."""

@@ -1,4 +1,4 @@
-"""From merged probabilities to a label map."""
+"""The decision: from merged probabilities to a label map."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ class Decision:
 
     Attributes:
         grid_hw: the size of the label maps; by default that of the probabilities.
-        factors: what each class's probability is multiplied with before the largest wins; by default 1.
+        factors: what each class's probability is multiplied by before the argmax; by default 1.
     """
 
     grid_hw: Size | None = None
     factors: tuple[float, ...] = ()
 
     def labels(self, merged: Merged) -> LabelsHW:
-        """Label map, uint8, on the grid; decided where the probabilities are, unless they must be resized."""
+        """Label map, uint8, on the grid; decided on the probabilities' device unless resized."""
         if not isinstance(merged, np.ndarray) and self.grid_hw in (None, merged.size_hw):
             return merged.labels(self.factors)
         return decide(on_host(merged), self.grid_hw, self.factors)
 
-    def leads(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
+    def margins(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
         """What must be added to a pixel's second class for it to overtake the first, float32, on the grid."""
-        return second_smallest(lacks(resized_to(scores_chw, self.grid_hw), self.factors))
+        return second_smallest(deficits(resized_to(scores_chw, self.grid_hw), self.factors))
 
 
 def decide(
@@ -62,12 +62,12 @@ def confidence_of(labels_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW) -> N
     return np.asarray(own_1hw[0], dtype=np.float32)
 
 
-def leads(scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
+def margins(scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
     """By how much each pixel's leading class is ahead of the second, float32 `[H, W]`."""
-    return second_smallest(lacks(scores_chw, ()))
+    return second_smallest(deficits(scores_chw, ()))
 
 
-def lacks(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:
+def deficits(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:
     """What each class's score lacks for it to be the first, class by class, float32 `[H, W]`."""
     highest_hw = _highest(scores_chw, factors)
     for label, plane_hw in enumerate(scores_chw):

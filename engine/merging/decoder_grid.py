@@ -1,8 +1,8 @@
-"""Answers merged where decoders end, on grids of cells, and brought to the image's size once.
+"""Low-resolution probabilities, merged on the decoders' grids of cells and upsampled once.
 
-A network ends with logits that are interpolated linearly; logarithms of probabilities are logits, but for
-what a softmax takes back. So the merged probabilities are interpolated as logarithms: for a single pass that
-gives what the network itself would have given, and for many it costs the ending of one.
+A network ends by interpolating logits linearly. Logarithms of probabilities are logits up to a constant,
+which softmax removes. So merged probabilities are interpolated as logarithms: for a single pass this equals
+the network's own output, and for many passes it costs one upsampling.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.merges import MeanMerge
-from seg.engine.passes.passes import Plan, Size
+from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.views import View
 from seg.engine.runtimes.decoder_cut import CELLS, Decoder
 from seg.labels import ImageHWC, ProbabilitiesCHW
 
 GRID: Final = max(CELLS)
-"""Images are padded to multiples of it, so that cells lie alike whichever way a view turns them."""
+"""Images are padded to multiples of it, so that every view has the same grid of cells."""
 
 _LEAST: Final = np.finfo(np.float32).tiny
 _Plane = NDArray[np.float32]
@@ -42,40 +42,42 @@ def grid_of(size_hw: Size) -> Size:
     return height, width
 
 
-def upright_cells(
-    answer_chw: ProbabilitiesCHW, view: View, decoder: Decoder, size_hw: Size
+def restore_low_resolution(
+    probabilities_chw: ProbabilitiesCHW, view: View, decoder: Decoder, size_hw: Size
 ) -> ProbabilitiesCHW:
-    """The cells that cover an image of that size, turned back, of what a cut graph said of one view of it.
+    """A cut graph's probabilities for a view, in the image's orientation, cropped to its cells.
 
     Args:
-        answer_chw: float32 `[C, h, w]`, with cells of the network's own padding.
+        probabilities_chw: float32 `[C, h, w]`, with cells of the network's own padding.
         view: of the image, padded to the grid, without a scale.
-        decoder: how the graph answers.
+        decoder: the resolution of the graph's output.
         size_hw: of the image.
     """
     rows, columns = _cells(view.size(grid_of(size_hw)), decoder)
-    return view.invert(answer_chw[:, :rows, :columns])
+    return view.invert(probabilities_chw[:, :rows, :columns])
 
 
 class DecoderMerge:
-    """The weighted mean of probabilities, on as many grids as decoders answer on.
+    """The weighted mean of low-resolution probabilities, one grid for each kind of decoder.
 
-    Takes answers as cut graphs give them, for views of an image that was padded to the grid.
+    Takes the output of cut graphs, for views of an image that was padded to the grid.
     """
 
-    def __init__(self, plan: Plan, decoders: Sequence[Decoder], classes: int, size_hw: Size) -> None:
-        """Of `decoders` there is one for each member that the plan speaks of."""
-        self._plan = plan
+    def __init__(
+        self, pass_order: PassOrder, decoders: Sequence[Decoder], classes: int, size_hw: Size
+    ) -> None:
+        """`decoders` holds one decoder for each member of the pass order."""
+        self._pass_order = pass_order
         self._decoders = decoders
         self._size_hw = size_hw
         self._grid_hw = grid_of(size_hw)
         self._merges = {
-            decoder: MeanMerge(plan, classes, _cells(self._grid_hw, decoder))
-            for decoder in dict.fromkeys(decoders[planned.member] for planned in plan)
+            decoder: MeanMerge(pass_order, classes, _cells(self._grid_hw, decoder))
+            for decoder in dict.fromkeys(decoders[planned.member] for planned in pass_order)
         }
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
-        planned = self._plan[position]
+        planned = self._pass_order[position]
         decoder = self._decoders[planned.member]
         rows, columns = _cells(planned.view.size(self._grid_hw), decoder)
         self._merges[decoder].add(position, probabilities_chw[:, :rows, :columns])
@@ -100,13 +102,13 @@ def upsampled(sum_chw: ProbabilitiesCHW, decoder: Decoder, grid_hw: Size, size_h
     Args:
         sum_chw: float32 `[C, h, w]`.
         grid_hw: the size that the cells cover.
-        size_hw: the pixels that are wanted of it, from the top left.
+        size_hw: the size of the result, cropped from the top left.
 
     Returns:
-        float32 `[C, H, W]`; at each pixel they sum to what the sums of its cells, interpolated, are.
+        float32 `[C, H, W]`; at each pixel the sum over C is that of the cells, interpolated.
     """
     rows, columns = (
-        _Between.of(cells, extent, wanted, decoder)
+        _Interpolation.of(cells, extent, wanted, decoder)
         for cells, extent, wanted in zip(sum_chw.shape[1:], grid_hw, size_hw, strict=True)
     )
     mass_hw = _interpolated(sum_chw.sum(axis=0), rows, columns)
@@ -117,8 +119,8 @@ def upsampled(sum_chw: ProbabilitiesCHW, decoder: Decoder, grid_hw: Size, size_h
     return pixels_chw
 
 
-class _Between(NamedTuple):
-    """For each pixel along a side the two cells it lies between, and the share of the second, float32."""
+class _Interpolation(NamedTuple):
+    """For each pixel along a side the two neighbouring cells, and the weight of the second, float32."""
 
     first: NDArray[np.intp]
     second: NDArray[np.intp]
@@ -126,22 +128,22 @@ class _Between(NamedTuple):
 
     @classmethod
     def of(cls, cells: int, extent: int, wanted: int, decoder: Decoder) -> Self:
-        """Of `wanted` pixels, on cells of which as many as the network answers for cover a padded side."""
+        """For `wanted` pixels along a side that the network pads to its stride."""
         padded = _up_to_multiple(extent, decoder.stride)
         place = np.arange(wanted) * ((padded / decoder.cell - 1) / (padded - 1))
-        # Beyond the image's last cell there is one of padding, but not in views that turn the image round.
+        # Beyond the image's last cell there is one of padding, but not in flipped views.
         first = np.minimum(place.astype(np.intp), cells - 1)
         second = np.minimum(first + 1, cells - 1)
         return cls(first, second, (place - first).astype(np.float32))
 
 
-def _interpolated(cells_hw: _Plane, rows: _Between, columns: _Between) -> _Plane:
-    """A plane of cells at all pixels; turned in between, as whole rows are quick to gather."""
+def _interpolated(cells_hw: _Plane, rows: _Interpolation, columns: _Interpolation) -> _Plane:
+    """A plane of cells at all pixels; transposed in between, since gathering whole rows is fast."""
     on_columns_wh = _along_rows(np.ascontiguousarray(cells_hw.T), columns)
     return _along_rows(np.ascontiguousarray(on_columns_wh.T), rows)
 
 
-def _along_rows(plane_hw: _Plane, rows: _Between) -> _Plane:
+def _along_rows(plane_hw: _Plane, rows: _Interpolation) -> _Plane:
     share_h1 = rows.share[:, None]
     near_hw: _Plane = plane_hw[rows.first]
     near_hw += (plane_hw[rows.second] - near_hw) * share_h1

@@ -1,10 +1,10 @@
-"""Small graphs that go on where the networks' graphs end, so that probabilities stay on their device.
+"""ONNX graphs that merge and decide on the device, so that probabilities need not be copied to the host.
 
-Those of a whole batch are turned back, weighed and added to the sums of their frames in one run, and the
-frames that it finished are decided in one: what `seg.engine.merging.merges.MeanMerge` and
-`seg.engine.merging.decision.decide` do with arrays.
+One run inverts the views of a whole batch, weights its probabilities and adds them to the sums of their
+frames. Another run decides all frames that the batch finished. `seg.engine.merging.merges.MeanMerge` and
+`seg.engine.merging.decision.decide` do the same with arrays.
 
-Pixels are counted through, row by row, so that frames that lie and frames that stand can share a run.
+Pixels are numbered row by row, so that landscape and portrait frames can share a run.
 """
 
 import threading
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from seg.engine.passes.device_values import AnswerOnDevice, Device, copied_to, run_bound
+from seg.engine.passes.device_values import Device, ProbabilitiesOnDevice, copied_to, run_bound
 from seg.engine.passes.passes import Size
 from seg.engine.passes.views import View
 from seg.engine.runtimes import nvidia
@@ -27,13 +27,13 @@ from seg.labels import LabelsHW
 OPSET: Final = 18
 IR_VERSION: Final = 8
 
-MOST_ROWS: Final = 8
-"""Of one frame in one run; what is beyond waits for the next, so that few kinds of graphs are built."""
+MAX_PASSES_PER_RUN: Final = 8
+"""Passes of one frame in one run. More wait for the next run, so that few different graphs are built."""
 
-_SESSIONS: Final = 16
-"""Kinds of batches, by the rows of each frame, that have a graph; others are added up frame by frame."""
+_MAX_SESSIONS: Final = 16
+"""Batch layouts (passes of each frame) with a graph of their own; others are accumulated frame by frame."""
 
-_CONSTANTS: Final = 512
+_MAX_CONSTANTS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +41,21 @@ class Addend:
     """The probabilities of one pass of a frame.
 
     Attributes:
-        view: that of the pass, which does not scale.
+        view: of the pass; it must not scale.
         shares: of the merge, one for each class, or one for all.
     """
 
-    probabilities: AnswerOnDevice
+    probabilities: ProbabilitiesOnDevice
     view: View
     shares: tuple[float, ...]
 
 
 @dataclass(slots=True)
 class FrameSum:
-    """Share x probabilities of one frame, added up on the device.
+    """The weighted sum of one frame's probabilities on the device.
 
     Attributes:
-        size_hw: that of the frame.
+        size_hw: of the frame.
         value: an OrtValue, float32 `[C, H W]`; None before anything is added.
     """
 
@@ -64,98 +64,105 @@ class FrameSum:
 
 
 class DeviceOps:
-    """Sessions on a device, for probabilities of so many classes. Threads may use them at once.
+    """Sessions that merge and decide probabilities on a device. Thread-safe.
 
     Raises:
-        MissingRuntimeError: that device is not here.
+        MissingRuntimeError: this machine does not have the device.
     """
 
     def __init__(self, device: Device, classes: int) -> None:
         self.device = device
         self.classes = classes
         self._lock = threading.Lock()
-        # Sessions and constants stay on the device, so that a run takes nothing up but addresses. Sums lie
-        # in the memory of the sessions that made them, which therefore are never given up.
-        self._adding_sessions: dict[tuple[int, ...], Any] = {}
-        self._deciding_session = cache(
-            lambda frames: open_session(_deciding(frames, classes), device, threads=1)
+        # Sessions and constants stay on the device, so that a run copies only addresses. Sums lie in the
+        # memory of the sessions that made them, so sessions are never closed.
+        self._accumulation_sessions: dict[tuple[int, ...], Any] = {}
+        self._argmax_session = cache(
+            lambda frames: open_session(_argmax_graph(frames, classes), device, threads=1)
         )
-        self._by_class = lru_cache(_CONSTANTS)(
+        self._by_class = lru_cache(_MAX_CONSTANTS)(
             lambda values: copied_to(device, np.array(values, dtype=np.float32).reshape(-1, 1))
         )
-        self._places = lru_cache(_CONSTANTS)(
-            lambda view, size_hw: tuple(copied_to(device, one) for one in places(view, size_hw))
+        self._view_indices = lru_cache(_MAX_CONSTANTS)(
+            lambda view, size_hw: tuple(copied_to(device, one) for one in view_indices(view, size_hw))
         )
-        # A device that is not here is found missing by a session, before anything is copied to it.
-        self._adding_session((1,))
-        self._total_session = open_session(_totalling(), device, threads=1)
+        # Opening a session fails first if the device is missing, before anything is copied to it.
+        self._accumulation_session((1,))
+        self._total_session = open_session(_total_graph(), device, threads=1)
         self._zero = copied_to(device, np.zeros((1, 1), dtype=np.float32))
 
     def add(self, frames: Sequence[tuple[FrameSum, list[Addend]]]) -> None:
-        """Add up what waits for each frame, in its order, and empty the lists.
+        """Add the pending addends of each frame to its sum, in order, and empty the lists.
 
-        Others may append to the lists meanwhile. Whoever calls this for a list finds all that was in it added
-        up on return, whichever thread did it.
+        Other threads may append to the lists meanwhile. On return everything that was in the lists at the
+        call is added, whichever thread did it.
         """
         with self._lock:
-            while waiting := [(total, addends) for total, addends in frames if addends]:
-                self._add_once([(total, _taken(addends)) for total, addends in waiting])
+            while pending := [(total, addends) for total, addends in frames if addends]:
+                self._add_once([(total, _pop_addends(addends)) for total, addends in pending])
 
     def total(self, frame_sum: FrameSum) -> float:
-        """All sums of all pixels together, which are not finite if one is not."""
-        (value,) = self._run(self._total_session, {_sum(0): frame_sum.value}, ["all"])
+        """The total over all classes and pixels; it is not finite if any value is not."""
+        (value,) = self._run(self._total_session, {_sum_name(0): frame_sum.value}, ["all"])
         return float(value.numpy())
 
     def _add_once(self, frames: Sequence[tuple[FrameSum, Sequence[Addend]]]) -> None:
         ordered = sorted(frames, key=lambda frame: -len(frame[1]))
         rows = tuple(len(addends) for _, addends in ordered)
-        if len(rows) > 1 and rows not in self._adding_sessions and len(self._adding_sessions) >= _SESSIONS:
+        if (
+            len(rows) > 1
+            and rows not in self._accumulation_sessions
+            and len(self._accumulation_sessions) >= _MAX_SESSIONS
+        ):
             for frame in ordered:
                 self._add_once([frame])
             return
-        session = self._adding_session(rows)
+        session = self._accumulation_session(rows)
         inputs: dict[str, Any] = {}
         for number, (total, addends) in enumerate(ordered):
-            inputs[_sum(number)] = self._zero if total.value is None else total.value
+            inputs[_sum_name(number)] = self._zero if total.value is None else total.value
             for row, addend in enumerate(addends):
-                down, across = self._places(addend.view, total.size_hw)
+                down, across = self._view_indices(addend.view, total.size_hw)
                 inputs |= {
-                    _of("probabilities", number, row): addend.probabilities,
-                    _of("shares", number, row): self._by_class(addend.shares),
-                    _of("down", number, row): down,
-                    _of("across", number, row): across,
+                    _tensor("probabilities", number, row): addend.probabilities,
+                    _tensor("shares", number, row): self._by_class(addend.shares),
+                    _tensor("down", number, row): down,
+                    _tensor("across", number, row): across,
                 }
-        outputs = [_total(number) for number in range(len(ordered))]
+        outputs = [_total_name(number) for number in range(len(ordered))]
         for (total, _), value in zip(ordered, self._run(session, inputs, outputs), strict=True):
             total.value = value
 
-    def _adding_session(self, rows: tuple[int, ...]) -> Any:
-        if rows not in self._adding_sessions:
-            self._adding_sessions[rows] = open_session(_adding(rows), self.device, threads=1)
-        return self._adding_sessions[rows]
+    def _accumulation_session(self, rows: tuple[int, ...]) -> Any:
+        if rows not in self._accumulation_sessions:
+            self._accumulation_sessions[rows] = open_session(
+                _accumulation_graph(rows), self.device, threads=1
+            )
+        return self._accumulation_sessions[rows]
 
     def labels(self, sums: Sequence[FrameSum], factors: tuple[float, ...]) -> list[LabelsHW]:
         """The class with the largest sum of each pixel, uint8 `[H, W]`; the lower label where two tie.
 
-        With `factors`, each class's sum counts so many times. One copy brings the labels of all frames.
+        With `factors`, each class's sum is multiplied first. The labels of all frames are copied to the host
+        at once.
         """
-        inputs = {_sum(number): total.value for number, total in enumerate(sums)}
+        inputs = {_sum_name(number): total.value for number, total in enumerate(sums)}
         inputs["factors"] = self._by_class(factors or (1.0,))
-        (value,) = self._run(self._deciding_session(len(sums)), inputs, ["labels"])
+        (value,) = self._run(self._argmax_session(len(sums)), inputs, ["labels"])
         ends = np.cumsum([height * width for height, width in (total.size_hw for total in sums)])
         pieces = np.split(value.numpy(), ends[:-1])
         return [piece.reshape(total.size_hw) for piece, total in zip(pieces, sums, strict=True)]
 
     def _run(self, session: Any, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
-        with nvidia.failures_in_one_line(self.device):
+        with nvidia.device_errors(self.device):
             return run_bound(session, self.device, inputs, outputs)
 
 
-def places(view: View, size_hw: Size) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Where a frame's pixel lies in the view: at the sum of what its row says and what its column says.
+def view_indices(view: View, size_hw: Size) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Flat indices of a frame's pixels in a view, as a row part and a column part to be added.
 
     Returns:
-        int32 `[H, 1]` and `[1, W]`; the places count through the view's pixels, row by row.
+        int32 `[H, 1]` and `[1, W]`; their sum is the index of each pixel, row by row.
     """
     height, width = view.size(size_hw)
     rows = np.arange(height, dtype=np.int32)[:: -1 if view.flips_rows else 1] * np.int32(width)
@@ -164,28 +171,28 @@ def places(view: View, size_hw: Size) -> tuple[NDArray[np.int32], NDArray[np.int
     return np.ascontiguousarray(down[:, None]), np.ascontiguousarray(across[None])
 
 
-def _taken(addends: list[Addend]) -> list[Addend]:
-    first = addends[:MOST_ROWS]
+def _pop_addends(addends: list[Addend]) -> list[Addend]:
+    first = addends[:MAX_PASSES_PER_RUN]
     del addends[: len(first)]
     return first
 
 
-def _adding(rows: Sequence[int]) -> bytes:
-    """For each frame a sum and so many rows more, added one after the other, which fixes the last bit."""
+def _accumulation_graph(rows: Sequence[int]) -> bytes:
+    """A graph that adds each frame's rows to its sum one after the other, so that rounding is fixed."""
     nodes: list[NodeProto] = []
     inputs: list[ValueInfoProto] = []
     for number, count in enumerate(rows):
-        inputs.append(_floats(_sum(number)))
-        so_far = _sum(number)
+        inputs.append(_floats(_sum_name(number)))
+        so_far = _sum_name(number)
         for row in range(count):
             probabilities, shares, down, across = (
-                _of(name, number, row) for name in ("probabilities", "shares", "down", "across")
+                _tensor(name, number, row) for name in ("probabilities", "shares", "down", "across")
             )
             inputs += [_floats(probabilities), _floats(shares), _integers(down), _integers(across)]
             grid, place, upright, weighted = (
-                _of(name, number, row) for name in ("grid", "place", "upright", "weighted")
+                _tensor(name, number, row) for name in ("grid", "place", "upright", "weighted")
             )
-            total = _total(number) if row == count - 1 else _of("partial", number, row)
+            total = _total_name(number) if row == count - 1 else _tensor("partial", number, row)
             nodes += [
                 helper.make_node("Add", [down, across], [grid]),
                 helper.make_node("Reshape", [grid, "flat"], [place]),
@@ -194,21 +201,21 @@ def _adding(rows: Sequence[int]) -> bytes:
                 helper.make_node("Add", [so_far, weighted], [total]),
             ]
             so_far = total
-    outputs = [_floats(_total(number)) for number in range(len(rows))]
+    outputs = [_floats(_total_name(number)) for number in range(len(rows))]
     return _graph(nodes, inputs, outputs, {"flat": np.array([-1])})
 
 
-def _deciding(frames: int, classes: int) -> bytes:
-    """The lowest of the classes that have a pixel's largest score, of all frames one after the other."""
-    # Not ArgMax: which of two that tie it takes is up to the device. Classes that are behind count as the
-    # last one, which no leader is above.
+def _argmax_graph(frames: int, classes: int) -> bytes:
+    """A graph that finds each pixel's class with the largest score, the lowest on ties, frame after frame."""
+    # Not ArgMax: which class it takes on ties depends on the device. Classes that do not lead count as the
+    # last one, which is never below a leader.
     nodes: list[NodeProto] = []
     for number in range(frames):
         scores, largest, is_largest, leading, lowest, labels = (
             f"{name}_{number}" for name in ("scores", "largest", "is_largest", "leading", "lowest", "labels")
         )
         nodes += [
-            helper.make_node("Mul", [_sum(number), "factors"], [scores]),
+            helper.make_node("Mul", [_sum_name(number), "factors"], [scores]),
             helper.make_node("ReduceMax", [scores, "axes"], [largest], keepdims=1),
             helper.make_node("Equal", [scores, largest], [is_largest]),
             helper.make_node("Where", [is_largest, "each", "last"], [leading]),
@@ -220,7 +227,7 @@ def _deciding(frames: int, classes: int) -> bytes:
     )
     return _graph(
         nodes,
-        [*(_floats(_sum(number)) for number in range(frames)), _floats("factors")],
+        [*(_floats(_sum_name(number)) for number in range(frames)), _floats("factors")],
         [helper.make_tensor_value_info("labels", TensorProto.UINT8, [None])],
         {
             "axes": np.array([0]),
@@ -230,24 +237,24 @@ def _deciding(frames: int, classes: int) -> bytes:
     )
 
 
-def _totalling() -> bytes:
+def _total_graph() -> bytes:
     return _graph(
-        [helper.make_node("ReduceSum", [_sum(0)], ["all"], keepdims=0)],
-        [_floats(_sum(0))],
+        [helper.make_node("ReduceSum", [_sum_name(0)], ["all"], keepdims=0)],
+        [_floats(_sum_name(0))],
         [helper.make_tensor_value_info("all", TensorProto.FLOAT, [])],
         {},
     )
 
 
-def _of(name: str, number: int, row: int) -> str:
+def _tensor(name: str, number: int, row: int) -> str:
     return f"{name}_{number}_{row}"
 
 
-def _sum(number: int) -> str:
+def _sum_name(number: int) -> str:
     return f"sum_{number}"
 
 
-def _total(number: int) -> str:
+def _total_name(number: int) -> str:
     return f"total_{number}"
 
 

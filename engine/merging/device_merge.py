@@ -1,4 +1,4 @@
-"""The weighted mean of probabilities, added up where the networks left them."""
+"""The weighted mean of probabilities, computed on the networks' device."""
 
 import threading
 from collections.abc import Sequence
@@ -9,48 +9,48 @@ from numpy.typing import NDArray
 
 from seg.engine.merging.device_graphs import Addend, DeviceOps, FrameSum
 from seg.engine.merging.merges import normalised
-from seg.engine.passes.device_values import AnswerOnDevice
-from seg.engine.passes.passes import Plan, Size
+from seg.engine.passes.device_values import ProbabilitiesOnDevice
+from seg.engine.passes.passes import PassOrder, Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
 
 
 class DeviceMerge:
     """`seg.engine.merging.merges.MeanMerge` on a device, for views that do not scale.
 
-    `add` only notes what is to be added; `add_up` does it, for all frames of a batch at once.
+    `add` only queues probabilities; `accumulate` adds them, for all frames of a batch at once.
     """
 
-    def __init__(self, device_ops: DeviceOps, plan: Plan, size_hw: Size) -> None:
+    def __init__(self, device_ops: DeviceOps, pass_order: PassOrder, size_hw: Size) -> None:
         self.device_ops = device_ops
         self.total = FrameSum(size_hw)
-        self.waiting: list[Addend] = []
-        self.plan = plan
+        self.pending: list[Addend] = []
+        self.pass_order = pass_order
         self.missing_c: NDArray[np.float64] = np.ones(device_ops.classes)
 
-    def add(self, position: int, answer: AnswerOnDevice) -> None:
-        """Take the probabilities of one pass, in the pass's own view."""
-        planned = self.plan[position]
-        self.waiting.append(Addend(answer, planned.view, planned.class_shares or (planned.share,)))
+    def add(self, position: int, probabilities: ProbabilitiesOnDevice) -> None:
+        """Queue the probabilities of one pass, in the pass's own view."""
+        planned = self.pass_order[position]
+        self.pending.append(Addend(probabilities, planned.view, planned.class_shares or (planned.share,)))
         self.missing_c -= planned.class_shares or planned.share
 
 
-def add_up(merges: Sequence[DeviceMerge]) -> None:
-    """Add up all that these merges have taken, in one run where no frame got more rows than fit into one."""
+def accumulate(merges: Sequence[DeviceMerge]) -> None:
+    """Add the queued probabilities of these merges, in one run if every frame's passes fit into one."""
     if merges:
-        merges[0].device_ops.add([(merge.total, merge.waiting) for merge in merges])
+        merges[0].device_ops.add([(merge.total, merge.pending) for merge in merges])
 
 
-def merged_together(merges: Sequence[DeviceMerge]) -> list["SumOnDevice"]:
-    """The merged probabilities of frames that are finished, each in its own orientation, added up already."""
-    decided = _DecidedTogether([merge.total for merge in merges])
+def merge_results(merges: Sequence[DeviceMerge]) -> list["MergedSum"]:
+    """The merged probabilities of finished frames, each in its own orientation; all must be accumulated."""
+    decided = _BatchedLabels([merge.total for merge in merges])
     return [
-        SumOnDevice(merge.device_ops, merge.total, merge.plan, merge.missing_c, decided, position)
+        MergedSum(merge.device_ops, merge.total, merge.pass_order, merge.missing_c, decided, position)
         for position, merge in enumerate(merges)
     ]
 
 
-class _DecidedTogether:
-    """Label maps of frames that were finished together, decided in one run when the first is asked for."""
+class _BatchedLabels:
+    """Label maps of frames that were finished together, decided in one run on first use."""
 
     def __init__(self, sums: Sequence[FrameSum]) -> None:
         self._sums = sums
@@ -65,17 +65,17 @@ class _DecidedTogether:
 
 
 @dataclass(frozen=True, slots=True)
-class SumOnDevice:
-    """Share x probabilities, summed up; see `seg.engine.passes.device_values.MergedOnDevice`.
+class MergedSum:
+    """The weighted sum of a frame's probabilities; see `seg.engine.passes.device_values.MergedOnDevice`.
 
-    Labels are those of the sum, as what brings it to 1 multiplies all classes of a pixel alike.
+    Labels are decided from the sum: normalising it multiplies all classes of a pixel alike.
     """
 
     device_ops: DeviceOps
     total: FrameSum
-    plan: Plan
+    pass_order: PassOrder
     missing_c: NDArray[np.float64]
-    decided: _DecidedTogether
+    decided: _BatchedLabels
     position: int
 
     @property
@@ -90,4 +90,4 @@ class SumOnDevice:
 
     def on_host(self) -> ProbabilitiesCHW:
         sum_chw: ProbabilitiesCHW = self.total.value.numpy().reshape(-1, *self.size_hw)
-        return normalised(sum_chw, self.plan, self.missing_c)
+        return normalised(sum_chw, self.pass_order, self.missing_c)

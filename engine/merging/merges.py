@@ -1,4 +1,4 @@
-"""How the answers for one frame become one: three ways behind one interface.
+"""Merges of the probabilities of a frame's passes: mean, geometric mean and vote behind one interface.
 
 Each holds one float32 `[C, H, W]`, whatever the number of passes, and makes no temporary larger
 than a plane. The order of additions is the caller's, and decides the last bit of a sum.
@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.decision import decide
-from seg.engine.merging.tie_break import HIGHEST_RANK, LEAST_PROBABILITY, TIE, tie_break_ranks
+from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
 from seg.engine.passes.finite import is_finite
-from seg.engine.passes.passes import Plan, Size
+from seg.engine.passes.passes import PassOrder, Size
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import MergeName
 
 
 class Merge(Protocol):
-    """Takes the answers of a frame's passes, each with its position in the plan."""
+    """Accumulates the probabilities of a frame's passes, each with its position in the pass order."""
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
-        """Take the answer of one pass, in the pass's own view."""
+        """Add the probabilities of one pass, in the pass's own view."""
         ...
 
     def merged(self) -> ProbabilitiesCHW:
@@ -30,48 +30,50 @@ class Merge(Protocol):
         ...
 
 
-def new_merge(name: MergeName, plan: Plan, classes: int, size_hw: Size) -> Merge:
+def new_merge(name: MergeName, pass_order: PassOrder, classes: int, size_hw: Size) -> Merge:
     """An empty merge of that name for a frame of that size."""
     match name:
         case "mean":
-            return MeanMerge(plan, classes, size_hw)
+            return MeanMerge(pass_order, classes, size_hw)
         case "geometric":
-            return GeometricMerge(plan, classes, size_hw)
+            return GeometricMerge(pass_order, classes, size_hw)
         case "vote":
-            return VoteMerge(plan, classes, size_hw)
+            return VoteMerge(pass_order, classes, size_hw)
         case _:
             assert_never(name)
 
 
 class MeanMerge:
-    """The weighted mean of probabilities, brought to a sum of 1 where classes have shares of their own.
+    """The weighted mean of probabilities, normalised where shares differ between classes.
 
     Attributes:
-        sum_chw: share x probabilities, summed so far.
-        missing_c: for each class the shares that are not added yet; above 0 at the end where a frame was
-            settled early.
+        sum_chw: the weighted sum of probabilities so far.
+        missing_c: for each class the sum of the shares that are not added yet; above 0 at the end if the
+            frame exited early.
     """
 
-    def __init__(self, plan: Plan, classes: int, size_hw: Size) -> None:
+    def __init__(self, pass_order: PassOrder, classes: int, size_hw: Size) -> None:
         self.sum_chw: ProbabilitiesCHW = np.zeros((classes, *size_hw), dtype=np.float32)
         self.missing_c: NDArray[np.float64] = np.ones(classes)
-        self._plan = plan
+        self._pass_order = pass_order
         self._spare_hw = np.empty(size_hw, dtype=np.float32)
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
-        planned = self._plan[position]
+        planned = self._pass_order[position]
         for label, (plane_hw, sum_hw) in enumerate(zip(probabilities_chw, self.sum_chw, strict=True)):
             share = planned.share_of(label)
             cv2.scaleAdd(planned.view.restore(plane_hw, self._spare_hw), share, sum_hw, sum_hw)
         self.missing_c -= planned.class_shares or planned.share
 
     def merged(self) -> ProbabilitiesCHW:
-        return normalised(self.sum_chw, self._plan, self.missing_c)
+        return normalised(self.sum_chw, self._pass_order, self.missing_c)
 
 
-def normalised(sum_chw: ProbabilitiesCHW, plan: Plan, missing_c: NDArray[np.float64]) -> ProbabilitiesCHW:
-    """A weighted sum of probabilities, in place, so that it sums to 1 over C; see `MeanMerge`."""
-    if plan[0].class_shares:
+def normalised(
+    sum_chw: ProbabilitiesCHW, pass_order: PassOrder, missing_c: NDArray[np.float64]
+) -> ProbabilitiesCHW:
+    """Normalise a weighted sum of probabilities in place, so that it sums to 1 over C; see `MeanMerge`."""
+    if pass_order[0].class_shares:
         sum_chw /= sum_chw.sum(axis=0)
     elif not np.isclose(missing_c[0], 0.0, atol=1e-6):
         sum_chw *= np.float32(1.0 / (1.0 - missing_c[0]))
@@ -82,23 +84,23 @@ class GeometricMerge:
     """The weighted geometric mean of probabilities, normalised over the classes.
 
     The same as the softmax of the mean of all logits: a pass that rules a class out outweighs
-    several that are in doubt.
+    several that are uncertain.
     """
 
-    def __init__(self, plan: Plan, classes: int, size_hw: Size) -> None:
+    def __init__(self, pass_order: PassOrder, classes: int, size_hw: Size) -> None:
         self._sum_chw: ProbabilitiesCHW = np.zeros((classes, *size_hw), dtype=np.float32)
-        self._plan = plan
+        self._pass_order = pass_order
         self._spare_hw = np.empty(size_hw, dtype=np.float32)
         self._log_hw = np.empty(size_hw, dtype=np.float32)
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
-        planned = self._plan[position]
-        # A logarithm of NaN may come out as a number.
+        planned = self._pass_order[position]
+        # OpenCV's logarithm of NaN may be a number.
         if not is_finite(probabilities_chw):
             self._sum_chw.fill(np.nan)
         for plane_hw, sum_hw in zip(probabilities_chw, self._sum_chw, strict=True):
             upright_hw = planned.view.restore(plane_hw, self._spare_hw)
-            np.maximum(upright_hw, np.float32(LEAST_PROBABILITY), out=self._log_hw)
+            np.maximum(upright_hw, np.float32(MIN_PROBABILITY), out=self._log_hw)
             cv2.log(self._log_hw, dst=self._log_hw)
             cv2.scaleAdd(self._log_hw, planned.share, sum_hw, sum_hw)
 
@@ -110,23 +112,24 @@ class GeometricMerge:
 
 
 class VoteMerge:
-    """Each pass gives its share to the class that it finds most probable.
+    """Each pass gives its share to its most probable class.
 
-    The answer is the shares that the classes got. Where classes tie, the one wins that the best pass
-    voted for: that of the member with the most weight, and then the first in the plan.
+    The result is the share of each class. Ties go to the class that the highest-ranked pass voted for: a pass
+    of the member with the most weight, and among those the first in the pass order.
     """
 
-    def __init__(self, plan: Plan, classes: int, size_hw: Size) -> None:
+    def __init__(self, pass_order: PassOrder, classes: int, size_hw: Size) -> None:
         self._votes_chw: ProbabilitiesCHW = np.zeros((classes, *size_hw), dtype=np.float32)
-        self._best_chw: NDArray[np.uint8] = np.zeros((classes, *size_hw), dtype=np.uint8)
-        self._plan = plan
-        self._standings = [
-            np.uint8(one) for one in tie_break_ranks([(planned.member, planned.share) for planned in plan])
+        self._best_rank_chw: NDArray[np.uint8] = np.zeros((classes, *size_hw), dtype=np.uint8)
+        self._pass_order = pass_order
+        self._ranks = [
+            np.uint8(one)
+            for one in tie_break_ranks([(planned.member, planned.share) for planned in pass_order])
         ]
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
-        planned = self._plan[position]
-        # A vote does not tell that it was cast for a NaN.
+        planned = self._pass_order[position]
+        # A vote hides that the probabilities were NaN.
         if not is_finite(probabilities_chw):
             self._votes_chw.fill(np.nan)
         if planned.view.scale == 1:
@@ -134,12 +137,14 @@ class VoteMerge:
         else:
             labels_hw = decide(planned.view.restore_all(probabilities_chw, self._votes_chw.shape[1:]))
         for label in range(len(self._votes_chw)):
-            mine_hw = labels_hw == label
-            self._votes_chw[label] += mine_hw * np.float32(planned.share)
-            np.maximum(self._best_chw[label], mine_hw * self._standings[position], out=self._best_chw[label])
+            voted_hw = labels_hw == label
+            self._votes_chw[label] += voted_hw * np.float32(planned.share)
+            np.maximum(
+                self._best_rank_chw[label], voted_hw * self._ranks[position], out=self._best_rank_chw[label]
+            )
 
     def merged(self) -> ProbabilitiesCHW:
-        for label, best_hw in enumerate(self._best_chw):
-            self._votes_chw[label] += best_hw * np.float32(TIE / HIGHEST_RANK)
+        for label, best_rank_hw in enumerate(self._best_rank_chw):
+            self._votes_chw[label] += best_rank_hw * np.float32(TIE / HIGHEST_RANK)
         self._votes_chw /= self._votes_chw.sum(axis=0)
         return self._votes_chw

@@ -1,9 +1,9 @@
-"""Constants and the tie-break of all merges, whether they are arrays or nodes of a fused graph."""
+"""Constants and the tie-break rule of all merges, both of arrays and in fused graphs."""
 
 from collections.abc import Sequence
 from typing import Final
 
-LEAST_PROBABILITY: Final = 1e-7
+MIN_PROBABILITY: Final = 1e-7
 """The lower bound of a probability before its logarithm is taken."""
 
 TIE: Final = 1e-4
@@ -13,7 +13,7 @@ HIGHEST_RANK: Final = 255
 
 
 def tie_break_ranks(passes: Sequence[tuple[int, float]]) -> list[int]:
-    """For each pass, which is a member's number and a share, its rank where votes tie, 1 to 255.
+    """The rank of each pass where votes tie, 1 to 255. A pass is a member's number and a share.
 
     The passes of the member with the most weight have the highest rank; among equals, those that come first.
     """

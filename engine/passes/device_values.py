@@ -1,4 +1,4 @@
-"""What stays on a network's device: its answers, and what they are merged to.
+"""Probabilities that stay on a network's device, of a batch and merged.
 
 Values there are of the type `onnxruntime.OrtValue`, which is imported only where a session is.
 """
@@ -14,11 +14,11 @@ from seg.engine.passes.passes import Size
 from seg.labels import LabelsHW, ProbabilitiesCHW
 
 Device = Literal["cpu", "cuda"]
-"""Where a session runs and its values lie."""
+"""The device of a session and its values."""
 
 
 @dataclass(frozen=True, slots=True)
-class AnswersOnDevice:
+class BatchOnDevice:
     """Class probabilities of a batch, float32 `[N, C, H, W]`."""
 
     value: Any
@@ -32,13 +32,13 @@ class AnswersOnDevice:
         name: str = self.value.data_type()
         return "float32" if name == "tensor(float)" else name
 
-    def __getitem__(self, row: int) -> "AnswerOnDevice":
-        return AnswerOnDevice(self.value, row)
+    def __getitem__(self, row: int) -> "ProbabilitiesOnDevice":
+        return ProbabilitiesOnDevice(self.value, row)
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerOnDevice:
-    """One row of a batch, float32 `[C, H, W]`: a place in it, which keeps the whole of it."""
+class ProbabilitiesOnDevice:
+    """One row of a batch, float32 `[C, H, W]`; it keeps the whole batch in memory."""
 
     batch: Any
     row: int
@@ -51,7 +51,7 @@ class AnswerOnDevice:
 
     @property
     def address(self) -> int:
-        """Of its first value, in the memory of the device."""
+        """The address of its first value in the device's memory."""
         bytes_a_row = self.batch.tensor_size_in_bytes() // self.batch.shape()[0]
         return int(self.batch.data_ptr() + self.row * bytes_a_row)
 
@@ -63,7 +63,7 @@ class MergedOnDevice(Protocol):
     def size_hw(self) -> Size: ...
 
     def is_finite(self) -> bool:
-        """Whether none of them is NaN or infinite."""
+        """Whether no value is NaN or infinite."""
         ...
 
     def labels(self, factors: tuple[float, ...]) -> LabelsHW:
@@ -92,9 +92,9 @@ def copied_to(device: Device, array: NDArray[Any]) -> Any:
 
 
 def run_from_host(session: Any, device: Device, name: str, array: NDArray[Any], output: str) -> Any:
-    """Bring an array to the device and run a session on it to its end; its output stays there.
+    """Copy an array to the device and run a session on it; the output stays on the device.
 
-    Neither holds Python's lock, as to bind the array would while it is copied.
+    Both release Python's lock, which binding the array would hold during the copy.
 
     Args:
         session: an `onnxruntime.InferenceSession` of that device.
@@ -114,18 +114,18 @@ def run_from_host(session: Any, device: Device, name: str, array: NDArray[Any], 
 
 
 def run_bound(session: Any, device: Device, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
-    """Run a session of that device to its end, and leave its outputs there.
+    """Run a session of that device, and leave its outputs there.
 
     Args:
         session: an `onnxruntime.InferenceSession`.
-        inputs: by name, all on the device already.
+        inputs: by name, all on the device.
 
     Returns:
         OrtValues on the device.
     """
     binding = session.io_binding()
     for name, value in inputs.items():
-        if isinstance(value, AnswerOnDevice):
+        if isinstance(value, ProbabilitiesOnDevice):
             binding.bind_input(name, device, 0, np.float32, value.shape, value.address)
         else:
             binding.bind_ortvalue_input(name, value)

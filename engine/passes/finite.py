@@ -1,4 +1,4 @@
-"""Probabilities that are no numbers, noticed before they become labels."""
+"""The check that probabilities are finite, before they become labels."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from seg.errors import ModelError
 
 
 def is_finite(probabilities: Merged) -> bool:
-    """Whether all are finite; looks at their sum, which one NaN or infinity is enough to spoil."""
+    """Whether all values are finite; checks their sum, which one NaN or infinity makes not finite."""
     if not isinstance(probabilities, np.ndarray):
         return probabilities.is_finite()
     with np.errstate(invalid="ignore", over="ignore"):
@@ -15,7 +15,7 @@ def is_finite(probabilities: Merged) -> bool:
 
 
 def not_finite(member: str, image: str) -> ModelError:
-    """The error for an image of that name; of none where it has no name."""
+    """The error for an image of that name; an empty name is left out."""
     place = f"image {image}" if image else "the image"
     return ModelError(
         f"{member}: its probabilities are not finite on {place}: train or export this member again, or leave"

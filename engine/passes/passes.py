@@ -1,4 +1,4 @@
-"""The unit of work: one frame, which is an image or a tile of one, in one view through one member."""
+"""Passes, the unit of work: one frame (an image or a tile of one) in one view through one member."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Size = tuple[int, int]
 class PlannedPass:
     """A member (by position), a view, and the share of the merge that they have together.
 
-    `class_shares` are those for each class; empty where they are the same for all.
+    `class_shares` holds a share for each class; empty if they are all the same.
     """
 
     member: int
@@ -26,8 +26,8 @@ class PlannedPass:
         return self.class_shares[label] if self.class_shares else self.share
 
 
-Plan = Sequence[PlannedPass]
-"""The passes that every frame takes, in the order in which their answers are added up.
+PassOrder = Sequence[PlannedPass]
+"""The passes of every frame, in the order in which their probabilities are added.
 
 The shares sum to 1, and so do those for each class.
 """
@@ -35,7 +35,7 @@ The shares sum to 1, and so do those for each class.
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One frame, by its number, and the position of one planned pass in the plan."""
+    """One frame, by its number, and the position of one planned pass in the pass order."""
 
     frame: int
     position: int

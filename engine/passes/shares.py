@@ -10,10 +10,10 @@ def class_shares(
 
     Args:
         weights: of the members.
-        class_weights: what a member's weight is multiplied with for each class, or nothing.
+        class_weights: the factors of a member's weight for each class, or empty.
 
     Returns:
-        A share for each class, or nothing for all members where none has class weights.
+        A share for each class; empty for all members if none has class weights.
     """
     classes = max(map(len, class_weights), default=0)
     if not classes:

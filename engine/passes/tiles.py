@@ -1,8 +1,8 @@
-"""Large images in overlapping tiles, and back, in bands that never hold the whole image.
+"""Tiling: large images cut into overlapping tiles, and probabilities blended back, band by band.
 
-Weights fall off from a tile's middle as a gaussian of an eighth of its side, as in nnU-Net (Isensee
-et al., 2021), or are even. They are separable and normalised beforehand, so that every pixel's weights
-sum to 1 and a row is final as soon as the last tile over it is added.
+Blending weights are a gaussian around the tile's middle with a sigma of an eighth of its side, as in nnU-Net
+(Isensee et al., 2021), or uniform. They are separable and normalised beforehand, so that every pixel's
+weights sum to 1 and a row is final as soon as the last tile over it is added.
 """
 
 import math
@@ -48,7 +48,7 @@ class Layout:
 
     @property
     def count(self) -> int:
-        """How many tiles there are; where there is one, it is the image."""
+        """The number of tiles; a single tile is the whole image."""
         return len(self.rows.starts) * len(self.columns.starts)
 
     def cut(self, image_hwc: Raster) -> Iterator[ImageHWC]:
@@ -56,14 +56,14 @@ class Layout:
         return (self.tile(image_hwc, number) for number in range(self.count))
 
     def tile(self, image_hwc: Raster, number: int) -> ImageHWC:
-        """One of them, from 0 on."""
+        """The tile of that number, from 0."""
         row, column = divmod(number, len(self.columns.starts))
         top, left = self.rows.starts[row], self.columns.starts[column]
         return image_hwc[top : top + self.rows.length, left : left + self.columns.length]
 
 
 def lay_out(size_hw: Size, spec: TileSpec | None) -> Layout:
-    """Evenly spread tiles for an image of that size; without a spec, one that is the image."""
+    """Evenly spaced tiles for an image of that size; without a spec, one tile that is the image."""
     if spec is None:
         return Layout(
             _side(size_hw[0], size_hw[0], 0, "uniform"), _side(size_hw[1], size_hw[1], 0, "uniform")
@@ -97,21 +97,21 @@ def _window(length: int, blend: Blend) -> NDArray[np.float64]:
 
 
 class Blender:
-    """Averages tiles where they overlap, and hands on each row of the image once, when it is final.
+    """Averages tiles where they overlap, and emits each row of the image once, when it is final.
 
-    Holds as many rows as a tile has. `hand_on` is given bands, float32 `[C, rows, W]`, from the top,
-    and may keep them. A tile that is the whole image is handed on where it is.
+    Holds as many rows as a tile has. `emit` is given bands, float32 `[C, rows, W]`, from the top,
+    and may keep them. A tile that is the whole image is passed on without a copy.
     """
 
-    def __init__(self, layout: Layout, hand_on: Callable[[Merged], None]) -> None:
+    def __init__(self, layout: Layout, emit: Callable[[Merged], None]) -> None:
         self._layout = layout
-        self._hand_on = hand_on
+        self._emit = emit
         self._band_chw: ProbabilitiesCHW | None = None
 
     def add(self, number: int, merged: Merged) -> None:
-        """Take the next tile; they come in the order of `Layout.cut`."""
+        """Add the next tile, in the order of `Layout.cut`."""
         if self._layout.count == 1:
-            self._hand_on(merged)
+            self._emit(merged)
             return
         tile_chw = on_host(merged)
         rows, columns = self._layout.rows, self._layout.columns
@@ -123,12 +123,12 @@ class Blender:
         for plane_hw, band_hw in zip(tile_chw, self._band_chw, strict=True):
             band_hw[:, left : left + columns.length] += plane_hw * weights_hw
         if column == len(columns.starts) - 1:
-            self._move_on(row, self._band_chw)
+            self._emit_final_rows(row, self._band_chw)
 
-    def _move_on(self, row: int, band_chw: ProbabilitiesCHW) -> None:
-        """Hand on the rows above the next row of tiles; the others become the top of the next band."""
+    def _emit_final_rows(self, row: int, band_chw: ProbabilitiesCHW) -> None:
+        """Emit the rows above the next row of tiles; the others become the top of the next band."""
         ends = (*self._layout.rows.starts[1:], self._layout.rows.extent)
         final = ends[row] - self._layout.rows.starts[row]
         self._band_chw = np.zeros_like(band_chw)
         self._band_chw[:, : band_chw.shape[1] - final] = band_chw[:, final:]
-        self._hand_on(band_chw[:, :final])
+        self._emit(band_chw[:, :final])

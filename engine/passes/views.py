@@ -1,7 +1,7 @@
-"""The eight symmetries of the square, as numpy views of an image and back, and scales.
+"""Views (test-time augmentations): the eight symmetries of the square, scales, and their inverses.
 
-A symmetry of an image is not copied before its batch is filled, nor a plane of probabilities before it
-is added up.
+Symmetries are numpy views: an image is copied only into its batch, and a plane of probabilities only when
+it is added.
 """
 
 from dataclasses import dataclass
@@ -51,21 +51,21 @@ class View:
             row_hwc[:] = image_hwc
 
     def invert(self, planes_hw: NDArray[Scalar]) -> NDArray[Scalar]:
-        """What was predicted for this view, `[..., H, W]`, turned back to the image's frame; not resized."""
+        """A prediction for this view, `[..., H, W]`, in the image's orientation; not resized."""
         unflipped = planes_hw[..., self._rows, self._columns]
         return unflipped.swapaxes(-1, -2) if self.transposes else unflipped
 
     def restore_all(self, planes_chw: ProbabilitiesCHW, size_hw: tuple[int, int]) -> ProbabilitiesCHW:
-        """What was predicted for this view, `[C, H, W]`, in the image's own frame and size."""
+        """A prediction for this view, `[C, H, W]`, in the image's orientation and size."""
         if self.scale == 1:
             return self.invert(planes_chw)
         spare_hw = np.empty(size_hw, dtype=np.float32)
         return np.stack([self.restore(plane_hw, spare_hw).copy() for plane_hw in planes_chw])
 
     def restore(self, plane_hw: Plane, spare_hw: Plane) -> Plane:
-        """The same for one float32 plane, but contiguous: itself, or written to `spare_hw`.
+        """`restore_all` for one float32 plane. The result is contiguous: the plane itself, or `spare_hw`.
 
-        `spare_hw` has the size of the image, to which a scaled plane is brought back bilinearly. OpenCV's
+        `spare_hw` has the size of the image, to which a scaled plane is resized bilinearly. OpenCV's
         copies are vectorised; numpy's are not.
         """
         if self.scale != 1:

@@ -1,1 +1,1 @@
-"""Images in, merged results out: reading, scheduling, running, collecting."""
+"""The prediction pipeline: reading images, scheduling passes, running batches, collecting results."""

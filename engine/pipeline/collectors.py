@@ -1,4 +1,4 @@
-"""What becomes of an image's merged probabilities, which come in bands of rows from the top."""
+"""Collectors: turn an image's merged probabilities, which arrive in bands of rows, into a result."""
 
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
@@ -15,7 +15,7 @@ Finished_co = TypeVar("Finished_co", covariant=True)
 
 
 class Collector(Protocol[Finished_co]):
-    """Takes one image's bands, float32 `[C, rows, W]`, from the top.
+    """Collects one image's bands, float32 `[C, rows, W]`, from the top.
 
     A band that is the whole image may lie on a device.
     """
@@ -23,15 +23,15 @@ class Collector(Protocol[Finished_co]):
     def add(self, band_chw: Merged) -> None: ...
 
     def finish(self) -> Finished_co:
-        """Called once, after the last band."""
+        """The result. Called once, after the last band."""
         ...
 
 
 class LabelCollector(Generic[Finished]):
-    """Decides each band and forgets it: holds one byte a pixel.
+    """Decides the labels of each band and drops its probabilities: holds one byte a pixel.
 
-    A decision on a grid takes the image in one band. `watch` is told the rows that are decided and how many
-    there are, after each band.
+    A decision on a grid needs the image in one band. After each band `watch` is called with the rows decided
+    so far and all rows.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Images as callers hand them over: uint8 RGB arrays, files and PIL images; anything else is refused."""
+"""Input images: uint8 RGB arrays, files and PIL images are accepted; anything else is refused."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
@@ -36,7 +36,7 @@ def as_raster(image: "ImageHWC | Path | str | Image") -> Raster:
 
 
 def check_array(image: Raster) -> None:
-    """Raises ValueError where an array is not uint8 RGB `[H, W, 3]`, or empty; rasters on disk always are."""
+    """Raises ValueError if an array is not uint8 RGB `[H, W, 3]` or is empty; rasters on disk always pass."""
     if not isinstance(image, np.ndarray):
         return
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != CHANNELS or not image.size:
@@ -44,5 +44,5 @@ def check_array(image: Raster) -> None:
 
 
 def _is_pil(image: Any) -> "TypeGuard[Image]":
-    """Without importing PIL, which is needed only where somebody has made such an image."""
+    """Checked without importing PIL, which is only needed by callers that use it."""
     return any(f"{base.__module__}.{base.__name__}" == "PIL.Image.Image" for base in type(image).__mro__)

@@ -1,8 +1,8 @@
-"""Images in, results out: frames are opened, their passes run, answers merged, images finished.
+"""The pipeline: open frames, run their passes, merge the probabilities, finish the images.
 
-The caller's thread opens frames and hands out batches. Workers, as many as the runtimes have streams,
-take a batch the whole way: fill it, run the network, add up what it gave to its frames, and finish those that
-need no more. So no core waits for another.
+The caller's thread opens frames and hands out batches. Each worker thread, one for each stream of the
+runtimes, takes a batch all the way: it fills the batch, runs the network, adds the probabilities to the
+frames, and finishes the frames that need no more passes. So no core waits for another.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from seg.data.raster import Raster
 from seg.engine.early_exit.rules import StoppingMonitor
 from seg.engine.merging.device_merge import DeviceMerge
 from seg.engine.merging.merges import MeanMerge, Merge
-from seg.engine.passes.device_values import AnswerOnDevice, Merged
+from seg.engine.passes.device_values import Merged, ProbabilitiesOnDevice
 from seg.engine.passes.finite import is_finite, not_finite
 from seg.engine.passes.passes import Batch, Pass, Size
 from seg.engine.passes.tiles import Blender, lay_out
@@ -33,14 +33,14 @@ from seg.labels import ImageHWC, ProbabilitiesCHW
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
 
-Damaged = Callable[[Key, DataError], None]
-"""Told the key of an image that turned out damaged while it was cut into tiles, and where."""
+OnDamaged = Callable[[Key, DataError], None]
+"""Called with the key of an image whose file proved damaged while it was cut into tiles, and the error."""
 
-QUEUED: Final = 1
-"""Batches that wait for a worker, so that none waits for the next batch."""
+QUEUED_BATCHES: Final = 1
+"""Batches that wait for a worker, so that no worker waits for a batch."""
 
 
-class _Picture(Generic[Finished]):
+class _OpenImage(Generic[Finished]):
     """An image of which not all tiles are finished."""
 
     def __init__(self, name: str, tiles: int, blender: Blender, collector: Collector[Finished]) -> None:
@@ -50,24 +50,24 @@ class _Picture(Generic[Finished]):
         self._merged = ReorderBuffer(blender.add)
 
     def put(self, tile: int, merged: Merged) -> list[Finished]:
-        """Take a tile; gives what the image became, if that was its last."""
+        """Add a tile; returns the image's result if that was its last, else nothing."""
         is_last = self._merged.put(tile, merged) == self._tiles
         return [self._collector.finish()] if is_last else []
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame(Generic[Finished]):
-    """An image, or a tile of one, that is open and gets the first `passes` of the plan.
+    """An image, or a tile of one, that is open and gets the first `passes` of the pass order.
 
-    `answers` are such as `merge` takes: arrays, or places on a device.
+    `probabilities` holds what `merge` takes: arrays, or values on a device.
     """
 
     image_hwc: ImageHWC
-    picture: _Picture[Finished]
+    image: _OpenImage[Finished]
     tile: int
     passes: int
     merge: Merge | DeviceMerge
-    answers: ReorderBuffer[Any]
+    probabilities: ReorderBuffer[Any]
     monitor: StoppingMonitor | None
 
 
@@ -76,8 +76,8 @@ _Frames = dict[int, _Frame[Finished]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Report(Generic[Finished]):
-    """What became of a frame: so many passes are added up, or it needs no further one."""
+class _FrameUpdate(Generic[Finished]):
+    """The progress of a frame: the number of passes added, and whether it is done."""
 
     frame: int
     added: int | None
@@ -85,57 +85,57 @@ class _Report(Generic[Finished]):
     finished: list[Finished] = field(default_factory=list)
 
 
-class _Stream(Generic[Key, Finished]):
+class _Pipeline(Generic[Key, Finished]):
     def __init__(
         self,
         runtimes: Sequence[Runtime],
-        method: PipelineConfig,
+        config: PipelineConfig,
         new_collector: Callable[[Key, Size], Collector[Finished]],
         clock: Clock,
-        damaged: Damaged[Key] | None,
+        on_damaged: OnDamaged[Key] | None,
         name_of: Callable[[Key], str],
     ) -> None:
         self._runtimes = runtimes
-        self._method = method
+        self._config = config
         self._new_collector = new_collector
         self._clock = clock
-        self._damaged = damaged
+        self._on_damaged = on_damaged
         self._name_of = name_of
-        in_flight = method.batch_size * (method.streams + QUEUED)
+        in_flight = config.batch_size * (config.streams + QUEUED_BATCHES)
         self._scheduler = Scheduler(
-            method.plan,
-            batch_size=method.batch_size,
-            open_frames=max(method.open_frames, 2 * in_flight),
+            config.pass_order,
+            batch_size=config.batch_size,
+            open_frames=max(config.open_frames, 2 * in_flight),
             lead=in_flight,
-            checkpoints=method.stopping.checkpoints if method.stopping else (),
+            checkpoints=config.stopping.checkpoints if config.stopping else (),
         )
         self._open: dict[int, _Frame[Finished]] = {}
 
     def run(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[Finished]:
         frames = enumerate(self._frames(images))
-        running: set[Future[list[_Report[Finished]]]] = set()
-        pool = ThreadPoolExecutor(self._method.streams, thread_name_prefix="seg-pass")
+        running: set[Future[list[_FrameUpdate[Finished]]]] = set()
+        pool = ThreadPoolExecutor(self._config.streams, thread_name_prefix="seg-pass")
         try:
             while True:
-                while len(running) < self._method.streams + QUEUED:
-                    batch = self._next_batch(frames, partial=len(running) < self._method.streams)
+                while len(running) < self._config.streams + QUEUED_BATCHES:
+                    batch = self._next_batch(frames, partial=len(running) < self._config.streams)
                     if batch is None and not running:
-                        batch = self._first_of_another_member()
+                        batch = self._batch_of_next_member()
                     if batch is None:
                         break
-                    running.add(pool.submit(self._work, batch))
+                    running.add(pool.submit(self._run_batch, batch))
                 if not running:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     for report in future.result():
-                        self._note(report)
+                        self._apply(report)
                         yield from report.finished
         finally:
             pool.shutdown(cancel_futures=True)
 
     def _frames(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[_Frame[Finished] | None]:
-        method = self._method
+        config = self._config
         for arrived in images:
             if arrived is None:
                 yield None
@@ -143,34 +143,34 @@ class _Stream(Generic[Key, Finished]):
             key, image_hwc = arrived
             check_array(image_hwc)
             size_hw = image_hwc.shape[:2]
-            layout = lay_out(size_hw, method.tile)
+            layout = lay_out(size_hw, config.tile)
             collector = self._new_collector(key, size_hw)
-            picture = _Picture(self._name_of(key), layout.count, Blender(layout, collector.add), collector)
-            passes = method.pace.open_image() if method.pace else len(method.plan)
+            image = _OpenImage(self._name_of(key), layout.count, Blender(layout, collector.add), collector)
+            passes = config.budget.open_image() if config.budget else len(config.pass_order)
             try:
                 for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
-                    merge = method.merge_for(layout.tile_hw)
-                    monitor = method.stopping.new_monitor() if method.stopping else None
-                    frame_hwc = method.frame(tile_hwc)
-                    yield _Frame(frame_hwc, picture, tile, passes, merge, ReorderBuffer(merge.add), monitor)
+                    merge = config.merge_for(layout.tile_hw)
+                    monitor = config.stopping.new_monitor() if config.stopping else None
+                    frame_hwc = config.frame(tile_hwc)
+                    yield _Frame(frame_hwc, image, tile, passes, merge, ReorderBuffer(merge.add), monitor)
             except DataError as error:
-                if self._damaged is None:
+                if self._on_damaged is None:
                     raise
-                self._damaged(key, error)
-                self._drop(picture, passes)
+                self._on_damaged(key, error)
+                self._drop_image(image, passes)
 
-    def _drop(self, picture: _Picture[Finished], passes: int) -> None:
-        """Forget an image; those of its passes that are under way find nothing to be added to."""
-        for number in [number for number, frame in self._open.items() if frame.picture is picture]:
+    def _drop_image(self, image: _OpenImage[Finished], passes: int) -> None:
+        """Drop an image; the results of its passes that are running are discarded."""
+        for number in [number for number, frame in self._open.items() if frame.image is image]:
             self._scheduler.close(number)
             del self._open[number]
-        if self._method.pace:
-            self._method.pace.drop_image(passes)
+        if self._config.budget:
+            self._config.budget.drop_image(passes)
 
     def _next_batch(
         self, frames: Iterator[tuple[int, _Frame[Finished] | None]], *, partial: bool
     ) -> Batch | None:
-        """A batch of a member that is loaded."""
+        """A batch of a loaded member."""
         while True:
             batch = self._scheduler.next_batch(can_run=self._is_loaded)
             if batch is not None:
@@ -178,8 +178,8 @@ class _Stream(Generic[Key, Finished]):
             if not self._scheduler.has_room or not self._open_next(frames):
                 return self._scheduler.next_batch(partial=partial, can_run=self._is_loaded)
 
-    def _first_of_another_member(self) -> Batch | None:
-        """Where those that are loaded have nothing left to do, let others take their turn."""
+    def _batch_of_next_member(self) -> Batch | None:
+        """A batch of an offloaded member, which is loaded, once loaded members have nothing left to do."""
         batch = self._scheduler.next_batch(partial=True)
         if batch is not None:
             with self._clock.stage("load"):
@@ -194,75 +194,77 @@ class _Stream(Generic[Key, Finished]):
             number, frame = next(frames, (0, None))
         if frame is None:
             return False
-        planned = len(self._method.plan)
+        planned = len(self._config.pass_order)
         self._clock.count_passes(planned=planned, dropped=planned - frame.passes)
         self._open[number] = frame
         self._scheduler.open(number, frame.image_hwc.shape[:2], frame.passes)
         return True
 
-    def _note(self, report: _Report[Finished]) -> None:
+    def _apply(self, report: _FrameUpdate[Finished]) -> None:
         if report.added is not None:
             self._scheduler.added(report.frame, report.added)
         if report.is_done and report.frame in self._open:
             self._scheduler.close(report.frame)
             del self._open[report.frame]
 
-    def _work(self, batch: Batch) -> list[_Report[Finished]]:
+    def _run_batch(self, batch: Batch) -> list[_FrameUpdate[Finished]]:
         runtime = self._runtimes[batch.member]
         with self._clock.stage("assemble"):
             images_nhwc = self._assemble(batch, runtime)
         with self._clock.stage("network"):
-            answers = self._method.answers(runtime, images_nhwc)
+            probabilities = self._config.run_batch(runtime, images_nhwc)
         self._clock.count_passes(run=len(batch.passes))
-        # What is not finite is refused below, with a line of our own.
+        # Values that are not finite are refused below with an error of our own.
         with self._clock.stage("accumulate"), np.errstate(all="ignore"):
             frames = self._frames_of(batch)
-            added = [self._add(frames, one, answers[row]) for row, one in enumerate(batch.passes)]
-            self._method.add_up([frame.merge for frame in frames.values()])
+            added = [self._add(frames, one, probabilities[row]) for row, one in enumerate(batch.passes)]
+            self._config.accumulate([frame.merge for frame in frames.values()])
         with self._clock.stage("decide"), np.errstate(all="ignore"):
             finished = self._finish(frames, list(zip(batch.passes, added, strict=True)))
-        reports: list[_Report[Finished]] = [
-            _Report(one.frame, count) for one, count in zip(batch.passes, added, strict=True)
+        reports: list[_FrameUpdate[Finished]] = [
+            _FrameUpdate(one.frame, count) for one, count in zip(batch.passes, added, strict=True)
         ]
-        return reports + [_Report(number, None, True, results) for number, results in finished.items()]
+        return reports + [_FrameUpdate(number, None, True, results) for number, results in finished.items()]
 
     def _assemble(self, batch: Batch, runtime: Runtime) -> ImagesNHWC:
-        rows = self._method.batch_size if runtime.describe().whole_batches else len(batch.passes)
+        rows = self._config.batch_size if runtime.describe().whole_batches else len(batch.passes)
         images_nhwc = np.zeros((rows, *batch.size_hw, 3), dtype=np.uint8)
         for row, one in enumerate(batch.passes):
-            view = self._method.plan[one.position].view
+            view = self._config.pass_order[one.position].view
             frame = self._open.get(one.frame)
             if frame is not None:
                 view.fill(images_nhwc[row], frame.image_hwc)
         return images_nhwc
 
     def _frames_of(self, batch: Batch) -> _Frames[Finished]:
-        """Those of its frames that are still open."""
+        """The frames of a batch that are still open."""
         found = {one.frame: self._open.get(one.frame) for one in batch.passes}
         return {number: frame for number, frame in found.items() if frame is not None}
 
     def _add(
-        self, frames: _Frames[Finished], one: Pass, answer: ProbabilitiesCHW | AnswerOnDevice
+        self, frames: _Frames[Finished], one: Pass, probabilities: ProbabilitiesCHW | ProbabilitiesOnDevice
     ) -> int | None:
-        return frames[one.frame].answers.put(one.position, answer) if one.frame in frames else None
+        return (
+            frames[one.frame].probabilities.put(one.position, probabilities) if one.frame in frames else None
+        )
 
     def _finish(
         self, frames: _Frames[Finished], passes: Sequence[tuple[Pass, int | None]]
     ) -> dict[int, list[Finished]]:
-        """What became of the frames that need no further pass; passes come with what was added by then."""
+        """The results of frames that need no further pass; each pass comes with the number added by then."""
         done = {
             one.frame: frames[one.frame]
             for one, added in passes
             if one.frame in frames and self._is_done(frames[one.frame], one, added)
         }
-        merged = self._method.merged([frame.merge for frame in done.values()])
+        merged = self._config.merged([frame.merge for frame in done.values()])
         finished = {
-            number: frame.picture.put(frame.tile, self._checked(frame, of_frame))
+            number: frame.image.put(frame.tile, self._checked(frame, of_frame))
             for (number, frame), of_frame in zip(done.items(), merged, strict=True)
         }
         for number, frame in done.items():
-            if finished[number] and self._method.pace:
-                self._method.pace.close_image(frame.passes)
+            if finished[number] and self._config.budget:
+                self._config.budget.close_image(frame.passes)
         return finished
 
     def _is_done(self, frame: _Frame[Finished], one: Pass, added: int | None) -> bool:
@@ -270,22 +272,22 @@ class _Stream(Generic[Key, Finished]):
 
     def _checked(self, frame: _Frame[Finished], merged: Merged) -> Merged:
         if not is_finite(merged):
-            raise not_finite(self._culprit(frame), frame.picture.name)
+            raise not_finite(self._non_finite_member(frame), frame.image.name)
         return merged
 
-    def _culprit(self, frame: _Frame[Finished]) -> str:
+    def _non_finite_member(self, frame: _Frame[Finished]) -> str:
         """The first member whose own probabilities for a frame are not finite."""
-        for planned in self._method.plan[: frame.passes]:
-            seen_hwc = np.ascontiguousarray(planned.view.apply(frame.image_hwc))
+        for planned in self._config.pass_order[: frame.passes]:
+            view_hwc = np.ascontiguousarray(planned.view.apply(frame.image_hwc))
             runtime = self._runtimes[planned.member]
-            rows = self._method.batch_size if runtime.describe().whole_batches else 1
-            if not is_finite(runtime.run(np.stack([seen_hwc] * rows))):
-                return self._method.names[planned.member]
+            rows = self._config.batch_size if runtime.describe().whole_batches else 1
+            if not is_finite(runtime.run(np.stack([view_hwc] * rows))):
+                return self._config.names[planned.member]
         return "the ensemble"
 
     def _is_settled(self, frame: _Frame[Finished], one: Pass, added: int | None) -> bool:
-        stopping, merge = self._method.stopping, frame.merge
-        # An answer that came early finds the same count that a look was taken at before.
+        stopping, merge = self._config.stopping, frame.merge
+        # A pass that arrived out of order may see the count of a checkpoint that was already checked.
         return (
             stopping is not None
             and frame.monitor is not None
@@ -297,13 +299,13 @@ class _Stream(Generic[Key, Finished]):
         )
 
 
-def stream(
+def run_pipeline(
     runtimes: Sequence[Runtime],
-    method: PipelineConfig,
+    config: PipelineConfig,
     images: Iterable[tuple[Key, Raster] | None],
     new_collector: Callable[[Key, Size], Collector[Finished]],
     clock: Clock | None = None,
-    damaged: Damaged[Key] | None = None,
+    on_damaged: OnDamaged[Key] | None = None,
     name_of: Callable[[Key], str] = str,
 ) -> Iterator[Finished]:
     """Predict images with all members and their views.
@@ -312,8 +314,8 @@ def stream(
     only as fast as they are finished.
 
     Args:
-        runtimes: a loaded model for each member that the plan speaks of.
-        method: the plan, and how it is carried out.
+        runtimes: a loaded model for each member of the pass order.
+        config: the passes and how they run.
         images: any key with an RGB image, uint8 `[H, W, 3]`, of any size, whole or by window; or None for
             "none at the moment", which those that arrive one by one may say while others are worked on.
         new_collector: called with a key and the image's size when it is opened. The collector is called from
@@ -324,10 +326,12 @@ def stream(
         name_of: what an image is called in messages, by its key.
 
     Yields:
-        What the collectors returned, in the order in which images were finished.
+        What the collectors returned, in the order in which images finished.
 
     Raises:
         ModelError: what a member gives for an image is not finite, or not what the contract says.
     """
-    run: _Stream[Key, Finished] = _Stream(runtimes, method, new_collector, clock or Clock(), damaged, name_of)
+    run: _Pipeline[Key, Finished] = _Pipeline(
+        runtimes, config, new_collector, clock or Clock(), on_damaged, name_of
+    )
     return run.run(images)

@@ -1,4 +1,4 @@
-"""Reading images ahead of the networks."""
+"""Prefetching: images are decoded in threads ahead of the networks."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,19 +15,19 @@ from seg.errors import DataError
 
 Item = TypeVar("Item")
 
-LEAST_READERS: Final = 2
-MOST_AHEAD: Final = 8
+MIN_READERS: Final = 2
+MAX_AHEAD: Final = 8
 AHEAD_BYTES: Final = 256 * 2**20
-"""How much may wait decoded; images so large that not even one more fits are read one ahead."""
+"""The most bytes of decoded images that wait; images larger than that are read one ahead."""
 
 
 def readers_for(cores: int) -> int:
-    """How many threads decode beside networks on so many cores.
+    """The number of threads that decode beside networks on this many cores.
 
-    A core decodes some 250 JPEGs of 512x512 a second, and OpenCV lets go of the interpreter meanwhile: a
-    third of 16 cores keeps up with a GPU that takes 1,000 a second.
+    A core decodes some 250 JPEGs of 512x512 a second, and OpenCV releases Python's lock meanwhile: a third
+    of 16 cores keeps up with a GPU that takes 1,000 images a second.
     """
-    return min(MOST_AHEAD, max(LEAST_READERS, cores // 3))
+    return min(MAX_AHEAD, max(MIN_READERS, cores // 3))
 
 
 def read_sample(sample: Sample) -> Raster:
@@ -37,12 +37,12 @@ def read_sample(sample: Sample) -> Raster:
 
 @dataclass(slots=True)
 class Reader(Generic[Item]):
-    """Decodes images in threads, a few ahead. One that cannot be read is noted, or raised.
+    """Decodes images in threads, a few ahead. An image that cannot be read is recorded, or raised.
 
     Attributes:
         open_image: reads one, or raises DataError.
         strict: raise DataError at the first image that cannot be read.
-        threads: how many read at once; more than cores where most of the time goes into waiting.
+        threads: how many read at once; more than cores if most of the time is spent waiting.
         failures: one line for each image that could not be read so far.
     """
 
@@ -68,15 +68,15 @@ class Reader(Generic[Item]):
                 try:
                     image_hwc = future.result()
                 except DataError as error:
-                    self.note(item, error)
+                    self.note_failure(item, error)
                 else:
-                    self._ahead = max(1, min(MOST_AHEAD, AHEAD_BYTES // image_hwc.nbytes))
+                    self._ahead = max(1, min(MAX_AHEAD, AHEAD_BYTES // image_hwc.nbytes))
                     yield item, image_hwc
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def note(self, _: Item, error: DataError) -> None:
-        """Note an image that cannot be read, or of which that is found out later; or raise."""
+    def note_failure(self, _: Item, error: DataError) -> None:
+        """Record an image that cannot be read, also if that is found out later; raises with `strict`."""
         if self.strict:
             raise error
         self.failures.append(str(error))

@@ -1,4 +1,4 @@
-"""Work that arrives in any order, from any thread, and is taken in the order of its numbers."""
+"""Reordering: items arrive in any order, from any thread, and are processed in the order of their numbers."""
 
 import threading
 from collections.abc import Callable
@@ -10,8 +10,8 @@ Item = TypeVar("Item")
 class ReorderBuffer(Generic[Item]):
     """Calls `take(number, item)` for numbers 0, 1, 2, …, one call at a time.
 
-    Nobody waits for a turn: an item that comes early is kept, and the thread that brings the
-    missing one takes those behind it as well. Floats that are added up so have the same sum in any run.
+    No thread waits: an item that arrives early is kept, and the thread that brings the missing one also
+    processes those behind it. So sums of floats are the same in every run.
     """
 
     def __init__(self, take: Callable[[int, Item], None]) -> None:
@@ -22,15 +22,15 @@ class ReorderBuffer(Generic[Item]):
         self._taken = 0
 
     def put(self, number: int, item: Item) -> int | None:
-        """Bring an item; returns how many are taken, or None where another thread saw to it."""
+        """Add an item; returns how many are processed so far, or None if another thread is processing."""
         with self._lock:
             self._early[number] = item
             if self._taking:
                 return None
             self._taking = True
-        return self._take_all_that_are_due()
+        return self._take_all_due()
 
-    def _take_all_that_are_due(self) -> int:
+    def _take_all_due(self) -> int:
         while True:
             with self._lock:
                 if self._taken not in self._early:

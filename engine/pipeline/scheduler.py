@@ -1,10 +1,10 @@
-"""Which passes travel together, and when: continuous batching over the open frames."""
+"""The scheduler: continuous batching of passes over the open frames."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from seg.engine.passes.passes import Batch, Pass, Plan, Size
+from seg.engine.passes.passes import Batch, Pass, PassOrder, Size
 
 Key = tuple[int, Size]
 
@@ -20,24 +20,29 @@ class _Progress:
 class Scheduler:
     """Fills batches of up to `batch_size` passes across open frames, oldest frame first.
 
-    A frame's passes leave in the order of the plan, and at most `lead` of them are out before
-    their answers are added up. So no more than `lead` answers a frame ever wait for an earlier one.
-    A frame may be closed after each of `checkpoints`, so many passes: those beyond leave when the answers
-    before are added up.
+    A frame's passes are dispatched in the pass order, and at most `lead` of them before their probabilities
+    are added. So at most `lead` results of a frame wait for an earlier one. A frame may be closed at each of
+    `checkpoints`, which are numbers of passes: later passes are dispatched once the earlier ones are added.
     """
 
     def __init__(
-        self, plan: Plan, *, batch_size: int, open_frames: int, lead: int, checkpoints: Sequence[int] = ()
+        self,
+        pass_order: PassOrder,
+        *,
+        batch_size: int,
+        open_frames: int,
+        lead: int,
+        checkpoints: Sequence[int] = (),
     ) -> None:
         if min(batch_size, open_frames, lead) < 1:
             raise ValueError(
                 f"batch size, open frames and lead are at least 1, got {batch_size}, {open_frames} and {lead}"
             )
-        self._plan = plan
+        self._pass_order = pass_order
         self._batch_size = batch_size
         self._open_frames = open_frames
         self._lead = lead
-        self._ends = [*checkpoints, len(plan)]
+        self._ends = [*checkpoints, len(pass_order)]
         self._open: dict[int, _Progress] = {}
 
     @property
@@ -46,14 +51,14 @@ class Scheduler:
         return len(self._open) < self._open_frames
 
     def open(self, frame: int, size_hw: Size, passes: int | None = None) -> None:
-        """Take in a frame for the first so many passes of the plan; by default all.
+        """Open a frame for the first `passes` passes of the pass order; by default all.
 
-        One that was opened earlier goes first.
+        Frames that were opened earlier have precedence.
         """
-        self._open[frame] = _Progress(size_hw, len(self._plan) if passes is None else passes)
+        self._open[frame] = _Progress(size_hw, len(self._pass_order) if passes is None else passes)
 
     def added(self, frame: int, count: int) -> None:
-        """Note that the first `count` answers of a frame are added up."""
+        """Record that the first `count` passes of a frame are added."""
         if frame in self._open:
             self._open[frame].added = max(self._open[frame].added, count)
 
@@ -64,9 +69,9 @@ class Scheduler:
     def next_batch(
         self, *, partial: bool = False, can_run: Callable[[int], bool] = lambda _: True
     ) -> Batch | None:
-        """The next full batch; with `partial`, the fullest that the oldest frame can travel in.
+        """The next full batch; with `partial`, else the fullest batch with the oldest frame.
 
-        `can_run` says of a member whether its passes may leave now.
+        `can_run` tells whether the passes of a member may be dispatched now.
         """
         queues: dict[Key, list[tuple[int, int]]] = {}
         for frame, progress in self._open.items():
@@ -81,7 +86,7 @@ class Scheduler:
         return None
 
     def _ready(self, progress: _Progress) -> int:
-        """How many of a frame's next passes share a member and an oriented size, and may leave now."""
+        """How many of a frame's next passes share a member and a size, and may be dispatched now."""
         last = min(progress.passes, progress.added + self._lead, self._next_end(progress.added))
         position = progress.dispatched
         while position < last and self._key(progress, position) == self._key(progress):
@@ -92,7 +97,7 @@ class Scheduler:
         return self._ends[min(bisect_right(self._ends, added), len(self._ends) - 1)]
 
     def _key(self, progress: _Progress, position: int | None = None) -> Key:
-        planned = self._plan[progress.dispatched if position is None else position]
+        planned = self._pass_order[progress.dispatched if position is None else position]
         return planned.member, planned.view.size(progress.size_hw)
 
     def _take(self, key: Key, queue: list[tuple[int, int]]) -> Batch:

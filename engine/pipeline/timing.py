@@ -1,4 +1,4 @@
-"""Where the time of a run goes."""
+"""Timing: the seconds of a run by stage, and its passes."""
 
 import threading
 import time
@@ -13,14 +13,14 @@ Stage = Literal[
 
 
 class Clock:
-    """Adds up seconds by stage, and passes, from any thread. Stages of different threads overlap.
+    """Adds up seconds by stage, and passes. Thread-safe; stages of different threads overlap.
 
-    Where a stage is entered within another, its time is not the other's.
+    The time of a stage within another stage is not counted for the outer one.
 
     Attributes:
         seconds: by stage.
         passes: how many were run, of the `planned` ones of all frames.
-        dropped: those that no time was left for.
+        dropped: planned passes that there was no time for.
     """
 
     def __init__(self) -> None:

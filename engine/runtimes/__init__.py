@@ -1,1 +1,1 @@
-"""What runs a network: ONNX Runtime, OpenVINO and TensorRT behind one protocol."""
+"""Runtimes: ONNX Runtime, OpenVINO and TensorRT behind one interface."""

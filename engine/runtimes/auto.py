@@ -1,9 +1,8 @@
 """`runtime: auto`: the fastest runtime for each member, found by timing them on this machine.
 
-Candidates answer the same images; one whose labels agree too little with those of ONNX Runtime in fp32 is
-out. Then, for the winners together, the batch size is chosen where a GPU runs them, and the number of
-streams. The verdict is remembered in the user's cache folder while models, shapes, libraries and machine stay
-the same.
+All candidates predict the same images. A candidate whose labels agree too little with those of ONNX Runtime
+in fp32 is rejected. Then the number of streams, and on a GPU the batch size, are chosen for the winners
+together. The choice is cached in the user's cache folder for the same models, shapes, libraries and machine.
 """
 
 import contextlib
@@ -20,10 +19,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
-from seg.engine.runtimes.hardware import processor, usable_cores, usual_streams
+from seg.engine.runtimes.hardware import default_streams, processor_key, usable_cores
 from seg.engine.runtimes.nvidia import CudaOptions, device_models
-from seg.engine.runtimes.open import open_runtime, runs_on_gpu, usable_runtimes, usual_batch
-from seg.engine.runtimes.profiling import milliseconds_a_pass
+from seg.engine.runtimes.open import default_batch_size, open_runtime, runs_on_gpu, usable_runtimes
+from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.errors import OutputError, SegError
 from seg.files import sha256_of, write_text
 from seg.labels import ImageHWC
@@ -32,21 +31,21 @@ from seg.notices import notice
 from seg.spec.prediction import BatchSize, RuntimeName
 
 REFERENCE: Final[RuntimeName] = "cpu"
-LEAST_AGREEMENT: Final = 0.995
-"""The share of labels that a runtime must give as the reference does."""
+MIN_AGREEMENT: Final = 0.995
+"""The share of a runtime's labels that must equal the reference's."""
 
-CLEARLY: Final = 0.9
-"""Other streams than the usual ones must take less than this share of their time."""
+SWITCH_BELOW: Final = 0.9
+"""Other streams are chosen only if they take less than this share of the default streams' time."""
 
 GPU_BATCHES: Final = (4, 8, 16, 32)
-"""Batch sizes that are tried on a GPU; larger ones take memory and gain nothing at the sizes of images."""
+"""Batch sizes that are timed on a GPU; at the sizes of images larger ones only take memory."""
 
-NEARLY: Final = 1.05
-"""The smallest batch is taken whose passes take at most so many times what the fastest takes."""
+BATCH_TOLERANCE: Final = 1.05
+"""The smallest batch is chosen whose passes take at most this many times as long as the fastest batch's."""
 
 
 class RuntimeBenchmark(BaseModel):
-    """A runtime that was tried: milliseconds a pass and labels as in the reference, or why it failed."""
+    """A candidate's result: milliseconds a pass and agreement with the reference's labels, or its failure."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
@@ -58,7 +57,7 @@ class RuntimeBenchmark(BaseModel):
 
     @property
     def passed(self) -> bool:
-        return not self.failure and self.agreement >= LEAST_AGREEMENT
+        return not self.failure and self.agreement >= MIN_AGREEMENT
 
     def __str__(self) -> str:
         name = f"{self.runtime} with channels last" if self.channels_last else self.runtime
@@ -68,11 +67,11 @@ class RuntimeBenchmark(BaseModel):
 
 
 Winner = tuple[Path, RuntimeBenchmark]
-"""A model, and what runs it the fastest."""
+"""A model, and the benchmark of its fastest runtime."""
 
 
 class RuntimeChoice(BaseModel):
-    """The trials of each member, the chosen runtime first, and the streams and batch size that all share."""
+    """The benchmarks of each member, the chosen runtime first, and the streams and batch size of all."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
@@ -82,91 +81,97 @@ class RuntimeChoice(BaseModel):
 
     @property
     def winners(self) -> tuple[RuntimeBenchmark, ...]:
-        return tuple(trials[0] for trials in self.members)
+        return tuple(benchmarks[0] for benchmarks in self.members)
 
     @property
     def runtimes(self) -> tuple[RuntimeName, ...]:
         return tuple(winner.runtime for winner in self.winners)
 
-    def is_possible(self, members: int) -> bool:
-        """Whether it is of so many members, each with a runtime that passed and is here."""
+    def is_valid_here(self, members: int) -> bool:
+        """Whether it fits this many members and this machine: each chosen runtime passed and is usable."""
         here = usable_runtimes()
-        usual = usual_streams(usable_cores())
+        usual = default_streams(usable_cores())
         return (
             len(self.members) == members
-            and all(trials and trials[0].passed and trials[0].runtime in here for trials in self.members)
+            and all(
+                benchmarks and benchmarks[0].passed and benchmarks[0].runtime in here
+                for benchmarks in self.members
+            )
             and self.streams in {usual, *_other_streams(usual, any(map(runs_on_gpu, self.runtimes)))}
         )
 
-    def lines(self, names: Sequence[str]) -> list[str]:
-        """What was chosen and why, a line for each member."""
+    def summaries(self, names: Sequence[str]) -> list[str]:
+        """The benchmarks of each member in one line, the chosen runtime first."""
         return [
-            f"{name}: {'; '.join(map(str, trials))}" for name, trials in zip(names, self.members, strict=True)
+            f"{name}: {'; '.join(map(str, benchmarks))}"
+            for name, benchmarks in zip(names, self.members, strict=True)
         ]
 
 
 def choose_runtimes(
     models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize
 ) -> RuntimeChoice:
-    """Recall or find out what runs each model fastest.
+    """The fastest runtime of each model, from the cache or measured now.
 
     Args:
         models: the exported models of the members.
-        images: a few images like those to be predicted; all are compared, the first is timed.
-        batch_size: how many passes will travel together; `auto` is what suits a runtime.
+        images: samples of the images to predict. Labels are compared on all, times come from the first.
+        batch_size: passes in a batch; `auto` is the default of each runtime.
     """
-    memory = _cache_folder() / f"{_key(models, images, batch_size)}.json"
-    remembered = _recall(memory, len(models))
-    if remembered is not None:
-        return remembered
-    choice = _find_out(models, images, batch_size)
-    # Where nothing can be kept, the next run finds out anew.
+    cache_file = _cache_folder() / f"{_key(models, images, batch_size)}.json"
+    cached = _read_cached(cache_file, len(models))
+    if cached is not None:
+        return cached
+    choice = _measure(models, images, batch_size)
+    # If the cache cannot be written, the next run measures again.
     with contextlib.suppress(OutputError):
-        write_text(memory, choice.model_dump_json(indent=2) + "\n")
+        write_text(cache_file, choice.model_dump_json(indent=2) + "\n")
     return choice
 
 
-def _recall(memory: Path, members: int) -> RuntimeChoice | None:
-    """What an earlier run found out, if that is still whole and possible here."""
+def _read_cached(cache_file: Path, members: int) -> RuntimeChoice | None:
+    """The choice of an earlier run, if its file is intact and it is possible on this machine."""
     try:
-        choice = RuntimeChoice.model_validate_json(memory.read_bytes())
+        choice = RuntimeChoice.model_validate_json(cache_file.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
         choice = None
-    if choice is not None and choice.is_possible(members):
+    if choice is not None and choice.is_valid_here(members):
         return choice
-    notice(f"{memory}: is no choice of runtimes that was made here: they are timed again")
+    notice(f"{cache_file}: is not a choice of runtimes for this machine: runtimes are timed again")
     return None
 
 
-def _find_out(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> RuntimeChoice:
-    usual = usual_streams(usable_cores())
-    members = tuple(_try_all(model, images, batch_size, usual) for model in models)
-    winners = [(model, trials[0]) for model, trials in zip(models, members, strict=True)]
+def _measure(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> RuntimeChoice:
+    usual = default_streams(usable_cores())
+    members = tuple(_benchmark_member(model, images, batch_size, usual) for model in models)
+    winners = [(model, benchmarks[0]) for model, benchmarks in zip(models, members, strict=True)]
     is_on_gpu = any(runs_on_gpu(winner.runtime) for _, winner in winners)
-    passes = _batch_for(winners, images, usual) if is_on_gpu and batch_size == "auto" else batch_size
-    cost = {usual: CLEARLY * sum(winner.milliseconds for _, winner in winners)}
+    passes = _choose_batch_size(winners, images, usual) if is_on_gpu and batch_size == "auto" else batch_size
+    cost = {usual: SWITCH_BELOW * sum(winner.milliseconds for _, winner in winners)}
     if passes != batch_size:
-        cost[usual] = CLEARLY * _milliseconds(winners, images, passes, usual)
+        cost[usual] = SWITCH_BELOW * _total_milliseconds(winners, images, passes, usual)
     for streams in _other_streams(usual, is_on_gpu):
-        cost[streams] = _milliseconds(winners, images, passes, streams)
+        cost[streams] = _total_milliseconds(winners, images, passes, streams)
     return RuntimeChoice(
         members=members,
         streams=min(cost, key=lambda streams: cost[streams]),
-        batch_size=max(usual_batch(winner.runtime) for _, winner in winners) if passes == "auto" else passes,
+        batch_size=max(default_batch_size(winner.runtime) for _, winner in winners)
+        if passes == "auto"
+        else passes,
     )
 
 
 def _other_streams(usual: Streams, is_on_gpu: bool) -> set[Streams]:
-    """On a GPU one stream is not tried: nothing would be brought up while it computes."""
+    """Streams to time against the default. On a GPU at least two, so that copies overlap with computing."""
     cores = usable_cores()
     counts = {2, 2 * usual.count} if is_on_gpu else {1, cores}
     return {Streams(count, max(1, cores // count)) for count in counts} - {usual}
 
 
-def _batch_for(winners: Sequence[Winner], images: Sequence[ImageHWC], streams: Streams) -> int:
-    """The smallest batch that is nearly as fast as any, for the members on a GPU together."""
+def _choose_batch_size(winners: Sequence[Winner], images: Sequence[ImageHWC], streams: Streams) -> int:
+    """The smallest batch size that is nearly as fast as the fastest, for all members on a GPU together."""
     cost = dict.fromkeys(GPU_BATCHES, 0.0)
     for model, winner in winners:
         if not runs_on_gpu(winner.runtime):
@@ -174,21 +179,21 @@ def _batch_for(winners: Sequence[Winner], images: Sequence[ImageHWC], streams: S
         runtime = _open(model, winner.runtime, streams, images, channels_last=winner.channels_last)
         for passes in GPU_BATCHES:
             try:
-                cost[passes] += milliseconds_a_pass(runtime, _batch(images[0], passes, winner.runtime))
-            except SegError:  # there is no room for so many
+                cost[passes] += milliseconds_per_pass(runtime, _batch(images[0], passes, winner.runtime))
+            except SegError:  # out of memory
                 cost[passes] = math.inf
-    return next(passes for passes in GPU_BATCHES if cost[passes] <= NEARLY * min(cost.values()))
+    return next(passes for passes in GPU_BATCHES if cost[passes] <= BATCH_TOLERANCE * min(cost.values()))
 
 
-def _milliseconds(
+def _total_milliseconds(
     winners: Sequence[Winner],
     images: Sequence[ImageHWC],
     batch_size: BatchSize,
     streams: Streams,
 ) -> float:
-    """What a pass of each winner takes, summed up, on such streams and in such batches."""
+    """The sum of each winner's milliseconds a pass with these streams and this batch size."""
     return sum(
-        milliseconds_a_pass(
+        milliseconds_per_pass(
             _open(model, winner.runtime, streams, images, channels_last=winner.channels_last),
             _batch(images[0], batch_size, winner.runtime),
         )
@@ -196,7 +201,7 @@ def _milliseconds(
     )
 
 
-def _try_all(
+def _benchmark_member(
     model: Path, images: Sequence[ImageHWC], batch_size: BatchSize, streams: Streams
 ) -> tuple[RuntimeBenchmark, ...]:
     reference = open_runtime(model, REFERENCE, streams)
@@ -204,11 +209,13 @@ def _try_all(
     candidates = [RuntimeBenchmark(runtime=name) for name in usable_runtimes()]
     if "cuda" in usable_runtimes() and read_model_card(model).precision == "fp16":
         candidates.append(RuntimeBenchmark(runtime="cuda", channels_last=True))
-    trials = [_try(model, candidate, streams, images, batch_size, truth) for candidate in candidates]
-    return tuple(sorted(trials, key=lambda trial: (not trial.passed, trial.milliseconds)))
+    benchmarks = [
+        _benchmark(model, candidate, streams, images, batch_size, truth) for candidate in candidates
+    ]
+    return tuple(sorted(benchmarks, key=lambda benchmark: (not benchmark.passed, benchmark.milliseconds)))
 
 
-def _try(
+def _benchmark(
     model: Path,
     candidate: RuntimeBenchmark,
     streams: Streams,
@@ -219,7 +226,7 @@ def _try(
     try:
         runtime = _open(model, candidate.runtime, streams, images, channels_last=candidate.channels_last)
         found = [runtime.run(image[None]).argmax(1) for image in images]
-        milliseconds = milliseconds_a_pass(runtime, _batch(images[0], batch_size, candidate.runtime))
+        milliseconds = milliseconds_per_pass(runtime, _batch(images[0], batch_size, candidate.runtime))
     except SegError as error:
         return candidate.model_copy(update={"failure": str(error)})
     equal = [ours == theirs for ours, theirs in zip(found, truth, strict=True)]
@@ -230,17 +237,17 @@ def _try(
 def _open(
     model: Path, name: RuntimeName, streams: Streams, images: Sequence[ImageHWC], *, channels_last: bool
 ) -> Runtime:
-    options = CudaOptions(fixed_shapes=are_of_one_size(images), channels_last=channels_last)
+    options = CudaOptions(fixed_shapes=have_one_size(images), channels_last=channels_last)
     return open_runtime(model, name, streams, cuda=options)
 
 
-def are_of_one_size(images: Sequence[ImageHWC]) -> bool:
-    """Whether all images to come can be expected to have one size, as these have."""
+def have_one_size(images: Sequence[ImageHWC]) -> bool:
+    """Whether all these images have the same size, so that the others can be expected to have it, too."""
     return len({image.shape for image in images}) == 1
 
 
 def _batch(image_hwc: ImageHWC, batch_size: BatchSize, name: RuntimeName) -> ImagesNHWC:
-    return np.stack([image_hwc] * (usual_batch(name) if batch_size == "auto" else batch_size))
+    return np.stack([image_hwc] * (default_batch_size(name) if batch_size == "auto" else batch_size))
 
 
 def _key(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> str:
@@ -249,14 +256,14 @@ def _key(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSi
         for dist in metadata.distributions()
         if dist.name.startswith(("onnxruntime", "openvino"))
     }
-    said = {
+    facts = {
         "models": [sha256_of(model) for model in models],
         "shapes": [image.shape for image in images],
         "batch_size": batch_size,
-        "machine": [processor(), usable_cores(), usable_runtimes(), device_models()],
+        "machine": [processor_key(), usable_cores(), usable_runtimes(), device_models()],
         "libraries": sorted(libraries.items()),
     }
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _cache_folder() -> Path:

@@ -1,4 +1,4 @@
-"""What every runtime can do: run a batch on a loaded model, and describe itself."""
+"""The interface of all runtimes: run a batch on a loaded model, and describe itself."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.passes.device_values import AnswersOnDevice, Device
+from seg.engine.passes.device_values import BatchOnDevice, Device
 from seg.engine.runtimes.output_contract import OutputContract
 from seg.errors import SegError
 from seg.spec.prediction import RuntimeName
@@ -22,7 +22,7 @@ ProbabilitiesNCHW = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """How the cores are shared: `count` batches run at once, on `threads` threads each."""
+    """`count` batches run at once, on `threads` threads each."""
 
     count: int
     threads: int
@@ -33,10 +33,10 @@ class Streams:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeInfo:
-    """What runs a model.
+    """A runtime's name, library, device and streams.
 
-    `whole_batches`: an answer's last bits depend on how many images its batch has, so every batch
-    should have as many.
+    `whole_batches`: rounding depends on the number of images in a batch, so all batches should be padded to
+    the same size.
     """
 
     name: RuntimeName
@@ -51,7 +51,7 @@ class RuntimeInfo:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the nodes of a model run: how many on what, and the names of those that fell back."""
+    """Where the nodes of a model run: counts by device or precision, and the names of fallen-back nodes."""
 
     counts: Mapping[str, int]
     fallen_back: tuple[str, ...] = ()
@@ -60,50 +60,50 @@ class Placement:
         return ", ".join(f"{count} {where}" for where, count in self.counts.items())
 
 
-Output = TypeVar("Output", ProbabilitiesNCHW, AnswersOnDevice)
+Output = TypeVar("Output", ProbabilitiesNCHW, BatchOnDevice)
 
 
 class Runtime(ABC):
     """A model, loaded and ready on its device.
 
-    `contract` is what its probabilities are held to; None where what it stands for is held to one itself.
+    `contract` checks its output; None for wrappers, whose inner runtime has one.
     """
 
     contract: OutputContract | None = None
 
     @property
     def is_loaded(self) -> bool:
-        """Whether it is in memory; where members take turns there, one waits until it is loaded."""
+        """Whether it is in memory; offloaded members must be loaded first."""
         return True
 
     def load(self) -> None:  # noqa: B027
-        """Bring it into memory, if it is not there; never while another runs."""
+        """Load it into memory, if it is offloaded; must not be called while another member runs."""
 
     def release_memory(self) -> None:  # noqa: B027
-        """Give back what is kept from one batch to the next; never while a batch runs."""
+        """Free memory that is kept between batches; must not be called while a batch runs."""
 
     @property
     def device(self) -> Device | None:
-        """Where `run_on_device` leaves answers; None where there is no such way."""
+        """The device on which `run_on_device` leaves probabilities; None if it is not supported."""
         return None
 
     def takes(self, shape: tuple[int, ...]) -> bool:
-        """Whether it can run batches of this shape, `[N, H, W, 3]`; most can run all."""
+        """Whether it can run batches of this shape, `[N, H, W, 3]`; most runtimes accept all."""
         return True
 
     def run(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
-        """Probabilities of a batch, in an array that is the caller's own.
+        """Probabilities of a batch, in an array that the caller owns.
 
-        Threads may call this at once; more than the runtime has streams share its cores.
+        Thread-safe; more threads than streams share the cores.
 
         Raises:
             ValueError: the batch is not uint8 `[N, H, W, 3]`.
-            ModelError: the model cannot run it, or what it gives is not what the contract says.
+            ModelError: the model cannot run it, or its output breaks the contract.
         """
         return self._within_contract(self._infer, images_nhwc)
 
-    def run_on_device(self, images_nhwc: ImagesNHWC) -> AnswersOnDevice:
-        """The same, but the answer stays on the device; for runtimes that have one."""
+    def run_on_device(self, images_nhwc: ImagesNHWC) -> BatchOnDevice:
+        """`run`, but the probabilities stay on the device; for runtimes whose `device` is not None."""
         return self._within_contract(self._infer_on_device, images_nhwc)
 
     def _within_contract(self, infer: Callable[[ImagesNHWC], Output], images_nhwc: ImagesNHWC) -> Output:
@@ -114,7 +114,7 @@ class Runtime(ABC):
             probabilities = infer(images_nhwc)
         except SegError:
             raise
-        except Exception as error:  # those of runtimes have no common base
+        except Exception as error:  # runtimes' exceptions have no common base
             raise self.contract.failure(images_nhwc.shape, error) from error
         self.contract.check(images_nhwc.shape, probabilities.shape, str(probabilities.dtype))
         return probabilities
@@ -122,16 +122,16 @@ class Runtime(ABC):
     @abstractmethod
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW: ...
 
-    def _infer_on_device(self, images_nhwc: ImagesNHWC) -> AnswersOnDevice:
-        raise NotImplementedError(f"{self.describe()} brings its answers to the host")
+    def _infer_on_device(self, images_nhwc: ImagesNHWC) -> BatchOnDevice:
+        raise NotImplementedError(f"{self.describe()} copies its probabilities to the host")
 
     @abstractmethod
     def placement(self, images_nhwc: ImagesNHWC) -> Placement:
-        """Where the nodes run when it is given such a batch."""
+        """Where the nodes run for a batch of this shape."""
 
     @abstractmethod
     def describe(self) -> RuntimeInfo:
-        """What runs the model, and where."""
+        """The library, device and streams that run the model."""
 
 
 def _check(images_nhwc: ImagesNHWC) -> None:

@@ -1,6 +1,6 @@
-"""The NVIDIA GPU of this process, through CUDA's runtime, which needs no PyTorch.
+"""The NVIDIA GPU of this process, by CUDA's runtime API, without PyTorch.
 
-Source: cuda-bindings; each call gives its status first, then what it is asked for.
+Source: cuda-bindings; each call returns its status first, then its results.
 """
 
 import importlib
@@ -10,7 +10,7 @@ from typing import Any, Final
 from seg.errors import MissingRuntimeError
 
 DEVICE: Final = 0
-"""The first that CUDA shows this process; CUDA_VISIBLE_DEVICES says which that is."""
+"""The first device that CUDA_VISIBLE_DEVICES makes visible."""
 
 
 def load_cuda() -> ModuleType:
@@ -21,16 +21,16 @@ def load_cuda() -> ModuleType:
         raise MissingRuntimeError("cuda-bindings is not installed: pip install 'seg[tensorrt]'") from error
 
 
-def given(cuda: ModuleType, answer: tuple[Any, ...]) -> Any:
-    """What a call gave beside its status, if anything; raises MissingRuntimeError where it failed."""
-    status, *rest = answer
+def result_of(cuda: ModuleType, returned: tuple[Any, ...]) -> Any:
+    """The result of a call behind its status, if any; raises MissingRuntimeError if the call failed."""
+    status, *rest = returned
     if status != cuda.cudaError_t.cudaSuccess:
         _, words = cuda.cudaGetErrorString(status)
         raise MissingRuntimeError(f"CUDA says: {words.decode()}")
     return rest[0] if rest else None
 
 
-def gpu_of(cuda: ModuleType) -> str:
-    """The GPU's name and compute capability, which a plan is good for; raises MissingRuntimeError."""
-    found = given(cuda, cuda.cudaGetDeviceProperties(DEVICE))
+def gpu_name(cuda: ModuleType) -> str:
+    """The GPU's name and compute capability, for which a plan is valid; raises MissingRuntimeError."""
+    found = result_of(cuda, cuda.cudaGetDeviceProperties(DEVICE))
     return f"{found.name.decode()}, compute capability {found.major}.{found.minor}"

@@ -1,4 +1,4 @@
-"""An exported graph that answers where its decoder ends, before anything is brought to the image's size."""
+"""Exported graphs cut at the end of the decoder: low-resolution probabilities, without upsampling."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,55 +13,55 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 CELLS: Final = (2, 4, 8)
-"""The sides, in pixels, of the cells that a decoder may answer in."""
+"""The possible sides, in pixels, of a cell: the upsampling factors that can be cut."""
 
-_BEHIND_THE_DECODER: Final = frozenset({"Softmax", "Div", "Cast", "Slice"})
+_AFTER_DECODER: Final = frozenset({"Softmax", "Div", "Cast", "Slice"})
 _CORNER_TO_CORNER: Final = {"mode": b"linear", "coordinate_transformation_mode": b"align_corners"}
-_INSTEAD: Final = "say merge_at: image"
+_ADVICE: Final = "set merge_at: image"
 
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """How a member's answer lies on the image that it was given.
+    """The grid of a member's low-resolution probabilities.
 
-    The image is padded, below and on the right, to multiples of `stride`. A value stands for `cell` x `cell`
-    pixels of that; the outermost values lie on its outermost pixels. Where `cell` is 1 the answer has no
-    padding, and is what it always is.
+    The image is padded, at the bottom and the right, to multiples of `stride`. A value stands for `cell` x
+    `cell` pixels of the padded image; the outermost values lie on its outermost pixels. With a `cell` of 1
+    the output is that of the uncut graph, without padding.
     """
 
     cell: int
     stride: int
 
     def cells_of(self, size_hw: tuple[int, int]) -> tuple[int, int]:
-        """The rows and columns of the answer for an image of that size."""
+        """The rows and columns of the output for an image of that size."""
         height, width = ((side + -side % self.stride) // self.cell for side in size_hw)
         return height, width
 
 
 class Bypass(NamedTuple):
-    """A node to take out, by the names of what it makes and of what is read in its stead."""
+    """A node to remove: the name of its output, and of the tensor that its readers read instead."""
 
-    made: str
-    read: str
+    output: str
+    input: str
 
 
 class _Ending(NamedTuple):
-    """What follows the decoder: an upsampling, if there is one, and the crops after it."""
+    """The nodes after the decoder: the upsampling, if there is one, and the crops behind it."""
 
     upsampling: "NodeProto | None"
     crops: "list[NodeProto]"
 
 
-def decoder_of(model: Path, card: ModelCard) -> Decoder:
-    """How an exported model answers once it is cut.
+def find_decoder(model: Path, card: ModelCard) -> Decoder:
+    """The grid of an exported model's output once the model is cut.
 
     Raises:
-        ModelError: it is not one that can be cut.
+        ModelError: the model cannot be cut.
     """
     if card.input.mode != "pad":
         raise ModelError(
             f"{model}: resizes images to its own size, so its decoder's grid is not that of other members:"
-            f" {_INSTEAD}"
+            f" {_ADVICE}"
         )
     graph = load_graph(model)
     upsampling = _ending_of(graph).upsampling
@@ -71,17 +71,17 @@ def decoder_of(model: Path, card: ModelCard) -> Decoder:
 
 
 def cut_at_decoder(model: Path) -> bytes | None:
-    """An exported model without what upsamples and crops its logits, or None where nothing upsamples them.
+    """An exported model without the upsampling and cropping of its logits, or None if it has no upsampling.
 
-    It gives `probabilities`, float32 `[N, C, h, w]`, one for each cell of the padded image.
+    Its output is `probabilities`, float32 `[N, C, h, w]`, one for each cell of the padded image.
     """
     graph = load_graph(model)
     bypasses = _bypasses_of(graph)
     if not bypasses:
         return None
     for bypass in bypasses:
-        _take(graph, bypass)
-    # What was said of sizes no longer holds.
+        _bypass(graph, bypass)
+    # The recorded shapes no longer hold.
     del graph.graph.value_info[:]
     for dim in graph.graph.output[0].type.tensor_type.shape.dim[2:]:
         dim.Clear()
@@ -90,7 +90,7 @@ def cut_at_decoder(model: Path) -> bytes | None:
 
 
 def bypasses_of(model: Path) -> "tuple[Bypass, ...]":
-    """The nodes that the same cut takes out, the last first, for a runtime that cuts what it has read."""
+    """The nodes that the same cut removes, the last first, for a runtime that cuts a loaded model."""
     return _bypasses_of(load_graph(model))
 
 
@@ -105,7 +105,7 @@ def _ending_of(graph: "ModelProto") -> _Ending:
     makers = {name: node for node in graph.graph.node for name in node.output}
     crops = []
     node = makers.get(OUTPUT)
-    while node is not None and node.op_type in _BEHIND_THE_DECODER:
+    while node is not None and node.op_type in _AFTER_DECODER:
         if node.op_type == "Slice":
             crops.append(node)
         node = makers.get(node.input[0])
@@ -115,14 +115,14 @@ def _ending_of(graph: "ModelProto") -> _Ending:
 def _cell_of(upsampling: "NodeProto", graph: "ModelProto", model: Path) -> int:
     from onnx import helper
 
-    said: dict[str, Any] = {one.name: helper.get_attribute_value(one) for one in upsampling.attribute}
-    if any(said.get(name) != value for name, value in _CORNER_TO_CORNER.items()):
-        raise ModelError(f"{model}: upsamples its logits, but not linearly from corner to corner: {_INSTEAD}")
+    attributes: dict[str, Any] = {one.name: helper.get_attribute_value(one) for one in upsampling.attribute}
+    if any(attributes.get(name) != value for name, value in _CORNER_TO_CORNER.items()):
+        raise ModelError(f"{model}: upsamples its logits, but not linearly from corner to corner: {_ADVICE}")
     scales = _scales_of(upsampling, graph)
     cell = next((cell for cell in CELLS if scales == (1, 1, cell, cell)), None)
     if cell is None:
         known = ", ".join(map(str, CELLS))
-        raise ModelError(f"{model}: upsamples its logits by {scales}, and not by one of {known}: {_INSTEAD}")
+        raise ModelError(f"{model}: upsamples its logits by {scales}, and not by one of {known}: {_ADVICE}")
     return cell
 
 
@@ -134,11 +134,11 @@ def _scales_of(upsampling: "NodeProto", graph: "ModelProto") -> tuple[float, ...
     return tuple(float(scale) for scale in next(found, ()))
 
 
-def _take(graph: "ModelProto", bypass: Bypass) -> None:
-    """Take a node out; whoever read what it made reads what it read."""
+def _bypass(graph: "ModelProto", bypass: Bypass) -> None:
+    """Remove a node; readers of its output then read its input."""
     for reader in graph.graph.node:
         for position, name in enumerate(reader.input):
-            if name == bypass.made:
-                reader.input[position] = bypass.read
-    (node,) = [node for node in graph.graph.node if bypass.made in node.output]
+            if name == bypass.output:
+                reader.input[position] = bypass.input
+    (node,) = [node for node in graph.graph.node if bypass.output in node.output]
     graph.graph.node.remove(node)

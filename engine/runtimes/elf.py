@@ -1,4 +1,4 @@
-"""The libraries that a shared library asks the loader for: the NEEDED entries of its dynamic section.
+"""ELF files: the shared libraries that a library needs (the NEEDED entries of its dynamic section).
 
 Source: System V ABI, ELF-64 Object File Format; fields in little-endian order, as on x86-64 and AArch64.
 """
@@ -30,7 +30,7 @@ class _Segment:
 
 
 def needed_libraries(path: Path) -> tuple[str, ...]:
-    """Names such as `libcudart.so.13`, in the file's order.
+    """The names of needed libraries, such as `libcudart.so.13`, in the file's order.
 
     Raises:
         ValueError: it is not a whole 64-bit little-endian ELF file with a dynamic section.
@@ -84,12 +84,12 @@ def _name(file: BinaryIO, offset: int) -> str:
     file.seek(offset)
     name, end, _ = file.read(_LONGEST_NAME).partition(b"\0")
     if not end:
-        raise ValueError("it is cut off")
+        raise ValueError("it is truncated")
     return name.decode()
 
 
 def _read(file: BinaryIO, size: int) -> bytes:
     content = file.read(size)
     if len(content) < size:
-        raise ValueError("it is cut off")
+        raise ValueError("it is truncated")
     return content

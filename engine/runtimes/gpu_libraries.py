@@ -1,4 +1,4 @@
-"""The libraries that ONNX Runtime's CUDA and TensorRT providers need: where each is, and what brings it."""
+"""The shared libraries of ONNX Runtime's CUDA and TensorRT providers: their files and packages."""
 
 import contextlib
 import ctypes
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from seg.engine.runtimes.elf import needed_libraries
 
 GpuProvider = Literal["cuda", "tensorrt"]
-"""ONNX Runtime's own kernels, or engines of TensorRT around them."""
+"""ONNX Runtime's providers for NVIDIA GPUs."""
 
 DRIVER: Final = "the NVIDIA driver"
 SYSTEM: Final = "the operating system"
@@ -35,21 +35,21 @@ _PACKAGES: Final = {
 }
 _CUDA_RUNTIME: Final = re.compile(r"libcudart\.so\.(\d+)")
 _SUFFIXED_BEFORE: Final = 13
-"""Up to CUDA 12 all packages of CUDA have its version in their names; from 13 on cuDNN and TensorRT alone."""
+"""Up to CUDA 12 the names of all CUDA packages end in the version; from 13 on only cuDNN's and TensorRT's."""
 
 _OPENED_LATER: Final = {12: ("libcudnn.so.9", "libcufft.so.11", "libnvrtc.so.12"),
                         13: ("libcudnn.so.9", "libcufft.so.12", "libnvrtc.so.13")}  # fmt: skip
-"""What the CUDA provider opens by itself when a model asks for it, so that no header names it.
+"""Libraries that the CUDA provider opens on demand, so that its ELF header does not name them.
 
-Source: onnxruntime.preload_dlls, which looks for the same.
+Source: onnxruntime.preload_dlls, which loads the same.
 """
 
 
 class Library(BaseModel):
     """A shared library that a provider needs.
 
-    `package` is what brings it: a package of PyPI, the driver or the operating system. `place` is its file,
-    or its own name where the loader finds it in a place of the system, or None where it is missing.
+    `package` is what provides it: a package of PyPI, the driver or the operating system. `place` is its file,
+    or its bare name if the system's loader finds it, or None if it is missing.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,7 +61,7 @@ class Library(BaseModel):
 
 
 def provider_file(provider: GpuProvider) -> Path | None:
-    """The provider's own library; None where this ONNX Runtime was built without it, or is not for Linux."""
+    """The provider's own library; None if this ONNX Runtime was built without it, or is not for Linux."""
     found = importlib.util.find_spec("onnxruntime")
     if found is None or found.origin is None:
         return None
@@ -70,19 +70,19 @@ def provider_file(provider: GpuProvider) -> Path | None:
 
 
 def libraries_of(provider: GpuProvider) -> tuple[Library, ...]:
-    """All libraries that a provider needs, those of CUDA first; nothing where it is not there, or damaged."""
+    """All libraries that a provider needs, CUDA's first; empty if the provider is missing or damaged."""
     file = provider_file(provider)
     if file is None:
         return ()
     try:
         names = needed_libraries(file)
-    except ValueError:  # a damaged file, of which a session will say so
+    except ValueError:  # a damaged file: opening a session reports it
         return ()
     cuda = cuda_version(names)
     if provider == "cuda":
         names += _OPENED_LATER.get(cuda, ())
     found = [
-        Library(provider=provider, name=name, package=package_of(name, cuda), place=place_of(name))
+        Library(provider=provider, name=name, package=package_name(name, cuda), place=find_library(name))
         for name in dict.fromkeys(names)
     ]
     return tuple(sorted(found, key=lambda one: (one.package == SYSTEM, one.package == DRIVER)))
@@ -94,8 +94,8 @@ def cuda_version(names: tuple[str, ...]) -> int:
     return versions[0] if versions else _SUFFIXED_BEFORE
 
 
-def package_of(name: str, cuda: int) -> str:
-    """What brings a library for that major version of CUDA."""
+def package_name(name: str, cuda: int) -> str:
+    """The package that provides a library for that major version of CUDA."""
     stem, _, version = name.partition(".so.")
     package = _PACKAGES.get(stem, SYSTEM)
     if package == "tensorrt":
@@ -105,8 +105,8 @@ def package_of(name: str, cuda: int) -> str:
     return package
 
 
-def place_of(name: str) -> str | None:
-    """Where a library is found: in a package, on LD_LIBRARY_PATH, or by the system's loader."""
+def find_library(name: str) -> str | None:
+    """The file of a library: in a package, on LD_LIBRARY_PATH, or known to the system's loader."""
     for folder in _folders():
         if (folder / name).exists():
             return str(folder / name)
@@ -118,13 +118,13 @@ def place_of(name: str) -> str | None:
 
 
 def load_libraries(provider: GpuProvider) -> None:
-    """Load what packages brought, so that a session finds it: they are in no folder that the loader knows.
+    """Load a provider's libraries from their packages, so that a session finds them.
 
-    ONNX Runtime looks beside itself alone; packages may be anywhere where Python finds them.
+    The system's loader does not search packages, and ONNX Runtime searches only next to itself.
     """
     for library in libraries_of(provider):
         if library.place and library.place != library.name:
-            # What cannot be loaded the session will name.
+            # Opening a session reports what cannot be loaded.
             with contextlib.suppress(OSError):
                 ctypes.CDLL(library.place)
 
@@ -135,7 +135,7 @@ def _folders() -> tuple[Path, ...]:
 
 
 def _all_folders() -> Iterator[Path]:
-    """NVIDIA's packages come before what the system has, as they were installed for this environment."""
+    """NVIDIA's packages come before the system's folders, since they were installed for this environment."""
     for entry in map(Path, filter(None, sys.path)):
         yield from sorted(entry.glob("nvidia/*/lib"))
         yield from sorted(entry.glob("tensorrt_libs"))

@@ -1,4 +1,4 @@
-"""What this machine has."""
+"""The hardware of this machine: cores, processor and memory, within the limits of a container."""
 
 import os
 import platform
@@ -8,17 +8,17 @@ from typing import Final
 from seg.engine.runtimes.base import Streams
 
 CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
-"""Where a cgroup (version 2) says how much time in which period its processes get."""
+"""The CPU quota of a cgroup (version 2): granted time and period."""
 
 MEMORY_MAX: Final = Path("/sys/fs/cgroup/memory.max")
-"""Where it says how many bytes of memory they get."""
+"""The memory limit of a cgroup (version 2), in bytes."""
 
-FEW: Final = 4
-"""Up to so many cores, each has a stream of its own; beyond, four share one."""
+SMALL_MACHINE_CORES: Final = 4
+"""Up to this many cores each core has its own stream; with more, four cores share a stream."""
 
 
 def usable_cores() -> int:
-    """How many cores this process may use: by affinity, and by the quota of its container."""
+    """The number of cores that this process may use, by affinity and by the quota of its container."""
     return max(1, min(len(allowed_cores()), _quota()))
 
 
@@ -29,26 +29,26 @@ def allowed_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def usual_streams(cores: int) -> Streams:
-    """Streams that keep all cores busy: one thread each wastes the least, but each holds a batch."""
-    count = cores if cores <= FEW else max(FEW, cores // 4)
+def default_streams(cores: int) -> Streams:
+    """Streams that keep all cores busy. One thread a stream is the most efficient, but each holds a batch."""
+    count = cores if cores <= SMALL_MACHINE_CORES else max(SMALL_MACHINE_CORES, cores // 4)
     return Streams(count, cores // count)
 
 
-def processor() -> str:
-    """The processor's model and abilities, for a key under which measurements are remembered."""
-    return " ".join(filter(None, (processor_name(), _about_processor("flags"))))
+def processor_key() -> str:
+    """The processor's model and features, as part of the key of cached measurements."""
+    return " ".join(filter(None, (processor_name(), _cpuinfo_field("flags"))))
 
 
 def processor_name() -> str:
     """The processor's model."""
-    return _about_processor("model name") or platform.processor() or platform.machine()
+    return _cpuinfo_field("model name") or platform.processor() or platform.machine()
 
 
 def memory_limit() -> int | None:
-    """The bytes of memory that this process may use: those of the machine, or fewer in a container.
+    """The bytes of memory that this process may use: the machine's, or fewer in a container.
 
-    None where the system does not say.
+    None if the system does not tell.
     """
     try:
         limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -60,7 +60,7 @@ def memory_limit() -> int | None:
         return limit
 
 
-def _about_processor(field: str) -> str:
+def _cpuinfo_field(field: str) -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -69,7 +69,7 @@ def _about_processor(field: str) -> str:
 
 
 def _quota() -> int:
-    """Whole cores that the container grants; all of them where it sets no limit."""
+    """Whole cores that the container grants; all cores if it sets no limit."""
     try:
         granted, period = CPU_MAX.read_text(encoding="utf-8").split()
         return max(1, int(granted) // int(period))

@@ -1,4 +1,4 @@
-"""What ONNX Runtime needs to run on an NVIDIA device, and what is said where it is missing."""
+"""ONNX Runtime on NVIDIA devices: detection, provider options, and errors if something is missing."""
 
 import contextlib
 import importlib.util
@@ -19,28 +19,28 @@ PROVIDERS: Final[dict[GpuProvider, str]] = {
     "tensorrt": "TensorrtExecutionProvider",
 }
 
-VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
+VISIBLE_DEVICES: Final = "CUDA_VISIBLE_DEVICES"
 DEVICES: Final = Path("/dev")
 DRIVER: Final = Path("/proc/driver/nvidia")
 WSL2: Final = Path("/dev/dxg")
-"""Where Windows hands its GPU on to Linux."""
+"""The device file by which Windows passes its GPU on to Linux."""
 
-_NEEDS: Final[dict[GpuProvider, str]] = {
+_REQUIREMENTS: Final[dict[GpuProvider, str]] = {
     "cuda": "it needs an NVIDIA driver, and CUDA with cuDNN (pip install 'seg[cuda]'; seg doctor says what is"
-    " missing); or say runtime: cpu",
-    "tensorrt": "it needs what runtime: cuda needs, and the libraries of TensorRT 10; or say runtime: cuda",
+    " missing); or set runtime: cpu",
+    "tensorrt": "it needs what runtime: cuda needs, and the libraries of TensorRT 10; or set runtime: cuda",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CudaOptions:
-    """How ONNX Runtime uses a device for one model.
+    """Options of ONNX Runtime's CUDA provider for one model.
 
     Attributes:
-        fixed_shapes: batches are all of one size. Algorithms of convolutions are then tried out, once; else
-            they are chosen by rule, as to try them takes seconds for each new size.
-        channels_last: prefer kernels that keep channels last, which suits half precision on some devices.
-        memory: the bytes of the device that the model may take; by default what it likes.
+        fixed_shapes: all batches have one size. Convolution algorithms are then timed, once; else they are
+            chosen by heuristics, since timing takes seconds for each new size.
+        channels_last: prefer kernels with channels last, which are faster in half precision on some devices.
+        memory: the most bytes of device memory for the model; by default no limit.
     """
 
     fixed_shapes: bool = False
@@ -48,24 +48,24 @@ class CudaOptions:
     memory: int | None = None
 
     def provider_options(self) -> dict[str, str]:
-        """By ONNX Runtime's names.
+        """The options by ONNX Runtime's names.
 
         Source: ONNX Runtime, CUDA execution provider, configuration options.
         """
         options = {
             "cudnn_conv_algo_search": "EXHAUSTIVE" if self.fixed_shapes else "HEURISTIC",
             "prefer_nhwc": "1" if self.channels_last else "0",
-            # By default it takes twice as much whenever it needs more.
+            # By default the arena doubles whenever it grows.
             "arena_extend_strategy": "kSameAsRequested",
         }
         return options if self.memory is None else options | {"gpu_mem_limit": str(self.memory)}
 
 
-USUAL: Final = CudaOptions()
+DEFAULT_OPTIONS: Final = CudaOptions()
 
 
-def providers_of(name: GpuProvider, options: CudaOptions) -> list[tuple[str, dict[str, Any]]]:
-    """What a session is asked for, the first first; no CPU among them, so that nothing falls back to it.
+def session_providers(name: GpuProvider, options: CudaOptions) -> list[tuple[str, dict[str, Any]]]:
+    """The providers of a session, in order. The CPU is not among them, so that nothing falls back to it.
 
     TensorRT keeps its engines and timings in the user's cache folder, named by graph, shapes and device.
     """
@@ -77,8 +77,8 @@ def providers_of(name: GpuProvider, options: CudaOptions) -> list[tuple[str, dic
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{cache}: the cache of TensorRT's engines cannot be written: {error.strerror}: name a folder for"
-            " caches that can, by XDG_CACHE_HOME"
+            f"{cache}: the cache of TensorRT's engines cannot be written: {error.strerror}:"
+            " set XDG_CACHE_HOME to a folder that can be written"
         ) from error
     of_tensorrt = {
         "trt_engine_cache_enable": True,
@@ -90,68 +90,68 @@ def providers_of(name: GpuProvider, options: CudaOptions) -> list[tuple[str, dic
 
 
 def is_usable(name: GpuProvider) -> bool:
-    """Whether ONNX Runtime has the provider and this machine a device for it; libraries may be missing."""
+    """Whether ONNX Runtime has the provider and this machine a device; libraries may still be missing."""
     return _is_built_in(name) and has_device()
 
 
 def has_device() -> bool:
-    """Whether an NVIDIA driver shows a device, or WSL2 hands one on, which has files of its own."""
+    """Whether an NVIDIA driver shows a device, or WSL2 passes one on."""
     return any(DEVICES.glob("nvidia[0-9]*")) or (DRIVER / "version").exists() or WSL2.exists()
 
 
 def device_models() -> tuple[str, ...]:
     """The models of this machine's devices, as far as the driver shows them."""
-    said = (path.read_text(encoding="utf-8") for path in sorted(DRIVER.glob("gpus/*/information")))
-    lines = (line.partition(":") for text in said for line in text.splitlines())
+    texts = (path.read_text(encoding="utf-8") for path in sorted(DRIVER.glob("gpus/*/information")))
+    lines = (line.partition(":") for text in texts for line in text.splitlines())
     return tuple(value.strip() for key, _, value in lines if key == "Model")
 
 
 def visible_devices() -> tuple[str, ...]:
     """The devices that this process may use, each as CUDA_VISIBLE_DEVICES would name it alone.
 
-    Source: NVIDIA, CUDA Programming Guide, environment variables: what comes behind a name that is none
-    is not visible.
+    Source: NVIDIA, CUDA Programming Guide, environment variables: devices listed after an invalid name are
+    not visible.
     """
-    said = os.environ.get(VISIBLE)
-    if said is not None:
-        return tuple(takewhile(_is_name, (name.strip() for name in said.split(","))))
+    listed = os.environ.get(VISIBLE_DEVICES)
+    if listed is not None:
+        return tuple(takewhile(_is_name, (name.strip() for name in listed.split(","))))
     return tuple(map(str, range(_count_devices())))
 
 
-def is_needed(runtimes: Iterable[RuntimeName]) -> bool:
+def needs_nvidia(runtimes: Iterable[RuntimeName]) -> bool:
     """Whether any of these runs on an NVIDIA device."""
     return any(runtime in (*PROVIDERS, "tensorrt-plan") for runtime in runtimes)
 
 
-def prepare(name: GpuProvider) -> None:
-    """Let a session find the libraries of CUDA and TensorRT in the environment, where pip put them.
+def load_provider(name: GpuProvider) -> None:
+    """Load the libraries of CUDA and TensorRT from pip's packages, so that a session finds them.
 
     Raises:
-        MissingRuntimeError: there is no device, or this ONNX Runtime lacks the provider.
+        MissingRuntimeError: there is no device, or this ONNX Runtime was built without the provider.
     """
     import onnxruntime
 
     if not has_device():
-        raise missing(name, "no NVIDIA device is visible")
+        raise unusable(name, "no NVIDIA device is visible")
     if not _is_built_in(name):
-        raise missing(name, f"this ONNX Runtime was built without {PROVIDERS[name]}")
+        raise unusable(name, f"this ONNX Runtime was built without {PROVIDERS[name]}")
     load_libraries(name)
     if importlib.util.find_spec("nvidia"):
-        # It prints what it does not find; the session says the same as an error.
+        # It prints what it does not find; opening a session raises the same as an error.
         with contextlib.redirect_stdout(io.StringIO()):
             onnxruntime.preload_dlls()
 
 
-def missing(name: GpuProvider, reason: str) -> MissingRuntimeError:
-    return MissingRuntimeError(f"runtime {name}: not usable here: {reason}: {_NEEDS[name]}")
+def unusable(name: GpuProvider, reason: str) -> MissingRuntimeError:
+    return MissingRuntimeError(f"runtime {name}: not usable here: {reason}: {_REQUIREMENTS[name]}")
 
 
 @contextlib.contextmanager
-def failures_in_one_line(name: RuntimeName) -> Iterator[None]:
-    """A device that has no room for a batch, or fails, is no defect of ours; a failure on the CPU is.
+def device_errors(name: RuntimeName) -> Iterator[None]:
+    """Turn failures of a device, such as too little memory, into one-line errors; not those of the CPU.
 
     Raises:
-        MissingRuntimeError: for whatever ONNX Runtime raises, whose exceptions have no common base.
+        MissingRuntimeError: for any exception of ONNX Runtime; they have no common base.
     """
     try:
         yield
@@ -160,7 +160,7 @@ def failures_in_one_line(name: RuntimeName) -> Iterator[None]:
             raise
         reason = str(error).splitlines()[0]
         raise MissingRuntimeError(
-            f"runtime {name}: the device failed: {reason}: say a smaller batch_size, or runtime: cpu"
+            f"runtime {name}: the device failed: {reason}: set a smaller batch_size, or runtime: cpu"
         ) from error
 
 
@@ -175,7 +175,7 @@ def _is_name(name: str) -> bool:
 
 
 def _count_devices() -> int:
-    """The driver's own list tells of those, too, that nobody has opened yet."""
+    """Devices by their files, else by the driver's list, which includes those that were never opened."""
     return len([*DEVICES.glob("nvidia[0-9]*")] or [*DRIVER.glob("gpus/*")]) or int(WSL2.exists())
 
 

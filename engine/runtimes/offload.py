@@ -1,4 +1,4 @@
-"""Members that do not fit into memory together take turns there."""
+"""Offloading: members that do not fit into memory together are loaded in turns."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from seg.errors import SpecError
 
 
 class OffloadedRuntime(Runtime):
-    """A runtime that is loaded when it is its turn; those of its group then go, or stay, with it."""
+    """A runtime that is loaded on demand, together with its group, after all other groups are unloaded."""
 
-    def __init__(self, open_it: Callable[[], Runtime]) -> None:
-        self._open_it = open_it
+    def __init__(self, opener: Callable[[], Runtime]) -> None:
+        self._opener = opener
         self._inner: Runtime | None = None
         self._info: RuntimeInfo | None = None
         self._group: Sequence[OffloadedRuntime] = (self,)
@@ -27,15 +27,13 @@ class OffloadedRuntime(Runtime):
             for other in self._others:
                 other.unload()
             for one in self._group:
-                one._inner = one._inner or one._open_it()
+                one._inner = one._inner or one._opener()
 
     def unload(self) -> None:
         self._inner = None
 
-    def alternate_with(
-        self, group: "Sequence[OffloadedRuntime]", others: "Sequence[OffloadedRuntime]"
-    ) -> None:
-        """From now on be loaded together with `group`, of which it is one, and never with `others`."""
+    def set_group(self, group: "Sequence[OffloadedRuntime]", others: "Sequence[OffloadedRuntime]") -> None:
+        """Set the group that is loaded together with it, including itself, and the others that never are."""
         self._group, self._others = group, others
 
     def describe(self) -> RuntimeInfo:
@@ -62,26 +60,26 @@ class OffloadedRuntime(Runtime):
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """Memory in bytes: all of it, what is taken already, and what one open frame takes."""
+class MemoryBudget:
+    """Memory in bytes: the limit, what is used already, and the size of one open frame."""
 
     total: int
-    taken: int
+    used: int
     frame: int
-    least_frames: int
+    min_frames: int
 
     @property
     def room(self) -> int:
-        """What members may take beside the least number of open frames."""
-        return self.total - self.taken - self.least_frames * self.frame
+        """The bytes left for members beside the minimum of open frames."""
+        return self.total - self.used - self.min_frames * self.frame
 
-    def frames_beside(self, members: int) -> int:
-        """How many frames may be open beside members of that size."""
-        return max(self.least_frames, (self.total - self.taken - members) // self.frame)
+    def frames_next_to(self, members: int) -> int:
+        """The number of frames that may be open beside members of that size."""
+        return max(self.min_frames, (self.total - self.used - members) // self.frame)
 
 
-def group_by_memory(sizes: Sequence[int], budget: Budget) -> list[list[int]]:
-    """Members, by position, in the order of the plan, in as few groups as fit into memory by turns.
+def group_by_memory(sizes: Sequence[int], budget: MemoryBudget) -> list[list[int]]:
+    """Split members, by position, into as few consecutive groups as fit into memory in turns.
 
     Raises:
         SpecError: one member alone does not fit.
@@ -92,7 +90,7 @@ def group_by_memory(sizes: Sequence[int], budget: Budget) -> list[list[int]]:
         if size > budget.room:
             least = budget.total - budget.room + size
             raise SpecError(
-                f"--memory: the largest member takes {size / 1e6:.0f} MB when it runs, and all else"
+                f"--memory: the largest member takes {size / 1e6:.0f} MB when it runs, and everything else"
                 f" {(least - size) / 1e6:.0f} MB: allow at least {least / 1e6:.0f} MB"
             )
         if not groups or size > room:
@@ -103,10 +101,10 @@ def group_by_memory(sizes: Sequence[int], budget: Budget) -> list[list[int]]:
     return groups
 
 
-def alternate(runtimes: Sequence[OffloadedRuntime], groups: Sequence[Sequence[int]]) -> None:
-    """Let each group be loaded only while no other is."""
+def set_groups(runtimes: Sequence[OffloadedRuntime], groups: Sequence[Sequence[int]]) -> None:
+    """Let each group be loaded only while no other group is."""
     for positions in groups:
         group = [runtimes[position] for position in positions]
         others = [runtime for runtime in runtimes if runtime not in group]
         for runtime in group:
-            runtime.alternate_with(group, others)
+            runtime.set_group(group, others)

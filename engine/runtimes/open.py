@@ -1,4 +1,4 @@
-"""Runtimes by name."""
+"""Opening a model on a runtime by name, and which runtimes are usable here."""
 
 from pathlib import Path
 from typing import Final, assert_never
@@ -6,7 +6,7 @@ from typing import Final, assert_never
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.decoder_cut import Decoder, cut_at_decoder
-from seg.engine.runtimes.hardware import usable_cores, usual_streams
+from seg.engine.runtimes.hardware import default_streams, usable_cores
 from seg.engine.runtimes.openvino_runtime import OpenVinoRuntime, openvino_is_usable
 from seg.engine.runtimes.ort import OrtRuntime
 from seg.engine.runtimes.output_contract import OutputContract
@@ -15,7 +15,7 @@ from seg.errors import ModelError
 from seg.spec.prediction import RuntimeName
 
 GPU_BATCH: Final = 8
-"""Where it is not measured, as `runtime: auto` does."""
+"""The default batch size on a GPU; `runtime: auto` measures it instead."""
 
 
 def open_runtime(
@@ -26,21 +26,21 @@ def open_runtime(
     *,
     classes: int | None = None,
     decoder: Decoder | None = None,
-    cuda: nvidia.CudaOptions = nvidia.USUAL,
+    cuda: nvidia.CudaOptions = nvidia.DEFAULT_OPTIONS,
 ) -> Runtime:
-    """Load a model on the runtime of that name, or not at all.
+    """Load a model on the runtime of that name; there is no fallback.
 
     Args:
-        temperature: what its logits are divided by.
-        classes: how many it must tell apart, where that is known.
-        decoder: let it answer where this decoder of it ends; see `seg.engine.runtimes.decoder_cut`.
-        cuda: how ONNX Runtime uses an NVIDIA device.
+        temperature: the divisor of its logits.
+        classes: the number of its classes, if known.
+        decoder: cut the model at the end of this decoder; see `seg.engine.runtimes.decoder_cut`.
+        cuda: options of ONNX Runtime on an NVIDIA device.
 
     Raises:
-        MissingRuntimeError: that runtime is not here.
+        MissingRuntimeError: that runtime is not installed or has no device.
         ModelError: the runtime cannot load the model.
     """
-    streams = streams or usual_streams(usable_cores())
+    streams = streams or default_streams(usable_cores())
     runtime = _open(model, name, streams, temperature, cuda, to_decoder=decoder is not None)
     runtime.contract = OutputContract(model, classes, decoder)
     return runtime
@@ -61,7 +61,7 @@ def _open(
             return OrtRuntime(model, name, streams, temperature, content, cuda)
         case "tensorrt-plan":
             if to_decoder:
-                raise ModelError(f"{model}: its plan is whole and cannot be cut: say merge_at: image")
+                raise ModelError(f"{model}: a TensorRT plan cannot be cut: set merge_at: image")
             return PlanRuntime(model, streams, temperature)
         case "openvino":
             return OpenVinoRuntime(model, "f32", streams, temperature, to_decoder=to_decoder)
@@ -71,20 +71,20 @@ def _open(
             assert_never(name)
 
 
-def usual_batch(name: RuntimeName) -> int:
-    """A core's cache holds one image, and more gain nothing there; a GPU wants many."""
+def default_batch_size(name: RuntimeName) -> int:
+    """The default batch size: 1 on a CPU, whose cache holds one image; more on a GPU."""
     return GPU_BATCH if runs_on_gpu(name) else 1
 
 
 def runs_on_gpu(name: RuntimeName) -> bool:
     """Whether that runtime needs an NVIDIA device."""
-    return nvidia.is_needed([name])
+    return nvidia.needs_nvidia([name])
 
 
 def usable_runtimes() -> tuple[RuntimeName, ...]:
-    """Those that this machine can be expected to run, the reference first.
+    """The runtimes that this machine can be expected to run, the reference first.
 
-    TensorRT is not among them: to build its engines takes minutes, which nobody asked for.
+    TensorRT is left out: building its engines takes minutes, so it must be asked for by name.
     """
     usable: dict[RuntimeName, bool] = {
         "cpu": True,

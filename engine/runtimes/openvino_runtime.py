@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU, in fp32, or in bf16 where the processor has it."""
+"""OpenVINO on the CPU, in fp32, or in bf16 if the processor supports it."""
 
 import importlib.util
 import threading
@@ -20,15 +20,15 @@ Precision = Literal["f32", "bf16"]
 Shape = tuple[int, ...]
 
 FIXED_SHAPES: Final = 8
-"""The first so many shapes of a batch are compiled each for itself, which runs some 5% faster; all
-others share one model with free shapes. Both give the same bits."""
+"""This many batch shapes are compiled separately, which runs some 5% faster; all others share one model
+with dynamic shapes. Both give the same bits."""
 
 _DEVICE: Final = "CPU"
 _NO_WORK: Final = frozenset({"Const", "Input", "Output"})
 
 
 class OpenVinoRuntime(Runtime):
-    """A model compiled for each shape of a batch that it meets."""
+    """A model that is compiled for each batch shape on first use."""
 
     def __init__(
         self,
@@ -39,8 +39,8 @@ class OpenVinoRuntime(Runtime):
         *,
         to_decoder: bool = False,
     ) -> None:
-        """Of the file `model`, and of the weights beside it, which OpenVINO looks for in its folder alone."""
-        _refuse_where_missing(precision)
+        """Load the file `model`, with external weights from its own folder."""
+        _check_available(precision)
         import openvino
 
         self._core: Any = openvino.Core()
@@ -80,15 +80,15 @@ class OpenVinoRuntime(Runtime):
         return probabilities
 
     def release_memory(self) -> None:
-        """Forget all compiled models: each keeps the memory of its largest batch."""
+        """Drop all compiled models: each keeps the memory of its largest batch."""
         with self._lock:
             self._compiled.clear()
             self._idle.clear()
 
     def placement(self, images_nhwc: ImagesNHWC) -> Placement:
-        """By the precision that a node computes in; one for which there is no fast kernel fell back."""
+        """Counts by precision; nodes without an optimised kernel count as fallen back."""
         _, compiled = self._compiled_for(images_nhwc.shape)
-        nodes = [_facts(node) for node in compiled.get_runtime_model().get_ops()]
+        nodes = [_node_info(node) for node in compiled.get_runtime_model().get_ops()]
         computing = [node for node in nodes if node["layerType"] not in _NO_WORK]
         counts = Counter(node["runtimePrecision"] for node in computing)
         fallen_back = tuple(
@@ -142,18 +142,18 @@ def _set_temperature(model: Any, value: float, path: Path) -> None:
 def _cut(model: Any, bypasses: Sequence[Bypass]) -> None:
     made = {name: one for node in model.get_ops() for one in node.outputs() for name in one.get_names()}
     for bypass in bypasses:
-        made[bypass.made].replace(made[bypass.read])
+        made[bypass.output].replace(made[bypass.input])
     model.validate_nodes_and_infer_types()
 
 
-def _facts(node: Any) -> dict[str, str]:
+def _node_info(node: Any) -> dict[str, str]:
     return {key: value.astype(str) for key, value in node.get_rt_info().items()}
 
 
 def openvino_is_usable(precision: Precision) -> bool:
-    """Whether OpenVINO is installed, and this processor has the precision."""
+    """Whether OpenVINO is installed and this processor supports the precision."""
     try:
-        _refuse_where_missing(precision)
+        _check_available(precision)
     except MissingRuntimeError:
         return False
     return True
@@ -162,7 +162,7 @@ def openvino_is_usable(precision: Precision) -> bool:
 _NAMES: dict[Precision, RuntimeName] = {"f32": "openvino", "bf16": "openvino-bf16"}
 
 
-def _refuse_where_missing(precision: Precision) -> None:
+def _check_available(precision: Precision) -> None:
     if importlib.util.find_spec("openvino") is None:
         raise _missing(_NAMES[precision], "it is not installed: pip install 'seg[openvino]'")
     if precision == "bf16":
@@ -170,7 +170,7 @@ def _refuse_where_missing(precision: Precision) -> None:
 
         able: list[str] = openvino.Core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
         if "BF16" not in able:
-            raise _missing(_NAMES[precision], "this processor has no bf16: say runtime: openvino")
+            raise _missing(_NAMES[precision], "this processor has no bf16: set runtime: openvino")
 
 
 def _missing(name: RuntimeName, reason: str) -> MissingRuntimeError:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import onnx
 
-from seg.engine.passes.device_values import AnswersOnDevice, Device, run_from_host
+from seg.engine.passes.device_values import BatchOnDevice, Device, run_from_host
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.gpu_libraries import GpuProvider
@@ -21,9 +21,9 @@ ProviderName = Literal["cpu"] | GpuProvider
 
 _CPU: Final = "CPUExecutionProvider"
 _FATAL_ONLY: Final = 4
-"""What goes wrong is raised, too; in the log it would stand a second time."""
+"""Errors are raised; at lower levels the log would repeat them."""
 
-_ON_SHAPES: Final = frozenset(
+_SHAPE_OPS: Final = frozenset(
     {
         *("Add", "Ceil", "Clip", "Div", "Floor", "Max", "Min", "Mod", "Mul", "Neg", "Sub"),
         *("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Where"),
@@ -31,11 +31,11 @@ _ON_SHAPES: Final = frozenset(
         *("Concat", "Expand", "Gather", "Reshape", "Shape", "Size", "Slice", "Split", "Squeeze", "Unsqueeze"),
     }
 )
-"""Operations that sizes are reckoned with; all of them have kernels for CUDA, too."""
+"""Operations that compute shapes; all of them have kernels for CUDA, too."""
 
 
 class OrtRuntime(Runtime):
-    """A session on one device. Asked for CUDA or TensorRT, it runs there or not at all."""
+    """A session on one device, without fallback: CUDA and TensorRT never fall back to the CPU."""
 
     def __init__(
         self,
@@ -44,9 +44,9 @@ class OrtRuntime(Runtime):
         streams: Streams,
         temperature: float = 1.0,
         content: bytes | None = None,
-        cuda: nvidia.CudaOptions = nvidia.USUAL,
+        cuda: nvidia.CudaOptions = nvidia.DEFAULT_OPTIONS,
     ) -> None:
-        """Of the file `model`, or of `content`, which was made of it."""
+        """Load the file `model`, or `content`, which is derived from it."""
         import onnxruntime
 
         self._wanted = _provider_of(name)
@@ -58,12 +58,12 @@ class OrtRuntime(Runtime):
             streams=streams,
             whole_batches=name != "cpu",
         )
-        source = _at_temperature(model, content, temperature)
+        source = _with_temperature(model, content, temperature)
         try:
             self._session = open_session(source, name, streams.threads, model.parent, cuda)
         except MissingRuntimeError:
             raise
-        except Exception as error:  # its exceptions have no common base of their own
+        except Exception as error:  # its exceptions have no common base
             reason = str(error).splitlines()[0]
             raise ModelError(f"{model}: ONNX Runtime cannot load it: {reason}") from error
 
@@ -72,12 +72,12 @@ class OrtRuntime(Runtime):
         return self._device
 
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
-        with nvidia.failures_in_one_line(self._info.name):
+        with nvidia.device_errors(self._info.name):
             probabilities: ProbabilitiesNCHW = self._session.run(None, {INPUT: images_nhwc})[0]
         return probabilities
 
     def release_memory(self) -> None:
-        """Let the CPU's arena shrink, which ONNX Runtime does at the end of a batch: here of a small one."""
+        """Shrink the CPU's arena, which ONNX Runtime does at the end of a batch: here of a small one."""
         import onnxruntime
 
         if self._device != "cpu":
@@ -87,10 +87,10 @@ class OrtRuntime(Runtime):
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._session.run(None, {INPUT: np.zeros((1, 32, 32, 3), dtype=np.uint8)}, options)
 
-    def _infer_on_device(self, images_nhwc: ImagesNHWC) -> AnswersOnDevice:
-        with nvidia.failures_in_one_line(self._info.name):
+    def _infer_on_device(self, images_nhwc: ImagesNHWC) -> BatchOnDevice:
+        with nvidia.device_errors(self._info.name):
             probabilities = run_from_host(self._session, self._device, INPUT, images_nhwc, OUTPUT)
-        return AnswersOnDevice(probabilities)
+        return BatchOnDevice(probabilities)
 
     def placement(self, _: ImagesNHWC) -> Placement:
         parts = self._session.get_provider_graph_assignment_info()
@@ -104,8 +104,8 @@ class OrtRuntime(Runtime):
         return self._info
 
 
-def _at_temperature(model: Path, content: bytes | None, temperature: float) -> Path | bytes:
-    """What to load, which is the file itself where nothing in it changes."""
+def _with_temperature(model: Path, content: bytes | None, temperature: float) -> Path | bytes:
+    """The model with its temperature set; the file itself if nothing in it changes."""
     if temperature == 1:
         return content or model
     graph = onnx.load_from_string(content) if content else load_graph(model)
@@ -118,47 +118,47 @@ def open_session(
     name: ProviderName,
     threads: int,
     folder: Path | None = None,
-    cuda: nvidia.CudaOptions = nvidia.USUAL,
+    cuda: nvidia.CudaOptions = nvidia.DEFAULT_OPTIONS,
 ) -> Any:
-    """A session on the device of that name, or none.
+    """Open a session on the device of that name; there is no fallback.
 
     Args:
-        source: a graph's file, or what would be in it.
-        threads: how many of the CPU's a batch runs on.
-        folder: where weights lie that are not in the graph.
-        cuda: how an NVIDIA device is used.
+        source: a graph's file, or its content.
+        threads: CPU threads of a batch.
+        folder: of the external weights.
+        cuda: options of an NVIDIA device.
 
     Raises:
         MissingRuntimeError: there is no such device, or it cannot run the graph.
-        Exception: on the CPU, whatever ONNX Runtime finds wrong with the graph.
+        Exception: on the CPU, any error of ONNX Runtime.
     """
     import onnxruntime
 
     options = _session_options(threads, folder)
     if name == "cpu":
         return onnxruntime.InferenceSession(source, options, providers=[_CPU], enable_fallback=0)
-    nvidia.prepare(name)
+    nvidia.load_provider(name)
     try:
-        # Or else it prints what failed and falls back.
+        # Without it, ONNX Runtime prints what failed and falls back.
         session = onnxruntime.InferenceSession(
-            source, options, providers=nvidia.providers_of(name, cuda), enable_fallback=0
+            source, options, providers=nvidia.session_providers(name, cuda), enable_fallback=0
         )
     except Exception as error:
-        raise nvidia.missing(name, str(error).splitlines()[0]) from error
+        raise nvidia.unusable(name, str(error).splitlines()[0]) from error
     used = session.get_providers()[0]
     if used != _provider_of(name):
-        raise nvidia.missing(name, f"the session was built on {used}")
+        raise nvidia.unusable(name, f"the session was built on {used}")
     fallen_back = _fallen_back(session, set(nvidia.PROVIDERS.values()))
     if fallen_back:
-        raise nvidia.missing(name, f"it has no kernel for {', '.join(fallen_back[:3])}")
+        raise nvidia.unusable(name, f"it has no kernel for {', '.join(fallen_back[:3])}")
     return session
 
 
 def _fallen_back(session: Any, wanted: Collection[str]) -> list[str]:
-    """The nodes that none of the providers wanted runs.
+    """The nodes that none of the wanted providers runs.
 
-    Arithmetic on shapes is not among them: ONNX Runtime leaves that to the CPU on purpose, so that
-    `session.disable_cpu_ep_fallback` would refuse every model that takes images of any size.
+    Arithmetic on shapes does not count: ONNX Runtime leaves it to the CPU on purpose, so that
+    `session.disable_cpu_ep_fallback` would refuse every model with dynamic image sizes.
     Source: its `GetCpuPreferredNodes`.
     """
     return [
@@ -166,7 +166,7 @@ def _fallen_back(session: Any, wanted: Collection[str]) -> list[str]:
         for part in session.get_provider_graph_assignment_info()
         if part.ep_name not in wanted
         for node in part.get_nodes()
-        if part.ep_name != _CPU or node.op_type not in _ON_SHAPES
+        if part.ep_name != _CPU or node.op_type not in _SHAPE_OPS
     ]
 
 
@@ -180,7 +180,7 @@ def _session_options(threads: int, folder: Path | None) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = threads
-    # Threads that spin for work take the core from the streams beside them.
+    # Threads that spin for work take cores from other streams.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if folder:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))

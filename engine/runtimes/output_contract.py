@@ -1,4 +1,4 @@
-"""What a model's probabilities must be, held to every batch that it runs, on whatever runtime."""
+"""The output contract: shape and dtype of a model's probabilities, checked for every batch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ Shape = tuple[int, ...]
 class OutputContract:
     """Float32 `[N, C, H, W]` at the size of the images, or of the cells of `decoder`.
 
-    `classes` is C, where it is known.
+    `classes` is C, if known.
     """
 
     model: Path
@@ -22,7 +22,7 @@ class OutputContract:
     decoder: Decoder | None = None
 
     def check(self, images_nhwc: Shape, found: Shape, dtype: str) -> None:
-        """Raises ModelError where what a batch of that shape became is something else."""
+        """Raises ModelError if the output for a batch of that shape has another shape or dtype."""
         expected = self._expected(images_nhwc, found)
         if found != expected or dtype != "float32":
             raise ModelError(
@@ -31,7 +31,7 @@ class OutputContract:
             )
 
     def failure(self, images_nhwc: Shape, error: Exception) -> ModelError:
-        """What to raise where the runtime could not run a batch of that shape."""
+        """The error to raise if the runtime could not run a batch of that shape."""
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = lines[-1] if lines else type(error).__name__
         return ModelError(f"{self.model}: fails on {_in_words(images_nhwc)}: {reason}")

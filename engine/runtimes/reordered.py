@@ -1,4 +1,4 @@
-"""A model whose classes the dataset lists in another order."""
+"""Class reordering: a model whose classes are in another order than the dataset's."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, R
 
 
 def in_dataset_order(runtime: Runtime, channels: Channels) -> Runtime:
-    """The runtime, or one whose probabilities are of the channels in this order."""
+    """The runtime itself if the order is the same, else one whose channels are in the dataset's order."""
     return ReorderedRuntime(runtime, channels) if is_reordered(channels) else runtime
 
 
 class ReorderedRuntime(Runtime):
-    """Probabilities in the dataset's order; they are brought to the host for that."""
+    """Probabilities in the dataset's order; they are copied to the host."""
 
     def __init__(self, inner: Runtime, channels: Channels) -> None:
         self._inner = inner

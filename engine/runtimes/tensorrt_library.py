@@ -1,4 +1,4 @@
-"""TensorRT, which comes under two names: imported, or refused with what to install; and its log."""
+"""Importing TensorRT, or TensorRT for RTX, with errors that name the package to install; and its logger."""
 
 import importlib
 import importlib.util
@@ -13,7 +13,7 @@ EXTRA: Final[dict[LibraryName, str]] = {"tensorrt": "tensorrt", "tensorrt_rtx": 
 
 
 def load_library(name: LibraryName) -> ModuleType:
-    """Import TensorRT, or say what to install; raises MissingRuntimeError."""
+    """Import TensorRT; raises MissingRuntimeError with the package to install."""
     package = name.replace("_", "-")
     if importlib.util.find_spec(name) is None:
         raise MissingRuntimeError(f"{package} is not installed: pip install 'seg[{EXTRA[name]}]'")
@@ -26,7 +26,7 @@ def load_library(name: LibraryName) -> ModuleType:
 
 
 def logger_into(errors: list[str], library: ModuleType) -> Any:
-    """A logger for TensorRT, which prints nothing and puts each error into the list, as one line."""
+    """A logger for TensorRT that prints nothing and appends each error to the list, as one line."""
 
     class Logger(library.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The plan beside a model: found by what it was built of, checked, and loaded by TensorRT."""
+"""TensorRT plans next to a model: found by their record, checked, and loaded."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from seg.engine.runtimes.tensorrt_library import logger_into
-from seg.engine.runtimes.tensorrt_plan_file import Profile, facts_to_run, nearest, records_beside
+from seg.engine.runtimes.tensorrt_plan_file import Profile, closest_record, facts_at_run, records_beside
 from seg.errors import ModelError
 from seg.model_file import INPUT, OUTPUT
 
@@ -18,12 +18,12 @@ _PROFILE: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlan:
-    """A plan that TensorRT has read, whose tensors are those of the contract.
+    """A plan that TensorRT has loaded, whose tensors are those of the contract.
 
     Attributes:
-        engine: what TensorRT made of it; `runtime`, with its logger, must live as long.
-        profile: the batches that it takes.
-        errors: what TensorRT complained of, the latest last.
+        engine: TensorRT's object; `runtime`, with its logger, must live as long.
+        profile: the batches that it accepts.
+        errors: of TensorRT, the latest last.
     """
 
     path: Path
@@ -33,15 +33,15 @@ class LoadedPlan:
     errors: list[str]
 
     def failure(self, what: str, advice: str) -> ModelError:
-        """What TensorRT could not do with this plan, and why, as far as it said."""
+        """The error that TensorRT could not do something with this plan, with the reason that it logged."""
         return _failure(self.path, what, self.errors, advice)
 
 
 def load_plan(model: Path, library: ModuleType, gpu: str, temperature: float) -> LoadedPlan:
-    """The plan that was built for this very model, TensorRT, GPU and temperature.
+    """Load the plan that was built for this model, TensorRT version, GPU and temperature.
 
     Raises:
-        ModelError: there is none, or it is not the one that was built, or TensorRT cannot read it.
+        ModelError: there is none, or its content has changed, or TensorRT cannot read it.
     """
     path, content = _find(model, library, gpu, temperature)
     errors: list[str] = []
@@ -57,11 +57,11 @@ def load_plan(model: Path, library: ModuleType, gpu: str, temperature: float) ->
 def _find(model: Path, library: ModuleType, gpu: str, temperature: float) -> tuple[Path, bytes]:
     records = records_beside(model)
     if not records:
-        raise ModelError(f"{model}: has no plan beside it: build one on this machine: {BUILD}")
-    facts = facts_to_run(model, library, gpu, temperature)
+        raise ModelError(f"{model}: has no plan next to it: build one on this machine: {BUILD}")
+    facts = facts_at_run(model, library, gpu, temperature)
     fitting = [path for path, record in records.items() if not record.changed(facts)]
     if not fitting:
-        closest = nearest(records, facts)
+        closest = closest_record(records, facts)
         raise ModelError(
             f"{model}: has no plan that fits: {closest.differences(facts)}: {_advice(closest.changed(facts))}"
         )
@@ -73,7 +73,7 @@ def _find(model: Path, library: ModuleType, gpu: str, temperature: float) -> tup
 
 def _advice(changed: list[str]) -> str:
     if changed == ["temperature"]:
-        return f"build one of a spec that gives the member this temperature: {BUILD}"
+        return f"build one from a spec with this temperature of the member: {BUILD}"
     return f"build one on this machine: {BUILD}"
 
 
@@ -102,5 +102,5 @@ def _in_words(tensors: dict[str, tuple[Any, Any]]) -> str:
 
 
 def _failure(path: Path, what: str, errors: list[str], advice: str) -> ModelError:
-    reason = errors[-1] if errors else "it does not say why"
+    reason = errors[-1] if errors else "without a reason"
     return ModelError(f"{path}: TensorRT {what}: {reason}: {advice}")

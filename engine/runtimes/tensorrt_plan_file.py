@@ -1,8 +1,8 @@
-"""TensorRT's plans on disk (TensorRT calls a plan an engine), and the record that lies beside each.
+"""TensorRT plans on disk (TensorRT calls a plan an engine), and the record next to each.
 
 model.onnx
 model-FINGERPRINT.plan         what TensorRT runs
-model-FINGERPRINT.plan.json    the facts that it was built of, which the fingerprint is of, and its SHA-256
+model-FINGERPRINT.plan.json    the facts that it was built from, which the fingerprint hashes, and its SHA-256
 """
 
 import hashlib
@@ -24,12 +24,12 @@ Shape = tuple[int, int, int]
 """N, H and W of a batch."""
 
 Facts = Mapping[str, str]
-"""What decides what a plan holds and where it runs, by name."""
+"""What a plan's content and its target depend on, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The least and largest batch that a plan takes, and the one that it is made fastest for."""
+    """The smallest and largest batch that a plan accepts, and the one that it is optimised for."""
 
     least: Shape
     usual: Shape
@@ -39,13 +39,13 @@ class Profile:
         return ", ".join(map(as_text, (self.least, self.usual, self.most)))
 
     def takes(self, shape: Shape) -> bool:
-        """Whether a batch of that shape is between the least and the largest."""
+        """Whether a batch of that shape is between the smallest and the largest."""
         sides = zip(self.least, shape, self.most, strict=True)
         return all(least <= side <= most for least, side, most in sides)
 
 
 class PlanRecord(BaseModel):
-    """What lies beside a plan: the facts that it was built of, and the SHA-256 of its bytes."""
+    """The record next to a plan: the facts that it was built from, and the SHA-256 of its bytes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,19 +53,19 @@ class PlanRecord(BaseModel):
     sha256: str
 
     def changed(self, facts: Facts) -> list[str]:
-        """The names of those facts that are other ones here."""
+        """The names of the facts that differ from the record."""
         return [name for name, fact in facts.items() if self.facts.get(name) != fact]
 
     def differences(self, facts: Facts) -> str:
-        """What was otherwise when the plan was built, in words."""
+        """The facts that differ from those at the build, in words."""
         return "; ".join(
-            f"{name} was {_short(self.facts.get(name, 'not said'))}, is {_short(facts[name])}"
+            f"{name} was {_short(self.facts.get(name, 'unknown'))}, is {_short(facts[name])}"
             for name in self.changed(facts)
         )
 
 
-def facts_to_run(model: Path, library: ModuleType, gpu: str, temperature: float) -> dict[str, str]:
-    """Those of the facts in which a plan must agree with whoever runs it."""
+def facts_at_run(model: Path, library: ModuleType, gpu: str, temperature: float) -> dict[str, str]:
+    """The facts that must be equal where a plan is built and where it runs."""
     return {
         "model": sha256_of(model),
         "library": f"{library.__name__} {library.__version__}",
@@ -74,12 +74,12 @@ def facts_to_run(model: Path, library: ModuleType, gpu: str, temperature: float)
     }
 
 
-def plan_of(model: Path, facts: Facts) -> Path:
-    """Where the plan of a model lies that was built of these facts."""
+def plan_path(model: Path, facts: Facts) -> Path:
+    """The path of a model's plan that is built from these facts."""
     return model.with_name(f"{model.stem}-{fingerprint(facts)}.plan")
 
 
-def record_of(plan: Path) -> Path:
+def record_path(plan: Path) -> Path:
     return plan.with_name(f"{plan.name}.json")
 
 
@@ -89,18 +89,18 @@ def fingerprint(facts: Facts) -> str:
 
 
 def records_beside(model: Path) -> dict[Path, PlanRecord]:
-    """The plans that were built beside a model, for whatever GPU; raises ModelError."""
+    """The plans next to a model, for any GPU; raises ModelError."""
     files = sorted(model.parent.glob(f"{model.stem}-*.plan.json"))
     return {file.with_suffix(""): _read(file) for file in files}
 
 
-def nearest(records: Mapping[Path, PlanRecord], facts: Facts) -> PlanRecord:
-    """The record that differs from these facts in the fewest; there is one at least."""
+def closest_record(records: Mapping[Path, PlanRecord], facts: Facts) -> PlanRecord:
+    """The record that differs from these facts in the fewest; there must be one."""
     return min(records.values(), key=lambda record: len(record.changed(facts)))
 
 
 def as_text(shape: tuple[int, ...]) -> str:
-    """Such as 8x256x256."""
+    """A shape as text, such as 8x256x256."""
     return "x".join(map(str, shape))
 
 
@@ -108,7 +108,7 @@ def _read(file: Path) -> PlanRecord:
     try:
         return PlanRecord.model_validate_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"{file}: is not what was written with its plan: remove both") from error
+        raise ModelError(f"{file}: is not the record of its plan: remove both") from error
 
 
 def _short(fact: str) -> str:

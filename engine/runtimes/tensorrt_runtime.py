@@ -1,11 +1,11 @@
-"""TensorRT's own runtime, on the plan that `seg export --format tensorrt` left beside the model."""
+"""TensorRT on the plan that `seg export --format tensorrt` wrote next to the model."""
 
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.runtimes.cuda_device import gpu_of, load_cuda
+from seg.engine.runtimes.cuda_device import gpu_name, load_cuda
 from seg.engine.runtimes.tensorrt_library import load_library
 from seg.engine.runtimes.tensorrt_plan import BUILD, load_plan
 from seg.engine.runtimes.tensorrt_plan_file import as_text
@@ -17,21 +17,21 @@ NAME: Final[RuntimeName] = "tensorrt-plan"
 
 
 class PlanRuntime(Runtime):
-    """A plan on its GPU, where each stream has memory of its own; a batch waits for one that is idle."""
+    """A plan on its GPU. Each stream has its own memory; a batch waits for an idle stream."""
 
     def __init__(self, model: Path, streams: Streams, temperature: float = 1.0) -> None:
-        """Of the plan beside `model` that was built for this TensorRT, GPU and temperature.
+        """Load the plan next to `model` that was built for this TensorRT version, GPU and temperature.
 
         Raises:
-            MissingRuntimeError: TensorRT, CUDA's bindings or a GPU are not here, or it has no room.
-            ModelError: there is no such plan, or it is not the one that was built.
+            MissingRuntimeError: TensorRT, CUDA's bindings or a GPU are missing, or its memory is full.
+            ModelError: there is no such plan, or its content has changed.
         """
         try:
             library, cuda = load_library("tensorrt"), load_cuda()
-            gpu = gpu_of(cuda)
+            gpu = gpu_name(cuda)
         except MissingRuntimeError as error:
             raise MissingRuntimeError(
-                f"runtime {NAME}: not usable here: {error}: or say runtime: cuda"
+                f"runtime {NAME}: not usable here: {error}: or set runtime: cuda"
             ) from error
         self._plan = load_plan(model, library, gpu, temperature)
         self._idle: SimpleQueue[GpuStream] = SimpleQueue()
@@ -62,8 +62,8 @@ class PlanRuntime(Runtime):
     def _refuse_beyond_the_profile(self, shape: tuple[int, ...]) -> None:
         if not self.takes(shape):
             raise ModelError(
-                f"{self._plan.path}: takes batches of {self._plan.profile} (least, usual, most), and here is"
-                f" one of {as_text(shape[:3])}: build it with other sizes or batch in export.plan: {BUILD}"
+                f"{self._plan.path}: accepts batches of {self._plan.profile} (smallest, usual, largest), got"
+                f" {as_text(shape[:3])}: build it with other sizes or batch in export.plan: {BUILD}"
             )
 
     def placement(self, _: ImagesNHWC) -> Placement:

@@ -117,7 +117,7 @@ class DynamicBatcher:
         self._forget_delivered()
 
     def _label_all(self, orders: Iterable[tuple[_Order, _Order] | None]) -> Iterator[None]:
-        return self._ensemble.label_all(orders, _deliver, clock=self.clock, damaged=_give_up)
+        return self._ensemble.label_all(orders, _deliver, clock=self.clock, on_damaged=_give_up)
 
     def _arrivals(self, order: _Order | None) -> Iterator[tuple[_Order, _Order] | None]:
         """Orders as they come, beginning with one; None says that there are none at the moment."""

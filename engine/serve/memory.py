@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 
 from seg.engine.ensemble import Ensemble
-from seg.engine.member import plan_passes
-from seg.engine.runtimes.profiling import keep_busy, resident_bytes
+from seg.engine.member import default_pass_order
+from seg.engine.runtimes.profiling import resident_bytes, run_all_streams
 from seg.engine.serve.body_process import PROCESSES, memory_for
 from seg.errors import SegError, SpecError
 from seg.spec.prediction import TileSpec
@@ -79,10 +79,10 @@ def measure(ensemble: Ensemble) -> EngineCost:
     for member in ensemble.members:
         batch = np.zeros((ensemble.batch_size, PROBE_SIDE, PROBE_SIDE, _RGB), dtype=np.uint8)
         before = resident_bytes()
-        keep_busy(member.runtime, batch)
+        run_all_streams(member.runtime, batch)
         # Runtimes keep what they took for their next batch, so what all members need adds up.
         network += max(0, resident_bytes() - before) / PROBE_SIDE**2
-    plan = plan_passes(ensemble.members)
+    plan = default_pass_order(ensemble.members)
     area = max(planned.view.scale for planned in plan) ** 2
     classes = len(ensemble.classes)
     in_flight = ensemble.batch_size * (ensemble.streams + 1)

@@ -15,7 +15,7 @@ from typing import Final
 import uvicorn
 
 from seg.engine.ensemble import Ensemble
-from seg.engine.load import probe_frames
+from seg.engine.load import sample_frames
 from seg.engine.serve.admission import Admission, Limits
 from seg.engine.serve.app import FORM_BYTES, Endpoints, build_app
 from seg.engine.serve.batcher import DynamicBatcher
@@ -57,7 +57,7 @@ def run_server(
             say("stopping: is for submissions: here every image gets all passes")
         memory = plan(ensemble, limits)
         ensemble = replace(ensemble, tile=memory.tile)
-        ensemble.predict(probe_frames(spec)[0].frame_hwc)
+        ensemble.predict(sample_frames(spec)[0].frame_hwc)
         say(memory.line())
         with opened(ensemble, spec, name, limits, memory) as endpoints:
             address = f"[{host}]" if ":" in host else host

@@ -1,7 +1,7 @@
-"""Submissions: label maps in a fixed order in, one file or folder out, whole or not at all; and back."""
+"""Submissions: label maps written atomically as a file or folder in a contest's format, and read back."""
 
-from seg.engine.submissions.base import Labelled, SubmissionFormat
+from seg.engine.submissions.base import LabelledImage, SubmissionFormat
 from seg.engine.submissions.for_spec import SubmissionSpec
 from seg.engine.submissions.formats import open_format
 
-__all__ = ["Labelled", "SubmissionFormat", "SubmissionSpec", "open_format"]
+__all__ = ["LabelledImage", "SubmissionFormat", "SubmissionSpec", "open_format"]

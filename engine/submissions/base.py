@@ -1,4 +1,4 @@
-"""What every submission format can do."""
+"""The interface of all submission formats."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -7,17 +7,17 @@ from typing import Protocol
 from seg.engine.passes.passes import Size
 from seg.labels import LabelsHW
 
-Labelled = tuple[str, LabelsHW]
+LabelledImage = tuple[str, LabelsHW]
 """An image's id and its label map, uint8 `[H, W]`."""
 
 SizeOf = Callable[[str], Size]
-"""Height and width of the label map of an id; raises DataError where there is no such image."""
+"""Height and width of the label map of an id; raises DataError if there is no such image."""
 
 
 class SubmissionFormat(Protocol):
-    """One way to write label maps down."""
+    """A format that label maps are written in and read from."""
 
-    def write(self, path: Path, images: Iterable[Labelled]) -> None:
+    def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         """Write a submission, atomically; a table's rows in the order of `images`, or of the sample.
 
         Raises:
@@ -26,13 +26,13 @@ class SubmissionFormat(Protocol):
         """
         ...
 
-    def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
-        """The label maps of a submission, each image once, in the size that `size_of` says.
+    def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
+        """The label maps of a submission, each image once, in the size given by `size_of`.
 
-        Pixels that no class covers have the unlabelled class, or, where there is none, the ignore index.
+        Pixels that no class covers get the unlabelled class, or the ignore index if there is none.
 
         Raises:
-            DataError: the file is no such submission, or has an image twice, an unknown one, one of another
-                size, or a value of no class; names the file and its row, entry or member.
+            DataError: the file is not in this format, or has a duplicate image, an unknown image, a wrong
+                size, or an unknown class. The message names the file and the row, entry or member.
         """
         ...

@@ -1,4 +1,4 @@
-"""The submission that a spec describes: its format, and the size of each label map."""
+"""The submission of a spec: its format, and the expected size of each label map."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ from seg.spec.output import Format
 
 @dataclass(frozen=True)
 class SubmissionSpec:
-    """What is known about submissions for the images that a spec predicts."""
+    """The expected submission for the images that a spec predicts."""
 
     spec: EnsembleSpec
 
@@ -30,7 +30,7 @@ class SubmissionSpec:
         return self.split.classes
 
     def form(self, name: Format | None = None) -> SubmissionFormat:
-        """The spec's format, or another with the same classes."""
+        """The spec's format, or another format with the same classes."""
         output = self.spec.output
         form = name or output.format
         return open_format(
@@ -59,15 +59,15 @@ class SubmissionSpec:
         return self._sizes[image_id]
 
     def image_of(self, image_id: str) -> str:
-        """The path of an image; raises DataError where there is none of that id."""
+        """The path of an image; raises DataError if there is none of that id."""
         image = self._images.get(image_id)
         if image is None:
-            raise DataError(f"{image_id!r} is no image of the spec's 'predict' split")
+            raise DataError(f"{image_id!r} is not an image of the spec's 'predict' split")
         return str(image)
 
     @cached_property
     def _sizes(self) -> dict[str, Size]:
-        """Those that were asked for: a submission has many rows for an image."""
+        """Sizes found so far: a submission may have many rows for an image."""
         return {}
 
     @cached_property

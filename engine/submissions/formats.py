@@ -1,4 +1,4 @@
-"""Formats by name."""
+"""Opening a submission format by name, and checks of ids and class ids."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ FILE_FORMATS: Final[Mapping[Format, str]] = {
     "npz": ".npy",
     "geotiff": ".tif",
 }
-"""Those with a file for each image, in a folder or an archive, and its ending."""
+"""The file suffix of formats with a file for each image, in a folder or an archive."""
 
 
 def open_format(
@@ -44,14 +44,14 @@ def open_format(
     """The format of that name.
 
     Args:
-        unlabelled: the class that pixels without a label have, or `ignore`.
-        image_of: the images by their ids, for what a format takes over from them.
-        samples: the images that the submission is about.
-        values: what the pixel values of label maps are.
-        sample: the contest's sample submission, whose header, ids and order a table has.
+        unlabelled: the class of pixels without a label, or `ignore`.
+        image_of: the path of an image by its id, for formats that copy metadata from it.
+        samples: the images of the submission.
+        values: the meaning of pixel values in label maps.
+        sample: the contest's sample submission, whose header, ids and order a table follows.
 
     Raises:
-        MissingRuntimeError: the format needs what is not installed.
+        MissingRuntimeError: the format needs a package that is not installed.
         DataError: the sample is for other images or classes, two classes have one id, or an id is too large.
     """
     _refuse_shared_ids(classes)
@@ -75,7 +75,7 @@ def open_format(
 
 
 def check_ids(name: Format, image_ids: Iterable[str]) -> None:
-    """Raise OutputError where a format names files after ids, and two of these cannot be told apart."""
+    """Raise OutputError if the format names files after ids, and two file names would be the same."""
     if name in FILE_FORMATS:
         check_file_names(image_ids, FILE_FORMATS[name])
 
@@ -90,9 +90,9 @@ def _refuse_shared_ids(classes: Sequence[ClassInfo]) -> None:
         name_of[c.id] = c.name
 
 
-def format_of(text: str) -> Format:
-    """A format's name, checked; raises SpecError with the nearest one."""
+def parse_format(text: str) -> Format:
+    """Check a format's name; raises SpecError with the nearest name."""
     names = get_args(Format)
     if text not in names:
-        raise SpecError(f"there is no format {text!r}: {did_you_mean(text, names)}")
+        raise SpecError(f"unknown format {text!r}: {did_you_mean(text, names)}")
     return cast(Format, text)

@@ -1,4 +1,4 @@
-"""A folder of GeoTIFFs: the class id of each pixel, or its position, where on Earth its image lies."""
+"""The GeoTIFF format: a folder of georeferenced rasters with class ids or positions as pixel values."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,9 +10,9 @@ import numpy as np
 from seg.classes import ClassInfo
 from seg.data.raster import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
 from seg.engine.passes.passes import Size
-from seg.engine.submissions.atomic_folder import refuse_false_size
-from seg.engine.submissions.base import Labelled, SizeOf
-from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.base import LabelledImage, SizeOf
+from seg.engine.submissions.check_size import check_claimed_size
+from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.values import PixelValues, ValuesHW
 from seg.errors import DataError, MissingRuntimeError
 from seg.file_names import FileNames, id_of_name
@@ -43,40 +43,40 @@ _LAYOUT: Final = {
 
 
 class GeoTiffFolder:
-    """Each image's labels as `<id>.tif`, with its coordinate system and place, and the classes' colours.
+    """Each image's labels as `<id>.tif`, with the image's georeference and the classes' colours.
 
-    Where a label map has another size than its image it covers the same ground.
+    A label map of another size than its image covers the same area.
     """
 
     def __init__(self, classes: Sequence[ClassInfo], image_of: ImageOf, values: Values) -> None:
-        """Raises MissingRuntimeError where rasterio is not installed."""
+        """Raises MissingRuntimeError if rasterio is not installed."""
         if not has_rasterio():
             raise MissingRuntimeError("format geotiff needs rasterio: pip install 'seg[geo]'")
         self._classes = classes
         self._image_of = image_of
         self._values = PixelValues(classes, values, _TYPES)
 
-    def write(self, path: Path, images: Iterable[Labelled]) -> None:
+    def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         names = FileNames(_SUFFIX)
         with output_folder(path) as folder:
             for image_id, labels_hw in images:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                values_hw = self._values.encoded(image_id, labels_hw)
-                self._write_one(file, values_hw, place_of(self._image_of(image_id), labels_hw.shape))
+                values_hw = self._values.encode(image_id, labels_hw)
+                self._write_one(file, values_hw, georeference_of(self._image_of(image_id), labels_hw.shape))
 
-    def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
+    def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         found = filter(Path.is_file, path.rglob("*"))
         files = sorted(file for file in found if file.suffix.lower() in TIFF_SUFFIXES)
         if not files:
             raise DataError(f"{path}: has no TIFFs")
-        seen = SeenImages(size_of)
+        registry = ImageRegistry(size_of)
         for file in files:
             image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(file.suffix))
-            size_hw = seen.size_hw(str(file), image_id)
+            size_hw = registry.register(str(file), image_id)
             values_hw = _values_of(file, image_id, size_of)
-            seen.refuse_other_size(str(file), values_hw, size_hw)
-            yield image_id, self._values.decoded(str(file), values_hw)
+            registry.check_size(str(file), values_hw, size_hw)
+            yield image_id, self._values.decode(str(file), values_hw)
 
     def _write_one(self, file: Path, values_hw: ValuesHW, place: dict[str, Any]) -> None:
         import rasterio
@@ -98,11 +98,11 @@ class GeoTiffFolder:
             written.write(values_hw, 1)
 
 
-def place_of(image: str, size_hw: Size) -> dict[str, Any]:
-    """Coordinate system and place of an image, for a raster of that size which covers the same ground.
+def georeference_of(image: str, size_hw: Size) -> dict[str, Any]:
+    """The georeference of an image, for a raster of that size which covers the same area.
 
     Raises:
-        DataError: the image cannot be read, or does not say where it lies.
+        DataError: the image cannot be read, or is not georeferenced.
     """
     from rasterio.transform import Affine
 
@@ -114,7 +114,7 @@ def place_of(image: str, size_hw: Size) -> dict[str, Any]:
                 point.row, point.col = point.row / down, point.col / across
             return {"gcps": points, "crs": system}
         if dataset.transform.is_identity:
-            raise DataError(f"{image}: does not say where on Earth it lies: write the labels as format: png")
+            raise DataError(f"{image}: is not georeferenced: write the labels as format: png")
         one = dataset.transform
         finer = Affine(one.a * across, one.b * down, one.c, one.d * across, one.e * down, one.f)
         return {"crs": dataset.crs, "transform": finer}
@@ -126,12 +126,12 @@ def _values_of(file: Path, image_id: str, size_of: SizeOf) -> ValuesHW:
     with _opened(str(file)) as dataset:
         if dataset.count != 1 or np.dtype(dataset.dtypes[0]).kind not in "iu":
             found = f"{dataset.count} bands of {', '.join(dict.fromkeys(dataset.dtypes))}"
-            raise DataError(f"{file}: has {found}: a label map has one of integers")
-        refuse_false_size(file, image_id, (dataset.height, dataset.width), size_of)
+            raise DataError(f"{file}: has {found}: a label map has one band of integers")
+        check_claimed_size(file, image_id, (dataset.height, dataset.width), size_of)
         try:
             return np.asarray(dataset.read(1))
         except RasterioError as error:
-            raise DataError(f"{file}: is cut off or damaged") from error
+            raise DataError(f"{file}: is truncated or damaged") from error
 
 
 def _opened(place: str) -> "DatasetReader":

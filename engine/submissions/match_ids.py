@@ -1,4 +1,4 @@
-"""Ids that mean the same image, though one has an ending, a folder or zeros that the other lacks."""
+"""Matching of image ids that differ by a suffix, a folder or leading zeros."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -8,17 +8,17 @@ from typing import Final
 from seg.data.image_files import IMAGE_SUFFIXES
 
 Split = Callable[[str], tuple[str, str]]
-"""From a row's id to those of its image and class."""
+"""Splits a row's id into those of its image and class."""
 
 
 def match_ids(theirs: Iterable[str], ours: Iterable[str], split: Split) -> dict[str, str]:
-    """Which of ours each of theirs is: the same, or else the only one left that differs by its ending alone,
-    then by its folder, and then by zeros in front of a number. What could be two stays without a match.
+    """Our id for each of theirs: the same, or else the only one left that differs by its suffix alone, then
+    by its folder, and then by leading zeros of a number. Ambiguous ids stay unmatched.
     """
     match: dict[str, str] = {}
     left_theirs, left_ours = dict.fromkeys(theirs), dict.fromkeys(ours)
-    for forget in (_nothing, *_FORGOTTEN):
-        their_keys, our_keys = _by_key(left_theirs, split, forget), _by_key(left_ours, split, forget)
+    for normalise in (_unchanged, *_NORMALISERS):
+        their_keys, our_keys = _by_key(left_theirs, split, normalise), _by_key(left_ours, split, normalise)
         for key, (one, *more) in their_keys.items():
             other, *others = our_keys.get(key, [None])
             if other is not None and not more and not others:
@@ -28,31 +28,31 @@ def match_ids(theirs: Iterable[str], ours: Iterable[str], split: Split) -> dict[
 
 
 def _by_key(
-    ids: Iterable[str], split: Split, forget: Callable[[str], str]
+    ids: Iterable[str], split: Split, normalise: Callable[[str], str]
 ) -> dict[tuple[str, str], Sequence[str]]:
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row_id in ids:
         image_id, class_id = split(row_id)
-        found[forget(image_id), class_id].append(row_id)
+        found[normalise(image_id), class_id].append(row_id)
     return dict(found)
 
 
-def _nothing(image_id: str) -> str:
+def _unchanged(image_id: str) -> str:
     return image_id
 
 
-def _ending(image_id: str) -> str:
+def _without_suffix(image_id: str) -> str:
     ending = PurePosixPath(image_id).suffix
     return image_id.removesuffix(ending) if ending.lower() in IMAGE_SUFFIXES else image_id
 
 
-def _folder(image_id: str) -> str:
-    return _ending(image_id).rpartition("/")[2]
+def _base_name(image_id: str) -> str:
+    return _without_suffix(image_id).rpartition("/")[2]
 
 
-def _zeros(image_id: str) -> str:
-    name = _folder(image_id)
+def _without_zeros(image_id: str) -> str:
+    name = _base_name(image_id)
     return name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name
 
 
-_FORGOTTEN: Final = (_ending, _folder, _zeros)
+_NORMALISERS: Final = (_without_suffix, _base_name, _without_zeros)

@@ -1,4 +1,4 @@
-"""Many numbers as text and back, all of them at a time."""
+"""Vectorised conversion of many integers to text and back."""
 
 from itertools import pairwise
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_DIGITS: Final = 12
+MAX_DIGITS: Final = 12
 
 _SPACE: Final = ord(" ")
 _ZERO: Final = ord("0")
@@ -14,11 +14,11 @@ _DIGITS_OF_32_BITS: Final = 9
 
 
 def join_numbers(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> list[str]:
-    """Decimal numbers with a space between, one text for each stretch of them.
+    """Decimal numbers joined by spaces, one text for each segment of them.
 
     Args:
-        numbers: none below 0, int64 `[N]`.
-        bounds: where the stretches, which leave nothing out, begin, and where the last ends, int64 `[S + 1]`.
+        numbers: non-negative, int64 `[N]`.
+        bounds: the starts of consecutive segments, and the end of the last, int64 `[S + 1]`.
     """
     width = len(str(numbers.max(initial=0)))
     characters = np.full((len(numbers), width + 1), _SPACE, dtype=np.uint8)
@@ -41,15 +41,15 @@ def join_numbers(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> list[
 
 
 def split_numbers(text: str) -> NDArray[np.int64] | None:
-    """The numbers of a text, int64 `[N]`; None where it is no numbers with one space between.
+    """The numbers of a text, int64 `[N]`; None if it is not numbers separated by single spaces.
 
-    A number has 12 digits at most.
+    A number has at most 12 digits.
     """
     characters = np.frombuffer(text.encode("ascii", errors="replace"), dtype=np.uint8)
     is_digit = characters - np.uint8(_ZERO) < 10
     spaces = np.flatnonzero(~is_digit)
-    # From one space to the next, as if there were one before and one behind.
+    # From one space to the next, as if there were one before the text and one after it.
     steps = np.diff(spaces, prepend=-1, append=len(characters))
-    if steps.min() < 2 or steps.max() > MOST_DIGITS + 1 or (characters[spaces] != _SPACE).any():
+    if steps.min() < 2 or steps.max() > MAX_DIGITS + 1 or (characters[spaces] != _SPACE).any():
         return None
     return np.fromstring(text, dtype=np.int64, sep=" ")

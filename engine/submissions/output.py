@@ -1,4 +1,4 @@
-"""Where a submission is written, as `seg.outputs` looks at it."""
+"""The output file or folder of a submission, checked by `seg.outputs`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,11 +17,11 @@ def submission_output(
     reads: Iterable[Path] = (),
     overwrite: bool = False,
 ) -> Output:
-    """A submission in the spec's format, or in another.
+    """The output of a submission in the spec's format, or in another.
 
     Args:
-        reads: what the command reads beside what the spec names.
-        overwrite: replace also what seg did not write.
+        reads: further files that must not be overwritten.
+        overwrite: also replace an output that seg did not write.
     """
     is_folder = (name or spec.output.format) in FOLDER_FORMATS
     return Output(path, (*files_read(spec), *reads), overwrite, is_folder)

@@ -1,6 +1,6 @@
-"""A folder of PNGs: the class id of each pixel, or its position.
+"""The PNG format: a folder of PNGs with class ids or positions as pixel values.
 
-In 8 bits they are indexed, with the classes' colours as palette; ids above 255 take greyscale of 16 bits.
+PNGs of 8 bits are indexed, with the classes' colours as palette; ids above 255 need 16-bit greyscale.
 """
 
 import struct
@@ -13,9 +13,9 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data.images import read_index_map
-from seg.engine.submissions.atomic_folder import refuse_false_claim
-from seg.engine.submissions.base import Labelled, SizeOf
-from seg.engine.submissions.seen import SeenImages
+from seg.engine.submissions.base import LabelledImage, SizeOf
+from seg.engine.submissions.check_size import check_header_size
+from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.values import PixelValues, ValuesHW
 from seg.errors import DataError
 from seg.file_names import FileNames, id_of_name
@@ -38,26 +38,26 @@ class PngFolder:
         if self._values.dtype == np.uint8:
             self._palette = palette_of(dict(zip(self._values.of_label.tolist(), classes, strict=True)))
 
-    def write(self, path: Path, images: Iterable[Labelled]) -> None:
+    def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         names = FileNames(_SUFFIX)
         with output_folder(path) as folder:
             for image_id, labels_hw in images:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(encode_png(self._values.encoded(image_id, labels_hw), self._palette))
+                file.write_bytes(encode_png(self._values.encode(image_id, labels_hw), self._palette))
 
-    def read(self, path: Path, size_of: SizeOf) -> Iterator[Labelled]:
+    def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         files = sorted(filter(Path.is_file, path.rglob(f"*{_SUFFIX}")))
         if not files:
             raise DataError(f"{path}: has no PNGs")
-        seen = SeenImages(size_of)
+        registry = ImageRegistry(size_of)
         for file in files:
             image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(_SUFFIX))
-            size_hw = seen.size_hw(str(file), image_id)
-            refuse_false_claim(file, image_id, size_of)
+            size_hw = registry.register(str(file), image_id)
+            check_header_size(file, image_id, size_of)
             values_hw = read_index_map(file)
-            seen.refuse_other_size(str(file), values_hw, size_hw)
-            yield image_id, self._values.decoded(str(file), values_hw)
+            registry.check_size(str(file), values_hw, size_hw)
+            yield image_id, self._values.decode(str(file), values_hw)
 
 
 def palette_of(classes: Mapping[int, ClassInfo]) -> bytes:

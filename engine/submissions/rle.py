@@ -1,8 +1,8 @@
 """Kaggle's run-length encoding: "start length start length ...", column by column, from pixel 1.
 
-Source: the evaluation page of Kaggle's segmentation contests. A run may go on from the foot of one
-column to the head of the next; a class without pixels is the empty string. Contests that count along
-rows or from 0, or want -1 for nothing, say so in an `RleSpec`.
+Source: the evaluation page of Kaggle's segmentation contests. A run may continue from the bottom
+of one column to the top of the next; a class without pixels is the empty string. An `RleSpec` describes
+contests that count along rows or from 0, or want -1 for an empty class.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ _NUMPY_ORDER: Final[dict[str, Literal["C", "F"]]] = {"rows": "C", "columns": "F"
 
 
 def encode(labels_hw: LabelsHW, classes: int, style: RleSpec = KAGGLE) -> list[str]:
-    """The runs of every class of a label map, in one pass over its boundaries.
+    """The run-length encoding of every class of a label map.
 
-    A class without pixels is the style's text for that, and the empty string where its row is dropped.
+    A class without pixels gets the style's empty text, and the empty string if its row is dropped.
     """
     empty = style.empty.replace("drop", "")
     if not labels_hw.size:
@@ -44,14 +44,14 @@ def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
     """Starts, counted from 0, and lengths of the runs of a class, int64 `[R, 2]`.
 
     Raises:
-        DataError: the text is no list of pairs, or its runs overlap, are empty, out of order or
-            outside an image of so many pixels.
+        DataError: the text is not a list of pairs, or its runs overlap, are empty, out of order or outside an
+            image of `pixels` pixels.
     """
     if text in ("", style.empty):
         return np.zeros((0, 2), dtype=np.int64)
     numbers = split_numbers(text)
     if numbers is None or len(numbers) % 2:
-        raise DataError(f"run lengths are pairs of numbers with one space between, got {text[:40]!r}")
+        raise DataError(f"run lengths must be pairs of numbers separated by single spaces, got {text[:40]!r}")
     runs = numbers.reshape(-1, 2)
     runs[:, 0] -= style.first
     starts, lengths = runs.T
@@ -71,16 +71,16 @@ def decode(text: str, size_hw: tuple[int, int], style: RleSpec = KAGGLE) -> NDAr
     """The mask, bool `[H, W]`, of one encoded class.
 
     Raises:
-        DataError: the runs are not those of a mask of that size: see `parse`.
+        DataError: the runs do not fit a mask of that size: see `parse`.
     """
     pixels = size_hw[0] * size_hw[1]
-    labels = join([parse(text, pixels, style)], pixels, 1)
-    mask_hw: NDArray[np.bool_] = on_image(labels, size_hw, style) == 0
+    labels = merge_runs([parse(text, pixels, style)], pixels, 1)
+    mask_hw: NDArray[np.bool_] = reshape(labels, size_hw, style) == 0
     return mask_hw
 
 
-def join(runs: Sequence[NDArray[np.int64]], pixels: int, background: int) -> NDArray[np.uint8]:
-    """A flat label map from the runs of each class, int64 `[R, 2]` as `parse` gives them.
+def merge_runs(runs: Sequence[NDArray[np.int64]], pixels: int, background: int) -> NDArray[np.uint8]:
+    """A flat label map from the runs of each class, int64 `[R, 2]` as returned by `parse`.
 
     Raises:
         DataError: a pixel has two classes.
@@ -97,6 +97,6 @@ def join(runs: Sequence[NDArray[np.int64]], pixels: int, background: int) -> NDA
     return np.repeat(values, stretches)
 
 
-def on_image(pixels: NDArray[np.uint8], size_hw: tuple[int, int], style: RleSpec) -> LabelsHW:
-    """Flat pixels as an image `[H, W]`, without a copy."""
+def reshape(pixels: NDArray[np.uint8], size_hw: tuple[int, int], style: RleSpec) -> LabelsHW:
+    """Reshape flat pixels to an image `[H, W]` in the style's order, without a copy."""
     return pixels.reshape(size_hw, order=_NUMPY_ORDER[style.order])

@@ -1,4 +1,4 @@
-"""What the tables among the formats have: a header, and an id for each row."""
+"""Headers and row ids of the table formats."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ _HEADERS: Final = {"kaggle": ("ImageId_ClassId", "EncodedPixels"), "pixels": ("i
 
 @dataclass(frozen=True, slots=True)
 class TableKind:
-    """The rows and columns of a format.
+    """The rows and columns of a table format.
 
     Attributes:
-        header: the id's column first.
-        labels: of each column of run lengths, its label; empty where a row is for one class, or for all.
-        label_of_id: where a row is for one class, the label of each class's id; else empty.
+        header: with the id's column first.
+        labels: of the run-length columns; empty if a row is for one class, or for all.
+        label_of_id: the label of each class id if a row is for one class; else empty.
         background: the label of the unlabelled class, or the ignore index.
     """
 
@@ -36,19 +36,19 @@ class TableKind:
                 yield f"{image_id}_{class_id}"
 
     def split(self, row_id: str) -> tuple[str, str]:
-        """The ids of the image and of the class; the second is empty where a row is for all classes."""
+        """The ids of the image and of the class; the latter is empty if a row is for all classes."""
         if not self.label_of_id:
             return row_id, ""
         image_id, _, class_id = row_id.rpartition("_")
         return image_id, class_id
 
     def is_of_background(self, row_id: str) -> bool:
-        """Whether a row says nothing that the other rows of its image do not say."""
+        """Whether a row is of the unlabelled class, which follows from the other rows of its image."""
         return bool(self.label_of_id) and self.label_of_id.get(self.split(row_id)[1]) == self.background
 
 
 def kind_of(form: Format, classes: Sequence[ClassInfo], unlabelled: str) -> TableKind:
-    """That of `kaggle`, `kaggle-per-image` or `pixels`."""
+    """The rows and columns of `kaggle`, `kaggle-per-image` or `pixels`."""
     background = label_of(classes, unlabelled)
     if form == "kaggle-per-image":
         labels = tuple(label for label in range(len(classes)) if label != background)

@@ -1,4 +1,4 @@
-"""Submissions that are a CSV: rows of text, each with an id first."""
+"""Reading and writing of CSV tables."""
 
 import csv
 import sys
@@ -18,7 +18,7 @@ def write_table(path: Path, header: Row, rows: Iterable[Row]) -> None:
 
     Raises:
         OutputError: the folder cannot be written.
-        DataError: a field is no text.
+        DataError: a field cannot be encoded as UTF-8.
     """
     try:
         with (
@@ -30,17 +30,17 @@ def write_table(path: Path, header: Row, rows: Iterable[Row]) -> None:
             writer.writerows(rows)
     except UnicodeEncodeError as error:
         raise DataError(
-            f"{path}: cannot be written: {error.object[:60]!r} is no text in UTF-8: rename it"
+            f"{path}: cannot be written: {error.object[:60]!r} is not valid text in UTF-8: rename it"
         ) from error
 
 
 def read_table(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV with their line numbers, the header first; empty lines are left out.
+    """The rows of a CSV with their line numbers, the header first; empty lines are skipped.
 
     Raises:
-        DataError: the file cannot be read, or is no CSV in UTF-8.
+        DataError: the file cannot be read, or is not a CSV in UTF-8.
     """
-    # A class of a large image has more text than the csv module takes by default.
+    # A class of a large image may have more text than the csv module's default limit.
     csv.field_size_limit(sys.maxsize)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -59,7 +59,7 @@ _DOS_LINE = "\r\n"
 
 @dataclass(frozen=True, slots=True)
 class _UnixLines:
-    """Ends rows with LF. The csv module quotes a CR in a field only where rows end with one."""
+    """Ends rows with LF. The csv module quotes a CR in a field only if rows end with CR."""
 
     file: TextIO
 

@@ -1,6 +1,6 @@
-"""The pixel values of label maps in files: the classes' ids, or their positions in the class list.
+"""Pixel values of label maps in files: the classes' ids, or their positions in the class list.
 
-A pixel of no class has the largest number of the type (255 in 8 bits), unless that is a class's id.
+A pixel without a class gets the largest number of the type (255 in 8 bits), unless that is a class's id.
 """
 
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ _MOST_NAMED = 5
 
 
 class PixelValues:
-    """From labels to pixel values, and back.
+    """Maps labels to pixel values and back.
 
     Attributes:
         of_label: the value of each label, int64 `[C]`.
         dtype: the smallest of the given types that holds them all.
-        void: the value of a pixel of no class; None where there is no number left for it.
+        void: the value of a pixel without a class; None if no number is left for it.
     """
 
     def __init__(
         self, classes: Sequence[ClassInfo], values: Values, types: Sequence[type[np.integer]]
     ) -> None:
-        """Raises DataError where an id fits into none of the types."""
+        """Raises DataError if an id fits into none of the types."""
         self._values = values
         self.of_label = np.array(
             [label if values == "positions" else c.id for label, c in enumerate(classes)], dtype=np.int64
@@ -46,19 +46,19 @@ class PixelValues:
         self._ascending = np.array(sorted(known), dtype=np.int64)
         self._labels = np.array([known[value] for value in sorted(known)], dtype=np.uint8)
 
-    def encoded(self, image_id: str, labels_hw: LabelsHW) -> ValuesHW:
-        """Raises DataError where a pixel has no class and no number stands for that."""
+    def encode(self, image_id: str, labels_hw: LabelsHW) -> ValuesHW:
+        """The pixel values of a label map; raises DataError if unlabelled pixels cannot be represented."""
         if self.void is None and (labels_hw == IGNORE_INDEX).any():
             raise DataError(
-                f"{image_id}: has pixels of no class, and the number for them, {np.iinfo(self.dtype).max}, is"
-                " a class's id: give that class another"
+                f"{image_id}: has pixels without a class, but their value, {np.iinfo(self.dtype).max}, is"
+                " a class's id: give that class another id"
             )
         table = np.full(IGNORE_INDEX + 1, self.void or 0, dtype=self.dtype)
         table[: len(self.of_label)] = self.of_label
         return table[labels_hw]
 
-    def decoded(self, place: str, values_hw: ValuesHW) -> LabelsHW:
-        """The labels of values of any integer type; raises DataError for a value of no class."""
+    def decode(self, place: str, values_hw: ValuesHW) -> LabelsHW:
+        """The labels of values of any integer type; raises DataError for an unknown value."""
         if values_hw.dtype in (np.uint8, np.uint16):
             every = np.arange(np.iinfo(values_hw.dtype).max + 1)
             labels, is_known = self._look_up(every)
@@ -77,14 +77,15 @@ class PixelValues:
         named = ", ".join(map(str, unknown[:_MOST_NAMED])) + (", ..." if len(unknown) > _MOST_NAMED else "")
         if self._values == "positions":
             raise DataError(
-                f"{place}: holds {named}: values are positions in the list of {len(self.of_label)} classes"
+                f"{place}: has the values {named}, but values are positions in the list of"
+                f" {len(self.of_label)} classes"
             )
         ids = ", ".join(map(str, self.of_label[:_MOST_NAMED].tolist())) + (
             ", ..." if len(self.of_label) > _MOST_NAMED else ""
         )
         raise DataError(
-            f"{place}: holds {named}, the id of no class ({ids}); where values are positions in the class"
-            " list, say so: output: {values: positions}"
+            f"{place}: has the values {named}, which are not class ids ({ids}); if values are positions in"
+            " the class list, set output: {values: positions}"
         )
 
 
@@ -99,6 +100,6 @@ def _smallest(
         (c.name, value) for c, value in zip(classes, values.tolist(), strict=True) if not low <= value <= high
     )
     raise DataError(
-        f"class {name!r} has the id {value}, and the format's pixel values are {low}..{high}: give it another"
-        " id, or say output: {values: positions}"
+        f"class {name!r} has the id {value}, but the format's pixel values are {low}..{high}: give it another"
+        " id, or set output: {values: positions}"
     )

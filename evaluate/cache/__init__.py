@@ -1,1 +1,1 @@
-"""Passes that were computed once: stored, found again, merged in other mixtures."""
+"""The cache of passes: probabilities are computed once, stored, and merged in many mixtures."""

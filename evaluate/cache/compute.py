@@ -1,4 +1,4 @@
-"""Passes that the cache lacks, computed by the engine, and what they cost."""
+"""Computing missing passes of the cache by the engine, and timing members."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from seg.engine import Ensemble
 from seg.engine.member import Member
 from seg.engine.passes.finite import is_finite, not_finite
 from seg.engine.runtimes.decoder_cut import Decoder
-from seg.evaluate.cache.decoder_outputs import cells_of_pass
+from seg.evaluate.cache.decoder_outputs import low_resolution_pass
 from seg.evaluate.cache.store import PassKey, ProbabilityCache
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import Advance
@@ -20,12 +20,12 @@ from seg.spec.prediction import MergePlace, RuntimeName
 from seg.views import VIEW_SETS, ViewName
 
 ROUNDS: Final = 2
-"""The first also compiles what a runtime compiles."""
+"""Timed rounds; the first one also includes compilation."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedModel:
-    """A loaded member, the SHA-256 of its model file, and the name of its tiles, empty where it has none."""
+    """A loaded member, the SHA-256 of its model file, and the name of its tiling, empty without tiles."""
 
     member: Member
     sha256: str
@@ -36,8 +36,8 @@ class CachedModel:
         return self.member.runtime.describe().name
 
     @property
-    def way(self) -> str:
-        return self.key("identity", "").way
+    def variant(self) -> str:
+        return self.key("identity", "").variant
 
     def key(self, view: ViewName, image_sha256: str) -> PassKey:
         place: MergePlace = "decoder" if self.member.decoder else "image"
@@ -48,7 +48,7 @@ Wanted = Sequence[tuple[Sample, str]]
 """Images with their SHA-256."""
 
 
-def fill(
+def compute_passes(
     cache: ProbabilityCache,
     ensemble: Ensemble,
     model: CachedModel,
@@ -56,9 +56,9 @@ def fill(
     wanted: Wanted,
     advance: Advance,
 ) -> None:
-    """Compute one view of these images through a member of the ensemble, and keep it."""
+    """Compute one view of these images through a member of the ensemble, and store it."""
     if model.member.decoder:
-        _fill_with_cells(cache, ensemble, model, model.member.decoder, view, wanted, advance)
+        _compute_low_resolution(cache, ensemble, model, model.member.decoder, view, wanted, advance)
         return
     predictor = ensemble.only([model.member.name]).with_views((view,))
 
@@ -69,21 +69,21 @@ def fill(
         advance()
 
 
-def speed(
+def measured_speed(
     cache: ProbabilityCache, ensemble: Ensemble, model: CachedModel, samples: Sequence[Sample]
 ) -> float:
-    """Milliseconds a pass: what an earlier run measured, or measured now."""
-    known = cache.speed(model.sha256, model.runtime, model.way)
+    """Milliseconds a pass, from an earlier run or measured now."""
+    known = cache.stored_speed(model.sha256, model.runtime, model.variant)
     if known is not None:
         return known
     predictor = ensemble.only([model.member.name]).with_views(VIEW_SETS["none"])
     images = [(index, read_image(sample.image)) for index, sample in enumerate(samples)]
-    milliseconds = min(_time(predictor, images) for _ in range(ROUNDS))
-    cache.note_speed(model.sha256, model.runtime, milliseconds, model.way)
+    milliseconds = min(_milliseconds_per_pass(predictor, images) for _ in range(ROUNDS))
+    cache.store_speed(model.sha256, model.runtime, milliseconds, model.variant)
     return milliseconds
 
 
-def _fill_with_cells(
+def _compute_low_resolution(
     cache: ProbabilityCache,
     ensemble: Ensemble,
     model: CachedModel,
@@ -95,7 +95,7 @@ def _fill_with_cells(
     def keep(entry: tuple[Sample, str]) -> None:
         sample, sha256 = entry
         image = open_raster(sample.image)
-        cells_chw = cells_of_pass(model.member, decoder, view, image, ensemble.tile)
+        cells_chw = low_resolution_pass(model.member, decoder, view, image, ensemble.tile)
         if not is_finite(cells_chw):
             raise not_finite(model.member.name, sample.id)
         cache.put(model.key(view, sha256), cells_chw)
@@ -109,7 +109,7 @@ def _images(wanted: Wanted) -> Iterator[tuple[tuple[Sample, str], ImageHWC]]:
     return ((image, read_image(image[0].image)) for image in wanted)
 
 
-def _time(predictor: Ensemble, images: Sequence[tuple[int, ImageHWC]]) -> float:
+def _milliseconds_per_pass(predictor: Ensemble, images: Sequence[tuple[int, ImageHWC]]) -> float:
     start = time.perf_counter()
     for _ in predictor.predict_all(images, lambda *_: None):
         pass

@@ -1,10 +1,10 @@
-"""What single passes say on the cells of their decoders, kept by whoever merges them more than once."""
+"""Low-resolution probabilities of single passes, for the cache."""
 
 import numpy as np
 
 from seg.data.raster import Raster
 from seg.engine.member import Member
-from seg.engine.merging.decoder_grid import padded_to_grid, upright_cells
+from seg.engine.merging.decoder_grid import padded_to_grid, restore_low_resolution
 from seg.engine.passes.passes import Size
 from seg.engine.passes.tiles import lay_out
 from seg.engine.passes.views import VIEWS, View
@@ -14,21 +14,21 @@ from seg.spec.prediction import TileSpec
 from seg.views import ViewName
 
 
-def cells_of_pass(
+def low_resolution_pass(
     member: Member, decoder: Decoder, view: ViewName, image: Raster, tile: TileSpec | None
 ) -> ProbabilitiesCHW:
-    """One view of an image through a member whose graph is cut where its decoder ends.
+    """Run one view of an image through a member whose graph is cut at the end of its decoder.
 
     Returns:
-        float32 `[T C, h, w]`, upright: the classes of one tile after another; of one where none is cut.
+        float32 `[T C, h, w]`, in the image's orientation: the classes of one tile after another.
     """
     layout = lay_out(image.shape[:2], tile)
-    tiles = (_cells_of(member, decoder, VIEWS[view], one, layout.tile_hw) for one in layout.cut(image))
+    tiles = (_of_tile(member, decoder, VIEWS[view], one, layout.tile_hw) for one in layout.cut(image))
     return np.concatenate(list(tiles))
 
 
-def _cells_of(
+def _of_tile(
     member: Member, decoder: Decoder, view: View, tile_hwc: ImageHWC, size_hw: Size
 ) -> ProbabilitiesCHW:
-    seen_hwc = np.ascontiguousarray(view.apply(padded_to_grid(tile_hwc)))
-    return upright_cells(member.runtime.run(seen_hwc[None])[0], view, decoder, size_hw)
+    view_hwc = np.ascontiguousarray(view.apply(padded_to_grid(tile_hwc)))
+    return restore_low_resolution(member.runtime.run(view_hwc[None])[0], view, decoder, size_hw)

@@ -1,4 +1,4 @@
-"""What passes found for an image, and what a mixture makes of it, by the engine's own merges."""
+"""Merging cached passes of an image in a mixture, with the engine's own merges."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from seg.engine.merging.decoder_grid import DecoderMerge
 from seg.engine.merging.merges import Merge, new_merge
-from seg.engine.passes.passes import Plan, PlannedPass
+from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.tiles import Blender, Layout
 from seg.engine.passes.views import VIEWS
@@ -19,45 +19,45 @@ from seg.probability_codec import LevelsCHW, LogsCHW, from_levels, from_logs, to
 from seg.views import ViewName
 
 
-class Seen(Protocol):
-    """One image through all members and views."""
+class CachedImage(Protocol):
+    """All cached passes of one image."""
 
     def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
         """Probabilities float32 `[C, H, W]`, at the size of the image."""
         ...
 
     def levels(self, member: int, view: ViewName) -> LevelsCHW:
-        """What one pass alone gives at the size of the image and a temperature of 1, uint8 `[C, H, W]`."""
+        """The levels of one pass, at the size of the image and a temperature of 1, uint8 `[C, H, W]`."""
         ...
 
 
 class Frames:
-    """An image whose passes were kept, and are merged, at its own size.
+    """An image whose passes are stored and merged at its own size.
 
-    `read` gives upright levels by member and view, uint8 `[C, H, W]`.
+    `read` returns levels in the image's orientation by member and view, uint8 `[C, H, W]`.
     """
 
     def __init__(self, read: Callable[[int, ViewName], LevelsCHW]) -> None:
-        def answer(member: int, view: ViewName, temperature: float) -> ProbabilitiesCHW:
+        def probabilities(member: int, view: ViewName, temperature: float) -> ProbabilitiesCHW:
             return from_levels(read(member, view), temperature)
 
         self.levels = read
-        self._answer = functools.cache(answer)
+        self._probabilities = functools.cache(probabilities)
 
     def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
-        return _merged(mixture, self._answer, self._new_merge)
+        return _merged(mixture, self._probabilities, self._new_merge)
 
     @staticmethod
     def _new_merge(mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
         classes, height, width = first_chw.shape
-        return new_merge(mixture.merge, _plan_of(mixture), classes, (height, width))
+        return new_merge(mixture.merge, _pass_order_of(mixture), classes, (height, width))
 
 
-class CellFrames:
-    """An image whose passes were kept, and are merged, on the cells of decoders, tile by tile.
+class LowResolutionFrames:
+    """An image whose low-resolution passes are stored and merged tile by tile.
 
-    `read` gives upright logarithms by member and view, float16 `[T C, h, w]`, the classes of one
-    tile after those of another.
+    `read` returns logarithms in the image's orientation by member and view, float16 `[T C, h, w]`: the
+    classes of one tile after another.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class CellFrames:
     ) -> None:
         read = functools.cache(read)
 
-        def answer(tile: int, member: int, view: ViewName, temperature: float) -> ProbabilitiesCHW:
+        def probabilities(tile: int, member: int, view: ViewName, temperature: float) -> ProbabilitiesCHW:
             logs = read(member, view)
             classes = len(logs) // layout.count
             return from_logs(logs[tile * classes : (tile + 1) * classes], temperature)
 
-        self._answer = functools.cache(answer)
+        self._probabilities = functools.cache(probabilities)
         self._layout = layout
         self._decoders = decoders
 
@@ -78,37 +78,37 @@ class CellFrames:
         whole: ProbabilityCollector[ProbabilitiesCHW] = ProbabilityCollector(lambda merged_chw: merged_chw)
         blender = Blender(self._layout, whole.add)
         for tile in range(self._layout.count):
-            answer = functools.partial(self._answer, tile)
-            blender.add(tile, _merged(mixture, answer, self._new_merge))
+            probabilities = functools.partial(self._probabilities, tile)
+            blender.add(tile, _merged(mixture, probabilities, self._new_merge))
         return whole.finish()
 
     def levels(self, member: int, view: ViewName) -> LevelsCHW:
         return to_levels(self.merged(Mixture.single(member, [(view,)] * len(self._decoders))))
 
     def _new_merge(self, mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
-        return DecoderMerge(_plan_of(mixture), self._decoders, len(first_chw), self._layout.tile_hw)
+        return DecoderMerge(_pass_order_of(mixture), self._decoders, len(first_chw), self._layout.tile_hw)
 
 
-def planned_keys(mixture: Mixture) -> list[tuple[int, ViewName]]:
-    """The member and view of every pass that the mixture takes."""
+def passes_of_mixture(mixture: Mixture) -> list[tuple[int, ViewName]]:
+    """The member and view of every pass of the mixture."""
     return [(member, view) for member in mixture.members for view in mixture.views[member]]
 
 
 def _merged(
     mixture: Mixture,
-    answer: Callable[[int, ViewName, float], ProbabilitiesCHW],
+    probabilities: Callable[[int, ViewName, float], ProbabilitiesCHW],
     new_merge_for: Callable[[Mixture, ProbabilitiesCHW], Merge],
 ) -> ProbabilitiesCHW:
-    answers = (answer(m, view, mixture.temperature(m)) for m, view in planned_keys(mixture))
-    first_chw = next(answers)
+    passes = (probabilities(m, view, mixture.temperature(m)) for m, view in passes_of_mixture(mixture))
+    first_chw = next(passes)
     merge = new_merge_for(mixture, first_chw)
-    for position, answer_chw in enumerate(chain([first_chw], answers)):
-        merge.add(position, answer_chw)
+    for position, probabilities_chw in enumerate(chain([first_chw], passes)):
+        merge.add(position, probabilities_chw)
     return merge.merged()
 
 
-def _plan_of(mixture: Mixture) -> Plan:
-    """The passes of a mixture, whose answers are upright already."""
+def _pass_order_of(mixture: Mixture) -> PassOrder:
+    """The passes of a mixture; their probabilities are already in the image's orientation."""
     members = mixture.members
     own = class_shares([mixture.weights[m] for m in members], [mixture.class_weights_of(m) for m in members])
     shares = dict(zip(members, own, strict=True))
@@ -119,5 +119,5 @@ def _plan_of(mixture: Mixture) -> Plan:
             mixture.weights[member] / len(mixture.views[member]),
             tuple(share / len(mixture.views[member]) for share in shares[member]),
         )
-        for member, _ in planned_keys(mixture)
+        for member, _ in passes_of_mixture(mixture)
     ]

@@ -1,4 +1,4 @@
-"""What tuning decides: each member's weight, temperature and views, the merge, and what each class counts."""
+"""Mixtures, the result of tuning: weights, temperatures and views of members, merge, and class factors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ Views = tuple[ViewName, ...]
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Weights, which sum to 1, and views by member; a member without weight is not run.
+    """Weights, which sum to 1, and views by member; members of weight 0 do not run.
 
-    `temperatures` has one for each member, or none, where all are 1. `class_weights` multiply a member's
-    weight for each class, by member, or are none; `factors` has one for each class, or none.
+    `temperatures` has one for each member; empty if all are 1. `class_weights` multiply a member's weight for
+    each class, by member; may be empty. `factors` has one for each class; may be empty.
     """
 
     weights: tuple[float, ...]
@@ -27,7 +27,7 @@ class Mixture:
 
     @classmethod
     def of(cls, weights: Sequence[float], views: Sequence[Views], merge: MergeName = "mean") -> Self:
-        """Weights of any positive scale."""
+        """A mixture with weights of any positive scale."""
         total = sum(weights)
         return cls(tuple(weight / total for weight in weights), tuple(views), merge)
 
@@ -37,7 +37,7 @@ class Mixture:
 
     @property
     def members(self) -> tuple[int, ...]:
-        """Those that are run, by position."""
+        """The members that run, by position."""
         return tuple(position for position, weight in enumerate(self.weights) if weight > 0)
 
     def temperature(self, member: int) -> float:
@@ -51,15 +51,15 @@ class Mixture:
         return sum(len(self.views[member]) for member in self.members)
 
     def only(self, members: Sequence[int]) -> Self:
-        """The same with these members alone, their weights to scale."""
+        """The same with these members alone, their weights rescaled."""
         kept = [weight if position in members else 0.0 for position, weight in enumerate(self.weights)]
         total = sum(kept)
         return replace(self, weights=tuple(weight / total for weight in kept))
 
-    def seen_as(self, views: Sequence[Views]) -> Self:
+    def with_views(self, views: Sequence[Views]) -> Self:
         """The same with these views."""
         return replace(self, views=tuple(views))
 
     def milliseconds(self, per_pass: Sequence[float]) -> float:
-        """What an image costs, if a pass of each member costs so much."""
+        """The milliseconds of an image, from the milliseconds a pass of each member."""
         return sum(len(self.views[member]) * per_pass[member] for member in self.members)

@@ -1,4 +1,4 @@
-"""Every pass that tuning may ask for: computed by the engine once, then found in the cache."""
+"""All passes of a labelled split, from the cache or computed by the engine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from seg.data.raster import open_raster
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
 from seg.engine.runtimes.decoder_cut import Decoder
-from seg.evaluate.cache.compute import CachedModel, fill, speed
-from seg.evaluate.cache.merge import CellFrames, Frames, Seen
+from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_speed
+from seg.evaluate.cache.merge import CachedImage, Frames, LowResolutionFrames
 from seg.evaluate.cache.mixture import Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.files import sha256_of
@@ -25,18 +25,18 @@ from seg.views import ViewName
 Kept = TypeVar("Kept")
 
 TIMED: Final = 8
-"""Images on which a member is timed where no earlier run left its speed."""
+"""Images on which a member is timed if its speed is not cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """The passes of all members and views over a labelled split, and what each costs.
+    """The passes of all members and views over a labelled split, and their times.
 
     Attributes:
         names: of the members.
-        views: of each member, which it may keep or lose.
+        views: of each member, from which tuning selects.
         milliseconds: wall time of one pass of each member.
-        computed: how many passes were not in the cache.
+        computed: the number of passes that were not in the cache.
         ensemble: all members, loaded.
     """
 
@@ -60,16 +60,16 @@ class Passes:
 
     @property
     def at_decoder(self) -> bool:
-        """Whether passes are kept, and merged, where decoders end."""
+        """Whether low-resolution probabilities are stored and merged."""
         return bool(self._decoders)
 
-    def seen(self, image: int) -> Seen:
+    def cached_image(self, image: int) -> CachedImage:
         """All passes of one image."""
         if not self.at_decoder:
             return Frames(lambda member, view: self._whole(self._cache.get, member, view, image))
         size_hw = open_raster(self.split.samples[image].image).shape[:2]
-        return CellFrames(
-            lambda member, view: self._whole(self._cache.get_cells, member, view, image),
+        return LowResolutionFrames(
+            lambda member, view: self._whole(self._cache.get_low_resolution, member, view, image),
             lay_out(size_hw, self.ensemble.tile),
             self._decoders,
         )
@@ -78,14 +78,14 @@ class Passes:
         return self.split.labels(image)
 
     def _whole(self, get: Callable[[PassKey], Kept], member: int, view: ViewName, image: int) -> Kept:
-        """A pass from the cache, computed again where it is damaged there."""
+        """A pass from the cache, computed again if it is damaged."""
         key = self._key(member, view, image)
         try:
             return get(key)
         except (DamagedPassError, FileNotFoundError) as error:
             notice(f"{error}: it is computed again")
         wanted = [(self.split.samples[image], self._images[image])]
-        fill(self._cache, self.ensemble, self._models[member], view, wanted, lambda *_, **__: None)
+        compute_passes(self._cache, self.ensemble, self._models[member], view, wanted, lambda *_, **__: None)
         return get(key)
 
     def _key(self, member: int, view: ViewName, image: int) -> PassKey:
@@ -96,18 +96,18 @@ class Passes:
         return tuple(member.decoder for member in self.ensemble.members if member.decoder)
 
 
-def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Passes:
-    """Compute what the cache lacks, and time what was never timed.
+def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Passes:
+    """Compute the passes that are not in the cache, and time members without a cached speed.
 
     Raises:
         ModelError, MissingRuntimeError: a member cannot be loaded.
         DataError: an image cannot be read, or the split has no labels.
     """
-    split.labels(0)  # Where there are none, that is said before hours of passes.
-    ensemble = Ensemble.load(_at_rest(spec))
+    split.labels(0)  # Missing labels are reported before hours of passes.
+    ensemble = Ensemble.load(_without_temperatures(spec))
     images = tuple(sha256_of(sample.image) for sample in split.samples)
     models = tuple(
-        CachedModel(member, file.fingerprint, _name_of(spec.tile))
+        CachedModel(member, file.fingerprint, _tiling_name(spec.tile))
         for member, file in zip(ensemble.members, read_member_files(spec), strict=True)
     )
     missing = [
@@ -122,11 +122,13 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
         for model in models:
             for view in model.member.views:
                 wanted = [image for m, v, image in missing if m is model and v == view]
-                fill(cache, ensemble, model, view, [(split.samples[i], images[i]) for i in wanted], advance)
+                compute_passes(
+                    cache, ensemble, model, view, [(split.samples[i], images[i]) for i in wanted], advance
+                )
     return Passes(
         names=tuple(member.name for member in ensemble.members),
         views=tuple(member.views for member in ensemble.members),
-        milliseconds=tuple(speed(cache, ensemble, model, split.samples[:TIMED]) for model in models),
+        milliseconds=tuple(measured_speed(cache, ensemble, model, split.samples[:TIMED]) for model in models),
         split=split,
         computed=len(missing),
         ensemble=ensemble,
@@ -136,13 +138,13 @@ def gather_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> 
     )
 
 
-def _at_rest(spec: EnsembleSpec) -> EnsembleSpec:
-    """With every temperature at 1, which is how passes are kept."""
+def _without_temperatures(spec: EnsembleSpec) -> EnsembleSpec:
+    """The spec with all temperatures at 1, as passes are stored."""
     members = tuple(member.model_copy(update={"temperature": 1.0}) for member in spec.members)
     return spec.model_copy(update={"members": members})
 
 
-def _name_of(tile: TileSpec | None) -> str:
+def _tiling_name(tile: TileSpec | None) -> str:
     if tile is None:
         return ""
     height, width = tile.size

@@ -1,11 +1,11 @@
-"""Probabilities that were computed once, found again by content: model, runtime, way, view and image.
+"""The store of cached probabilities, addressed by content: model, runtime, variant, view and image.
 
-One file for each, `<model>-<runtime>[-<way>]/<view>/<image>.<code>.b2nd` under the user's cache folder,
-upright, compressed without loss by Blosc2, after a line that names the format and a CRC-32. Those at the size
-of the image are levels, uint8 `[C, H, W]`; low-resolution ones are logarithms, float16. What these are, and
-how far off, says `seg.probability_codec`.
+Each pass has a file `<model>-<runtime>[-<variant>]/<view>/<image>.<code>.b2nd` under the user's cache folder.
+It has a line that names the format, a CRC-32, and probabilities in the image's orientation, compressed
+losslessly by Blosc2. Those at the size of the image are levels, uint8 `[C, H, W]`; low-resolution ones are
+logarithms, float16. `seg.probability_codec` describes both and their errors.
 
-A file may lie there for months, and be damaged: the CRC is checked before Blosc2 reads it.
+Files may be months old and damaged, so the CRC is checked before Blosc2 reads them.
 """
 
 import math
@@ -32,18 +32,18 @@ _FORMAT: Final = b"seg pass 1\n"
 _HEAD: Final = struct.Struct(f"<{len(_FORMAT)}sI")
 _CODES: Final[dict[MergePlace, str]] = {"image": ".root", "decoder": ".log"}
 _DIGITS: Final = 16
-"""Of a SHA-256 in a file's name: 64 bits tell more files apart than a disk holds."""
+"""Digits of a SHA-256 in a file's name: 64 bits are enough for more files than a disk holds."""
 
 
 class DamagedPassError(Exception):
-    """A pass that is not in the cache as it was kept; it can be computed again."""
+    """A damaged pass in the cache; it can be computed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class PassKey:
     """What a pass depends on: the SHA-256 of the model file and of the image file, runtime and view.
 
-    And whether it ends at the size of the image or with its decoder's cells, and in what tiles it was made.
+    Also whether it is at the size of the image or low-resolution, and its tiling.
     """
 
     model_sha256: str
@@ -54,14 +54,14 @@ class PassKey:
     tile: str = ""
 
     @property
-    def way(self) -> str:
-        """How it was made, where it was not of the whole image and at its size."""
+    def variant(self) -> str:
+        """The name of its resolution and tiling; empty for the whole image at its own size."""
         return "-".join(filter(None, ("" if self.place == "image" else self.place, self.tile)))
 
 
 @dataclass(frozen=True, slots=True)
-class ShelfContent:
-    """All that the cache holds of one model on a runtime in one way; `used` is in seconds since the epoch."""
+class ModelContent:
+    """The cached files of one model on one runtime and variant; `used` is in seconds since the epoch."""
 
     name: str
     files: int
@@ -70,37 +70,37 @@ class ShelfContent:
 
 
 class ProbabilityCache:
-    """Reads and writes single passes; any number of processes may share a folder."""
+    """Reads and writes single passes; many processes may share a folder."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_folder()
 
     def has(self, key: PassKey) -> bool:
-        """Whether something was kept; only reading it tells whether it is whole."""
+        """Whether there is a file; only reading it tells whether it is intact."""
         return self._path(key).is_file()
 
     def put(self, key: PassKey, probabilities_chw: ProbabilitiesCHW) -> None:
-        """Keep probabilities, float32 `[C, H, W]`, in the image's own orientation; raises OutputError."""
+        """Store probabilities, float32 `[C, H, W]`, in the image's orientation; raises OutputError."""
         import blosc2
 
         encode: Callable[[ProbabilitiesCHW], LevelsCHW | LogsCHW]
         encode = to_levels if key.place == "image" else to_logs
-        kept_chw = encode(probabilities_chw)
+        stored_chw = encode(probabilities_chw)
         frame = blosc2.asarray(
-            kept_chw,
-            chunks=(1, *kept_chw.shape[1:]),
+            stored_chw,
+            chunks=(1, *stored_chw.shape[1:]),
             cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, nthreads=1),
         ).to_cframe()
-        with self._written(), atomic_path(_free(self._path(key))) as temporary:
+        with self._errors_named(), atomic_path(_without_folder(self._path(key))) as temporary:
             temporary.write_bytes(_HEAD.pack(_FORMAT, zlib.crc32(frame)) + frame)
 
     def get(self, key: PassKey) -> LevelsCHW:
-        """What was kept of a pass at the size of the image; raises FileNotFoundError, DamagedPassError."""
+        """The levels of a pass at the size of the image; raises FileNotFoundError, DamagedPassError."""
         levels_chw: LevelsCHW = self._read(key)
         return levels_chw
 
-    def get_cells(self, key: PassKey) -> LogsCHW:
-        """The same of one that ends with its decoder's cells."""
+    def get_low_resolution(self, key: PassKey) -> LogsCHW:
+        """The logarithms of a low-resolution pass; raises the same."""
         logs_chw: LogsCHW = self._read(key)
         return logs_chw
 
@@ -114,17 +114,17 @@ class ProbabilityCache:
         except FileNotFoundError:
             raise
         except (OSError, struct.error) as error:
-            raise DamagedPassError(f"{path}: is not a whole pass") from error
+            raise DamagedPassError(f"{path}: is a truncated pass") from error
         frame = data[_HEAD.size :]
         if name != _FORMAT or zlib.crc32(frame) != checksum:
-            raise DamagedPassError(f"{path}: is not a pass as it was kept")
-        kept_chw = blosc2.ndarray_from_cframe(frame)[:]
+            raise DamagedPassError(f"{path}: is a damaged pass")
+        stored_chw = blosc2.ndarray_from_cframe(frame)[:]
         os.utime(path)
-        return kept_chw
+        return stored_chw
 
-    def speed(self, model_sha256: str, runtime: RuntimeName, way: str = "") -> float | None:
-        """Milliseconds that a pass of the model took, in that way, when it was noted, or None."""
-        path = self._speed_file(model_sha256, runtime, way)
+    def stored_speed(self, model_sha256: str, runtime: RuntimeName, variant: str = "") -> float | None:
+        """The stored milliseconds a pass of the model, or None."""
+        path = self._speed_file(model_sha256, runtime, variant)
         try:
             milliseconds = float(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -133,24 +133,28 @@ class ProbabilityCache:
             milliseconds = math.nan
         if 0 < milliseconds < math.inf:
             return milliseconds
-        notice(f"{path}: is no time that a pass can take: it is measured again")
+        notice(f"{path}: is not a valid time: it is measured again")
         return None
 
-    def note_speed(self, model_sha256: str, runtime: RuntimeName, milliseconds: float, way: str = "") -> None:
-        with self._written():
-            write_text(_free(self._speed_file(model_sha256, runtime, way)), f"{milliseconds:.3f}\n")
+    def store_speed(
+        self, model_sha256: str, runtime: RuntimeName, milliseconds: float, variant: str = ""
+    ) -> None:
+        with self._errors_named():
+            write_text(
+                _without_folder(self._speed_file(model_sha256, runtime, variant)), f"{milliseconds:.3f}\n"
+            )
 
-    def shelves(self) -> list[ShelfContent]:
-        """What is kept, the least recently used first."""
+    def contents_by_model(self) -> list[ModelContent]:
+        """The contents of the cache by model, the least recently used first."""
         found = [_content(folder) for folder in sorted(self.folder.glob("*-*")) if folder.is_dir()]
-        return sorted((shelf for shelf in found if shelf.files), key=lambda shelf: shelf.used)
+        return sorted((folder for folder in found if folder.files), key=lambda folder: folder.used)
 
-    def prune(self, most_bytes: int) -> int:
-        """Remove what was not used for longest until at most so many bytes are left; returns bytes freed."""
+    def prune(self, max_bytes: int) -> int:
+        """Remove the least recently used files until at most `max_bytes` are left; returns bytes freed."""
         files = sorted(
             ((path.stat(), path) for path in _files(self.folder)), key=lambda entry: entry[0].st_mtime
         )
-        excess = sum(stat.st_size for stat, _ in files) - most_bytes
+        excess = sum(stat.st_size for stat, _ in files) - max_bytes
         freed = 0
         for stat, path in files:
             if freed >= excess:
@@ -160,25 +164,25 @@ class ProbabilityCache:
         return freed
 
     @contextmanager
-    def _written(self) -> Iterator[None]:
-        """Raises OutputError where the folder cannot be written."""
+    def _errors_named(self) -> Iterator[None]:
+        """Raises OutputError if the folder cannot be written."""
         try:
             yield
         except OSError as error:
             raise OutputError(
-                f"{self.folder}: the cache of probabilities cannot be written: {error.strerror}: name a"
-                " folder for caches that can, by XDG_CACHE_HOME"
+                f"{self.folder}: the cache of probabilities cannot be written: {error.strerror}: set"
+                " XDG_CACHE_HOME to a folder that can be written"
             ) from error
 
     def _path(self, key: PassKey) -> Path:
-        shelf = self._shelf(key.model_sha256, key.runtime, key.way)
-        return shelf / key.view / f"{key.image_sha256[:_DIGITS]}{_CODES[key.place]}{_SUFFIX}"
+        folder = self._model_folder(key.model_sha256, key.runtime, key.variant)
+        return folder / key.view / f"{key.image_sha256[:_DIGITS]}{_CODES[key.place]}{_SUFFIX}"
 
-    def _speed_file(self, model_sha256: str, runtime: RuntimeName, way: str) -> Path:
-        return self._shelf(model_sha256, runtime, way) / "milliseconds"
+    def _speed_file(self, model_sha256: str, runtime: RuntimeName, variant: str) -> Path:
+        return self._model_folder(model_sha256, runtime, variant) / "milliseconds"
 
-    def _shelf(self, model_sha256: str, runtime: RuntimeName, way: str) -> Path:
-        return self.folder / "-".join(filter(None, (model_sha256[:_DIGITS], runtime, way)))
+    def _model_folder(self, model_sha256: str, runtime: RuntimeName, variant: str) -> Path:
+        return self.folder / "-".join(filter(None, (model_sha256[:_DIGITS], runtime, variant)))
 
 
 def default_folder() -> Path:
@@ -187,8 +191,8 @@ def default_folder() -> Path:
     return Path(home) / "seg" / "probabilities"
 
 
-def _free(path: Path) -> Path:
-    """The path, with nothing there but a file: a folder in its place is none of this cache."""
+def _without_folder(path: Path) -> Path:
+    """The path, after removing a folder in its place, which cannot belong to this cache."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     return path
@@ -198,9 +202,9 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob(f"*{_SUFFIX}") if path.is_file())
 
 
-def _content(folder: Path) -> ShelfContent:
+def _content(folder: Path) -> ModelContent:
     stats = [path.stat() for path in _files(folder)]
-    return ShelfContent(
+    return ModelContent(
         name=folder.name,
         files=len(stats),
         bytes=sum(stat.st_size for stat in stats),

@@ -1,1 +1,1 @@
-"""Figures of label maps and probabilities against their truth."""
+"""Metrics of label maps and probabilities against their truth."""

@@ -1,4 +1,4 @@
-"""How well the boundaries of classes are met.
+"""Boundary metrics of classes: boundary IoU and boundary F.
 
 Boundary IoU (Cheng, Girshick, Dollar, Berg and Kirillov, "Boundary IoU", 2021): the IoU of those pixels of
 both masks that lie within 2 % of the image's diagonal of their own mask's boundary.
@@ -26,26 +26,26 @@ one and all of them, true ones near a predicted one and all of them."""
 
 
 def count_boundaries(truth_hw: LabelsHW, predicted_hw: LabelsHW, classes: int) -> BoundaryC6:
-    """Count one image; pixels with the ignore index in the truth count nowhere."""
+    """Count one image; pixels with the ignore index in the truth are not counted."""
     known_hw = truth_hw != IGNORE_INDEX
     diagonal = math.hypot(*truth_hw.shape)
     band, near = (max(1, round(share * diagonal)) for share in (BAND, NEAR))
     counts = np.zeros((classes, 6), dtype=np.int64)
     present = set(np.unique(truth_hw).tolist()) | set(np.unique(predicted_hw[known_hw]).tolist())
     for label in sorted(present - {IGNORE_INDEX}):
-        # What is ignored belongs to the predicted mask as to the true one, so that it draws no boundary.
+        # Ignored pixels belong to both masks, so that they form no boundary.
         true_hw = (truth_hw == label) | (~known_hw & (predicted_hw == label))
         counts[label] = _count_class(true_hw, predicted_hw == label, known_hw, band, near)
     return counts
 
 
 def boundary_iou(counts: BoundaryC6) -> NDArray[np.float64]:
-    """Of each class, float64 `[C]`; NaN where neither truth nor prediction has it."""
+    """The metric of each class, float64 `[C]`; NaN if neither truth nor prediction has it."""
     return _ratio(counts[:, 0], counts[:, 1])
 
 
 def boundary_f(counts: BoundaryC6) -> NDArray[np.float64]:
-    """Of each class, float64 `[C]`; NaN where neither truth nor prediction has it."""
+    """The metric of each class, float64 `[C]`; NaN if neither truth nor prediction has it."""
     precision, recall = _ratio(counts[:, 2], counts[:, 3]), _ratio(counts[:, 4], counts[:, 5])
     found = np.nan_to_num(precision), np.nan_to_num(recall)
     harmonic = _ratio(2 * found[0] * found[1], found[0] + found[1])
@@ -76,14 +76,14 @@ def _count_class(
 
 
 def _depth(mask_hw: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Steps from each pixel of a mask to the outside, diagonal ones too; beyond the image is outside."""
+    """Chessboard distance of each mask pixel to the outside; beyond the image is outside."""
     padded = np.pad(mask_hw.astype(np.uint8), 1)
     depth: NDArray[np.float32] = cv2.distanceTransform(padded, cv2.DIST_C, 3)[1:-1, 1:-1].astype(np.float32)
     return depth
 
 
 def _distance(line_hw: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """From each pixel to the nearest of a line, in pixels; infinite where there is no line."""
+    """The distance of each pixel to a contour, in pixels; infinite if there is no contour."""
     if not line_hw.any():
         return np.full(line_hw.shape, np.inf, dtype=np.float32)
     off_line = (~line_hw).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""How far probabilities can be trusted: of pixels that are said to be right with 80 %, are 80 %?
+"""Calibration: whether of pixels with a confidence of 80 % really 80 % are correct.
 
 The expected calibration error is the mean over pixels of the gap between confidence and accuracy of
 their bin (Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017).
@@ -26,7 +26,7 @@ class ReliabilityBin:
 
 
 class Reliability:
-    """Counts images one by one, by the confidence in the most probable class."""
+    """Accumulates images one by one, binned by the confidence in the most probable class."""
 
     def __init__(self) -> None:
         self._pixels = np.zeros(BINS)
@@ -34,7 +34,7 @@ class Reliability:
         self._right = np.zeros(BINS)
 
     def add(self, truth_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW) -> None:
-        """Count one image; pixels with the ignore index count nowhere."""
+        """Count one image; pixels with the ignore index are not counted."""
         known_hw = truth_hw != IGNORE_INDEX
         confidence: NDArray[np.float32] = probabilities_chw.max(0)[known_hw]
         right = (decide(probabilities_chw) == truth_hw)[known_hw]

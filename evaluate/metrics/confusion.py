@@ -1,4 +1,4 @@
-"""Intersection over union from one confusion matrix over a whole split."""
+"""The confusion matrix of a whole split, and scores from it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, LabelsHW
 
 CountsCC = NDArray[np.int64]
-"""Pixel counts, int64 `[C, C + 1]`: rows are the truth, columns the prediction; the last column has the
-pixels that are predicted as no class. Where a prediction always has a class, it may be left out."""
+"""Pixel counts, int64 `[C, C + 1]`: rows are the truth, columns the prediction; the last column has
+unlabelled predictions. It may be left out if every prediction has a class."""
 
 
 class ClassTotals(NamedTuple):
-    """Pixels of each class, int64 `[..., C]`: predicted rightly, in the truth, and in the prediction."""
+    """Pixels of each class, int64 `[..., C]`: correct, in the truth, and in the prediction."""
 
     hit: NDArray[np.int64]
     truth: NDArray[np.int64]
@@ -27,7 +27,7 @@ class ClassTotals(NamedTuple):
 def totals_of(counts_cc: CountsCC) -> ClassTotals:
     """The totals of counts `[..., C, C + 1]` or `[..., C, C]`.
 
-    A pixel that is predicted as no class is a false negative of its true class, and a false positive of none,
+    A pixel without a predicted class is a false negative of its true class, and not a false positive,
     as in cityscapesScripts' `evalPixelLevelSemanticLabeling.py`.
     """
     hit = np.diagonal(counts_cc, axis1=-2, axis2=-1)
@@ -36,10 +36,10 @@ def totals_of(counts_cc: CountsCC) -> ClassTotals:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Figures of one predictor over one split.
+    """Scores of one predictor over one split.
 
-    `iou` holds each class by name; None for a class that neither truth nor prediction has. `miou`
-    is the mean over the others: a class that is absent altogether neither helps nor hurts.
+    `iou` holds each class by name; None if neither truth nor prediction has it. `miou` is the mean over the
+    other classes.
     """
 
     miou: float
@@ -50,7 +50,7 @@ class Scores:
 class ConfusionMatrix:
     """Counts pixels of truth against prediction.
 
-    Pixels whose truth is the ignore index count nowhere; where the prediction is, they are no class's.
+    Pixels whose truth is the ignore index are not counted; predictions of the ignore index have no class.
     """
 
     def __init__(self, classes: int) -> None:
@@ -79,7 +79,7 @@ class ConfusionMatrix:
         return self
 
     def scores(self, classes: Sequence[ClassInfo]) -> Scores:
-        """The figures so far; NaN where no pixel was counted."""
+        """The scores so far; NaN if no pixel was counted."""
         hit, truth, predicted = totals_of(self.counts_cc)
         union = truth + predicted - hit
         iou = {

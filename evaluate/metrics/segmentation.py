@@ -1,7 +1,6 @@
-"""All figures of a set of label maps against their truth, from counts of each image.
+"""Segmentation metrics with bootstrap intervals, from the confusion matrix of each image.
 
-Counts are kept image by image, a few kilobytes each, so that memory is that of one image and intervals can be
-found by drawing images again.
+Counts are stored image by image, a few kilobytes each, so that intervals can be found by resampling images.
 """
 
 from collections.abc import Sequence
@@ -21,8 +20,8 @@ RESAMPLES: Final = 1000
 INTERVAL: Final = (2.5, 97.5)
 
 
-class ClassFigures(BaseModel):
-    """One class over all images. None where neither truth nor prediction has it."""
+class ClassScores(BaseModel):
+    """The scores of one class over all images; None if neither truth nor prediction has it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,14 +36,13 @@ class ClassFigures(BaseModel):
     boundary_f: float | None
 
 
-class Figures(BaseModel):
-    """All classes over all images.
+class SegmentationScores(BaseModel):
+    """The scores of all classes over all images.
 
-    Means over classes leave out classes that neither truth nor prediction has. `image_miou` is the mean
-    over images of their own mIoU, as some contests score; `kaggle_dice` that over images and classes of
-    Dice, which is 1 where a class is in neither. `without_class` are the pixels of each true class that the
-    prediction gives no class: misses, outside of `confusion`. Intervals are 95 % bootstrap intervals over
-    images.
+    Means over classes leave out classes that neither truth nor prediction has. `image_miou` is the mean over
+    images of their own mIoU, as some contests score. `kaggle_dice` is the mean over images and classes of
+    Dice, which is 1 if a class is in neither. `without_class` counts the pixels of each true class without a
+    predicted class, which are not in `confusion`. Intervals are 95 % bootstrap intervals over images.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,14 +58,14 @@ class Figures(BaseModel):
     mean_boundary_f: float
     image_miou: float
     kaggle_dice: float
-    classes: tuple[ClassFigures, ...]
+    classes: tuple[ClassScores, ...]
     confusion: tuple[tuple[int, ...], ...]
     without_class: tuple[int, ...]
     per_image_miou: dict[str, float]
 
 
 class Intervals(NamedTuple):
-    """95 % bootstrap intervals over images, of mIoU and of each class's IoU (None where it is absent)."""
+    """95 % bootstrap intervals over images, of mIoU and of each class's IoU (None if it is absent)."""
 
     miou: tuple[float, float]
     iou: tuple[tuple[float, float] | None, ...]
@@ -75,7 +73,7 @@ class Intervals(NamedTuple):
 
 @dataclass(slots=True)
 class SegmentationMetrics:
-    """Counts images one by one."""
+    """Accumulates the counts of images one by one."""
 
     classes: Sequence[ClassInfo]
     ids: list[str] = field(default_factory=list)
@@ -83,13 +81,13 @@ class SegmentationMetrics:
     boundaries: list[BoundaryC6] = field(default_factory=list)
 
     def add(self, image_id: str, truth_hw: LabelsHW, predicted_hw: LabelsHW) -> None:
-        """Count one image; raises DataError where sizes differ or a label has no class."""
+        """Count one image; raises DataError if sizes differ or a label has no class."""
         self.counts.append(ConfusionMatrix(len(self.classes)).add(truth_hw, predicted_hw).counts_cc)
         self.boundaries.append(count_boundaries(truth_hw, predicted_hw, len(self.classes)))
         self.ids.append(image_id)
 
-    def figures(self) -> Figures:
-        """The figures of all images so far."""
+    def scores(self) -> SegmentationScores:
+        """The scores of all images so far."""
         counts_icc, boundaries = np.stack(self.counts), np.sum(self.boundaries, axis=0)
         counts_cc = counts_icc.sum(0)
         intervals = intervals_of(counts_icc)
@@ -97,7 +95,7 @@ class SegmentationMetrics:
         hit, truth, predicted = totals_of(counts_cc)
         iou = iou_of(counts_cc)
         recall = _safe(hit, truth)
-        return Figures(
+        return SegmentationScores(
             images=len(self.ids),
             miou=float(np.nanmean(iou)),
             miou_interval=intervals.miou,
@@ -109,7 +107,7 @@ class SegmentationMetrics:
             mean_boundary_f=float(np.nanmean(boundary_f(boundaries))),
             image_miou=float(np.nanmean(alone)),
             kaggle_dice=_kaggle_dice(counts_icc),
-            classes=_class_figures(self.classes, counts_cc, boundaries, intervals),
+            classes=_class_scores(self.classes, counts_cc, boundaries, intervals),
             confusion=tuple(tuple(row[:-1]) for row in counts_cc.tolist()),
             without_class=tuple(counts_cc[:, -1].tolist()),
             per_image_miou=dict(zip(self.ids, alone.tolist(), strict=True)),
@@ -117,19 +115,19 @@ class SegmentationMetrics:
 
 
 def iou_of(counts_cc: CountsCC) -> NDArray[np.float64]:
-    """IoU of each class, float64 `[C]`; NaN where neither truth nor prediction has it."""
+    """IoU of each class, float64 `[C]`; NaN if neither truth nor prediction has it."""
     hit, truth, predicted = totals_of(counts_cc)
     return _safe(hit, truth + predicted - hit)
 
 
 def mean_iou(counts_cc: CountsCC) -> float:
-    """The mean over the classes that truth or prediction has; NaN where there is none."""
+    """The mean IoU over the classes that truth or prediction has; NaN if there is none."""
     iou = iou_of(counts_cc)
     return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
 
 
 def intervals_of(counts_icc: NDArray[np.int64]) -> Intervals:
-    """From counts of each image, int64 `[I, C, C + 1]`."""
+    """Bootstrap intervals from counts of each image, int64 `[I, C, C + 1]`."""
     drawn = _resampled_iou(counts_icc)
     present = np.isfinite(iou_of(counts_icc.sum(0)))
     of_classes = (
@@ -139,16 +137,16 @@ def intervals_of(counts_icc: NDArray[np.int64]) -> Intervals:
 
 
 def paired_interval(first: Sequence[CountsCC], second: Sequence[CountsCC]) -> tuple[float, float, float]:
-    """By how much the second has a higher mIoU than the first on the same images, with its 95 % interval."""
+    """The gain in mIoU of the second over the first on the same images, with its 95 % interval."""
     a, b = np.stack(first), np.stack(second)
     difference = mean_iou(b.sum(0)) - mean_iou(a.sum(0))
     drawn = np.nanmean(_resampled_iou(b), axis=1) - np.nanmean(_resampled_iou(a), axis=1)
     return (difference, *_interval(drawn))
 
 
-def _class_figures(
+def _class_scores(
     classes: Sequence[ClassInfo], counts_cc: CountsCC, boundaries: BoundaryC6, intervals: Intervals
-) -> tuple[ClassFigures, ...]:
+) -> tuple[ClassScores, ...]:
     hit, truth, predicted = totals_of(counts_cc)
     columns = {
         "iou": iou_of(counts_cc),
@@ -159,7 +157,7 @@ def _class_figures(
         "boundary_f": boundary_f(boundaries),
     }
     return tuple(
-        ClassFigures(
+        ClassScores(
             name=c.name,
             pixels=int(truth[label]),
             iou_interval=intervals.iou[label],
@@ -170,7 +168,7 @@ def _class_figures(
 
 
 def _resampled_iou(counts_icc: NDArray[np.int64]) -> NDArray[np.float64]:
-    """IoU of each class over images drawn with replacement, always the same, float64 `[RESAMPLES, C]`."""
+    """IoU of each class over images resampled with a fixed seed, float64 `[RESAMPLES, C]`."""
     random = np.random.default_rng(0)
     images = len(counts_icc)
     times = random.multinomial(images, np.full(images, 1 / images), size=RESAMPLES)

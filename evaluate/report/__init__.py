@@ -1,4 +1,4 @@
-"""One HTML file that shows what an ensemble can do, and where it fails."""
+"""Reports: a single HTML file on an ensemble's scores, errors and costs, or on training runs."""
 
 from seg.evaluate.report.write import write_report, write_runs_report
 

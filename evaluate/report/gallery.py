@@ -1,4 +1,4 @@
-"""Which images are shown, and each as pictures that lie over one another."""
+"""The gallery of the report: selection of images, and their layers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,19 +11,19 @@ from seg.data import read_image
 from seg.drawing import LayerHWC, layer
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.metrics.segmentation import mean_iou
-from seg.evaluate.report.gather import Findings
-from seg.evaluate.report.look import ImageView, view_image
-from seg.evaluate.report.pictures import as_webp, draw_disputes, draw_entropy, draw_errors, shrunk
-from seg.evaluate.report.tally import ImageNote
+from seg.evaluate.report.findings import Findings
+from seg.evaluate.report.image_layers import as_webp, draw_disputes, draw_entropy, draw_errors, shrunk
+from seg.evaluate.report.image_scores import ImageNote
+from seg.evaluate.report.image_view import ImageView, view_image
 from seg.labels import LabelsHW
 from seg.progress import progress
 
-MOST_WIDE: Final = 640
-"""Pixels: larger images are shrunk, those of many members more, so that a page can be sent about."""
+MAX_WIDTH: Final = 640
+"""Larger images are shrunk to this width in pixels, more so with many members, to limit the page's size."""
 
-MOST_WIDE_OF_MANY: Final = 480
+MAX_WIDTH_MANY_MEMBERS: Final = 480
 MANY_MEMBERS: Final = 6
-THUMB_WIDE: Final = 144
+THUMB_WIDTH: Final = 144
 PHOTO_QUALITY: Final = 78
 THUMB_QUALITY: Final = 60
 ENTROPY_QUALITY: Final = 60
@@ -31,11 +31,10 @@ ENTROPY_QUALITY: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class GalleryImage:
-    """One image: what is notable about it, and its pictures as data URIs.
+    """One image: its scores, and its layers as data URIs.
 
-    `pictures` has the photo, the truth, each member by position, the ensemble, where members differ, errors
-    and entropy.
-    `member_miou` is each member's mIoU there.
+    `pictures` has the photo, the truth, each member by position, the ensemble, disagreement, errors and
+    entropy. `member_miou` is each member's mIoU on the image.
     """
 
     note: ImageNote
@@ -47,7 +46,7 @@ class GalleryImage:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the page sorts and filters by, without the pictures."""
+        """The values that the page sorts and filters by, without the pictures."""
         return {
             **asdict(self.note),
             "miou": _number(self.note.miou),
@@ -73,51 +72,53 @@ def choose_images(notes: Sequence[ImageNote], most: int) -> list[ImageNote]:
 
 
 def draw_gallery(findings: Findings, most: int, clear: int | None) -> Iterator[GalleryImage]:
-    """Draw the chosen images one by one; pixels labelled `clear` stay without colour."""
-    chosen = choose_images(findings.tally.notes, most)
+    """Draw the chosen images one by one; pixels labelled `clear` stay uncoloured."""
+    chosen = choose_images(findings.scores.notes, most)
     places = np.random.default_rng(1).permutation(len(chosen)).tolist()
-    cast = findings.cast
-    wanted = tuple(dict.fromkeys([*(member.viewed for member in cast.members), cast.ensemble.viewed]))
+    predictors = findings.predictors
+    wanted = tuple(
+        dict.fromkeys([*(member.viewed for member in predictors.members), predictors.ensemble.viewed])
+    )
     with progress("draw", len(chosen), unit="images") as advance:
         for note, place in zip(chosen, places, strict=True):
-            look = view_image(findings.passes, cast, note.index, wanted)
-            yield _drawn(findings, note, look, place, clear)
+            view = view_image(findings.passes, predictors, note.index, wanted)
+            yield _drawn(findings, note, view, place, clear)
             advance()
 
 
 def _drawn(
-    findings: Findings, note: ImageNote, look: ImageView, place: int, clear: int | None
+    findings: Findings, note: ImageNote, view: ImageView, place: int, clear: int | None
 ) -> GalleryImage:
     image_hwc = read_image(findings.passes.split.samples[note.index].image)
-    members = look.members
-    most_wide = MOST_WIDE if len(members) <= MANY_MEMBERS else MOST_WIDE_OF_MANY
-    photo_hwc = shrunk(image_hwc, most_wide)
-    layers = _layers(look, lambda labels_hw: layer(labels_hw, findings.classes, clear=clear))
+    members = view.members
+    max_width = MAX_WIDTH if len(members) <= MANY_MEMBERS else MAX_WIDTH_MANY_MEMBERS
+    photo_hwc = shrunk(image_hwc, max_width)
+    layers = _layers(view, lambda labels_hw: layer(labels_hw, findings.classes, clear=clear))
     return GalleryImage(
         note=note,
         random=place,
         size_hw=(photo_hwc.shape[0], photo_hwc.shape[1]),
-        thumb=as_webp(shrunk(image_hwc, THUMB_WIDE), quality=THUMB_QUALITY),
-        member_miou=tuple(_miou(look, labels_hw, len(findings.classes)) for labels_hw in members),
+        thumb=as_webp(shrunk(image_hwc, THUMB_WIDTH), quality=THUMB_QUALITY),
+        member_miou=tuple(_miou(view, labels_hw, len(findings.classes)) for labels_hw in members),
         pictures={
             "image": as_webp(photo_hwc, quality=PHOTO_QUALITY),
-            **{name: as_webp(shrunk(drawn, most_wide, smooth=False)) for name, drawn in layers.items()},
-            "entropy": as_webp(draw_entropy(shrunk(look.entropy_hw, most_wide)), quality=ENTROPY_QUALITY),
+            **{name: as_webp(shrunk(drawn, max_width, smooth=False)) for name, drawn in layers.items()},
+            "entropy": as_webp(draw_entropy(shrunk(view.entropy_hw, max_width)), quality=ENTROPY_QUALITY),
         },
     )
 
 
-def _layers(look: ImageView, drawn: Callable[[LabelsHW], LayerHWC]) -> dict[str, LayerHWC]:
-    """What is transparent in places, by the key of its picture."""
-    layers = {"truth": drawn(look.truth_hw)}
-    layers |= {f"member-{position}": drawn(labels_hw) for position, labels_hw in enumerate(look.members)}
-    if len(look.members) > 1:
-        layers |= {"ensemble": drawn(look.ensemble_hw), "disputed": draw_disputes(look.disputed_hw)}
-    return layers | {"errors": draw_errors(look.wrong_hw, look.known_hw)}
+def _layers(view: ImageView, drawn: Callable[[LabelsHW], LayerHWC]) -> dict[str, LayerHWC]:
+    """The layers with transparency, by the key of their picture."""
+    layers = {"truth": drawn(view.truth_hw)}
+    layers |= {f"member-{position}": drawn(labels_hw) for position, labels_hw in enumerate(view.members)}
+    if len(view.members) > 1:
+        layers |= {"ensemble": drawn(view.ensemble_hw), "disputed": draw_disputes(view.disputed_hw)}
+    return layers | {"errors": draw_errors(view.wrong_hw, view.known_hw)}
 
 
-def _miou(look: ImageView, labels_hw: LabelsHW, classes: int) -> float | None:
-    return _number(mean_iou(ConfusionMatrix(classes).add(look.truth_hw, labels_hw).counts_cc))
+def _miou(view: ImageView, labels_hw: LabelsHW, classes: int) -> float | None:
+    return _number(mean_iou(ConfusionMatrix(classes).add(view.truth_hw, labels_hw).counts_cc))
 
 
 def _number(value: float) -> float | None:

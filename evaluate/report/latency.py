@@ -1,24 +1,24 @@
-"""Where an ensemble's time goes, measured on a few images."""
+"""The time of each stage of an ensemble, measured on a few images."""
 
 from collections.abc import Sequence
 
 from seg.data import Sample, read_image
 from seg.engine import Ensemble
-from seg.engine.jobs.summary import OF_STREAMS
+from seg.engine.jobs.summary import STREAM_STAGES
 from seg.engine.pipeline.timing import Clock, Stage
 from seg.labels import ImageHWC
 
 
 def time_stages(ensemble: Ensemble, samples: tuple[Sample, ...]) -> dict[Stage, float]:
-    """The share of each stage in the work on these images, from pixels to label maps."""
+    """The share of each stage in the time of these images, from pixels to label maps."""
     images = [(sample.id, read_image(sample.image)) for sample in samples]
-    _walk(ensemble, images[:1], Clock())
+    _run(ensemble, images[:1], Clock())
     clock = Clock()
-    _walk(ensemble, images, clock)
-    busy = sum(clock.seconds[stage] for stage in OF_STREAMS)
-    return {stage: clock.seconds[stage] / busy for stage in OF_STREAMS if clock.seconds[stage] > 0}
+    _run(ensemble, images, clock)
+    busy = sum(clock.seconds[stage] for stage in STREAM_STAGES)
+    return {stage: clock.seconds[stage] / busy for stage in STREAM_STAGES if clock.seconds[stage] > 0}
 
 
-def _walk(ensemble: Ensemble, images: Sequence[tuple[str, ImageHWC]], clock: Clock) -> None:
+def _run(ensemble: Ensemble, images: Sequence[tuple[str, ImageHWC]], clock: Clock) -> None:
     for _ in ensemble.label_all(images, lambda *_: None, clock=clock):
         pass

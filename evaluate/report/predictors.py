@@ -1,4 +1,4 @@
-"""Who is judged: every member and the ensemble, on images as they are and in the spec's views."""
+"""The predictors of a report: every member and the ensemble, without and with views."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,7 +13,7 @@ ENSEMBLE: Final = "ensemble"
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A member or the ensemble: `plain` on the images as they are, `viewed` in its views."""
+    """A member or the ensemble: `plain` without views, `viewed` with its views."""
 
     name: str
     plain: Mixture
@@ -22,20 +22,20 @@ class Predictor:
 
 @dataclass(frozen=True, slots=True)
 class Predictors:
-    """All members, and their ensemble. A single member is its own ensemble."""
+    """All members and their ensemble. A single member is its own ensemble."""
 
     members: tuple[Predictor, ...]
     ensemble: Predictor
 
     @property
-    def everyone(self) -> tuple[Predictor, ...]:
-        """Members, and last the ensemble where there are several."""
+    def all(self) -> tuple[Predictor, ...]:
+        """The members, and last the ensemble if there are several members."""
         return (*self.members, self.ensemble) if len(self.members) > 1 else self.members
 
     @property
     def mixtures(self) -> tuple[Mixture, ...]:
-        """Each that someone is, once."""
-        return tuple(dict.fromkeys(m for one in self.everyone for m in (one.plain, one.viewed)))
+        """The distinct mixtures of all predictors."""
+        return tuple(dict.fromkeys(m for one in self.all for m in (one.plain, one.viewed)))
 
     @property
     def has_views(self) -> bool:
@@ -43,7 +43,7 @@ class Predictors:
 
 
 def with_upright_views(spec: EnsembleSpec) -> EnsembleSpec:
-    """The members that run, each with the upright view beside its own."""
+    """The spec with the upright view added to each running member's views."""
     members = tuple(
         member.model_copy(update={"views": tuple(dict.fromkeys((*UPRIGHT, *spec.views_of(member))))})
         for member in spec.running
@@ -53,23 +53,23 @@ def with_upright_views(spec: EnsembleSpec) -> EnsembleSpec:
 
 def predictors_of(spec: EnsembleSpec, passes: Passes) -> Predictors:
     """The predictors of a spec, from the passes of its running members."""
-    seen = [spec.views_of(member) for member in spec.running]
-    upright = [UPRIGHT] * len(seen)
+    views = [spec.views_of(member) for member in spec.running]
+    upright = [UPRIGHT] * len(views)
     temperatures = tuple(member.temperature for member in spec.running)
     classes = passes.split.classes
     whole = replace(
-        Mixture.of([member.weight for member in spec.running], seen, spec.merge),
+        Mixture.of([member.weight for member in spec.running], views, spec.merge),
         temperatures=temperatures,
         factors=spec.factors_of(classes),
         class_weights=spec.class_weights_of(classes),
     )
-    if len(seen) == 1:
-        only = Predictor(passes.names[0], whole.seen_as(upright), whole)
+    if len(views) == 1:
+        only = Predictor(passes.names[0], whole.with_views(upright), whole)
         return Predictors((only,), only)
     alone = (
-        replace(Mixture.single(position, seen), temperatures=temperatures) for position in range(len(seen))
+        replace(Mixture.single(position, views), temperatures=temperatures) for position in range(len(views))
     )
     members = tuple(
-        Predictor(name, one.seen_as(upright), one) for name, one in zip(passes.names, alone, strict=True)
+        Predictor(name, one.with_views(upright), one) for name, one in zip(passes.names, alone, strict=True)
     )
-    return Predictors(members, Predictor(ENSEMBLE, whole.seen_as(upright), whole))
+    return Predictors(members, Predictor(ENSEMBLE, whole.with_views(upright), whole))

@@ -1,4 +1,4 @@
-"""The page itself: templates, styles and scripts put into one file."""
+"""Writing a report: templates, styles and scripts rendered into one HTML file."""
 
 import math
 from pathlib import Path
@@ -8,13 +8,13 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seg.evaluate.cache.store import ProbabilityCache
-from seg.evaluate.report.figures import describe, front_plot, learning_plots, reliability_plot
+from seg.evaluate.report.findings import Findings, measure_ensemble
 from seg.evaluate.report.gallery import draw_gallery
-from seg.evaluate.report.gather import Findings, gather_findings
-from seg.evaluate.report.heat import confusion_heat, dispute_heat
-from seg.evaluate.report.plots import Axis
+from seg.evaluate.report.heatmaps import confusion_heatmap, disagreement_heatmap
+from seg.evaluate.report.plot_geometry import Axis
 from seg.evaluate.report.predictors import ENSEMBLE
-from seg.evaluate.report.trained import TrainedRun, read_trained
+from seg.evaluate.report.report_plots import describe, front_plot, learning_plots, reliability_plot
+from seg.evaluate.report.training_runs import TrainedRun, read_training_run
 from seg.files import atomic_path
 from seg.spec import EnsembleSpec
 from seg.words import counted
@@ -24,7 +24,7 @@ ASSETS: Final = Path(__file__).parent / "assets"
 Sections = tuple[tuple[str, str], ...]
 """The name of each section's template, and its title."""
 
-OF_ENSEMBLE: Final[Sections] = (
+ENSEMBLE_SECTIONS: Final[Sections] = (
     ("summary", "Summary"),
     ("classes", "Classes"),
     ("confusion", "Confusion"),
@@ -35,17 +35,17 @@ OF_ENSEMBLE: Final[Sections] = (
     ("export", "Export"),
     ("gallery", "Gallery"),
 )
-OF_RUNS: Final[Sections] = (("runs", "Runs"), ("training", "Training"))
+RUN_SECTIONS: Final[Sections] = (("runs", "Runs"), ("training", "Training"))
 
 
 def write_report(spec: EnsembleSpec, path: Path, title: str, cache: ProbabilityCache, images: int) -> None:
-    """Write the report of an ensemble, with a gallery of at most so many images.
+    """Write the report of an ensemble, with a gallery of at most `images` images.
 
     Raises:
         DataError: an image or its labels cannot be read.
         ModelError, MissingRuntimeError: a member cannot be run.
     """
-    findings = gather_findings(spec, cache)
+    findings = measure_ensemble(spec, cache)
     names = [c.name for c in findings.classes]
     clear = spec.data.background(findings.classes)
     curves = learning_plots(findings.curves)
@@ -53,39 +53,39 @@ def write_report(spec: EnsembleSpec, path: Path, title: str, cache: ProbabilityC
     _write(
         path,
         title=title,
-        sections=[section for section in OF_ENSEMBLE if shown.get(section[0], True)],
+        sections=[section for section in ENSEMBLE_SECTIONS if shown.get(section[0], True)],
         facts=[
             counted(findings.passes.images, "validation image"),
-            counted(len(findings.cast.members), "member"),
+            counted(len(findings.predictors.members), "member"),
         ],
         findings=findings,
-        forest=_forest(findings),
+        forest=_miou_axis(findings),
         names=names,
-        confusion=confusion_heat(names, np.array(findings.tally.figures.confusion)),
-        disputes=dispute_heat(findings.passes.names, findings.disagreement),
+        confusion=confusion_heatmap(names, np.array(findings.scores.metrics.confusion)),
+        disputes=disagreement_heatmap(findings.passes.names, findings.disagreement),
         runtimes=", ".join(
             dict.fromkeys(str(m.runtime.describe()) for m in findings.passes.ensemble.members)
         ),
         layers=_layers(findings),
         front=[(describe(findings, candidate), candidate) for candidate in findings.front],
         front_plot=front_plot(findings),
-        reliability_plot=reliability_plot(findings.tally.reliability),
+        reliability_plot=reliability_plot(findings.scores.reliability),
         learning_plots=curves,
         gallery=draw_gallery(findings, images, clear),
     )
 
 
 def write_runs_report(runs: list[Path], path: Path) -> None:
-    """Write the report of training runs: what they reached, and how.
+    """Write the report of training runs: scores and learning curves.
 
     Raises:
-        DataError: a folder holds no run.
+        DataError: a folder has no run.
     """
-    trained = [read_trained(run) for run in runs]
+    trained = [read_training_run(run) for run in runs]
     _write(
         path,
         title="Training runs",
-        sections=list(OF_RUNS),
+        sections=list(RUN_SECTIONS),
         facts=[counted(len(trained), "run")],
         runs=trained,
         class_names=_class_names(trained),
@@ -122,14 +122,14 @@ def _figure(share: float | None) -> str:
     return "absent" if share is None or math.isnan(share) else f"{share:.4f}"
 
 
-def _forest(findings: Findings) -> Axis:
+def _miou_axis(findings: Findings) -> Axis:
     """A scale for the mIoU of all predictors."""
-    scores = findings.tally.scores.values()
+    scores = findings.scores.scores.values()
     return Axis.around("mIoU", (bound for score in scores for bound in score.interval))
 
 
 def _layers(findings: Findings) -> list[tuple[str, str]]:
-    """What may lie over an image of the gallery, by the key of its picture."""
+    """The layers of a gallery image: keys and titles."""
     members = [(f"member-{position}", name) for position, name in enumerate(findings.passes.names)]
     together = [(ENSEMBLE, ENSEMBLE), ("disputed", "disputed")] if len(members) > 1 else []
     return [

@@ -1,4 +1,4 @@
-"""Which members, weights and views: found by measurement on labelled images, from passes kept in a cache."""
+"""Tuning: members, weights and views are selected on labelled images, from cached passes."""
 
 from seg.evaluate.tune.tune import Tuned, tune
 

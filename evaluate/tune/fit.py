@@ -1,4 +1,4 @@
-"""Ways to choose a mixture from labelled images. Each takes a scorer and gives its best answer."""
+"""Fits: methods to find a mixture on labelled images. Each takes a scorer and returns its best mixture."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.tune.by_class import with_class_factors, with_class_weights
+from seg.evaluate.tune.class_weights import with_class_factors, with_class_weights
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.temperature import fit_temperatures
 from seg.views import VIEW_SETS
@@ -23,7 +23,7 @@ SIMPLEX_STEPS: Final = (0.2, 0.1, 0.05, 0.025)
 
 
 def best_single(scorer: Scorer) -> Mixture:
-    """The one member with the highest mIoU, on upright images or in its views."""
+    """The member with the highest mIoU, without or with its views."""
     members = range(len(scorer.names))
     choices = [
         Mixture.single(member, views)
@@ -34,12 +34,12 @@ def best_single(scorer: Scorer) -> Mixture:
 
 
 def equal_weights(scorer: Scorer) -> Mixture:
-    """All members alike, in their views."""
+    """All members with equal weights, in their views."""
     return Mixture.of([1.0] * len(scorer.names), scorer.views)
 
 
 def hand_weights(scorer: Scorer) -> Mixture:
-    """What competition teams do by hand: the best gets more, and the others less down the list."""
+    """Weights as competition teams set them by hand: linearly decreasing by rank."""
     alone = [scorer.miou(Mixture.single(m, scorer.views)) for m in range(len(scorer.names))]
     best_first = sorted(range(len(alone)), key=lambda member: -alone[member])
     weights = [0.0] * len(alone)
@@ -51,7 +51,7 @@ def hand_weights(scorer: Scorer) -> Mixture:
 def greedy(
     scorer: Scorer, views: Sequence[Views] | None = None, temperatures: tuple[float, ...] = ()
 ) -> Mixture:
-    """Members added one by one, again and again, whichever helps most; the counts are the weights.
+    """Greedy ensemble selection with replacement: add the member that helps most; the counts are the weights.
 
     Source: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble Selection from Libraries of Models", 2004.
     """
@@ -74,7 +74,7 @@ def greedy(
 
 
 def simplex(scorer: Scorer, temperatures: tuple[float, ...] = ()) -> Mixture:
-    """From the greedy answer, weight moves between two members while mIoU grows; ever less of it."""
+    """Local search from the greedy weights: move weight between two members while mIoU grows."""
     best = greedy(scorer, temperatures=temperatures)
     best_miou = scorer.miou(best)
     for step in SIMPLEX_STEPS:
@@ -98,12 +98,12 @@ def greedy_with_views(scorer: Scorer) -> Mixture:
 
 
 def equal_with_views(scorer: Scorer) -> Mixture:
-    """All members alike, in the views that help."""
-    return equal_weights(scorer).seen_as(useful_views(scorer))
+    """All members with equal weights, in the views that help."""
+    return equal_weights(scorer).with_views(useful_views(scorer))
 
 
 def simplex_with_temperatures(scorer: Scorer) -> Mixture:
-    """The simplex search over members that are as sure of themselves as they are right."""
+    """The simplex search over members with calibrated temperatures."""
     return simplex(scorer, fit_temperatures(scorer))
 
 
@@ -128,7 +128,7 @@ def vote(scorer: Scorer) -> Mixture:
 
 
 def geometric(scorer: Scorer) -> Mixture:
-    """Equal weights, answers multiplied."""
+    """Equal weights, merged by the geometric mean."""
     return replace(equal_weights(scorer), merge="geometric")
 
 
@@ -147,10 +147,10 @@ FITS: Final[Mapping[str, Fit]] = {
     "simplex, class factors": simplex_with_factors,
     "simplex, class weights": simplex_with_class_weights,
 }
-"""All ways by name: first the two that others must beat."""
+"""All fits by name; the first two are the baselines."""
 
 OTHER_MERGES: Final = frozenset({"vote", "geometric mean"})
-"""Those that do not take the mean."""
+"""Fits that do not merge by the mean."""
 
 
 def _moves(mixture: Mixture, step: float) -> list[Mixture]:
@@ -168,8 +168,8 @@ def _moves(mixture: Mixture, step: float) -> list[Mixture]:
 
 def _useful_views_of(scorer: Scorer, member: int) -> Views:
     def score(views: Views) -> float:
-        seen = [views if position == member else UPRIGHT for position in range(len(scorer.names))]
-        return scorer.miou(Mixture.single(member, seen))
+        of_members = [views if position == member else UPRIGHT for position in range(len(scorer.names))]
+        return scorer.miou(Mixture.single(member, of_members))
 
     views = scorer.views[member]
     best = score(views)

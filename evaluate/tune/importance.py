@@ -1,4 +1,4 @@
-"""What each member and view is worth, how often members disagree, and what fewer of them would give."""
+"""The importance of members and views (Shapley values), and the disagreement of members."""
 
 import itertools
 import math
@@ -10,21 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.fit import UPRIGHT
 from seg.evaluate.tune.scorer import Scorer
 
-MOST_EXACT: Final = 8
-"""Members up to which all subsets are looked at."""
+MAX_EXACT_MEMBERS: Final = 8
+"""Up to this many members all subsets are evaluated."""
 
-ORDERS: Final = 64
-"""Random orders in which more members are added, for an estimate."""
+SHAPLEY_SAMPLES: Final = 64
+"""Random orders for the estimate with more members."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberValue:
-    """mIoU of a member alone, what the mixture loses without it, and its Shapley value.
+    """mIoU of a member alone, the loss of the mixture without it, and its Shapley value.
 
-    Shapley values sum to the mixture's mIoU. A view's value is what its member loses without it.
+    Shapley values sum to the mixture's mIoU. A view's value is the loss of its member without it.
 
     Source: Shapley, "A Value for n-Person Games", 1953; an empty ensemble is worth 0.
     """
@@ -36,17 +35,8 @@ class MemberValue:
     views: dict[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class SubEnsemble:
-    """Some members of a mixture, what they score, and what an image costs."""
-
-    mixture: Mixture
-    miou: float
-    milliseconds: float
-
-
 class Subsets:
-    """mIoU of a mixture's subsets of members, each computed once."""
+    """mIoU of a mixture's subsets of members, computed once each."""
 
     def __init__(self, scorer: Scorer, mixture: Mixture) -> None:
         self._scorer = scorer
@@ -60,17 +50,17 @@ class Subsets:
 
 
 def value_members(scorer: Scorer, mixture: Mixture) -> list[MemberValue]:
-    """The value of every member that the mixture runs."""
+    """The importance of every member of the mixture."""
     subsets = Subsets(scorer, mixture)
-    everyone = frozenset(mixture.members)
+    all_members = frozenset(mixture.members)
     shapley = _shapley(subsets, mixture.members)
     return [
         MemberValue(
             name=scorer.names[member],
             alone=subsets.miou(frozenset({member})),
-            left_out=subsets.miou(everyone) - subsets.miou(everyone - {member}),
+            left_out=subsets.miou(all_members) - subsets.miou(all_members - {member}),
             shapley=shapley[member],
-            views=_value_views(scorer, mixture, member),
+            views=_view_values(scorer, mixture, member),
         )
         for member in mixture.members
     ]
@@ -83,52 +73,16 @@ def disagreement(scorer: Scorer) -> NDArray[np.float64]:
     return np.array([[float((labels[a] != labels[b]).mean()) for b in members] for a in members])
 
 
-def price_sub_ensembles(scorer: Scorer, mixture: Mixture, per_pass_ms: Sequence[float]) -> list[SubEnsemble]:
-    """Sub-ensembles of the mixture, with its views or upright alone.
-
-    All subsets of up to 8 members; of more, those that come from adding the best next one.
-    """
-    upright = mixture.seen_as([UPRIGHT] * len(mixture.views))
-    return [
-        SubEnsemble(candidate, scorer.miou(candidate), candidate.milliseconds(per_pass_ms))
-        for seen in dict.fromkeys((mixture, upright))
-        for candidate in _sub_ensembles(scorer, seen)
-    ]
-
-
-def pareto_front(candidates: Sequence[SubEnsemble]) -> list[SubEnsemble]:
-    """Those that nothing cheaper equals, from the cheapest to the best."""
-    front: list[SubEnsemble] = []
-    for candidate in sorted(candidates, key=lambda candidate: (candidate.milliseconds, -candidate.miou)):
-        if not front or candidate.miou > front[-1].miou:
-            front.append(candidate)
-    return front
-
-
-def _sub_ensembles(scorer: Scorer, mixture: Mixture) -> list[Mixture]:
-    members = mixture.members
-    if len(members) <= MOST_EXACT:
-        sizes = range(1, len(members) + 1)
-        return [mixture.only(s) for size in sizes for s in itertools.combinations(members, size)]
-    chosen: list[int] = []
-    chain: list[Mixture] = []
-    while len(chosen) < len(members):
-        grown = [mixture.only([*chosen, member]) for member in members if member not in chosen]
-        chain.append(max(grown, key=scorer.miou))
-        chosen = list(chain[-1].members)
-    return chain
-
-
 def _shapley(subsets: Subsets, members: Sequence[int]) -> dict[int, float]:
-    if len(members) <= MOST_EXACT:
+    if len(members) <= MAX_EXACT_MEMBERS:
         return {member: _exact_shapley(subsets, members, member) for member in members}
     random = np.random.default_rng(0)
     value = dict.fromkeys(members, 0.0)
-    for _ in range(ORDERS):
+    for _ in range(SHAPLEY_SAMPLES):
         order = random.permutation(members).tolist()
         for place, member in enumerate(order):
             before = frozenset(order[:place])
-            value[member] += (subsets.miou(before | {member}) - subsets.miou(before)) / ORDERS
+            value[member] += (subsets.miou(before | {member}) - subsets.miou(before)) / SHAPLEY_SAMPLES
     return value
 
 
@@ -142,7 +96,7 @@ def _exact_shapley(subsets: Subsets, members: Sequence[int], member: int) -> flo
     return total / math.factorial(len(members))
 
 
-def _value_views(scorer: Scorer, mixture: Mixture, member: int) -> dict[str, float]:
+def _view_values(scorer: Scorer, mixture: Mixture, member: int) -> dict[str, float]:
     single = Mixture.single(member, mixture.views)
     views = mixture.views[member]
     if len(views) == 1:
@@ -151,6 +105,6 @@ def _value_views(scorer: Scorer, mixture: Mixture, member: int) -> dict[str, flo
     without = {view: tuple(v for v in views if v != view) for view in views}
     return {
         view: whole
-        - scorer.miou(single.seen_as([*mixture.views[:member], rest, *mixture.views[member + 1 :]]))
+        - scorer.miou(single.with_views([*mixture.views[:member], rest, *mixture.views[member + 1 :]]))
         for view, rest in without.items()
     }

@@ -1,8 +1,8 @@
-"""mIoU of any mixture, from passes that are already there: no network is called.
+"""Scoring of mixtures from cached passes, without running a network.
 
-A mixture is merged by the engine's own merges, so that a figure here is what `seg ensemble` gets. Fitting
-looks at the same random labelled pixels of each image every time, and merges there even where the spec merges
-where decoders end; what was chosen is judged on all of them, merged where the spec says.
+Mixtures are merged by the engine's own merges, so that scores are those of `seg ensemble`. Fits use the same
+random labelled pixels of each image, always merged at the size of the image. Results are scored on all
+pixels, merged as the spec says.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.decision import Decision
-from seg.evaluate.cache.merge import Frames, Seen
+from seg.evaluate.cache.merge import CachedImage, Frames
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.passes import Passes
 from seg.evaluate.metrics.confusion import ConfusionMatrix, totals_of
@@ -22,18 +22,18 @@ from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.progress import progress
 from seg.views import ViewName
 
-MOST_BYTES: Final = 2**28
-"""What the sampled probabilities of all passes may take, a byte each."""
+MAX_BYTES: Final = 2**28
+"""The most bytes of the sampled probabilities of all passes, a byte each."""
 
-MOST_PIXELS: Final = 2000
-"""Of one image: more tell little that is new, as neighbours agree."""
+MAX_PIXELS: Final = 2000
+"""The most pixels of one image; more add little, since neighbours agree."""
 
 CountsICC = NDArray[np.int64]
 """Pixel counts of each image, int64 `[I, C, C]` or `[I, C, C + 1]`: see `CountsCC`."""
 
 
 def miou(counts_icc: CountsICC) -> float:
-    """mIoU over all images of the counts together; classes without a pixel are left out."""
+    """mIoU of the summed counts of all images; classes without a pixel are left out."""
     hit, truth, predicted = totals_of(counts_icc.sum(0))
     union = truth + predicted - hit
     present = union > 0
@@ -42,38 +42,38 @@ def miou(counts_icc: CountsICC) -> float:
 
 @dataclass(frozen=True)
 class Scorer:
-    """Random labelled pixels of images, with the answers of all passes there.
+    """Random labelled pixels of images, with the levels of all passes there.
 
     Attributes:
         labels_in: uint8 `[I, n]`.
-        answers: levels by member and view, uint8 `[I, C, n]`.
+        levels: by member and view, uint8 `[I, C, n]`.
     """
 
     names: tuple[str, ...]
     views: tuple[Views, ...]
     labels_in: NDArray[np.uint8]
-    answers: dict[tuple[int, ViewName], NDArray[np.uint8]]
+    levels: dict[tuple[int, ViewName], NDArray[np.uint8]]
 
     @cached_property
     def classes(self) -> int:
-        return int(next(iter(self.answers.values())).shape[1])
+        return int(next(iter(self.levels.values())).shape[1])
 
     def of_images(self, images: Sequence[int]) -> Self:
-        """The same for some of the images."""
+        """A scorer of some of the images."""
         chosen = list(images)
-        answers = {key: values[chosen] for key, values in self.answers.items()}
-        return type(self)(self.names, self.views, self.labels_in[chosen], answers)
+        levels = {key: values[chosen] for key, values in self.levels.items()}
+        return type(self)(self.names, self.views, self.labels_in[chosen], levels)
 
-    def thinned(self, every: int) -> Self:
-        """The same with one in so many pixels."""
-        answers = {key: values[..., ::every] for key, values in self.answers.items()}
-        return type(self)(self.names, self.views, self.labels_in[:, ::every], answers)
+    def subsampled(self, every: int) -> Self:
+        """A scorer of every n-th pixel."""
+        levels = {key: values[..., ::every] for key, values in self.levels.items()}
+        return type(self)(self.names, self.views, self.labels_in[:, ::every], levels)
 
     def miou(self, mixture: Mixture) -> float:
         return miou(self.counts(mixture))
 
     def counts(self, mixture: Mixture) -> CountsICC:
-        """Sampled pixels of each image, truth by prediction."""
+        """Counts of the sampled pixels of each image, truth by prediction."""
         predicted_in = self.predict(mixture)
         images, classes = len(self.labels_in), self.classes
         cells = np.arange(images)[:, None] * classes**2 + self.labels_in * np.intp(classes) + predicted_in
@@ -81,7 +81,7 @@ class Scorer:
 
     def predict(self, mixture: Mixture) -> NDArray[np.uint8]:
         """Labels of the sampled pixels, uint8 `[I, n]`."""
-        return label_passes(mixture, self._frames)
+        return label_mixture(mixture, self._frames)
 
     def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
         """Merged probabilities of the sampled pixels, float32 `[C, I, n]`."""
@@ -90,16 +90,16 @@ class Scorer:
     @cached_property
     def _frames(self) -> Frames:
         """All images side by side as one frame, `[C, I, n]`."""
-        return Frames(lambda member, view: self.answers[member, view].transpose(1, 0, 2))
+        return Frames(lambda member, view: self.levels[member, view].transpose(1, 0, 2))
 
 
 def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
-    """Draw the same number of labelled pixels from every image that has any."""
+    """Sample the same number of labelled pixels from every image that has any."""
     keys = [(member, view) for member, views in enumerate(passes.views) for view in views]
-    count = min(MOST_PIXELS, MOST_BYTES // (len(keys) * passes.classes * max(1, passes.images)))
+    count = min(MAX_PIXELS, MAX_BYTES // (len(keys) * passes.classes * max(1, passes.images)))
     random = np.random.default_rng(seed)
     labels: list[LabelsHW] = []
-    answers: dict[tuple[int, ViewName], list[NDArray[np.uint8]]] = {key: [] for key in keys}
+    levels: dict[tuple[int, ViewName], list[NDArray[np.uint8]]] = {key: [] for key in keys}
     with progress("sample", passes.images, unit="images") as advance:
         for image in range(passes.images):
             truth = passes.labels(image).ravel()
@@ -107,27 +107,27 @@ def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
             if known.size:
                 pixels = random.choice(known, count)
                 labels.append(truth[pixels])
-                seen = passes.seen(image)
+                cached_image = passes.cached_image(image)
                 for member, view in keys:
-                    planes = seen.levels(member, view).reshape(passes.classes, -1)
-                    answers[member, view].append(planes[:, pixels])
+                    planes = cached_image.levels(member, view).reshape(passes.classes, -1)
+                    levels[member, view].append(planes[:, pixels])
             advance()
-    stacked = {key: np.stack(values) for key, values in answers.items()}
+    stacked = {key: np.stack(values) for key, values in levels.items()}
     return Scorer(passes.names, passes.views, np.stack(labels), stacked)
 
 
 def count_all(passes: Passes, mixtures: Sequence[Mixture], images: Iterable[int]) -> list[CountsICC]:
-    """Counts of every mixture over all pixels of some images, each pass read once an image."""
+    """Counts of every mixture over all pixels of some images; each pass is read once."""
     counted: list[list[NDArray[np.int64]]] = [[] for _ in mixtures]
     for image in images:
         truth_hw = passes.labels(image)
-        seen = passes.seen(image)
+        cached_image = passes.cached_image(image)
         for counts, mixture in zip(counted, mixtures, strict=True):
-            matrix = ConfusionMatrix(passes.classes).add(truth_hw, label_passes(mixture, seen))
+            matrix = ConfusionMatrix(passes.classes).add(truth_hw, label_mixture(mixture, cached_image))
             counts.append(matrix.counts_cc)
     return [np.stack(counts) for counts in counted]
 
 
-def label_passes(mixture: Mixture, seen: Seen) -> LabelsHW:
-    """Labels uint8 `[H, W]`."""
-    return Decision(factors=mixture.factors).labels(seen.merged(mixture))
+def label_mixture(mixture: Mixture, cached_image: CachedImage) -> LabelsHW:
+    """The labels of a mixture, uint8 `[H, W]`."""
+    return Decision(factors=mixture.factors).labels(cached_image.merged(mixture))

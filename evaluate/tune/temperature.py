@@ -1,4 +1,4 @@
-"""How sure of itself a member may be: the temperature at which its probabilities fit the labels best.
+"""Temperature scaling: the temperature at which a member's probabilities fit the labels best.
 
 Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017: the temperature of
 the least negative log-likelihood.
@@ -13,15 +13,15 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.tune.scorer import Scorer
 
-LOWEST: Final = 1 / 4
-HIGHEST: Final = 4.0
-NARROW: Final = 0.01
-"""Natural logarithms of temperatures are found to within this."""
+MIN_TEMPERATURE: Final = 1 / 4
+MAX_TEMPERATURE: Final = 4.0
+PRECISION: Final = 0.01
+"""The precision of the natural logarithm of a temperature."""
 
-EVERY: Final = 4
-"""Of the sampled pixels one in so many is looked at: one number needs no more."""
+SAMPLE_STEP: Final = 4
+"""Every n-th sampled pixel is used, which is enough to fit one number."""
 
-LEAST_PROBABILITY: Final = 1e-6
+MIN_PROBABILITY: Final = 1e-6
 _GOLDEN: Final = (5**0.5 - 1) / 2
 
 
@@ -35,7 +35,7 @@ class MemberCalibration:
 
 
 def calibrate_members(scorer: Scorer) -> list[MemberCalibration]:
-    """Fit every member's temperature and say what it changes, on the same images."""
+    """Fit every member's temperature; also measure the calibration error before and after."""
     temperatures = fit_temperatures(scorer)
     alone = [Mixture.single(member, scorer.views) for member in range(len(scorer.names))]
     return [
@@ -49,16 +49,16 @@ def calibrate_members(scorer: Scorer) -> list[MemberCalibration]:
 
 
 def fit_temperatures(scorer: Scorer) -> tuple[float, ...]:
-    """For each member, in its views."""
-    thin = scorer.thinned(EVERY)
-    return tuple(_coolest(thin, Mixture.single(m, scorer.views)) for m in range(len(scorer.names)))
+    """The temperature of each member, in its views."""
+    thin = scorer.subsampled(SAMPLE_STEP)
+    return tuple(_best_temperature(thin, Mixture.single(m, scorer.views)) for m in range(len(scorer.names)))
 
 
-def surprise(scorer: Scorer, mixture: Mixture) -> float:
+def negative_log_likelihood(scorer: Scorer, mixture: Mixture) -> float:
     """The mean negative log-likelihood of the labels, in nats."""
     merged_cin = scorer.merged(mixture)
     truth_in = np.take_along_axis(merged_cin, scorer.labels_in[None].astype(np.intp), 0)[0]
-    return float(-np.log(np.maximum(truth_in, LEAST_PROBABILITY)).mean())
+    return float(-np.log(np.maximum(truth_in, MIN_PROBABILITY)).mean())
 
 
 def calibration_error(scorer: Scorer, mixture: Mixture) -> float:
@@ -68,17 +68,17 @@ def calibration_error(scorer: Scorer, mixture: Mixture) -> float:
     return reliability.expected_error
 
 
-def _coolest(scorer: Scorer, mixture: Mixture) -> float:
-    """By golden-section search: the likelihood has one peak."""
+def _best_temperature(scorer: Scorer, mixture: Mixture) -> float:
+    """The best temperature, by golden-section search: the likelihood has one peak."""
 
     def cost(logarithm: float) -> float:
         temperatures = (float(np.exp(logarithm)),) * len(scorer.names)
-        return surprise(scorer, replace(mixture, temperatures=temperatures))
+        return negative_log_likelihood(scorer, replace(mixture, temperatures=temperatures))
 
-    low, high = np.log(LOWEST), np.log(HIGHEST)
+    low, high = np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)
     inner = [high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)]
     costs = [cost(one) for one in inner]
-    while high - low > NARROW:
+    while high - low > PRECISION:
         if costs[0] < costs[1]:
             high = inner[1]
             inner = [high - _GOLDEN * (high - low), inner[0]]

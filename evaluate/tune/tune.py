@@ -1,4 +1,4 @@
-"""The command `seg tune`: from an ensemble and its validation images to the mixture worth running."""
+"""The command `seg tune`: find the best mixture of an ensemble on its validation images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,54 +10,48 @@ from numpy.typing import NDArray
 from seg.data import open_split
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import Passes, gather_passes
+from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.segmentation import intervals_of
 from seg.evaluate.tune.budget import Budget
-from seg.evaluate.tune.choose import EQUAL, Verdict, choose, is_worth_its_cost
 from seg.evaluate.tune.fit import FITS, OTHER_MERGES
-from seg.evaluate.tune.importance import (
-    MemberValue,
-    SubEnsemble,
-    disagreement,
-    pareto_front,
-    price_sub_ensembles,
-    value_members,
-)
+from seg.evaluate.tune.importance import MemberValue, disagreement, value_members
 from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
-from seg.evaluate.tune.split_half import Trials, random_halvings, try_on_halves
+from seg.evaluate.tune.select_fit import EQUAL, Selection, is_worth_its_cost, select_fit
+from seg.evaluate.tune.split_half import SplitHalfResults, random_splits, split_half_validation
+from seg.evaluate.tune.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
 from seg.evaluate.tune.temperature import MemberCalibration, calibrate_members
 from seg.progress import progress
 from seg.spec import EnsembleSpec
 
-FEWEST_IMAGES: Final = 4
+MIN_IMAGES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What tuning found.
+    """The results of tuning.
 
     Attributes:
-        mixtures: each fit's answer on all images, by the fit's name.
-        mious: its mIoU there, over all labelled pixels.
+        mixtures: of each fit on all images, by the fit's name.
+        mious: of these on all images, over all labelled pixels.
         intervals: 95 % bootstrap intervals of these over images.
-        trials: fits on halves judged on the others.
-        verdict: which of them is handed back.
-        worth_it: whether that beats the best member beyond the noise.
+        trials: split-half results of all fits.
+        verdict: the selected fit.
+        worth_it: whether it beats the best member by more than the noise.
         calibration: of each member at a temperature of 1, and at its fitted one.
-        values: of the members of the verdict's mixture; of all, where that is one member.
+        values: of the members of the selected mixture; of all members if that is a single member.
         disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
-        priced: sub-ensembles of the same.
-        front: those of them that nothing cheaper equals.
-        chosen: the mixture: the verdict's, or what the budget allows of it.
+        priced: sub-ensembles of that mixture.
+        front: the Pareto front of these.
+        chosen: the selected mixture, or the best of its sub-ensembles within the budget.
     """
 
     passes: Passes
     mixtures: Mapping[str, Mixture]
     mious: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
-    trials: Trials
-    verdict: Verdict
+    trials: SplitHalfResults
+    selection: Selection
     worth_it: bool
     calibration: tuple[MemberCalibration, ...]
     values: tuple[MemberValue, ...]
@@ -68,27 +62,27 @@ class Tuned:
 
 
 def tune(spec: EnsembleSpec, cache: ProbabilityCache, budget: Budget | None = None) -> Tuned:
-    """Find the mixture worth running.
+    """Find the best mixture.
 
     Raises:
-        SpecError: there is nothing to choose, or nothing is within the budget.
+        SpecError: there is nothing to select, or nothing is within the budget.
         DataError: the validation split has no labels or too few images.
         ModelError, MissingRuntimeError: a member cannot be run.
     """
-    spec = _with_all_members(spec)
+    spec = _with_dropped_members(spec)
     split = open_split(spec.data, "val")
-    _refuse_too_little(spec, len(split.samples))
-    passes = gather_passes(spec, split, cache)
+    _check_enough(spec, len(split.samples))
+    passes = open_passes(spec, split, cache)
     scorer = sample_pixels(passes)
-    # An ensemble that stops early, or merges where decoders end, takes the mean.
+    # Early exit and merging of low-resolution probabilities need the mean.
     only_mean = spec.stopping or passes.at_decoder
     fits = {name: fit for name, fit in FITS.items() if not (only_mean and name in OTHER_MERGES)}
-    trials = try_on_halves(scorer, fits, random_halvings(len(scorer.labels_in)))
+    trials = split_half_validation(scorer, fits, random_splits(len(scorer.labels_in)))
     mixtures = {name: fit(scorer) for name, fit in fits.items()}
     counts = _count(passes, mixtures)
     mious = {name: miou(counts_icc) for name, counts_icc in counts.items()}
-    verdict = choose(trials, mious)
-    chosen = mixtures[verdict.name]
+    selection = select_fit(trials, mious)
+    chosen = mixtures[selection.name]
     studied = chosen if len(chosen.members) > 1 else mixtures[EQUAL]
     priced = tuple(price_sub_ensembles(scorer, studied, passes.milliseconds))
     front = tuple(pareto_front(priced))
@@ -98,8 +92,8 @@ def tune(spec: EnsembleSpec, cache: ProbabilityCache, budget: Budget | None = No
         mious=mious,
         intervals={name: intervals_of(counts_icc).miou for name, counts_icc in counts.items()},
         trials=trials,
-        verdict=verdict,
-        worth_it=is_worth_its_cost(trials, verdict.name),
+        selection=selection,
+        worth_it=is_worth_its_cost(trials, selection.name),
         calibration=tuple(calibrate_members(scorer)),
         values=tuple(value_members(scorer, studied)),
         disagreement=disagreement(scorer),
@@ -109,19 +103,19 @@ def tune(spec: EnsembleSpec, cache: ProbabilityCache, budget: Budget | None = No
     )
 
 
-def _with_all_members(spec: EnsembleSpec) -> EnsembleSpec:
-    """With those back that an earlier tuning left without weight."""
+def _with_dropped_members(spec: EnsembleSpec) -> EnsembleSpec:
+    """The spec with members that an earlier tuning gave weight 0."""
     members = tuple(member.model_copy(update={"weight": member.weight or 1.0}) for member in spec.members)
     return spec.model_copy(update={"members": members})
 
 
-def _refuse_too_little(spec: EnsembleSpec, images: int) -> None:
+def _check_enough(spec: EnsembleSpec, images: int) -> None:
     if sum(len(spec.views_of(member)) for member in spec.members) == 1:
-        raise SpecError("members: one member with one view leaves nothing to choose: add members or views")
-    if images < FEWEST_IMAGES:
+        raise SpecError("members: one member with one view leaves nothing to select: add members or views")
+    if images < MIN_IMAGES:
         raise DataError(
-            f"data.val: has {images} images, too few to fit on one half and judge on the other:"
-            f" give it at least {FEWEST_IMAGES}"
+            f"data.val: has {images} images, too few to fit on one half and score on the other:"
+            f" give it at least {MIN_IMAGES}"
         )
 
 

@@ -1,7 +1,7 @@
-"""What a leaderboard would punish in a submission, found before it is sent."""
+"""The validator: finds mistakes in a submission before it is uploaded."""
 
 from seg.evaluate.validator.check import check_submission
 from seg.evaluate.validator.finding import Finding
-from seg.evaluate.validator.mend import mend_submission
+from seg.evaluate.validator.repair import repair_submission
 
-__all__ = ["Finding", "check_submission", "mend_submission"]
+__all__ = ["Finding", "check_submission", "repair_submission"]

@@ -1,4 +1,4 @@
-"""Everything that is looked at, in order: the file, its rows, their runs, the masks they make."""
+"""The checks of a submission, in order: the file, its rows, their runs, and the masks."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,18 +8,18 @@ from typing import Final
 from seg.engine.submissions import SubmissionSpec
 from seg.engine.submissions.table_kind import TableKind
 from seg.errors import DataError, SpecError
+from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
 from seg.evaluate.validator.finding import Finding
-from seg.evaluate.validator.masks import MaskLook
-from seg.evaluate.validator.runs import NOTHING, read_runs
-from seg.evaluate.validator.table import TableRow, read_rows
-from seg.evaluate.validator.wanted import WantedTable, wanted_table
+from seg.evaluate.validator.masks import MaskChecks
+from seg.evaluate.validator.read_table import TableRow, read_rows
+from seg.evaluate.validator.run_lengths import EMPTY_CELLS, read_runs
 from seg.labels import IGNORE_INDEX
 from seg.spec import EnsembleSpec
 from seg.spec.output import RLE_FORMATS, TABLE_FORMATS
 from seg.words import counted
 
 SHOWN: Final = 3
-"""How many ids a finding names."""
+"""The most ids in a finding."""
 
 
 def check_submission(
@@ -28,63 +28,63 @@ def check_submission(
     sample: Path | None = None,
     *,
     look_at_images: bool = True,
-    most_bytes: int | None = None,
+    max_bytes: int | None = None,
 ) -> list[Finding]:
     """All findings, by line.
 
     Args:
-        spec: says classes, format, sizes and, unless there is a sample, the images.
-        sample: the contest's own submission, whose ids and order are wanted.
+        spec: of the classes, format, sizes and, without a sample, the images.
+        sample: the contest's sample submission with the expected ids and order.
         look_at_images: whether masks are compared with the images' edges.
-        most_bytes: what the contest takes, all files together.
+        most_bytes: the contest's limit for all files together.
 
     Raises:
-        DataError: the file is no submission at all, or the sample is none for this format.
-        SpecError: there is a sample, and the format is no table.
+        DataError: the file is not a submission, or the sample is not in this format.
+        SpecError: there is a sample, but the format is not a table.
     """
     if sample is not None and spec.output.format not in TABLE_FORMATS:
-        raise SpecError(f"{sample}: a sample has no meaning for format {spec.output.format}: leave it out")
+        raise SpecError(f"{sample}: a sample is not used with format {spec.output.format}: remove it")
     output = spec.output.model_copy(update={"sample": sample})
     known = SubmissionSpec(spec.model_copy(update={"output": output}))
-    look = MaskLook(known, look_at_images)
+    masks = MaskChecks(known, look_at_images)
     if spec.output.format not in RLE_FORMATS:
-        return [*_check_size(path, most_bytes), *_check_maps(known, path, look), *look.findings()]
-    wanted = wanted_table(known, sample)
-    rows, findings = read_rows(path, wanted.kind, wanted.layout, set(wanted.ids))
-    findings += _check_size(path, most_bytes)
+        return [*_check_size(path, max_bytes), *_check_maps(known, path, masks), *masks.findings()]
+    expected = expected_table(known, sample)
+    rows, findings = read_rows(path, expected.kind, expected.layout, set(expected.ids))
+    findings += _check_size(path, max_bytes)
     findings += _check_bytes(path)
-    match = wanted.match([row.id for row in rows])
-    findings += _check_ids(rows, match, wanted)
+    match = expected.match([row.id for row in rows])
+    findings += _check_ids(rows, match, expected)
     for row in rows:
-        findings += _check_runs(known, row, wanted.spec_image(match.get(row.id, row.id)), look)
-    findings += look.findings()
+        findings += _check_runs(known, row, expected.spec_image(match.get(row.id, row.id)), masks)
+    findings += masks.findings()
     return sorted(findings, key=lambda finding: finding.line or 0)
 
 
-def _check_maps(known: SubmissionSpec, path: Path, look: MaskLook) -> Iterator[Finding]:
+def _check_maps(known: SubmissionSpec, path: Path, masks: MaskChecks) -> Iterator[Finding]:
     missing = {image.id: None for image in known.split.samples}
     empty = []
     for image_id, labels_hw in known.form().read(path, known.size_of):
-        look.add_labels(image_id, labels_hw)
+        masks.add_labels(image_id, labels_hw)
         del missing[image_id]
         if (labels_hw == IGNORE_INDEX).all():
             empty.append(image_id)
     if empty:
-        problem = f"{counted(len(empty), 'image')} without a pixel of any class: {_some(empty)}"
+        problem = f"{counted(len(empty), 'image')} without a pixel of any class: {_sample_of(empty)}"
         yield Finding(None, problem, "was the whole file written?")
     if missing:
-        problem = f"{counted(len(missing), 'image')} of the spec's missing: {_some(list(missing))}"
-        yield Finding(None, problem, "predict them, or name the images that are wanted as data.predict")
+        problem = f"{counted(len(missing), 'image')} of the spec's missing: {_sample_of(list(missing))}"
+        yield Finding(None, problem, "predict them, or set data.predict to the images that are expected")
 
 
-def _check_size(path: Path, most_bytes: int | None) -> Iterator[Finding]:
+def _check_size(path: Path, max_bytes: int | None) -> Iterator[Finding]:
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
-    if most_bytes is not None and size > most_bytes:
+    if max_bytes is not None and size > max_bytes:
         yield Finding(
             None,
-            f"has {size:,} bytes, and {most_bytes:,} are the most",
-            "write it on a smaller grid (output.size), or pack it if the contest takes that",
+            f"has {size:,} bytes, but {max_bytes:,} are the limit",
+            "write it on a smaller grid (output.size), or pack it if the contest allows that",
         )
 
 
@@ -98,29 +98,29 @@ def _check_bytes(path: Path) -> Iterator[Finding]:
         yield Finding(None, "the last line has no end", "end it", True)
 
 
-def _check_ids(rows: Sequence[TableRow], match: dict[str, str], wanted: WantedTable) -> Iterator[Finding]:
+def _check_ids(rows: Sequence[TableRow], match: dict[str, str], expected: ExpectedTable) -> Iterator[Finding]:
     found = [row.id for row in rows]
     for row_id, count in Counter(found).items():
         if count > 1:
             lines = [row.line for row in rows if row.id == row_id]
-            yield Finding(lines[1], f"{row_id!r} was there in line {lines[0]}", "keep one of them")
-    yield from _check_spelling(rows, match, wanted.source)
-    missing = missing_ids(match, wanted)
+            yield Finding(lines[1], f"{row_id!r} is already in line {lines[0]}", "keep one of them")
+    yield from _check_spelling(rows, match, expected.source)
+    missing = missing_ids(match, expected)
     if missing:
-        problem = f"{_rows(missing)} of {wanted.source} missing: {_some(missing)}"
+        problem = f"{_rows(missing)} of {expected.source} missing: {_sample_of(missing)}"
         yield Finding(None, problem, "add empty ones", True)
     extra = [row for row in rows if row.id not in match]
     if extra:
-        problem = f"{_rows(extra)} not in {wanted.source}: {_some([row.id for row in extra])}"
-        is_mended = not any(is_needed(row, wanted.kind) for row in extra)
-        yield Finding(extra[0].line, problem, "remove them", is_mended)
+        problem = f"{_rows(extra)} not in {expected.source}: {_sample_of([row.id for row in extra])}"
+        is_fixable = not any(is_needed(row, expected.kind) for row in extra)
+        yield Finding(extra[0].line, problem, "remove them", is_fixable)
     if not missing and not extra:
         order = [match[row_id] for row_id in found]
-        right = [row_id for row_id in wanted.ids if row_id in set(order)]
+        right = [row_id for row_id in expected.ids if row_id in set(order)]
         if order != right and sorted(order) == sorted(right):
             line = next(row.line for row, a, b in zip(rows, order, right, strict=True) if a != b)
             yield Finding(
-                line, f"rows have another order than {wanted.source}", "put them in that order", True
+                line, f"rows have another order than {expected.source}", "put them in that order", True
             )
 
 
@@ -129,34 +129,34 @@ def _check_spelling(rows: Sequence[TableRow], match: dict[str, str], source: str
     if other:
         first = other[0]
         problem = (
-            f"{_rows(other)} with ids that {source} writes otherwise: {first.id!r} for {match[first.id]!r}"
+            f"{_rows(other)} with ids that {source} writes differently: {first.id!r} for {match[first.id]!r}"
         )
         yield Finding(first.line, problem, "write them as there", True)
 
 
-def missing_ids(match: dict[str, str], wanted: WantedTable) -> list[str]:
-    """The wanted rows that a file lacks, of those that it may not lack.
+def missing_ids(match: dict[str, str], expected: ExpectedTable) -> list[str]:
+    """The expected rows that a file must have but has not.
 
-    Without a sample these are rows that are left out for lack of pixels, and those of the unlabelled class
-    where the file has none of them.
+    Without a sample a file may leave out rows without pixels if its format allows that, and all rows of the
+    unlabelled class.
     """
     matched = set(match.values())
-    missing = [row_id for row_id in wanted.ids if row_id not in matched]
-    if wanted.is_sample:
+    missing = [row_id for row_id in expected.ids if row_id not in matched]
+    if expected.is_sample:
         return missing
-    if wanted.leaves_out_empty:
+    if expected.drops_empty:
         return []
-    has_background = any(map(wanted.kind.is_of_background, matched))
-    return [row_id for row_id in missing if has_background or not wanted.kind.is_of_background(row_id)]
+    has_background = any(map(expected.kind.is_of_background, matched))
+    return [row_id for row_id in missing if has_background or not expected.kind.is_of_background(row_id)]
 
 
 def is_needed(row: TableRow, kind: TableKind) -> bool:
     """Whether a row has a prediction that would be lost without it."""
-    has_runs = not row.cells or any(cell.text.strip() not in NOTHING for cell in row.cells)
+    has_runs = not row.cells or any(cell.text.strip() not in EMPTY_CELLS for cell in row.cells)
     return has_runs and not kind.is_of_background(row.id)
 
 
-def _check_runs(known: SubmissionSpec, row: TableRow, image_id: str, look: MaskLook) -> Iterator[Finding]:
+def _check_runs(known: SubmissionSpec, row: TableRow, image_id: str, masks: MaskChecks) -> Iterator[Finding]:
     try:
         size_hw = known.size_of(image_id)
     except DataError:
@@ -164,8 +164,8 @@ def _check_runs(known: SubmissionSpec, row: TableRow, image_id: str, look: MaskL
     for cell in row.cells:
         runs = read_runs(cell.text, size_hw[0] * size_hw[1], known.spec.output.rle)
         for mistake in runs.mistakes:
-            yield Finding(row.line, mistake.problem, mistake.fix, mistake.is_mended)
-        if overlap := look.add_runs(image_id, cell.label, runs.pairs, size_hw):
+            yield Finding(row.line, mistake.problem, mistake.fix, mistake.is_fixable)
+        if overlap := masks.add_runs(image_id, cell.label, runs.pairs, size_hw):
             yield Finding(
                 row.line, f"{overlap} pixels have another class already", "give each pixel one class"
             )
@@ -175,5 +175,5 @@ def _rows(some: Sequence[object]) -> str:
     return counted(len(some), "row")
 
 
-def _some(names: Sequence[str]) -> str:
+def _sample_of(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

@@ -1,19 +1,19 @@
-"""One thing wrong with a submission."""
+"""A finding: one problem of a submission."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem and its fix. `line` is that of the file, or None where it concerns the whole.
+    """A problem and its fix. `line` is the line of the file, or None for the whole file.
 
-    `is_mended` says whether `--fix` takes care of it.
+    `is_fixable` tells whether `--fix` can repair it.
     """
 
     line: int | None
     problem: str
     fix: str
-    is_mended: bool = False
+    is_fixable: bool = False
 
     def __str__(self) -> str:
         place = "whole file" if self.line is None else f"line {self.line}"

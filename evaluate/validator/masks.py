@@ -1,8 +1,8 @@
-"""Masks as a whole: empty, of one class, or drawn along the wrong axis.
+"""Checks of all masks together: empty, of one class, or encoded along the wrong axis.
 
-A mask whose runs were counted along the other axis is, on images that are not square, torn into
-streaks: read along the right axis it has far fewer boundaries. On square images it is transposed, and
-its boundaries lie off the edges of the image: those of its transpose lie on them.
+On images that are not square, a mask whose runs were counted along the other axis is torn into streaks: along
+the right axis it has far fewer boundaries. On square images it is transposed: the boundaries of its
+transpose fit the edges of the image better.
 """
 
 from typing import Final
@@ -18,20 +18,20 @@ from seg.evaluate.validator.finding import Finding
 from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
 
 TORN: Final = 0.6
-"""The share of its boundaries that a torn mask keeps when it is read along the other axis, at most."""
+"""Masks are torn if at most this share of their boundaries remains along the other axis."""
 
 OFF_EDGES: Final = 1.15
-"""How many times more edge the boundaries of the transposed mask must lie on."""
+"""Masks are transposed if the edge strength on the boundaries of their transposes is this much higher."""
 
-LEAST_BOUNDARIES: Final = 200
-"""Pixels on boundaries below which nothing can be told from them."""
+MIN_BOUNDARIES: Final = 200
+"""With fewer boundary pixels masks are not judged."""
 
-LOOKED_AT: Final = 50
-"""Images whose edges are compared."""
+MAX_IMAGES_COMPARED: Final = 50
+"""The most images whose edges are compared."""
 
 
-class MaskLook:
-    """Gathers label maps and says what is strange about all of them together."""
+class MaskChecks:
+    """Collects label maps and checks them together."""
 
     def __init__(self, known: SubmissionSpec, look_at_images: bool) -> None:
         self._known = known
@@ -41,7 +41,7 @@ class MaskLook:
         self._sizes: dict[str, Size] = {}
 
     def add_runs(self, image_id: str, label: int, pairs: NDArray[np.int64], size_hw: Size) -> int:
-        """Paint runs; returns how many of their pixels had another class."""
+        """Draw runs; returns the number of their pixels that already had another class."""
         pixels = self._open.setdefault(
             image_id, np.full(size_hw[0] * size_hw[1], IGNORE_INDEX, dtype=np.uint8)
         )
@@ -54,12 +54,12 @@ class MaskLook:
         return overlap
 
     def add_labels(self, image_id: str, labels_hw: LabelsHW) -> None:
-        """Take a whole label map."""
+        """Add a whole label map."""
         self._open[image_id] = labels_hw.ravel(order="F" if self._order == "columns" else "C")
         self._sizes[image_id] = (labels_hw.shape[0], labels_hw.shape[1])
 
     def findings(self) -> list[Finding]:
-        """What is strange about all label maps."""
+        """The findings on all label maps together."""
         classes = [set(np.unique(pixels).tolist()) - {IGNORE_INDEX} for pixels in self._open.values()]
         if not any(classes):
             return [Finding(None, "every mask is empty", "was the right file written?")]
@@ -69,16 +69,16 @@ class MaskLook:
         if len(used) == 1 and is_covered and len(self._known.classes) > 1:
             name = self._known.classes[used.pop()].name
             found.append(Finding(None, f"every pixel is {name}", "was the right file written?"))
-        if self._is_torn() or self._is_off_the_edges():
+        if self._is_torn() or self._is_transposed():
             other = "rows" if self._order == "columns" else "columns"
             problem = f"masks fit when their runs are counted along {other}: they seem to be transposed"
             found.append(
-                Finding(None, problem, f"encode along {self._order}, or say rle: {{order: {other}}}")
+                Finding(None, problem, f"encode along {self._order}, or set rle: {{order: {other}}}")
             )
         return found
 
     def _is_torn(self) -> bool:
-        """Boundaries count in lengths of a line: a bar across the whole image has two, read either way."""
+        """Boundaries count in lengths of a line, so that a bar across the image counts alike on both axes."""
         pixels_now, now, other = 0, 0.0, 0.0
         for image_id, pixels in self._open.items():
             height, width = self._sizes[image_id]
@@ -88,19 +88,19 @@ class MaskLook:
                 pixels_now += boundaries
                 now += boundaries / line
                 other += _boundaries(self._along_the_other_axis(pixels, (height, width))) / other_line
-        return pixels_now >= LEAST_BOUNDARIES and other < TORN * now
+        return pixels_now >= MIN_BOUNDARIES and other < TORN * now
 
-    def _is_off_the_edges(self) -> bool:
+    def _is_transposed(self) -> bool:
         pixels_now, now, other = 0, 0.0, 0.0
         chosen = [i for i in self._open if i in self._images and self._sizes[i][0] == self._sizes[i][1]]
-        for image_id in chosen[:LOOKED_AT]:
+        for image_id in chosen[:MAX_IMAGES_COMPARED]:
             size_hw = self._sizes[image_id]
             edges_hw = _edges(read_image(self._images[image_id]), size_hw)
             labels_hw = self._as_image(self._open[image_id], size_hw)
             pixels_now += _boundaries(labels_hw)
             now += _edge_on_boundaries(labels_hw, edges_hw)
             other += _edge_on_boundaries(labels_hw.T, edges_hw)
-        return pixels_now >= LEAST_BOUNDARIES and other > OFF_EDGES * now
+        return pixels_now >= MIN_BOUNDARIES and other > OFF_EDGES * now
 
     def _as_image(self, pixels: NDArray[np.uint8], size_hw: Size) -> LabelsHW:
         return pixels.reshape(size_hw, order="F" if self._order == "columns" else "C")
@@ -109,27 +109,27 @@ class MaskLook:
         return pixels.reshape(size_hw, order="C" if self._order == "columns" else "F")
 
 
-def _changes(labels_hw: LabelsHW) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where a pixel differs from the one below, and from the one to its right."""
+def _neighbour_changes(labels_hw: LabelsHW) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels that differ from the one below, and from the one to their right."""
     return labels_hw[1:] != labels_hw[:-1], labels_hw[:, 1:] != labels_hw[:, :-1]
 
 
 def _boundaries(labels_hw: LabelsHW) -> int:
-    return sum(int(change.sum()) for change in _changes(labels_hw))
+    return sum(int(change.sum()) for change in _neighbour_changes(labels_hw))
 
 
 def _edges(image_hwc: ImageHWC, size_hw: Size) -> NDArray[np.float32]:
-    """How steep the brightness is, float32 `[H, W]`, with mean 1."""
+    """The gradient magnitude of the brightness, float32 `[H, W]`, with mean 1."""
     grey_hw = cv2.cvtColor(image_hwc, cv2.COLOR_RGB2GRAY)
     grey_hw = cv2.resize(grey_hw, size_hw[::-1], interpolation=cv2.INTER_AREA)
     along_x = cv2.Sobel(grey_hw, cv2.CV_32F, 1, 0)
     along_y = cv2.Sobel(grey_hw, cv2.CV_32F, 0, 1)
-    steepness_hw = cv2.magnitude(along_x, along_y).astype(np.float32)
-    return steepness_hw / np.float32(max(float(steepness_hw.mean()), 1e-6))
+    gradient_hw = cv2.magnitude(along_x, along_y).astype(np.float32)
+    return gradient_hw / np.float32(max(float(gradient_hw.mean()), 1e-6))
 
 
 def _edge_on_boundaries(labels_hw: LabelsHW, edges_hw: NDArray[np.float32]) -> float:
-    """The mean steepness on the boundaries of a label map; 0 where it has none."""
-    down, right = _changes(labels_hw)
+    """The mean gradient on the boundaries of a label map; 0 if it has none."""
+    down, right = _neighbour_changes(labels_hw)
     on = np.concatenate((edges_hw[1:][down], edges_hw[:, 1:][right]))
     return float(on.mean()) if on.size else 0.0

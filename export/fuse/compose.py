@@ -42,7 +42,7 @@ def compose(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
     both copies read the same weights, and each takes its views as one batch.
     """
     graph = Graph()
-    answers = [answer for part in parts for answer in _answers(graph, part)]
+    answers = [answer for part in parts for answer in _sample_image(graph, part)]
     image = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])
     return _finish(graph, [image], answers, ending)
 
@@ -78,7 +78,7 @@ def _finish(
     return model
 
 
-def _answers(graph: Graph, part: Part) -> Iterator[Answer]:
+def _sample_image(graph: Graph, part: Part) -> Iterator[Answer]:
     for orientation, transpose in ORIENTATIONS.items():
         views = part.views_that(transpose=transpose)
         if views:

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import numpy as np
 
-from seg.engine.merging.tie_break import HIGHEST_RANK, LEAST_PROBABILITY, TIE, tie_break_ranks
+from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.parts import Part
 from seg.model_file import OUTPUT
@@ -57,7 +57,7 @@ def _normalise(graph: Graph, scores: str) -> None:
 
 
 def _logarithm(graph: Graph, answer: Answer) -> str:
-    least = graph.constant("merge/least_probability", np.float32(LEAST_PROBABILITY))
+    least = graph.constant("merge/least_probability", np.float32(MIN_PROBABILITY))
     clipped = graph.add("Max", [answer.value, least], f"{answer.name}/clipped")
     return graph.add("Log", [clipped], f"{answer.name}/logarithm")
 

@@ -11,7 +11,7 @@ from seg.commands.shared import SpecPath, print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seg.engine.jobs.cross_validate import Outcome
+    from seg.engine.jobs.cross_validate import EarlyExitEffect
     from seg.spec import EnsembleSpec
 
 DEFAULT_TOLERANCE = 0.005
@@ -56,7 +56,7 @@ def calibrate_stopping(
 ) -> None:
     """Write the calibration into the file that the spec was read from, and print what it would have saved."""
     from seg.engine.jobs.calibrate import calibrate_ensemble
-    from seg.engine.jobs.cross_validate import TOLERANCES, replay_others
+    from seg.engine.jobs.cross_validate import TOLERANCES, cross_validate
     from seg.spec.edit import write_under
 
     known = spec.stopping.tolerance if spec.stopping else 0.0
@@ -64,18 +64,18 @@ def calibrate_stopping(
     calibration, traces = calibrate_ensemble(spec, split, count)
     write_under(path, "stopping", {"tolerance": tolerance, "calibration": calibration.model_dump()})
     if len(traces) > 1:
-        _print_outcomes(replay_others(traces, sorted({*TOLERANCES, tolerance})), len(traces))
+        _print_outcomes(cross_validate(traces, sorted({*TOLERANCES, tolerance})), len(traces))
     typer.echo(f"{path}: stopping written: tolerance {tolerance:g}, {calibration.images} images")
 
 
-def _print_outcomes(outcomes: "Sequence[Outcome]", images: int) -> None:
+def _print_outcomes(outcomes: "Sequence[EarlyExitEffect]", images: int) -> None:
     print_table(
         f"each of {images} images, calibrated on the other {images - 1}",
         ("tolerance", "saved for certain", "saved", "labels changed", "in the worst image"),
         [
             (
                 f"{one.tolerance:.1%}",
-                f"{one.certain:.1%}",
+                f"{one.saved_exact:.1%}",
                 f"{one.saved:.1%}",
                 f"{one.changed:.3%}",
                 f"{one.worst:.3%}",

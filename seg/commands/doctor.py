@@ -35,8 +35,8 @@ def doctor(
         typer.echo(report.model_dump_json(indent=2))
     else:
         _print(report)
-    if wanted and not report.trial(wanted).is_usable:
-        raise MissingRuntimeError(report.trial(wanted).reason)
+    if wanted and not report.check(wanted).is_usable:
+        raise MissingRuntimeError(report.check(wanted).reason)
 
 
 def _known(runtime: str) -> "RuntimeName":

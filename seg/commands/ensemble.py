@@ -176,7 +176,7 @@ def _print_explanation(plan: "Explanation") -> None:
                 f"{member.share:.1%}",
                 ", ".join(member.views),
                 f"{member.milliseconds:.1f}",
-                f"{member.taken / 1e6:.0f}",
+                f"{member.memory / 1e6:.0f}",
                 str(member.placement),
             )
             for member in plan.members
@@ -190,5 +190,5 @@ def _print_explanation(plan: "Explanation") -> None:
         typer.echo(note)
     typer.echo(f"answers are added up on: {plan.merged_on}")
     typer.echo(
-        f"networks alone: {plan.seconds:.1f} s; memory: {plan.taken / 1e6:.0f} MB with all that is loaded"
+        f"networks alone: {plan.seconds:.1f} s; memory: {plan.memory / 1e6:.0f} MB with all that is loaded"
     )

@@ -9,8 +9,8 @@ from seg.commands.shared import Overwrite, SpecPath, print_table
 
 if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison
-    from seg.evaluate.metrics.segmentation import ClassFigures, Figures
-    from seg.evaluate.submission import Paired
+    from seg.evaluate.metrics.segmentation import ClassScores, SegmentationScores
+    from seg.evaluate.score_submission import SubmissionComparison
 
 
 def evaluate(
@@ -45,7 +45,7 @@ def evaluate(
 
         _print_comparison(compare_members(spec), per_class)
         return
-    from seg.evaluate.submission import compare_submissions, judge_submission, write_csv, write_json
+    from seg.evaluate.score_submission import compare_submissions, score_submission, write_csv, write_json
     from seg.outputs import Output
     from seg.spec.reads import files_read
 
@@ -55,11 +55,11 @@ def evaluate(
     for output in (json_output, csv_output):
         if output:
             output.check()
-    judge = judge_submission(spec, submission)
-    figures = judge.figures()
+    metrics = score_submission(spec, submission)
+    figures = metrics.scores()
     _print_figures(submission, figures, per_class)
     if against:
-        _print_pair(against, compare_submissions(judge, judge_submission(spec, against)))
+        _print_pair(against, compare_submissions(metrics, score_submission(spec, against)))
     if json_output:
         with json_output.writing() as final:
             write_json(final, figures)
@@ -94,7 +94,7 @@ def _print_comparison(comparison: "Comparison", per_class: bool) -> None:
         )
 
 
-def _print_figures(submission: Path, figures: "Figures", per_class: bool) -> None:
+def _print_figures(submission: Path, figures: "SegmentationScores", per_class: bool) -> None:
     low, high = figures.miou_interval
     rows = [
         ("mIoU", f"{figures.miou:.4f} (95 %: {low:.4f}..{high:.4f})"),
@@ -113,13 +113,13 @@ def _print_figures(submission: Path, figures: "Figures", per_class: bool) -> Non
         print_table("each class", header, [_class_row(c) for c in figures.classes])
 
 
-def _class_row(c: "ClassFigures") -> tuple[str, ...]:
+def _class_row(c: "ClassScores") -> tuple[str, ...]:
     interval = "{:.4f}..{:.4f}".format(*c.iou_interval) if c.iou_interval else ""
     shares = (c.dice, c.precision, c.recall, c.boundary_iou, c.boundary_f)
     return (c.name, str(c.pixels), _figure(c.iou), interval, *map(_figure, shares))
 
 
-def _print_pair(against: Path, paired: "Paired") -> None:
+def _print_pair(against: Path, paired: "SubmissionComparison") -> None:
     typer.echo(
         f"{100 * paired.gain:+.2f} points of mIoU against {against} ({paired.other.miou:.4f});"
         f" 95 % of drawn images: {100 * paired.low:+.2f}..{100 * paired.high:+.2f}"

@@ -54,12 +54,12 @@ def request_of(name: str, gives: Sequence[FusedOutput]) -> "FusionRequest":
 
 def images_to_verify_on(spec: "EnsembleSpec") -> "list[ImageHWC]":
     """Validation images; on a machine that has none, some to predict, or a drawn one."""
-    from seg.engine.load import probe_frames
+    from seg.engine.load import sample_frames
 
     try:
         return some_images(spec)
     except DataError:
-        return [probe.frame_hwc for probe in probe_frames(spec)]
+        return [probe.frame_hwc for probe in sample_frames(spec)]
 
 
 def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
@@ -94,7 +94,7 @@ def say_how_it_agrees(model: Path, spec: "EnsembleSpec", found: "FusionCheck") -
 def reference_of(spec: "EnsembleSpec") -> "Reference_":
     """What the engine says of an image on the CPU, and where a tie decided it."""
     from seg.engine import Ensemble
-    from seg.engine.merging.decision import leads
+    from seg.engine.merging.decision import margins
     from seg.export.fuse.check import LEAST_LEAD, Expected
 
     ensemble = Ensemble.load(spec.model_copy(update={"runtime": "cpu", "merge_at": "image"}))
@@ -105,11 +105,11 @@ def reference_of(spec: "EnsembleSpec") -> "Reference_":
 
     def witness(image_hwc: "ImageHWC") -> Expected:
         merged = ensemble.predict(image_hwc)
-        tied_hw = leads(merged.probabilities) < LEAST_LEAD
-        tied_hw |= ensemble.decision().leads(merged.probabilities) < LEAST_LEAD
+        tied_hw = margins(merged.probabilities) < LEAST_LEAD
+        tied_hw |= ensemble.decision().margins(merged.probabilities) < LEAST_LEAD
         # A tie within one pass turns its vote, whatever the others say.
         for one in passes if spec.merge == "vote" else ():
-            tied_hw |= leads(one.predict(image_hwc).probabilities) < LEAST_LEAD
+            tied_hw |= margins(one.predict(image_hwc).probabilities) < LEAST_LEAD
         return Expected(merged.labels, merged.probabilities, tied_hw)
 
     return witness

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seg.classes import ClassInfo
-    from seg.engine.jobs.pseudo_labels import Guessed
+    from seg.engine.jobs.pseudo_labels import PseudoLabelCounts
 
 
 def pseudo(
@@ -66,11 +66,13 @@ def pseudo(
     typer.echo(f"to train on them, say in the dataset: pseudo: {{images: {images}, masks: {output}}}")
 
 
-def _print_summary(images: int, classes: "Sequence[ClassInfo]", guessed: "Guessed") -> None:
+def _print_summary(images: int, classes: "Sequence[ClassInfo]", guessed: "PseudoLabelCounts") -> None:
     rows = [
         (c.name, str(decided), f"{sure / decided:.1%}" if decided else "-")
-        for c, decided, sure in zip(classes, guessed.decided_c.tolist(), guessed.sure_c.tolist(), strict=True)
+        for c, decided, sure in zip(
+            classes, guessed.decided_c.tolist(), guessed.confident_c.tolist(), strict=True
+        )
     ]
-    decided, sure = int(guessed.decided_c.sum()), int(guessed.sure_c.sum())
+    decided, sure = int(guessed.decided_c.sum()), int(guessed.confident_c.sum())
     rows.append(("all", str(decided), f"{sure / decided:.1%}"))
     print_table(f"{images} images", ("", "pixels", "kept"), rows)

@@ -32,7 +32,7 @@ def show(
     open_it: Annotated[bool, typer.Option("--open", help="Open the picture when it is written.")] = False,
 ) -> None:
     """Draw images beside their labels, where there are any, and the ensemble's or a submission's answer."""
-    from seg.evaluate.picture import draw_ensemble, draw_submission
+    from seg.evaluate.contact_sheet import draw_ensemble, draw_submission
     from seg.outputs import Output
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read

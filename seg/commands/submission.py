@@ -42,27 +42,27 @@ def vote(
     """
     from seg.engine.submissions import SubmissionSpec
     from seg.engine.submissions.output import submission_output
-    from seg.evaluate.vote import ties_of, vote_submissions, weights_of
+    from seg.evaluate.vote import parse_ties, parse_weights, vote_submissions
     from seg.spec import load_ensemble
 
     known = SubmissionSpec(load_ensemble(path))
     target = submission_output(known.spec, output, reads=(path, *submissions), overwrite=overwrite)
     with target.writing() as final:
-        voted = vote_submissions(
+        result = vote_submissions(
             known.form(),
             submissions,
             final,
-            weights=weights_of(weights, len(submissions)),
+            weights=parse_weights(weights, len(submissions)),
             classes=len(known.classes),
             size_of=known.size_of,
-            ties=ties_of(ties),
+            ties=parse_ties(ties),
         )
     names = [file.name for file in submissions]
     rows = [
-        (name, *(f"{share:.1%}" for share in row)) for name, row in zip(names, voted.agreement, strict=True)
+        (name, *(f"{share:.1%}" for share in row)) for name, row in zip(names, result.agreement, strict=True)
     ]
     print_table("pixels on which submissions agree", ("", *names), rows)
-    typer.echo(f"{output}: {voted.images} images")
+    typer.echo(f"{output}: {result.images} images")
 
 
 def convert(
@@ -79,11 +79,11 @@ def convert(
 ) -> None:
     """Write a submission in another format."""
     from seg.engine.submissions import SubmissionSpec
-    from seg.engine.submissions.formats import format_of
+    from seg.engine.submissions.formats import parse_format
     from seg.engine.submissions.output import submission_output
     from seg.spec import load_ensemble
 
-    known, name = SubmissionSpec(load_ensemble(path)), format_of(to)
+    known, name = SubmissionSpec(load_ensemble(path)), parse_format(to)
     target = submission_output(known.spec, output, name=name, reads=(path, submission), overwrite=overwrite)
     with target.writing() as final:
         known.form(name).write(final, known.form().read(submission, known.size_of))
@@ -111,7 +111,7 @@ def check(
 ) -> None:
     """Find what a leaderboard would punish: each mistake with its row and what mends it."""
     from seg.engine.submissions.output import submission_output
-    from seg.evaluate.validator import check_submission, mend_submission
+    from seg.evaluate.validator import check_submission, repair_submission
     from seg.spec import load_ensemble
     from seg.words import counted
 
@@ -125,16 +125,16 @@ def check(
         submission,
         sample or spec.output.sample,
         look_at_images=images,
-        most_bytes=None if limit is None else parse_bytes("--limit", limit),
+        max_bytes=None if limit is None else parse_bytes("--limit", limit),
     )
     for finding in findings:
         typer.echo(f"{submission}: {finding}")
     if target:
         with target.writing() as final:
-            rows = mend_submission(spec, submission, sample or spec.output.sample, final)
+            rows = repair_submission(spec, submission, sample or spec.output.sample, final)
         typer.echo(f"{fix}: {counted(rows, 'row')} mended")
     if findings:
-        mended = sum(finding.is_mended for finding in findings)
+        mended = sum(finding.is_fixable for finding in findings)
         typer.echo(f"{submission}: {counted(len(findings), 'finding')}, of which --fix mends {mended}")
         raise typer.Exit(EXIT_FINDINGS)
     typer.echo(f"{submission}: nothing found")

@@ -43,8 +43,8 @@ def tune(
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.budget import Budget
-    from seg.evaluate.tune.picture import draw_pareto
-    from seg.evaluate.tune.write import write_back
+    from seg.evaluate.tune.pareto_plot import draw_pareto
+    from seg.evaluate.tune.write_spec import write_back
     from seg.outputs import Output
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
@@ -164,7 +164,7 @@ def _print_front(tuned: "Tuned") -> None:
 
 def _print_verdict(tuned: "Tuned") -> None:
     chosen, names = tuned.chosen, tuned.passes.names
-    typer.echo(f"chosen: {tuned.verdict.name}: {tuned.verdict.reason}")
+    typer.echo(f"chosen: {tuned.selection.name}: {tuned.selection.reason}")
     for member in chosen.members:
         tempered = f", temperature {chosen.temperature(member):.3g}" if chosen.temperatures else ""
         typer.echo(
@@ -187,10 +187,12 @@ def cache_list() -> None:
     from seg.evaluate.cache.store import ProbabilityCache
 
     cache = ProbabilityCache()
-    shelves = cache.shelves()
-    rows = [(shelf.name, str(shelf.files), format_bytes(shelf.bytes), _date(shelf.used)) for shelf in shelves]
+    contents = cache.contents_by_model()
+    rows = [
+        (model.name, str(model.files), format_bytes(model.bytes), _date(model.used)) for model in contents
+    ]
     print_table(str(cache.folder), ("model and runtime", "passes", "size", "last used"), rows)
-    typer.echo(f"{format_bytes(sum(shelf.bytes for shelf in shelves))} in all")
+    typer.echo(f"{format_bytes(sum(model.bytes for model in contents))} in all")
 
 
 def cache_prune(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from seg.commands.app import app
 from seg.commands.shared import print_table
 from seg.engine.doctor import Report, report
-from seg.engine.doctor.trials import Trial
+from seg.engine.doctor.runtime_checks import RuntimeCheck
 from seg.errors import MissingRuntimeError, SpecError
 from seg.spec.prediction import RuntimeName
 
@@ -20,7 +20,9 @@ REASON = "runtime cuda: not usable here: pip install 'seg[cuda]'"
 def _only_the_cpu_is_usable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials are tested where they are made, and take seconds."""
     found = tuple(
-        Trial(runtime=name, is_usable=name == "cpu", runs_on="a CPU" if name == "cpu" else "", reason=REASON)
+        RuntimeCheck(
+            runtime=name, is_usable=name == "cpu", runs_on="a CPU" if name == "cpu" else "", reason=REASON
+        )
         for name in get_args(RuntimeName)
     )
     monkeypatch.setattr(report, "try_all", lambda: found)

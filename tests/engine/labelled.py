@@ -10,7 +10,7 @@ from rasterio.transform import Affine
 
 from seg.classes import ClassInfo
 from seg.data import Sample
-from seg.engine.submissions import Labelled, SubmissionFormat, open_format
+from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
 from seg.spec.output import Format, RleSpec
 
 HEIGHT, WIDTH = 3, 4
@@ -25,7 +25,7 @@ CLASSES = tuple(
 IDS = np.array([c.id for c in CLASSES])
 
 
-def maps_of(names: Sequence[str], seed: int = 0) -> list[Labelled]:
+def maps_of(names: Sequence[str], seed: int = 0) -> list[LabelledImage]:
     random = np.random.default_rng(seed)
     return [(name, random.integers(0, len(CLASSES), (HEIGHT, WIDTH), dtype=np.uint8)) for name in names]
 

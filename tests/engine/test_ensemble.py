@@ -19,7 +19,7 @@ import ttach
 from seg.card import TrainingCard
 from seg.classes import ClassInfo
 from seg.engine import Ensemble
-from seg.engine.jobs.stopping import stopping_of
+from seg.engine.jobs.stopping import build_stopping
 from seg.engine.member import Member
 from seg.engine.passes.tiles import lay_out
 from seg.engine.pipeline.timing import Clock
@@ -147,7 +147,7 @@ def test_exact_stopping_saves_passes_and_no_label(make_model: MakeModel) -> None
         ensemble.label_all(
             enumerate(pictures),
             lambda key, labels_hw: (key, labels_hw),
-            stopping=stopping_of(StoppingSpec(), ensemble),
+            stopping=build_stopping(StoppingSpec(), ensemble),
             clock=clock,
         )
     )
@@ -240,7 +240,7 @@ class Blocked:
         if name.split(".")[0] in {"torch", "torchvision", "lightning", "timm", "albumentations", "ttach"}:
             raise ImportError(name + " is blocked")
 sys.meta_path.insert(0, Blocked())
-import seg.engine, seg.engine.jobs.predict, seg.evaluate.compare, seg.evaluate.picture
+import seg.engine, seg.engine.jobs.predict, seg.evaluate.compare, seg.evaluate.contact_sheet
 """
     subprocess.run([sys.executable, "-c", program], check=True)
 

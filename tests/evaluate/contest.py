@@ -128,7 +128,7 @@ def page() -> str:
             contest = Contest(Path(folder), SQUARE)
             break_it(contest)
             found = check_submission(contest.spec, contest.path)
-        said = "\n".join(f"- {finding}{' *(mended)*' if finding.is_mended else ''}" for finding in found)
+        said = "\n".join(f"- {finding}{' *(mended)*' if finding.is_fixable else ''}" for finding in found)
         parts.append(f"## {number}. {mishap}\n\n{said}\n")
     return "\n".join(parts)
 

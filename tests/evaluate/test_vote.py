@@ -81,12 +81,12 @@ def test_submissions_in_any_order_are_voted_on_by_id(tmp_path: Path) -> None:
     for submission, path in enumerate(paths):
         order = random.permutation(5).tolist() if submission else range(5)
         FORM.write(path, [(f"image_{n}", maps[submission, n]) for n in order])
-    voted = vote_submissions(
+    result = vote_submissions(
         FORM, paths, tmp_path / "out.csv", weights=[1, 1, 1], classes=4, size_of=lambda _: (4, 6)
     )
-    assert voted.images == 5
-    assert voted.agreement[0, 1] == pytest.approx((maps[0] == maps[1]).mean())
-    assert voted.agreement[2, 2] == 1
+    assert result.images == 5
+    assert result.agreement[0, 1] == pytest.approx((maps[0] == maps[1]).mean())
+    assert result.agreement[2, 2] == 1
     found = list(FORM.read(tmp_path / "out.csv", lambda _: (4, 6)))
     assert [image_id for image_id, _ in found] == [f"image_{n}" for n in range(5)]
     for number, (_, labels_hw) in enumerate(found):
@@ -94,7 +94,7 @@ def test_submissions_in_any_order_are_voted_on_by_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "problem"), [("ab", "a", "lacks the image 'b'"), ("a", "ab", "'b', which")]
+    ("first", "second", "problem"), [("ab", "a", "has no image 'b'"), ("a", "ab", "'b', which")]
 )
 def test_other_images_are_one_line(tmp_path: Path, first: str, second: str, problem: str) -> None:
     for name, ids in (("1.csv", first), ("2.csv", second)):

@@ -73,5 +73,5 @@ def test_a_size_that_no_disk_has_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["9" * 5000 + "h", "0s", "9999999h", "nan", ""])
 def test_a_time_that_no_run_has_is_refused(text: str) -> None:
-    with pytest.raises(SpecError, match=r"^--deadline: is a time"):
+    with pytest.raises(SpecError, match=r"^--deadline: must be a time"):
         parse_duration(text)

@@ -8,21 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.engine.cluster.dispatch import (
-    AHEAD,
-    Answered,
-    Arrived,
+    QUEUE_DEPTH,
     Block,
+    Died,
     Dispatch,
-    Done,
     Failed,
-    Lost,
+    Finished,
+    FinishedBlock,
     PoisonImage,
+    Ready,
 )
 from seg.engine.cluster.remote_images import ImageRef
-from seg.engine.cluster.sizing import Machine, WorkerLayout, fit
+from seg.engine.cluster.sizing import Machine, WorkerLayout, fit_workers
 from seg.errors import MissingRuntimeError
 
-Event = Arrived | Answered[list[str]] | Failed | Lost
+Event = Ready | Finished[list[str]] | Failed | Died
 
 
 @dataclass
@@ -46,13 +46,13 @@ class Workers:
 
     def submit(self, worker: str, block: Block) -> None:
         self.given[worker].append(block)
-        assert len(self.given[worker]) <= AHEAD
+        assert len(self.given[worker]) <= QUEUE_DEPTH
 
     def next_event(self) -> Event:
         if self.arriving:
             worker = self.arriving.popleft()
             self.given[worker] = deque()
-            return Arrived(worker)
+            return Ready(worker)
         worker = next(worker for worker, held in self.given.items() if held)
         # Turn by turn.
         self.given[worker] = held = self.given.pop(worker)
@@ -66,17 +66,17 @@ class Workers:
         ):
             del self.given[worker]
             self.arriving.append(worker + "'")
-            return Lost(worker, "died")
+            return Died(worker, "died")
         if numbers & self.deadly or (self.dies_at and len(self.tried) > self.dies_at[0]):
             if self.dies_at and not numbers & self.deadly:
                 self.dies_at.popleft()
             del self.given[worker]
             self.arriving.append(worker + "'")
-            return Lost(worker, "died")
+            return Died(worker, "died")
         block = held.popleft()
         if numbers & self.failing:
             return Failed(worker, "ValueError: no")
-        return Answered(worker, [image.id for image in block.images])
+        return Finished(worker, [image.id for image in block.images])
 
 
 def numbers_of(block: Block) -> set[int]:
@@ -93,7 +93,7 @@ def outcome(pool: Workers, images: int, size: int) -> tuple[list[str], list[str]
     done, poison = [], []
     for event in dispatch.run(blocks_of(images, size)):
         match event:
-            case Done(_, block, result):
+            case FinishedBlock(_, block, result):
                 assert result == [image.id for image in block.images]
                 done += result
             case PoisonImage(image, _):
@@ -131,7 +131,7 @@ def test_a_death_costs_no_more_than_the_blocks_in_flight() -> None:
     pool = Workers(2, dies_at=deque([20]))
     done, poison, dispatch = outcome(pool, 64, 4)
     assert (len(done), poison) == (64, [])
-    assert 4 <= dispatch.redone <= AHEAD * 4
+    assert 4 <= dispatch.redone <= QUEUE_DEPTH * 4
     assert len(pool.tried) == 64 + 4
     assert len(dispatch.lost) == 1
 
@@ -139,7 +139,7 @@ def test_a_death_costs_no_more_than_the_blocks_in_flight() -> None:
 def test_workers_share_what_is_left() -> None:
     pool = Workers(4)
     dispatch: Dispatch[list[str]] = Dispatch(pool)
-    done = [event for event in dispatch.run(blocks_of(32, 2)) if isinstance(event, Done)]
+    done = [event for event in dispatch.run(blocks_of(32, 2)) if isinstance(event, FinishedBlock)]
     assert {event.worker for event in done} == {"w0", "w1", "w2", "w3"}
     assert len(pool.tried) == 32
 
@@ -158,11 +158,11 @@ def test_workers_share_what_is_left() -> None:
 def test_workers_as_large_as_fit(
     machines: list[Machine], workers: int | None, gpus: float, layout: WorkerLayout
 ) -> None:
-    assert fit(machines, workers, gpus) == layout
+    assert fit_workers(machines, workers, gpus) == layout
 
 
 def test_more_workers_than_fit_are_refused() -> None:
     with pytest.raises(MissingRuntimeError, match="room for 2 workers, not for 3"):
-        fit([Machine(1, 0), Machine(1, 0)], 3, 0)
+        fit_workers([Machine(1, 0), Machine(1, 0)], 3, 0)
     with pytest.raises(MissingRuntimeError, match="1 GPUs each"):
-        fit([Machine(8, 0)], None, 1)
+        fit_workers([Machine(8, 0)], None, 1)

@@ -16,12 +16,12 @@ from seg.data.images import write_image
 from seg.engine.cluster import process_pool as process_fleet
 from seg.engine.cluster import run_on_devices
 from seg.engine.cluster.affinity import affinities
-from seg.engine.cluster.dispatch import Arrived, Block
+from seg.engine.cluster.dispatch import Block, Ready
 from seg.engine.cluster.process_pool import ProcessPool
 from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import Job
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.load import choose_for
+from seg.engine.load import choose_member_runtimes
 from seg.engine.runtimes import nvidia
 from seg.engine.runtimes import profiling as speed
 from seg.engine.runtimes.auto import RuntimeChoice
@@ -54,10 +54,10 @@ def many(project: Path) -> EnsembleSpec:
 @pytest.fixture
 def all_begin_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """However little there is to do, none has done it before the other is there."""
-    begin = ProcessPool.begin
+    start = ProcessPool.start
 
     def patiently(pool: ProcessPool) -> None:
-        begin(pool)
+        start(pool)
         assert all(handle.child.pipe.poll(60) for handle in pool._handles)
 
     monkeypatch.setattr(ProcessPool, "begin", patiently)
@@ -129,9 +129,9 @@ def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
         patch.setattr(process_fleet, "work", at_work.dies_of_one_image)
         with pytest.raises(DataError) as raised:
             run_on_devices(many, 2)
-    named, advice = str(raised.value).splitlines()
+    named, unreadable_images_advice = str(raised.value).splitlines()
     assert f"{at_work.DEADLY}.png: no worker can predict it: died (exit code 1)" in named
-    assert "1 image could not be read" in advice
+    assert "1 image could not be read" in unreadable_images_advice
     assert not many.output.file.exists()
     assert run_on_devices(many, 2).images_now == 1
     assert many.output.file.read_bytes() == plain(many)
@@ -226,7 +226,7 @@ def test_the_verdict_of_auto_is_that_of_the_machine_and_holds_in_all_processes(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(speed, "TIMED_S", 0.01)
     spec = many.model_copy(update={"runtime": "auto"})
-    choose_for(spec, Streams(1, 1))
+    choose_member_runtimes(spec, Streams(1, 1))
     (verdict,) = (tmp_path / "cache").rglob("*.json")
     found = RuntimeChoice.model_validate_json(verdict.read_text())
     wanted: Sequence[RuntimeName] = ("openvino", "cpu")
@@ -252,15 +252,15 @@ def test_a_worker_has_one_device_and_its_share_of_the_cores_before_cuda_is_loade
     runtimes: Sequence[RuntimeName] = ("cuda", "cpu")
     pool = ProcessPool(Job(many, runtimes, cores=1), WorkerLayout(2, 1), affinities(2, runtimes))
     try:
-        pool.begin()
-        assert {pool.next_event(), pool.next_event()} == {Arrived("GPU 3"), Arrived("GPU GPU-8f2c")}
+        pool.start()
+        assert {pool.next_event(), pool.next_event()} == {Ready("GPU 3"), Ready("GPU GPU-8f2c")}
         pool.submit("GPU 3", Block(()))
         # Its work ends with that, and who is begun in its place has what it had.
         lost, again = pool.next_event(), pool.next_event()
     finally:
-        pool.end()
+        pool.kill()
     assert str(lost) == "Lost(worker='GPU 3', reason='died (exit code 0)')"
-    assert again == Arrived("GPU 3")
+    assert again == Ready("GPU 3")
     has = {name: json.loads(said) for name, said in pool.runs_on.items()}
     assert {name: one["devices"] for name, one in has.items()} == {"GPU 3": "3", "GPU GPU-8f2c": "GPU-8f2c"}
     assert not any(one["too late"] for one in has.values())
@@ -298,7 +298,7 @@ def test_what_a_machine_cannot_do_is_one_line(many: EnsembleSpec, monkeypatch: p
         run_on_devices(many, cores + 1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     for runtime in ("cuda", "tensorrt", "tensorrt-plan"):
-        with pytest.raises(MissingRuntimeError, match=r"^--devices 2: .* NVIDIA device, and 1 are visible"):
+        with pytest.raises(MissingRuntimeError, match=r"^--devices 2: .* NVIDIA device, but 1 are visible"):
             run_on_devices(many.model_copy(update={"runtime": runtime}), 2)
     damaged = many.running[0].model_copy(update={"class_weights": {"nothing": 2.0}})
     with pytest.raises(SpecError, match="nothing"):

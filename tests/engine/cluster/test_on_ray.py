@@ -104,7 +104,7 @@ def test_a_node_dies_and_the_submission_is_that_of_one_process(
     assert 0 < summary.redone <= 2 * block
     assert sum(worker.images for worker in summary.workers) == IMAGES
     assert summary.passes == IMAGES * 16
-    assert "given out again" in summary.text()
+    assert "sent again" in summary.text()
 
 
 def test_what_one_machine_began_a_cluster_ends_and_names_what_it_cannot_read(
@@ -153,9 +153,9 @@ def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
         patch.setattr(ray_fleet, "_Actor", Fragile)
         with pytest.raises(DataError) as raised:
             run_on_cluster(spec, "ray", workers=1)
-    named, advice = str(raised.value).splitlines()
+    named, unreadable_images_advice = str(raised.value).splitlines()
     assert "5.png: no worker can predict it" in named
-    assert "1 image could not be read" in advice
+    assert "1 image could not be read" in unreadable_images_advice
     assert run_on_cluster(spec, "ray", workers=1).images_now == 1
 
 
@@ -164,7 +164,7 @@ def test_what_a_cluster_cannot_do_is_one_line(cluster: Any, many: EnsembleSpec) 
 
     with pytest.raises(MissingRuntimeError, match="not for 1 workers with a core and 1 GPUs"):
         run_on_cluster(many, "ray", gpus=1)
-    with pytest.raises(SpecError, match="--on: is 'ray' or"):
+    with pytest.raises(SpecError, match="--on: must be 'ray' or"):
         run_on_cluster(many, "dask")
     damaged = many.running[0].model_copy(update={"model": many.output.file.with_name("plain.csv")})
     with pytest.raises(ModelError):
@@ -228,7 +228,7 @@ def test_images_in_a_bucket_are_those_of_the_folder(
             assert [image.id for image in found] == [image.id for image in by_path]
             np.testing.assert_array_equal(read_image_ref(found[2]), read_image_ref(by_path[2]))
         assert all(image.version for image in below)
-        with pytest.raises(DataError, match=r"s3://photos/nothing\?.*: (cannot be listed|holds no image)"):
+        with pytest.raises(DataError, match=r"s3://photos/nothing\?.*: (cannot be listed|has no images)"):
             images_to_predict(many, f"s3://photos/nothing{query}")
         with pytest.raises(DataError, match=r"gone\.png\?.*: cannot be read"):
             read_image_ref(replace(below[0], place=f"s3://photos/drive/gone.png{query}"))

@@ -12,33 +12,33 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from seg.engine.doctor import Report, trials
+from seg.engine.doctor import Report, runtime_checks
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.report import Machine
-from seg.engine.doctor.trials import Trial, try_runtime
+from seg.engine.doctor.runtime_checks import RuntimeCheck, check_runtime
 from seg.engine.runtimes import gpu_libraries, hardware, nvidia
-from seg.engine.runtimes.gpu_libraries import DRIVER, Library, load_libraries, package_of, place_of
+from seg.engine.runtimes.gpu_libraries import DRIVER, Library, find_library, load_libraries, package_name
 from seg.errors import MissingRuntimeError
 
 
 def test_the_tiny_model_is_what_numpy_expects_of_it() -> None:
     images_nhwc = np.random.default_rng(3).integers(0, 256, (2, 7, 9, 3), dtype=np.uint8)
     session = onnxruntime.InferenceSession(
-        trials.tiny_model().SerializeToString(), providers=["CPUExecutionProvider"]
+        runtime_checks.tiny_model().SerializeToString(), providers=["CPUExecutionProvider"]
     )
     (found,) = session.run(None, {"image": images_nhwc})
-    np.testing.assert_allclose(found, trials.expected(images_nhwc), atol=1e-5)
+    np.testing.assert_allclose(found, runtime_checks.expected(images_nhwc), atol=1e-5)
 
 
 def test_the_cpu_is_usable_and_a_runtime_that_computes_nonsense_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    trial = try_runtime("cpu")
-    assert trial.is_usable
-    assert onnxruntime.__version__ in trial.runs_on
-    monkeypatch.setattr(trials, "expected", lambda images_nhwc: np.zeros((1, 3, 8, 8)))
+    check = check_runtime("cpu")
+    assert check.is_usable
+    assert onnxruntime.__version__ in check.runs_on
+    monkeypatch.setattr(runtime_checks, "expected", lambda images_nhwc: np.zeros((1, 3, 8, 8)))
     with pytest.raises(MissingRuntimeError, match="runtime cpu: not usable here: it computes wrong"):
-        trials.run_trial("cpu")
+        runtime_checks.run_check("cpu")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_cpu_is_usable_and_a_runtime_that_computes_nonsense_is_not(
     [
         (
             "import os, sys; sys.stderr.write('about to\\n'); os.abort()",
-            "the trial ended with code -6: about to",
+            "the check ended with code -6: about to",
         ),
         ("import sys; sys.stderr.write('no driver\\n'); sys.exit(2)", "no driver"),
         ("import time; time.sleep(60)", "not ready after 1 s"),
@@ -61,8 +61,8 @@ def test_a_trial_that_crashes_fails_or_hangs_is_a_line(
         return run([sys.executable, "-c", program], **options)
 
     monkeypatch.setattr(subprocess, "run", instead)
-    monkeypatch.setattr(trials, "TIME_LIMIT_S", 1 if "sleep" in program else 60)
-    assert try_runtime("cuda") == Trial(runtime="cuda", is_usable=False, reason=reason)
+    monkeypatch.setattr(runtime_checks, "TIME_LIMIT_S", 1 if "sleep" in program else 60)
+    assert check_runtime("cuda") == RuntimeCheck(runtime="cuda", is_usable=False, reason=reason)
 
 
 class FakeNvml(SimpleNamespace):
@@ -106,7 +106,7 @@ def test_devices_are_those_that_the_driver_lists(monkeypatch: pytest.MonkeyPatch
 
 def test_without_a_driver_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_nvml(monkeypatch, is_broken=True)
-    assert find_driver() == Driver(missing="no NVIDIA driver can be asked: Driver Not Loaded")
+    assert find_driver() == Driver(missing="no NVIDIA driver responds: Driver Not Loaded")
 
 
 def test_without_nvidia_ml_py_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def test_without_nvidia_ml_py_it_says_what_to_install(monkeypatch: pytest.Monkey
     ],
 )
 def test_libraries_have_packages(library: str, cuda: int, package: str) -> None:
-    assert package_of(library, cuda) == package
+    assert package_name(library, cuda) == package
 
 
 def test_libraries_are_found_wherever_python_looks_for_packages(
@@ -136,9 +136,9 @@ def test_libraries_are_found_wherever_python_looks_for_packages(
     (tmp_path / "nvidia/cu99/lib/libmine.so.1").write_bytes(b"")
     monkeypatch.setattr(sys, "path", ["", *sys.path, str(tmp_path)])
     gpu_libraries._folders.cache_clear()
-    assert place_of("libmine.so.1") == str(tmp_path / "nvidia/cu99/lib/libmine.so.1")
-    assert place_of("libnobodys.so.1") is None
-    assert place_of("libc.so.6") == "libc.so.6"
+    assert find_library("libmine.so.1") == str(tmp_path / "nvidia/cu99/lib/libmine.so.1")
+    assert find_library("libnobodys.so.1") is None
+    assert find_library("libc.so.6") == "libc.so.6"
     gpu_libraries._folders.cache_clear()
 
 
@@ -190,7 +190,7 @@ def test_findings_name_what_to_install() -> None:
     both, driver, curand, tensorrt = report.findings
     assert both.startswith("onnxruntime and onnxruntime-gpu are both installed")
     assert driver == "no driver"
-    assert curand == "runtime cuda lacks nvidia-curand: pip install 'seg[cuda]'"
+    assert curand == "runtime cuda needs nvidia-curand: pip install 'seg[cuda]'"
     assert tensorrt == "runtime tensorrt lacks tensorrt-cu13==10.*: pip install 'tensorrt-cu13==10.*'"
 
 

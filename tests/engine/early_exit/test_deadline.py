@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from seg.engine import Ensemble
 from seg.engine.early_exit.deadline import DeadlineSchedule, PassBudget, parse_duration
-from seg.engine.early_exit.ranking import order_by_value
+from seg.engine.early_exit.ranking import order_by_gain
 from seg.engine.jobs import predict as run
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.member import plan_passes
+from seg.engine.member import default_pass_order
 from seg.errors import OutputError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.conftest import IMAGES
@@ -48,15 +48,15 @@ def test_a_run_ends_in_time(
     """Three images are open at once; each takes its passes' time, give or take a quarter."""
     now = 0.0
     end = images * costs[0] * spare
-    pace = PassBudget(costs, images, end, now=lambda: now)
+    budget = PassBudget(costs, images, end, now=lambda: now)
     rng = random.Random(seed)
     in_work: list[int] = []
     for _ in range(images):
-        in_work.append(pace.open_image())
+        in_work.append(budget.open_image())
         if len(in_work) == 3:
             passes = in_work.pop(0)
             now += sum(costs[:passes]) * slowdown * rng.uniform(0.75, 1.25)
-            pace.close_image(passes)
+            budget.close_image(passes)
     for passes in in_work:
         now += sum(costs[:passes]) * slowdown * rng.uniform(0.75, 1.25)
     assert now <= end
@@ -65,14 +65,14 @@ def test_a_run_ends_in_time(
 @pytest.mark.parametrize(("spare", "passes"), [(2.0, 8.0), (0.5, 4.0)])
 def test_with_time_enough_nothing_is_dropped_and_with_half_about_half(spare: float, passes: float) -> None:
     now = 0.0
-    pace = PassBudget([1.0] * 8, 100, 100 * 8 * spare, now=lambda: now)
+    budget = PassBudget([1.0] * 8, 100, 100 * 8 * spare, now=lambda: now)
     granted = []
     for _ in range(100):
-        granted.append(pace.open_image())
+        granted.append(budget.open_image())
         now += granted[-1]
-        pace.close_image(granted[-1])
+        budget.close_image(granted[-1])
     assert np.mean(granted) == pytest.approx(passes, abs=0.6)
-    assert pace.fewest == min(granted)
+    assert budget.fewest == min(granted)
 
 
 def test_a_time_in_which_one_pass_cannot_be_done_is_refused() -> None:
@@ -87,20 +87,22 @@ def answer(*labels: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 def test_the_pass_that_is_most_like_the_whole_goes_first() -> None:
     """The full ensemble says 0 0 1 1: by hand, pass 1 says so alone."""
-    said = np.stack([answer(0, 2, 2, 2), answer(0, 0, 1, 1), answer(1, 0, 1, 1)])
-    assert order_by_value([said], np.full((3, said.shape[1]), 1 / 3), [1.0, 1.0, 1.0])[0] == 1
+    samples = np.stack([answer(0, 2, 2, 2), answer(0, 0, 1, 1), answer(1, 0, 1, 1)])
+    assert order_by_gain([samples], np.full((3, samples.shape[1]), 1 / 3), [1.0, 1.0, 1.0])[0] == 1
 
 
 def test_of_equals_the_cheaper_goes_first() -> None:
-    said = np.stack([answer(0, 1, 2)] * 3)
-    assert order_by_value([said], np.full((3, said.shape[1]), 1 / 3), [3.0, 1.0, 2.0])[0] == 1
+    samples = np.stack([answer(0, 1, 2)] * 3)
+    assert order_by_gain([samples], np.full((3, samples.shape[1]), 1 / 3), [3.0, 1.0, 2.0])[0] == 1
 
 
 @given(seed=st.integers(0, 1000), count=st.integers(1, 8))
 def test_every_pass_is_in_the_order_once(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
-    said = rng.random((count, 3, 40)).astype(np.float32)
-    order = order_by_value([said], np.full((count, said.shape[1]), 1 / count), list(rng.uniform(1, 2, count)))
+    samples = rng.random((count, 3, 40)).astype(np.float32)
+    order = order_by_gain(
+        [samples], np.full((count, samples.shape[1]), 1 / count), list(rng.uniform(1, 2, count))
+    )
     assert sorted(order) == list(range(count))
 
 
@@ -119,7 +121,7 @@ def rush_of(passes: int) -> Callable[..., DeadlineSchedule]:
     def schedule_for_deadline(
         ensemble: Ensemble, spec: EnsembleSpec, images: int, ends_at: float
     ) -> DeadlineSchedule:
-        return DeadlineSchedule(plan_passes(ensemble.members), EvenPace(passes))
+        return DeadlineSchedule(default_pass_order(ensemble.members), EvenPace(passes))
 
     return schedule_for_deadline
 
@@ -155,8 +157,9 @@ def test_stopping_does_not_go_with_it(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("each", "left", "said"), [(0.03, 0.02, "takes 0.032 s, .* 0.02 s are left"), (30, 20, "32 s, .* 20 s")]
+    ("each", "left", "message"),
+    [(0.03, 0.02, "takes 0.032 s, .* 0.02 s are left"), (30, 20, "32 s, .* 20 s")],
 )
-def test_times_too_short_are_said_with_what_tells_them_apart(each: float, left: float, said: str) -> None:
-    with pytest.raises(SpecError, match=said):
+def test_times_too_short_are_said_with_what_tells_them_apart(each: float, left: float, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
         PassBudget([each], 1, left, now=lambda: 0.0)

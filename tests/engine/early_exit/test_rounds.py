@@ -26,11 +26,11 @@ def plan_of(views: list[int]) -> list[PlannedPass]:
 @given(views=views_of, seed=st.integers(0, 1000))
 @settings(max_examples=40, deadline=None)
 def test_after_a_round_all_members_were_asked_alike(views: list[int], seed: int) -> None:
-    plan = plan_of(views)
-    said = np.random.default_rng(seed).random((len(plan), 3, 20), dtype=np.float32)
-    order = order_in_rounds([said], pass_shares(plan, 3), [planned.member for planned in plan])
-    assert sorted(order) == list(range(len(plan)))
-    in_rounds = [plan[position] for position in order]
+    pass_order = plan_of(views)
+    samples = np.random.default_rng(seed).random((len(pass_order), 3, 20), dtype=np.float32)
+    order = order_in_rounds([samples], pass_shares(pass_order, 3), [planned.member for planned in pass_order])
+    assert sorted(order) == list(range(len(pass_order)))
+    in_rounds = [pass_order[position] for position in order]
     ends = round_ends(in_rounds)
     assert len(ends) == max(views) - 1
     for end in ends:
@@ -47,8 +47,8 @@ def test_other_orders_have_no_rounds() -> None:
 
 
 def test_a_lone_view_is_asked_in_the_first_round() -> None:
-    plan = plan_of([1, 3])
-    assert round_ends([plan[position] for position in (1, 0, 2, 3)]) == (2, 3)
+    pass_order = plan_of([1, 3])
+    assert round_ends([pass_order[position] for position in (1, 0, 2, 3)]) == (2, 3)
 
 
 def test_the_view_that_is_like_all_of_them_goes_first() -> None:
@@ -56,8 +56,8 @@ def test_the_view_that_is_like_all_of_them_goes_first() -> None:
     random = np.random.default_rng(0)
     mean = random.random((4, 500), dtype=np.float32)
     off = random.normal(0, 0.3, (4, 500)).astype(np.float32)
-    said = np.stack([mean + off, mean, mean - off, mean - 2 * off, mean + 2 * off, mean])
-    order = order_in_rounds([said], pass_shares(plan_of([3, 3]), 4), [0, 0, 0, 1, 1, 1])
+    samples = np.stack([mean + off, mean, mean - off, mean - 2 * off, mean + 2 * off, mean])
+    order = order_in_rounds([samples], pass_shares(plan_of([3, 3]), 4), [0, 0, 0, 1, 1, 1])
     assert order[:2] == [1, 5]
 
 
@@ -66,14 +66,16 @@ def test_the_view_that_is_like_all_of_them_goes_first() -> None:
 def test_each_view_is_the_best_that_its_member_has_left(weights: list[float], seed: int) -> None:
     """By brute force, with every member so far in the mean of its views so far, and with its whole weight."""
     members = [member for member in range(len(weights)) for _ in range(3)]
-    said = np.random.default_rng(seed).random((len(members), 3, 101), dtype=np.float32)
+    samples = np.random.default_rng(seed).random((len(members), 3, 101), dtype=np.float32)
     shares_pc = np.repeat([[weights[member] / sum(weights) / 3] for member in members], 3, axis=1)
-    order = order_in_rounds([said], shares_pc, members)
-    final = np.einsum("p,pcn->cn", shares_pc[:, 0], said).argmax(0)
+    order = order_in_rounds([samples], shares_pc, members)
+    final = np.einsum("p,pcn->cn", shares_pc[:, 0], samples).argmax(0)
 
     def changed(taken: list[int]) -> float:
         of = {m: [position for position in taken if members[position] == m] for m in range(len(weights))}
-        means = [weights[member] * said[positions].mean(0) for member, positions in of.items() if positions]
+        means = [
+            weights[member] * samples[positions].mean(0) for member, positions in of.items() if positions
+        ]
         return float((np.sum(means, axis=0).argmax(0) != final).mean())
 
     for step, best in enumerate(order):

@@ -17,7 +17,7 @@ from seg.engine.early_exit.rules import (
     new_monitors,
     new_rule,
 )
-from seg.engine.jobs.calibrate import Trace, learn_risk
+from seg.engine.jobs.calibrate import Trace, estimate_risk
 from seg.engine.merging.decision import Decision, decide
 from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
 
@@ -36,18 +36,18 @@ def passes(count: int, classes: int, seed: int, sharpness: float) -> Passes:
 
 
 def run(
-    said: Passes, shares: Sequence[ArrayLike], monitor: StoppingMonitor, factors: tuple[float, ...] = ()
+    samples: Passes, shares: Sequence[ArrayLike], monitor: StoppingMonitor, factors: tuple[float, ...] = ()
 ) -> tuple[NDArray[np.uint8], int]:
     """Labels and how many passes they took; a share is one for all classes, or one for each."""
-    total = np.zeros_like(said[0])
-    missing_c = np.ones(said.shape[1])
-    for number, (answer, share) in enumerate(zip(said, shares, strict=True), start=1):
+    total = np.zeros_like(samples[0])
+    missing_c = np.ones(samples.shape[1])
+    for number, (answer, share) in enumerate(zip(samples, shares, strict=True), start=1):
         by_class = np.broadcast_to(share, missing_c.shape)
         total += by_class[:, None, None].astype(np.float32) * answer
         missing_c -= by_class
-        if number < len(said) and monitor.is_settled(total, missing_c):
+        if number < len(samples) and monitor.is_settled(total, missing_c):
             return decide(total, factors=factors), number
-    return decide(total, factors=factors), len(said)
+    return decide(total, factors=factors), len(samples)
 
 
 @given(
@@ -67,14 +67,14 @@ def test_exact_labels_are_those_of_the_full_ensemble(
     factors: tuple[float, ...],
     by_class: bool,
 ) -> None:
-    said = passes(len(weights), classes, seed, sharpness)
+    samples = passes(len(weights), classes, seed, sharpness)
     shares_nc = np.repeat(np.array(weights)[:, None], classes, axis=1)
     if by_class:
         shares_nc *= np.random.default_rng(seed).uniform(0.05, 5, shares_nc.shape)
     shares_nc /= shares_nc.sum(0)
     decision = Decision(factors=factors[:classes])
-    labels_hw, _ = run(said, [*shares_nc], new_monitors(StoppingSpec(), decision)(), decision.factors)
-    full = (shares_nc[:, :, None, None].astype(np.float32) * said).sum(0)
+    labels_hw, _ = run(samples, [*shares_nc], new_monitors(StoppingSpec(), decision)(), decision.factors)
+    full = (shares_nc[:, :, None, None].astype(np.float32) * samples).sum(0)
     scores = full * np.array(decision.factors or [1.0] * classes, dtype=np.float32)[:, None, None]
     first, second = np.sort(scores, axis=0)[[-1, -2]]
     same = labels_hw == scores.argmax(0)
@@ -83,19 +83,19 @@ def test_exact_labels_are_those_of_the_full_ensemble(
 
 def test_factors_let_a_rare_class_overtake_later() -> None:
     """A class that counts tenfold may still win with a tenth of the weight that is missing."""
-    said = np.array([[[[0.9]], [[0.1]]], [[[0.0]], [[1.0]]]], dtype=np.float32)
-    _, taken = run(said, [0.95, 0.05], new_monitors(StoppingSpec(), Decision())())
+    samples = np.array([[[[0.9]], [[0.1]]], [[[0.0]], [[1.0]]]], dtype=np.float32)
+    _, taken = run(samples, [0.95, 0.05], new_monitors(StoppingSpec(), Decision())())
     assert taken == 1
     labels_hw, taken = run(
-        said, [0.95, 0.05], new_monitors(StoppingSpec(), Decision(factors=(1.0, 8.0)))(), (1.0, 8.0)
+        samples, [0.95, 0.05], new_monitors(StoppingSpec(), Decision(factors=(1.0, 8.0)))(), (1.0, 8.0)
     )
     assert taken == 2
     assert labels_hw.tolist() == [[1]]
 
 
 def test_exact_saves_passes_where_members_agree() -> None:
-    said = passes(10, 3, 0, sharpness=1000)
-    _, taken = run(said, [0.1] * 10, new_monitors(StoppingSpec(), Decision())())
+    samples = passes(10, 3, 0, sharpness=1000)
+    _, taken = run(samples, [0.1] * 10, new_monitors(StoppingSpec(), Decision())())
     assert taken < 10
 
 
@@ -103,10 +103,10 @@ def test_exact_saves_passes_where_members_agree() -> None:
     seed=st.integers(0, 10_000), sharpness=st.floats(0, 10), tolerance=st.sampled_from([0.0, 0.05, 0.1, 0.3])
 )
 def test_uncalibrated_tolerance_holds_for_every_image(seed: int, sharpness: float, tolerance: float) -> None:
-    said = passes(9, 4, seed, sharpness)
-    labels_hw, _ = run(said, [1 / 9] * 9, new_monitors(StoppingSpec(tolerance=tolerance), Decision())())
-    full = said.mean(0)
-    changed = (labels_hw != full.argmax(0)) & (Decision().leads(full) > 1e-5)
+    samples = passes(9, 4, seed, sharpness)
+    labels_hw, _ = run(samples, [1 / 9] * 9, new_monitors(StoppingSpec(tolerance=tolerance), Decision())())
+    full = samples.mean(0)
+    changed = (labels_hw != full.argmax(0)) & (Decision().margins(full) > 1e-5)
     assert changed.mean() <= tolerance
 
 
@@ -117,19 +117,19 @@ def population() -> list[Trace]:
     return [trace_of(passes(9, 4, seed, rng.uniform(1, 12))) for seed in range(150)]
 
 
-def trace_of(said: Passes) -> Trace:
+def trace_of(samples: Passes) -> Trace:
     standings, losses = [], []
-    final = said.mean(0).argmax(0)
-    for taken in range(1, len(said)):
-        total = said[:taken].sum(0) / len(said)
-        standings.append(Margins(total, np.full(4, 1 - taken / len(said)), Decision()).recorded())
+    final = samples.mean(0).argmax(0)
+    for taken in range(1, len(samples)):
+        total = samples[:taken].sum(0) / len(samples)
+        standings.append(Margins(total, np.full(4, 1 - taken / len(samples)), Decision()).recorded())
         losses.append(float((total.argmax(0) != final).mean()))
-    return Trace(len(said), tuple(range(1, len(said))), tuple(standings), tuple(losses))
+    return Trace(len(samples), tuple(range(1, len(samples))), tuple(standings), tuple(losses))
 
 
 def rule(calibrated_on: list[Trace], tolerance: float) -> Rule:
     calibration = CalibrationSpec(
-        images=len(calibrated_on), order=(), risk=learn_risk(calibrated_on), fingerprint="of these"
+        images=len(calibrated_on), order=(), risk=estimate_risk(calibrated_on), fingerprint="of these"
     )
     return new_rule(StoppingSpec(tolerance=tolerance, calibration=calibration))
 

@@ -11,8 +11,8 @@ from seg.data import read_image
 from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins
-from seg.engine.jobs.calibrate import Trace, calibrate_ensemble, learn_risk
-from seg.engine.jobs.cross_validate import replay_others
+from seg.engine.jobs.calibrate import Trace, calibrate_ensemble, estimate_risk
+from seg.engine.jobs.cross_validate import cross_validate
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
 from seg.spec import load_ensemble
@@ -42,8 +42,8 @@ def test_a_trace_tells_what_the_passes_said(project: Path) -> None:
     calibration, traces = calibrate_ensemble(load_ensemble(project))
     assert sorted(calibration.order) == list(range(16))
     ensemble = Ensemble.load(load_ensemble(project))
-    plan = ensemble.plan(calibration.order)
-    views = {"ab"[planned.member]: (planned.view.name,) for planned in plan[:2]}
+    pass_order = ensemble.passes_in_order(calibration.order)
+    views = {"ab"[planned.member]: (planned.view.name,) for planned in pass_order[:2]}
     first = replace(ensemble, members=tuple(replace(m, views=views[m.name]) for m in ensemble.members))
     images = [read_image(project.parent / f"images/{number}.png") for number in range(IMAGES)]
     expected = [np.mean(first.predict(image).labels != ensemble.predict(image).labels) for image in images]
@@ -65,7 +65,7 @@ def test_images_to_be_predicted_are_drawn_at_random(project: Path) -> None:
     assert calibration.images == len(traces) == 4
     assert calibration == calibrate_ensemble(spec, "predict", count=4)[0]
     assert calibration != calibrate_ensemble(spec, "val", count=4)[0]
-    with pytest.raises(SpecError, match="10 images are asked for, and there are 9"):
+    with pytest.raises(SpecError, match="10 images are requested, but there are only 9"):
         calibrate_ensemble(spec, "predict", count=10)
 
 
@@ -95,12 +95,12 @@ def test_each_image_is_judged_by_the_others() -> None:
     """By hand: of two images, one that may stop early says so of the other."""
     easy = Trace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.0,))
     hard = Trace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.6,))
-    (outcome,) = replay_others([easy, hard], [0.45])
+    (outcome,) = cross_validate([easy, hard], [0.45])
     # 1 * risk + 0.9 <= 2 * 0.45 holds when the known image is the easy one: then the hard one is stopped.
     assert outcome.saved == 0.25
     assert outcome.changed == 0.3
     assert outcome.worst == 0.6
-    assert outcome.certain == 0.0
+    assert outcome.saved_exact == 0.0
 
 
 def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
@@ -114,11 +114,11 @@ def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
         )
         for _ in range(12)
     ]
-    for outcome in replay_others(traces, [0.05, 0.08]):
+    for outcome in cross_validate(traces, [0.05, 0.08]):
         ends = []
         for number, trace in enumerate(traces):
             known = traces[:number] + traces[number + 1 :]
-            ends.append(trace.replay(CalibratedRule(outcome.tolerance, 11, learn_risk(known))))
+            ends.append(trace.replay(CalibratedRule(outcome.tolerance, 11, estimate_risk(known))))
         assert outcome.changed == pytest.approx(np.mean([loss for _, loss in ends]))
         assert outcome.saved == pytest.approx(np.mean([1 - passes / 4 for passes, _ in ends]))
         assert 0 < outcome.saved < 0.75
@@ -126,4 +126,4 @@ def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
 
 def test_one_image_has_no_others() -> None:
     with pytest.raises(ValueError, match="two images"):
-        replay_others([Trace(1, (), (), ())])
+        cross_validate([Trace(1, (), (), ())])

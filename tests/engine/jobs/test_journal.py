@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seg.engine.jobs.journal import Entry, Expected, Journal
-from seg.engine.source import Source
+from seg.engine.image_source import ImageSource
+from seg.engine.jobs.journal import Entry, ExpectedLabels, Journal
 from seg.errors import OutputError
 
 
@@ -33,9 +33,9 @@ def write(output: Path, some: list[Entry]) -> bytes:
     return journal.path.read_bytes()
 
 
-def source_of(entry: Entry) -> Source:
+def source_of(entry: Entry) -> ImageSource:
     """A store's image, whose content need not be read."""
-    return Source(Path(entry.id), version=entry.content)
+    return ImageSource(Path(entry.id), version=entry.content)
 
 
 def present(journal: Journal, some: list[Entry]) -> list[Entry]:
@@ -140,7 +140,7 @@ def record(head: bytes, labels_hw: NDArray[Any] | None) -> bytes:
 
 MAP = np.zeros((4, 6), np.uint8)
 HEAD = b'{"id": "a", "content": "c", "look": null}'
-A = Source(Path("a"), version="c")
+A = ImageSource(Path("a"), version="c")
 IMPOSSIBLE = {
     "no JSON": record(b"x", MAP),
     "no id": record(b"{}", MAP),
@@ -158,7 +158,7 @@ def test_a_whole_record_that_is_impossible_is_dropped_with_a_word(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     right = Entry("b", "d", MAP + 4)
-    expected = Expected(5, {"a": (4, 6), "b": (6, 4)}.get)
+    expected = ExpectedLabels(5, {"a": (4, 6), "b": (6, 4)}.get)
     with Journal(tmp_path / "out.csv", "a run", expected=expected) as journal:
         journal.append(right.packed())
         journal.append(record(HEAD, MAP))
@@ -173,4 +173,4 @@ def test_a_whole_record_that_is_impossible_is_dropped_with_a_word(
         assert not journal.has("a", A)
         check(journal, right)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"seg: {journal.path}: an entry is dropped, and its image predicted anew: ")
+    assert line.startswith(f"seg: {journal.path}: an entry is dropped, and its image is predicted again: ")

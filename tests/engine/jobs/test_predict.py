@@ -116,7 +116,7 @@ def test_a_bad_image_is_named_after_the_others_are_done(project: Path) -> None:
 def test_without_a_bad_image_it_is_another_run_as_it_says(project: Path) -> None:
     spec = load_ensemble(project)
     (project.parent / "images/3.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"mend it and run .* remove it and say --restart$"):
+    with pytest.raises(DataError, match=r"repair it and run .* remove it and run it with --restart$"):
         run_ensemble(spec)
     (project.parent / "images/3.png").unlink()
     with pytest.raises(OutputError, match="--restart"):

@@ -24,7 +24,7 @@ def test_leads_are_what_the_next_class_lacks(classes: int, seed: int, has_factor
     rng = np.random.default_rng(seed)
     scores = rng.random((classes, 3, 4)).astype(np.float32)
     factors = tuple(rng.uniform(0.2, 5, classes)) if has_factors else ()
-    lead_hw = Decision(factors=factors).leads(scores)
+    lead_hw = Decision(factors=factors).margins(scores)
     labels_hw = decide(scores, factors=factors)
     np.testing.assert_array_equal(
         labels_hw, (scores * np.array(factors or [1.0] * classes)[:, None, None]).argmax(0)

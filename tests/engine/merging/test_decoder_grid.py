@@ -21,7 +21,7 @@ from seg.engine.jobs.calibrate import calibrate_ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.merging.decoder_grid import padded_to_grid
-from seg.engine.runtimes.decoder_cut import cut_at_decoder, decoder_of
+from seg.engine.runtimes.decoder_cut import cut_at_decoder, find_decoder
 from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.errors import ModelError, OutputError, SpecError
 from seg.export.export import export_checkpoint
@@ -54,7 +54,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     return found
 
 
-def spec_of(folder: Path, models: Models, names: Sequence[str], **said: Any) -> EnsembleSpec:
+def spec_of(folder: Path, models: Models, names: Sequence[str], **options: Any) -> EnsembleSpec:
     """Members of those architectures, the first of the least weight, merged at their decoders."""
     write_image(folder / "images/0.png", image(40, 56))
     categories = [{"id": c.id, "name": c.name} for c in CLASSES]
@@ -68,7 +68,7 @@ def spec_of(folder: Path, models: Models, names: Sequence[str], **said: Any) -> 
         "merge_at": "decoder",
         "runtime": "cpu",
     }
-    (folder / "spec.yaml").write_text(json.dumps(spec | said))
+    (folder / "spec.yaml").write_text(json.dumps(spec | options))
     return load_ensemble(folder / "spec.yaml")
 
 
@@ -104,7 +104,7 @@ def upsampled_by_hand(cells_chw: Tensor, size_hw: tuple[int, int]) -> Tensor:
 @pytest.mark.parametrize("architecture", CELLS)
 def test_a_graph_is_cut_where_its_decoder_ends(models: Models, architecture: str) -> None:
     model = models[architecture]
-    decoder = decoder_of(model, read_model_card(model))
+    decoder = find_decoder(model, read_model_card(model))
     assert decoder.cell == CELLS[architecture]
     content = cut_at_decoder(model)
     assert (content is None) == (decoder.cell == 1)
@@ -232,7 +232,7 @@ def test_another_place_is_another_ensemble(models: Models, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("options", "message"),
     [
         ({"merge": "geometric"}, "goes with merge: mean"),
         ({"views": ["identity", "scale1.25"]}, "the view scale1.25 has others"),
@@ -241,10 +241,10 @@ def test_another_place_is_another_ensemble(models: Models, tmp_path: Path) -> No
     ],
 )
 def test_what_does_not_go_with_it_is_refused(
-    said: dict[str, Any], message: str, models: Models, tmp_path: Path
+    options: dict[str, Any], message: str, models: Models, tmp_path: Path
 ) -> None:
     with pytest.raises(SpecError, match=message):
-        spec_of(tmp_path, models, ["fpn"], **said)
+        spec_of(tmp_path, models, ["fpn"], **options)
 
 
 def test_neither_deadlines_nor_calibration_go_with_it(models: Models, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def changed(model: Path, folder: Path, name: str, value: Any) -> Path:
 
 def test_an_ending_that_cannot_be_cut_is_refused(models: Models, tmp_path: Path) -> None:
     model = changed(models["fpn"], tmp_path, "coordinate_transformation_mode", "half_pixel")
-    with pytest.raises(ModelError, match=r"changed\.onnx: upsamples .* say merge_at: image"):
+    with pytest.raises(ModelError, match=r"changed\.onnx: upsamples .* set merge_at: image"):
         Ensemble.load(spec_of(tmp_path, {"fpn": model}, ["fpn"]))
 
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from seg.engine.merging import device_graphs
 from seg.engine.merging.decision import Decision, decide
-from seg.engine.merging.device_graphs import DeviceOps, FrameSum, places
-from seg.engine.merging.device_merge import DeviceMerge, SumOnDevice, add_up, merged_together
+from seg.engine.merging.device_graphs import DeviceOps, FrameSum, view_indices
+from seg.engine.merging.device_merge import DeviceMerge, MergedSum, accumulate, merge_results
 from seg.engine.merging.merges import MeanMerge
-from seg.engine.passes.device_values import AnswerOnDevice, AnswersOnDevice, Device
-from seg.engine.passes.passes import Plan, PlannedPass
+from seg.engine.passes.device_values import BatchOnDevice, Device, ProbabilitiesOnDevice
+from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes import nvidia
@@ -40,25 +40,27 @@ def seen(planned: PlannedPass, upright_chw: ProbabilitiesCHW) -> ProbabilitiesCH
     return np.ascontiguousarray(np.stack(planes))
 
 
-def row_amid_others(device_ops: DeviceOps, position: int, seen_chw: ProbabilitiesCHW) -> AnswerOnDevice:
+def row_amid_others(
+    device_ops: DeviceOps, position: int, seen_chw: ProbabilitiesCHW
+) -> ProbabilitiesOnDevice:
     """What a network gave for one pass, as a row of a batch on the device."""
     batch_nchw = np.stack([seen_chw if row == position % 3 else np.ones_like(seen_chw) for row in range(3)])
     value = onnxruntime.OrtValue.ortvalue_from_numpy(batch_nchw, device_ops.device)
-    return AnswersOnDevice(value)[position % 3]
+    return BatchOnDevice(value)[position % 3]
 
 
 def merge_both_ways(
-    device_ops: DeviceOps, plan: Plan, said: Sequence[ProbabilitiesCHW]
-) -> tuple[ProbabilitiesCHW, SumOnDevice]:
+    device_ops: DeviceOps, pass_order: PassOrder, samples: Sequence[ProbabilitiesCHW]
+) -> tuple[ProbabilitiesCHW, MergedSum]:
     """The first passes of a plan on the host and on the device."""
-    host = MeanMerge(plan, len(CLASSES), said[0].shape[1:])
-    there = DeviceMerge(device_ops, plan, said[0].shape[1:])
-    for position, answer_chw in enumerate(said):
-        seen_chw = seen(plan[position], answer_chw)
+    host = MeanMerge(pass_order, len(CLASSES), samples[0].shape[1:])
+    there = DeviceMerge(device_ops, pass_order, samples[0].shape[1:])
+    for position, answer_chw in enumerate(samples):
+        seen_chw = seen(pass_order[position], answer_chw)
         host.add(position, seen_chw)
         there.add(position, row_amid_others(device_ops, position, seen_chw))
-    add_up([there])
-    (merged,) = merged_together([there])
+    accumulate([there])
+    (merged,) = merge_results([there])
     return host.merged(), merged
 
 
@@ -87,18 +89,18 @@ def test_sums_and_labels_are_those_of_the_host(
     rng = np.random.default_rng(seed)
     weights = rng.uniform(0.1, 5, (len(shares), len(CLASSES))).tolist() if by_class else [()] * len(shares)
     own = class_shares(shares, weights)
-    plan = [
+    pass_order = [
         PlannedPass(0, VIEWS[VIEW_NAMES[(seed + position) % 8]], share / sum(shares), mine)
         for position, (share, mine) in enumerate(zip(shares, own, strict=True))
     ]
-    taken = len(plan) if by_class else max(1, len(plan) - dropped)
-    said = [softmax(rng.normal(0, 2, (len(CLASSES), *size_hw))) for _ in range(taken)]
-    expected, found = merge_both_ways(device_ops, plan, said)
+    taken = len(pass_order) if by_class else max(1, len(pass_order) - dropped)
+    samples = [softmax(rng.normal(0, 2, (len(CLASSES), *size_hw))) for _ in range(taken)]
+    expected, found = merge_both_ways(device_ops, pass_order, samples)
     assert found.size_hw == size_hw
     labels_hw = found.labels(factors)
     assert labels_hw.dtype == np.uint8
     decision = Decision(factors=factors)
-    is_sure_hw = decision.leads(expected) > ROUNDING
+    is_sure_hw = decision.margins(expected) > ROUNDING
     np.testing.assert_array_equal(labels_hw[is_sure_hw], decision.labels(expected)[is_sure_hw])
     np.testing.assert_allclose(found.on_host(), expected, atol=ROUNDING)
 
@@ -111,9 +113,11 @@ def test_ties_go_to_the_lower_label(
     """Sums of powers of two, so that what is equal is so to the last bit."""
     factors_c11 = np.array(factors or [1] * len(CLASSES), dtype=np.float32)[:, None, None]
     rng = np.random.default_rng(0)
-    plan = [PlannedPass(0, VIEWS[view], 1 / 8) for view in VIEW_NAMES]
-    said = [rng.integers(0, 2, (len(CLASSES), *size_hw)).astype(np.float32) / factors_c11 for _ in plan]
-    expected, found = merge_both_ways(device_ops, plan, said)
+    pass_order = [PlannedPass(0, VIEWS[view], 1 / 8) for view in VIEW_NAMES]
+    samples = [
+        rng.integers(0, 2, (len(CLASSES), *size_hw)).astype(np.float32) / factors_c11 for _ in pass_order
+    ]
+    expected, found = merge_both_ways(device_ops, pass_order, samples)
     scores_chw = expected * factors_c11
     assert ((scores_chw == scores_chw.max(0)).sum(0) > 1).any()
     np.testing.assert_array_equal(found.labels(factors), scores_chw.argmax(0))
@@ -131,30 +135,30 @@ def test_frames_of_a_batch_are_added_up_together_in_any_portions_to_the_last_bit
 ) -> None:
     """Frames that lie and that stand, with more rows than fit into one run; brought by one or one by one."""
     rng = np.random.default_rng(seed)
-    plan = [
+    pass_order = [
         PlannedPass(0, VIEWS[VIEW_NAMES[at % 8]], share) for at, share in enumerate(rng.dirichlet([1] * 19))
     ]
     sizes = [size_hw if number % 2 else size_hw[::-1] for number in range(len(rows))]
-    once, singly = ([DeviceMerge(device_ops, plan, size) for size in sizes] for _ in range(2))
-    host = [MeanMerge(plan, len(CLASSES), size) for size in sizes]
+    once, singly = ([DeviceMerge(device_ops, pass_order, size) for size in sizes] for _ in range(2))
+    host = [MeanMerge(pass_order, len(CLASSES), size) for size in sizes]
     passes = [(number, position) for number, count in enumerate(rows) for position in range(count)]
     for number, position in passes:
         upright_chw = softmax(rng.normal(0, 2, (len(CLASSES), *sizes[number])))
-        seen_chw = seen(plan[position], upright_chw)
+        seen_chw = seen(pass_order[position], upright_chw)
         host[number].add(position, seen_chw)
         for merges in (once, singly):
             merges[number].add(position, row_amid_others(device_ops, position, seen_chw))
-        add_up([singly[number]])
-    add_up(once)
+        accumulate([singly[number]])
+    accumulate(once)
     for a, b, by_arrays in zip(once, singly, host, strict=True):
         np.testing.assert_array_equal(a.total.value.numpy(), b.total.value.numpy())
         found_chw = a.total.value.numpy().reshape(by_arrays.sum_chw.shape)
         np.testing.assert_allclose(found_chw, by_arrays.sum_chw, atol=ROUNDING)
-    together = [one.labels(factors) for one in merged_together(once)]
-    alone = [merged_together([one])[0].labels(factors) for one in singly]
+    together = [one.labels(factors) for one in merge_results(once)]
+    alone = [merge_results([one])[0].labels(factors) for one in singly]
     for labels_hw, expected_hw, by_arrays in zip(together, alone, host, strict=True):
         np.testing.assert_array_equal(labels_hw, expected_hw)
-        is_sure_hw = Decision(factors=factors).leads(by_arrays.sum_chw) > 10 * ROUNDING
+        is_sure_hw = Decision(factors=factors).margins(by_arrays.sum_chw) > 10 * ROUNDING
         np.testing.assert_array_equal(
             labels_hw[is_sure_hw], decide(by_arrays.sum_chw, None, factors)[is_sure_hw]
         )
@@ -171,12 +175,12 @@ def test_frames_that_end_together_are_decided_in_one_run(
         return decide_all(self, sums, factors)
 
     monkeypatch.setattr(DeviceOps, "labels", counted)
-    plan = [PlannedPass(0, VIEWS["identity"], 1.0)]
-    merges = [DeviceMerge(device_ops, plan, (3, 5)) for _ in range(4)]
+    pass_order = [PlannedPass(0, VIEWS["identity"], 1.0)]
+    merges = [DeviceMerge(device_ops, pass_order, (3, 5)) for _ in range(4)]
     for merge in merges:
         merge.add(0, row_amid_others(device_ops, 0, np.ones((len(CLASSES), 3, 5), np.float32)))
-    add_up(merges)
-    for one in merged_together(merges):
+    accumulate(merges)
+    for one in merge_results(merges):
         assert not one.labels(()).any()
     assert runs == [4]
 
@@ -186,26 +190,26 @@ def test_beyond_the_kinds_of_batches_that_have_a_graph_frames_are_added_up_one_b
 ) -> None:
     monkeypatch.setattr(device_graphs, "_SESSIONS", 1)
     ops = DeviceOps(device, len(CLASSES))
-    plan = [PlannedPass(0, VIEWS["identity"], 1.0)]
-    merges = [DeviceMerge(ops, plan, (3, 5)) for _ in range(4)]
+    pass_order = [PlannedPass(0, VIEWS["identity"], 1.0)]
+    merges = [DeviceMerge(ops, pass_order, (3, 5)) for _ in range(4)]
     for merge in merges:
         merge.add(0, row_amid_others(ops, 0, np.ones((len(CLASSES), 3, 5), np.float32)))
-    add_up(merges)
+    accumulate(merges)
     for merge in merges:
         np.testing.assert_array_equal(merge.total.value.numpy(), 1)
 
 
 def test_threads_that_add_up_at_once_lose_nothing(device_ops: DeviceOps) -> None:
     """Each of four threads brings a pass to all frames; rows that one has noted another may add up."""
-    plan = [PlannedPass(0, VIEWS["identity"], 1 / 4)] * 4
+    pass_order = [PlannedPass(0, VIEWS["identity"], 1 / 4)] * 4
     ones_chw = np.ones((len(CLASSES), 3, 5), np.float32)
     for _ in range(20):
-        merges = [DeviceMerge(device_ops, plan, (3, 5)) for _ in range(5)]
+        merges = [DeviceMerge(device_ops, pass_order, (3, 5)) for _ in range(5)]
 
         def bring(position: int, merges: Sequence[DeviceMerge] = merges) -> None:
             for merge in merges:
                 merge.add(position, row_amid_others(device_ops, position, ones_chw))
-            add_up(merges)
+            accumulate(merges)
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(bring, range(4)))
@@ -217,7 +221,7 @@ def test_threads_that_add_up_at_once_lose_nothing(device_ops: DeviceOps) -> None
 @pytest.mark.parametrize("size_hw", [(1, 1), (3, 5), (5, 3), (4, 4)])
 def test_places_are_those_that_a_view_takes_pixels_from(view: ViewName, size_hw: tuple[int, int]) -> None:
     counted_hw = np.arange(size_hw[0] * size_hw[1], dtype=np.int32).reshape(VIEWS[view].size(size_hw))
-    down, across = places(VIEWS[view], size_hw)
+    down, across = view_indices(VIEWS[view], size_hw)
     np.testing.assert_array_equal(down + across, VIEWS[view].invert(counted_hw))
 
 

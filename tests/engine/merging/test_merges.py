@@ -34,9 +34,9 @@ def answers(count: int, seed: int, *, sharp: bool = False) -> Answers:
     return list(torch.from_numpy(logits).softmax(1).numpy().astype(np.float32))
 
 
-def merged(name: MergeName, plan: list[PlannedPass], said: Answers) -> ProbabilitiesCHW:
-    merge = new_merge(name, plan, CLASSES, SIZE)
-    for position, (planned, answer) in enumerate(zip(plan, said, strict=True)):
+def merged(name: MergeName, pass_order: list[PlannedPass], samples: Answers) -> ProbabilitiesCHW:
+    merge = new_merge(name, pass_order, CLASSES, SIZE)
+    for position, (planned, answer) in enumerate(zip(pass_order, samples, strict=True)):
         seen = np.stack([planned.view.apply(plane[..., None])[..., 0] for plane in answer])
         merge.add(position, np.ascontiguousarray(seen))
     return merge.merged()
@@ -46,52 +46,54 @@ def merged(name: MergeName, plan: list[PlannedPass], said: Answers) -> Probabili
     shares=st.lists(st.floats(0.1, 9), min_size=1, max_size=10), seed=st.integers(0, 99), sharp=st.booleans()
 )
 def test_mean_is_the_weighted_mean(shares: list[float], seed: int, sharp: bool) -> None:
-    said = answers(len(shares), seed, sharp=sharp)
-    plan = plan_of(shares, [0] * len(shares))
-    expected = np.average(np.stack(said).astype(np.float64), axis=0, weights=shares)
-    np.testing.assert_allclose(merged("mean", plan, said), expected, atol=1e-6)
+    samples = answers(len(shares), seed, sharp=sharp)
+    pass_order = plan_of(shares, [0] * len(shares))
+    expected = np.average(np.stack(samples).astype(np.float64), axis=0, weights=shares)
+    np.testing.assert_allclose(merged("mean", pass_order, samples), expected, atol=1e-6)
 
 
 @given(weights=st.lists(st.floats(0.1, 9), min_size=2, max_size=5), seed=st.integers(0, 99))
 def test_weights_for_each_class_are_brought_to_a_sum_of_one(weights: list[float], seed: int) -> None:
-    said = answers(len(weights), seed)
+    samples = answers(len(weights), seed)
     by_class = np.random.default_rng(seed).uniform(0.1, 5, (len(weights), CLASSES))
     shares = class_shares(weights, by_class.tolist())
     np.testing.assert_allclose(np.sum(shares, axis=0), 1)
-    plan = [
+    pass_order = [
         replace(p, class_shares=own)
         for p, own in zip(plan_of(weights, list(range(len(weights)))), shares, strict=True)
     ]
-    scores = np.einsum("n,nc,nchw->chw", weights, by_class / (np.array(weights) @ by_class), np.stack(said))
-    np.testing.assert_allclose(merged("mean", plan, said), scores / scores.sum(0), atol=1e-5)
+    scores = np.einsum(
+        "n,nc,nchw->chw", weights, by_class / (np.array(weights) @ by_class), np.stack(samples)
+    )
+    np.testing.assert_allclose(merged("mean", pass_order, samples), scores / scores.sum(0), atol=1e-5)
 
 
 @given(shares=st.lists(st.floats(0.1, 9), min_size=1, max_size=10), seed=st.integers(0, 99))
 def test_geometric_is_the_softmax_of_mean_logits(shares: list[float], seed: int) -> None:
-    said = answers(len(shares), seed)
-    plan = plan_of(shares, [0] * len(shares))
-    logs = torch.from_numpy(np.stack(said)).double().log()
-    weights = torch.tensor([planned.share for planned in plan], dtype=torch.float64)
+    samples = answers(len(shares), seed)
+    pass_order = plan_of(shares, [0] * len(shares))
+    logs = torch.from_numpy(np.stack(samples)).double().log()
+    weights = torch.tensor([planned.share for planned in pass_order], dtype=torch.float64)
     expected = torch.einsum("n,nchw->chw", weights, logs).softmax(0)
-    np.testing.assert_allclose(merged("geometric", plan, said), expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(merged("geometric", pass_order, samples), expected.numpy(), atol=1e-5)
 
 
 def test_geometric_stays_finite_where_all_are_sure() -> None:
-    said = answers(3, 0, sharp=True)
-    result = merged("geometric", plan_of([1, 1, 1], [0, 1, 2]), said)
+    samples = answers(3, 0, sharp=True)
+    result = merged("geometric", plan_of([1, 1, 1], [0, 1, 2]), samples)
     assert np.isfinite(result).all()
     np.testing.assert_allclose(result.sum(0), 1, atol=1e-5)
 
 
-def vote_by_hand(plan: list[PlannedPass], votes: list[int]) -> int:
+def vote_by_hand(pass_order: list[PlannedPass], votes: list[int]) -> int:
     """Whole weights, so that a tie is a tie; the best voter among those who tie."""
     count = [0.0] * CLASSES
-    for planned, vote in zip(plan, votes, strict=True):
+    for planned, vote in zip(pass_order, votes, strict=True):
         count[vote] += planned.share
     tied = [c for c in range(CLASSES) if count[c] >= max(count) - 1e-9]
-    weight = {m: sum(p.share for p in plan if p.member == m) for m in {p.member for p in plan}}
+    weight = {m: sum(p.share for p in pass_order if p.member == m) for m in {p.member for p in pass_order}}
     voters = [n for n, vote in enumerate(votes) if vote in tied]
-    return votes[min(voters, key=lambda n: (-round(weight[plan[n].member], 9), n))]
+    return votes[min(voters, key=lambda n: (-round(weight[pass_order[n].member], 9), n))]
 
 
 @given(
@@ -102,17 +104,17 @@ def vote_by_hand(plan: list[PlannedPass], votes: list[int]) -> int:
 def test_vote_is_the_majority_and_ties_go_to_the_best(
     shares: list[int], members: list[int], seed: int
 ) -> None:
-    said = answers(len(shares), seed)
-    plan = plan_of([float(share) for share in shares], members[: len(shares)])
-    labels_hw = decide(merged("vote", plan, said))
-    choices = [answer.argmax(0) for answer in said]
+    samples = answers(len(shares), seed)
+    pass_order = plan_of([float(share) for share in shares], members[: len(shares)])
+    labels_hw = decide(merged("vote", pass_order, samples))
+    choices = [answer.argmax(0) for answer in samples]
     for y, x in np.ndindex(SIZE):
-        assert labels_hw[y, x] == vote_by_hand(plan, [int(choice[y, x]) for choice in choices])
+        assert labels_hw[y, x] == vote_by_hand(pass_order, [int(choice[y, x]) for choice in choices])
 
 
 @pytest.mark.parametrize("name", ["mean", "geometric", "vote"])
 def test_the_answer_of_one_pass_is_its_own(name: MergeName) -> None:
-    said = answers(1, 3)
-    result = merged(name, plan_of([1], [0]), said)
-    np.testing.assert_array_equal(decide(result), said[0].argmax(0))
+    samples = answers(1, 3)
+    result = merged(name, plan_of([1], [0]), samples)
+    np.testing.assert_array_equal(decide(result), samples[0].argmax(0))
     np.testing.assert_allclose(result.sum(0), 1, atol=1e-6)

@@ -29,7 +29,7 @@ sizes = st.lists(st.sampled_from([(2, 3), (3, 2), (4, 4)]), max_size=12)
 class Drive:
     """Runs a scheduler to its end, as the stream does, and notes what it saw."""
 
-    plan: list[PlannedPass]
+    pass_order: list[PlannedPass]
     scheduler: Scheduler
     data: st.DataObject
     settled_after: dict[int, int] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Drive:
             if batch is None and waiting and self.scheduler.has_room:
                 number, size_hw = waiting.pop(0)
                 self.scheduler.open(number, size_hw)
-                out[number] = [False] * len(self.plan)
+                out[number] = [False] * len(self.pass_order)
                 self.most_open = max(self.most_open, len(out))
                 continue
             if batch is None:
@@ -70,7 +70,7 @@ class Drive:
     def _report(self, frame: int, out: dict[int, list[bool]]) -> None:
         added = _leading(out[frame])
         self.scheduler.added(frame, added)
-        if added >= self.settled_after.get(frame, len(self.plan)):
+        if added >= self.settled_after.get(frame, len(self.pass_order)):
             self.scheduler.close(frame)
             del out[frame]
 
@@ -80,7 +80,7 @@ def _leading(done: list[bool]) -> int:
 
 
 @given(
-    plan=plans,
+    pass_order=plans,
     images=sizes,
     batch_size=st.integers(1, 5),
     open_frames=st.integers(1, 4),
@@ -89,7 +89,7 @@ def _leading(done: list[bool]) -> int:
     data=st.data(),
 )
 def test_every_pass_runs_once_in_a_fitting_batch(
-    plan: list[PlannedPass],
+    pass_order: list[PlannedPass],
     images: list[tuple[int, int]],
     batch_size: int,
     open_frames: int,
@@ -97,42 +97,50 @@ def test_every_pass_runs_once_in_a_fitting_batch(
     workers: int,
     data: st.DataObject,
 ) -> None:
-    scheduler = Scheduler(plan, batch_size=batch_size, open_frames=open_frames, lead=lead)
-    drive = Drive(plan, scheduler, data)
+    scheduler = Scheduler(pass_order, batch_size=batch_size, open_frames=open_frames, lead=lead)
+    drive = Drive(pass_order, scheduler, data)
     drive.run(images, workers)
-    wanted = Counter(Pass(frame, position) for frame in range(len(images)) for position in range(len(plan)))
+    wanted = Counter(
+        Pass(frame, position) for frame in range(len(images)) for position in range(len(pass_order))
+    )
     assert Counter(one for batch in drive.batches for one in batch.passes) == wanted
     for batch in drive.batches:
         assert 1 <= len(batch.passes) <= batch_size
         for one in batch.passes:
-            planned = plan[one.position]
+            planned = pass_order[one.position]
             assert planned.member == batch.member
             assert planned.view.size(images[one.frame]) == batch.size_hw
     assert drive.most_open <= open_frames
     assert drive.most_ahead <= lead
 
 
-@given(plan=plans, images=sizes, batch_size=st.integers(1, 5), lead=st.integers(1, 6), data=st.data())
+@given(pass_order=plans, images=sizes, batch_size=st.integers(1, 5), lead=st.integers(1, 6), data=st.data())
 def test_a_settled_frame_takes_no_further_pass(
-    plan: list[PlannedPass], images: list[tuple[int, int]], batch_size: int, lead: int, data: st.DataObject
+    pass_order: list[PlannedPass],
+    images: list[tuple[int, int]],
+    batch_size: int,
+    lead: int,
+    data: st.DataObject,
 ) -> None:
     """It is settled at one of the looks, or at its end, and other passes may be out at once."""
-    checkpoints = sorted(data.draw(st.sets(st.integers(1, len(plan)))))
-    ends = st.sampled_from([*checkpoints, len(plan)])
+    checkpoints = sorted(data.draw(st.sets(st.integers(1, len(pass_order)))))
+    ends = st.sampled_from([*checkpoints, len(pass_order)])
     settled_after = {frame: data.draw(ends) for frame in range(len(images))}
-    scheduler = Scheduler(plan, batch_size=batch_size, open_frames=4, lead=lead, checkpoints=checkpoints)
-    drive = Drive(plan, scheduler, data, settled_after)
+    scheduler = Scheduler(
+        pass_order, batch_size=batch_size, open_frames=4, lead=lead, checkpoints=checkpoints
+    )
+    drive = Drive(pass_order, scheduler, data, settled_after)
     drive.run(images, 2)
     taken = Counter(one.frame for batch in drive.batches for one in batch.passes)
     assert taken == Counter(settled_after)
 
 
-@given(plan=plans, count=st.integers(1, 20), batch_size=st.integers(1, 5))
+@given(pass_order=plans, count=st.integers(1, 20), batch_size=st.integers(1, 5))
 def test_a_full_batch_is_found_wherever_there_is_one(
-    plan: list[PlannedPass], count: int, batch_size: int
+    pass_order: list[PlannedPass], count: int, batch_size: int
 ) -> None:
     """Without `partial` only full batches; with it, one that no frame could have filled."""
-    scheduler = Scheduler(plan, batch_size=batch_size, open_frames=count, lead=len(plan))
+    scheduler = Scheduler(pass_order, batch_size=batch_size, open_frames=count, lead=len(pass_order))
     for frame in range(count):
         scheduler.open(frame, (3, 3))
     while batch := scheduler.next_batch():

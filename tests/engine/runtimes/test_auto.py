@@ -10,7 +10,7 @@ from seg.card import PrecisionName
 from seg.engine.runtimes import auto, profiling
 from seg.engine.runtimes.auto import choose_runtimes
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.runtimes.nvidia import USUAL, CudaOptions
+from seg.engine.runtimes.nvidia import DEFAULT_OPTIONS, CudaOptions
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import MissingRuntimeError, ModelError
 from seg.labels import ImageHWC
@@ -50,7 +50,9 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[RuntimeName]:
     """
     opened: list[RuntimeName] = []
 
-    def staged(model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = USUAL) -> Runtime:
+    def staged(
+        model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = DEFAULT_OPTIONS
+    ) -> Runtime:
         opened.append(name)
         if name == "cuda":
             raise ModelError("no such luck")
@@ -69,7 +71,7 @@ def test_the_fastest_that_agrees_is_taken_and_the_rest_is_told(
 ) -> None:
     choice = choose_runtimes([make_model(1)], IMAGES, "auto")
     assert choice.runtimes == ("openvino",)
-    (line,) = choice.lines(["a"])
+    (line,) = choice.summaries(["a"])
     assert line.startswith("a: openvino ")
     assert "cuda failed (no such luck)" in line
     assert line.index("openvino ") < line.index("cpu ") < line.index("openvino-bf16 ")
@@ -99,7 +101,9 @@ def test_streams_are_those_that_are_fastest_together(
 ) -> None:
     """A runtime that is better at one thing at a time."""
 
-    def staged(model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = USUAL) -> Runtime:
+    def staged(
+        model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = DEFAULT_OPTIONS
+    ) -> Runtime:
         return Staged(model, name, streams, 0.002 if streams.count == 1 else 0.05, wrong=False)
 
     monkeypatch.setattr(auto, "open_runtime", staged)
@@ -139,7 +143,9 @@ def test_on_a_gpu_batches_and_layout_are_chosen_by_time(
     card = read_model_card(model).model_copy(update={"precision": precision})
     monkeypatch.setattr(auto, "read_model_card", lambda _: card)
 
-    def staged(model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = USUAL) -> Runtime:
+    def staged(
+        model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = DEFAULT_OPTIONS
+    ) -> Runtime:
         if name == "cuda":
             return OnGpu(model, name, streams, cuda.channels_last)
         return Staged(model, name, streams, 0.0, wrong=False)
@@ -151,5 +157,5 @@ def test_on_a_gpu_batches_and_layout_are_chosen_by_time(
     choice = choose_runtimes([model], IMAGES, "auto")
     assert (choice.runtimes, choice.batch_size) == (("cuda",), 16)
     assert choice.winners[0].channels_last == bool(faster)
-    assert ("cuda with channels last" in choice.lines(["a"])[0]) == bool(faster)
+    assert ("cuda with channels last" in choice.summaries(["a"])[0]) == bool(faster)
     assert choose_runtimes([model], IMAGES, 4).batch_size == 4

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from seg.engine.runtimes import hardware as machine
-from seg.engine.runtimes.hardware import usable_cores, usual_streams
+from seg.engine.runtimes.hardware import default_streams, usable_cores
 
 
 @pytest.mark.parametrize("cores", range(1, 130))
 def test_streams_fit_the_cores(cores: int) -> None:
-    streams = usual_streams(cores)
+    streams = default_streams(cores)
     assert streams.threads >= 1
     assert streams.count * streams.threads <= cores
     assert streams.count * streams.threads > cores - streams.count

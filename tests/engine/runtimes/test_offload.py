@@ -11,11 +11,11 @@ import pytest
 from seg.engine import Ensemble
 from seg.engine.jobs.explain import explain_ensemble
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.jobs.stopping import stopping_of
+from seg.engine.jobs.stopping import build_stopping
 from seg.engine.member import Member
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import Runtime
-from seg.engine.runtimes.offload import Budget, OffloadedRuntime, alternate, group_by_memory
+from seg.engine.runtimes.offload import MemoryBudget, OffloadedRuntime, group_by_memory, set_groups
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import SpecError
 from seg.model_file import read_model_card
@@ -39,7 +39,7 @@ def pair(make_model: MakeModel, loads: list[str]) -> tuple[Ensemble, Ensemble]:
     """Three members that stay, and the same in two groups that take turns."""
     models = [make_model(seed) for seed in (1, 2, 3)]
     swapped = [OffloadedRuntime(opener(model, loads)) for model in models]
-    alternate(swapped, [[0], [1, 2]])
+    set_groups(swapped, [[0], [1, 2]])
     staying = Ensemble(tuple(member(model, open_runtime(model, "cpu")) for model in models), batch_size=2)
     turning = replace(
         staying,
@@ -50,11 +50,11 @@ def pair(make_model: MakeModel, loads: list[str]) -> tuple[Ensemble, Ensemble]:
 
 
 def opener(model: Path, loads: list[str]) -> Callable[[], Runtime]:
-    def open_it() -> Runtime:
+    def opener() -> Runtime:
         loads.append(model.stem)
         return open_runtime(model, "cpu")
 
-    return open_it
+    return opener
 
 
 def member(model: Path, runtime: Runtime) -> Member:
@@ -88,7 +88,7 @@ def test_stopping_goes_with_it(pair: tuple[Ensemble, Ensemble]) -> None:
         turning.label_all(
             enumerate(images()),
             lambda key, labels_hw: (key, labels_hw),
-            stopping=stopping_of(StoppingSpec(), turning),
+            stopping=build_stopping(StoppingSpec(), turning),
             clock=clock,
         )
     )
@@ -99,7 +99,7 @@ def test_stopping_goes_with_it(pair: tuple[Ensemble, Ensemble]) -> None:
 
 def test_others_go_before_a_group_comes(make_model: MakeModel) -> None:
     runtimes = [OffloadedRuntime(partial(open_runtime, make_model(seed), "cpu")) for seed in (1, 2, 3)]
-    alternate(runtimes, [[0, 1], [2]])
+    set_groups(runtimes, [[0, 1], [2]])
     runtimes[0].load()
     assert [one.is_loaded for one in runtimes] == [True, True, False]
     runtimes[2].load()
@@ -118,13 +118,15 @@ def test_others_go_before_a_group_comes(make_model: MakeModel) -> None:
 )
 def test_groups_are_as_large_as_memory_allows(sizes: list[int], groups: list[list[int]]) -> None:
     """100 in all, of which 1 is taken and 9 frames of 1 are open: 90 are left."""
-    budget = Budget(total=100, taken=1, frame=1, least_frames=9)
+    budget = MemoryBudget(total=100, used=1, frame=1, min_frames=9)
     assert group_by_memory(sizes, budget) == groups
 
 
 def test_a_member_that_does_not_fit_says_what_would_do() -> None:
     with pytest.raises(SpecError, match="at least 110 MB"):
-        group_by_memory([100_000_000], Budget(total=100_000_000, taken=10_000_000, frame=1, least_frames=0))
+        group_by_memory(
+            [100_000_000], MemoryBudget(total=100_000_000, used=10_000_000, frame=1, min_frames=0)
+        )
 
 
 def test_a_budget_leaves_the_submission_as_it_is(project: Path) -> None:
@@ -139,11 +141,11 @@ def test_a_budget_leaves_the_submission_as_it_is(project: Path) -> None:
 
 def test_an_explanation_counts_what_would_run_and_writes_nothing(project: Path) -> None:
     before = sorted(project.parent.rglob("*"))
-    plan = explain_ensemble(load_ensemble(project))
+    explanation = explain_ensemble(load_ensemble(project))
     assert sorted(project.parent.rglob("*")) == before
-    assert plan.passes == 16
-    assert [round(one.share, 3) for one in plan.members] == [0.333, 0.667]
-    for one in plan.members:
+    assert explanation.passes == 16
+    assert [round(one.share, 3) for one in explanation.members] == [0.333, 0.667]
+    for one in explanation.members:
         assert sum(one.placement.counts.values()) >= 1
         assert one.placement.counts.keys() == {"CPU"}
         assert one.placement.fallen_back == ()

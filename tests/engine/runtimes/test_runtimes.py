@@ -248,7 +248,7 @@ def test_device_ops_are_for_the_device_alone(with_fake_device: Path, make_model:
 @pytest.mark.parametrize(
     ("options", "search", "channels_last", "memory"),
     [
-        (nvidia.USUAL, "HEURISTIC", "0", None),
+        (nvidia.DEFAULT_OPTIONS, "HEURISTIC", "0", None),
         (nvidia.CudaOptions(fixed_shapes=True), "EXHAUSTIVE", "0", None),
         (nvidia.CudaOptions(channels_last=True, memory=10**9), "HEURISTIC", "1", "1000000000"),
     ],

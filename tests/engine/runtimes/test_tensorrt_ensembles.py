@@ -64,9 +64,9 @@ def test_explain_asks_only_for_what_plans_take(project: Path, gpu: FakeGpu) -> N
     spec = said(project, views="hflip", export={"plan": {"sizes": ["8x10", "12x9"], "batch": 2}})
     build_all(spec, gpu)
     for memory in (None, 2**40):
-        plan = explain_ensemble(spec, memory)
-        assert [member.runtime.split(" ")[0] for member in plan.members] == ["tensorrt-plan"] * 2
-        assert plan.batch_size == 2
+        explanation = explain_ensemble(spec, memory)
+        assert [member.runtime.split(" ")[0] for member in explanation.members] == ["tensorrt-plan"] * 2
+        assert explanation.batch_size == 2
 
 
 def test_plans_are_not_cut_at_the_decoder(project: Path, make_model: MakeModel, gpu: FakeGpu) -> None:
@@ -74,7 +74,7 @@ def test_plans_are_not_cut_at_the_decoder(project: Path, make_model: MakeModel, 
         said(project, merge_at="decoder")
     model = make_model(3)
     gpu.build_beside(model)
-    with pytest.raises(ModelError, match="cannot be cut: say merge_at: image"):
+    with pytest.raises(ModelError, match="cannot be cut: set merge_at: image"):
         open_runtime(model, "tensorrt-plan", ONE, decoder=Decoder(4, 32))
 
 

@@ -174,7 +174,7 @@ def test_answers_of_another_size_than_the_images_are_refused(
 def test_without_a_device_it_says_so(model: Path, gpu: FakeGpu) -> None:
     gpu.build_beside(model)
     gpu.is_there = False
-    message = r"runtime tensorrt-plan: not usable here: .*no CUDA-capable device .*: or say runtime: cuda"
+    message = r"runtime tensorrt-plan: not usable here: .*no CUDA-capable device .*: or set runtime: cuda"
     with pytest.raises(MissingRuntimeError, match=message):
         PlanRuntime(model, ONE)
 

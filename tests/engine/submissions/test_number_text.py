@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.submissions.number_text import MOST_DIGITS, join_numbers, split_numbers
+from seg.engine.submissions.number_text import MAX_DIGITS, join_numbers, split_numbers
 
-NUMBERS = st.one_of(st.integers(0, 20), st.integers(0, 2**33), st.integers(0, 10**MOST_DIGITS - 1))
-SHAPE = re.compile(rf"[0-9]{{1,{MOST_DIGITS}}}(?: [0-9]{{1,{MOST_DIGITS}}})*")
+NUMBERS = st.one_of(st.integers(0, 20), st.integers(0, 2**33), st.integers(0, 10**MAX_DIGITS - 1))
+SHAPE = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(?: [0-9]{{1,{MAX_DIGITS}}})*")
 
 
 @given(stretches=st.lists(st.lists(NUMBERS, max_size=9), max_size=5))
@@ -36,6 +36,6 @@ def test_what_is_no_list_of_numbers_is_told(text: str) -> None:
         assert found.tolist() == [int(word) for word in text.split(" ")]
 
 
-@pytest.mark.parametrize("text", ["", " ", "1 ", " 1", "1  2", "1" * (MOST_DIGITS + 1), "1\x00 2", "1 2\n"])
+@pytest.mark.parametrize("text", ["", " ", "1 ", " 1", "1  2", "1" * (MAX_DIGITS + 1), "1\x00 2", "1 2\n"])
 def test_near_misses_are_told(text: str) -> None:
     assert split_numbers(text) is None

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from seg.engine.submissions import Labelled, SubmissionFormat, open_format
+from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
 from seg.errors import DataError, OutputError
 from seg.labels import IGNORE_INDEX, LabelsHW
 from seg.spec.output import Format, RleSpec
@@ -37,7 +37,7 @@ def form_of(name: Format, style: RleSpec | None = None, unlabelled: str = "groun
     return open_format(name, CLASSES, unlabelled, style or RleSpec(), str)
 
 
-def images_of(seed: int, count: int = 3) -> list[Labelled]:
+def images_of(seed: int, count: int = 3) -> list[LabelledImage]:
     random = np.random.default_rng(seed)
     sizes = random.integers(1, 9, (count, 2)).tolist()
     return [
@@ -46,12 +46,12 @@ def images_of(seed: int, count: int = 3) -> list[Labelled]:
     ]
 
 
-def read_back(form: SubmissionFormat, path: Path, images: Sequence[Labelled]) -> Iterator[Labelled]:
+def read_back(form: SubmissionFormat, path: Path, images: Sequence[LabelledImage]) -> Iterator[LabelledImage]:
     sizes = {image_id: labels_hw.shape for image_id, labels_hw in images}
     return form.read(path, lambda image_id: sizes[image_id])
 
 
-def assert_same(found: Sequence[Labelled], expected: Sequence[Labelled]) -> None:
+def assert_same(found: Sequence[LabelledImage], expected: Sequence[LabelledImage]) -> None:
     assert [image_id for image_id, _ in found] == [image_id for image_id, _ in expected]
     for (_, labels_hw), (_, truth_hw) in zip(found, expected, strict=True):
         assert labels_hw.dtype == np.uint8
@@ -150,7 +150,7 @@ def test_pixels_are_class_ids_row_by_row(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_failed_is_not_there(tmp_path: Path) -> None:
-    def images() -> Iterator[Labelled]:
+    def images() -> Iterator[LabelledImage]:
         yield images_of(0)[0]
         raise DataError("an image that cannot be read")
 
@@ -172,9 +172,9 @@ def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
-        ("kaggle", "a,b\n", "the header is 'ImageId_ClassId,EncodedPixels'"),
-        ("kaggle", "ImageId_ClassId,EncodedPixels\nx_9,1 1\n", r":2: 'x_9' ends in no class id"),
-        ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,1 1 1\n", ":2: run lengths are pairs"),
+        ("kaggle", "a,b\n", "the header must be 'ImageId_ClassId,EncodedPixels'"),
+        ("kaggle", "ImageId_ClassId,EncodedPixels\nx_9,1 1\n", r":2: 'x_9' does not end in a class id"),
+        ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,1 1 1\n", ":2: run lengths must be pairs"),
         ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,1 99\n", ":2: the run '1 99'"),
         ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1,3 1 1 1\n", ":2: the run '1 1'"),
         (
@@ -184,14 +184,14 @@ def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
         ),
         ("kaggle", "ImageId_ClassId,EncodedPixels\nx_1\n", ":2: has 1 fields"),
         ("pixels", "image_id,PredictionString\nx,1 1\n", ":2: has 2 pixels, not 2 x 3"),
-        ("pixels", "image_id,PredictionString\nx,1 1 1 1 1 77\n", ":2: '77' is no class id"),
-        ("pixels", "image_id,PredictionString\nx,1 1 1 1 1 -1\n", ":2: '-1' is no class id"),
-        ("pixels", "image_id,PredictionString\nx,1 1 1 1 1 \u0661\n", ":2: '\u0661' is no class id"),
-        ("pixels", f"image_id,PredictionString\nx,{'9' * 99}\n", f":2: '{'9' * 18}' is no class id"),
-        ("coco", "{}", "is no list"),
-        ("coco", "[{}]", "entry 0 lacks"),
+        ("pixels", "image_id,PredictionString\nx,1 1 1 1 1 77\n", ":2: '77' is not a class id"),
+        ("pixels", "image_id,PredictionString\nx,1 1 1 1 1 -1\n", ":2: '-1' is not a class id"),
+        ("pixels", "image_id,PredictionString\nx,1 1 1 1 1 \u0661\n", ":2: '\u0661' is not a class id"),
+        ("pixels", f"image_id,PredictionString\nx,{'9' * 99}\n", f":2: '{'9' * 18}' is not a class id"),
+        ("coco", "{}", "is not a list"),
+        ("coco", "[{}]", "entry 0: needs all of"),
         ("coco", "nothing", "is not JSON"),
-        ("npz", "nothing", "is no npz"),
+        ("npz", "nothing", "is not an npz"),
     ],
 )
 def test_what_is_no_submission_is_one_line(tmp_path: Path, name: Format, text: str, problem: str) -> None:
@@ -248,7 +248,7 @@ def test_a_picture_that_says_it_is_huge_is_refused_unread(name: Format, tmp_path
     content = picture.read_bytes()
     header = b"IHDR" + struct.pack(">II", 50_000, 60_000) + content[24:29]
     picture.write_bytes(content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:])
-    with pytest.raises(DataError, match=r"x\.png: claims 60000x50000 pixels, and its image has 2x3"):
+    with pytest.raises(DataError, match=r"x\.png: claims 60000x50000 pixels, but its image has 2x3"):
         list(form_of(name).read(tmp_path / "out", lambda _: (2, 3)))
 
 

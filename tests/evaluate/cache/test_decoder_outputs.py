@@ -16,15 +16,15 @@ from seg.data.images import read_image, write_image, write_mask
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.jobs.soft_labels import make_soft_labels
-from seg.engine.merging.decision import leads
+from seg.engine.merging.decision import margins
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.metrics.confusion import ConfusionMatrix
-from seg.evaluate.report.gather import gather_findings
-from seg.evaluate.report.look import view_image
+from seg.evaluate.report.findings import measure_ensemble
+from seg.evaluate.report.image_view import view_image
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.fit import OTHER_MERGES
-from seg.evaluate.tune.write import write_back
+from seg.evaluate.tune.write_spec import write_back
 from seg.export.export import export_checkpoint
 from seg.probability_codec import from_levels
 from seg.soft_labels import SoftLabels
@@ -114,39 +114,39 @@ def miou_of(spec: EnsembleSpec) -> float:
 @pytest.mark.parametrize("said", [{}, {"tile": TILE}], ids=["whole", "tiles"])
 def test_the_report_shows_the_engine_s_labels(said: dict[str, Any], models: Models, tmp_path: Path) -> None:
     spec = load_ensemble(project(tmp_path, models, **said))
-    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    findings = measure_ensemble(spec, ProbabilityCache(tmp_path / "cache"))
     engine, elsewhere = Ensemble.load(spec), Ensemble.load(at_image(spec))
-    whole = findings.cast.ensemble
+    whole = findings.predictors.ensemble
     far_from_the_other = 0.0
     for index, sample in enumerate(findings.passes.split.samples):
-        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
+        look = view_image(findings.passes, findings.predictors, index, findings.predictors.mixtures)
         expected = engine.predict(sample.image)
         off_hw = np.abs(look.probabilities_chw - expected.probabilities).max(0)
         assert off_hw.max() < ROUNDED
         differs_hw = look.ensemble_hw != expected.labels
-        leads_hw = engine.decision().leads(expected.probabilities)
+        leads_hw = engine.decision().margins(expected.probabilities)
         assert (leads_hw[differs_hw] <= ROUNDED).all()
         plain = engine.with_views(("identity",)).predict(sample.image)
         differs_hw = look.labels[whole.plain] != plain.labels
-        assert (engine.decision().leads(plain.probabilities)[differs_hw] <= ROUNDED).all()
+        assert (engine.decision().margins(plain.probabilities)[differs_hw] <= ROUNDED).all()
         other = elsewhere.predict(sample.image)
         far_from_the_other = max(
             far_from_the_other, float(np.abs(other.probabilities - expected.probabilities).max())
         )
     assert far_from_the_other > 0.05, "what is not to be shown is hardly another answer"
-    assert findings.tally.figures.miou > 0.97
+    assert findings.scores.metrics.miou > 0.97
 
 
 def test_members_alone_are_the_engine_s_too(models: Models, tmp_path: Path) -> None:
     spec = load_ensemble(project(tmp_path, models))
-    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    findings = measure_ensemble(spec, ProbabilityCache(tmp_path / "cache"))
     engine = Ensemble.load(spec)
     for index, sample in enumerate(findings.passes.split.samples):
-        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
-        for member, labels_hw in zip(findings.cast.members, look.members, strict=True):
+        look = view_image(findings.passes, findings.predictors, index, findings.predictors.mixtures)
+        for member, labels_hw in zip(findings.predictors.members, look.members, strict=True):
             (one,) = engine.only([member.name]).members
             alone = Ensemble((one,), 1).predict(sample.image)
-            assert (leads(alone.probabilities)[labels_hw != alone.labels] <= ROUNDED).all()
+            assert (margins(alone.probabilities)[labels_hw != alone.labels] <= ROUNDED).all()
 
 
 def test_an_ensemble_of_one_has_its_temperature_and_factors(models: Models, tmp_path: Path) -> None:
@@ -154,14 +154,14 @@ def test_an_ensemble_of_one_has_its_temperature_and_factors(models: Models, tmp_
     document["members"] = document["members"][:1]
     (tmp_path / "spec.yaml").write_text(json.dumps(document))
     spec = load_ensemble(tmp_path / "spec.yaml")
-    findings = gather_findings(spec, ProbabilityCache(tmp_path / "cache"))
+    findings = measure_ensemble(spec, ProbabilityCache(tmp_path / "cache"))
     engine = Ensemble.load(spec)
     for index, sample in enumerate(findings.passes.split.samples):
-        look = view_image(findings.passes, findings.cast, index, findings.cast.mixtures)
+        look = view_image(findings.passes, findings.predictors, index, findings.predictors.mixtures)
         expected = engine.predict(sample.image)
         np.testing.assert_allclose(look.probabilities_chw, expected.probabilities, atol=ROUNDED)
         differs_hw = look.ensemble_hw != expected.labels
-        assert (engine.decision().leads(expected.probabilities)[differs_hw] <= ROUNDED).all()
+        assert (engine.decision().margins(expected.probabilities)[differs_hw] <= ROUNDED).all()
 
 
 @pytest.mark.parametrize("said", [{}, {"tile": TILE}], ids=["whole", "tiles"])
@@ -188,7 +188,7 @@ def test_passes_of_another_place_or_other_tiles_are_others(models: Models, tmp_p
     for one in (spec, at_image(spec), tiled, at_image(tiled)):
         assert tune(one, cache).passes.computed == IMAGES * 4
         assert tune(one, cache).passes.computed == 0
-    names = [shelf.name for shelf in cache.shelves()]
+    names = [content.name for content in cache.contents_by_model()]
     assert len(names) == 8
     assert sum("-decoder" in name for name in names) == sum("64x64" in name for name in names) == 4
 
@@ -222,7 +222,7 @@ def test_the_commands_say_what_is_measured_where(models: Models, tmp_path: Path)
     assert "merge_at: decoder: val mIoU" in done.output
     done = CliRunner().invoke(app, ["report", str(path), "-o", str(tmp_path / "r.html"), "--images", "1"])
     assert done.exit_code == 0, done.output
-    said = "merged where decoders end"
+    said = "merged at the decoders' resolution"
     assert (tmp_path / "r.html").read_text().count(said) == 2
     path.write_text(path.read_text().replace('"decoder"', '"image"'))
     done = CliRunner().invoke(app, ["tune", str(path), "--no-write"], catch_exceptions=False)

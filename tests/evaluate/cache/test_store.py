@@ -65,7 +65,7 @@ def test_cells_come_back_as_near_with_all_their_small_probabilities(
     cache.put(key, given_chw.astype(np.float32))
     exact_chw = given_chw ** (1 / temperature)
     exact_chw /= exact_chw.sum(0)
-    back_chw = from_logs(cache.get_cells(key), temperature)
+    back_chw = from_logs(cache.get_low_resolution(key), temperature)
     np.testing.assert_allclose(back_chw.sum(0), 1, atol=1e-5)
     far_chw = exact_chw * np.abs(np.log(given_chw)) / temperature / 2048
     allowed_chw = far_chw + exact_chw * far_chw.sum(0) + 1e-5
@@ -101,20 +101,20 @@ def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
             if key.model_sha256[:16] in str(file):
                 os.utime(file, (1000 - age, 1000 - age))
     cache.get(keys[-1])
-    one = next(shelf.bytes for shelf in cache.shelves())
+    one = next(content.bytes for content in cache.contents_by_model())
     assert cache.prune(2 * one) == 2 * one
     assert [cache.has(key) for key in keys] == [True, False, False, True]
     assert cache.prune(0) == 2 * one
-    assert cache.shelves() == []
+    assert cache.contents_by_model() == []
 
 
 def test_speeds_are_remembered_by_model_and_runtime(tmp_path: Path) -> None:
     cache = ProbabilityCache(tmp_path)
-    assert cache.speed("0" * 64, "cpu") is None
-    cache.note_speed("0" * 64, "cpu", 12.5)
-    assert cache.speed("0" * 64, "cpu") == 12.5
-    assert cache.speed("0" * 64, "openvino") is None
-    assert cache.speed("0" * 64, "cpu", "decoder") is None
+    assert cache.stored_speed("0" * 64, "cpu") is None
+    cache.store_speed("0" * 64, "cpu", 12.5)
+    assert cache.stored_speed("0" * 64, "cpu") == 12.5
+    assert cache.stored_speed("0" * 64, "openvino") is None
+    assert cache.stored_speed("0" * 64, "cpu", "decoder") is None
 
 
 @pytest.mark.parametrize("place", [0, 5, 11, 14, 20, -1])
@@ -159,9 +159,9 @@ def test_a_time_that_no_pass_can_take_is_measured_again(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache = ProbabilityCache(tmp_path)
-    cache.note_speed("0" * 64, "cpu", 12.5)
-    assert cache.speed("0" * 64, "cpu") == 12.5
+    cache.store_speed("0" * 64, "cpu", 12.5)
+    assert cache.stored_speed("0" * 64, "cpu") == 12.5
     (file,) = tmp_path.rglob("milliseconds")
     file.write_bytes(content)
-    assert cache.speed("0" * 64, "cpu") is None
-    assert capsys.readouterr().err == f"seg: {file}: is no time that a pass can take: it is measured again\n"
+    assert cache.stored_speed("0" * 64, "cpu") is None
+    assert capsys.readouterr().err == f"seg: {file}: is not a valid time: it is measured again\n"

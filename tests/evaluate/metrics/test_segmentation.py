@@ -47,7 +47,7 @@ def judged(images: list[tuple[LabelsHW, LabelsHW]]) -> SegmentationMetrics:
 @pytest.mark.parametrize("seed", range(3))
 def test_figures_are_those_of_torchmetrics(seed: int) -> None:
     images = pairs(seed)
-    figures = judged(images).figures()
+    figures = judged(images).scores()
     truth = torch.tensor(np.concatenate([t.ravel() for t, _ in images]).astype(int))
     predicted = torch.tensor(np.concatenate([p.ravel() for _, p in images]).astype(int))
 
@@ -77,7 +77,7 @@ def test_figures_are_those_of_torchmetrics(seed: int) -> None:
 
 
 def test_a_class_that_is_absent_is_left_out_of_means() -> None:
-    figures = judged(pairs(0, absent=2)).figures()
+    figures = judged(pairs(0, absent=2)).scores()
     assert figures.classes[2].iou is None
     assert figures.classes[2].iou_interval is None
     present = [c.iou for c in figures.classes if c.iou is not None]
@@ -86,8 +86,8 @@ def test_a_class_that_is_absent_is_left_out_of_means() -> None:
 
 def test_contest_figures_are_means_over_images() -> None:
     images = pairs(1)
-    figures = judged(images).figures()
-    alone = [judged([image]).figures() for image in images]
+    figures = judged(images).scores()
+    alone = [judged([image]).scores() for image in images]
     assert figures.image_miou == pytest.approx(np.mean([f.miou for f in alone]))
     assert figures.per_image_miou["image_3"] == pytest.approx(alone[3].miou)
     dice = []
@@ -100,7 +100,7 @@ def test_contest_figures_are_means_over_images() -> None:
 
 
 def test_intervals_hold_the_figure_and_shrink_with_images() -> None:
-    few, many = (judged(pairs(2, images=n)).figures() for n in (5, 80))
+    few, many = (judged(pairs(2, images=n)).scores() for n in (5, 80))
     for figures in (few, many):
         low, high = figures.miou_interval
         assert low <= figures.miou <= high

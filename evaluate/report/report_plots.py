@@ -1,0 +1,81 @@
+"""The plots of the report."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from seg.evaluate.metrics.calibration import Reliability
+from seg.evaluate.report.findings import Curves, Findings
+from seg.evaluate.report.plot_geometry import Axis, Dot, Line, Plot, epoch_line
+from seg.evaluate.tune.sub_ensembles import SubEnsemble
+
+ENSEMBLE_SLOT: Final = 0
+OTHER_SLOT: Final = 1
+MARGIN: Final = 0.12
+"""The margin beyond the outermost points, as a share of the axis."""
+
+
+def learning_plots(curves: Mapping[str, Curves]) -> list[Plot]:
+    """mIoU and losses over the epochs, a line for each member."""
+    plots = []
+    for title, columns in {"val mIoU": ("val_miou",), "loss": ("train_loss", "val_loss")}.items():
+        lines = [
+            epoch_line("" if column == "train_loss" else name, slot, of[column], dashed=dashed)
+            for slot, (name, of) in enumerate(curves.items())
+            for column, dashed in ((column, column == "train_loss") for column in columns)
+            if column in of
+        ]
+        points = [point for line in lines for point in line.points]
+        if points:
+            epochs = Axis("epoch", 0.5, max(x for x, _ in points) + 0.5)
+            note = "dashed: on training images" if any(line.dashed for line in lines) else ""
+            values = Axis.around(title, (y for _, y in points))
+            plots.append(Plot(title, epochs, values, tuple(lines), note=note))
+    return plots
+
+
+def reliability_plot(reliability: Reliability) -> Plot:
+    """The reliability diagram: accuracy of pixels by the ensemble's confidence."""
+    diagonal = Line("calibrated", OTHER_SLOT, ((0.0, 0.0), (1.0, 1.0)), dashed=True)
+    found = Line("ensemble", ENSEMBLE_SLOT, tuple((b.confidence, b.accuracy) for b in reliability.bins))
+    dots = tuple(
+        Dot(
+            ENSEMBLE_SLOT,
+            (b.confidence, b.accuracy),
+            f"{100 * b.share:.1f} % of pixels: {100 * b.confidence:.1f} % confidence,"
+            f" {100 * b.accuracy:.1f} % correct",
+        )
+        for b in reliability.bins
+    )
+    return Plot("reliability", Axis("confidence", 0, 1), Axis("accuracy", 0, 1), (diagonal, found), dots)
+
+
+def front_plot(findings: Findings) -> Plot:
+    """mIoU against milliseconds an image, of all sub-ensembles."""
+    candidates, front = findings.candidates, findings.front
+    milliseconds = Axis("ms an image", 0, (1 + MARGIN) * max(c.milliseconds for c in candidates))
+    mious = Axis.around("mIoU", (c.miou for c in candidates), margin=MARGIN)
+    steps = Line("Pareto front", ENSEMBLE_SLOT, tuple(_staircase(front, milliseconds.high)))
+    dots = [_dot(findings, candidate, faint=True) for candidate in candidates if candidate not in front]
+    dots += [_dot(findings, candidate) for candidate in front]
+    return Plot("mIoU against time", milliseconds, mious, (steps,), tuple(dots))
+
+
+def _staircase(front: tuple[SubEnsemble, ...], end: float) -> list[tuple[float, float]]:
+    steps: list[tuple[float, float]] = []
+    for step in front:
+        if steps:
+            steps.append((step.milliseconds, steps[-1][1]))
+        steps.append((step.milliseconds, step.miou))
+    return [*steps, (end, steps[-1][1])]
+
+
+def _dot(findings: Findings, candidate: SubEnsemble, *, faint: bool = False) -> Dot:
+    text = f"{describe(findings, candidate)}: {candidate.miou:.4f}, {candidate.milliseconds:.0f} ms"
+    return Dot(ENSEMBLE_SLOT, (candidate.milliseconds, candidate.miou), text, faint)
+
+
+def describe(findings: Findings, candidate: SubEnsemble) -> str:
+    """The members of a sub-ensemble, and the number of their passes."""
+    mixture = candidate.mixture
+    members = " + ".join(findings.passes.names[member] for member in mixture.members)
+    return f"{members}, {mixture.passes} {'pass' if mixture.passes == 1 else 'passes'}"

@@ -1,0 +1,75 @@
+"""Scoring of a submission with labels, and comparison of two submissions."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seg.data import Split
+from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions.tables import write_table
+from seg.errors import DataError
+from seg.evaluate.metrics.segmentation import (
+    ClassScores,
+    SegmentationMetrics,
+    SegmentationScores,
+    paired_interval,
+)
+from seg.files import write_text
+from seg.progress import progress
+from seg.spec import EnsembleSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionComparison:
+    """The gain in mIoU of the first submission over the other, with a 95 % interval over images."""
+
+    other: SegmentationScores
+    gain: float
+    low: float
+    high: float
+
+
+def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
+    """Score a submission, in the format of the spec's output, at the size of the labels.
+
+    Raises:
+        DataError: the images have no labels, the submission cannot be read, or an image is missing.
+    """
+    known = SubmissionSpec(spec)
+    split = _labelled(spec, known.split)
+    index_of = {sample.id: index for index, sample in enumerate(split.samples)}
+    metrics = SegmentationMetrics(split.classes)
+    with progress("judge", len(index_of), unit="images") as advance:
+        for image_id, labels_hw in known.form().read(path, known.size_of):
+            if image_id not in index_of:
+                raise DataError(f"{path}: {image_id!r} is not an image with labels")
+            metrics.add(image_id, split.labels(index_of[image_id]), labels_hw)
+            advance()
+    missing = index_of.keys() - set(metrics.ids)
+    if missing:
+        raise DataError(f"{path}: is missing {min(missing)!r} and {len(missing) - 1} more images with labels")
+    return metrics
+
+
+def compare_submissions(first: SegmentationMetrics, second: SegmentationMetrics) -> SubmissionComparison:
+    """Compare the first with the second, paired by image."""
+    by_id = dict(zip(second.ids, second.counts, strict=True))
+    gain, low, high = paired_interval([by_id[image_id] for image_id in first.ids], first.counts)
+    return SubmissionComparison(second.scores(), gain, low, high)
+
+
+def _labelled(spec: EnsembleSpec, split: Split) -> Split:
+    if not spec.data.to_predict.labelled:
+        raise DataError("data.predict: has no labels to score against: set annotations or masks")
+    return split
+
+
+def write_json(path: Path, figures: SegmentationScores) -> None:
+    """Write all scores, with the confusion matrix (rows are the truth) and each image's mIoU."""
+    write_text(path, figures.model_dump_json(indent=2) + "\n")
+
+
+def write_csv(path: Path, figures: SegmentationScores) -> None:
+    """Write the scores of each class, a row each."""
+    names = [name for name in ClassScores.model_fields if name != "iou_interval"]
+    rows = [[str(getattr(c, name)) for name in names] for c in figures.classes]
+    write_table(path, names, rows)

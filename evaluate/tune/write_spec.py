@@ -1,0 +1,49 @@
+"""Writing a mixture into the ensemble's YAML."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from seg.classes import ClassInfo
+from seg.evaluate.cache.mixture import Mixture, Views
+from seg.spec import EnsembleSpec
+from seg.spec.splice import Place, Value, set_values
+from seg.views import VIEW_SETS, ViewSetName
+
+DIGITS: Final = 4
+
+
+def write_back(path: Path, spec: EnsembleSpec, mixture: Mixture, classes: Sequence[ClassInfo]) -> None:
+    """Set weight, temperature and views of every member, merge and class factors in the spec's own file.
+
+    A member without weight stays, with weight 0, so that a later tuning can take it back.
+    """
+    changes: dict[Place, Value] = {}
+    for position, member in enumerate(spec.members):
+        weight = mixture.weights[position]
+        changes["members", position, "weight"] = round(weight, DIGITS)
+        temperature = round(mixture.temperature(position), DIGITS)
+        if weight > 0 and temperature != member.temperature:
+            changes["members", position, "temperature"] = temperature
+        own = _by_name(classes, mixture.class_weights_of(position))
+        if weight > 0 and own != member.class_weights:
+            changes["members", position, "class_weights"] = own
+        if weight > 0 and set(mixture.views[position]) != set(spec.views_of(member)):
+            changes["members", position, "views"] = _view_set(mixture.views[position])
+    if mixture.merge != spec.merge:
+        changes["merge",] = mixture.merge
+    factors = _by_name(classes, mixture.factors)
+    if factors != spec.class_factors:
+        changes["class_factors",] = factors
+    set_values(path, changes)
+
+
+def _by_name(classes: Sequence[ClassInfo], values: Sequence[float]) -> dict[str, float]:
+    """Values other than 1 by the names of classes."""
+    rounded = zip(classes, (max(round(value, DIGITS), 10**-DIGITS) for value in values), strict=False)
+    return {info.name: value for info, value in rounded if value != 1}
+
+
+def _view_set(views: Views) -> ViewSetName | Views:
+    """The name of the view set, if there is one."""
+    return next((name for name, names in VIEW_SETS.items() if set(names) == set(views)), views)

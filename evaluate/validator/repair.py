@@ -1,0 +1,90 @@
+"""Repair of a table: only what is safe to change without knowing the masks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions.table_kind import TableKind
+from seg.engine.submissions.tables import write_table
+from seg.errors import DataError
+from seg.evaluate.validator.check import is_needed, missing_ids
+from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
+from seg.evaluate.validator.finding import Finding
+from seg.evaluate.validator.read_table import TableRow, read_rows
+from seg.evaluate.validator.run_lengths import read_runs, repair_runs
+from seg.spec import EnsembleSpec
+from seg.spec.output import RLE_FORMATS, RleSpec
+
+
+def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, output: Path) -> int:
+    """Write a copy with the expected header, order and ids, and with runs sorted and merged.
+
+    Ids that differ from expected ones only by a suffix, a folder or leading zeros are replaced.
+
+    Returns:
+        The number of rows that were changed, added or removed.
+
+    Raises:
+        DataError: the format is not a table of run lengths, an id is duplicate, runs cannot be repaired, or a
+            prediction would be lost.
+    """
+    if spec.output.format not in RLE_FORMATS:
+        raise DataError(f"{path}: only tables of run lengths can be repaired, not {spec.output.format}")
+    known = SubmissionSpec(spec)
+    expected = expected_table(known, sample)
+    rows, findings = read_rows(path, expected.kind, expected.layout, set(expected.ids))
+    match = expected.match([row.id for row in rows])
+    _check_no_loss(path, rows, findings, match, expected)
+    row_of = {match[row.id]: row for row in rows if row.id in match}
+    cells_of = {
+        row_id: _repaired_cells(known, path, row, expected.spec_image(row_id))
+        for row_id, row in row_of.items()
+    }
+    cells_of |= dict.fromkeys(missing_ids(match, expected), _empty_row(expected.kind, spec.output.rle))
+    if expected.drops_empty:
+        cells_of = {row_id: cells for row_id, cells in cells_of.items() if any(cells)}
+    kept = [(row_id, *cells_of[row_id]) for row_id in expected.ids if row_id in cells_of]
+    write_table(output, expected.layout.header, map(expected.layout.to_file_order, kept))
+    same = sum(cells_of.get(row.id) == _texts(row) for row in rows)
+    return len(kept) - same + len(rows) - len(row_of)
+
+
+def _check_no_loss(
+    path: Path,
+    rows: Sequence[TableRow],
+    findings: Sequence[Finding],
+    match: dict[str, str],
+    expected: ExpectedTable,
+) -> None:
+    """Raise DataError if a prediction of the file would be lost."""
+    if len({row.id for row in rows}) < len(rows):
+        raise DataError(f"{path}: there are duplicate ids: remove the wrong rows")
+    unsure = next((finding for finding in findings if not finding.is_fixable), None)
+    if unsure is not None:
+        raise DataError(f"{path}: {unsure}: it cannot be repaired without losing predictions")
+    for row in rows:
+        if row.id not in match and is_needed(row, expected.kind):
+            raise DataError(
+                f"{path}:{row.line}: {row.id!r} is not in {expected.source}, so its prediction would be lost:"
+                " rename the row, or remove it"
+            )
+
+
+def _repaired_cells(known: SubmissionSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
+    height, width = known.size_of(image_id)
+    style = known.spec.output.rle
+    texts = []
+    for cell in row.cells:
+        text = repair_runs(read_runs(cell.text, height * width, style), style)
+        if text is None:
+            raise DataError(f"{path}:{row.line}: its runs cannot be repaired: encode the mask again")
+        texts.append(text)
+    return tuple(texts)
+
+
+def _texts(row: TableRow) -> tuple[str, ...]:
+    return tuple(cell.text for cell in row.cells)
+
+
+def _empty_row(kind: TableKind, style: RleSpec) -> tuple[str, ...]:
+    return (style.empty.replace("drop", ""),) * (len(kind.header) - 1)

@@ -1,0 +1,164 @@
+"""A sample submission: its header, columns, ids and order are kept, and a wrong one is refused."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seg.data import Sample
+from seg.engine.submissions import SubmissionFormat, open_format
+from seg.engine.submissions.match_ids import match_ids
+from seg.errors import DataError
+from seg.spec.output import Format, RleSpec
+from tests.engine.labelled import CLASSES, HEIGHT, WIDTH, maps_of
+
+PLAIN = "ImageId,road,truck\n"
+
+
+def form_of(
+    name: Format, sample: Path, text: str, images: Sequence[str] = ("a", "b"), **style: Any
+) -> SubmissionFormat:
+    sample.write_text(text, encoding="utf-8", newline="")
+    samples = [Sample(image, Path(f"{image}.png")) for image in images]
+    rle = RleSpec(**style)
+    return open_format(name, CLASSES, "ground", rle, str, samples=samples, sample=sample)
+
+
+def written(form: SubmissionFormat, path: Path, images: Sequence[str] = ("a", "b")) -> list[list[str]]:
+    maps = maps_of(images)
+    form.write(path, maps)
+    found = dict(form.read(path, lambda _: (HEIGHT, WIDTH)))
+    assert set(found) == set(images)
+    for image_id, labels_hw in maps:
+        np.testing.assert_array_equal(found[image_id], labels_hw)
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("kaggle-per-image", "img,truck,road\nb,,\na,,\n"),
+        ("kaggle-per-image", "road,img,truck\n,b,\n,a,\n"),
+        ("kaggle-per-image", "\ufeffimg,road,truck\r\nb,,\r\na,,\r\n"),
+        ("kaggle-per-image", "img,road,truck\nb.jpg,,\nx/a.jpg,,\n"),
+        ("pixels", "rle_mask,id\n,b\n,a\n"),
+        ("pixels", "id,rle_mask\nb,\na,\n"),
+        ("kaggle", "Id,Predicted\nb_0,\nb_7,\nb_27,\na_27,\na_7,\na_0,\n"),
+        ("kaggle", "Id,Predicted\na_0,\nb_0,\na_7,\nb_7,\na_27,\nb_27,\n"),
+        ("kaggle", "Id,Predicted\na_7,\nb_7,\na_27,\nb_27,\n"),
+        ("kaggle", "Id,Predicted\na.png_7,\na.png_27,\nb.png_7,\nb.png_27,\n"),
+    ],
+)
+def test_header_columns_ids_and_order_are_those_of_the_sample(
+    tmp_path: Path, name: Format, text: str
+) -> None:
+    found = written(form_of(name, tmp_path / "sample.csv", text), tmp_path / "a.csv")
+    wanted = [line.split(",") for line in text.removeprefix("\ufeff").split()]
+    assert found[0] == wanted[0]
+    identity = next(at for at, field in enumerate(wanted[1]) if field)
+    assert [row[identity] for row in found[1:]] == [row[identity] for row in wanted[1:]]
+
+
+def test_a_class_is_written_in_its_own_column(tmp_path: Path) -> None:
+    form = form_of("kaggle-per-image", tmp_path / "sample.csv", "truck,road,img\n,,a\n", images=["a"])
+    labels_hw = np.array([[0, 0, 2, 1]], dtype=np.uint8)
+    form.write(tmp_path / "a.csv", [("a", labels_hw)])
+    assert (tmp_path / "a.csv").read_text() == "truck,road,img\n3 1,1 2,a\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        (
+            "kaggle-per-image",
+            "img,road,car\na,,\nb,,\n",
+            r":1: its columns are 'img,road,car', .* 'ImageId,road,truck'",
+        ),
+        ("kaggle-per-image", "img,road,road\na,,\nb,,\n", r":1: its columns are"),
+        ("kaggle-per-image", "id,rle\na,\nb,\n", r":1: its columns are 'id,rle'"),
+        ("kaggle-per-image", PLAIN + "a,,\n", r"has no row 'b'"),
+        ("kaggle-per-image", PLAIN + "a,,\nb,,\nc,,\n", r":4: row 'c' has no prediction"),
+        ("kaggle-per-image", PLAIN + "a,,\nb,,\na,,\n", r":2: the id 'a' is duplicate"),
+        ("kaggle-per-image", PLAIN + "a,\nb,,\n", r":2: has 2 fields, the header has 3"),
+        (
+            "kaggle-per-image",
+            PLAIN + "a.png,,\na.jpg,,\nb,,\n",
+            r":2: row 'a.png' and 1 more have no prediction",
+        ),
+        ("kaggle-per-image", PLAIN, r"has no rows"),
+        ("kaggle-per-image", "", r"has no rows"),
+        (
+            "kaggle",
+            "Id,Predicted\na_7,\na_27,\nb_7,\n",
+            r"has no row 'a_0' of a predicted image, nor 2 more",
+        ),
+        ("kaggle", "Id,Predicted\na,\nb,\n", r":2: row 'a' and 1 more have no prediction"),
+        ("pixels", "id,pixels,usage\na,,\nb,,\n", r":1: its columns are"),
+    ],
+)
+def test_a_sample_that_does_not_fit_is_one_line_before_anything_is_written(
+    tmp_path: Path, name: Format, text: str, problem: str
+) -> None:
+    with pytest.raises(DataError, match=rf"sample\.csv.*{problem}") as caught:
+        form_of(name, tmp_path / "sample.csv", text)
+    assert "\n" not in str(caught.value)
+
+
+def test_label_maps_that_lack_an_image_of_the_sample_are_one_line(tmp_path: Path) -> None:
+    """As a vote over submissions that lack it has them."""
+    form = form_of("pixels", tmp_path / "sample.csv", "id,mask\na.png,\nb.png,\n")
+    with pytest.raises(DataError, match=r"row 'b\.png' of the sample submission has no prediction"):
+        form.write(tmp_path / "a.csv", maps_of("a"))
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_a_file_with_another_header_than_the_sample_is_refused(tmp_path: Path) -> None:
+    form = form_of("pixels", tmp_path / "sample.csv", "id,mask\na,\nb,\n")
+    (tmp_path / "a.csv").write_text("image_id,PredictionString\na,7\n")
+    with pytest.raises(DataError, match=r"a\.csv:1: the header must be 'id,mask', got 'image_id,Pred"):
+        list(form.read(tmp_path / "a.csv", lambda _: (1, 1)))
+
+
+def whole(image_id: str) -> tuple[str, str]:
+    return image_id, ""
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "match"),
+    [
+        (["a", "b"], ["b", "a"], {"a": "a", "b": "b"}),
+        (["a.jpg", "b.jpg"], ["a", "b"], {"a.jpg": "a", "b.jpg": "b"}),
+        (["a.jpg"], ["a", "a.jpg"], {"a.jpg": "a.jpg"}),
+        (["a.jpg", "a.png"], ["a"], {}),
+        (["a.jpg", "a"], ["a.png", "a"], {"a": "a", "a.jpg": "a.png"}),
+        (["x/a", "y/a"], ["a"], {}),
+        (["x/a.jpg", "y/a.jpg"], ["x/a", "y/a"], {"x/a.jpg": "x/a", "y/a.jpg": "y/a"}),
+        (["1", "2"], ["001", "002"], {"1": "001", "2": "002"}),
+        (["1"], ["01", "001"], {}),
+        (["0"], ["000"], {"0": "000"}),
+        (["a.b"], ["a"], {}),
+        (["A"], ["a"], {}),
+    ],
+)
+def test_ids_match_where_only_one_can_be_meant(
+    theirs: list[str], ours: list[str], match: dict[str, str]
+) -> None:
+    assert match_ids(theirs, ours, whole) == match
+
+
+names = st.lists(st.text("01ax./", min_size=1, max_size=6), max_size=6, unique=True)
+
+
+@given(theirs=names, ours=names)
+def test_no_two_ids_match_one(theirs: list[str], ours: list[str]) -> None:
+    match = match_ids(theirs, ours, whole)
+    assert len(set(match.values())) == len(match)
+    assert all(match[one] == one for one in set(theirs) & set(ours))
+    assert set(match) <= set(theirs)
+    assert set(match.values()) <= set(ours)

@@ -1,0 +1,283 @@
+"""Tuning against brute force, torchmetrics, and answers that are known beforehand."""
+
+import itertools
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.classification import MulticlassJaccardIndex
+
+from seg.data import open_split
+from seg.engine import Ensemble
+from seg.errors import DataError, SpecError
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.compare import compare_members
+from seg.evaluate.tune import tune
+from seg.evaluate.tune.budget import Budget
+from seg.evaluate.tune.fit import (
+    FITS,
+    best_single,
+    equal_weights,
+    greedy,
+    hand_weights,
+    simplex,
+    useful_views,
+)
+from seg.evaluate.tune.importance import disagreement, value_members
+from seg.evaluate.tune.pareto_plot import draw_pareto
+from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.select_fit import is_worth_its_cost, select_fit
+from seg.evaluate.tune.split_half import SplitHalfResults, random_splits, split_half_validation
+from seg.evaluate.tune.sub_ensembles import pareto_front, price_sub_ensembles
+from seg.evaluate.tune.write_spec import write_back
+from seg.spec import load_ensemble
+from seg.spec.prediction import StoppingSpec
+from seg.views import VIEW_SETS
+from tests.engine.conftest import MakeModel
+from tests.evaluate.conftest import MakeScorer, write_labelled_project
+
+
+def by_hand(scorer: Scorer, mixture: Mixture) -> float:
+    """mIoU of the weighted mean, with numpy and torchmetrics."""
+    merged_icn = sum(
+        weight * np.mean([(scorer.levels[member, view] / 255) ** 2 for view in mixture.views[member]], axis=0)
+        for member, weight in enumerate(mixture.weights)
+    )
+    metric = MulticlassJaccardIndex(scorer.classes, average="macro")
+    return float(metric(torch.tensor(merged_icn.argmax(1)), torch.tensor(scorer.labels_in.astype(int))))
+
+
+@pytest.mark.parametrize("weights", [(1, 0, 0), (0.2, 0.3, 0.5), (1, 1, 1)])
+def test_a_score_is_that_of_torchmetrics(make_scorer: MakeScorer, weights: tuple[float, ...]) -> None:
+    scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
+    mixture = Mixture.of(weights, scorer.views)
+    assert scorer.miou(mixture) == pytest.approx(by_hand(scorer, mixture), abs=1e-3)
+
+
+def test_fits_come_close_to_the_best_of_a_grid(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.5, 2.5, 4.0])
+    grid = [Mixture.of((a, b, 10 - a - b), scorer.views) for a in range(11) for b in range(11 - a)]
+    best = max(scorer.miou(mixture) for mixture in grid)
+    assert scorer.miou(greedy(scorer)) >= best - 0.01
+    assert scorer.miou(simplex(scorer)) >= max(best - 0.005, scorer.miou(greedy(scorer)))
+    assert scorer.miou(best_single(scorer)) <= best
+
+
+def test_no_fit_is_below_the_best_member_where_it_may_choose_it(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([0.8, 9.0, 9.0])
+    alone = scorer.miou(best_single(scorer))
+    assert best_single(scorer).members == (0,)
+    assert scorer.miou(equal_weights(scorer)) < alone
+    assert scorer.miou(greedy(scorer)) >= alone
+
+
+def test_hand_weights_go_down_the_list(make_scorer: MakeScorer) -> None:
+    weights = hand_weights(make_scorer([3.0, 1.0, 2.0])).weights
+    assert weights[1] > weights[2] > weights[0]
+    assert sum(weights) == pytest.approx(1)
+
+
+def test_a_view_that_harms_is_dropped(make_scorer: MakeScorer) -> None:
+    harmful = {(0, "hflip"): 30.0}
+    scorer = make_scorer([1.5, 1.5], views=("identity", "hflip"), harmful=harmful)
+    assert useful_views(scorer) == (("identity",), ("identity", "hflip"))
+
+
+def test_shapley_values_are_the_mean_over_all_orders(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.0, 2.0, 3.0])
+    mixture = Mixture.of((0.5, 0.3, 0.2), scorer.views)
+
+    def worth(members: tuple[int, ...]) -> float:
+        return scorer.miou(mixture.only(members)) if members else 0.0
+
+    values = value_members(scorer, mixture)
+    for member, value in enumerate(values):
+        gains = []
+        for order in itertools.permutations(range(3)):
+            before = order[: order.index(member)]
+            gains.append(worth((*before, member)) - worth(before))
+        assert value.shapley == pytest.approx(math.fsum(gains) / 6)
+        others = tuple(other for other in range(3) if other != member)
+        assert value.left_out == pytest.approx(worth((0, 1, 2)) - worth(others))
+        assert value.alone == worth((member,))
+    assert math.fsum(value.shapley for value in values) == pytest.approx(worth((0, 1, 2)))
+
+
+def test_members_disagree_where_their_labels_differ(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.0, 3.0])
+    labels = [scorer.levels[member, "identity"].argmax(1) for member in range(2)]
+    found = disagreement(scorer)
+    assert found[0, 1] == found[1, 0] == pytest.approx((labels[0] != labels[1]).mean())
+    assert found[0, 0] == found[1, 1] == 0
+
+
+def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
+    mixture = Mixture.of((0.4, 0.3, 0.3), scorer.views)
+    per_pass = (10.0, 4.0, 7.0)
+    front = pareto_front(price_sub_ensembles(scorer, mixture, per_pass))
+    for size, seen in itertools.product((1, 2, 3), (scorer.views, (("identity",),) * 3)):
+        for members in itertools.combinations(range(3), size):
+            candidate = mixture.only(members).with_views(seen)
+            cost = sum(per_pass[m] * len(seen[m]) for m in members)
+            score = by_hand(scorer, candidate)
+            assert any(p.milliseconds <= cost and p.miou >= score - 1e-3 for p in front)
+
+
+def test_a_budget_picks_the_best_within_it(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.5, 2.0, 2.5])
+    front = pareto_front(price_sub_ensembles(scorer, equal_weights(scorer), (10.0, 4.0, 7.0)))
+    assert Budget.parse("4ms").best_of(front, 4.0).members == (1,)
+    assert Budget.parse("100x").best_of(front, 4.0) == front[-1].mixture
+    with pytest.raises(SpecError, match=r"cheapest member takes 4\.0 ms"):
+        Budget.parse("3 ms").best_of(front, 4.0)
+    with pytest.raises(SpecError, match="50ms or 5x"):
+        Budget.parse("fast")
+
+
+def test_halves_are_disjoint_and_whole() -> None:
+    for first, second in random_splits(9):
+        assert sorted(first + second) == list(range(9))
+        assert abs(len(first) - len(second)) <= 1
+
+
+def test_equal_weights_stay_where_members_are_alike(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([2.0, 2.0, 2.0], images=16)
+    fits = {
+        name: FITS[name] for name in ("best member", "equal weights", "hand weights", "greedy", "simplex")
+    }
+    trials = split_half_validation(scorer, fits, random_splits(16))
+    selection = select_fit(trials, {name: scorer.miou(fit(scorer)) for name, fit in fits.items()})
+    assert selection.name == "equal weights"
+    assert is_worth_its_cost(trials, "equal weights")
+
+
+def test_weights_are_fitted_where_that_pays(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.4, 1.4, 12.0, 12.0], images=16)
+    trials = split_half_validation(scorer, FITS, random_splits(16))
+    selection = select_fit(trials, {name: scorer.miou(fit(scorer)) for name, fit in FITS.items()})
+    assert selection.name not in ("equal weights", "best member")
+    assert trials.is_better(selection.name, "equal weights")
+
+
+def test_a_gain_within_the_noise_is_no_gain() -> None:
+    steady = np.full(10, 0.5)
+    trials = SplitHalfResults(
+        {"best member": steady - 0.1, "equal weights": steady, "greedy": steady + np.tile([0.05, -0.04], 5)},
+        {},
+    )
+    on_all = dict.fromkeys(trials.mious, 0.5)
+    assert select_fit(trials, on_all).name == "equal weights"
+    assert select_fit(trials, on_all | {"equal weights": 0.4}).name == "best member"
+    assert trials.noise("greedy", "equal weights") == pytest.approx(
+        np.std([0.05, -0.04] * 5, ddof=1) * np.sqrt(0.1 + 1)
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path, make_model: MakeModel) -> Path:
+    return write_labelled_project(tmp_path, make_model)
+
+
+def test_tuning_finds_the_member_that_made_the_labels(project: Path, tmp_path: Path) -> None:
+    spec = load_ensemble(project)
+    cache = ProbabilityCache(tmp_path / "cache")
+    tuned = tune(spec, cache)
+    assert tuned.passes.computed == 6 * 6
+    assert tuned.chosen.members == (0,)
+    assert tuned.chosen.views[0] == ("identity",)
+    assert tuned.mious["best member"] == pytest.approx(1.0, abs=0.01)
+    assert tune(spec, cache).passes.computed == 0
+
+    write_back(project, spec, tuned.chosen, tuned.passes.split.classes)
+    written = load_ensemble(project)
+    assert [member.weight for member in written.members] == [1, 0, 0]
+    assert written.views_of(written.members[0]) == ("identity",)
+    assert [member.name for member in Ensemble.load(written).members] == ["a"]
+    again = tune(written, cache)
+    assert again.passes.names == ("a", "b", "c")
+
+
+def test_figures_are_those_of_seg_evaluate(project: Path, tmp_path: Path) -> None:
+    spec = load_ensemble(project)
+    tuned = tune(spec, ProbabilityCache(tmp_path / "cache"))
+    ensemble_row = compare_members(spec).rows[-1]
+    assert tuned.mious["equal weights"] == pytest.approx(ensemble_row.viewed.miou, abs=0.005)
+
+
+def test_too_little_to_choose_from_is_one_line(project: Path, tmp_path: Path) -> None:
+    document = json.loads(project.read_text())
+    one = document | {"members": document["members"][:1], "views": "none"}
+    project.write_text(json.dumps(one))
+    with pytest.raises(SpecError, match="nothing to select"):
+        tune(load_ensemble(project), ProbabilityCache(tmp_path))
+    project.write_text(json.dumps(document))
+    for number in range(3, 6):
+        (project.parent / f"images/{number}.png").unlink()
+        (project.parent / f"masks/{number}.png").unlink()
+    with pytest.raises(DataError, match="at least 4"):
+        tune(load_ensemble(project), ProbabilityCache(tmp_path))
+
+
+def test_labels_are_missed_before_anything_is_computed(project: Path, tmp_path: Path) -> None:
+    document = json.loads(project.read_text())
+    document["data"]["val"].pop("masks")
+    project.write_text(json.dumps(document))
+    cache = ProbabilityCache(tmp_path / "cache")
+    with pytest.raises(DataError, match="no labels"):
+        tune(load_ensemble(project), cache)
+    assert cache.contents_by_model() == []
+
+
+def test_temperatures_and_factors_are_written_and_taken_back(project: Path) -> None:
+    project.write_text(project.read_text().replace('"c"', '"c", "temperature": 1.5'))
+    spec = load_ensemble(project)
+    views = [VIEW_SETS["none"]] * 3
+    mixture = replace(
+        Mixture.of((1, 1, 0), views),
+        temperatures=(1.25, 1.0, 2.0),
+        class_weights=((1.0, 1.0, 1.0, 1.5), (1.0, 1.0, 1.0, 0.5), (1.0,) * 4),
+        factors=(0.5, 1.0, 2.0, 1.0),
+    )
+    classes = open_split(spec.data, "val").classes
+    write_back(project, spec, mixture, classes)
+    written = load_ensemble(project)
+    assert [member.temperature for member in written.members] == [1.25, 1, 1.5]
+    assert written.class_factors == {"ground": 0.5, "glass": 2}
+    assert [member.class_weights for member in written.members] == [{"metal": 1.5}, {"metal": 0.5}, {}]
+    write_back(project, written, Mixture.of((1, 1, 0), views), classes)
+    again = load_ensemble(project)
+    assert [member.temperature for member in again.members] == [1, 1, 1.5]
+    assert again.class_factors == {}
+    assert not any(member.class_weights for member in again.members)
+
+
+def test_an_ensemble_is_held_to_the_best_that_one_member_gives() -> None:
+    steady = np.linspace(0.5, 0.51, 10)
+    trials = SplitHalfResults(
+        {
+            "best member": steady,
+            "equal weights": steady - 0.1,
+            "best member, class factors": steady + 0.05,
+            "simplex, class factors": steady + 0.05 + np.tile([0.001, -0.001], 5),
+        },
+        {},
+    )
+    assert is_worth_its_cost(trials, "best member, class factors")
+    assert not is_worth_its_cost(trials, "simplex, class factors")
+
+
+def test_an_ensemble_that_stops_is_tuned_for_the_mean(project: Path, tmp_path: Path) -> None:
+    spec = load_ensemble(project).model_copy(update={"stopping": StoppingSpec()})
+    assert not {"vote", "geometric mean"} & set(tune(spec, ProbabilityCache(tmp_path / "cache")).mixtures)
+
+
+def test_sub_ensembles_are_drawn(project: Path, tmp_path: Path) -> None:
+    tuned = tune(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
+    draw_pareto(tmp_path / "pareto.svg", tuned)
+    assert "val mIoU" in (tmp_path / "pareto.svg").read_text()

@@ -1,0 +1,169 @@
+"""Deliberately broken submissions, and what the validator says of each."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from seg.commands.app import app
+from seg.commands.submission import EXIT_FINDINGS
+from seg.data.raster import Raster, open_raster
+from seg.errors import DataError
+from seg.evaluate.validator import check_submission, repair_submission
+from seg.evaluate.validator.run_lengths import read_runs, repair_runs
+from seg.spec.output import RleSpec
+from tests.evaluate.contest import (
+    HEADER,
+    SQUARE,
+    TEN,
+    WIDE,
+    Contest,
+    all_paper,
+    lines_of,
+    page,
+    set_runs,
+    swap,
+)
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+@pytest.fixture
+def contest(tmp_path: Path) -> Contest:
+    return Contest(tmp_path, SQUARE)
+
+
+def test_nothing_is_found_where_nothing_is_wrong(contest: Contest) -> None:
+    assert contest.findings() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda t: t.replace(HEADER, "id,rle"), "line 1: the header is 'id,rle'"),
+        (lambda t: t.replace("\n", "\r\n"), "whole file: lines end with CR LF"),
+        (lambda t: "\ufeff" + t, "whole file: starts with a byte order mark"),
+        (lambda t: "\n".join(lines_of(t)[:-1]) + "\n", "1 row of the spec's images missing: street_3_4"),
+        (lambda t: t + "more_1,1 1\n", "1 row not in the spec's images: more_1"),
+        (lambda t: t + lines_of(t)[1] + "\n", "'street_0_1' is already in line 2"),
+        (swap, "rows have another order"),
+        (set_runs("1 2 3"), "line 2: 3 numbers do not form pairs"),
+        (set_runs("a b"), "line 2: 'a b' is not a list of numbers"),
+        (set_runs("5 2 1 1"), "line 2: runs are not sorted"),
+        (set_runs("1 4 3 4"), "line 2: runs overlap"),
+        (set_runs("1 0"), "line 2: a run has no pixels"),
+        (set_runs("0 1"), "line 2: runs count from 0"),
+        (set_runs("2304 2"), "line 2: a run ends at pixel 2305 of 2304"),
+        (set_runs("1 -4"), "line 2: a run has a negative length"),
+        (set_runs("-1"), "line 2: a class without pixels is '' here"),
+        (set_runs("1 2304"), "pixels have another class already"),
+        (
+            lambda t: t.replace("street_0_1,", "street_0_9,"),
+            "line 2: 'street_0_9' does not end in a class id",
+        ),
+        (lambda t: t.replace("street_0_1,", "street_0_1,,"), "line 2: has 3 fields"),
+        (lambda t: "\n".join(f"{line.split(',')[0]}," for line in lines_of(t)[1:]), "every mask is empty"),
+    ],
+)
+def test_every_mistake_is_named_with_its_line(
+    contest: Contest, change: Callable[[str], str], expected: str
+) -> None:
+    text = contest.path.read_text(encoding="utf-8")
+    contest.path.write_bytes(change(text).encode("utf-8"))
+    assert any(expected in finding for finding in contest.findings()), contest.findings()
+
+
+@pytest.mark.parametrize("break_it", TEN.values(), ids=TEN.keys())
+def test_each_of_the_ten_is_found(contest: Contest, break_it: Callable[[Contest], None]) -> None:
+    break_it(contest)
+    assert contest.findings()
+
+
+def test_the_page_says_what_the_validator_says() -> None:
+    """Written by `python -m tests.evaluate.contest`."""
+    assert (DOCS / "broken-submissions.md").read_text(encoding="utf-8") == page()
+
+
+@pytest.mark.parametrize("size_hw", [SQUARE, WIDE])
+def test_a_transposed_submission_is_found(tmp_path: Path, size_hw: tuple[int, int]) -> None:
+    contest = Contest(tmp_path, size_hw)
+    assert contest.findings() == []
+    contest.write(RleSpec(order="rows"))
+    assert any("counted along rows" in finding for finding in contest.findings())
+
+
+def test_every_pixel_of_one_class_is_found(contest: Contest) -> None:
+    all_paper(contest)
+    assert any("every pixel is paper" in finding for finding in contest.findings())
+
+
+def test_what_is_mended_has_no_findings(contest: Contest, tmp_path: Path) -> None:
+    right = contest.path.read_bytes()
+    lines = lines_of(contest.path.read_text())
+    cells = [line.partition(",") for line in lines[1:]]
+    broken = []
+    for row_id, _, runs in reversed(cells):
+        numbers = runs.split()
+        pairs = [f"{a} {b}" for a, b in zip(numbers[::2], numbers[1::2], strict=True)]
+        broken.append(f"{row_id},{' '.join(pairs[::-1]) or '-1'}")
+    contest.path.write_bytes(("\ufeffid,rle\r\n" + "\r\n".join(broken[1:])).encode())
+    assert len(contest.findings()) > 3
+    assert repair_submission(contest.spec, contest.path, None, tmp_path / "mended.csv") > 3
+    mended = (tmp_path / "mended.csv").read_text()
+    assert check_submission(contest.spec, tmp_path / "mended.csv") == []
+    assert lines_of(mended)[:-1] == lines_of(right.decode())[:-1]
+
+
+def test_what_cannot_be_mended_is_refused(contest: Contest, tmp_path: Path) -> None:
+    contest.path.write_text(set_runs("1 2 3")(contest.path.read_text()))
+    with pytest.raises(DataError, match=r"a\.csv:2: its runs cannot be repaired"):
+        repair_submission(contest.spec, contest.path, None, tmp_path / "mended.csv")
+    assert not (tmp_path / "mended.csv").exists()
+
+
+@given(text=st.text(alphabet="0123456789 -", max_size=40))
+def test_any_text_is_read(text: str) -> None:
+    read_runs(text, 20, RleSpec())
+
+
+@settings(deadline=None)
+@given(
+    runs=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9)), max_size=8),
+    first=st.sampled_from([0, 1]),
+)
+def test_mending_keeps_the_pixels(runs: list[tuple[int, int]], first: int) -> None:
+    style = RleSpec(first=first)
+    text = " ".join(f"{start} {length}" for start, length in runs)
+    mended = repair_runs(read_runs(text, 40, style), style)
+    assert mended is not None
+    pixels = {start + k for start, length in runs for k in range(length)}
+    numbers = list(map(int, mended.split()))
+    again = {s + k for s, n in zip(numbers[::2], numbers[1::2], strict=True) for k in range(n)}
+    assert again == pixels
+    assert not read_runs(mended, 40, style).mistakes
+
+
+def test_more_than_the_contest_takes_is_said(contest: Contest, tmp_path: Path) -> None:
+    size = contest.path.stat().st_size
+    assert check_submission(contest.spec, contest.path, max_bytes=size) == []
+    (finding,) = check_submission(contest.spec, contest.path, max_bytes=size - 1)
+    assert finding.problem == f"has {size:,} bytes, but {size - 1:,} are the limit"
+    command = ["submission", "check", str(tmp_path / "spec.yaml"), str(contest.path), "--limit", "1KB"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == EXIT_FINDINGS
+    assert "1,000 are the limit" in done.output
+
+
+def test_an_image_is_decoded_once_for_all_its_rows(contest: Contest, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+
+    def counted(path: Path) -> Raster:
+        opened.append(path)
+        return open_raster(path)
+
+    monkeypatch.setattr("seg.engine.submissions.for_spec.open_raster", counted)
+    check_submission(contest.spec, contest.path, look_at_images=False)
+    assert sorted(path.stem for path in opened) == sorted(contest.maps)
