@@ -36,9 +36,9 @@ from seg.export.to_onnx import write_onnx
 from seg.export.trt import build
 from seg.labels import ImageHWC
 from seg.spec.architectures import OWN_ENCODERS, Architecture
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks import STRIDE, build_network, check_combination
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.segmenter import Segmenter
 
 ENCODERS = (
     "resnet18",

@@ -34,8 +34,8 @@ from seg.export.to_onnx import write_onnx
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import RuntimeName
-from seg.train.checkpoint import load_checkpoint
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
 
 IMAGES: Final = 8
 CALIBRATING: Final = 4

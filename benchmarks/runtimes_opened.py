@@ -33,7 +33,7 @@ from seg.export.save import save_model
 from seg.export.to_onnx import write_onnx
 from seg.spec import load_ensemble
 from seg.train.networks import build_network
-from seg.train.segmenter import Segmenter
+from seg.train.networks.segmenter import Segmenter
 
 NETWORKS: Final = {
     "unet": "tu-resnet10t",

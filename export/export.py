@@ -17,8 +17,8 @@ from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
 from seg.spec.dataset import DatasetSpec
-from seg.train.checkpoint import load_checkpoint, read_checkpoint_card
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint, read_checkpoint_card
+from seg.train.networks.segmenter import Segmenter
 
 
 def export_checkpoint(

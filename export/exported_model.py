@@ -7,7 +7,7 @@ divide by `temperature`, softmax  ->  probabilities, float32 [N, C, H, W]
 import torch
 from torch import Tensor, nn
 
-from seg.train.segmenter import Segmenter
+from seg.train.networks.segmenter import Segmenter
 
 
 class ExportedModel(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from seg.errors import ModelError, SpecError
 from seg.spec.recipe import RecipeSpec
 from seg.train.dry_run import bytes_of_step, one_step
-from seg.train.job import crop_of_network_size
+from seg.train.member.job import crop_of_network_size
 from seg.train.networks import build_network
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import read_record

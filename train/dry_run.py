@@ -16,10 +16,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional
 
 from seg.spec.recipe import RecipeSpec
-from seg.train.job import crop_of_network_size, input_card_of
+from seg.train.member.job import crop_of_network_size, input_card_of
 from seg.train.networks import build_network, check_combination
 from seg.train.networks.cost import Cost, cost_of, padded_size
-from seg.train.segmenter import Segmenter
+from seg.train.networks.segmenter import Segmenter
 
 STEP_IMAGES: Final = 2
 """In the step that is taken in earnest: the fewest that batch normalisation can do with."""

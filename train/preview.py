@@ -23,12 +23,12 @@ from seg.progress import progress
 from seg.spec import DatasetSpec, RecipeSpec
 from seg.spec.augmentation import StepSpec
 from seg.train.augment import check_augmentation, check_copy_paste
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.loaders import build_sampler, build_train_samples
 from seg.train.batches.sampling import Draw
-from seg.train.job import crop_of_network_size, input_card_of
+from seg.train.member.job import crop_of_network_size, input_card_of
 from seg.train.mixing import mix, mixing_seed, way_of_mixing
-from seg.train.segmenter import Segmenter
+from seg.train.networks.segmenter import Segmenter
+from seg.train.splits.decoded_split import DecodedSplit
 
 LEAST_LOOKED_AT: Final = 200
 """How many crops are looked at, where an epoch has as many; a few of them are drawn."""

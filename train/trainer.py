@@ -23,28 +23,28 @@ from seg.spec import DatasetSpec, EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe import Precision
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batch_size import in_parts_that_fit, with_batch_size
-from seg.train.batches.decoded import DecodedSplit
-from seg.train.batches.folds import without_and_with
 from seg.train.batches.loaders import Loaders, build_loaders, workers_for
-from seg.train.callbacks.checkpoint import RunCheckpoint, damaged, epochs_done, named_iou
 from seg.train.callbacks.early_stopping import EarlyStopping
 from seg.train.callbacks.loggers import EpochLogger, build_loggers
 from seg.train.callbacks.on_epoch import EpochListener, OnEpoch
 from seg.train.callbacks.progress import TrainingProgress
+from seg.train.callbacks.run_checkpoint import RunCheckpoint, damaged, epochs_done, named_iou
 from seg.train.callbacks.swa import LastEpochsAverage, judge_mean
-from seg.train.determinism import repeatable
-from seg.train.distillation import Distillation, DistillationLoss
 from seg.train.distributed.group import Group, joined, together
-from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
+from seg.train.library_logs import quiet
 from seg.train.losses import LossMix, build_loss, check_loss
-from seg.train.module import MemberModule
+from seg.train.losses.distillation import Distillation, DistillationLoss
+from seg.train.member.job import Job, build_segmenter, card_of, crop_of_network_size
+from seg.train.member.lightning_module import MemberModule
+from seg.train.metrics.epoch_metrics import best_epoch, draw_history
 from seg.train.networks import check_combination
 from seg.train.networks.cost import cost_of, padded_size
 from seg.train.optimiser.build import check_optimiser
-from seg.train.quiet import quiet
-from seg.train.run.figures import best_epoch, draw_history
+from seg.train.reproducibility.determinism import repeatable
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result, new_record
+from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.folds import without_and_with
 from seg.words import counted
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "

@@ -24,9 +24,9 @@ from seg.export.precision.half import in_half
 from seg.export.to_onnx import write_onnx
 from seg.model_file import read_model_card
 from seg.spec import load_ensemble
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks import build_network
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.segmenter import Segmenter
 
 SURE = 40.0
 """What the logits of a network that learnt nothing are multiplied with, so that its labels are no toss-up."""

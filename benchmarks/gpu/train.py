@@ -17,7 +17,7 @@ from benchmarks.gpu.rows import Row
 from benchmarks.plain_training import PlainModule, train_plainly
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
 from seg.train.batches.loaders import workers_for
-from seg.train.module import MemberModule
+from seg.train.member.lightning_module import MemberModule
 from seg.train.trainer import train_member
 
 TITLES = {"seg": "seg train", "plain": "Lightning + smp", "compiled": "Lightning + smp, torch.compile"}

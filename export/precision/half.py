@@ -5,7 +5,7 @@ import copy
 from torch import Tensor, nn
 
 from seg.export.exported_model import ExportedModel
-from seg.train.segmenter import Segmenter
+from seg.train.networks.segmenter import Segmenter
 
 
 class HalfNetwork(nn.Module):

@@ -16,7 +16,7 @@ from seg.data import Split, read_image
 from seg.errors import VerificationError
 from seg.export.batches import batches, sizes
 from seg.labels import ImageHWC
-from seg.train.confusion import count_pixels, iou_per_class
+from seg.train.metrics.confusion import count_pixels, iou_per_class
 
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Images, uint8 `[N, H, W, 3]`, to probabilities, float32 `[N, C, H, W]`."""

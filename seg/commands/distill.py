@@ -42,7 +42,7 @@ def distill(
     from seg.engine.jobs.soft_labels import make_soft_labels
     from seg.soft_labels import SoftLabels
     from seg.spec import load_ensemble
-    from seg.train.distillation import Distillation
+    from seg.train.losses.distillation import Distillation
     from seg.train.networks.encoders import check_names
     from seg.train.trainer import train_member
 

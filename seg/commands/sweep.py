@@ -54,7 +54,7 @@ def show(path: SweepPath) -> None:
 
     spec = load_sweep(path)
     from seg.train.sweep import open_sweep
-    from seg.train.sweep.picture import draw_sweep
+    from seg.train.sweep.charts import draw_sweep
 
     outcomes = open_sweep(spec).outcomes()
     print_table(
@@ -85,7 +85,7 @@ def top(
     from seg.outputs import Output
     from seg.spec.reads import paths_in
     from seg.train.sweep import choose_together, open_sweep
-    from seg.train.sweep.ensemble import write_ensemble
+    from seg.train.sweep.write_ensemble import write_ensemble
 
     with Output(output, (path, *paths_in(spec.data)), overwrite).writing() as final:
         chosen = choose_together(open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count)

@@ -20,7 +20,7 @@ from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
 from tests.export.untrained import CLASSES, checkpoint, image
 
 

@@ -27,7 +27,7 @@ from seg.labels import LabelsHW
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
 from seg.train.networks import build_network
-from seg.train.segmenter import Segmenter
+from seg.train.networks.segmenter import Segmenter
 from tests.export.tiny import CARD, CLASSES, image, model, open_on_cpu, run
 
 

@@ -23,8 +23,8 @@ from seg.export.rewrite import rewrite
 from seg.export.rewrite.distribute import before_doubling
 from seg.export.to_onnx import write_onnx
 from seg.temperature import TEMPERATURE, set_temperature
-from seg.train.checkpoint import load_checkpoint
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
 from tests.export.tiny import RNG, image, run
 from tests.export.untrained import checkpoint
 

@@ -12,7 +12,7 @@ from seg.errors import ModelError, SpecError
 from seg.spec import load_ensemble
 from seg.train import batch_size as module
 from seg.train.dry_run import bytes_of_step
-from seg.train.module import MemberModule
+from seg.train.member.lightning_module import MemberModule
 from seg.train.networks import build_network
 from seg.train.trainer import train_member
 from tests.train.conftest import CLASSES, SpecWriter

@@ -11,8 +11,8 @@ from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo
 from seg.errors import ModelError
 from seg.files import sha256_of
-from seg.train.checkpoint import load_checkpoint, read_checkpoint_card, save_checkpoint
 from seg.train.networks import build_network
+from seg.train.networks.checkpoint import load_checkpoint, read_checkpoint_card, save_checkpoint
 
 CARD = ModelCard(
     name="small",

@@ -13,9 +13,9 @@ from seg.errors import SpecError
 from seg.labels import IGNORE_INDEX
 from seg.spec import load_ensemble
 from seg.spec.losses import LossMixSpec
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.losses import build_loss
 from seg.train.losses.class_weights import balanced
+from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.trainer import train_member
 
 SpecWriter = Callable[..., Path]

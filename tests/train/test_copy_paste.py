@@ -13,8 +13,8 @@ from seg.labels import IGNORE_INDEX, LabelsHW
 from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.augmentation import CopyPasteSpec, StepSpec
 from seg.train.augment import Augment, CopyPaste, check_copy_paste, labels_to_paste
-from seg.train.batches.class_counts import count_classes
-from seg.train.batches.decoded import DecodedSplit
+from seg.train.splits.class_counts import count_classes
+from seg.train.splits.decoded_split import DecodedSplit
 
 CLASSES = tuple(
     ClassInfo(id=i, name=n, colour=default_colour(i)) for i, n in enumerate(["sky", "road", "dog", "cat"])

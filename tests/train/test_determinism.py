@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seg.train.determinism import repeatable
+from seg.train.reproducibility.determinism import repeatable
 
 
 @pytest.mark.parametrize(

@@ -28,11 +28,11 @@ from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.mixing import MixSpec
 from seg.train.augment import Augment
 from seg.train.augment.copy_paste import CopyPaste
-from seg.train.batches.class_counts import count_classes
-from seg.train.batches.decoded import DecodedSplit
-from seg.train.checkpoint import load_checkpoint
-from seg.train.distillation import Distillation, DistillationLoss, soft_loss
+from seg.train.losses.distillation import Distillation, DistillationLoss, soft_loss
 from seg.train.mixing import mix
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.splits.class_counts import count_classes
+from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.trainer import train_member
 from tests.train.conftest import CLASSES, SpecWriter
 

@@ -12,7 +12,7 @@ from seg.data import open_split
 from seg.errors import DataError, SpecError
 from seg.spec import load_ensemble
 from seg.spec.folds import FoldsSpec
-from seg.train.batches.folds import deal, without_and_with
+from seg.train.splits.folds import deal, without_and_with
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 

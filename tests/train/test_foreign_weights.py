@@ -13,7 +13,7 @@ from torch import nn
 from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo
 from seg.errors import ModelError
-from seg.train.checkpoint import read_checkpoint_card
+from seg.train.networks.checkpoint import read_checkpoint_card
 from seg.train.networks.pretrained import load_encoder
 
 CARD = ModelCard(

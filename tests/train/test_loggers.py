@@ -7,7 +7,7 @@ import pytest
 
 from seg.runs import read_note
 from seg.spec import load_ensemble
-from seg.train.callbacks import checkpoint as keeper
+from seg.train.callbacks import run_checkpoint
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 from tests.train.test_resume import PowerCutError, cut_at_call
@@ -31,7 +31,7 @@ def test_each_epoch_is_there_once_also_after_a_cut(
     path = with_lines(toy_spec(tmp_path, epochs=3), f"loggers: [{logger}]\n")
     spec = load_ensemble(path)
     with monkeypatch.context() as patched:
-        cut_at_call(patched, keeper, "atomic_path", 2)
+        cut_at_call(patched, run_checkpoint, "atomic_path", 2)
         with pytest.raises(PowerCutError):
             train_member(spec, spec.member("toy"))
     train_member(spec, spec.member("toy"))

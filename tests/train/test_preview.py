@@ -17,12 +17,12 @@ from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, ImageHWC
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
 from seg.train import preview as module
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.loaders import build_loaders
 from seg.train.distributed.group import Group
-from seg.train.job import input_card_of
+from seg.train.member.job import input_card_of
+from seg.train.networks.segmenter import Segmenter
 from seg.train.preview import Crop, preview, whole_images
-from seg.train.segmenter import Segmenter
+from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.trainer import train_member
 
 SpecWriter = Callable[..., Path]

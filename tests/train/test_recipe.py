@@ -15,10 +15,10 @@ from seg.errors import SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train import trainer
 from seg.train.batches.sampling import EpochSampler, class_balanced_shares
-from seg.train.checkpoint import load_checkpoint
-from seg.train.module import MemberModule
-from seg.train.optimiser.averaging import moving_average
-from seg.train.run.figures import Figures
+from seg.train.member.lightning_module import MemberModule
+from seg.train.metrics.epoch_metrics import Figures
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.optimiser.weight_averaging import moving_average
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result
 

@@ -12,9 +12,9 @@ from seg.errors import ModelError, OutputError, SpecError
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.runs import read_run
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.segmenter import Segmenter
 from seg.train.run.folder import RunFolder
-from seg.train.segmenter import Segmenter
 from seg.train.soup import Ingredient, SoupResult, greedy_soup, keep_soup, read_ingredients
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter

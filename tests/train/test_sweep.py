@@ -20,8 +20,8 @@ from seg.spec.sweep import load_sweep
 from seg.train.callbacks.on_epoch import OnEpoch
 from seg.train.run.record import Result
 from seg.train.sweep import Outcome, choose_together, open_sweep, study
-from seg.train.sweep.ensemble import write_ensemble
-from seg.train.sweep.picture import draw_sweep
+from seg.train.sweep.charts import draw_sweep
+from seg.train.sweep.write_ensemble import write_ensemble
 from seg.train.trainer import train_member
 
 WriteSweep = Callable[..., Path]

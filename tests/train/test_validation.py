@@ -22,10 +22,10 @@ from seg.errors import DataError, ModelError, SpecError
 from seg.labels import IGNORE_INDEX, ImageHWC
 from seg.spec import load_ensemble
 from seg.train.batches.loaders import stacked_by_size
-from seg.train.checkpoint import load_checkpoint
-from seg.train.confusion import count_pixels, iou_per_class
-from seg.train.module import MemberModule
-from seg.train.segmenter import Segmenter
+from seg.train.member.lightning_module import MemberModule
+from seg.train.metrics.confusion import count_pixels, iou_per_class
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
 from seg.train.trainer import train_member
 
 SpecWriter = Callable[..., Path]

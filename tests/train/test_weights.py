@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo
 from seg.errors import ModelError
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks import build_network
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks.pretrained import load_encoder
 
 CARD = ModelCard(

@@ -15,9 +15,9 @@ import numpy as np
 from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
 from seg.spec.base import SizeHW
 from seg.spec.recipe import RecipeSpec
+from seg.train.augment.build_transform import build_transform
 from seg.train.augment.presets import PRESETS
-from seg.train.augment.transforms import build_transform
-from seg.train.augment.trial import try_transform
+from seg.train.augment.try_transform import try_transform
 from seg.views import ViewSetName
 
 _PLAIN: Final = 2

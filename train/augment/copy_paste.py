@@ -17,9 +17,9 @@ from seg.spec import RecipeSpec
 from seg.spec.augmentation import CopyPasteSpec
 from seg.spec.base import SizeHW, did_you_mean
 from seg.train.augment.augment import Augment
-from seg.train.batches.class_counts import CountsNC
-from seg.train.batches.decoded import DecodedSplit
-from seg.train.seeds import seed_of
+from seg.train.reproducibility.seeds import seed_of
+from seg.train.splits.class_counts import CountsNC
+from seg.train.splits.decoded_split import DecodedSplit
 
 _RARE: Final = 0.5
 # They set the seeds of pasting apart from those of the crop that is pasted into.

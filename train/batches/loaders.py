@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader
 from seg.errors import SpecError
 from seg.spec.recipe import RecipeSpec
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
-from seg.train.batches.class_counts import count_classes
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.samples import Sample, TrainSamples, ValSamples
 from seg.train.batches.sampling import DistributedSampler, EpochSampler, SharesN, class_balanced_shares
 from seg.train.distributed.group import Group
+from seg.train.splits.class_counts import count_classes
+from seg.train.splits.decoded_split import DecodedSplit
 
 _MOST_WORKERS: Final = 8
 

@@ -6,8 +6,8 @@ from torch.utils.data import Dataset
 
 from seg.labels import ImageHWC, LabelsHW
 from seg.train.augment import Augment, CopyPaste
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.sampling import Draw
+from seg.train.splits.decoded_split import DecodedSplit
 
 Sample = tuple[Tensor, Tensor]
 """An image uint8 `[H, W, 3]` and its labels uint8 `[H, W]`; in a batch, N of each."""

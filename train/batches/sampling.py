@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from seg.train.batches.class_counts import CountsNC
-from seg.train.seeds import seed_of
+from seg.train.reproducibility.seeds import seed_of
+from seg.train.splits.class_counts import CountsNC
 
 
 class Draw(NamedTuple):

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
 
 from seg.spec.ensemble import LoggerName
 from seg.spec.recipe import RecipeSpec
-from seg.train.callbacks.checkpoint import RunCheckpoint
+from seg.train.callbacks.run_checkpoint import RunCheckpoint
 from seg.train.run.folder import RunFolder
 
 MLFLOW_FILE: Final = "mlflow.db"

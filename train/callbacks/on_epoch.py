@@ -5,8 +5,8 @@ from collections.abc import Callable
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from seg.train.callbacks.checkpoint import RunCheckpoint
-from seg.train.run.figures import Figures
+from seg.train.callbacks.run_checkpoint import RunCheckpoint
+from seg.train.metrics.epoch_metrics import Figures
 
 OnEpoch = Callable[[int, Figures], None]
 """Called with each epoch, from 1, and its figures; what it raises ends the run, which can be gone on with."""

@@ -7,8 +7,8 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from seg.progress import Advance
-from seg.train.callbacks.checkpoint import RunCheckpoint
-from seg.train.run.figures import best_epoch
+from seg.train.callbacks.run_checkpoint import RunCheckpoint
+from seg.train.metrics.epoch_metrics import best_epoch
 
 
 class TrainingProgress(Callback):

@@ -8,9 +8,9 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from seg.train.batches.loaders import Loaders
-from seg.train.module import MemberModule
-from seg.train.optimiser.refit import refit_batch_norm
-from seg.train.run.figures import Figures
+from seg.train.member.lightning_module import MemberModule
+from seg.train.metrics.epoch_metrics import Figures
+from seg.train.optimiser.batch_norm import refit_batch_norm
 
 
 class LastEpochsAverage(Callback):

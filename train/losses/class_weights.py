@@ -11,9 +11,9 @@ from seg.errors import SpecError
 from seg.spec.base import did_you_mean
 from seg.spec.losses import ClassWeights
 from seg.spec.recipe import RecipeSpec
-from seg.train.batches.class_counts import CountsNC, count_classes
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.losses.ms_ssim import LEAST_SIDE
+from seg.train.splits.class_counts import CountsNC, count_classes
+from seg.train.splits.decoded_split import DecodedSplit
 
 WeightsC = NDArray[np.float32]
 """A weight for each of C classes."""

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from seg.spec.losses import LossMixSpec
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.losses.boundary import boundary
 from seg.train.losses.class_weights import WeightsC, class_weights
 from seg.train.losses.cross_entropy import cross_entropy
@@ -17,6 +16,7 @@ from seg.train.losses.lovasz import lovasz
 from seg.train.losses.ms_ssim import ms_ssim
 from seg.train.losses.ohem import ohem
 from seg.train.losses.overlap import dice, jaccard, tversky
+from seg.train.splits.decoded_split import DecodedSplit
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Logits `[N, C, H, W]`, labels `[N, H, W]` and class weights `[C]` in, a scalar out."""

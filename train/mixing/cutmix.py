@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seg.train.mixing.mixed import Mixed, on_each_channel
+from seg.train.mixing.mixed_batch import Mixed, on_each_channel
 
 
 def cutmix(images: Tensor, labels: Tensor, rng: np.random.Generator) -> Mixed:

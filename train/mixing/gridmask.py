@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.labels import IGNORE_INDEX
-from seg.train.mixing.mixed import Mixed, on_each_channel
+from seg.train.mixing.mixed_batch import Mixed, on_each_channel
 
 _KEPT: Final = 0.5
 """The r of the paper: a quarter of the image is hidden."""

@@ -9,9 +9,9 @@ from torch import Tensor
 from seg.spec.mixing import MixSpec
 from seg.train.mixing.cutmix import cutmix
 from seg.train.mixing.gridmask import gridmask
-from seg.train.mixing.mixed import Mixed
+from seg.train.mixing.mixed_batch import Mixed
 from seg.train.mixing.mixup import mixup
-from seg.train.seeds import seed_of
+from seg.train.reproducibility.seeds import seed_of
 
 _WAYS: Final[Mapping[str, Callable[[Tensor, Tensor, np.random.Generator], Mixed]]] = {
     "cutmix": cutmix,

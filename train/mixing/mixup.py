@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from torch import Tensor
 
-from seg.train.mixing.mixed import Mixed
+from seg.train.mixing.mixed_batch import Mixed
 
 _ALPHA: Final = 0.4
 """The upper end of what the paper used for ImageNet: most blends are mostly one image."""

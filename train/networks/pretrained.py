@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from seg.errors import ModelError
-from seg.train.networks.weights import check_tensor
+from seg.train.networks.check_weights import check_tensor
 
 _LOCAL_SUFFIXES: Final = frozenset({".safetensors", ".pth", ".pt", ".bin"})
 _WRAPPERS: Final = re.compile(r"^((module|encoder|model|backbone|features)\.)+")

@@ -46,7 +46,7 @@ code.
 _OWN: Final = """\
 ## Networks with an encoder of their own
 
-torchvision's, and the first of the field, from their papers: `train/classics/`.
+torchvision's, and the first of the field, from their papers: `train/networks/classics/`.
 """
 
 

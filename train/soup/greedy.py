@@ -14,16 +14,16 @@ import torch
 from seg.data import Split
 from seg.errors import DataError, ModelError, SpecError
 from seg.progress import Advance, progress
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.loaders import Loaders, build_loaders
-from seg.train.confusion import count_pixels, iou_per_class
-from seg.train.determinism import repeatable
 from seg.train.distributed.group import Group
-from seg.train.optimiser.averaging import plain_mean
-from seg.train.optimiser.refit import refit_batch_norm
-from seg.train.quiet import quiet
-from seg.train.segmenter import Segmenter
+from seg.train.library_logs import quiet
+from seg.train.metrics.confusion import count_pixels, iou_per_class
+from seg.train.networks.segmenter import Segmenter
+from seg.train.optimiser.batch_norm import refit_batch_norm
+from seg.train.optimiser.weight_averaging import plain_mean
+from seg.train.reproducibility.determinism import repeatable
 from seg.train.soup.ingredients import Ingredient
+from seg.train.splits.decoded_split import DecodedSplit
 
 FEWEST: Final = 2
 

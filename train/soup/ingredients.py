@@ -12,10 +12,10 @@ from seg.classes import ClassInfo
 from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.spec.recipe import RecipeSpec
-from seg.train.checkpoint import load_checkpoint
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result, RunRecord, read_record
-from seg.train.segmenter import Segmenter
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from pydantic import ValidationError
 
 from seg.errors import SegError, SpecError
 from seg.spec.sweep import RangeSpec, SweepSpec
-from seg.train.run.figures import Figures
+from seg.train.metrics.epoch_metrics import Figures
 from seg.train.sweep.storage import open_storage, readable, values_of
-from seg.train.sweep.trial import Outcome, as_ensemble, name_of, setting_of_all
+from seg.train.sweep.trials import Outcome, as_ensemble, name_of, setting_of_all
 from seg.train.trainer import train_member
 
 STUDY: Final = "sweep"

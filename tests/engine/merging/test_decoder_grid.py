@@ -31,8 +31,8 @@ from seg.export.to_onnx import write_onnx
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.train.checkpoint import load_checkpoint
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
 from tests.export.untrained import CLASSES, checkpoint, image
 
 CELLS: Final = {"fpn": 4, "unet": 1, "deeplabv3": 8}

@@ -10,8 +10,8 @@ from seg.data import Split
 from seg.data.subset import Subset
 from seg.errors import DataError, SpecError
 from seg.spec.folds import FoldsSpec
-from seg.train.batches.class_counts import count_classes
-from seg.train.batches.decoded import DecodedSplit
+from seg.train.splits.class_counts import count_classes
+from seg.train.splits.decoded_split import DecodedSplit
 
 FoldN = NDArray[np.int64]
 """The fold of each of N images."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.charts import Point, draw_trade_offs
-from seg.train.sweep.trial import Outcome
+from seg.train.sweep.trials import Outcome
 
 
 def draw_sweep(path: Path, outcomes: Sequence[Outcome]) -> bool:

@@ -4,7 +4,7 @@ import math
 
 from seg.errors import OutputError
 from seg.runs import write_note
-from seg.train.checkpoint import save_checkpoint
+from seg.train.networks.checkpoint import save_checkpoint
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import read_record
 from seg.train.soup.greedy import SoupCandidates

@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from seg.files import write_text
 from seg.spec.recipe import RecipeSpec
 from seg.spec.sweep import SweepSpec
-from seg.train.sweep.top import Chosen
+from seg.train.sweep.choose import Chosen
 
 LINE_WIDTH: Final = 200
 

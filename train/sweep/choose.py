@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from seg.data import Split
 from seg.labels import IGNORE_INDEX
 from seg.progress import Advance, progress
-from seg.train.batches.decoded import DecodedSplit
-from seg.train.checkpoint import load_checkpoint
-from seg.train.confusion import count_pixels, iou_per_class
-from seg.train.segmenter import Segmenter
-from seg.train.sweep.trial import Outcome
+from seg.train.metrics.confusion import count_pixels, iou_per_class
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
+from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.sweep.trials import Outcome
 
 PIXELS: Final = 2000
 """Labelled pixels of each image that trials are compared on."""

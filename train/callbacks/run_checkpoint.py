@@ -14,10 +14,10 @@ from lightning.pytorch.callbacks import Callback
 from seg.classes import ClassInfo
 from seg.errors import DataError, ModelError
 from seg.files import atomic_path
-from seg.train.checkpoint import save_checkpoint
-from seg.train.job import CardOf
-from seg.train.module import MemberModule
-from seg.train.run.figures import Figures, best_epoch
+from seg.train.member.job import CardOf
+from seg.train.member.lightning_module import MemberModule
+from seg.train.metrics.epoch_metrics import Figures, best_epoch
+from seg.train.networks.checkpoint import save_checkpoint
 from seg.train.run.folder import Row, RunFolder
 
 

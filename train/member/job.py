@@ -9,11 +9,11 @@ from seg.card import InputCard, ModelCard, TrainingCard
 from seg.data import Split
 from seg.spec.ensemble import LoggerName
 from seg.spec.recipe import RecipeSpec
-from seg.train.distillation import Distillation
+from seg.train.losses.distillation import Distillation
 from seg.train.networks import STRIDE, build_network, encoder_preprocessing
+from seg.train.networks.segmenter import Segmenter
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import RunRecord
-from seg.train.segmenter import Segmenter
 
 CardOf = Callable[[int, float], ModelCard]
 """The card of the weights after an epoch (from 1), given their val mIoU."""

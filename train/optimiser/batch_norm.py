@@ -5,7 +5,7 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from seg.train.batches.loaders import Loaders
-from seg.train.seeds import seed_of
+from seg.train.reproducibility.seeds import seed_of
 
 
 def refit_batch_norm(network: nn.Module, loaders: Loaders, seed: int, epoch: int) -> None:

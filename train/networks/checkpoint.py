@@ -11,7 +11,7 @@ from seg.card import CARD_KEY, ModelCard, read_card
 from seg.errors import ModelError, OutputError, SpecError
 from seg.files import atomic_path
 from seg.train.networks import build_network
-from seg.train.networks.weights import check_tensors
+from seg.train.networks.check_weights import check_tensors
 
 
 def save_checkpoint(path: Path, network: nn.Module, card: ModelCard) -> None:

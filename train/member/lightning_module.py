@@ -11,16 +11,16 @@ from torch import Tensor
 
 from seg.spec.recipe import RecipeSpec
 from seg.train.batches.samples import Sample
-from seg.train.confusion import count_pixels, iou_per_class
-from seg.train.distillation import DistillationLoss
 from seg.train.losses import LossMix
+from seg.train.losses.distillation import DistillationLoss
+from seg.train.metrics.confusion import count_pixels, iou_per_class
+from seg.train.metrics.epoch_metrics import Figures, RunningMean
 from seg.train.mixing import mix, mixing_seed
-from seg.train.optimiser.averaging import moving_average, plain_mean
+from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.build import build_optimiser
 from seg.train.optimiser.schedule import build_schedule
-from seg.train.run.figures import Figures, RunningMean
-from seg.train.seeds import seed_of
-from seg.train.segmenter import Segmenter
+from seg.train.optimiser.weight_averaging import moving_average, plain_mean
+from seg.train.reproducibility.seeds import seed_of
 
 
 class MemberModule(lightning.LightningModule):

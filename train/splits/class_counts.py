@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.train.batches.decoded import DecodedSplit
+from seg.train.splits.decoded_split import DecodedSplit
 
 CountsNC = NDArray[np.int64]
 """Pixels of each of C classes in each of N images."""
