@@ -16,7 +16,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional
 
 from seg.spec.recipe import RecipeSpec
-from seg.train.member.job import crop_of_network_size, input_card_of
+from seg.train.member.job import input_card_of, with_input_size_crop
 from seg.train.networks import build_network, check_combination
 from seg.train.networks.cost import Cost, cost_of, padded_size
 from seg.train.networks.segmenter import Segmenter
@@ -24,7 +24,7 @@ from seg.train.networks.segmenter import Segmenter
 STEP_IMAGES: Final = 2
 """In the step that is taken in earnest: the fewest that batch normalisation can do with."""
 
-BYTES_A_PARAMETER: Final = 4 * (1 + 1 + 2)
+BYTES_PER_PARAMETER: Final = 4 * (1 + 1 + 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +51,30 @@ def dry_run(recipe: RecipeSpec, classes: int) -> DryRun:
     Raises:
         SpecError: the network cannot be built or run; with the nearest that can.
     """
-    recipe = crop_of_network_size(recipe)
+    recipe = with_input_size_crop(recipe)
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     network = build_network(recipe.architecture, recipe.encoder, classes)
     cost = cost_of(network, padded_size(recipe.crop))
     batch_size = STEP_IMAGES if recipe.batch_size == "auto" else recipe.batch_size
-    seconds, loss = one_step(network, recipe, classes, images=STEP_IMAGES, device=torch.device("cpu"))
+    seconds, loss = run_training_step(
+        network, recipe, classes, images=STEP_IMAGES, device=torch.device("cpu")
+    )
     return DryRun(
         crop=recipe.crop,
         cost=cost,
-        memory=bytes_of_step(network, recipe.crop, batch_size),
+        memory=training_step_bytes(network, recipe.crop, batch_size),
         step_seconds=seconds,
         loss=loss,
     )
 
 
-def bytes_of_step(network: nn.Module, crop: tuple[int, int], images: int) -> int:
+def training_step_bytes(network: nn.Module, crop: tuple[int, int], images: int) -> int:
     """What a training step of so many images takes in fp32, by the count that the module's text describes."""
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return parameters * BYTES_A_PARAMETER + bytes_kept(network, padded_size(crop)) * images
+    return parameters * BYTES_PER_PARAMETER + activation_bytes(network, padded_size(crop)) * images
 
 
-def bytes_kept(network: nn.Module, size_hw: tuple[int, int]) -> int:
+def activation_bytes(network: nn.Module, size_hw: tuple[int, int]) -> int:
     """What a forward pass keeps of one image for the backward pass, in fp32; without weights."""
     blank = copy.deepcopy(network).to("meta").train()
     parameters = {id(parameter) for parameter in blank.parameters()}
@@ -89,7 +91,7 @@ def bytes_kept(network: nn.Module, size_hw: tuple[int, int]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in seen.values()) // STEP_IMAGES
 
 
-def one_step(
+def run_training_step(
     network: nn.Module, recipe: RecipeSpec, classes: int, *, images: int, device: torch.device
 ) -> tuple[float, float]:
     """Seconds and cross entropy of a whole step with random images, in the recipe's precision."""

@@ -10,7 +10,7 @@ _LOGGERS: Final = ("lightning.pytorch", "lightning.fabric")
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_libraries() -> Iterator[None]:
     """Let only errors through, no warnings, tips or notes."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]

@@ -23,14 +23,14 @@ from seg.progress import progress
 from seg.spec import DatasetSpec, RecipeSpec
 from seg.spec.augmentation import StepSpec
 from seg.train.augment import check_augmentation, check_copy_paste
-from seg.train.batches.loaders import build_sampler, build_train_samples
+from seg.train.batches.loaders import build_sampler, build_train_dataset
 from seg.train.batches.sampling import Draw
-from seg.train.member.job import crop_of_network_size, input_card_of
-from seg.train.mixing import mix, mixing_seed, way_of_mixing
+from seg.train.member.job import input_card_of, with_input_size_crop
+from seg.train.mixing import mix, mixing_method, mixing_seed
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.decoded_split import DecodedSplit
 
-LEAST_LOOKED_AT: Final = 200
+MIN_CROPS_CHECKED: Final = 200
 """How many crops are looked at, where an epoch has as many; a few of them are drawn."""
 
 _BLACK: Final = 10.0
@@ -62,18 +62,18 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
         SpecError: a step of the augmentation cannot be used, or `copy_paste` finds no class.
         DataError: an image or its labels cannot be read, or there is none.
     """
-    recipe = crop_of_network_size(recipe)
+    recipe = with_input_size_crop(recipe)
     check_augmentation(recipe)
     split = _training_split(data)
     check_copy_paste(recipe, split.classes)
-    crops = _Road(split, recipe).crops(max(count, LEAST_LOOKED_AT))
+    crops = _TrainingPipeline(split, recipe).crops(max(count, MIN_CROPS_CHECKED))
     suspicious = [crop for crop in crops if crop.problem]
     others = [crop for crop in crops if not crop.problem]
-    drawn = [*suspicious[:count], *_spread(others, count - len(suspicious))]
-    return _sheet(drawn, split.classes, _label_without_colour(data, split.classes)), suspicious
+    drawn = [*suspicious[:count], *_evenly_spaced(others, count - len(suspicious))]
+    return _contact_sheet(drawn, split.classes, _label_without_colour(data, split.classes)), suspicious
 
 
-def whole_images(data: DatasetSpec) -> RecipeSpec:
+def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
     """A recipe that leaves images as they are, in the size of the first; raises DataError."""
     height, width = read_image(_training_split(data).samples[0].image).shape[:2]
     return RecipeSpec(
@@ -92,14 +92,14 @@ def _training_split(data: DatasetSpec) -> Split:
     return split
 
 
-class _Road:
+class _TrainingPipeline:
     """The road of an image from its file to the network, as training takes it in the first epoch."""
 
     def __init__(self, split: Split, recipe: RecipeSpec) -> None:
         self._split = split
         self._recipe = recipe
         self._images = DecodedSplit(split, recipe.input.size)
-        self._samples = build_train_samples(recipe, self._images)
+        self._samples = build_train_dataset(recipe, self._images)
         self._segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
 
     def crops(self, least: int) -> list[Crop]:
@@ -116,10 +116,10 @@ class _Road:
         return crops
 
     def _crops_of(self, draws: Sequence[Draw], seed: int) -> list[Crop]:
-        samples, applied = zip(*map(self._samples.explained, draws), strict=True)
+        samples, applied = zip(*map(self._samples.with_transform_names, draws), strict=True)
         images, labels = default_collate(list(samples))
         mixed = mix(images, labels, self._recipe.mix, seed)
-        way = way_of_mixing(self._recipe.mix, seed)
+        way = mixing_method(self._recipe.mix, seed)
         labels_nhw, _ = max(mixed.targets, key=lambda target: target[1])
         seen_nchw = self._segmenter(mixed.images)
         return [
@@ -129,13 +129,13 @@ class _Road:
 
     def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelsHW, applied: tuple[str, ...]) -> Crop:
         image_hwc = _denormalised(self._segmenter, seen_chw)
-        problem = _problem(seen_chw, image_hwc, labels_hw)
+        problem = _find_problem(seen_chw, image_hwc, labels_hw)
         if problem:
             problem += f" (the image's mean is {self._images.read(draw.image)[0].mean():.0f} of 255)"
         return Crop(self._split.samples[draw.image].id, image_hwc, labels_hw, applied, problem)
 
 
-def _spread(crops: Sequence[Crop], count: int) -> list[Crop]:
+def _evenly_spaced(crops: Sequence[Crop], count: int) -> list[Crop]:
     """That many of the crops, from all over the epoch."""
     places = np.linspace(0, len(crops) - 1, min(max(0, count), len(crops)))
     return [crops[int(place)] for place in places]
@@ -146,7 +146,7 @@ def _denormalised(segmenter: Segmenter, seen_chw: Tensor) -> ImageHWC:
     return np.asarray(seen_hwc.nan_to_num().round().clamp(0, 255).to(torch.uint8).numpy())
 
 
-def _problem(seen_chw: Tensor, image_hwc: ImageHWC, labels_hw: LabelsHW) -> str:
+def _find_problem(seen_chw: Tensor, image_hwc: ImageHWC, labels_hw: LabelsHW) -> str:
     """What is wrong with the pixels that count; empty if nothing is."""
     if not bool(seen_chw.isfinite().all()):
         return "NaN or infinite"
@@ -159,8 +159,8 @@ def _problem(seen_chw: Tensor, image_hwc: ImageHWC, labels_hw: LabelsHW) -> str:
     return f"near-constant, deviation {deviation:.1f}" if deviation < _FLAT else ""
 
 
-def _sheet(crops: Sequence[Crop], classes: Sequence[ClassInfo], clear: int | None) -> ImageHWC:
-    cells = [cell for crop in crops for cell in _pair(crop, classes, clear)]
+def _contact_sheet(crops: Sequence[Crop], classes: Sequence[ClassInfo], clear: int | None) -> ImageHWC:
+    cells = [cell for crop in crops for cell in _image_and_overlay(crop, classes, clear)]
     columns = min(2 * _PAIRS_IN_A_ROW, len(cells))
     blank = np.full_like(cells[0], 255)
     cells += [blank] * (-len(cells) % columns)
@@ -169,7 +169,9 @@ def _sheet(crops: Sequence[Crop], classes: Sequence[ClassInfo], clear: int | Non
     return np.vstack([sheet, legend(classes, sheet.shape[1])])
 
 
-def _pair(crop: Crop, classes: Sequence[ClassInfo], clear: int | None) -> tuple[ImageHWC, ImageHWC]:
+def _image_and_overlay(
+    crop: Crop, classes: Sequence[ClassInfo], clear: int | None
+) -> tuple[ImageHWC, ImageHWC]:
     labelled = overlay(crop.image_hwc, crop.labels_hw, classes, clear=clear)
     return (
         captioned(enlarged(crop.image_hwc, _LEAST_WIDTH), f"{crop.id} {crop.problem}"),

@@ -16,7 +16,7 @@ from benchmarks.gpu.child import Call, run
 from benchmarks.gpu.rows import Row
 from benchmarks.plain_training import PlainModule, train_plainly
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
-from seg.train.batches.loaders import workers_for
+from seg.train.batches.loaders import worker_count
 from seg.train.member.lightning_module import MemberModule
 from seg.train.trainer import train_member
 
@@ -55,7 +55,7 @@ def _plainly(spec: EnsembleSpec, member: MemberSpec, *, compiled: bool = False) 
     recipe = spec.recipe_of(member)
     with tempfile.TemporaryDirectory() as folder:
         train_plainly(
-            spec.data.split("train"), spec.data.split("val"), recipe, Path(folder), workers_for(recipe), compiled=compiled
+            spec.data.split("train"), spec.data.split("val"), recipe, Path(folder), worker_count(recipe), compiled=compiled
         )
 
 

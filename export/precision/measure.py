@@ -16,7 +16,7 @@ from seg.data import Split, read_image
 from seg.errors import VerificationError
 from seg.export.batches import batches, sizes
 from seg.labels import ImageHWC
-from seg.train.metrics.confusion import count_pixels, iou_per_class
+from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Images, uint8 `[N, H, W, 3]`, to probabilities, float32 `[N, C, H, W]`."""
@@ -146,5 +146,5 @@ def _count(split: Split, indices: Sequence[int], labels: Sequence[NDArray[np.uin
     counts_cc = torch.zeros((classes, classes), dtype=torch.int64)
     for index, ours_nhw in zip(indices, labels, strict=True):
         truth = torch.from_numpy(split.labels(index).astype(np.int64))
-        counts_cc += count_pixels(truth, torch.from_numpy(ours_nhw[0].astype(np.int64)), classes)
+        counts_cc += confusion_matrix(truth, torch.from_numpy(ours_nhw[0].astype(np.int64)), classes)
     return counts_cc

@@ -97,10 +97,10 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
     if not _is_ensemble(file):
         if member:
             raise SpecError(f"{file}: is a dataset, which has no members: leave out --member")
-        from seg.train.preview import whole_images
+        from seg.train.preview import whole_image_recipe
 
         data = load_dataset(file)
-        return data, whole_images(data)
+        return data, whole_image_recipe(data)
     spec = load_ensemble(file)
     trained = [one for one in chosen_members(file, spec, member) if one.model is None]
     if not trained:

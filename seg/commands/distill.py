@@ -43,14 +43,14 @@ def distill(
     from seg.soft_labels import SoftLabels
     from seg.spec import load_ensemble
     from seg.train.losses.distillation import Distillation
-    from seg.train.networks.encoders import check_names
+    from seg.train.networks.encoders import check_architecture
     from seg.train.trainer import train_member
 
     spec = load_ensemble(path)
     student = _student(path, spec, network)
     member = spec.member_of(student)
     recipe = spec.recipe_of(member)
-    check_names(recipe.architecture, recipe.encoder)
+    check_architecture(recipe.architecture, recipe.encoder)
     more = Path(images).absolute() if images else student.images
     train = open_split(spec.data, "train")
     unlabelled = UnlabelledSplit(more, train.classes) if more else None
@@ -58,8 +58,8 @@ def distill(
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
     taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
     make_soft_labels(spec, JoinedSplit(taught).samples, soft_labels)
-    teaching = Distillation(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
-    run = train_member(spec, member, retrain=retrain, teaching=teaching)
+    distillation = Distillation(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
+    run = train_member(spec, member, retrain=retrain, distillation=distillation)
     typer.echo(f"{member.name}: val mIoU {run.best_miou:.4f}: {spec.checkpoint(member)}")
     if spec.student:
         typer.echo(f"to use it: seg export {path} --member {member.name}")
@@ -82,9 +82,9 @@ def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentS
             )
         return spec.student
     architecture, _, encoder = network.partition("/")
-    said = {"architecture": architecture} | ({"encoder": encoder} if encoder else {})
+    settings = {"architecture": architecture} | ({"encoder": encoder} if encoder else {})
     try:
-        asked = StudentSpec.model_validate(said)
+        asked = StudentSpec.model_validate(settings)
     except ValidationError as error:
         nearest = did_you_mean(architecture, get_args(Architecture))
         raise SpecError(

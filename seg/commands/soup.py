@@ -1,4 +1,4 @@
-"""`seg soup`: the mean of several runs' weights, where it beats the best of them."""
+"""`seg soup`: average the weights of several runs, and keep the average if it beats the best run."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from seg.commands.shared import SpecPath, print_table, require_extra
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
-    from seg.train.soup import SoupCandidates, SoupResult
+    from seg.train.soup import SoupCandidate, SoupResult
 
 
 def soup(
@@ -34,7 +34,7 @@ def soup(
     from seg.spec import load_ensemble
     from seg.spec.ensemble import MEMBER_NAME
     from seg.train.run.folder import RunFolder
-    from seg.train.soup import greedy_soup, keep_soup, read_ingredients
+    from seg.train.soup import greedy_soup, read_ingredients, save_soup
 
     spec = load_ensemble(path)
     if not re.fullmatch(MEMBER_NAME, name):
@@ -48,7 +48,7 @@ def soup(
         typer.echo(f"no soup beats {best.names[0]} ({best.miou:.4f}): nothing was written")
         return
     folder = RunFolder(spec.runs / name)
-    keep_soup(folder, name, found)
+    save_soup(folder, name, found)
     typer.echo(
         f"soup of {', '.join(found.names)}: val mIoU {found.miou:.4f},"
         f" {100 * (found.miou - best.miou):+.2f} points over {best.names[0]}: {folder.model}"
@@ -75,7 +75,7 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
 def _print_table(images: int, cooked: "SoupResult") -> None:
     best = cooked.alone[0].miou
 
-    def row(name: str, taste: "SoupCandidates", taken: str) -> tuple[str, ...]:
+    def row(name: str, taste: "SoupCandidate", taken: str) -> tuple[str, ...]:
         return (name, f"{taste.miou:.4f}", f"{100 * (taste.miou - best):+.2f}", taken)
 
     print_table(

@@ -47,11 +47,11 @@ def train(
     """Train each member that is not trained yet; a run that was cut off goes on."""
     require_extra("train", "torch", "seg train")
     from seg.spec import load_ensemble
-    from seg.train.distributed.supervisor import is_one_of_several, leave_with_supervisor, run_several
+    from seg.train.distributed.launcher import exit_with_launcher, is_distributed, launch_processes
 
-    if devices > 1 and not dry and not is_one_of_several():
-        raise typer.Exit(run_several(sys.argv[1:], devices))
-    leave_with_supervisor()
+    if devices > 1 and not dry and not is_distributed():
+        raise typer.Exit(launch_processes(sys.argv[1:], devices))
+    exit_with_launcher()
     spec = load_ensemble(path)
     members = chosen_members(path, spec, member)
     if dry:

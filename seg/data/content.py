@@ -7,7 +7,7 @@ from seg.data.image_files import bytes_of
 from seg.data.split import Sample
 
 
-def content_of_images(samples: Sequence[Sample]) -> str:
+def hash_of_images(samples: Sequence[Sample]) -> str:
     """A hash of the content of the samples' images, in their order; it reads all of them.
 
     Raises:

@@ -61,7 +61,7 @@ class PixelCounts:
         return self.pixels[IGNORED] / self.pixels.total() if self.pixels else 0.0
 
 
-def count_pixels(split: Split) -> PixelCounts:
+def count_class_pixels(split: Split) -> PixelCounts:
     """Count images in random order, until there are enough of them and each class was seen.
 
     Raises:

@@ -11,7 +11,7 @@ from seg.data import open_split
 from seg.data.check import check_dataset
 from seg.data.findings import Finding
 from seg.data.images import write_image, write_mask
-from seg.data.learnable import count_pixels, crop_findings
+from seg.data.learnable import count_class_pixels, crop_findings
 from seg.spec import DatasetSpec, RecipeSpec
 from tests.data.conftest import CocoWriter, spec
 
@@ -119,15 +119,15 @@ def test_counts_before_training_are_those_of_all_images_or_enough(
     split = open_split(of_masks(tmp_path, masks, classes=["a", "b", "never"]), "train")
     flat = [value for values in masks for value in values]
     expected = Counter({"a": flat.count(0), "b": flat.count(1), "(ignored)": flat.count(255)})
-    counts = count_pixels(split)
+    counts = count_class_pixels(split)
     assert (counts.images, counts.pixels, counts.largest_hw) == (40, expected, (1, 7))
     monkeypatch.setattr("seg.data.learnable._AT_ONCE", 4)
     monkeypatch.setattr("seg.data.learnable.LEAST_COUNTED", 8)
-    assert count_pixels(split).images == 40, "one class was never seen"
+    assert count_class_pixels(split).images == 40, "one class was never seen"
     split = open_split(of_masks(tmp_path, masks, classes=["a", "b"]), "train")
-    assert count_pixels(split).images == 8
+    assert count_class_pixels(split).images == 8
     monkeypatch.setattr("seg.data.learnable.MOST_COUNTED", 4)
-    assert count_pixels(split).images == 4
+    assert count_class_pixels(split).images == 4
 
 
 def test_of_some_images_nothing_is_said_for_sure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +136,6 @@ def test_of_some_images_nothing_is_said_for_sure(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("seg.data.learnable.MOST_COUNTED", 2)
     dataset = of_masks(tmp_path, [[0]] * 3, classes=["a", "b"])
     split = open_split(dataset, "train")
-    (finding,) = learnable_findings(dataset, split.classes, count_pixels(split))
+    (finding,) = learnable_findings(dataset, split.classes, count_class_pixels(split))
     assert isinstance(finding, Finding)
     assert finding.severity == "warning"

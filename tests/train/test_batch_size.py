@@ -11,7 +11,7 @@ from torch import Tensor
 from seg.errors import ModelError, SpecError
 from seg.spec import load_ensemble
 from seg.train import batch_size as module
-from seg.train.dry_run import bytes_of_step
+from seg.train.dry_run import training_step_bytes
 from seg.train.member.lightning_module import MemberModule
 from seg.train.networks import build_network
 from seg.train.trainer import train_member
@@ -69,7 +69,7 @@ def test_auto_is_the_largest_power_of_two_that_fits_and_stays(
 ) -> None:
     path = toy_spec(tmp_path, epochs=1, batch_size="auto")
     network = build_network("linknet", "tu-test_efficientnet", len(CLASSES))
-    room = bytes_of_step(network, (32, 32), 7) / module.SHARE_OF_MEMORY
+    room = training_step_bytes(network, (32, 32), 7) / module.MEMORY_SHARE
     monkeypatch.setattr(os, "sysconf", lambda name: int(room) if "PAGES" in name else 1)
     train(path)
     record = json.loads((tmp_path / "runs" / "toy" / "run.json").read_text())

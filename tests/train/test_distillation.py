@@ -200,14 +200,14 @@ def test_a_student_learns_where_nothing_is_labelled(
     train = open_split(spec.data, "train")
     images = UnlabelledSplit(toy_data / "train", train.classes)
     assert (images.labels(0) == IGNORE_INDEX).all()
-    teaching = Distillation(_Sure(tmp_path), "one who knows", 1.0, 1.0, images)
-    result = train_member(spec, spec.members[0], teaching=teaching)
+    distillation = Distillation(_Sure(tmp_path), "one who knows", 1.0, 1.0, images)
+    result = train_member(spec, spec.members[0], distillation=distillation)
     assert result.best_miou > 0.5
-    with pytest.raises(SpecError, match="was taught with teacher one who knows"):
+    with pytest.raises(SpecError, match="was trained with teacher one who knows"):
         train_member(spec, spec.members[0])
     hotter = Distillation(_Sure(tmp_path), "one who knows", 1.0, 2.0, images)
-    with pytest.raises(SpecError, match=r"is to be with .*temperature 2\.0"):
-        train_member(spec, spec.members[0], teaching=hotter)
+    with pytest.raises(SpecError, match=r"the spec says .*temperature 2\.0"):
+        train_member(spec, spec.members[0], distillation=hotter)
 
 
 def test_joined_splits_have_all_images_with_their_own_labels(toy_spec: SpecWriter, tmp_path: Path) -> None:

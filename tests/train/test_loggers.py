@@ -54,9 +54,9 @@ def read_mlflow(runs: Path) -> dict[int, float]:
     client = MlflowClient(f"sqlite:///{runs / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("seg")
     assert experiment is not None
-    (held,) = client.search_runs([experiment.experiment_id])
-    assert held.data.params["architecture"] == "linknet"
-    return {one.step: one.value for one in client.get_metric_history(held.info.run_id, "val_miou")}
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.data.params["architecture"] == "linknet"
+    return {one.step: one.value for one in client.get_metric_history(run.info.run_id, "val_miou")}
 
 
 def test_a_member_may_bear_a_note(toy_spec: SpecWriter, tmp_path: Path) -> None:

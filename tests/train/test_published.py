@@ -9,7 +9,7 @@ from huggingface_hub import constants
 
 from seg.errors import SpecError
 from seg.train.networks import build_network
-from seg.train.networks.published import fetching, is_reachable
+from seg.train.networks.download import allow_download, is_reachable
 
 
 def no_such_host(*_: Any, **__: Any) -> NoReturn:
@@ -38,7 +38,7 @@ def test_libraries_are_left_as_they_were(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(socket, "create_connection", no_such_host)
     before = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
     assert not is_reachable()
-    with fetching():
+    with allow_download():
         assert constants.HF_HUB_OFFLINE
     assert (constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()) == before
 

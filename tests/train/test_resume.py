@@ -235,7 +235,7 @@ def test_files_that_no_run_left_are_kept(toy_spec: SpecWriter, tmp_path: Path) -
 
 def test_one_run_at_a_time(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec = toy_spec(tmp_path, epochs=1)
-    with RunFolder(spec.parent / "runs" / "toy").held(), pytest.raises(OutputError, match="another run"):
+    with RunFolder(spec.parent / "runs" / "toy").locked(), pytest.raises(OutputError, match="another run"):
         train(spec)
     train(spec)
 

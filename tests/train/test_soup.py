@@ -15,7 +15,7 @@ from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks.segmenter import Segmenter
 from seg.train.run.folder import RunFolder
-from seg.train.soup import Ingredient, SoupResult, greedy_soup, keep_soup, read_ingredients
+from seg.train.soup import Ingredient, SoupResult, greedy_soup, read_ingredients, save_soup
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 
@@ -62,7 +62,7 @@ def cooked(spec: EnsembleSpec) -> SoupResult:
     return greedy_soup(ingredients_of(spec, "toy", "later", "stranger"), train, val)
 
 
-def judged(spec: EnsembleSpec, segmenter: Segmenter) -> float:
+def miou_of(spec: EnsembleSpec, segmenter: Segmenter) -> float:
     split = open_split(spec.data, "val")
     matrix = ConfusionMatrix(len(split.classes))
     for index, sample in enumerate(split.samples):
@@ -95,12 +95,12 @@ def test_batch_normalisation_is_that_of_the_mean(spec: EnsembleSpec, cooked: Sou
 
 
 def test_figures_are_what_another_matrix_counts(spec: EnsembleSpec, cooked: SoupResult) -> None:
-    for taste in (*cooked.alone, cooked.uniform, cooked.greedy):
-        assert judged(spec, taste.segmenter) == pytest.approx(taste.miou)
+    for candidate in (*cooked.alone, cooked.uniform, cooked.greedy):
+        assert miou_of(spec, candidate.segmenter) == pytest.approx(candidate.miou)
 
 
 def test_a_greedy_soup_is_never_worse_than_the_best(cooked: SoupResult) -> None:
-    mious = [taste.miou for taste in cooked.alone]
+    mious = [candidate.miou for candidate in cooked.alone]
     assert mious == sorted(mious, reverse=True)
     assert cooked.greedy.miou >= mious[0]
     assert cooked.greedy.names[0] == cooked.alone[0].names[0]
@@ -109,18 +109,18 @@ def test_a_greedy_soup_is_never_worse_than_the_best(cooked: SoupResult) -> None:
 
 def test_a_soup_is_a_run_like_any_other(spec: EnsembleSpec, cooked: SoupResult) -> None:
     folder = RunFolder(spec.runs / "soup")
-    keep_soup(folder, "soup", cooked.uniform)
+    save_soup(folder, "soup", cooked.uniform)
     network, card = load_checkpoint(folder.model)
-    assert judged(spec, Segmenter(network, card.input)) == pytest.approx(cooked.uniform.miou)
+    assert miou_of(spec, Segmenter(network, card.input)) == pytest.approx(cooked.uniform.miou)
     assert card.name == "soup"
     run = read_run(folder.path)
     assert run.miou == pytest.approx(cooked.uniform.miou)
     assert run.note == "soup of toy, later, stranger"
     member = spec.members[0].model_copy(update={"name": "soup"})
     assert train_member(spec, member).best_miou == pytest.approx(cooked.uniform.miou)
-    keep_soup(folder, "soup", cooked.greedy)
+    save_soup(folder, "soup", cooked.greedy)
     with pytest.raises(OutputError, match="no soup: give the soup another --name"):
-        keep_soup(RunFolder(spec.runs / "toy"), "toy", cooked.uniform)
+        save_soup(RunFolder(spec.runs / "toy"), "toy", cooked.uniform)
 
 
 def test_a_recipe_is_read_back_from_its_record() -> None:

@@ -11,7 +11,7 @@ from seg.files import sha256_of
 from seg.spec import load_ensemble
 from seg.train import trainer as trainer_module
 from seg.train.callbacks import run_checkpoint
-from seg.train.callbacks.swa import judge_mean
+from seg.train.callbacks.swa import validate_mean
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.run.record import Result
 from tests.train.conftest import SpecWriter
@@ -42,14 +42,14 @@ def test_the_mean_is_that_of_the_last_epochs(
             network = pl_module.get_submodule("segmenter.network")
             weights.append({name: p.detach().clone() for name, p in network.named_parameters()})
 
-    def judged(trainer, module, loaders):  # type: ignore[no-untyped-def]
-        figures = judge_mean(trainer, module, loaders)
-        found.update(module.judged.network.state_dict())
+    def keep_mean_weights(trainer, module, loaders):  # type: ignore[no-untyped-def]
+        figures = validate_mean(trainer, module, loaders)
+        found.update(module.evaluated_segmenter.network.state_dict())
         return figures
 
     plain = trainer_module._callbacks
     monkeypatch.setattr(trainer_module, "_callbacks", lambda *given: [*plain(*given), Watch()])
-    monkeypatch.setattr(trainer_module, "judge_mean", judged)
+    monkeypatch.setattr(trainer_module, "validate_mean", keep_mean_weights)
     path = toy_spec(tmp_path, **RECIPE)
     result = train(path)
 

@@ -1,4 +1,4 @@
-"""A transform's trial on small made-up crops, before hours are spent on what it gives."""
+"""Check a transform on small synthetic crops before training: sizes, types, reproducibility, label values."""
 
 import warnings
 from typing import Any, Final
@@ -16,41 +16,41 @@ _BLOCK: Final = 8
 
 
 def try_transform(transform: Any, place: str, size_hw: SizeHW) -> None:
-    """Apply a transform, which is applied for certain afterwards, to made-up crops.
+    """Apply a transform to synthetic crops and check its output. Sets the transform's probability to 1.
 
     Raises:
-        SpecError: it fails, gives other sizes or types, differs with the same seed, leaves nothing of
-            the image, or computes with labels as if they were numbers.
+        SpecError: it fails, changes sizes or dtypes, differs with the same seed, erases the image, or does
+            arithmetic on labels.
     """
     transform.p = 1.0
     compose = albu.Compose([transform])
     for seed in _SEEDS:
-        image_hwc, labels_hw = _made_up(size_hw, seed)
+        image_hwc, labels_hw = _synthetic_crop(size_hw, seed)
         try:
-            problem = _problem(compose, image_hwc, labels_hw, seed)
+            problem = _find_problem(compose, image_hwc, labels_hw, seed)
         except Exception as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]
-            problem = f"fails on a crop ({first}): take another transform"
+            problem = f"fails on a crop ({first}): choose another transform"
         if problem:
             raise SpecError(f"{place}: {type(transform).__name__} {problem}")
 
 
-def _problem(compose: Any, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int) -> str | None:
+def _find_problem(compose: Any, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int) -> str | None:
     image, labels = _apply(compose, image_hwc, labels_hw, seed)
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        return f"gives {getattr(image, 'dtype', type(image))}, and the network takes uint8 images: remove it"
+        return f"returns {getattr(image, 'dtype', type(image))}, the network takes uint8 images: remove it"
     if image.shape != image_hwc.shape or labels.shape != labels_hw.shape:
         before, after = ("x".join(map(str, shape)) for shape in (image_hwc.shape, image.shape))
-        return f"makes crops of {after} out of {before}: sizes are set by 'crop', 'scale' and 'train_views'"
+        return f"turns crops of {before} into {after}: sizes are set by 'crop', 'scale' and 'train_views'"
     again_image, again_labels = _apply(compose, image_hwc, labels_hw, seed)
     if not (np.array_equal(image, again_image) and np.array_equal(labels, again_labels)):
-        return "gives something else each time with the same seed: take another transform"
+        return "is not reproducible with the same seed: choose another transform"
     if image.min() == image.max():
-        return f"leaves nothing of the image but the colour {image.max()}: choose other parameters"
-    renamed = _renaming(seed)
+        return f"turns the whole image into the colour {image.max()}: choose other parameters"
+    renamed = _permuted_labels(seed)
     _, labels_of_renamed = _apply(compose, image_hwc, renamed[labels_hw], seed)
     if not np.array_equal(labels_of_renamed, renamed[labels]):
-        return "computes with labels as if they were numbers: take another transform"
+        return "does arithmetic on labels: choose another transform"
     return None
 
 
@@ -62,8 +62,8 @@ def _apply(compose: Any, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int) ->
     return changed["image"], changed["mask"]
 
 
-def _made_up(size_hw: SizeHW, seed: int) -> tuple[ImageHWC, LabelsHW]:
-    """Blocks of colours and of labels, the first row of which is ignored."""
+def _synthetic_crop(size_hw: SizeHW, seed: int) -> tuple[ImageHWC, LabelsHW]:
+    """Blocks of random colours and labels; the first row of blocks has the ignore index."""
     rng = np.random.default_rng(seed)
     height, width = size_hw
     blocks = (-(-height // _BLOCK), -(-width // _BLOCK))
@@ -73,8 +73,8 @@ def _made_up(size_hw: SizeHW, seed: int) -> tuple[ImageHWC, LabelsHW]:
     return image_hwc[:height, :width], labels_hw[:height, :width]
 
 
-def _renaming(seed: int) -> LabelsHW:
-    """The new label of each: another class, or the ignore index for itself."""
+def _permuted_labels(seed: int) -> LabelsHW:
+    """A lookup table that gives each class another label, and keeps the ignore index."""
     labels = np.arange(IGNORE_INDEX + 1, dtype=np.uint8)
     labels[:_CLASSES] = (labels[:_CLASSES] + 1 + seed % (_CLASSES - 1)) % _CLASSES
     return labels

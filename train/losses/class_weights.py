@@ -18,7 +18,7 @@ from seg.train.splits.decoded_split import DecodedSplit
 WeightsC = NDArray[np.float32]
 """A weight for each of C classes."""
 
-_WITHOUT_ONE: Final = 1.0
+_DEFAULT_WEIGHT: Final = 1.0
 
 
 def check_loss(recipe: RecipeSpec, classes: Sequence[ClassInfo]) -> None:
@@ -32,23 +32,23 @@ def check_loss(recipe: RecipeSpec, classes: Sequence[ClassInfo]) -> None:
         )
 
 
-def class_weights(said: ClassWeights | None, images: DecodedSplit) -> WeightsC:
+def class_weights(spec: ClassWeights | None, images: DecodedSplit) -> WeightsC:
     """The weights for the classes of the training split.
 
     Raises:
         DataError: labels that must be counted cannot be read.
     """
     names = [c.name for c in images.classes]
-    if said is None:
+    if spec is None:
         return np.ones(len(names), np.float32)
-    if said == "balanced":
-        return balanced(count_classes(images))
-    if isinstance(said, Mapping):
-        return np.array([said.get(name, _WITHOUT_ONE) for name in names], np.float32)
-    return np.array(said, np.float32)
+    if spec == "balanced":
+        return median_frequency_weights(count_classes(images))
+    if isinstance(spec, Mapping):
+        return np.array([spec.get(name, _DEFAULT_WEIGHT) for name in names], np.float32)
+    return np.array(spec, np.float32)
 
 
-def balanced(counts_nc: CountsNC) -> WeightsC:
+def median_frequency_weights(counts_nc: CountsNC) -> WeightsC:
     """The median frequency of the classes over each one's own; 1 for a class that no image shows.
 
     The frequency of a class is its share of the labelled pixels of the images that show it. Source: Eigen
@@ -57,7 +57,7 @@ def balanced(counts_nc: CountsNC) -> WeightsC:
     pixels_n = counts_nc.sum(1)
     pixels_c, around_c = counts_nc.sum(0), pixels_n @ (counts_nc > 0)
     shown = pixels_c > 0
-    weights = np.full(len(pixels_c), _WITHOUT_ONE, np.float32)
+    weights = np.full(len(pixels_c), _DEFAULT_WEIGHT, np.float32)
     if shown.any():
         frequencies = pixels_c[shown] / around_c[shown]
         weights[shown] = np.median(frequencies) / frequencies
@@ -65,13 +65,13 @@ def balanced(counts_nc: CountsNC) -> WeightsC:
 
 
 def _check_class_weights(
-    place: str, said: Mapping[str, float] | Sequence[float], classes: Sequence[ClassInfo]
+    place: str, spec: Mapping[str, float] | Sequence[float], classes: Sequence[ClassInfo]
 ) -> None:
     names = [c.name for c in classes]
-    if not isinstance(said, Mapping):
-        if len(said) != len(names):
-            raise SpecError(f"{place}: are {len(said)} for {len(names)} classes: {', '.join(names)}")
+    if not isinstance(spec, Mapping):
+        if len(spec) != len(names):
+            raise SpecError(f"{place}: are {len(spec)} for {len(names)} classes: {', '.join(names)}")
         return
-    for name in said:
+    for name in spec:
         if name not in names:
             raise SpecError(f"{place}: there is no class {name!r}: {did_you_mean(name, names)}")

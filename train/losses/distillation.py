@@ -30,7 +30,7 @@ class Distillation:
     temperature: float
     images: Split | None = None
 
-    def said(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What decides a run's outcome."""
         return {"teacher": self.teacher, "soft_share": self.soft_share, "temperature": self.temperature}
 

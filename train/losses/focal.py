@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from seg.train.losses.labelled import pixel_cross_entropy, pixel_weights, weighted_mean
+from seg.train.losses.ignored_pixels import pixel_cross_entropy, pixel_weights, weighted_mean
 
 _LEAST_HARDNESS: Final = 1e-6
 """Below it a power under 1 has no finite gradient."""

@@ -35,7 +35,7 @@ _LOSSES: Final[Mapping[str, Callable[..., Tensor]]] = {
 """By the names of the fields of `LossMixSpec`; what a loss is told are its keyword arguments."""
 
 
-class Term(NamedTuple):
+class WeightedLoss(NamedTuple):
     """A loss, its weight in the sum, and the weights of classes in it."""
 
     loss: Loss
@@ -48,7 +48,7 @@ class LossMix(nn.Module):
 
     class_weights: Tensor
 
-    def __init__(self, terms: Sequence[Term]) -> None:
+    def __init__(self, terms: Sequence[WeightedLoss]) -> None:
         super().__init__()
         self.terms = tuple(terms)
         stacked = torch.stack([torch.from_numpy(term.class_weights) for term in terms])
@@ -73,7 +73,7 @@ def build_loss(spec: LossMixSpec, images: DecodedSplit) -> LossMix:
     """
     return LossMix(
         [
-            Term(
+            WeightedLoss(
                 partial(_LOSSES[name], **loss.parameters),
                 loss.weight,
                 class_weights(loss.class_weights, images),

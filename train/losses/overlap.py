@@ -8,7 +8,7 @@ from typing import Final
 
 from torch import Tensor
 
-from seg.train.losses.labelled import probabilities_and_truth, weighted_mean
+from seg.train.losses.ignored_pixels import probabilities_and_truth, weighted_mean
 
 _LEAST_AREA: Final = 1e-7
 

@@ -15,7 +15,7 @@ from seg.train.networks.segmenter import Segmenter
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import RunRecord
 
-CardOf = Callable[[int, float], ModelCard]
+MakeCard = Callable[[int, float], ModelCard]
 """The card of the weights after an epoch (from 1), given their val mIoU."""
 
 
@@ -30,7 +30,7 @@ class Job:
     val: Split
     unlabelled: str
     loggers: tuple[LoggerName, ...]
-    teaching: Distillation | None = None
+    distillation: Distillation | None = None
 
     @property
     def name(self) -> str:
@@ -69,14 +69,14 @@ def input_card_of(recipe: RecipeSpec) -> InputCard:
     )
 
 
-def crop_of_network_size(recipe: RecipeSpec) -> RecipeSpec:
+def with_input_size_crop(recipe: RecipeSpec) -> RecipeSpec:
     """In mode `resize` the network always sees whole images, so training crops have their size."""
     if recipe.input.size is None:
         return recipe
     return recipe.model_copy(update={"crop": recipe.input.size})
 
 
-def card_of(job: Job, input_card: InputCard) -> CardOf:
+def card_of(job: Job, input_card: InputCard) -> MakeCard:
     """What writes the cards of a job's checkpoints."""
     recipe = job.recipe
 

@@ -10,17 +10,17 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from seg.spec.recipe import RecipeSpec
-from seg.train.batches.samples import Sample
+from seg.train.batches.datasets import LabelledImage
 from seg.train.losses import LossMix
 from seg.train.losses.distillation import DistillationLoss
-from seg.train.metrics.confusion import count_pixels, iou_per_class
-from seg.train.metrics.epoch_metrics import Figures, RunningMean
+from seg.train.metrics.confusion import confusion_matrix, iou_per_class
+from seg.train.metrics.epoch_metrics import EpochMetrics, RunningMean
 from seg.train.mixing import mix, mixing_seed
 from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.build import build_optimiser
 from seg.train.optimiser.schedule import build_schedule
-from seg.train.optimiser.weight_averaging import moving_average, plain_mean
-from seg.train.reproducibility.seeds import seed_of
+from seg.train.optimiser.weight_averaging import exponential_average, uniform_average
+from seg.train.reproducibility.seeds import derive_seed
 
 
 class MemberModule(lightning.LightningModule):
@@ -38,9 +38,9 @@ class MemberModule(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.segmenter = segmenter
-        self.average = moving_average(segmenter, recipe.ema) if recipe.ema else None
-        self.mean = plain_mean(segmenter) if recipe.average_last else None
-        self.judges_mean = False
+        self.average = exponential_average(segmenter, recipe.ema) if recipe.ema else None
+        self.mean = uniform_average(segmenter) if recipe.average_last else None
+        self.evaluates_mean = False
         self.recipe = recipe
         self.steps = steps
         self.loss = loss
@@ -49,9 +49,9 @@ class MemberModule(lightning.LightningModule):
         self.register_buffer("confusion", torch.zeros(classes, classes, dtype=torch.int64), persistent=False)
 
     @property
-    def judged(self) -> Segmenter:
+    def evaluated_segmenter(self) -> Segmenter:
         """What is validated and kept: the moving average where there is one; at last the mean of epochs."""
-        if self.mean and self.judges_mean:
+        if self.mean and self.evaluates_mean:
             return cast(Segmenter, self.mean.module)
         return cast(Segmenter, self.average.module) if self.average else self.segmenter
 
@@ -61,9 +61,9 @@ class MemberModule(lightning.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         # Dropout draws from torch's generator: with a seed for each epoch a resumed run draws the same.
-        torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch) + self.global_rank)
+        torch.manual_seed(derive_seed(self.recipe.seed, self.current_epoch) + self.global_rank)
 
-    def training_step(self, batch: Sample, batch_index: int) -> Tensor:
+    def training_step(self, batch: LabelledImage, batch_index: int) -> Tensor:
         images, labels = batch
         seed = mixing_seed(self.recipe.seed, self.current_epoch, batch_index)
         mixed = mix(images, labels, self.recipe.mix, seed)
@@ -76,25 +76,25 @@ class MemberModule(lightning.LightningModule):
         if self.average:
             self.average.update_parameters(self.segmenter)
 
-    def validation_step(self, batches: Sequence[Sample], batch_index: int) -> None:
+    def validation_step(self, batches: Sequence[LabelledImage], batch_index: int) -> None:
         for images, labels in batches:
-            logits, truth = self.judged(images), labels.long()
+            logits, truth = self.evaluated_segmenter(images), labels.long()
             self.val_loss.add(self.loss(logits, truth), len(images))
-            self.confusion += count_pixels(truth, logits.argmax(1), len(self.confusion))
+            self.confusion += confusion_matrix(truth, logits.argmax(1), len(self.confusion))
 
     def on_validation_start(self) -> None:
         """Each process has statistics of batch normalisation of its own: their mean is judged, and kept."""
         if self.trainer.world_size == 1:
             return
-        for buffer in chain(self.segmenter.buffers(), self.judged.buffers()):
+        for buffer in chain(self.segmenter.buffers(), self.evaluated_segmenter.buffers()):
             if buffer.is_floating_point():
                 buffer.copy_(self.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))
 
-    def take_figures(self) -> Figures:
+    def compute_metrics(self) -> EpochMetrics:
         """The figures of the epoch that ends, over all processes; what they were gathered in starts anew."""
         iou = iou_per_class(self._total(self.confusion.clone()))
         self.confusion.zero_()
-        return Figures(
+        return EpochMetrics(
             train_loss=self.train_loss.take(self._total),
             val_loss=self.val_loss.take(self._total),
             miou=float(iou.nanmean()),

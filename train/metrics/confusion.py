@@ -6,7 +6,7 @@ from torch import Tensor
 from seg.labels import IGNORE_INDEX
 
 
-def count_pixels(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
+def confusion_matrix(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
     """Pixel counts, int64 `[C, C]`: rows are the truth, columns the prediction.
 
     Both are int64 label maps of one shape. Pixels whose truth is the ignore index count nowhere.

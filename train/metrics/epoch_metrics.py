@@ -11,7 +11,7 @@ from seg.charts import draw_curves
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class EpochMetrics:
     """What an epoch came to. `iou` has a class's position in the class list; NaN where it is absent.
 
     The losses are means over images. `miou` is the mean IoU of the classes that are not absent.
@@ -44,12 +44,12 @@ class RunningMean:
         return mean
 
 
-def best_epoch(history: Sequence[Figures]) -> int:
+def best_epoch(history: Sequence[EpochMetrics]) -> int:
     """The epoch (from 1) with the highest mIoU; of equals, the first."""
     return 1 + max(range(len(history)), key=lambda position: history[position].miou)
 
 
-def draw_history(path: Path, history: Sequence[Figures]) -> None:
+def draw_history(path: Path, history: Sequence[EpochMetrics]) -> None:
     """Draw the losses, the mIoU and the learning rate over the epochs."""
     losses = {"train": [f.train_loss for f in history], "val": [f.val_loss for f in history]}
     panels = {

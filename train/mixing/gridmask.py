@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.labels import IGNORE_INDEX
-from seg.train.mixing.mixed_batch import Mixed, on_each_channel
+from seg.train.mixing.mixed_batch import MixedBatch, mask_like_labels
 
 _KEPT: Final = 0.5
 """The r of the paper: a quarter of the image is hidden."""
@@ -21,14 +21,14 @@ _DISTANCES: Final = (96 / 224, 1.0)
 """The range of d, as a share of the shorter side; the paper's for ImageNet."""
 
 
-def gridmask(images: Tensor, labels: Tensor, rng: np.random.Generator) -> Mixed:
+def gridmask(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedBatch:
     """Hidden pixels are black, and ignored: a whole object under a square leaves nothing to learn from."""
     height, width = labels.shape[1:3]
     hidden = np.stack([_grid(height, width, rng) for _ in labels])
     hidden_nhw = torch.from_numpy(hidden).to(labels.device)
-    return Mixed(
+    return MixedBatch(
         images.masked_fill(hidden_nhw.unsqueeze(-1), 0),
-        ((labels.masked_fill(on_each_channel(hidden_nhw, labels), IGNORE_INDEX), 1.0),),
+        ((labels.masked_fill(mask_like_labels(hidden_nhw, labels), IGNORE_INDEX), 1.0),),
     )
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
+class MixedBatch:
     """Images uint8 `[N, H, W, 3]`, and label maps uint8 `[N, H, W]` with their shares of the loss.
 
     A student's label maps have soft labels behind them, `[N, H, W, 1 + C]`.
@@ -22,6 +22,6 @@ class Mixed:
         return torch.stack([share * loss(logits, labels) for labels, share in self.targets]).sum()
 
 
-def on_each_channel(pixels_nhw: Tensor, labels: Tensor) -> Tensor:
+def mask_like_labels(pixels_nhw: Tensor, labels: Tensor) -> Tensor:
     """Pixels that were chosen, for labels with or without channels."""
     return pixels_nhw if labels.ndim == pixels_nhw.ndim else pixels_nhw.unsqueeze(-1)

@@ -8,17 +8,17 @@ from typing import Final
 import numpy as np
 from torch import Tensor
 
-from seg.train.mixing.mixed_batch import Mixed
+from seg.train.mixing.mixed_batch import MixedBatch
 
 _ALPHA: Final = 0.4
 """The upper end of what the paper used for ImageNet: most blends are mostly one image."""
 
 
-def mixup(images: Tensor, labels: Tensor, rng: np.random.Generator) -> Mixed:
+def mixup(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedBatch:
     """Each image is blended with the one before it in the batch.
 
     A pixel whose label is ignored in one label map still counts in the loss against the other.
     """
     share = float(rng.beta(_ALPHA, _ALPHA))
     blended = images.float().mul(share).add(images.roll(1, 0), alpha=1 - share)
-    return Mixed(blended.round().to(images.dtype), ((labels, share), (labels.roll(1, 0), 1 - share)))
+    return MixedBatch(blended.round().to(images.dtype), ((labels, share), (labels.roll(1, 0), 1 - share)))

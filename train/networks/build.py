@@ -9,11 +9,11 @@ from torch import nn
 from seg.errors import SegError, SpecError
 from seg.spec.architectures import ClassicArchitecture, SmpArchitecture, TorchvisionArchitecture
 from seg.train.networks.classics import FCN, DeepLabV1, SegNet
-from seg.train.networks.encoders import check_names
+from seg.train.networks.download import allow_download
+from seg.train.networks.encoders import check_architecture
 from seg.train.networks.from_smp import create_from_smp
 from seg.train.networks.from_torchvision import create_from_torchvision, published_weights
-from seg.train.networks.pretrained import fit_encoder, is_local_file, load_encoder
-from seg.train.networks.published import fetching
+from seg.train.networks.pretrained import is_weights_file, load_encoder_file, load_encoder_weights
 
 STRIDE: Final = 32
 """What height and width of every network's input must be multiples of."""
@@ -34,11 +34,11 @@ def build_network(
         SpecError: there is no such encoder, or it does not go with the architecture.
         ModelError: the local file does not fit the encoder.
     """
-    check_names(architecture, encoder)
-    named = None if is_local_file(encoder_weights) else encoder_weights
+    check_architecture(architecture, encoder)
+    named = None if is_weights_file(encoder_weights) else encoder_weights
     try:
-        with fetching() if named else nullcontext():
-            network = create(architecture, encoder, classes, named)
+        with allow_download() if named else nullcontext():
+            network = create_network(architecture, encoder, classes, named)
     except SegError:
         raise
     except OSError as error:
@@ -50,11 +50,11 @@ def build_network(
         # smp, timm and torchvision say in any manner that something does not go together.
         raise SpecError(f"{architecture} does not go with encoder {encoder!r}: {error!r}") from error
     if encoder_weights and named is None:
-        load_encoder(network.get_submodule("encoder"), Path(encoder_weights))
+        load_encoder_file(network.get_submodule("encoder"), Path(encoder_weights))
     return network
 
 
-def create(architecture: str, encoder: str, classes: int, weights: str | None) -> nn.Module:
+def create_network(architecture: str, encoder: str, classes: int, weights: str | None) -> nn.Module:
     """Build a network, its encoder with published weights if a name of such is given.
 
     Raises whatever the library raises if that cannot be done.
@@ -66,7 +66,7 @@ def create(architecture: str, encoder: str, classes: int, weights: str | None) -
     else:
         network = _create_classic(cast(ClassicArchitecture, architecture), encoder, classes)
     if weights:
-        fit_encoder(network.get_submodule("encoder"), published_weights(encoder, weights), weights)
+        load_encoder_weights(network.get_submodule("encoder"), published_weights(encoder, weights), weights)
     return network
 
 

@@ -13,8 +13,8 @@ from torch import nn
 
 from seg.errors import SpecError
 from seg.spec.architectures import SmpArchitecture
-from seg.train.networks.build import STRIDE, create
-from seg.train.networks.encoders import check_names, own_size
+from seg.train.networks.build import STRIDE, create_network
+from seg.train.networks.encoders import check_architecture, native_image_size
 
 SizeHW = tuple[int, int]
 
@@ -48,10 +48,10 @@ def check_combination(
     Raises:
         SpecError: with the reason, and the nearest combination that works.
     """
-    check_names(architecture, encoder)
+    check_architecture(architecture, encoder)
     problem = problem_of(architecture, encoder, crop, size)
     if problem:
-        advice = _advice(architecture, encoder, crop, size)
+        advice = _suggestion(architecture, encoder, crop, size)
         raise SpecError(f"{architecture} does not go with encoder {encoder!r}: {problem}: {advice}")
 
 
@@ -60,17 +60,17 @@ def problem_of(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | Non
     try:
         network = blank_network(architecture, encoder)
     except Exception as error:
-        return _why_not_built(architecture, error)
-    for height, width in _sizes(crop, size):
+        return _reason_not_built(architecture, error)
+    for height, width in _sizes_to_try(crop, size):
         try:
-            _run(network, (height, width))
+            _forward(network, (height, width))
         except Exception as error:
             return f"it cannot run at {height}x{width} ({_first_line(error)})"
     return None
 
 
-def _advice(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str:
-    own = own_size(encoder)
+def _suggestion(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str:
+    own = native_image_size(encoder)
     if size != own and own and problem_of(architecture, encoder, crop, own) is None:
         return f"the encoder is made for one size: give its recipe 'input: {{mode: resize, size: {own[0]}}}'"
     for height, width in ((factor * crop[0], factor * crop[1]) for factor in _LARGER):
@@ -101,13 +101,13 @@ def blank_network(architecture: str, encoder: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         try:
             with torch.device("meta"):
-                return create(architecture, encoder, _CLASSES, None)
+                return create_network(architecture, encoder, _CLASSES, None)
         except RuntimeError:
             # Some encoders compute with numbers while they are built.
-            return create(architecture, encoder, _CLASSES, None).to("meta")
+            return create_network(architecture, encoder, _CLASSES, None).to("meta")
 
 
-def _sizes(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:
+def _sizes_to_try(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:
     """What the network will meet: one size, or padded crops and images of any shape."""
     if size:
         return [size]
@@ -115,7 +115,7 @@ def _sizes(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:
     return [(rows * STRIDE, columns * STRIDE), ((rows + 1) * STRIDE, (columns + 2) * STRIDE)]
 
 
-def _run(network: nn.Module, size_hw: SizeHW) -> None:
+def _forward(network: nn.Module, size_hw: SizeHW) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         logits = network(torch.empty(_IMAGES, 3, *size_hw, device="meta"))
@@ -123,7 +123,7 @@ def _run(network: nn.Module, size_hw: SizeHW) -> None:
         raise ValueError(f"logits of shape {tuple(logits.shape)}")
 
 
-def _why_not_built(architecture: str, error: Exception) -> str:
+def _reason_not_built(architecture: str, error: Exception) -> str:
     text = _first_line(error)
     if "downsampling pattern" in text:
         return "the encoder has no features at the strides 4, 8, 16 and 32"

@@ -23,7 +23,7 @@ _OTHER_THAN_IMAGENET: Final = {"inception": _CENTRED, "xception": _CENTRED, "dpn
 _ADVERSARIAL: Final = "advprop"
 
 
-def check_names(architecture: str, encoder: str) -> None:
+def check_architecture(architecture: str, encoder: str) -> None:
     """Raise SpecError, with the nearest name, if one is unknown, or the encoder not the architecture's."""
     known = get_args(Architecture)
     if architecture not in known:
@@ -45,7 +45,7 @@ def timm_name(encoder: str) -> str | None:
     if not encoder.startswith("timm-"):
         return None
     name = encoder.removeprefix("timm-").replace("mobilenetv3", "tf_mobilenetv3")
-    with _quiet():
+    with _without_warnings():
         return name if timm.is_model(name) else None
 
 
@@ -61,17 +61,17 @@ def encoder_preprocessing(encoder: str, encoder_weights: str | None = None) -> t
     return _OTHER_THAN_IMAGENET[family] if family else _IMAGENET
 
 
-def takes_any_size(encoder: str) -> bool:
+def supports_any_size(encoder: str) -> bool:
     """Whether timm's encoder is made for one image size and takes any if it is told so."""
     name = timm_name(encoder)
     if name is None:
         return False
-    with torch.device("meta"), _quiet():
+    with torch.device("meta"), _without_warnings():
         network = timm.create_model(name)
     return "dynamic_img_size" in inspect.signature(type(network).__init__).parameters
 
 
-def own_size(encoder: str) -> tuple[int, int] | None:
+def native_image_size(encoder: str) -> tuple[int, int] | None:
     """Height and width of the images that timm's encoder was made for."""
     name = timm_name(encoder)
     config = timm.get_pretrained_cfg(name) if name else None
@@ -79,7 +79,7 @@ def own_size(encoder: str) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _without_warnings() -> Iterator[None]:
     """Without timm's remarks on names that have newer forms."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -8,7 +8,7 @@ from torch import nn
 from seg.errors import SpecError
 from seg.spec.architectures import SmpArchitecture
 from seg.spec.base import did_you_mean
-from seg.train.networks.encoders import takes_any_size
+from seg.train.networks.encoders import supports_any_size
 
 
 def create_from_smp(
@@ -20,7 +20,7 @@ def create_from_smp(
     """
     if weights:
         _check_weights(encoder, weights)
-    options = {"dynamic_img_size": True} if takes_any_size(encoder) else {}
+    options = {"dynamic_img_size": True} if supports_any_size(encoder) else {}
     with warnings.catch_warnings():
         # smp announces that `timm-` names will go; they are the names of published results.
         warnings.simplefilter("ignore")

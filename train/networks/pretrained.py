@@ -19,21 +19,21 @@ _FLATTENED: Final = re.compile(r"_(?=\d+\.)")
 _OPTIONAL: Final = "num_batches_tracked"
 
 
-def is_local_file(encoder_weights: str | None) -> bool:
+def is_weights_file(encoder_weights: str | None) -> bool:
     """Whether a recipe's `encoder_weights` is a file rather than a name."""
     return encoder_weights is not None and Path(encoder_weights).suffix in _LOCAL_SUFFIXES
 
 
-def load_encoder(encoder: nn.Module, path: Path) -> None:
+def load_encoder_file(encoder: nn.Module, path: Path) -> None:
     """Load a state dict into an encoder; what the encoder does not have (a classifier) is left.
 
     Raises:
         ModelError: the file cannot be read, or lacks or misshapes a parameter of the encoder.
     """
-    fit_encoder(encoder, _read(path), path)
+    load_encoder_weights(encoder, _read(path), path)
 
 
-def fit_encoder(encoder: nn.Module, given: Mapping[str, Tensor], source: object) -> None:
+def load_encoder_weights(encoder: nn.Module, given: Mapping[str, Tensor], source: object) -> None:
     """Load the tensors that bear the names of the encoder's, whatever module each side is held in.
 
     A fully connected layer fits the convolution that computes the same.
@@ -41,33 +41,37 @@ def fit_encoder(encoder: nn.Module, given: Mapping[str, Tensor], source: object)
     Raises:
         ModelError: a parameter of the encoder is missing, has another shape, or is not finite.
     """
-    by_name = {_bare(name): tensor for name, tensor in given.items() if isinstance(name, str)}
+    by_name = {_canonical_name(name): tensor for name, tensor in given.items() if isinstance(name, str)}
     wanted = encoder.state_dict()
-    missing = [name for name in wanted if _bare(name) not in by_name and not name.endswith(_OPTIONAL)]
+    missing = [
+        name for name in wanted if _canonical_name(name) not in by_name and not name.endswith(_OPTIONAL)
+    ]
     if missing:
         raise ModelError(f"{source}: lacks {missing[0]!r} and {len(missing) - 1} more of the encoder")
     fitting = {
-        name: check_tensor(source, name, _as_convolution(by_name[_bare(name)], tensor.shape), tensor)
+        name: check_tensor(
+            source, name, _as_convolution(by_name[_canonical_name(name)], tensor.shape), tensor
+        )
         for name, tensor in wanted.items()
-        if _bare(name) in by_name
+        if _canonical_name(name) in by_name
     }
     encoder.load_state_dict(wanted | fitting)
 
 
-def _bare(name: str) -> str:
+def _canonical_name(name: str) -> str:
     """A parameter's name without what holds the encoder, and as it was before timm flattened it."""
     return _FLATTENED.sub(".", _WRAPPERS.sub("", name))
 
 
 def _as_convolution(tensor: Any, shape: torch.Size) -> Any:
-    joined = (
+    is_flattened = (
         isinstance(tensor, Tensor)
         and tensor.layout == torch.strided
         and tensor.ndim == 2
         and len(shape) == 4
         and tensor.numel() == shape.numel()
     )
-    return tensor.reshape(shape) if joined else tensor
+    return tensor.reshape(shape) if is_flattened else tensor
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from seg.train.batches.loaders import Loaders
-from seg.train.reproducibility.seeds import seed_of
+from seg.train.reproducibility.seeds import derive_seed
 
 
 def refit_batch_norm(network: nn.Module, loaders: Loaders, seed: int, epoch: int) -> None:
@@ -14,6 +14,6 @@ def refit_batch_norm(network: nn.Module, loaders: Loaders, seed: int, epoch: int
     Source: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", 2018,
     section 3.2.
     """
-    torch.manual_seed(seed_of(seed, epoch))
+    torch.manual_seed(derive_seed(seed, epoch))
     loaders.set_epoch(epoch)
     update_bn(loaders.train, network, next(network.parameters()).device)

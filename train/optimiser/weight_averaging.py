@@ -5,14 +5,14 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 
-def plain_mean(network: nn.Module) -> AveragedModel:
+def uniform_average(network: nn.Module) -> AveragedModel:
     """The mean of what `update_parameters` is called with; buffers are those of the last."""
     mean = AveragedModel(network)
     mean.requires_grad_(False)
     return mean
 
 
-def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+def exponential_average(network: nn.Module, decay: float) -> AveragedModel:
     """A copy of a network that follows it: `update_parameters` after each optimiser step.
 
     Batch-norm statistics are averaged like weights. The first n updates use the smaller decay

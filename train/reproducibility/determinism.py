@@ -8,7 +8,7 @@ import torch
 
 
 @contextmanager
-def repeatable(seed: int, *, on_gpu: bool) -> Iterator[None]:
+def reproducible(seed: int, *, on_gpu: bool) -> Iterator[None]:
     """Seed torch and use its deterministic algorithms, on CUDA only if asked; undone at the end.
 
     On CUDA they are slow where a network resizes its features, and operations that have none run as they are.

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def seed_of(*parts: int) -> int:
+def derive_seed(*parts: int) -> int:
     """A seed below 2**32 that follows from its parts alone, all at least 0.
 
     Source: numpy's `SeedSequence`, whose mixing is stable between versions.

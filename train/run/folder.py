@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from seg.data import Sample
 from seg.errors import OutputError, SpecError
 from seg.files import remove_all_leftovers, write_text
-from seg.train.run.record import Result, RunRecord, difference, read_record
+from seg.train.run.record import Result, RunRecord, find_difference, read_record
 
 Row = Mapping[str, float | None]
 """One line of `metrics.csv`, by column."""
@@ -63,7 +63,7 @@ class RunFolder:
         return self.path / "model.safetensors"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Hold the folder, so that no other process trains into it; raises OutputError if one does."""
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock")
@@ -91,11 +91,11 @@ class RunFolder:
             self._clear()
         self.refuse_foreign()
         found = read_record(self.record)
-        if found is not None and self._holds_work:
-            if changed := difference(found, wanted):
+        if found is not None and self._has_run:
+            if changed := find_difference(found, wanted):
                 raise SpecError(f"{self.path}: {changed}: rename the member, or pass --retrain")
             if found.result is not None and self.model.exists():
-                self.drop_state()
+                self.remove_resume_state()
                 return found.result
         self.write_record(wanted)
         return None
@@ -116,8 +116,8 @@ class RunFolder:
         nothing: the next run finds all epochs done and comes here again.
         """
         self.write_record(record)
-        self.name_best()
-        self.drop_state()
+        self.publish_best()
+        self.remove_resume_state()
 
     def write_record(self, record: RunRecord) -> None:
         write_text(self.record, record.model_dump_json(indent=2) + "\n")
@@ -136,14 +136,14 @@ class RunFolder:
         csv.writer(text, lineterminator="\n").writerows([["image"], *([sample.id] for sample in samples)])
         write_text(self.held_out, text.getvalue())
 
-    def name_best(self) -> None:
+    def publish_best(self) -> None:
         self.best.replace(self.model)
 
-    def drop_state(self) -> None:
+    def remove_resume_state(self) -> None:
         self.last.unlink(missing_ok=True)
 
     @property
-    def _holds_work(self) -> bool:
+    def _has_run(self) -> bool:
         return self.model.exists() or self.last.exists()
 
     @property

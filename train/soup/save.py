@@ -7,10 +7,10 @@ from seg.runs import write_note
 from seg.train.networks.checkpoint import save_checkpoint
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import read_record
-from seg.train.soup.greedy import SoupCandidates
+from seg.train.soup.greedy import SoupCandidate
 
 
-def keep_soup(folder: RunFolder, name: str, soup: SoupCandidates) -> None:
+def save_soup(folder: RunFolder, name: str, soup: SoupCandidate) -> None:
     """Write checkpoint, record and note; an older soup in the folder is replaced.
 
     Recipe, epochs and seed are those of the first ingredient.
@@ -35,7 +35,7 @@ def keep_soup(folder: RunFolder, name: str, soup: SoupCandidates) -> None:
     )
     training = first.card.training and first.card.training.model_copy(update={"value": soup.miou})
     card = first.card.model_copy(update={"name": name, "training": training})
-    with folder.held():
+    with folder.locked():
         save_checkpoint(folder.model, soup.segmenter.network, card)
         folder.write_record(record)
         write_note(folder.path, leaderboard=None, text=f"soup of {', '.join(soup.names)}")

@@ -1,4 +1,4 @@
-"""How many pixels of each class the training images have."""
+"""Class counts: the pixels of each class in each image of a split."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from seg.train.splits.decoded_split import DecodedSplit
 
 CountsNC = NDArray[np.int64]
-"""Pixels of each of C classes in each of N images."""
+"""Pixel counts of C classes in N images."""
 
 
 def count_classes(images: DecodedSplit) -> CountsNC:

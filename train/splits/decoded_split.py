@@ -1,4 +1,4 @@
-"""Decoded images with their label maps, kept in memory as far as they fit."""
+"""A split whose decoded images and label maps are kept in memory, up to a number of bytes."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -14,7 +14,7 @@ from seg.progress import Advance
 from seg.soft_labels import SoftLabels
 
 KEPT_BYTES: Final = 2 * 2**30
-"""How many bytes of a split are kept."""
+"""How many bytes of a split are kept in memory."""
 
 _THREADS: Final = 4
 
@@ -24,8 +24,8 @@ Pair = tuple[ImageHWC, LabelsHW]
 class DecodedSplit:
     """The images of a split with their label maps, by index.
 
-    With `size_hw` images are brought to that size, bilinearly, and labels to the nearest pixel. With soft
-    labels each label map has those behind it, uint8 `[H, W, 1 + C]`.
+    With `size_hw`, images are resized bilinearly and label maps by nearest neighbour. With soft labels, each
+    label map has them stacked behind it, uint8 `[H, W, 1 + C]`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class DecodedSplit:
         return self._split.classes
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is kept, for a worker process."""
+        """Pickle without the kept images, for a worker process."""
         return {**self.__dict__, "_kept": {}}
 
     def read_ahead(self, advance: Advance) -> None:
@@ -55,13 +55,13 @@ class DecodedSplit:
                 room -= image_hwc.nbytes + labels_hw.nbytes
                 if room < 0:
                     threads.shutdown(cancel_futures=True)
-                    advance(len(self) - index, note="the others when they are needed")
+                    advance(len(self) - index, note="the others are decoded when needed")
                     return
                 self._kept[index] = (image_hwc, labels_hw)
                 advance()
 
     def read(self, index: int) -> Pair:
-        """Raises DataError if a file cannot be read, or image and label map differ in size."""
+        """Image and label map; raises DataError if a file cannot be read, or their sizes differ."""
         return self._kept.get(index) or self._decode(index)
 
     def labels(self, index: int) -> LabelsHW:
@@ -74,7 +74,7 @@ class DecodedSplit:
         if image_hwc.shape[:2] != labels_hw.shape:
             raise DataError(
                 f"{path}: has size {image_hwc.shape[:2]} and its labels {labels_hw.shape}"
-                " (height, width): bring them to one size"
+                " (height, width): resize one of them"
             )
         if self._soft_labels:
             labels_hw = np.dstack([labels_hw, self._soft_labels.read(path)])

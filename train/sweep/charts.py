@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.charts import Point, draw_trade_offs
-from seg.train.sweep.trials import Outcome
+from seg.train.sweep.trials import TrialResult
 
 
-def draw_sweep(path: Path, outcomes: Sequence[Outcome]) -> bool:
+def draw_sweep(path: Path, outcomes: Sequence[TrialResult]) -> bool:
     """Draw mIoU against minutes of training and against GFLOPs; False where nothing is finished."""
     finished = [outcome for outcome in outcomes if outcome.is_finished]
     if not finished:
@@ -20,7 +20,7 @@ def draw_sweep(path: Path, outcomes: Sequence[Outcome]) -> bool:
     return True
 
 
-def _point(outcome: Outcome, cost: float) -> Point:
+def _point(outcome: TrialResult, cost: float) -> Point:
     group = str(outcome.setting.get("architecture", ""))
     name = outcome.name.rpartition("-")[0].removeprefix(f"{group}-")
     return Point(name, cost, outcome.miou or 0.0, group)

@@ -15,70 +15,76 @@ from numpy.typing import NDArray
 from seg.data import Split
 from seg.labels import IGNORE_INDEX
 from seg.progress import Advance, progress
-from seg.train.metrics.confusion import count_pixels, iou_per_class
+from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.decoded_split import DecodedSplit
-from seg.train.sweep.trials import Outcome
+from seg.train.sweep.trials import TrialResult
 
-PIXELS: Final = 2000
+PIXELS_PER_IMAGE: Final = 2000
 """Labelled pixels of each image that trials are compared on."""
 
-CANDIDATES: Final = 4
+CANDIDATES_PER_CHOICE: Final = 4
 """How many times as many trials are looked at as are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenTrial:
     """A trial with the mIoU of all that are chosen up to it, and how much it differs from those before."""
 
-    outcome: Outcome
+    outcome: TrialResult
     miou: float
     disagreement: float
 
 
-def choose_together(outcomes: list[Outcome], runs: Path, val: Split, count: int) -> list[Chosen]:
+def choose_complementary(
+    outcomes: list[TrialResult], runs: Path, val: Split, count: int
+) -> list[ChosenTrial]:
     """Choose from finished trials, the best first, at most `count`.
 
     Raises:
         DataError: a validation image cannot be read.
         ModelError: a trial's checkpoint cannot be read.
     """
-    candidates = [outcome for outcome in outcomes if outcome.is_finished][: CANDIDATES * count]
-    truth, pixels = _sample(val)
+    candidates = [outcome for outcome in outcomes if outcome.is_finished][: CANDIDATES_PER_CHOICE * count]
+    truth, pixels = _sample_pixels(val)
     with progress("compare", len(candidates) * len(val.samples), unit="images") as advance:
-        answers = []
+        probabilities = []
         for outcome in candidates:
-            answers.append(_answers(runs / outcome.name / "model.safetensors", val, pixels, advance))
-    chosen: list[Chosen] = []
-    left = dict(enumerate(answers))
-    total = np.zeros_like(answers[0]) if answers else np.zeros((0, 0), dtype=np.float32)
+            probabilities.append(
+                _probabilities(runs / outcome.name / "model.safetensors", val, pixels, advance)
+            )
+    chosen: list[ChosenTrial] = []
+    left = dict(enumerate(probabilities))
+    total = np.zeros_like(probabilities[0]) if probabilities else np.zeros((0, 0), dtype=np.float32)
     while left and len(chosen) < count:
-        mious = {number: _miou(truth, total + answer) for number, answer in left.items()}
+        mious = {
+            number: _miou(truth, total + own_probabilities) for number, own_probabilities in left.items()
+        }
         best = max(mious, key=lambda number: mious[number])
         if chosen and mious[best] <= chosen[-1].miou:
             break
-        answer = left.pop(best)
-        differs = float((answer.argmax(1) != total.argmax(1)).mean()) if chosen else 0.0
-        chosen.append(Chosen(candidates[best], mious[best], differs))
-        total = total + answer
+        own_probabilities = left.pop(best)
+        differs = float((own_probabilities.argmax(1) != total.argmax(1)).mean()) if chosen else 0.0
+        chosen.append(ChosenTrial(candidates[best], mious[best], differs))
+        total = total + own_probabilities
     return chosen
 
 
-def _sample(val: Split) -> tuple[NDArray[np.uint8], list[NDArray[np.intp]]]:
+def _sample_pixels(val: Split) -> tuple[NDArray[np.uint8], list[NDArray[np.intp]]]:
     """Labels of random labelled pixels, uint8 `[P]`, and where they are in each image."""
     random = np.random.default_rng(0)
     truth, pixels = [], []
     for index in range(len(val.samples)):
         labels = val.labels(index).ravel()
         known = np.flatnonzero(labels != IGNORE_INDEX)
-        drawn = random.choice(known, min(PIXELS, len(known)), replace=False)
+        drawn = random.choice(known, min(PIXELS_PER_IMAGE, len(known)), replace=False)
         truth.append(labels[drawn])
         pixels.append(drawn)
     return np.concatenate(truth), pixels
 
 
-def _answers(
+def _probabilities(
     checkpoint: Path, val: Split, pixels: list[NDArray[np.intp]], advance: Advance
 ) -> NDArray[np.float32]:
     """A checkpoint's probabilities at those pixels, float32 `[P, C]`."""
@@ -98,5 +104,5 @@ def _answers(
 def _miou(truth: NDArray[np.uint8], scores: NDArray[np.float32]) -> float:
     classes = scores.shape[1]
     predicted = torch.from_numpy(scores.argmax(1))
-    counts = count_pixels(torch.from_numpy(truth.astype(np.int64)), predicted, classes)
+    counts = confusion_matrix(torch.from_numpy(truth.astype(np.int64)), predicted, classes)
     return float(iou_per_class(counts).nanmean())

@@ -38,7 +38,7 @@ def open_storage(spec: SweepSpec, heartbeat_s: int) -> optuna.storages.RDBStorag
                 spec.url,
                 engine_kwargs=options if is_file else None,
                 heartbeat_interval=heartbeat_s,
-                heartbeat_stale_trial_callback=_try_again,
+                heartbeat_stale_trial_callback=_requeue,
             )
             break
         except DBAPIError:
@@ -47,12 +47,12 @@ def open_storage(spec: SweepSpec, heartbeat_s: int) -> optuna.storages.RDBStorag
                 raise
             time.sleep(PAUSE_S)
     if is_file:
-        event.listen(storage.engine, "begin", _lock_at_once)
+        event.listen(storage.engine, "begin", _lock_on_begin)
     return storage
 
 
 @contextmanager
-def readable(spec: SweepSpec) -> Iterator[None]:
+def damage_as_spec_error(spec: SweepSpec) -> Iterator[None]:
     """Raise SpecError, with the database, where what it holds is no sweep as it was written."""
     try:
         yield
@@ -63,17 +63,17 @@ def readable(spec: SweepSpec) -> Iterator[None]:
         ) from error
 
 
-def values_of(trial: FrozenTrial) -> dict[str, Any]:
+def trial_values(trial: FrozenTrial) -> dict[str, Any]:
     """A trial's values, those among them which were chosen for it and which it has not asked for yet."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
-def _try_again(study: optuna.Study, died: FrozenTrial) -> None:
+def _requeue(study: optuna.Study, died: FrozenTrial) -> None:
     """Put a trial back on the list, without the notes of its worker."""
-    study.enqueue_trial(values_of(died))
+    study.enqueue_trial(trial_values(died))
 
 
-def _lock_at_once(connection: Connection) -> None:
+def _lock_on_begin(connection: Connection) -> None:
     """Begin to write before the first look.
 
     SQLite has no locks of rows: of two workers that look for a trial nobody runs, both would find the same.

@@ -15,7 +15,7 @@ _NAMED: Final = ("architecture", "encoder")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrialResult:
     """What came of a trial. `reason` says why it failed or was ended early.
 
     Attributes:
@@ -40,7 +40,7 @@ class Outcome:
         return self.state == "complete"
 
 
-def setting_of_all(values: Mapping[str, Any]) -> Setting:
+def decode_setting(values: Mapping[str, Any]) -> Setting:
     """The recipe fields of a trial's values: JSON texts of choices, and numbers of ranges."""
     setting: Setting = {}
     for field, value in values.items():
@@ -48,14 +48,16 @@ def setting_of_all(values: Mapping[str, Any]) -> Setting:
     return setting
 
 
-def name_of(setting: Setting, recipe: RecipeSpec) -> str:
+def trial_name(setting: Setting, recipe: RecipeSpec) -> str:
     """Readable, and its own for each setting."""
     words = [str(getattr(recipe, field)) for field in _NAMED]
     digest = hashlib.sha256(json.dumps(setting, sort_keys=True, default=str).encode()).hexdigest()[:_DIGITS]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join([*words, digest])).removeprefix("-")
 
 
-def as_ensemble(sweep: SweepSpec, name: str, recipe: RecipeSpec) -> tuple[EnsembleSpec, MemberSpec]:
+def single_member_ensemble(
+    sweep: SweepSpec, name: str, recipe: RecipeSpec
+) -> tuple[EnsembleSpec, MemberSpec]:
     """The trial as an ensemble of one member."""
     member = MemberSpec(name=name)
     spec = EnsembleSpec(data=sweep.data, members=(member,), recipe=recipe, runs=sweep.runs)

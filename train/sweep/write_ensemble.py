@@ -12,24 +12,26 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from seg.files import write_text
 from seg.spec.recipe import RecipeSpec
 from seg.spec.sweep import SweepSpec
-from seg.train.sweep.choose import Chosen
+from seg.train.sweep.choose import ChosenTrial
 
 LINE_WIDTH: Final = 200
 
 
-def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[Chosen]) -> None:
+def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) -> None:
     """Write a spec whose members are the trials in their run folders, which export finds trained."""
     folder = path.absolute().parent
     members = CommentedSeq()
     for position, one in enumerate(chosen):
         recipe = sweep.with_setting(one.outcome.setting)
         network = {"architecture": recipe.architecture, "encoder": recipe.encoder}
-        members.append(CommentedMap({"name": one.outcome.name} | network | _said(recipe, folder)))
+        members.append(
+            CommentedMap({"name": one.outcome.name} | network | _non_default_values(recipe, folder))
+        )
         comment = f"alone {one.outcome.miou:.4f}, with those above {one.miou:.4f}"
         members.yaml_set_comment_before_after_key(position, before=comment, indent=2)
     document = CommentedMap(
         {
-            "data": _said(sweep.data, folder),
+            "data": _non_default_values(sweep.data, folder),
             "members": members,
             "views": sweep.recipe.train_views,
             "runs": _relative(sweep.runs, folder),
@@ -44,20 +46,22 @@ def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[Chosen]) -> No
     write_text(path, text.getvalue())
 
 
-def _said(spec: Any, folder: Path) -> dict[str, Any]:
+def _non_default_values(spec: Any, folder: Path) -> dict[str, Any]:
     """What a spec says that is not a default, its files as seen from a folder."""
-    said: dict[str, Any] = spec.model_dump(mode="json", exclude_defaults=True)
-    for name, value in said.items():
+    values: dict[str, Any] = spec.model_dump(mode="json", exclude_defaults=True)
+    for name, value in values.items():
         if isinstance(value, list) and not any(isinstance(one, dict) for one in value):
-            said[name] = CommentedSeq(value)
-            said[name].fa.set_flow_style()
-    weights = said.get("encoder_weights")
+            values[name] = CommentedSeq(value)
+            values[name].fa.set_flow_style()
+    weights = values.get("encoder_weights")
     if isinstance(spec, RecipeSpec) and weights and Path(weights).is_absolute():
-        said["encoder_weights"] = _relative(Path(weights), folder)
+        values["encoder_weights"] = _relative(Path(weights), folder)
     for split in ("train", "val", "predict"):
-        if isinstance(said.get(split), dict):
-            said[split] = {key: _relative(Path(value), folder) for key, value in said[split].items() if value}
-    return said
+        if isinstance(values.get(split), dict):
+            values[split] = {
+                key: _relative(Path(value), folder) for key, value in values[split].items() if value
+            }
+    return values
 
 
 def _relative(path: Path, folder: Path) -> str:

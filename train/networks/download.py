@@ -9,20 +9,20 @@ from contextlib import contextmanager
 from typing import Final
 
 HOST: Final = "huggingface.co"
-PATIENCE_S: Final = 3.0
+TIMEOUT_S: Final = 3.0
 """How long to wait for the host; the libraries alone try again for most of a minute."""
 
 _HTTPS: Final = 443
 
 
 @contextmanager
-def fetching() -> Iterator[None]:
+def allow_download() -> Iterator[None]:
     """Let libraries fetch in the block, or look into their caches alone where no host can be reached."""
     from huggingface_hub import constants
 
     offline, timeout = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
     constants.HF_HUB_OFFLINE = offline or not is_reachable()
-    socket.setdefaulttimeout(PATIENCE_S)
+    socket.setdefaulttimeout(TIMEOUT_S)
     try:
         yield
     finally:
@@ -38,7 +38,7 @@ def is_reachable(host: str = HOST) -> bool:
 
     def connect() -> None:
         try:
-            socket.create_connection(address, timeout=PATIENCE_S).close()
+            socket.create_connection(address, timeout=TIMEOUT_S).close()
         except OSError:
             return
         reached.set()
@@ -46,5 +46,5 @@ def is_reachable(host: str = HOST) -> bool:
     # Names are looked up without a time limit, so not in this thread.
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
-    thread.join(PATIENCE_S)
+    thread.join(TIMEOUT_S)
     return reached.is_set()

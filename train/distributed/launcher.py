@@ -13,20 +13,20 @@ from typing import IO, Final
 
 from seg.errors import EXIT_USER_ERROR
 
-_SUPERVISED: Final = "SEG_SUPERVISED"
+_LAUNCHED_VARIABLE: Final = "SEG_SUPERVISED"
 _POLL_S: Final = 0.1
 _GRACE_S: Final = 10.0
 _LAST_BYTES: Final = 2000
-_TO_SAY_WHY_S: Final = 2.0
+_ERROR_GRACE_S: Final = 2.0
 _KILLED: Final = 128
 
 
-def is_one_of_several() -> bool:
+def is_distributed() -> bool:
     """Whether this process is already one of a group, so that it starts no other."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def run_several(arguments: Sequence[str], count: int) -> int:
+def launch_processes(arguments: Sequence[str], count: int) -> int:
     """Run `seg ARGUMENTS` in `count` processes, of which the first speaks to the terminal.
 
     What another one said last is shown where it was the first to fail.
@@ -36,34 +36,34 @@ def run_several(arguments: Sequence[str], count: int) -> int:
     """
     port = _free_port()
     with ExitStack() as stack:
-        spoken = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(count - 1)]
-        workers = [_start(arguments, place, count, port, spoken) for place in range(count)]
+        outputs = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(count - 1)]
+        workers = [_start_process(arguments, place, count, port, outputs) for place in range(count)]
         try:
             failed = _first_failure(workers)
         finally:
-            _end(workers)
+            _terminate(workers)
         if failed is None:
             return 0
         if failed > 0:
-            sys.stderr.write(_last_words(spoken[failed - 1]))
+            sys.stderr.write(_last_line(outputs[failed - 1]))
         code = workers[failed].returncode
         return code if code > 0 else _KILLED - code
 
 
-def leave_with_supervisor() -> None:
+def exit_with_launcher() -> None:
     """From now on, end this process when its supervisor is gone, however that ended."""
-    if os.environ.get(_SUPERVISED):
-        threading.Thread(target=_wait_for_the_end, daemon=True).start()
+    if os.environ.get(_LAUNCHED_VARIABLE):
+        threading.Thread(target=_exit_on_closed_stdin, daemon=True).start()
 
 
-def _wait_for_the_end() -> None:
+def _exit_on_closed_stdin() -> None:
     while os.read(sys.stdin.fileno(), 1):
         pass
     os._exit(1)
 
 
-def _start(
-    arguments: Sequence[str], place: int, count: int, port: int, spoken: Sequence[IO[bytes]]
+def _start_process(
+    arguments: Sequence[str], place: int, count: int, port: int, outputs: Sequence[IO[bytes]]
 ) -> subprocess.Popen[bytes]:
     environment = {
         "MASTER_ADDR": "127.0.0.1",
@@ -73,15 +73,15 @@ def _start(
         "RANK": str(place),
         "LOCAL_RANK": str(place),
         "GROUP_RANK": "0",
-        _SUPERVISED: "1",
+        _LAUNCHED_VARIABLE: "1",
     }
-    says = spoken[place - 1] if place else None
+    output = outputs[place - 1] if place else None
     return subprocess.Popen(
         [sys.executable, "-m", "seg", *arguments],
         env={**os.environ, **environment},
         stdin=subprocess.PIPE,
-        stdout=says,
-        stderr=says,
+        stdout=output,
+        stderr=output,
     )
 
 
@@ -90,16 +90,16 @@ def _first_failure(workers: Sequence[subprocess.Popen[bytes]]) -> int | None:
     while True:
         codes = [worker.poll() for worker in workers]
         if any(codes):
-            time.sleep(_TO_SAY_WHY_S)
+            time.sleep(_ERROR_GRACE_S)
             codes = [worker.poll() for worker in workers]
-            blamed = [place for place, code in enumerate(codes) if code == EXIT_USER_ERROR]
-            return (blamed or [place for place, code in enumerate(codes) if code])[0]
+            to_blame = [place for place, code in enumerate(codes) if code == EXIT_USER_ERROR]
+            return (to_blame or [place for place, code in enumerate(codes) if code])[0]
         if None not in codes:
             return None
         time.sleep(_POLL_S)
 
 
-def _end(workers: Sequence[subprocess.Popen[bytes]]) -> None:
+def _terminate(workers: Sequence[subprocess.Popen[bytes]]) -> None:
     for worker in workers:
         if worker.poll() is None:
             worker.terminate()
@@ -111,10 +111,10 @@ def _end(workers: Sequence[subprocess.Popen[bytes]]) -> None:
             worker.wait()
 
 
-def _last_words(spoken: IO[bytes]) -> str:
-    spoken.seek(0, os.SEEK_END)
-    spoken.seek(max(0, spoken.tell() - _LAST_BYTES))
-    lines = spoken.read().decode(errors="replace").strip().splitlines()
+def _last_line(outputs: IO[bytes]) -> str:
+    outputs.seek(0, os.SEEK_END)
+    outputs.seek(max(0, outputs.tell() - _LAST_BYTES))
+    lines = outputs.read().decode(errors="replace").strip().splitlines()
     return f"{lines[-1]}\n" if lines else ""
 
 

@@ -20,59 +20,59 @@ _BACKENDS: Final = {True: "cpu:gloo,cuda:nccl", False: "gloo"}
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A process's place, from 0, among the `count` that train together, on so many machines."""
+class ProcessGroup:
+    """A process's place, from 0, among the `world_size` that train together, on so many machines."""
 
-    place: int = 0
-    count: int = 1
+    rank: int = 0
+    world_size: int = 1
     machines: int = 1
 
     @property
-    def is_first(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process writes the files."""
-        return self.place == 0
+        return self.rank == 0
 
-    def shared(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         """What the first process makes, in all of them."""
-        if self.count == 1:
+        if self.world_size == 1:
             return make()
-        box: list[Any] = [make() if self.is_first else None]
+        box: list[Any] = [make() if self.is_main_process else None]
         distributed.broadcast_object_list(box)
         made: T = box[0]
         return made
 
-    def share_of(self, things: Sequence[T]) -> Sequence[T]:
-        """Every `count`-th thing, so that all processes together have each once."""
-        return things[self.place :: self.count]
+    def shard(self, things: Sequence[T]) -> Sequence[T]:
+        """Every `world_size`-th thing, so that all processes together have each once."""
+        return things[self.rank :: self.world_size]
 
 
 @contextmanager
-def joined() -> Iterator[Group]:
+def join_process_group() -> Iterator[ProcessGroup]:
     """Meet the other processes, if there are any."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield Group()
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    if world_size == 1:
+        yield ProcessGroup()
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group(_BACKENDS[torch.cuda.is_available()])
     try:
-        machines = count // int(os.environ["LOCAL_WORLD_SIZE"])
-        yield Group(distributed.get_rank(), count, machines)
+        machines = world_size // int(os.environ["LOCAL_WORLD_SIZE"])
+        yield ProcessGroup(distributed.get_rank(), world_size, machines)
     finally:
         distributed.destroy_process_group()
 
 
-def together(group: Group) -> dict[str, Any]:
+def lightning_options(group: ProcessGroup) -> dict[str, Any]:
     """What Lightning's trainer is told of the group.
 
     Decoders may leave parameters of an encoder alone, which is looked for. On GPUs batch normalisation sees
     the images of all processes; on CPUs each process has its own statistics while it trains.
     """
-    if group.count == 1:
+    if group.world_size == 1:
         return {"devices": 1}
     return {
-        "devices": group.count // group.machines,
+        "devices": group.world_size // group.machines,
         "num_nodes": group.machines,
         "strategy": DDPStrategy(find_unused_parameters=True, broadcast_buffers=False),
         "plugins": [TorchElasticEnvironment()],

@@ -1,6 +1,6 @@
 """The table of what goes with what, as a page: every architecture over an encoder of each family.
 
-python -m seg.train.networks.table > docs/architectures.md
+python -m seg.train.networks.architecture_table > docs/architectures.md
 """
 
 import sys
@@ -40,7 +40,7 @@ _INTRODUCTION: Final = """\
 Every decoder of segmentation_models.pytorch goes over every encoder of that library, and of timm as
 `tu-NAME`, but for what is refused before training starts. Two numbers are the network's size: millions of
 parameters, and GFLOPs of one {height}x{width} image forward with two classes (a multiply-add is two). A
-letter is a reason below. The page is written by `python -m seg.train.networks.table`; a test holds it to the
+letter is a reason below. The page is written by `python -m seg.train.networks.architecture_table`; a test holds it to the
 code.
 """
 _OWN: Final = """\
@@ -50,7 +50,7 @@ torchvision's, and the first of the field, from their papers: `train/networks/cl
 """
 
 
-def page() -> str:
+def architectures_page() -> str:
     """The whole page, in Markdown."""
     height, width = SIZE
     reasons: dict[str, str] = {}
@@ -86,4 +86,4 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(architectures_page())

@@ -1,4 +1,4 @@
-"""Training and validation images as torch datasets."""
+"""Torch datasets: augmented training crops, and whole validation images."""
 
 import torch
 from torch import Tensor
@@ -9,12 +9,12 @@ from seg.train.augment import Augment, CopyPaste
 from seg.train.batches.sampling import Draw
 from seg.train.splits.decoded_split import DecodedSplit
 
-Sample = tuple[Tensor, Tensor]
-"""An image uint8 `[H, W, 3]` and its labels uint8 `[H, W]`; in a batch, N of each."""
+LabelledImage = tuple[Tensor, Tensor]
+"""An image uint8 `[H, W, 3]` and its labels uint8 `[H, W]`; in a batch, `[N, H, W, 3]` and `[N, H, W]`."""
 
 
-class TrainSamples(Dataset[Sample]):
-    """Augmented crops. A draw decides the image and all that is random about it."""
+class TrainDataset(Dataset[LabelledImage]):
+    """Augmented crops. A draw determines the image and everything that is random about its crop."""
 
     def __init__(self, images: DecodedSplit, augment: Augment, copy_paste: CopyPaste | None = None) -> None:
         self._images = images
@@ -24,22 +24,22 @@ class TrainSamples(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, draw: Draw) -> Sample:
-        return self.explained(draw)[0]
+    def __getitem__(self, draw: Draw) -> LabelledImage:
+        return self.with_transform_names(draw)[0]
 
-    def explained(self, draw: Draw) -> tuple[Sample, tuple[str, ...]]:
-        """The crop of a draw, and what happened to it beside cropping."""
+    def with_transform_names(self, draw: Draw) -> tuple[LabelledImage, tuple[str, ...]]:
+        """The crop of a draw, and the names of the transforms that were applied to it."""
         index, seed, original = draw
-        image_hwc, labels_hw, applied = self._augment.explained(
+        image_hwc, labels_hw, applied = self._augment.with_transform_names(
             *self._images.read(index), seed, original=original
         )
-        if self._copy_paste and not original and self._copy_paste.happens(seed):
+        if self._copy_paste and not original and self._copy_paste.should_paste(seed):
             image_hwc, labels_hw = self._copy_paste(index, image_hwc, labels_hw, seed)
             applied = (*applied, "copy_paste")
         return _tensors(image_hwc, labels_hw), applied
 
 
-class ValSamples(Dataset[Sample]):
+class ValDataset(Dataset[LabelledImage]):
     """Whole images with their label maps, unchanged."""
 
     def __init__(self, images: DecodedSplit) -> None:
@@ -48,9 +48,9 @@ class ValSamples(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> LabelledImage:
         return _tensors(*self._images.read(index))
 
 
-def _tensors(image_hwc: ImageHWC, labels_hw: LabelsHW) -> Sample:
+def _tensors(image_hwc: ImageHWC, labels_hw: LabelsHW) -> LabelledImage:
     return torch.from_numpy(image_hwc), torch.from_numpy(labels_hw)
