@@ -1,4 +1,4 @@
-"""The remarks of Lightning and torch are for those who call them; our user sees one progress bar."""
+"""Silence the logs and warnings of Lightning and torch, so that users see only the progress bar."""
 
 import logging
 import warnings
@@ -11,7 +11,7 @@ _LOGGERS: Final = ("lightning.pytorch", "lightning.fabric")
 
 @contextmanager
 def silence_libraries() -> Iterator[None]:
-    """Let only errors through, no warnings, tips or notes."""
+    """Suppress everything except errors within the block."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():

@@ -1,7 +1,7 @@
-"""What the network will really see: a sheet of the crops it is trained on, and what looks wrong.
+"""Preview of training crops: a contact sheet of the network's inputs, and warnings about suspicious ones.
 
-Crops come from the sampler, the augmentation and the mixing of training, go through the segmenter's
-own padding, resizing and normalisation to where the network would stand, and are drawn de-normalised.
+Crops come from the sampler, augmentation and mixing of training, then pass through the segmenter's padding,
+resizing and normalisation, and are drawn de-normalised.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.decoded_split import DecodedSplit
 
 MIN_CROPS_CHECKED: Final = 200
-"""How many crops are looked at, where an epoch has as many; a few of them are drawn."""
+"""How many crops are checked, if an epoch has as many; a few of them are drawn."""
 
 _BLACK: Final = 10.0
 _FLAT: Final = 4.0
@@ -42,7 +42,7 @@ _TITLES: Final = ("what the network sees", "with its labels")
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A crop as the network sees it, de-normalised; `problem` is empty where it looks right."""
+    """A crop as the network sees it, de-normalised; `problem` is empty if there is none."""
 
     id: str
     image_hwc: ImageHWC
@@ -51,16 +51,16 @@ class Crop:
     problem: str
 
     def warning(self) -> str:
-        """One line: the image's id, what is wrong, and which transforms were applied."""
+        """One line: the image's id, the problem, and the applied transforms."""
         return f"{self.id}: {self.problem} after {', '.join(self.applied) or 'no transform'}"
 
 
 def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC, list[Crop]]:
-    """Draw `count` crops of the first epoch, suspicious ones first; all suspicious crops come with it.
+    """Draw `count` crops of the first epoch, suspicious ones first; also returns all suspicious crops.
 
     Raises:
-        SpecError: a step of the augmentation cannot be used, or `copy_paste` finds no class.
-        DataError: an image or its labels cannot be read, or there is none.
+        SpecError: an augmentation step cannot be used, or `copy_paste` finds no class.
+        DataError: an image or its labels cannot be read, or there are no images.
     """
     recipe = with_input_size_crop(recipe)
     check_augmentation(recipe)
@@ -74,7 +74,7 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
 
 
 def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
-    """A recipe that leaves images as they are, in the size of the first; raises DataError."""
+    """A recipe without augmentation whose crop is the size of the first image; raises DataError."""
     height, width = read_image(_training_split(data).samples[0].image).shape[:2]
     return RecipeSpec(
         batch_size=2,
@@ -93,7 +93,7 @@ def _training_split(data: DatasetSpec) -> Split:
 
 
 class _TrainingPipeline:
-    """The road of an image from its file to the network, as training takes it in the first epoch."""
+    """All steps from an image file to the network's input, as in the first epoch of training."""
 
     def __init__(self, split: Split, recipe: RecipeSpec) -> None:
         self._split = split
@@ -103,13 +103,13 @@ class _TrainingPipeline:
         self._segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
 
     def crops(self, least: int) -> list[Crop]:
-        """Whole batches with at least as many crops, where the epoch has them; only those are trained on."""
+        """Whole batches with at least `least` crops, if the epoch has them; training drops incomplete ones."""
         draws = list(build_sampler(self._recipe, self._images, epoch=0))
         size = min(self._recipe.images_a_batch, len(self._images))
         last = min(least, len(draws) - size + 1)
         batches = [draws[start : start + size] for start in range(0, last, size)]
         crops = []
-        with progress("look at crops", sum(map(len, batches)), unit="crops") as advance:
+        with progress("check crops", sum(map(len, batches)), unit="crops") as advance:
             for position, batch in enumerate(batches):
                 crops += self._crops_of(batch, mixing_seed(self._recipe.seed, 0, position))
                 advance(len(batch))
@@ -136,7 +136,7 @@ class _TrainingPipeline:
 
 
 def _evenly_spaced(crops: Sequence[Crop], count: int) -> list[Crop]:
-    """That many of the crops, from all over the epoch."""
+    """Evenly spaced crops of the epoch."""
     places = np.linspace(0, len(crops) - 1, min(max(0, count), len(crops)))
     return [crops[int(place)] for place in places]
 
@@ -147,7 +147,7 @@ def _denormalised(segmenter: Segmenter, seen_chw: Tensor) -> ImageHWC:
 
 
 def _find_problem(seen_chw: Tensor, image_hwc: ImageHWC, labels_hw: LabelsHW) -> str:
-    """What is wrong with the pixels that count; empty if nothing is."""
+    """The problem of a crop: not finite, unlabelled, near-black or near-constant; empty if there is none."""
     if not bool(seen_chw.isfinite().all()):
         return "NaN or infinite"
     known = labels_hw != IGNORE_INDEX
@@ -180,5 +180,5 @@ def _image_and_overlay(
 
 
 def _label_without_colour(data: DatasetSpec, classes: Sequence[ClassInfo]) -> int | None:
-    """That of unlabelled pixels, if they are a class."""
+    """The label of unlabelled pixels, if they are a class; it is drawn transparent."""
     return next((label for label, c in enumerate(classes) if c.name == data.unlabelled), None)

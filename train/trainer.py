@@ -1,4 +1,4 @@
-"""From a member's recipe to its checkpoint."""
+"""Train a member: from its recipe and data to a checkpoint in its run folder."""
 
 import signal
 from contextlib import nullcontext
@@ -65,16 +65,16 @@ def train_member(
     on_epoch: OnEpoch | None = None,
     distillation: Distillation | None = None,
 ) -> Result:
-    """Train a member unless it is trained; go on from its last whole epoch if it was cut off.
+    """Train a member unless it is trained already; resume from its last complete epoch if interrupted.
 
     Args:
-        retrain: throw away what its folder holds.
-        on_epoch: is told of every epoch, and may end the run by raising.
-        teaching: soft labels that are learnt from, too, and images that have no others.
+        retrain: remove the run in the member's folder first.
+        on_epoch: called after every epoch; ends the run by raising.
+        distillation: soft labels for the training images, and further images that have only soft labels.
 
     Raises:
         SpecError: its folder holds a run of another recipe or dataset, or the encoder is unknown.
-        DataError: an image or label cannot be read, or there are too few.
+        DataError: an image or label cannot be read, or there are too few images.
         ModelError: the encoder's weights do not fit, or training diverged.
         OutputError: another process is training this member.
     """
@@ -89,9 +89,8 @@ def train_member(
         recipe = group.broadcast(
             lambda: resolve_batch_size(asked, len(train.classes), len(train.samples), folder)
         )
-        record = new_record(
-            member.name, recipe, train, val, distillation.settings() if distillation else None
-        )
+        settings = distillation.settings() if distillation else None
+        record = new_record(member.name, recipe, train, val, settings)
         finished = group.broadcast(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
@@ -137,7 +136,7 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
         callbacks = _callbacks(job.recipe, module, checkpoint, advance, on_epoch)
         advance(0, line=f"trains on {_device()}")
         if parts > 1:
-            advance(0, line=f"out of memory: each batch is taken in {parts} parts, from epoch {done + 1} on")
+            advance(0, line=f"out of memory: each batch is split into {parts}, from epoch {done + 1} on")
         trainer = _lightning_trainer(job.recipe, group, parts, callbacks, loggers)
         _fit(trainer, module, loaders, checkpoint, job.folder.last if done else None)
         mean = validate_mean(trainer, module, loaders)
@@ -173,7 +172,7 @@ def _device() -> str:
 def _splits(
     spec: EnsembleSpec, member: MemberSpec, distillation: Distillation | None
 ) -> tuple[Split, Split, Split]:
-    """The images that people labelled, all that are trained on, and those to validate on."""
+    """The labelled training images, all training images with pseudo-labelled ones, the validation images."""
     train = open_split(spec.data, "train")
     if spec.folds is None or member.fold is None:
         val = open_split(spec.data, "val")
@@ -191,7 +190,7 @@ def _loss(job: Job, train: DecodedSplit) -> LossMix | DistillationLoss:
 
 
 def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Split) -> None:
-    """Raises DataError where nothing of the labels can be learnt; says what of them cannot, as warnings."""
+    """Raise DataError if nothing can be learnt from the labels; print warnings about parts of them."""
     counts = count_class_pixels(labelled)
     findings = [
         *learnable_findings(data, labelled.classes, counts),
@@ -223,7 +222,7 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSpl
             )
     soft_labels = job.distillation.soft_labels if job.distillation else None
     train, val = DecodedSplit(job.train, job.recipe.input.size, soft_labels), DecodedSplit(job.val)
-    # Workers are processes of their own, and decode what they need faster than they could be sent it.
+    # Worker processes decode images faster than they could receive decoded ones.
     kept = [val] if worker_count(job.recipe) else [train, val]
     with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:
         for images in kept:
@@ -238,7 +237,7 @@ def _callbacks(
     advance: Advance,
     on_epoch: OnEpoch | None,
 ) -> list[Callback]:
-    """In the order in which they see the end of an epoch."""
+    """The callbacks, in the order in which they handle the end of an epoch."""
     callbacks: list[Callback] = [LastEpochsAverage(module)] if module.mean else []
     callbacks += [checkpoint, TrainingProgress(checkpoint, advance), EpochLogger(checkpoint, recipe)]
     if recipe.patience:
@@ -279,12 +278,12 @@ def _fit(
     try:
         trainer.fit(module, loaders.train, loaders.val, ckpt_path=last, weights_only=True)
     except DataError as error:
-        # From a worker process it comes with a traceback, whose last line is the message.
+        # An exception from a worker process has its traceback as text; the last line is the message.
         raise DataError(str(error).splitlines()[-1].removeprefix(_QUALIFIED)) from error
     except SystemExit as error:
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
-        # Lightning turns Ctrl-C into an exit of its own, after which it is deaf to it.
+        # Lightning turns Ctrl-C into SystemExit, and then ignores further ones.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:

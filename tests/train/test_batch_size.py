@@ -47,7 +47,7 @@ def test_a_run_goes_on_in_parts_with_the_same_steps(
     sizes = memory_for(2, monkeypatch)
     train(parted)
     assert sizes == [8, *4 * [2], *4 * [2]]
-    assert "out of memory: each batch is taken in 4 parts, from epoch 2 on" in capsys.readouterr().err
+    assert "out of memory: each batch is split into 4, from epoch 2 on" in capsys.readouterr().err
     # The schedule moves with every optimiser step, so equal rates tell equal steps.
     assert [row["learning_rate"] for row in metrics(parted)] == [
         row["learning_rate"] for row in metrics(whole)

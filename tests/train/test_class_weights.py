@@ -63,7 +63,7 @@ def test_balanced_counts_the_training_labels(toy_spec: SpecWriter, tmp_path: Pat
     [
         (
             {"loss": {"dice": {"class_weights": [1, 2]}}},
-            "are 2 for 3 classes: red, green, blue",
+            "has 2 weights for 3 classes: red, green, blue",
         ),
         ({"loss": {"ohem": {"class_weights": {"rde": 2}}}}, "there is no class 'rde': did you mean 'red'?"),
         ({"loss": {"ms_ssim": 1}, "crop": [10, 64]}, "ms_ssim: needs a crop of at least 11 pixels, got 10"),

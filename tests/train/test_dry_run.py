@@ -43,4 +43,4 @@ def test_a_network_that_cannot_work_is_refused_by_name(toy_spec: SpecWriter, tmp
     path = toy_spec(tmp_path, architecture="deeplabv3plus", encoder="densenet121", crop=64)
     result = CliRunner().invoke(app, ["train", str(path), "--dry-run"])
     assert result.exception is not None
-    assert f"{path}: toy: deeplabv3plus does not go with encoder 'densenet121'" in str(result.exception)
+    assert f"{path}: toy: deeplabv3plus does not work with encoder 'densenet121'" in str(result.exception)

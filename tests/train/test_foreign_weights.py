@@ -47,7 +47,7 @@ def test_a_pickle_that_would_run_something_is_refused(suffix: str, tmp_path: Pat
         path = tmp_path / f"{name}{suffix}"
         write({"state_dict": Touches(trap)}, path)
         with pytest.raises(
-            ModelError, match=rf"{name}\{suffix}: holds more than tensors, or is damaged"
+            ModelError, match=rf"{name}\{suffix}: contains more than tensors, or is damaged"
         ) as caught:
             load_encoder_file(nn.Linear(2, 2), path)
         assert "\n" not in str(caught.value)

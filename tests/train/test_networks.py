@@ -55,7 +55,7 @@ def test_every_architecture_takes_a_step(architecture: Architecture) -> None:
 def test_what_cannot_work_is_refused_with_the_nearest_that_can(
     architecture: str, encoder: str, nearest: str
 ) -> None:
-    with pytest.raises(SpecError, match=f"does not go with encoder '{encoder}'.*what works is {nearest}"):
+    with pytest.raises(SpecError, match=f"does not work with encoder '{encoder}'.*try {nearest}"):
         check_combination(architecture, encoder)
     nearest_architecture, nearest_encoder = nearest.split(" with ")
     check_combination(nearest_architecture, nearest_encoder)

@@ -47,9 +47,9 @@ PICKLED: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     **STORED,
     "sparse": (lambda tensor: tensor.flatten(1).to_sparse(), "sparse"),
     "meta": (lambda tensor: tensor.to("meta"), "has no values"),
-    "a string": (lambda _: "weights", "is no tensor, but of type str"),
-    "a list": (lambda tensor: tensor.tolist(), "is no tensor, but of type list"),
-    "nothing": (lambda _: None, "is no tensor, but of type NoneType"),
+    "a string": (lambda _: "weights", "is not a tensor but of type str"),
+    "a list": (lambda tensor: tensor.tolist(), "is not a tensor but of type list"),
+    "nothing": (lambda _: None, "is not a tensor but of type NoneType"),
 }
 
 

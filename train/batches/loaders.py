@@ -55,8 +55,8 @@ def build_loaders(
     batch into `parts` micro-batches.
 
     Raises:
-        SpecError: `copy_paste` names a class that no image has, or no class is rare; or the batch size is not a
-            multiple of the number of processes.
+        SpecError: `copy_paste` names a class that no image has, or no class is rare; or the batch size is not
+            a multiple of the number of processes.
         DataError: labels that must be counted cannot be read.
     """
     batch_size = min(recipe.images_a_batch, len(train))

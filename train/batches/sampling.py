@@ -27,9 +27,9 @@ SharesN = NDArray[np.float64]
 class EpochSampler(Sampler[Draw]):
     """`multiply` draws per image, whose order and seeds are determined by seed and epoch.
 
-    Without `shares_n`, each image is drawn `multiply` times an epoch; if `multiply` is 2 or more, once without
-    augmentation. With `shares_n`, draws are independent, with the same number of unaugmented ones. `epoch` is
-    the first epoch of training: workers ask for images before Lightning calls `set_epoch`.
+    Without `shares_n`, each image is drawn `multiply` times an epoch; if `multiply` is 2 or more, once
+    without augmentation. With `shares_n`, draws are independent, and as many are unaugmented. `epoch` is the
+    first epoch of training: workers ask for images before Lightning calls `set_epoch`.
     """
 
     def __init__(

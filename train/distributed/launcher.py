@@ -1,4 +1,4 @@
-"""Starts a command once for each device of this machine, and ends all where one ends badly."""
+"""Launch a command in one process per device of this machine, and end all if one fails."""
 
 import os
 import socket
@@ -22,17 +22,17 @@ _KILLED: Final = 128
 
 
 def is_distributed() -> bool:
-    """Whether this process is already one of a group, so that it starts no other."""
+    """Whether this process already belongs to a group, so that it must not launch others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def launch_processes(arguments: Sequence[str], count: int) -> int:
-    """Run `seg ARGUMENTS` in `count` processes, of which the first speaks to the terminal.
+    """Run `seg ARGUMENTS` in `count` processes; only the output of the first goes to the terminal.
 
-    What another one said last is shown where it was the first to fail.
+    If another process fails first, its last line is printed.
 
     Returns:
-        The exit code: that of the process which failed first, else 0.
+        The exit code of the process that failed first, else 0.
     """
     port = _free_port()
     with ExitStack() as stack:
@@ -51,7 +51,7 @@ def launch_processes(arguments: Sequence[str], count: int) -> int:
 
 
 def exit_with_launcher() -> None:
-    """From now on, end this process when its supervisor is gone, however that ended."""
+    """From now on, end this process when the process that launched it is gone, for whatever reason."""
     if os.environ.get(_LAUNCHED_VARIABLE):
         threading.Thread(target=_exit_on_closed_stdin, daemon=True).start()
 
@@ -86,7 +86,7 @@ def _start_process(
 
 
 def _first_failure(workers: Sequence[subprocess.Popen[bytes]]) -> int | None:
-    """Wait until all have ended well, or one has not; others that lost it are not to blame."""
+    """Wait for all processes; the first that failed, preferring user errors over lost connections."""
     while True:
         codes = [worker.poll() for worker in workers]
         if any(codes):

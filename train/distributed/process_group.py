@@ -1,6 +1,6 @@
-"""The processes that train one network together, one a device: torchrun's, or the supervisor's.
+"""The process group of distributed training, one process per device, started by torchrun or our launcher.
 
-Both tell each process its place by torchrun's environment variables.
+Both pass the rank to each process in torchrun's environment variables.
 """
 
 import os
@@ -21,7 +21,7 @@ _BACKENDS: Final = {True: "cpu:gloo,cuda:nccl", False: "gloo"}
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """A process's place, from 0, among the `world_size` that train together, on so many machines."""
+    """This process's rank, from 0, among `world_size` processes on a number of machines."""
 
     rank: int = 0
     world_size: int = 1
@@ -29,11 +29,11 @@ class ProcessGroup:
 
     @property
     def is_main_process(self) -> bool:
-        """Whether this process writes the files."""
+        """Whether this is the process that writes files."""
         return self.rank == 0
 
     def broadcast(self, make: Callable[[], T]) -> T:
-        """What the first process makes, in all of them."""
+        """Call `make` in the main process, and return its result in all processes."""
         if self.world_size == 1:
             return make()
         box: list[Any] = [make() if self.is_main_process else None]
@@ -42,13 +42,13 @@ class ProcessGroup:
         return made
 
     def shard(self, things: Sequence[T]) -> Sequence[T]:
-        """Every `world_size`-th thing, so that all processes together have each once."""
+        """This process's shard of a sequence: every `world_size`-th item."""
         return things[self.rank :: self.world_size]
 
 
 @contextmanager
 def join_process_group() -> Iterator[ProcessGroup]:
-    """Meet the other processes, if there are any."""
+    """Initialise the process group if there are other processes."""
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     if world_size == 1:
         yield ProcessGroup()
@@ -64,10 +64,10 @@ def join_process_group() -> Iterator[ProcessGroup]:
 
 
 def lightning_options(group: ProcessGroup) -> dict[str, Any]:
-    """What Lightning's trainer is told of the group.
+    """Options of Lightning's trainer for the group.
 
-    Decoders may leave parameters of an encoder alone, which is looked for. On GPUs batch normalisation sees
-    the images of all processes; on CPUs each process has its own statistics while it trains.
+    Decoders may not use all parameters of an encoder, so unused parameters are detected. On GPUs batch
+    normalisation is synchronised; on CPUs each process has its own statistics while it trains.
     """
     if group.world_size == 1:
         return {"devices": 1}

@@ -1,4 +1,4 @@
-"""The weights of classes in a loss, from what the recipe says of them."""
+"""Class weights of a loss: from the recipe, or balanced by the class counts of the training split."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -49,9 +49,9 @@ def class_weights(spec: ClassWeights | None, images: DecodedSplit) -> WeightsC:
 
 
 def median_frequency_weights(counts_nc: CountsNC) -> WeightsC:
-    """The median frequency of the classes over each one's own; 1 for a class that no image shows.
+    """Median frequency balancing: the median class frequency over each class's own; 1 for an absent class.
 
-    The frequency of a class is its share of the labelled pixels of the images that show it. Source: Eigen
+    The frequency of a class is its share of the labelled pixels of the images that contain it. Source: Eigen
     and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", 2015.
     """
     pixels_n = counts_nc.sum(1)
@@ -70,7 +70,7 @@ def _check_class_weights(
     names = [c.name for c in classes]
     if not isinstance(spec, Mapping):
         if len(spec) != len(names):
-            raise SpecError(f"{place}: are {len(spec)} for {len(names)} classes: {', '.join(names)}")
+            raise SpecError(f"{place}: has {len(spec)} weights for {len(names)} classes: {', '.join(names)}")
         return
     for name in spec:
         if name not in names:

@@ -1,8 +1,8 @@
-"""How a student learns from soft labels beside the true ones.
+"""Knowledge distillation: a loss against an ensemble's soft labels, added to that against the true labels.
 
-A student's truth is its label map with the soft labels behind it, uint8 `[H, W, 1 + C]`: whatever turns,
-zooms, crops, pastes or hides labels does so to both, and interpolates neither. Where that brings pixels in
-from outside, all channels are the ignore index, which no soft labels are: their squares add up to about one.
+A student's target is its label map with the soft labels stacked behind it, uint8 `[H, W, 1 + C]`, so that
+augmentation and mixing treat both alike and interpolate neither. Pixels from outside the image have the
+ignore index in all channels; soft labels cannot be that, because their squares add up to about one.
 
 Source: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
 """
@@ -22,7 +22,7 @@ from seg.soft_labels import SoftLabels
 
 @dataclass(frozen=True, slots=True)
 class Distillation:
-    """What is taught: `teacher` is the ensemble's fingerprint, `images` are those without labels."""
+    """Soft labels and settings; `teacher` is the ensemble's fingerprint, `images` are unlabelled images."""
 
     soft_labels: SoftLabels
     teacher: str
@@ -31,12 +31,12 @@ class Distillation:
     images: Split | None = None
 
     def settings(self) -> dict[str, Any]:
-        """What decides a run's outcome."""
+        """The settings that determine a run's result, for its record."""
         return {"teacher": self.teacher, "soft_share": self.soft_share, "temperature": self.temperature}
 
 
 class DistillationLoss(nn.Module):
-    """The loss against true labels and that against soft ones, which has `soft_share` of the sum."""
+    """The weighted sum of a loss against true labels and one against soft labels, of weight `soft_share`."""
 
     def __init__(self, loss: nn.Module, soft_share: float, temperature: float) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class DistillationLoss(nn.Module):
         self._temperature = temperature
 
     def forward(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Logits `[N, C, H, W]` and a student's truth `[N, H, W, 1 + C]`, or labels alone, `[N, H, W]`."""
+        """Logits `[N, C, H, W]` and a student's target `[N, H, W, 1 + C]`, or only labels, `[N, H, W]`."""
         if truth.ndim == logits.ndim - 1:
             return cast(Tensor, self.loss(logits, truth))
         true = self.loss(logits, truth[..., 0])
@@ -54,11 +54,11 @@ class DistillationLoss(nn.Module):
 
 
 def soft_loss(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
-    """T² times the KL divergence of the student from the teacher at temperature T, a mean over known pixels.
+    """T² times the KL divergence of student and teacher at temperature T, a mean over pixels with soft labels.
 
     Args:
         logits: `[N, C, H, W]` of any float type.
-        soft: levels of probabilities, uint8 `[N, H, W, C]`; all 255 where nothing is known.
+        soft: encoded probabilities, uint8 `[N, H, W, C]`; 255 in all channels where there is none.
     """
     with torch.autocast(logits.device.type, enabled=False):
         known = (soft != IGNORE_INDEX).any(-1)

@@ -1,4 +1,4 @@
-"""Focal loss: pixels that the network is sure of count less."""
+"""Focal loss: cross entropy in which pixels with a confident correct prediction count less."""
 
 from typing import Final
 

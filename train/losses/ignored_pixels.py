@@ -1,4 +1,4 @@
-"""What the losses share: looking at labelled pixels only."""
+"""Masking of ignored pixels, used by all losses: weights, one-hot labels, cross entropy, weighted mean."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""From the losses of a recipe to the one that is trained on."""
+"""The training loss: a weighted sum of the losses of a recipe."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -32,11 +32,11 @@ _LOSSES: Final[Mapping[str, Callable[..., Tensor]]] = {
     "boundary": boundary,
     "ohem": ohem,
 }
-"""By the names of the fields of `LossMixSpec`; what a loss is told are its keyword arguments."""
+"""By the names of the fields of `LossMixSpec`; a loss's parameters are its keyword arguments."""
 
 
 class WeightedLoss(NamedTuple):
-    """A loss, its weight in the sum, and the weights of classes in it."""
+    """A loss, its weight in the sum, and its class weights."""
 
     loss: Loss
     weight: float
@@ -44,7 +44,7 @@ class WeightedLoss(NamedTuple):
 
 
 class LossMix(nn.Module):
-    """The sum of losses, each times its weight; in float32, whatever the precision of training."""
+    """The weighted sum of losses, in float32 whatever the precision of training."""
 
     class_weights: Tensor
 

@@ -1,4 +1,4 @@
-"""One member to train: what it is asked to be, from which images, into which folder."""
+"""A training job: the recipe, data and run folder of one member; its segmenter and model cards."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from seg.train.run.folder import RunFolder
 from seg.train.run.record import RunRecord
 
 MakeCard = Callable[[int, float], ModelCard]
-"""The card of the weights after an epoch (from 1), given their val mIoU."""
+"""Makes the model card of the weights after an epoch (from 1), given their val mIoU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """`unlabelled` is what the dataset's YAML says of unlabelled pixels."""
+    """Everything that training one member needs; `unlabelled` is the dataset's setting of that name."""
 
     recipe: RecipeSpec
     record: RunRecord
@@ -45,7 +45,7 @@ def build_segmenter(job: Job) -> Segmenter:
     """The network with its preprocessing, with fresh weights or those of the recipe's encoder.
 
     Raises:
-        SpecError: there is no such encoder, or it does not go with the architecture.
+        SpecError: there is no such encoder, or it does not work with the architecture.
         ModelError: the file of encoder weights does not fit the encoder.
     """
     recipe = job.recipe
@@ -58,7 +58,7 @@ def build_segmenter(job: Job) -> Segmenter:
 
 
 def input_card_of(recipe: RecipeSpec) -> InputCard:
-    """How images reach the network of a recipe."""
+    """The preprocessing of a recipe: padding or resizing, and normalisation."""
     mean, std = encoder_preprocessing(recipe.encoder, recipe.encoder_weights)
     return InputCard(
         mode=recipe.input.mode,
@@ -70,14 +70,14 @@ def input_card_of(recipe: RecipeSpec) -> InputCard:
 
 
 def with_input_size_crop(recipe: RecipeSpec) -> RecipeSpec:
-    """In mode `resize` the network always sees whole images, so training crops have their size."""
+    """The recipe with `crop` set to the input size of mode `resize`, in which the network sees whole images."""
     if recipe.input.size is None:
         return recipe
     return recipe.model_copy(update={"crop": recipe.input.size})
 
 
 def card_of(job: Job, input_card: InputCard) -> MakeCard:
-    """What writes the cards of a job's checkpoints."""
+    """The function that makes the model cards of a job's checkpoints."""
     recipe = job.recipe
 
     def card(epoch: int, miou: float) -> ModelCard:

@@ -1,4 +1,4 @@
-"""The training and validation step."""
+"""The Lightning module: training and validation step, optimiser, and averages of the weights."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -24,7 +24,7 @@ from seg.train.reproducibility.seeds import derive_seed
 
 
 class MemberModule(lightning.LightningModule):
-    """One member in training, for a given number of optimiser steps an epoch."""
+    """One member in training; `steps` is the number of optimiser steps per epoch."""
 
     confusion: Tensor
 
@@ -50,7 +50,7 @@ class MemberModule(lightning.LightningModule):
 
     @property
     def evaluated_segmenter(self) -> Segmenter:
-        """What is validated and kept: the moving average where there is one; at last the mean of epochs."""
+        """The weights to validate and save: trained, their moving average (EMA), or finally the mean (SWA)."""
         if self.mean and self.evaluates_mean:
             return cast(Segmenter, self.mean.module)
         return cast(Segmenter, self.average.module) if self.average else self.segmenter
@@ -60,7 +60,7 @@ class MemberModule(lightning.LightningModule):
         return int(self.mean.n_averaged) if self.mean else 0
 
     def on_train_epoch_start(self) -> None:
-        # Dropout draws from torch's generator: with a seed for each epoch a resumed run draws the same.
+        # Dropout uses torch's generator: with a seed per epoch a resumed run draws the same numbers.
         torch.manual_seed(derive_seed(self.recipe.seed, self.current_epoch) + self.global_rank)
 
     def training_step(self, batch: LabelledImage, batch_index: int) -> Tensor:
@@ -83,7 +83,7 @@ class MemberModule(lightning.LightningModule):
             self.confusion += confusion_matrix(truth, logits.argmax(1), len(self.confusion))
 
     def on_validation_start(self) -> None:
-        """Each process has statistics of batch normalisation of its own: their mean is judged, and kept."""
+        """Average the statistics of batch normalisation over processes, each of which has its own."""
         if self.trainer.world_size == 1:
             return
         for buffer in chain(self.segmenter.buffers(), self.evaluated_segmenter.buffers()):
@@ -91,18 +91,19 @@ class MemberModule(lightning.LightningModule):
                 buffer.copy_(self.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))
 
     def compute_metrics(self) -> EpochMetrics:
-        """The figures of the epoch that ends, over all processes; what they were gathered in starts anew."""
+        """The metrics of the finished epoch over all processes; the running metrics are reset."""
         iou = iou_per_class(self._total(self.confusion.clone()))
         self.confusion.zero_()
         return EpochMetrics(
-            train_loss=self.train_loss.take(self._total),
-            val_loss=self.val_loss.take(self._total),
+            train_loss=self.train_loss.compute_and_reset(self._total),
+            val_loss=self.val_loss.compute_and_reset(self._total),
             miou=float(iou.nanmean()),
             iou=tuple(iou.tolist()),
             learning_rate=self.trainer.optimizers[0].param_groups[-1]["lr"],
         )
 
     def _total(self, counted: Tensor) -> Tensor:
+        """The sum over all processes."""
         return cast(Tensor, self.trainer.strategy.reduce(counted, reduce_op="sum"))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

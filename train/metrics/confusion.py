@@ -1,4 +1,4 @@
-"""Intersection over union from one confusion matrix over a whole split, on any device."""
+"""Confusion matrix over a split, and the intersection over union of each class, on any device."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from seg.labels import IGNORE_INDEX
 def confusion_matrix(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
     """Pixel counts, int64 `[C, C]`: rows are the truth, columns the prediction.
 
-    Both are int64 label maps of one shape. Pixels whose truth is the ignore index count nowhere.
+    Both are int64 label maps of the same shape. Pixels whose truth is the ignore index are not counted.
     """
     known = truth != IGNORE_INDEX
     pairs = truth[known] * classes + predicted[known]
@@ -17,7 +17,7 @@ def confusion_matrix(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
 
 
 def iou_per_class(counts_cc: Tensor) -> Tensor:
-    """Float64 `[C]`; NaN for a class that neither truth nor prediction has."""
+    """IoU, float64 `[C]`; NaN for a class that is in neither the truth nor the prediction."""
     counts = counts_cc.double()
     hit = counts.diagonal()
     return hit / (counts.sum(0) + counts.sum(1) - hit)

@@ -1,4 +1,4 @@
-"""The figures of an epoch."""
+"""The metrics of an epoch: losses, IoU and learning rate; and the chart of their history."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from seg.charts import draw_curves
 
 @dataclass(frozen=True, slots=True)
 class EpochMetrics:
-    """What an epoch came to. `iou` has a class's position in the class list; NaN where it is absent.
+    """Losses are means over images. `iou` is in the order of the class list, NaN for an absent class.
 
-    The losses are means over images. `miou` is the mean IoU of the classes that are not absent.
+    `miou` is the mean IoU of the classes that are not absent.
     """
 
     train_loss: float
@@ -25,19 +25,19 @@ class EpochMetrics:
 
 
 class RunningMean:
-    """A mean over images that stays on their device until it is asked for."""
+    """A running mean over images that stays on their device until it is read."""
 
     def __init__(self) -> None:
         self._sum = torch.zeros((), dtype=torch.float64)
         self._count = 0
 
     def add(self, mean: Tensor, count: int) -> None:
-        """Count in the mean, a scalar, of `count` more images."""
+        """Add the mean, a scalar, of `count` more images."""
         self._sum = self._sum.to(mean.device) + mean.detach().double() * count
         self._count += count
 
-    def take(self, total: Callable[[Tensor], Tensor]) -> float:
-        """The mean so far, NaN without images; starts anew. `total` adds up what all processes have."""
+    def compute_and_reset(self, total: Callable[[Tensor], Tensor]) -> float:
+        """The mean so far, NaN without images; then reset. `total` sums a tensor over all processes."""
         count = total(torch.full_like(self._sum, self._count))
         mean = float(total(self._sum) / count)
         self._sum, self._count = torch.zeros_like(self._sum), 0
@@ -45,7 +45,7 @@ class RunningMean:
 
 
 def best_epoch(history: Sequence[EpochMetrics]) -> int:
-    """The epoch (from 1) with the highest mIoU; of equals, the first."""
+    """The epoch (from 1) with the highest mIoU; the first of equals."""
     return 1 + max(range(len(history)), key=lambda position: history[position].miou)
 
 

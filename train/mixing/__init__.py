@@ -1,4 +1,4 @@
-"""Mixing of training batches: each way keeps to labels that are true of what the network sees."""
+"""Batch mixing: CutMix, MixUp and GridMask, which change images and labels together."""
 
 from seg.train.mixing.mix import mix, mixing_method, mixing_seed
 from seg.train.mixing.mixed_batch import MixedBatch

@@ -1,4 +1,4 @@
-"""GridMask: a grid of squares is hidden from the network.
+"""GridMask: a grid of squares is masked out of the image, and ignored in the labels.
 
 Source: Chen et al., "GridMask Data Augmentation", 2020, section 3: squares of side (1 - r) d, d apart,
 without their rotation.
@@ -22,7 +22,7 @@ _DISTANCES: Final = (96 / 224, 1.0)
 
 
 def gridmask(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedBatch:
-    """Hidden pixels are black, and ignored: a whole object under a square leaves nothing to learn from."""
+    """Mask squares of the images. Masked pixels are black, and ignored, as they may hide a whole object."""
     height, width = labels.shape[1:3]
     hidden = np.stack([_grid(height, width, rng) for _ in labels])
     hidden_nhw = torch.from_numpy(hidden).to(labels.device)
@@ -33,7 +33,7 @@ def gridmask(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedB
 
 
 def _grid(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """True in the squares, `[H, W]`."""
+    """A mask of the squares, `[H, W]`."""
     distance = max(2, round(min(height, width) * rng.uniform(*_DISTANCES)))
     return np.logical_and.outer(_stripes(height, distance, rng), _stripes(width, distance, rng))
 

@@ -1,4 +1,4 @@
-"""Which batches are mixed, and how."""
+"""Choose a mixing method for each batch by its seed, and apply it."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -21,18 +21,18 @@ _METHODS: Final[Mapping[str, Callable[[Tensor, Tensor, np.random.Generator], Mix
 """By the names of the fields of `MixSpec`."""
 
 _MIXING_STREAM: Final = 2
-"""Sets the seeds of mixing apart from those of crops."""
+"""Keeps the seeds of mixing apart from those of crops."""
 
 
 def mixing_seed(seed: int, epoch: int, batch: int) -> int:
-    """The seed for a batch of an epoch, by its place in it."""
+    """The seed for a batch, by its position in the epoch."""
     return derive_seed(seed, epoch, batch, _MIXING_STREAM)
 
 
 def mix(images: Tensor, labels: Tensor, spec: MixSpec, seed: int) -> MixedBatch:
-    """Mix a batch, images uint8 `[N, H, W, 3]` and labels uint8 `[N, H, W]`, in at most one way.
+    """Mix a batch, images uint8 `[N, H, W, 3]` and labels uint8 `[N, H, W]`, with at most one method.
 
-    All that is random follows from the seed, on any device.
+    The result is determined by the seed, on any device.
     """
     rng = np.random.default_rng(seed)
     method = _draw_method(spec, rng)
@@ -40,7 +40,7 @@ def mix(images: Tensor, labels: Tensor, spec: MixSpec, seed: int) -> MixedBatch:
 
 
 def mixing_method(spec: MixSpec, seed: int) -> str | None:
-    """How `mix` mixes a batch with this seed; None where it leaves it as it is."""
+    """The method that `mix` applies to a batch with this seed; None if it does not change the batch."""
     return _draw_method(spec, np.random.default_rng(seed))
 
 

@@ -1,4 +1,4 @@
-"""The table of what goes with what, as a page: every architecture over an encoder of each family.
+"""The documentation page of supported architectures: each with an encoder of every family.
 
 python -m seg.train.networks.architecture_table > docs/architectures.md
 """
@@ -30,7 +30,7 @@ FAMILIES: Final = (
     "tu-swin_tiny_patch4_window7_224",
     "tu-vit_tiny_patch16_224",
 )
-"""An encoder of each family, a small one."""
+"""A small encoder of each family."""
 
 SIZE: Final = (256, 256)
 
@@ -40,8 +40,8 @@ _INTRODUCTION: Final = """\
 Every decoder of segmentation_models.pytorch goes over every encoder of that library, and of timm as
 `tu-NAME`, but for what is refused before training starts. Two numbers are the network's size: millions of
 parameters, and GFLOPs of one {height}x{width} image forward with two classes (a multiply-add is two). A
-letter is a reason below. The page is written by `python -m seg.train.networks.architecture_table`; a test holds it to the
-code.
+letter is a reason below. The page is written by `python -m seg.train.networks.architecture_table`; a test
+holds it to the code.
 """
 _OWN: Final = """\
 ## Networks with an encoder of their own
@@ -51,7 +51,7 @@ torchvision's, and the first of the field, from their papers: `train/networks/cl
 
 
 def architectures_page() -> str:
-    """The whole page, in Markdown."""
+    """The page in Markdown."""
     height, width = SIZE
     reasons: dict[str, str] = {}
     rows = [[f"`{encoder}`", *_cells(get_args(SmpArchitecture), encoder, reasons)] for encoder in FAMILIES]

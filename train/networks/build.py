@@ -1,4 +1,4 @@
-"""From names to a network."""
+"""Build a network from the names of its architecture and encoder, with random or pretrained weights."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,7 +16,7 @@ from seg.train.networks.from_torchvision import create_from_torchvision, publish
 from seg.train.networks.pretrained import is_weights_file, load_encoder_file, load_encoder_weights
 
 STRIDE: Final = 32
-"""What height and width of every network's input must be multiples of."""
+"""Height and width of every network's input must be multiples of this."""
 
 
 def build_network(
@@ -31,7 +31,7 @@ def build_network(
         encoder_weights: a local safetensors or pth file, a name such as `imagenet`, or None.
 
     Raises:
-        SpecError: there is no such encoder, or it does not go with the architecture.
+        SpecError: there is no such encoder, or it does not work with the architecture.
         ModelError: the local file does not fit the encoder.
     """
     check_architecture(architecture, encoder)
@@ -43,21 +43,21 @@ def build_network(
         raise
     except OSError as error:
         raise SpecError(
-            f"encoder weights {encoder_weights!r} of {encoder!r} cannot be fetched: without internet, name a"
-            f" file with its state_dict(), such as {encoder}.safetensors (or .pth, .pt, .bin), or none"
+            f"encoder weights {encoder_weights!r} of {encoder!r} cannot be downloaded: without internet, name"
+            f" a file with its state_dict(), such as {encoder}.safetensors (or .pth, .pt, .bin), or none"
         ) from error
     except Exception as error:
-        # smp, timm and torchvision say in any manner that something does not go together.
-        raise SpecError(f"{architecture} does not go with encoder {encoder!r}: {error!r}") from error
+        # smp, timm and torchvision raise all kinds of exceptions for unsupported combinations.
+        raise SpecError(f"{architecture} does not work with encoder {encoder!r}: {error!r}") from error
     if encoder_weights and named is None:
         load_encoder_file(network.get_submodule("encoder"), Path(encoder_weights))
     return network
 
 
 def create_network(architecture: str, encoder: str, classes: int, weights: str | None) -> nn.Module:
-    """Build a network, its encoder with published weights if a name of such is given.
+    """Build a network, its encoder with published weights if `weights` names some.
 
-    Raises whatever the library raises if that cannot be done.
+    Raises whatever the library raises if that fails.
     """
     if architecture in get_args(SmpArchitecture):
         return create_from_smp(cast(SmpArchitecture, architecture), encoder, classes, weights)

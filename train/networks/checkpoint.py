@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors with the model card inside. Weights are never pickled."""
+"""Checkpoint files: safetensors with the model card in their metadata. Weights are never pickled."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from seg.train.networks.check_weights import check_tensors
 
 
 def save_checkpoint(path: Path, network: nn.Module, card: ModelCard) -> None:
-    """Write a network and its card, atomically; the same weights and card give the same bytes.
+    """Write a network and its card atomically; the same weights and card give the same bytes.
 
     Raises:
         OutputError: the file cannot be written.
@@ -31,17 +31,17 @@ def save_checkpoint(path: Path, network: nn.Module, card: ModelCard) -> None:
 
 
 def load_checkpoint(path: Path) -> tuple[nn.Module, ModelCard]:
-    """Rebuild the network that a checkpoint's card describes, in evaluation mode, with its weights.
+    """Build the network that a checkpoint's card describes, load its weights, and set evaluation mode.
 
     Raises:
-        ModelError: the file is missing, no safetensors, without a card, with a newer card, or its
+        ModelError: the file is missing, not safetensors, without a card, with a newer card, or its
             weights are not exactly those of the card's network.
     """
     tensors, card = _read(path)
     try:
         network = build_network(card.architecture, card.encoder, len(card.classes))
     except SpecError as error:
-        raise ModelError(f"{path}: the network of its card cannot be built: {error}") from error
+        raise ModelError(f"{path}: the network in its card cannot be built: {error}") from error
     wanted = network.state_dict()
     _check_names(path, tensors, wanted)
     check_tensors(path, tensors, wanted)
@@ -63,7 +63,7 @@ def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Tensor], Model
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such checkpoint: train it first") from error
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: is not a whole safetensors file ({error}): copy it again") from error
+        raise ModelError(f"{path}: is not a complete safetensors file ({error}): copy it again") from error
     if CARD_KEY not in metadata:
         raise ModelError(f"{path}: has no model card, so it is not a checkpoint of seg train")
     return tensors, read_card(metadata[CARD_KEY], path)
@@ -74,8 +74,8 @@ def _check_names(path: Path, given: Mapping[str, Tensor], wanted: Mapping[str, T
     unexpected = sorted(given.keys() - wanted.keys())
     for names, problem in (
         (missing, "lacks"),
-        (unexpected, "has, beyond the network of its card,"),
+        (unexpected, "has in addition to the network in its card"),
     ):
         if names:
             others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            raise ModelError(f"{path}: {problem} {names[0]!r}{others}: it was changed: train again")
+            raise ModelError(f"{path}: {problem} {names[0]!r}{others}: it was modified: train again")

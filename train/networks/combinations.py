@@ -1,6 +1,6 @@
-"""Which architecture goes with which encoder: found by trying, on torch's meta device.
+"""Supported combinations of architecture, encoder and size, found by trying them on torch's meta device.
 
-There a network has shapes and no numbers, so that building and running it takes a moment.
+On the meta device tensors have shapes but no values, so that building and running a network is fast.
 """
 
 import textwrap
@@ -37,22 +37,22 @@ _CLASSES: Final = 2
 def check_combination(
     architecture: str, encoder: str, crop: SizeHW = (256, 256), size: SizeHW | None = None
 ) -> None:
-    """Refuse a network that cannot be built, or cannot run at the sizes that it will meet.
+    """Raise SpecError if a network cannot be built, or cannot run at the sizes that it will get.
 
     Args:
         architecture: a name of `seg.spec.architectures.Architecture`.
         encoder: a name of smp, or of timm as `tu-NAME`, or one of the architecture's own.
         crop: height and width of training crops.
-        size: what every image is resized to; None where images keep their own size.
+        size: height and width that every image is resized to; None if images keep their size.
 
     Raises:
-        SpecError: with the reason, and the nearest combination that works.
+        SpecError: the message has the reason, and the nearest combination that works.
     """
     check_architecture(architecture, encoder)
     problem = problem_of(architecture, encoder, crop, size)
     if problem:
         advice = _suggestion(architecture, encoder, crop, size)
-        raise SpecError(f"{architecture} does not go with encoder {encoder!r}: {problem}: {advice}")
+        raise SpecError(f"{architecture} does not work with encoder {encoder!r}: {problem}: {advice}")
 
 
 def problem_of(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str | None:
@@ -72,7 +72,7 @@ def problem_of(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | Non
 def _suggestion(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str:
     own = native_image_size(encoder)
     if size != own and own and problem_of(architecture, encoder, crop, own) is None:
-        return f"the encoder is made for one size: give its recipe 'input: {{mode: resize, size: {own[0]}}}'"
+        return f"the encoder takes one size only: set 'input: {{mode: resize, size: {own[0]}}}' in its recipe"
     for height, width in ((factor * crop[0], factor * crop[1]) for factor in _LARGER):
         if size is None and problem_of(architecture, encoder, (height, width), size) is None:
             return f"a crop of {height}x{width} works"
@@ -81,7 +81,7 @@ def _suggestion(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | No
         *_first_that_works([(other, encoder) for other in others], crop, size),
         *_first_that_works([(architecture, e) for e in (f"tu-{encoder}", *_COMMON_ENCODERS)], crop, size),
     ]
-    return "what works is " + ", or ".join(f"{a} with {e}" for a, e in found)
+    return "try " + ", or ".join(f"{a} with {e}" for a, e in found)
 
 
 def _first_that_works(
@@ -94,7 +94,7 @@ def _first_that_works(
 
 
 def blank_network(architecture: str, encoder: str) -> nn.Module:
-    """The network on torch's meta device, with two classes.
+    """Build a network with two classes on torch's meta device.
 
     Raises whatever the library raises if it cannot be built.
     """
@@ -103,12 +103,12 @@ def blank_network(architecture: str, encoder: str) -> nn.Module:
             with torch.device("meta"):
                 return create_network(architecture, encoder, _CLASSES, None)
         except RuntimeError:
-            # Some encoders compute with numbers while they are built.
+            # Some encoders need tensor values while they are built.
             return create_network(architecture, encoder, _CLASSES, None).to("meta")
 
 
 def _sizes_to_try(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:
-    """What the network will meet: one size, or padded crops and images of any shape."""
+    """The sizes to try: the fixed input size, or the padded crop and another size."""
     if size:
         return [size]
     rows, columns = (-(-side // STRIDE) for side in crop)
@@ -130,7 +130,7 @@ def _reason_not_built(architecture: str, error: Exception) -> str:
     if architecture in _DILATING:
         return "the encoder cannot be dilated"
     if "Only Timm encoders" in text:
-        return "it takes timm's encoders alone ('tu-NAME')"
+        return "it takes only timm's encoders ('tu-NAME')"
     if "not support" in text:
         return "the encoder has no features at stride 2"
     return text

@@ -1,4 +1,4 @@
-"""Published weights of encoders, which libraries fetch; without internet what they have kept must do."""
+"""Download of published encoder weights by the libraries, with a fallback to their caches when offline."""
 
 import socket
 import threading
@@ -10,14 +10,14 @@ from typing import Final
 
 HOST: Final = "huggingface.co"
 TIMEOUT_S: Final = 3.0
-"""How long to wait for the host; the libraries alone try again for most of a minute."""
+"""How long to wait for the host; by themselves the libraries retry for most of a minute."""
 
 _HTTPS: Final = 443
 
 
 @contextmanager
 def allow_download() -> Iterator[None]:
-    """Let libraries fetch in the block, or look into their caches alone where no host can be reached."""
+    """Within the block libraries may download, or use only their caches if the host cannot be reached."""
     from huggingface_hub import constants
 
     offline, timeout = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
@@ -31,7 +31,7 @@ def allow_download() -> Iterator[None]:
 
 
 def is_reachable(host: str = HOST) -> bool:
-    """Whether a host, or the proxy that leads to it, takes a connection soon."""
+    """Whether a host, or the proxy in front of it, accepts a connection within the timeout."""
     proxy = urllib.parse.urlsplit(urllib.request.getproxies().get("https", ""))
     address = (proxy.hostname, proxy.port or _HTTPS) if proxy.hostname else (host, _HTTPS)
     reached = threading.Event()
@@ -43,7 +43,7 @@ def is_reachable(host: str = HOST) -> bool:
             return
         reached.set()
 
-    # Names are looked up without a time limit, so not in this thread.
+    # Name resolution has no timeout, so it runs in another thread.
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(TIMEOUT_S)

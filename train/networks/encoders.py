@@ -24,14 +24,14 @@ _ADVERSARIAL: Final = "advprop"
 
 
 def check_architecture(architecture: str, encoder: str) -> None:
-    """Raise SpecError, with the nearest name, if one is unknown, or the encoder not the architecture's."""
+    """Raise SpecError, with the nearest name, if a name is unknown or the architecture lacks the encoder."""
     known = get_args(Architecture)
     if architecture not in known:
         raise SpecError(f"there is no architecture {architecture!r}: {did_you_mean(architecture, known)}")
     own = OWN_ENCODERS.get(cast(Architecture, architecture))
     if own:
         if encoder not in own:
-            raise SpecError(f"{architecture} goes with no encoder but {' or '.join(own)}, got {encoder!r}")
+            raise SpecError(f"{architecture} has only the encoder {' or '.join(own)}, got {encoder!r}")
     elif encoder.startswith("tu-"):
         _check_timm_name(encoder.removeprefix("tu-"))
     elif encoder not in smp.encoders.encoders and timm_name(encoder) is None:
@@ -39,7 +39,7 @@ def check_architecture(architecture: str, encoder: str) -> None:
 
 
 def timm_name(encoder: str) -> str | None:
-    """What timm calls the encoder, or None where it is smp's own alone."""
+    """The name of the encoder in timm; None if only smp has it."""
     if encoder.startswith("tu-"):
         return encoder.removeprefix("tu-")
     if not encoder.startswith("timm-"):
@@ -62,7 +62,7 @@ def encoder_preprocessing(encoder: str, encoder_weights: str | None = None) -> t
 
 
 def supports_any_size(encoder: str) -> bool:
-    """Whether timm's encoder is made for one image size and takes any if it is told so."""
+    """Whether timm's encoder has a fixed image size by default, and the option `dynamic_img_size`."""
     name = timm_name(encoder)
     if name is None:
         return False
@@ -72,7 +72,7 @@ def supports_any_size(encoder: str) -> bool:
 
 
 def native_image_size(encoder: str) -> tuple[int, int] | None:
-    """Height and width of the images that timm's encoder was made for."""
+    """Height and width of the images that timm's encoder was trained on; None if it is not timm's."""
     name = timm_name(encoder)
     config = timm.get_pretrained_cfg(name) if name else None
     return (config.input_size[1], config.input_size[2]) if config else None
@@ -80,7 +80,7 @@ def native_image_size(encoder: str) -> tuple[int, int] | None:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Without timm's remarks on names that have newer forms."""
+    """Silence timm's warnings about deprecated names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

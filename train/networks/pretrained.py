@@ -1,4 +1,4 @@
-"""Pretrained encoders from a local file."""
+"""Pretrained encoder weights from a local file or a state dict."""
 
 import re
 import warnings
@@ -20,12 +20,12 @@ _OPTIONAL: Final = "num_batches_tracked"
 
 
 def is_weights_file(encoder_weights: str | None) -> bool:
-    """Whether a recipe's `encoder_weights` is a file rather than a name."""
+    """Whether a recipe's `encoder_weights` is a local file rather than the name of published weights."""
     return encoder_weights is not None and Path(encoder_weights).suffix in _LOCAL_SUFFIXES
 
 
 def load_encoder_file(encoder: nn.Module, path: Path) -> None:
-    """Load a state dict into an encoder; what the encoder does not have (a classifier) is left.
+    """Load a state dict from a file into an encoder; entries that it lacks (a classifier) are ignored.
 
     Raises:
         ModelError: the file cannot be read, or lacks or misshapes a parameter of the encoder.
@@ -34,9 +34,9 @@ def load_encoder_file(encoder: nn.Module, path: Path) -> None:
 
 
 def load_encoder_weights(encoder: nn.Module, given: Mapping[str, Tensor], source: object) -> None:
-    """Load the tensors that bear the names of the encoder's, whatever module each side is held in.
+    """Load the tensors whose names match the encoder's, ignoring prefixes such as `module.` on either side.
 
-    A fully connected layer fits the convolution that computes the same.
+    The weight of a fully connected layer is reshaped to that of the equivalent convolution.
 
     Raises:
         ModelError: a parameter of the encoder is missing, has another shape, or is not finite.
@@ -59,7 +59,7 @@ def load_encoder_weights(encoder: nn.Module, given: Mapping[str, Tensor], source
 
 
 def _canonical_name(name: str) -> str:
-    """A parameter's name without what holds the encoder, and as it was before timm flattened it."""
+    """A parameter's name without prefixes of wrapping modules, and with timm's flattened names undone."""
     return _FLATTENED.sub(".", _WRAPPERS.sub("", name))
 
 
@@ -86,14 +86,14 @@ def _read(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:
-        # A damaged or hostile pickle raises anything, and torch's advice is to run it.
+        # A damaged or hostile pickle can raise anything, and torch's message advises to execute it.
         raise ModelError(
-            f"{path}: holds more than tensors, or is damaged: save the state_dict() of its network as"
+            f"{path}: contains more than tensors, or is damaged: save the state_dict() of its network as"
             " safetensors"
         ) from error
     for key in ("state_dict", "model"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
     if not isinstance(loaded, dict):
-        raise ModelError(f"{path}: holds no state dict")
+        raise ModelError(f"{path}: contains no state dict")
     return loaded

@@ -1,6 +1,6 @@
-"""A network with its preprocessing inside: uint8 images in, logits at their own size out.
+"""The segmenter: a network with its preprocessing, from uint8 images to logits at the images' size.
 
-Training, validation and export all run this one module, so what is exported is what was measured.
+Training, validation and export all run this module, so what is exported is what was validated.
 """
 
 from typing import cast
@@ -15,9 +15,9 @@ from seg.card import InputCard
 class Segmenter(nn.Module):
     """Uint8 RGB `[N, H, W, 3]` to logits, float32 `[N, C, H, W]`, for any H and W.
 
-    In mode `pad` the last row and column are repeated at the bottom and right until height and
-    width are multiples of the stride, and the logits are cropped. In mode `resize` the image is
-    brought to the network's own size and the logits back, bilinearly. Normalisation comes between.
+    In mode `pad` the last row and column are repeated at the bottom and right until height and width are
+    multiples of the stride, and the logits are cropped. In mode `resize` the image is resized bilinearly to
+    the network's input size, and the logits back. The image is normalised before it reaches the network.
     """
 
     mean: Tensor

@@ -1,4 +1,4 @@
-"""Statistics of batch normalisation for weights that no step of training led to."""
+"""Recompute the statistics of batch normalisation, for averaged weights."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from seg.train.reproducibility.seeds import derive_seed
 
 
 def refit_batch_norm(network: nn.Module, loaders: Loaders, seed: int, epoch: int) -> None:
-    """Find them by a pass over the training batches of an epoch; each batch counts alike.
+    """Recompute the statistics by a pass over the training batches of an epoch, all with equal weight.
 
     Source: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", 2018,
     section 3.2.

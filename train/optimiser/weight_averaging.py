@@ -1,4 +1,4 @@
-"""Averages of weights, which are often better than the weights themselves."""
+"""Averages of weights: uniform (SWA, soups) and exponential (EMA)."""
 
 import torch
 from torch import Tensor, nn
@@ -6,17 +6,17 @@ from torch.optim.swa_utils import AveragedModel
 
 
 def uniform_average(network: nn.Module) -> AveragedModel:
-    """The mean of what `update_parameters` is called with; buffers are those of the last."""
+    """The mean of the networks passed to `update_parameters`; buffers are those of the last."""
     mean = AveragedModel(network)
     mean.requires_grad_(False)
     return mean
 
 
 def exponential_average(network: nn.Module, decay: float) -> AveragedModel:
-    """A copy of a network that follows it: `update_parameters` after each optimiser step.
+    """An exponential moving average (EMA) of a network: call `update_parameters` after each optimiser step.
 
     Batch-norm statistics are averaged like weights. The first n updates use the smaller decay
-    (1 + n) / (10 + n), so that the random start is soon forgotten.
+    (1 + n) / (10 + n), so that the random initialisation soon loses its influence.
     Source: Polyak and Juditsky, 1992; the start is that of TensorFlow's ExponentialMovingAverage.
     """
 

@@ -1,4 +1,4 @@
-"""The same run twice gives the same bytes: on a CPU always, on a GPU where it is asked for."""
+"""Deterministic training: the same run gives the same bytes, on a CPU always, on a GPU on request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ import torch
 
 @contextmanager
 def reproducible(seed: int, *, on_gpu: bool) -> Iterator[None]:
-    """Seed torch and use its deterministic algorithms, on CUDA only if asked; undone at the end.
+    """Seed torch and use its deterministic algorithms, on CUDA only if `on_gpu`; restored at the end.
 
-    On CUDA they are slow where a network resizes its features, and operations that have none run as they are.
+    On CUDA they make resizing slow, and operations without a deterministic version run as usual.
     """
     before = torch.get_deterministic_debug_mode()
     memory: Any = torch.utils.deterministic

@@ -50,9 +50,9 @@ class Result(BaseModel):
 class RunRecord(BaseModel):
     """What determines a run's result, the versions and the device it ran on, and the result itself.
 
-    `recipe` is the merged recipe. Encoder weights from a file are identified by the file's content, and images
-    by theirs; a record of an older `seg` has None for images. A soup has the recipe of its best ingredient;
-    `ingredients` are the SHA-256 of the averaged checkpoints, by the names of their runs. `teaching` holds the
+    `recipe` is the merged recipe. Encoder weights from a file are identified by the file's content, and so
+    are images; a record of an older `seg` has None for images. A soup has the recipe of its best ingredient;
+    `ingredients` are the SHA-256 of the averaged checkpoints, by the names of their runs. `teaching` has the
     distillation settings of a student.
     """
 

@@ -1,4 +1,4 @@
-"""Soups: the mean of several runs' weights, as one network at the cost of one."""
+"""Model soups: the mean of the weights of several runs, as one network."""
 
 from seg.train.soup.greedy import SoupCandidate, SoupResult, greedy_soup
 from seg.train.soup.ingredients import Ingredient, read_ingredients

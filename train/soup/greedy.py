@@ -1,4 +1,4 @@
-"""Which runs' weights make a soup that is better than the best of them.
+"""Greedy and uniform model soups, scored on the validation images.
 
 Source: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
 without increasing inference time", 2022, recipe 1 for the greedy one.
@@ -30,9 +30,9 @@ MIN_INGREDIENTS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class SoupCandidate:
-    """A network on the validation images: the runs it is the mean of, its mIoU, the IoU of each class.
+    """The mean of some runs' weights, with its mIoU and IoU of each class on the validation images.
 
-    `iou` is NaN for a class that neither labels nor prediction have.
+    `iou` is NaN for a class that is in neither the labels nor the prediction.
     """
 
     taken: tuple[Ingredient, ...]
@@ -47,7 +47,7 @@ class SoupCandidate:
 
 @dataclass(frozen=True, slots=True)
 class SoupResult:
-    """Each run alone, the best first; the mean of all; and the mean of those that do it good, one by one."""
+    """Each run alone, the best first; the uniform soup of all runs; and the greedy soup."""
 
     alone: tuple[SoupCandidate, ...]
     uniform: SoupCandidate
@@ -55,13 +55,13 @@ class SoupResult:
 
     @property
     def soup(self) -> SoupCandidate | None:
-        """The better of both soups; None where neither beats the best run."""
+        """The better of both soups; None if neither beats the best run."""
         better = max(self.greedy, self.uniform, key=lambda candidate: candidate.miou)
         return better if better.miou > self.alone[0].miou else None
 
 
 def greedy_soup(ingredients: Sequence[Ingredient], train: Split, val: Split) -> SoupResult:
-    """Measure each run, the uniform soup and the greedy one; batch normalisation is refit for each mean.
+    """Score each run, the uniform soup and the greedy soup; batch normalisation is recomputed for each mean.
 
     Raises:
         SpecError: there are fewer than two runs.
@@ -93,7 +93,7 @@ def _greedy(scorer: "_SoupScorer", alone: Sequence[SoupCandidate]) -> SoupCandid
 
 
 class _SoupScorer:
-    """The images that networks are refit and measured on."""
+    """Scores runs and means of runs on the validation images."""
 
     def __init__(self, train: Split, val: Split, first: Ingredient, advance: Advance) -> None:
         self._recipe = first.recipe
@@ -113,7 +113,7 @@ class _SoupScorer:
         return self._score((ingredient,), ingredient.segmenter)
 
     def mean(self, ingredients: Sequence[Ingredient]) -> SoupCandidate:
-        """Of runs that were averaged before, what was found then."""
+        """Score the mean of some runs; a mean that was scored before is not computed again."""
         names = frozenset(ingredient.name for ingredient in ingredients)
         if names in self._means:
             self._advance()
@@ -137,10 +137,10 @@ class _SoupScorer:
             logits = segmenter(images.to(self._device))
             if not bool(logits.sum().isfinite()):
                 names = ", ".join(one.name for one in taken)
-                raise ModelError(f"{names}: what is predicted is not finite: leave it out of the soup")
+                raise ModelError(f"{names}: the prediction is not finite: remove it from the soup")
             counts_cc += confusion_matrix(labels.long().to(self._device), logits.argmax(1), self._classes)
         iou = iou_per_class(counts_cc)
         if bool(iou.isnan().all()):
-            raise DataError("data.val: no pixel has a label: a soup is judged by them")
+            raise DataError("data.val: no pixel has a label: a soup is scored with them")
         self._advance()
         return SoupCandidate(tuple(taken), segmenter.cpu(), float(iou.nanmean()), tuple(iou.tolist()))

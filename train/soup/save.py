@@ -1,4 +1,4 @@
-"""A soup's run folder, which is used like any other."""
+"""Save a soup as a run folder, like that of a trained member."""
 
 import math
 
@@ -16,11 +16,11 @@ def save_soup(folder: RunFolder, name: str, soup: SoupCandidate) -> None:
     Recipe, epochs and seed are those of the first ingredient.
 
     Raises:
-        OutputError: the folder holds a run that is no soup.
+        OutputError: the folder has a run that is not a soup.
     """
     before = read_record(folder.record)
     if before is not None and not before.ingredients:
-        raise OutputError(f"{folder.path}: holds a run that is no soup: give the soup another --name")
+        raise OutputError(f"{folder.path}: has a run that is not a soup: give the soup another --name")
     folder.refuse_foreign()
     first = soup.taken[0]
     classes = [c.name for c in first.card.classes]

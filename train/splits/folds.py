@@ -78,7 +78,7 @@ def _rarest_class(images_c: NDArray[np.int64]) -> int:
 def _fold_lacking_most(
     wanted_fc: NDArray[np.float64], fold_g: NDArray[np.int64], left: int, label: int
 ) -> int:
-    """The fold that lacks most images of a class, then most images; empty folds first if each must get one."""
+    """The fold that lacks most images of a class, then most images; empty folds first if they must be."""
     count = len(wanted_fc)
     empty = sorted(set(range(count)) - set(fold_g.tolist()))
     folds = empty if len(empty) >= left else range(count)

@@ -1,4 +1,4 @@
-"""Many recipes, each trained for a few epochs, to find those worth training for long."""
+"""Hyperparameter sweeps with Optuna: many recipes, each trained for a few epochs."""
 
 from seg.train.sweep.choose import choose_complementary
 from seg.train.sweep.study import Sweep, open_sweep

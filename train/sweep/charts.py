@@ -1,4 +1,4 @@
-"""What trials cost and what they are worth, drawn."""
+"""Charts of a sweep: mIoU of trials against training time and GFLOPs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from seg.train.sweep.trials import TrialResult
 
 
 def draw_sweep(path: Path, outcomes: Sequence[TrialResult]) -> bool:
-    """Draw mIoU against minutes of training and against GFLOPs; False where nothing is finished."""
+    """Draw mIoU against minutes of training and against GFLOPs; False if no trial is finished."""
     finished = [outcome for outcome in outcomes if outcome.is_finished]
     if not finished:
         return False

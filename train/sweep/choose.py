@@ -1,7 +1,7 @@
-"""The trials that are worth having together: not five copies of one network.
+"""Choose trials that complement each other in an ensemble, by greedy forward selection.
 
-Greedy: first the best alone, then always the one with which the mean of all probabilities scores highest, for
-as long as it scores higher than without.
+The first is the best trial alone; then always the trial that raises the mIoU of the mean of probabilities
+most, as long as it rises.
 """
 
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.sweep.trials import TrialResult
 
 PIXELS_PER_IMAGE: Final = 2000
-"""Labelled pixels of each image that trials are compared on."""
+"""Labelled pixels per image on which trials are compared."""
 
 CANDIDATES_PER_CHOICE: Final = 4
-"""How many times as many trials are looked at as are wanted."""
+"""Candidates per trial to choose: the best trials alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenTrial:
-    """A trial with the mIoU of all that are chosen up to it, and how much it differs from those before."""
+    """A trial, the mIoU of the ensemble up to it, and the share of labels that differ from the others'."""
 
     outcome: TrialResult
     miou: float
@@ -40,7 +40,7 @@ class ChosenTrial:
 def choose_complementary(
     outcomes: list[TrialResult], runs: Path, val: Split, count: int
 ) -> list[ChosenTrial]:
-    """Choose from finished trials, the best first, at most `count`.
+    """Choose at most `count` of the finished trials, the best first.
 
     Raises:
         DataError: a validation image cannot be read.
@@ -65,14 +65,14 @@ def choose_complementary(
         if chosen and mious[best] <= chosen[-1].miou:
             break
         own_probabilities = left.pop(best)
-        differs = float((own_probabilities.argmax(1) != total.argmax(1)).mean()) if chosen else 0.0
-        chosen.append(ChosenTrial(candidates[best], mious[best], differs))
+        disagreement = float((own_probabilities.argmax(1) != total.argmax(1)).mean()) if chosen else 0.0
+        chosen.append(ChosenTrial(candidates[best], mious[best], disagreement))
         total = total + own_probabilities
     return chosen
 
 
 def _sample_pixels(val: Split) -> tuple[NDArray[np.uint8], list[NDArray[np.intp]]]:
-    """Labels of random labelled pixels, uint8 `[P]`, and where they are in each image."""
+    """Labels of random labelled pixels, uint8 `[P]`, and the flat positions of the pixels in each image."""
     random = np.random.default_rng(0)
     truth, pixels = [], []
     for index in range(len(val.samples)):

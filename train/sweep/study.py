@@ -1,7 +1,7 @@
-"""A sweep as a study of Optuna: what is left to try, what was found, who is at work.
+"""A sweep as an Optuna study: enqueue, train, prune and requeue trials, by any number of workers.
 
-The database is the only thing that workers share. A trial whose worker died is tried again with the same
-values, and goes on from its run folder.
+The database is the only thing that workers share. A trial whose worker died is enqueued again with the same
+values, and resumes from its run folder.
 """
 
 import json
@@ -32,15 +32,15 @@ OnTrial = Callable[[TrialResult], None]
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A sweep that can be run, by any number of workers, and looked at."""
+    """A sweep, to run by any number of workers, or to list its trials."""
 
     spec: SweepSpec
     study: optuna.Study
 
     def run(self, on_trial: OnTrial) -> None:
-        """Try all that is left; `on_trial` is told of every trial that ends here."""
+        """Run trials until none is left; `on_trial` is called for every trial that ends in this process."""
 
-        def tell(_: optuna.Study, trial: FrozenTrial) -> None:
+        def report(_: optuna.Study, trial: FrozenTrial) -> None:
             if not _is_duplicate(trial):
                 on_trial(self._outcome(trial))
 
@@ -49,15 +49,15 @@ class Sweep:
             self._enqueue_grid()
         while self._has_more() or self._requeues_dead_trials():
             try:
-                self.study.optimize(self._objective, n_trials=1, catch=(Exception,), callbacks=[tell])
+                self.study.optimize(self._objective, n_trials=1, catch=(Exception,), callbacks=[report])
             except (ValueError, AssertionError):
-                # Optuna's answers where another worker took this one, asleep for long, for dead.
+                # Optuna raises these if another worker took this one for dead after a long sleep.
                 if (lost := self._requeued_by_another()) is None:
                     raise
                 self.study.enqueue_trial(trial_values(lost))
 
     def outcomes(self) -> list[TrialResult]:
-        """All trials so far, the best first; those that failed last."""
+        """All trials so far, the best first, failed trials last."""
         with damage_as_spec_error(self.spec):
             trials = self.study.get_trials(deepcopy=False)
             found = [self._outcome(trial) for trial in trials if trial.params and not _is_duplicate(trial)]
@@ -107,7 +107,7 @@ class Sweep:
             self.study.enqueue_trial(values, skip_if_exists=True)
 
     def _is_duplicate(self, trial: optuna.Trial) -> bool:
-        """Whether two workers that began at once have both put this combination of the grid on the list."""
+        """Whether two workers that started at once have both enqueued this combination of the grid."""
         if not self.spec.grid:
             return False
         values = self._suggest(trial)
@@ -115,7 +115,7 @@ class Sweep:
         return any(trial_values(other) == values and other.state != TrialState.FAIL for other in earlier)
 
     def _requeue_dead_trials(self) -> None:
-        """Try again what a worker of this machine left; those of others are told by their heartbeats."""
+        """Enqueue again the trials of dead workers on this machine; heartbeats detect those on others."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             host, process = trial.user_attrs.get("worker", (None, 0))
             if host == socket.gethostname() and not _is_alive(process):
@@ -123,18 +123,18 @@ class Sweep:
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _requeued_by_another(self) -> FrozenTrial | None:
-        """The trial that ended here last, if another worker has taken it back."""
+        """The last trial of this worker, if another worker has enqueued it again."""
         ended = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.FAIL))
         mine = [trial for trial in ended if trial.user_attrs.get("worker") == _this_worker()]
         return mine[-1] if mine and _was_requeued(mine[-1]) else None
 
     def _requeues_dead_trials(self) -> bool:
-        """Whether trials that others seem to run turn out to be a dead worker's.
+        """Wait for running trials of other workers, and enqueue those of dead workers again; whether any was.
 
-        One that is alive has told so by the end of the wait, and is left to its worker.
+        A live worker sends a heartbeat within the wait, and keeps its trial.
         """
-        patience = time.monotonic() + 3 * HEARTBEAT_S
-        while time.monotonic() < patience and self._has_running():
+        end = time.monotonic() + 3 * HEARTBEAT_S
+        while time.monotonic() < end and self._has_running():
             time.sleep(POLL_S)
             self._requeue_dead_trials()
             optuna.storages.fail_stale_trials(self.study)
@@ -153,23 +153,23 @@ class Sweep:
         return bool(waiting) or len(begun) < (self.spec.trials or 0)
 
     def _outcome(self, trial: FrozenTrial) -> TrialResult:
-        said: Mapping[str, Any] = trial.user_attrs
+        attributes: Mapping[str, Any] = trial.user_attrs
         return TrialResult(
             number=trial.number,
-            name=said.get("name", ""),
+            name=attributes.get("name", ""),
             setting=decode_setting(trial.params),
             state="taken back" if _was_requeued(trial) else trial.state.name.lower(),
-            miou=trial.value if trial.value is not None else said.get("best"),
-            epochs=said.get("epochs", len(trial.intermediate_values)),
-            seconds=said.get("seconds"),
-            parameters=said.get("parameters"),
-            gflops=said.get("gflops"),
-            reason=said.get("reason", ""),
+            miou=trial.value if trial.value is not None else attributes.get("best"),
+            epochs=attributes.get("epochs", len(trial.intermediate_values)),
+            seconds=attributes.get("seconds"),
+            parameters=attributes.get("parameters"),
+            gflops=attributes.get("gflops"),
+            reason=attributes.get("reason", ""),
         )
 
 
 def open_sweep(spec: SweepSpec) -> Sweep:
-    """Open or begin the study of a sweep.
+    """Open or create the study of a sweep.
 
     Raises:
         SpecError: the database cannot be opened, or holds a sweep with other choices.
@@ -186,7 +186,7 @@ def open_sweep(spec: SweepSpec) -> Sweep:
             load_if_exists=True,
         )
     except Exception as error:
-        # Every database driver has errors of its own.
+        # Every database driver has its own exceptions.
         first = (str(error).splitlines() or [type(error).__name__])[0]
         advice = ": pip install 'seg[postgres]'" if "psycopg" in first and "module" in first else ""
         raise SpecError(f"storage: {spec.shown_url} cannot be opened: {first}{advice}") from error
@@ -220,7 +220,7 @@ def _this_worker() -> list[str | int]:
 
 
 def _is_alive(process: int) -> bool:
-    """Whether another process of this machine has that number: this one has only begun."""
+    """Whether another process of this machine has that id; this process has only just started."""
     if process == os.getpid():
         return False
     try:
@@ -237,7 +237,7 @@ def _is_duplicate(trial: FrozenTrial) -> bool:
 
 
 def _was_requeued(trial: FrozenTrial) -> bool:
-    """Whether its worker died, so that another trial has its values."""
+    """Whether its worker died and another trial got its values."""
     return trial.state == TrialState.FAIL and "reason" not in trial.user_attrs
 
 

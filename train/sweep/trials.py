@@ -1,4 +1,4 @@
-"""One trial: a recipe, trained into a folder that is named after what it tries."""
+"""Trials of a sweep: their results, their names, and the spec to train one."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ _NAMED: Final = ("architecture", "encoder")
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """What came of a trial. `reason` says why it failed or was ended early.
+    """The result of a trial. `reason` says why it failed or was pruned.
 
     Attributes:
-        name: of its folder among the sweep's runs.
-        setting: the recipe fields that it tries.
-        gflops: of one image of the recipe's crop, forward.
+        name: its folder among the sweep's runs.
+        setting: the recipe fields that it sets.
+        gflops: of one forward pass of a crop.
     """
 
     number: int
@@ -41,7 +41,7 @@ class TrialResult:
 
 
 def decode_setting(values: Mapping[str, Any]) -> Setting:
-    """The recipe fields of a trial's values: JSON texts of choices, and numbers of ranges."""
+    """Decode a trial's values to recipe fields: choices are JSON texts, values of ranges are numbers."""
     setting: Setting = {}
     for field, value in values.items():
         setting |= setting_of(field, json.loads(value) if isinstance(value, str) else value)
@@ -49,7 +49,7 @@ def decode_setting(values: Mapping[str, Any]) -> Setting:
 
 
 def trial_name(setting: Setting, recipe: RecipeSpec) -> str:
-    """Readable, and its own for each setting."""
+    """A readable name with a hash, unique for each setting."""
     words = [str(getattr(recipe, field)) for field in _NAMED]
     digest = hashlib.sha256(json.dumps(setting, sort_keys=True, default=str).encode()).hexdigest()[:_DIGITS]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join([*words, digest])).removeprefix("-")
@@ -58,7 +58,7 @@ def trial_name(setting: Setting, recipe: RecipeSpec) -> str:
 def single_member_ensemble(
     sweep: SweepSpec, name: str, recipe: RecipeSpec
 ) -> tuple[EnsembleSpec, MemberSpec]:
-    """The trial as an ensemble of one member."""
+    """The spec of an ensemble with the trial as its only member."""
     member = MemberSpec(name=name)
     spec = EnsembleSpec(data=sweep.data, members=(member,), recipe=recipe, runs=sweep.runs)
     return spec, member

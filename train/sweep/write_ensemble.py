@@ -1,4 +1,4 @@
-"""The chosen trials as an ensemble's YAML."""
+"""Write the YAML of an ensemble whose members are the chosen trials."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ LINE_WIDTH: Final = 200
 
 
 def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) -> None:
-    """Write a spec whose members are the trials in their run folders, which export finds trained."""
+    """Write a spec whose members are the trials, with their run folders, so that they need not be trained."""
     folder = path.absolute().parent
     members = CommentedSeq()
     for position, one in enumerate(chosen):
@@ -47,7 +47,7 @@ def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) 
 
 
 def _non_default_values(spec: Any, folder: Path) -> dict[str, Any]:
-    """What a spec says that is not a default, its files as seen from a folder."""
+    """The values of a spec that differ from the defaults, with paths relative to a folder."""
     values: dict[str, Any] = spec.model_dump(mode="json", exclude_defaults=True)
     for name, value in values.items():
         if isinstance(value, list) and not any(isinstance(one, dict) for one in value):

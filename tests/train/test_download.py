@@ -28,7 +28,7 @@ def test_it_says_which_file_would_do(
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
     with pytest.raises(
-        SpecError, match=rf"cannot be fetched: without internet, name a file .*{encoder}\.saf"
+        SpecError, match=rf"cannot be downloaded: without internet, name a file .*{encoder}\.saf"
     ):
         build_network(architecture, encoder, 3, "imagenet")
     assert not pauses
