@@ -7,11 +7,11 @@ from seg.card import ModelCard
 from seg.class_order import Channels, channels_of
 from seg.data.labelling import classes_at_hand
 from seg.errors import ModelError, VerificationError
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.save import atomic_model, replace_card
+from seg.export.onnx_file.to_onnx import write_onnx
+from seg.export.onnx_file.verify import verify
 from seg.export.precision.choose import Trial, choose_precision
-from seg.export.save import atomic_model, replace_card
-from seg.export.to_onnx import write_onnx
-from seg.export.verify import verify
 from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from seg.engine.runtimes.cuda_device import gpu_of
 from seg.engine.runtimes.tensorrt_plan_file import Profile
-from seg.export.plan import Plan, ensure_plan
+from seg.export.plan_cache import Plan, ensure_plan
 from tests.fake_trt import DataType, Logger, Runtime, TensorIOMode, build
 
 PROFILE: Final = Profile((1, 1, 1), (2, 20, 30), (8, 64, 64))
@@ -176,5 +176,5 @@ class FakeGpu:
     def build_beside(self, model: Path, profile: Profile = PROFILE, temperature: float = 1.0) -> Plan:
         """What `seg export --format tensorrt` does here, with a builder that leaves the graph as it is."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("seg.export.plan.build", build)
+            patch.setattr("seg.export.plan_cache.build", build)
             return ensure_plan(model, self.tensorrt, gpu_of(self.cuda), profile, 1, temperature)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from seg.engine.runtimes.tensorrt_plan_file import Profile
-from seg.export.trt import Built
+from seg.export.tensorrt_builder import Built
 from seg.temperature import set_temperature
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from seg.classes import ClassInfo, default_colour
 from seg.data import open_split, read_image
 from seg.engine.runtimes.hardware import usable_cores
 from seg.export.export import export_checkpoint
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
-from seg.export.to_onnx import write_onnx
 from seg.model_file import read_model_card
 from seg.spec import load_ensemble
 from seg.train.networks import build_network

@@ -10,9 +10,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from seg.errors import VerificationError
-from seg.export.batches import ImagesNHWC, batches, sizes
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.output_names import FusedOutput
+from seg.export.onnx_file.verification_batches import ImagesNHWC, batches, sizes
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.model_file import INPUT
 from seg.progress import progress

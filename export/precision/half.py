@@ -4,7 +4,7 @@ import copy
 
 from torch import Tensor, nn
 
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
 from seg.train.networks.segmenter import Segmenter
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from seg.card import CandidateCard, PrecisionName
 from seg.data import Split, read_image
 from seg.errors import VerificationError
-from seg.export.batches import batches, sizes
+from seg.export.onnx_file.verification_batches import batches, sizes
 from seg.labels import ImageHWC
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 

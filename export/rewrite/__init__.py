@@ -6,11 +6,11 @@ checkpoint.
 
 import onnx
 
-from seg.export.rewrite.distribute import distribute_convolutions
+from seg.export.rewrite.distribute_convolutions import distribute_convolutions
 from seg.export.rewrite.editor import GraphEditor
-from seg.export.rewrite.sums import add_without_stacking
 from seg.export.rewrite.temperature import divide_where_logits_are_few
-from seg.export.rewrite.watch import watch
+from seg.export.rewrite.tensor_shapes import watch
+from seg.export.rewrite.unstack_sums import add_without_stacking
 
 __all__ = ["rewrite"]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import onnx
 
 from seg.errors import SpecError, VerificationError
-from seg.export.batches import ImagesNHWC
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.check import Model, Outputs, open_model, open_session
 from seg.export.fuse.compose import answer_of, compose_merge
 from seg.export.fuse.fuse import FusionRequest, check_parts, ending_of, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.parts import Part, read_parts
+from seg.export.onnx_file.verification_batches import ImagesNHWC
 from seg.export.triton.config import Step, config_of, ensemble_config
 from seg.export.triton.job import Job
 from seg.export.triton.repository import MODEL_FILE, Draft

@@ -32,7 +32,7 @@ def convert(
     format_: Format, spec: "EnsembleSpec", member: "MemberSpec", images: "Sequence[ImageHWC]"
 ) -> None:
     """Write the format beside the member's model, unless it is there, and say so."""
-    from seg.export.profile import profile_of
+    from seg.export.tensorrt_profile import profile_of
 
     profile = profile_of(spec, member)
     match format_:
@@ -44,8 +44,8 @@ def convert(
             typer.echo(f"{member.name}: {write_ir(spec.model(member), profile, images)}")
         case Format.tensorrt | Format.tensorrt_rtx:
             from seg.engine.runtimes.tensorrt_library import LibraryName, load_library
-            from seg.export.plan import ensure_plan
-            from seg.export.trt import gpu_to_build_for
+            from seg.export.plan_cache import ensure_plan
+            from seg.export.tensorrt_builder import gpu_to_build_for
 
             for line in warnings_of([f"--format {format_}"]):
                 typer.echo(line, err=True)

@@ -9,7 +9,7 @@ from seg.commands.fuse import fuse_verified
 from seg.engine import Ensemble
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.trt import build
+from seg.export.tensorrt_builder import build
 from tests.export.ensembles import ensemble
 from tests.export.tiny import image
 

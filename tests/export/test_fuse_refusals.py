@@ -16,7 +16,7 @@ from seg.commands.fuse import fuse_verified
 from seg.errors import SegError, SpecError, VerificationError
 from seg.export.fuse.check import Expected, Reference_, check
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.save import save_model
+from seg.export.onnx_file.save import save_model
 from tests.export.ensembles import ensemble, write_ensemble
 from tests.export.fused import fused
 from tests.export.tiny import CARD, image, model

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, version_converter
 
 from seg.errors import ModelError
-from seg.export.opset import OLDEST, in_opset, lower_opset, opset_of
+from seg.export.onnx_file.opset import OLDEST, in_opset, lower_opset, opset_of
 from tests.export.tiny import image, model, run
 
 

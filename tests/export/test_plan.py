@@ -14,11 +14,11 @@ import pytest
 from seg.engine.runtimes.tensorrt_library import load_library
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError
-from seg.export.plan import ensure_plan
+from seg.export.onnx_file.save import save_model
+from seg.export.plan_cache import ensure_plan
 from seg.export.precision.quantise import layers_of, quantise
-from seg.export.profile import profile_of
-from seg.export.save import save_model
-from seg.export.trt import build, gpu_to_build_for
+from seg.export.tensorrt_builder import build, gpu_to_build_for
+from seg.export.tensorrt_profile import profile_of
 from seg.spec import load_ensemble
 from tests.export import fake_tensorrt
 from tests.export.tiny import CARD, image, model, run
@@ -181,7 +181,7 @@ def test_without_library_or_gpu_it_says_what_to_do(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("seg.engine.runtimes.tensorrt_library.importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"seg\[tensorrt\]"):
         load_library("tensorrt")
-    monkeypatch.setattr("seg.export.trt.load_cuda", lambda: FakeGpu(is_there=False).cuda)
+    monkeypatch.setattr("seg.export.tensorrt_builder.load_cuda", lambda: FakeGpu(is_there=False).cuda)
     with pytest.raises(MissingRuntimeError, match=r"on the GPU that will run it.* no CUDA-capable device"):
         gpu_to_build_for("tensorrt")
     assert gpu_to_build_for("tensorrt_rtx") == "any"

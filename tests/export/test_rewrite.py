@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from seg.card import ModelCard
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
 from seg.export.rewrite import rewrite
-from seg.export.rewrite.distribute import before_doubling
-from seg.export.to_onnx import write_onnx
+from seg.export.rewrite.distribute_convolutions import before_doubling
 from seg.temperature import TEMPERATURE, set_temperature
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
@@ -225,7 +225,7 @@ def test_networks_answer_as_pytorch_does(
     model, card = untrained(tmp_path, architecture)
     rewritten, plain = tmp_path / "rewritten.onnx", tmp_path / "plain.onnx"
     write_onnx(model, card, rewritten)
-    monkeypatch.setattr("seg.export.to_onnx.rewrite", lambda _: None)
+    monkeypatch.setattr("seg.export.onnx_file.to_onnx.rewrite", lambda _: None)
     write_onnx(model, card, plain)
     images = np.stack([image(70, 101), image(70, 101, seed=1)])
     warm = onnx.load(rewritten)
@@ -243,7 +243,7 @@ def test_a_network_in_float16_is_rewritten_in_float16(
 ) -> None:
     model, card = untrained(tmp_path, "fpn")
     write_onnx(in_half(model), card, tmp_path / "rewritten.onnx")
-    monkeypatch.setattr("seg.export.to_onnx.rewrite", lambda _: None)
+    monkeypatch.setattr("seg.export.onnx_file.to_onnx.rewrite", lambda _: None)
     write_onnx(in_half(model), card, tmp_path / "plain.onnx")
     rewritten, plain = (onnx.load(tmp_path / f"{name}.onnx") for name in ("rewritten", "plain"))
     onnx.checker.check_model(rewritten, full_check=True)

@@ -16,7 +16,7 @@ from seg.engine.runtimes.decoder_cut import Decoder
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
 from seg.errors import ModelError, SpecError
-from seg.export.profile import profile_of
+from seg.export.tensorrt_profile import profile_of
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.conftest import CLASSES, MakeModel
 from tests.engine.runtimes.test_runtimes import images

@@ -26,8 +26,8 @@ from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
 from seg.engine.runtimes.tensorrt_stream import GpuStream
 from seg.errors import MissingRuntimeError, ModelError
-from seg.export.plan import ensure_plan
-from seg.export.trt import gpu_to_build_for
+from seg.export.plan_cache import ensure_plan
+from seg.export.tensorrt_builder import gpu_to_build_for
 from tests import fake_trt
 from tests.engine.conftest import MakeModel
 from tests.engine.runtimes.test_runtimes import images

@@ -14,7 +14,7 @@ from seg.engine.runtimes.tensorrt_plan_file import (
     record_of,
     records_beside,
 )
-from seg.export.trt import build
+from seg.export.tensorrt_builder import build
 from seg.files import atomic_path, sha256_of, write_text
 from seg.model_file import read_model_card
 

@@ -13,11 +13,11 @@ import torch
 
 from seg.card import ModelCard
 from seg.errors import ModelError
-from seg.export.cleanup import tidy
-from seg.export.exported_model import ExportedModel
-from seg.export.opset import lower_opset, opset_of
+from seg.export.onnx_file.cleanup import tidy
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.opset import lower_opset, opset_of
+from seg.export.onnx_file.save import save_model, weight_bytes
 from seg.export.rewrite import rewrite
-from seg.export.save import save_model, weight_bytes
 from seg.model_file import INPUT, OUTPUT
 from seg.model_safety import LARGEST_MODEL_BYTES
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from seg.card import VerificationCard
 from seg.errors import VerificationError
-from seg.export.batches import BATCH_SIZES, ImagesNHWC, batches, sizes
-from seg.export.exported_model import ExportedModel
-from seg.export.not_finite import first_layer_not_finite
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.non_finite import first_layer_not_finite
+from seg.export.onnx_file.verification_batches import BATCH_SIZES, ImagesNHWC, batches, sizes
 from seg.labels import ImageHWC
 from seg.model_file import INPUT
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxslim
 
-from seg.export.save import weight_bytes
+from seg.export.onnx_file.save import weight_bytes
 from seg.model_safety import LARGEST_MODEL_BYTES
 from seg.temperature import TEMPERATURE
 

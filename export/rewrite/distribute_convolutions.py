@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 
 from seg.export.rewrite.editor import GraphEditor, attributes_of, module_of
-from seg.export.rewrite.watch import Shapes
+from seg.export.rewrite.tensor_shapes import Shapes
 
 WORTH_IT: Final = 0.75
 """The share of the multiplications that must be enough; the sums that are added take time, too."""
