@@ -33,7 +33,7 @@ from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
 from seg.export.precision.quantise import layers_of, quantise
 from seg.export.precision.ranges import clipping_values
-from seg.export.tensorrt_builder import build
+from seg.export.tensorrt_builder import build_plan
 from seg.labels import ImageHWC
 from seg.spec.architectures import OWN_ENCODERS, Architecture
 from seg.train.networks import STRIDE, build_network, check_combination
@@ -158,7 +158,7 @@ def _plans(checkpoint: Path, model: Path) -> str:
     built, refused = [], {}
     for precision, path in (("fp32", model), ("fp16", half), ("int8", bytes_)):
         try:
-            build(library, path, PROFILE, 2**30, b"")
+            build_plan(library, path, PROFILE, 2**30, b"")
         except SegError as error:
             refused[precision] = str(error).partition(": ")[2]
         else:

@@ -1,4 +1,4 @@
-"""From a checkpoint to a verified file; where that is not reached, to no file at all."""
+"""Export a checkpoint to a verified ONNX file; if verification fails, no file is written."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def export_checkpoint(
     """Export a checkpoint to `model` and verify it on `images`, uint8 RGB of any size.
 
     Args:
-        checkpoint: what training left.
+        checkpoint: the checkpoint of a finished run.
         model: the file to write.
         images: uint8 RGB of any size.
         trial: what else than fp32 to try, and on what; None for fp32 alone.
@@ -42,8 +42,8 @@ def export_checkpoint(
 
     Raises:
         ModelError: the checkpoint cannot be used, or its network cannot be exported.
-        VerificationError: the exported model does not agree with the checkpoint, or no precision that
-            was asked for passes.
+        VerificationError: the exported model does not agree with the checkpoint, or no requested precision
+            passes.
     """
     network, card = load_checkpoint(checkpoint)
     exported = ExportedModel(Segmenter(network, card.input)).eval()
@@ -72,7 +72,7 @@ def channels_of_checkpoint(checkpoint: Path, dataset: DatasetSpec) -> Channels:
 
 
 def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bool:
-    """Whether `model` is there, verified, of this very checkpoint, and chosen as is wished, if it is."""
+    """Whether `model` exists, is verified, and was exported from this checkpoint with the same request."""
     if not model.exists():
         return False
     try:
@@ -82,11 +82,11 @@ def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bo
     return (
         card.verification is not None
         and card.checkpoint_sha256 == sha256_of(checkpoint)
-        and (request is None or _is_wished(card, request))
+        and (request is None or _fulfils(card, request))
     )
 
 
-def _is_wished(card: ModelCard, request: ExportSpec) -> bool:
+def _fulfils(card: ModelCard, request: ExportSpec) -> bool:
     choice = card.precision_choice
     if request.opset not in (None, card.opset):
         return False

@@ -1,4 +1,4 @@
-"""Plans on disk, each named by all that it depends on."""
+"""TensorRT plans on disk, each named by a fingerprint of everything that it depends on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,14 @@ from seg.engine.runtimes.tensorrt_plan_file import (
     record_of,
     records_beside,
 )
-from seg.export.tensorrt_builder import build
+from seg.export.tensorrt_builder import build_plan
 from seg.files import atomic_path, sha256_of, write_text
 from seg.model_file import read_model_card
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Where a plan lies, and why it was built; None where it was there already."""
+class CachedPlan:
+    """A plan's path, and why it was built; None if it existed already."""
 
     path: Path
     reason: str | None
@@ -34,30 +34,30 @@ def ensure_plan(
     profile: Profile,
     memory_gib: float,
     temperature: float = 1.0,
-) -> Plan:
-    """Build the plan of a model for this library, GPU, profile and temperature, unless exactly that is there.
+) -> CachedPlan:
+    """Build the plan of a model for this library, GPU, profile and temperature, unless it exists.
 
-    `model-FINGERPRINT.plan` comes with a JSON of the same name, which says what the fingerprint is of and the
-    plan's SHA-256. Plans for other GPUs stay; those that this one replaces go.
+    `model-FINGERPRINT.plan` comes with a JSON of the same name, which has the facts behind the fingerprint
+    and the plan's SHA-256. Plans for other GPUs stay; those that this one replaces are removed.
 
     Raises:
         ModelError: the model is not ours, TensorRT cannot read it, or runs out of memory.
     """
     facts = facts_of(model, library, gpu, profile, memory_gib, temperature)
     path = plan_of(model, facts)
-    reason = _reason(model, path, facts)
+    reason = _rebuild_reason(model, path, facts)
     if reason is None:
-        return Plan(path, None)
+        return CachedPlan(path, None)
     cache = model.with_name(f"{_file_name(facts['library'], gpu)}.timing")
     known = cache.read_bytes() if cache.exists() else b""
-    built = build(library, model, profile, int(memory_gib * 2**30), known, temperature)
+    built = build_plan(library, model, profile, int(memory_gib * 2**30), known, temperature)
     _write(path, built.plan)
     if built.timing_cache is not None:
         _write(cache, built.timing_cache)
     record = PlanRecord(facts=facts, sha256=sha256_of(path))
     write_text(record_of(path), record.model_dump_json(indent=2) + "\n")
     _remove_replaced(model, path, gpu)
-    return Plan(path, reason)
+    return CachedPlan(path, reason)
 
 
 def _write(final: Path, content: bytes) -> None:
@@ -68,7 +68,7 @@ def _write(final: Path, content: bytes) -> None:
 def facts_of(
     model: Path, library: ModuleType, gpu: str, profile: Profile, memory_gib: float, temperature: float
 ) -> dict[str, str]:
-    """All that decides what a plan holds and where it runs."""
+    """Everything that a plan depends on."""
     return {
         **facts_to_run(model, library, gpu, temperature),
         "precision": read_model_card(model).precision,
@@ -77,8 +77,8 @@ def facts_of(
     }
 
 
-def _reason(model: Path, path: Path, facts: Facts) -> str | None:
-    """Why this plan must be built: what the nearest one beside it has otherwise."""
+def _rebuild_reason(model: Path, path: Path, facts: Facts) -> str | None:
+    """Why this plan must be built: the differences from the most similar existing one."""
     beside = records_beside(model)
     if path in beside:
         whole = path.exists() and sha256_of(path) == beside[path].sha256

@@ -1,7 +1,7 @@
-"""TensorRT's builder: an ONNX file in, a plan (what TensorRT calls an engine) out.
+"""TensorRT's builder: build a plan (TensorRT calls it an engine) from an ONNX file.
 
-One way for TensorRT 10, 11 and TensorRT for RTX: the network is strongly typed, so that the ONNX file alone
-says what is fp16 and what is int8. The library is an argument, as it comes under two names.
+The same code serves TensorRT 10, 11 and TensorRT for RTX: the network is strongly typed, so that the ONNX
+file alone determines what is fp16 and what is int8. The library is an argument because it has two names.
 """
 
 from contextlib import ExitStack
@@ -25,21 +25,21 @@ _MEMORY_WORDS: Final = ("memory", "workspace")
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """A serialised plan, and what the builder learnt of this GPU's speed, for the next build.
+class BuiltPlan:
+    """A serialised plan, and the timing cache for the next build.
 
-    TensorRT for RTX times nothing while it builds.
+    TensorRT for RTX has no timing cache.
     """
 
     plan: bytes
     timing_cache: bytes | None
 
 
-def gpu_to_build_for(name: LibraryName) -> str:
-    """The GPU that a plan is good for, with its compute capability; RTX plans are finished where they run.
+def target_gpu(name: LibraryName) -> str:
+    """The GPU that a plan is built for, with its compute capability; `any` for TensorRT for RTX.
 
     Raises:
-        MissingRuntimeError: there is none, and TensorRT builds on the GPU that will run the plan.
+        MissingRuntimeError: there is no GPU, and TensorRT must build on the GPU that will run the plan.
     """
     if name == "tensorrt_rtx":
         return "any"
@@ -47,27 +47,27 @@ def gpu_to_build_for(name: LibraryName) -> str:
         return gpu_of(load_cuda())
     except MissingRuntimeError as error:
         raise MissingRuntimeError(
-            f"tensorrt builds a plan on the GPU that will run it, and none is here ({error}): run this there,"
-            " or build for tensorrt-rtx"
+            f"tensorrt must build a plan on the GPU that will run it, and there is none here ({error}): run"
+            " this there, or build for tensorrt-rtx"
         ) from error
 
 
-def build(
+def build_plan(
     library: ModuleType,
     model: Path,
     profile: Profile,
     memory_bytes: int,
     timing_cache: bytes,
     temperature: float = 1.0,
-) -> Built:
+) -> BuiltPlan:
     """Parse the model, with N, H and W free within the profile, and build its plan.
 
     Args:
-        temperature: what the plan divides logits by; a plan's is fixed.
+        temperature: divides the logits; it is fixed in a plan.
 
     Raises:
-        ModelError: the model has something that TensorRT lacks, or no place for a temperature, or the build
-            ran out of memory.
+        ModelError: TensorRT does not support the model, the model has no temperature, or the build ran out
+            of memory.
     """
     errors: list[str] = []
     logger = logger_into(errors, library)
@@ -81,13 +81,13 @@ def build(
     ranges = builder.create_optimization_profile()
     ranges.set_shape(INPUT, *((*shape, CHANNELS) for shape in (profile.least, profile.usual, profile.most)))
     config.add_optimization_profile(ranges)
-    cache = _with_timings(library, config, timing_cache)
+    cache = _set_timing_cache(library, config, timing_cache)
     with ExitStack() as stack:
         config.progress_monitor = _monitor(library, stack, model)
         plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise ModelError(f"{model}: {_why_not(errors, memory_bytes, profile)}")
-    return Built(bytes(plan), bytes(cache.serialize()) if cache else None)
+        raise ModelError(f"{model}: {_failure_reason(errors, memory_bytes, profile)}")
+    return BuiltPlan(bytes(plan), bytes(cache.serialize()) if cache else None)
 
 
 def _parse(parser: Any, model: Path, temperature: float) -> bool:
@@ -99,16 +99,16 @@ def _parse(parser: Any, model: Path, temperature: float) -> bool:
 
 
 def _strongly_typed(library: ModuleType) -> int:
-    """The flag that asks for it; where there is none any more, nothing else is left."""
+    """The flag for strong typing; in versions without the flag networks are always strongly typed."""
     flag = getattr(library.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
     return 0 if flag is None else 1 << int(flag)
 
 
-def _with_timings(library: ModuleType, config: Any, known: bytes) -> Any | None:
+def _set_timing_cache(library: ModuleType, config: Any, known: bytes) -> Any | None:
     if library.__name__ == "tensorrt_rtx":
         return None
     cache = config.create_timing_cache(known)
-    # Timings of another version or GPU would be wrong: they are refused, and taken anew.
+    # The timings of another version or GPU are refused; start with an empty cache.
     if not config.set_timing_cache(cache, ignore_mismatch=False):
         cache = config.create_timing_cache(b"")
         config.set_timing_cache(cache, ignore_mismatch=False)
@@ -116,7 +116,7 @@ def _with_timings(library: ModuleType, config: Any, known: bytes) -> Any | None:
 
 
 def _monitor(library: ModuleType, stack: ExitStack, model: Path) -> Any:
-    """Shows the steps of the outermost phases."""
+    """A progress monitor that shows the steps of the outermost phases."""
 
     class Monitor(library.IProgressMonitor):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
@@ -145,11 +145,11 @@ def _parser_error(parser: Any) -> str:
     return " ".join(f"{first.node_name() or 'the graph'}: {first.desc()}".split())[:LONGEST_REASON]
 
 
-def _why_not(errors: list[str], memory_bytes: int, profile: Profile) -> str:
+def _failure_reason(errors: list[str], memory_bytes: int, profile: Profile) -> str:
     if any(word in error.lower() for error in errors for word in _MEMORY_WORDS):
         return (
             f"TensorRT ran out of memory: it may use {memory_bytes / 2**30:g} GiB for batches up to"
             f" {as_text(profile.most)}: raise memory_gib in the spec's"
             " export.plan, or lower batch or sizes there"
         )
-    return f"TensorRT cannot build it: {errors[0] if errors else 'it does not say why'}"
+    return f"TensorRT cannot build it: {errors[0] if errors else 'no reason was given'}"

@@ -1,4 +1,4 @@
-"""The batches that a TensorRT plan must take."""
+"""The optimisation profile of a TensorRT plan: its least, usual and largest batch shape."""
 
 from typing import Final
 
@@ -8,13 +8,13 @@ from seg.spec import EnsembleSpec
 from seg.spec.ensemble import MemberSpec
 from seg.views import SYMMETRIES
 
-LOOKED_AT: Final = 50
+SAMPLED_IMAGES: Final = 50
 
 
-def profile_of(spec: EnsembleSpec, member: MemberSpec) -> Profile:
-    """The sizes that the spec names, or those of its tiles, or of the images to predict; and its batch.
+def tensorrt_profile(spec: EnsembleSpec, member: MemberSpec) -> Profile:
+    """The sizes in the spec, or those of its tiles or of the images to predict; and the spec's batch size.
 
-    Where a view lies the image on its side, both ways fit, and where it scales it, all sizes.
+    Includes transposed sizes if a view transposes, and scaled sizes if a view scales.
 
     Raises:
         DataError: the sizes are those of images that cannot be read.
@@ -37,6 +37,7 @@ def _sizes_to_predict(spec: EnsembleSpec) -> list[tuple[int, int]]:
         return [spec.tile.size]
     samples = open_split(spec.data, "predict").samples
     images = [
-        read_image(sample.image) for sample in samples[:: max(1, len(samples) // LOOKED_AT)][:LOOKED_AT]
+        read_image(sample.image)
+        for sample in samples[:: max(1, len(samples) // SAMPLED_IMAGES)][:SAMPLED_IMAGES]
     ]
     return [(image.shape[0], image.shape[1]) for image in images]

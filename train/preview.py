@@ -103,7 +103,7 @@ class _TrainingPipeline:
         self._segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
 
     def crops(self, least: int) -> list[Crop]:
-        """Whole batches with at least `least` crops, if the epoch has them; training drops incomplete ones."""
+        """Whole batches of at least `least` crops, if there are so many; training drops incomplete ones."""
         draws = list(build_sampler(self._recipe, self._images, epoch=0))
         size = min(self._recipe.images_a_batch, len(self._images))
         last = min(least, len(draws) - size + 1)

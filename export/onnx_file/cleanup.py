@@ -1,4 +1,4 @@
-"""An exported graph made small and readable; what it computes is verified afterwards."""
+"""Clean-up of an exported graph: simplify it, name nodes after modules, and drop the exporter's metadata."""
 
 import ast
 from collections import Counter
@@ -13,23 +13,23 @@ from seg.model_safety import LARGEST_MODEL_BYTES
 from seg.temperature import TEMPERATURE
 
 _SCOPES: Final = "pkg.torch.onnx.name_scopes"
-_AROUND: Final = ("segmenter.network.network.", "segmenter.network.", "segmenter.")
-"""What holds the network; a node of `segmenter.network.encoder.bn1` is called `encoder.bn1/Conv`."""
+_WRAPPER_PREFIXES: Final = ("segmenter.network.network.", "segmenter.network.", "segmenter.")
+"""Prefixes of wrapping modules; a node of `segmenter.network.encoder.bn1` is called `encoder.bn1/Conv`."""
 
 
-def tidy(model: onnx.ModelProto, temperature: float) -> onnx.ModelProto:
-    """Drop what the graph does not need, and name what stays after the network's own modules.
+def clean_up(model: onnx.ModelProto, temperature: float) -> onnx.ModelProto:
+    """Simplify the graph, and name its nodes after the network's modules.
 
     Args:
         model: as PyTorch exported it.
-        temperature: the value by which the place to calibrate is known; it becomes 1.
+        temperature: the value that marks the temperature's initializer; it is set to 1.
     """
     _name_after_modules(model)
-    # The library infers shapes on one message, which cannot hold more.
+    # The library infers shapes on one protobuf message, whose size is limited.
     if weight_bytes(model) < LARGEST_MODEL_BYTES:
         model = onnxslim.slim(model)
     _set_temperature(model, temperature)
-    _drop_remarks(model)
+    _drop_metadata(model)
     return model
 
 
@@ -42,16 +42,16 @@ def _name_after_modules(model: onnx.ModelProto) -> None:
 
 
 def _module_of(node: onnx.NodeProto) -> str:
-    """The innermost module, from the exporter's list of all of them and the operation."""
-    said = [entry.value for entry in node.metadata_props if entry.key == _SCOPES]
-    scopes: list[str] = ast.literal_eval(said[0])[:-1] if said else []
+    """The innermost module, from the exporter's list of enclosing modules."""
+    scopes_entries = [entry.value for entry in node.metadata_props if entry.key == _SCOPES]
+    scopes: list[str] = ast.literal_eval(scopes_entries[0])[:-1] if scopes_entries else []
     innermost = next((scope for scope in reversed(scopes) if scope.startswith("segmenter.")), "")
-    around = next((prefix for prefix in _AROUND if f"{innermost}.".startswith(prefix)), "")
+    around = next((prefix for prefix in _WRAPPER_PREFIXES if f"{innermost}.".startswith(prefix)), "")
     return f"{innermost}.".removeprefix(around).rstrip(".") or "contract"
 
 
 def _set_temperature(model: onnx.ModelProto, value: float) -> None:
-    """Find the one division by the temperature, and give it a name and the value 1."""
+    """Find the temperature's initializer by its value, rename it, and set it to 1."""
     found = [
         tensor
         for tensor in model.graph.initializer
@@ -65,8 +65,8 @@ def _set_temperature(model: onnx.ModelProto, value: float) -> None:
     found[0].CopyFrom(onnx.numpy_helper.from_array(np.array(1.0, dtype=np.float32), TEMPERATURE))
 
 
-def _drop_remarks(model: onnx.ModelProto) -> None:
-    """Drop the exporter's remarks, and say H and W where it says a formula that comes to them."""
+def _drop_metadata(model: onnx.ModelProto) -> None:
+    """Drop the exporter's metadata, and name the output's free dimensions N, H and W."""
     for part in (*model.graph.node, *model.graph.input, *model.graph.output):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")

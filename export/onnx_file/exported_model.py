@@ -1,4 +1,4 @@
-"""The exported graph: a checkpoint's network with everything that stands around it.
+"""The module that is exported: a checkpoint's network with preprocessing, temperature and softmax.
 
 image, uint8 [N, H, W, 3]  ->  pad or resize, normalise, network, crop or resize back,
 divide by `temperature`, softmax  ->  probabilities, float32 [N, C, H, W]
@@ -24,6 +24,6 @@ class ExportedModel(nn.Module):
         self.register_buffer("temperature", torch.tensor(1.0))
 
     def forward(self, image: Tensor) -> Tensor:
-        # TensorRT takes bytes at the door and nowhere else.
+        # TensorRT supports uint8 only as an input, followed by a cast.
         logits: Tensor = self.segmenter(image.float())
         return torch.softmax(logits / self.temperature, dim=1)

@@ -1,4 +1,4 @@
-"""Where in a network values stop being finite."""
+"""Find the first layer of a network whose output is not finite."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 
-def first_layer_not_finite(network: nn.Module, images_nhwc: Tensor) -> str:
-    """The name of the first layer whose values for a batch are not all finite; empty where all are."""
+def first_non_finite_layer(network: nn.Module, images_nhwc: Tensor) -> str:
+    """The name of the first layer whose output for a batch is not finite; empty if there is none."""
     found: list[str] = []
 
-    def watch(name: str, layer: nn.Module) -> Any:
-        def look(_: nn.Module, __: Any, values: Any) -> None:
+    def add_hook(name: str, layer: nn.Module) -> Any:
+        def check(_: nn.Module, __: Any, values: Any) -> None:
             if (
                 isinstance(values, Tensor)
                 and values.is_floating_point()
@@ -19,9 +19,9 @@ def first_layer_not_finite(network: nn.Module, images_nhwc: Tensor) -> str:
             ):
                 found.append(name)
 
-        return layer.register_forward_hook(look)
+        return layer.register_forward_hook(check)
 
-    hooks = [watch(name, one) for name, one in network.named_modules() if not any(one.children())]
+    hooks = [add_hook(name, one) for name, one in network.named_modules() if not any(one.children())]
     try:
         with torch.no_grad():
             network(images_nhwc)

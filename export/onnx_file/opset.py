@@ -1,6 +1,6 @@
-"""The oldest version of ONNX's operators that a graph can be written in, so that old runtimes open it.
+"""Opset: write a graph in the oldest ONNX opset that its operators allow, so that old runtimes open it.
 
-Each runtime refuses opsets and IR versions beyond those it was made for, whatever is in the graph.
+A runtime refuses opsets and IR versions newer than those it was made for, whatever is in the graph.
 """
 
 from typing import Final
@@ -13,40 +13,40 @@ from seg.errors import ModelError
 from seg.model_safety import LARGEST_MODEL_BYTES, STANDARD_DOMAINS, nodes_of
 
 OLDEST: Final = 17
-"""What graphs are tried in first: IR version 8, which ONNX Runtime reads since 1.12."""
+"""The first opset to try; it comes with IR version 8, which ONNX Runtime reads since 1.12."""
 
 _COUNTED_SPLIT: Final = 18
-"""From this opset on a Split says how many parts there are, or their sizes."""
+"""From this opset on, a Split must give the number or the sizes of its parts."""
 
 
 def opset_of(model: onnx.ModelProto) -> int:
-    """The version of ONNX's standard operators that a model is written in."""
+    """The opset version of ONNX's standard operators in a model."""
     return max(entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS)
 
 
 def lower_opset(model: onnx.ModelProto, asked: int | None = None) -> None:
-    """Write a graph in the oldest opset that its operators allow, or in the one that is asked for.
+    """Write a graph in the oldest opset that its operators allow, or in the requested one.
 
-    Nodes stay as they are, but for attributes that say what goes without saying; so do all values.
+    Nodes and values do not change, except that attributes with default values are dropped.
 
     Raises:
-        ModelError: the graph cannot be written in the opset that is asked for; names the operator.
+        ModelError: the graph cannot be written in the requested opset; the message names the operator.
     """
     for opset in (asked,) if asked else range(OLDEST, opset_of(model)):
-        if in_opset(model, opset):
+        if convert_to_opset(model, opset):
             return
     if asked:
-        hindrance = _first_that_does_not_fit(model, asked) or "that takes other types"
+        hindrance = _first_unsupported(model, asked) or "with other types"
         raise ModelError(
-            f"opset {asked}: the graph has an operator {hindrance}, which is not the same there: leave"
-            " export.opset away, and the oldest that fits is taken"
+            f"opset {asked}: the graph has an operator {hindrance}, which differs in that opset: remove"
+            " export.opset to use the oldest that fits"
         )
     model.ir_version = helper.find_min_ir_version_for(model.opset_import)
 
 
-def in_opset(model: onnx.ModelProto, opset: int) -> bool:
-    """Write a graph in another opset, if all its nodes mean the same there; else leave it as it is."""
-    if _first_that_does_not_fit(model, opset):
+def convert_to_opset(model: onnx.ModelProto, opset: int) -> bool:
+    """Write a graph in another opset if all its nodes mean the same there; returns whether it was done."""
+    if _first_unsupported(model, opset):
         return False
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
@@ -64,7 +64,7 @@ def in_opset(model: onnx.ModelProto, opset: int) -> bool:
     return True
 
 
-def _first_that_does_not_fit(model: onnx.ModelProto, opset: int) -> str:
+def _first_unsupported(model: onnx.ModelProto, opset: int) -> str:
     now = opset_of(model)
     return next((node.op_type for node in nodes_of(model) if not _fits(node, now, opset)), "")
 
@@ -78,13 +78,15 @@ def _fits(node: onnx.NodeProto, now: int, opset: int) -> bool:
         return True
     if node.op_type == "Split" and opset >= _COUNTED_SPLIT > now and len(node.input) < 2:
         return False
-    said = {attribute.name: attribute for attribute in node.attribute}
+    attributes = {attribute.name: attribute for attribute in node.attribute}
     return (
         len(node.input) <= there.max_input
         and len(node.output) <= there.max_output
-        and all(name in there.attributes or _is_default(said[name], here) for name in said)
+        and all(name in there.attributes or _is_default(attributes[name], here) for name in attributes)
         and all(
-            _default(there, name) == _default(here, name) for name in there.attributes if name not in said
+            _default(there, name) == _default(here, name)
+            for name in there.attributes
+            if name not in attributes
         )
     )
 
@@ -108,7 +110,7 @@ def _default(schema: OpSchema, name: str) -> object:
 
 
 def _is_valid(model: onnx.ModelProto) -> bool:
-    """Whether types are such as the opset has them; not asked of models too large for one message."""
+    """Whether the model passes ONNX's checker; not checked if it is too large for one protobuf message."""
     if sum(len(tensor.raw_data) for tensor in model.graph.initializer) >= LARGEST_MODEL_BYTES:
         return True
     try:

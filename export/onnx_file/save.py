@@ -1,4 +1,4 @@
-"""Graphs on disk: with the card inside, and with weights beside where one file cannot hold them."""
+"""Save ONNX files atomically, with their card, and with external weights if they exceed one file's limit."""
 
 import contextlib
 import hashlib
@@ -18,10 +18,10 @@ from seg.model_safety import LARGEST_MODEL_BYTES, load_graph, weights_beside
 AnyCard = TypeVar("AnyCard", bound=StoredCard)
 
 LARGEST_INLINE_BYTES: Final = LARGEST_MODEL_BYTES - 2**24
-"""Room for the graph itself is left in the one file."""
+"""The rest of the file's maximum size is left for the graph itself."""
 
 SMALLEST_WEIGHT: Final = 1024
-"""Smaller tensors are shapes and the like, which readers want to see in the graph."""
+"""Smaller tensors, such as shapes, stay in the graph, where readers need their values."""
 
 
 def save_model(model: onnx.ModelProto, card: AnyCard, path: Path) -> AnyCard:
@@ -40,7 +40,7 @@ def save_model(model: onnx.ModelProto, card: AnyCard, path: Path) -> AnyCard:
 
 
 def replace_card(path: Path, card: StoredCard) -> None:
-    """Write another card into a model; its weights stay where they are."""
+    """Replace the card of a model file; external weights are not touched."""
     model = onnx.load(path, load_external_data=False)
     _set_card(model, card)
     onnx.save(model, path)
@@ -48,7 +48,7 @@ def replace_card(path: Path, card: StoredCard) -> None:
 
 @contextmanager
 def atomic_model(final: Path) -> Iterator[Path]:
-    """Yield a path for a new model, as `atomic_path`; no weights of the loser stay beside it."""
+    """Yield a path for a new model, as `atomic_path`; external weights that become unused are removed."""
     before = _weights_of(final)
     with atomic_path(final) as temporary:
         try:
@@ -60,18 +60,18 @@ def atomic_model(final: Path) -> Iterator[Path]:
 
 
 def refuse_foreign_model(path: Path) -> None:
-    """Raise OutputError where the path holds an ONNX file without a card, which seg did not export."""
+    """Raise OutputError if the path is an ONNX file without a card, which seg did not export."""
     try:
         model = load_graph(path)
     except ModelError:
-        # It is missing or damaged: there is nothing in it to lose.
+        # The file is missing or damaged, so nothing can be lost.
         return
     if not _cards_of(model):
         raise OutputError(f"{path}: was not exported by seg: move it away, or pass --force to replace it")
 
 
 def is_fused(path: Path) -> bool:
-    """Whether there is a fused model, which says so itself, wherever it was copied."""
+    """Whether the file is a fused model, by the card inside it."""
     try:
         return ENSEMBLE_KEY in _cards_of(load_graph(path))
     except ModelError:
@@ -83,7 +83,7 @@ def _cards_of(model: onnx.ModelProto) -> set[str]:
 
 
 def weight_bytes(model: onnx.ModelProto) -> int:
-    """How many bytes the weights hold; a message too large to be written cannot say its own size."""
+    """The size of the weights in bytes; protobuf cannot give the size of a message that is too large."""
     return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
 
 
@@ -93,7 +93,7 @@ def _set_card(model: onnx.ModelProto, card: StoredCard) -> None:
 
 
 def _move_weights_out(model: onnx.ModelProto, folder: Path) -> str:
-    """Write all weights into one file named by what is in it; return its SHA-256."""
+    """Write all weights into one file named after its SHA-256, which is returned."""
     weights = [tensor for tensor in model.graph.initializer if len(tensor.raw_data) >= SMALLEST_WEIGHT]
     digest = hashlib.sha256()
     for tensor in weights:

@@ -1,4 +1,4 @@
-"""From a PyTorch module that keeps the contract to an ONNX graph."""
+"""Export a PyTorch module to an ONNX file with torch.onnx, then clean up, rewrite and lower its opset."""
 
 import contextlib
 import io
@@ -13,7 +13,7 @@ import torch
 
 from seg.card import ModelCard
 from seg.errors import ModelError
-from seg.export.onnx_file.cleanup import tidy
+from seg.export.onnx_file.cleanup import clean_up
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.opset import lower_opset, opset_of
 from seg.export.onnx_file.save import save_model, weight_bytes
@@ -22,10 +22,10 @@ from seg.model_file import INPUT, OUTPUT
 from seg.model_safety import LARGEST_MODEL_BYTES
 
 OPSET: Final = 18
-"""What PyTorch writes by itself; other versions it would convert to."""
+"""PyTorch's native opset; it converts to others."""
 
 _EXAMPLE_SIDE_IN_STRIDES: Final = 4
-_MARK: Final = 0.7310586
+_TEMPERATURE_MARKER: Final = 0.7310586
 
 # Pooling to fixed bins (PSPNet, UPerNet) and position embeddings (DPT) are exported for the size
 # of the example; another size fails at run time.
@@ -44,14 +44,14 @@ def write_onnx(model: ExportedModel, card: ModelCard, path: Path, opset: int | N
     """
     if card.architecture in NEEDS_FIXED_SIZE and card.input.mode == "pad":
         raise ModelError(
-            f"{card.name}: {card.architecture} works at one size only once it is exported: give its recipe"
-            " 'input: {mode: resize, size: HEIGHTxWIDTH}' and train it so"
+            f"{card.name}: {card.architecture} can be exported for one size only: set"
+            " 'input: {mode: resize, size: HEIGHTxWIDTH}' in its recipe and train again"
         )
-    # A division by 1 would be optimised away, and with it the place to calibrate; this number is found again.
-    model.temperature.fill_(_MARK)
+    # A division by 1 would be optimised away, and with it the temperature; this value is found again.
+    model.temperature.fill_(_TEMPERATURE_MARKER)
     try:
-        graph = tidy(_export(model, card, max(OPSET, opset or 0)), _MARK)
-        # A graph is run on the way, and one message cannot hold more.
+        graph = clean_up(_export(model, card, max(OPSET, opset or 0)), _TEMPERATURE_MARKER)
+        # Rewriting runs the graph, which must fit into one protobuf message.
         if weight_bytes(graph) < LARGEST_MODEL_BYTES:
             rewrite(graph)
     finally:
@@ -64,7 +64,7 @@ def _export(model: ExportedModel, card: ModelCard, opset: int) -> onnx.ModelProt
     side = card.input.stride * _EXAMPLE_SIDE_IN_STRIDES
     example = torch.zeros((2, side + 1, side + 3, 3), dtype=torch.uint8)
     free = {0: torch.export.Dim("N"), 1: torch.export.Dim("H"), 2: torch.export.Dim("W")}
-    with _silence(), torch.no_grad():
+    with _silence_exporter(), torch.no_grad():
         try:
             program = torch.onnx.export(
                 model.eval(),
@@ -88,8 +88,8 @@ def _export(model: ExportedModel, card: ModelCard, opset: int) -> onnx.ModelProt
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """The exporter reports its steps on stdout and warns of what it is about to solve itself."""
+def _silence_exporter() -> Iterator[None]:
+    """Silence the exporter's progress on stdout, and its warnings."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

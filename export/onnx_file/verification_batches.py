@@ -1,4 +1,4 @@
-"""The batches that a file is verified on."""
+"""The image batches, of several sizes, that an exported file is verified on."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -13,8 +13,8 @@ ImagesNHWC = NDArray[np.uint8]
 BATCH_SIZES: Final = (1, 2, 3)
 
 
-def sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]:
-    """A size, and one below it that is neither square nor a multiple of the stride."""
+def verification_sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]:
+    """The given size, and a smaller one that is neither square nor a multiple of the stride."""
     height, width = size_hw
     odd = (max(1, height * 2 // 3), max(1, width // 2))
     if odd[0] % stride == 0:
@@ -24,10 +24,10 @@ def sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]:
     return (size_hw, (min(odd[0], height), min(odd[1], width)))
 
 
-def batches(
+def verification_batches(
     images: Sequence[ImageHWC], sizes_hw: Sequence[tuple[int, int]], batch_sizes: Sequence[int] = BATCH_SIZES
 ) -> Iterator[ImagesNHWC]:
-    """For each size and batch size one batch, walking on through the images."""
+    """One batch for each size and batch size, cycling through the images."""
     position = 0
     for height, width in sizes_hw:
         fitting = [i for i in images if i.shape[0] >= height and i.shape[1] >= width]

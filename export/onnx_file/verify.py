@@ -1,4 +1,4 @@
-"""An exported model against its checkpoint, on real images."""
+"""Verify an ONNX file: compare its probabilities with the checkpoint's in PyTorch, on real images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 from seg.card import VerificationCard
 from seg.errors import VerificationError
 from seg.export.onnx_file.exported_model import ExportedModel
-from seg.export.onnx_file.non_finite import first_layer_not_finite
-from seg.export.onnx_file.verification_batches import BATCH_SIZES, ImagesNHWC, batches, sizes
+from seg.export.onnx_file.non_finite import first_non_finite_layer
+from seg.export.onnx_file.verification_batches import (
+    BATCH_SIZES,
+    ImagesNHWC,
+    verification_batches,
+    verification_sizes,
+)
 from seg.labels import ImageHWC
 from seg.model_file import INPUT
 
@@ -28,7 +33,7 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
     stride.
 
     Raises:
-        VerificationError: fewer than 99.9% of all labels agree; the message has both figures.
+        VerificationError: fewer than 99.9% of all labels agree, or the file cannot be run.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
@@ -38,13 +43,13 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
         raise VerificationError(f"{path}: ONNX Runtime cannot load it: {_first_line(error)}") from error
     largest = 0.0
     agreeing = pixels = 0
-    shapes = sizes(images[0].shape[:2], model.segmenter.card.stride)
-    for batch_nhwc in batches(images, shapes):
+    shapes = verification_sizes(images[0].shape[:2], model.segmenter.card.stride)
+    for batch_nhwc in verification_batches(images, shapes):
         exported = _run(session, batch_nhwc, path)
         with torch.no_grad():
             reference = model(torch.from_numpy(batch_nhwc)).numpy()
         if exported.shape != reference.shape:
-            raise VerificationError(f"{path}: gives shape {exported.shape}, PyTorch {reference.shape}")
+            raise VerificationError(f"{path}: returns shape {exported.shape}, PyTorch {reference.shape}")
         _refuse_not_finite(path, model, batch_nhwc, exported, reference)
         largest = max(largest, float(np.abs(exported - reference).max()))
         agreeing += int((exported.argmax(1) == reference.argmax(1)).sum())
@@ -53,7 +58,7 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
     if agreement < LEAST_AGREEMENT:
         raise VerificationError(
             f"{path}: label agreement with the checkpoint is {agreement:.4%} (at least"
-            f" {LEAST_AGREEMENT:.1%} is asked), largest difference of a probability {largest:.2e}:"
+            f" {LEAST_AGREEMENT:.1%} is required), largest difference of a probability {largest:.2e}:"
             " not written"
         )
     return VerificationCard(
@@ -73,14 +78,13 @@ def _refuse_not_finite(
     reference: NDArray[np.float32],
 ) -> None:
     if not np.isfinite(reference.sum()):
-        layer = first_layer_not_finite(model, torch.from_numpy(batch_nhwc))
+        layer = first_non_finite_layer(model, torch.from_numpy(batch_nhwc))
         raise VerificationError(
-            f"{path}: the checkpoint's own probabilities are not finite, from layer {layer!r} on: train it"
-            " again"
+            f"{path}: the checkpoint's probabilities are not finite, from layer {layer!r} on: train it again"
         )
     if not np.isfinite(exported.sum()):
         raise VerificationError(
-            f"{path}: gives probabilities that are not finite, PyTorch does not: not written"
+            f"{path}: returns probabilities that are not finite, unlike PyTorch: not written"
         )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from seg.card import CandidateCard, PrecisionName
 from seg.data import Split, read_image
 from seg.errors import VerificationError
-from seg.export.onnx_file.verification_batches import batches, sizes
+from seg.export.onnx_file.verification_batches import verification_batches, verification_sizes
 from seg.labels import ImageHWC
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 
@@ -73,7 +73,10 @@ def take_reference(answer: Answer, split: Split, stride: int) -> Reference:
             )
         labels.append(_decided(probabilities))
     some = list(_images(split, indices[:: max(1, len(indices) // SHAPE_IMAGES)][:SHAPE_IMAGES]))
-    shaped = [(batch, _labels(answer, batch)) for batch in batches(some, sizes(some[0].shape[:2], stride))]
+    shaped = [
+        (batch, _labels(answer, batch))
+        for batch in verification_batches(some, verification_sizes(some[0].shape[:2], stride))
+    ]
     return Reference(split, indices, labels, _count(split, indices, labels), shaped)
 
 

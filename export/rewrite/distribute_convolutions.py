@@ -1,11 +1,11 @@
-"""Convolutions distributed over what they read, where that takes fewer multiplications.
+"""Distribute convolutions over concatenations, sums and upsampling, if that takes fewer multiplications.
 
-A convolution of a concatenation or a sum is the sum of convolutions of its parts, and some parts are cheap.
-What was doubled by repeating pixels is convolved before that: both together are a transposed convolution with
-stride 2 and 4x4 taps, which takes 4 multiplications for a pixel and channel instead of 9. A 1x1 convolution
-and a 3x3 one are together a 3x3 one, of the fewer channels that the first reads.
+A convolution of a concatenation or a sum is the sum of convolutions of its operands, some of which are cheap.
+Nearest-neighbour upsampling by 2 and a 3x3 convolution together are a transposed convolution with stride 2
+and a 4x4 kernel, which takes 4 multiplications per pixel and channel instead of 9. A 1x1 convolution followed
+by a 3x3 one is a 3x3 convolution of the fewer channels that the first reads.
 
-Doubling twice would be a stride of 4, for which runtimes have no int8 kernels; it is left as it is.
+Upsampling twice would need stride 4, for which runtimes have no int8 kernels, so it is not rewritten.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from seg.export.rewrite.editor import GraphEditor, attributes_of, module_of
 from seg.export.rewrite.tensor_shapes import Shapes
 
 WORTH_IT: Final = 0.75
-"""The share of the multiplications that must be enough; the sums that are added take time, too."""
+"""The largest share of the multiplications at which a rewrite pays; the added sums take time, too."""
 
 _REPEATING: Final = {
     "mode": b"nearest",
@@ -29,51 +29,53 @@ _REPEATING: Final = {
 }
 
 Weight = NDArray[np.float32]
-"""Of a convolution, float32 `[outputs, inputs, rows, columns]`."""
+"""The weight of a convolution, float32 `[outputs, inputs, rows, columns]`."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """A tensor that is read after `shift`, one number a channel, was added, and perhaps it was doubled."""
+class _Operand:
+    """An operand of a sum of convolutions: a tensor, optionally shifted per channel and upsampled by 2."""
 
     tensor: str
     weight: Weight
-    is_doubled: bool = False
+    is_upsampled: bool = False
     shift: Weight | None = None
 
     @property
     def cost(self) -> int:
-        """Multiplications for a pixel of each channel that comes out."""
-        return (4 if self.is_doubled else 9) * int(self.weight.shape[1])
+        """Multiplications per pixel and output channel."""
+        return (4 if self.is_upsampled else 9) * int(self.weight.shape[1])
 
-    def convolved(self, bench: GraphEditor, scope: str, bias: str) -> list[onnx.NodeProto]:
-        """Nodes of which the last gives this part's share, with the bias if one is named."""
+    def convolution_nodes(self, editor: GraphEditor, scope: str, bias: str) -> list[onnx.NodeProto]:
+        """The nodes that convolve this operand; the last makes the result, with a bias if one is named."""
         nodes: list[onnx.NodeProto] = []
         tensor = self.tensor
         if self.shift is not None:
             nodes.append(
-                bench.node(scope, "Add", [tensor, bench.keep(scope, self.shift.reshape(1, -1, 1, 1))])
+                editor.make_node(
+                    scope, "Add", [tensor, editor.add_constant(scope, self.shift.reshape(1, -1, 1, 1))]
+                )
             )
             tensor = nodes[-1].output[0]
-        if not self.is_doubled:
-            reads = [tensor, bench.keep(scope, self.weight), bias]
-            return [*nodes, bench.node(scope, "Conv", reads, pads=[1] * 4)]
-        reads = [tensor, bench.keep(scope, before_doubling(self.weight)), bias]
-        return [*nodes, bench.node(scope, "ConvTranspose", reads, pads=[1] * 4, strides=[2] * 2)]
+        if not self.is_upsampled:
+            reads = [tensor, editor.add_constant(scope, self.weight), bias]
+            return [*nodes, editor.make_node(scope, "Conv", reads, pads=[1] * 4)]
+        reads = [tensor, editor.add_constant(scope, transposed_weight(self.weight)), bias]
+        return [*nodes, editor.make_node(scope, "ConvTranspose", reads, pads=[1] * 4, strides=[2] * 2)]
 
 
-def distribute_convolutions(bench: GraphEditor, shapes: Shapes) -> None:
-    """Distribute every 3x3 convolution for which it is worth it."""
-    splitter = _Splitter(bench, shapes)
-    for node in bench.nodes("Conv"):
-        weight = bench.constant(node.input[1])
-        if weight is not None and _gives_what_it_reads(node, weight, side=3):
-            parts = splitter.parts_of(_Part(node.input[0], weight))
-            if len(parts) > 1 or parts[0].is_doubled:
-                bench.replace(node, _sum_of(bench, node, parts))
+def distribute_convolutions(editor: GraphEditor, shapes: Shapes) -> None:
+    """Distribute every 3x3 convolution for which it takes fewer multiplications."""
+    splitter = _Splitter(editor, shapes)
+    for node in editor.nodes("Conv"):
+        weight = editor.constant(node.input[1])
+        if weight is not None and _keeps_size(node, weight, side=3):
+            parts = splitter.parts_of(_Operand(node.input[0], weight))
+            if len(parts) > 1 or parts[0].is_upsampled:
+                editor.replace(node, _sum_nodes(editor, node, parts))
 
 
-def before_doubling(weight: Weight) -> Weight:
+def transposed_weight(weight: Weight) -> Weight:
     """The weight `[inputs, outputs, 4, 4]` of the transposed convolution that does what repeating pixels
     and a convolution by a 3x3 `weight`, padded by 1, do after each other.
 
@@ -90,81 +92,82 @@ def before_doubling(weight: Weight) -> Weight:
 
 @dataclass(frozen=True, slots=True)
 class _Splitter:
-    """Finds the parts that a tensor is made of."""
+    """Finds the operands that a tensor is composed of."""
 
-    bench: GraphEditor
+    editor: GraphEditor
     shapes: Shapes
 
-    def parts_of(self, whole: _Part) -> list[_Part]:
-        """Those that take the fewest multiplications by far, or the whole."""
+    def parts_of(self, whole: _Operand) -> list[_Operand]:
+        """The operands if they take clearly fewer multiplications, else the whole tensor."""
         finer = self._finer(whole)
         cheaper = bool(finer) and sum(part.cost for part in finer) <= WORTH_IT * whole.cost
         return finer if cheaper else [whole]
 
-    def _finer(self, whole: _Part) -> list[_Part]:
-        maker = self.bench.maker(whole.tensor)
-        if maker is None:
+    def _finer(self, whole: _Operand) -> list[_Operand]:
+        producer = self.editor.producer(whole.tensor)
+        if producer is None:
             return []
-        match maker.op_type:
+        match producer.op_type:
             case "Concat":
-                return self._of_concatenation(whole, maker)
+                return self._split_concat(whole, producer)
             case "Resize":
-                return self._of_doubling(whole, maker)
+                return self._split_resize(whole, producer)
             case "Add":
-                return self._of_sum(whole, maker)
+                return self._split_add(whole, producer)
             case _:
                 return []
 
-    def _of_concatenation(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
-        if attributes_of(maker)["axis"] != 1 or whole.shift is not None:
+    def _split_concat(self, whole: _Operand, producer: onnx.NodeProto) -> list[_Operand]:
+        if attributes_of(producer)["axis"] != 1 or whole.shift is not None:
             return []
-        ends = np.cumsum([self.shapes[name][0][1] for name in maker.input])[:-1]
+        ends = np.cumsum([self.shapes[name][0][1] for name in producer.input])[:-1]
         weights = np.split(whole.weight, ends, axis=1)
         parts = [
-            _Part(name, weight, whole.is_doubled) for name, weight in zip(maker.input, weights, strict=True)
+            _Operand(name, weight, whole.is_upsampled)
+            for name, weight in zip(producer.input, weights, strict=True)
         ]
         return [finer for part in parts for finer in self.parts_of(part)]
 
-    def _of_doubling(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
-        facts, source = attributes_of(maker), maker.input[0]
+    def _split_resize(self, whole: _Operand, producer: onnx.NodeProto) -> list[_Operand]:
+        facts, source = attributes_of(producer), producer.input[0]
         pairs = zip(self.shapes[source], self.shapes[whole.tensor], strict=True)
         doubles = all((2 * before[2], 2 * before[3]) == after[2:] for before, after in pairs)
         repeats = all(facts.get(name) == value for name, value in _REPEATING.items())
-        if whole.is_doubled or not doubles or not repeats:
+        if whole.is_upsampled or not doubles or not repeats:
             return []
-        return self.parts_of(_Part(source, whole.weight, is_doubled=True, shift=whole.shift))
+        return self.parts_of(_Operand(source, whole.weight, is_upsampled=True, shift=whole.shift))
 
-    def _of_sum(self, whole: _Part, maker: onnx.NodeProto) -> list[_Part]:
-        """Where one side is a 1x1 convolution.
+    def _split_add(self, whole: _Operand, producer: onnx.NodeProto) -> list[_Operand]:
+        """Split a sum of which one side is a 1x1 convolution.
 
-        Its bias ends at the edge of the image, as a tensor does and a convolution's bias does not: so the
-        other side takes it along.
+        Its bias must not be applied outside the image, where the 3x3 convolution is padded with zeros, so it
+        is added to the other side as a shift.
         """
-        for lateral, other in (maker.input, reversed(maker.input)):
-            first = self.bench.maker(lateral)
+        for lateral, other in (producer.input, reversed(producer.input)):
+            first = self.editor.producer(lateral)
             weight = self._pointwise_weight(first)
             if first is None or weight is None or self.shapes[lateral] != self.shapes[other]:
                 continue
             both = np.einsum("omrc,mi->oirc", whole.weight, weight[:, :, 0, 0], dtype=np.float32)
             both = both.astype(whole.weight.dtype)
-            shift = _sum_of_shifts(whole.shift, self._bias(first))
+            shift = _add_shifts(whole.shift, self._bias(first))
             return [
-                _Part(first.input[0], both, whole.is_doubled),
-                *self.parts_of(_Part(other, whole.weight, whole.is_doubled, shift)),
+                _Operand(first.input[0], both, whole.is_upsampled),
+                *self.parts_of(_Operand(other, whole.weight, whole.is_upsampled, shift)),
             ]
         return []
 
     def _pointwise_weight(self, node: onnx.NodeProto | None) -> Weight | None:
-        weight = None if node is None or node.op_type != "Conv" else self.bench.constant(node.input[1])
-        is_pointwise = node is not None and weight is not None and _gives_what_it_reads(node, weight, side=1)
+        weight = None if node is None or node.op_type != "Conv" else self.editor.constant(node.input[1])
+        is_pointwise = node is not None and weight is not None and _keeps_size(node, weight, side=1)
         return weight if is_pointwise else None
 
     def _bias(self, node: onnx.NodeProto) -> Weight | None:
-        return self.bench.constant(node.input[2]) if len(node.input) > 2 else None
+        return self.editor.constant(node.input[2]) if len(node.input) > 2 else None
 
 
-def _gives_what_it_reads(node: onnx.NodeProto, weight: Weight, side: int) -> bool:
-    """Whether it has so many taps on each side, and gives as many pixels as it reads."""
+def _keeps_size(node: onnx.NodeProto, weight: Weight, side: int) -> bool:
+    """Whether a convolution has a square kernel of that side, and its output has the size of its input."""
     facts = attributes_of(node)
     return (
         weight.shape[2:] == (side, side)
@@ -175,21 +178,21 @@ def _gives_what_it_reads(node: onnx.NodeProto, weight: Weight, side: int) -> boo
     )
 
 
-def _sum_of_shifts(one: Weight | None, other: Weight | None) -> Weight | None:
+def _add_shifts(one: Weight | None, other: Weight | None) -> Weight | None:
     if one is None or other is None:
         return other if one is None else one
     return one + other
 
 
-def _sum_of(bench: GraphEditor, conv: onnx.NodeProto, parts: Sequence[_Part]) -> list[onnx.NodeProto]:
-    """The parts' shares added up; what is not doubled comes first, as runtimes fuse the sum into that."""
+def _sum_nodes(editor: GraphEditor, conv: onnx.NodeProto, parts: Sequence[_Operand]) -> list[onnx.NodeProto]:
+    """The nodes that add up the operands; upsampled ones come last, as runtimes fuse the sum into others."""
     scope = module_of(conv)
     bias = conv.input[2] if len(conv.input) > 2 else ""
     nodes: list[onnx.NodeProto] = []
     total = ""
-    for part in sorted(parts, key=lambda part: part.is_doubled):
-        nodes += part.convolved(bench, scope, "" if total else bias)
+    for part in sorted(parts, key=lambda part: part.is_upsampled):
+        nodes += part.convolution_nodes(editor, scope, "" if total else bias)
         if total:
-            nodes.append(bench.node(scope, "Add", [total, nodes[-1].output[0]]))
+            nodes.append(editor.make_node(scope, "Add", [total, nodes[-1].output[0]]))
         total = nodes[-1].output[0]
     return nodes

@@ -1,4 +1,4 @@
-"""The shapes of all that flows through a graph, seen while it runs."""
+"""The shapes of all tensors of a graph, found by running it on images of several sizes."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,13 +12,13 @@ from seg.model_file import INPUT
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, tuple[Shape, ...]]
-"""For each tensor its shape with each of the images."""
+"""The shape of each tensor, for each of the images."""
 
 SIZES_HW: Final = ((33, 70), (64, 31), (97, 129))
 _ERRORS_ONLY: Final = 3
 
 
-def watch(model: onnx.ModelProto) -> Shapes:
+def shapes_by_running(model: onnx.ModelProto) -> Shapes:
     """The shapes of all tensors for images of these sizes.
 
     Graphs compute sizes by formulas of any kind; that one is twice another is told by running them.
@@ -26,19 +26,19 @@ def watch(model: onnx.ModelProto) -> Shapes:
     graph = model.graph
     names = [image.name for image in graph.input] + [tensor.name for tensor in graph.initializer]
     names += [name for node in graph.node for name in node.output if name]
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    del watched.graph.output[:]
+    shown = onnx.ModelProto()
+    shown.CopyFrom(model)
+    del shown.graph.output[:]
     for number, name in enumerate(names):
         shape = f"{number}/shape"
-        watched.graph.node.append(helper.make_node("Shape", [name], [shape]))
-        watched.graph.output.append(helper.make_tensor_value_info(shape, onnx.TensorProto.INT64, None))
+        shown.graph.node.append(helper.make_node("Shape", [name], [shape]))
+        shown.graph.output.append(helper.make_tensor_value_info(shape, onnx.TensorProto.INT64, None))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     # Optimised, the graph would lack some of its tensors.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(
-        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        shown.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     runs = [session.run(None, {INPUT: np.zeros((1, *size_hw, 3), np.uint8)}) for size_hw in SIZES_HW]
     return {

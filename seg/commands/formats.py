@@ -32,9 +32,9 @@ def convert(
     format_: Format, spec: "EnsembleSpec", member: "MemberSpec", images: "Sequence[ImageHWC]"
 ) -> None:
     """Write the format beside the member's model, unless it is there, and say so."""
-    from seg.export.tensorrt_profile import profile_of
+    from seg.export.tensorrt_profile import tensorrt_profile
 
-    profile = profile_of(spec, member)
+    profile = tensorrt_profile(spec, member)
     match format_:
         case Format.onnx | Format.triton | Format.triton_ensemble:
             return
@@ -45,12 +45,12 @@ def convert(
         case Format.tensorrt | Format.tensorrt_rtx:
             from seg.engine.runtimes.tensorrt_library import LibraryName, load_library
             from seg.export.plan_cache import ensure_plan
-            from seg.export.tensorrt_builder import gpu_to_build_for
+            from seg.export.tensorrt_builder import target_gpu
 
             for line in warnings_of([f"--format {format_}"]):
                 typer.echo(line, err=True)
             name: LibraryName = "tensorrt" if format_ is Format.tensorrt else "tensorrt_rtx"
-            library, gpu, memory_gib = load_library(name), gpu_to_build_for(name), spec.export.plan.memory_gib
+            library, gpu, memory_gib = load_library(name), target_gpu(name), spec.export.plan.memory_gib
             plan = ensure_plan(spec.model(member), library, gpu, profile, memory_gib, member.temperature)
             why = "there already" if plan.reason is None else f"built, as {plan.reason}"
             typer.echo(f"{member.name}: {plan.path}: {why}")

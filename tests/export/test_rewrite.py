@@ -21,7 +21,7 @@ from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
 from seg.export.rewrite import rewrite
-from seg.export.rewrite.distribute_convolutions import before_doubling
+from seg.export.rewrite.distribute_convolutions import transposed_weight
 from seg.temperature import TEMPERATURE, set_temperature
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
@@ -38,7 +38,7 @@ def test_a_transposed_convolution_does_what_repeating_and_convolving_do(
     x = torch.from_numpy(rng.normal(0, 1, (1, 3, rows, columns)).astype(np.float32))
     repeated = torch.nn.functional.interpolate(x, scale_factor=2, mode="nearest")
     expected = torch.conv2d(repeated, torch.from_numpy(weight), padding=1)
-    transposed = torch.from_numpy(before_doubling(weight))
+    transposed = torch.from_numpy(transposed_weight(weight))
     found = torch.conv_transpose2d(x, transposed, stride=2, padding=1)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 

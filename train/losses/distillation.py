@@ -54,7 +54,7 @@ class DistillationLoss(nn.Module):
 
 
 def soft_loss(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
-    """T² times the KL divergence of student and teacher at temperature T, a mean over pixels with soft labels.
+    """T² times the KL divergence of student and teacher at temperature T, averaged over known pixels.
 
     Args:
         logits: `[N, C, H, W]` of any float type.

@@ -70,7 +70,7 @@ def input_card_of(recipe: RecipeSpec) -> InputCard:
 
 
 def with_input_size_crop(recipe: RecipeSpec) -> RecipeSpec:
-    """The recipe with `crop` set to the input size of mode `resize`, in which the network sees whole images."""
+    """The recipe with `crop` set to the input size of mode `resize`, where the network sees whole images."""
     if recipe.input.size is None:
         return recipe
     return recipe.model_copy(update={"crop": recipe.input.size})
