@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from seg.data import Sample, Split, open_split, read_image
-from seg.data.content import hash_of_images
+from seg.data.content_hash import hash_of_images
 from seg.engine import Ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores

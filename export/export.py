@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seg.card import ModelCard
 from seg.class_order import Channels, channels_of
-from seg.data.labelling import classes_at_hand
+from seg.data.labelling import known_classes
 from seg.errors import ModelError, VerificationError
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.save import atomic_model, replace_card
@@ -68,7 +68,7 @@ def channels_of_checkpoint(checkpoint: Path, dataset: DatasetSpec) -> Channels:
         ModelError: the checkpoint cannot be used, or was trained for other classes.
     """
     own = read_checkpoint_card(checkpoint).classes
-    return channels_of(own, classes_at_hand(dataset) or own, checkpoint)
+    return channels_of(own, known_classes(dataset) or own, checkpoint)
 
 
 def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from seg.card import ModelCard
 from seg.class_order import Channels, channels_of, is_reordered
 from seg.classes import ClassInfo
-from seg.data.labelling import classes_at_hand
+from seg.data.labelling import known_classes
 from seg.files import sha256_of
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec
@@ -62,7 +62,7 @@ def _read(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]
     if not paths:
         return ()
     cards = [read_model_card(path) for path in paths]
-    known = classes_at_hand(dataset)
+    known = known_classes(dataset)
     wanted, whose = (known, "the dataset") if known else (cards[0].classes, "the first member")
     return tuple(_member_file(path, card, wanted, whose) for path, card in zip(paths, cards, strict=True))
 

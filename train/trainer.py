@@ -12,9 +12,9 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
-from seg.data.joined import JoinedSplit
-from seg.data.learnable import count_class_pixels, crop_findings, learnable_findings
-from seg.data.open import open_pseudo
+from seg.data.concat_split import ConcatSplit
+from seg.data.dataset import open_pseudo
+from seg.data.learnability import count_class_pixels, crop_findings, learnable_findings
 from seg.errors import DataError, SpecError
 from seg.notices import notice
 from seg.progress import Advance, progress
@@ -179,7 +179,7 @@ def _splits(
     else:
         train, val = split_by_fold(train, spec.folds, member.fold)
     more = [*open_pseudo(spec.data), *([distillation.images] if distillation and distillation.images else [])]
-    return train, (JoinedSplit((train, *more)) if more else train), val
+    return train, (ConcatSplit((train, *more)) if more else train), val
 
 
 def _loss(job: Job, train: DecodedSplit) -> LossMix | DistillationLoss:

@@ -11,7 +11,7 @@ from seg.errors import SpecError
 from seg.words import counted, printable
 
 if TYPE_CHECKING:
-    from seg.data.check import CheckReport, SplitReport
+    from seg.data.check_dataset import CheckReport, SplitReport
     from seg.spec import DatasetSpec, RecipeSpec
 
 app = typer.Typer(help="Write the built-in dataset; check your own.", no_args_is_help=True)
@@ -41,7 +41,7 @@ def check(
 
     Ends with code 2 where an error is found. Of an ensemble, the crops of its recipes are looked at, too.
     """
-    from seg.data.check import check_dataset
+    from seg.data.check_dataset import check_dataset
     from seg.errors import DataError
     from seg.spec import load_dataset, load_ensemble
 
@@ -119,7 +119,7 @@ def _is_ensemble(file: Path) -> bool:
 def _print_report(report: "CheckReport") -> None:
     from seg.commands.shared import print_table
     from seg.data.findings import grouped
-    from seg.data.learnable import IGNORED
+    from seg.data.learnability import IGNORED
 
     print_table(
         "objects of a class, images that show it, and its share of all pixels",

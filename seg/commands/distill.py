@@ -35,9 +35,9 @@ def distill(
     """
     require_extra("train", "torch", "seg distill")
     from seg.data import open_split
-    from seg.data.joined import JoinedSplit
-    from seg.data.open import open_pseudo
-    from seg.data.unlabelled import UnlabelledSplit
+    from seg.data.concat_split import ConcatSplit
+    from seg.data.dataset import open_pseudo
+    from seg.data.unlabelled_split import UnlabelledSplit
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
     from seg.engine.jobs.soft_labels import make_soft_labels
     from seg.soft_labels import SoftLabels
@@ -57,7 +57,7 @@ def distill(
     teacher = ensemble_fingerprint(spec)
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
     taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
-    make_soft_labels(spec, JoinedSplit(taught).samples, soft_labels)
+    make_soft_labels(spec, ConcatSplit(taught).samples, soft_labels)
     distillation = Distillation(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
     run = train_member(spec, member, retrain=retrain, distillation=distillation)
     typer.echo(f"{member.name}: val mIoU {run.best_miou:.4f}: {spec.checkpoint(member)}")

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
+from seg.data.concat_split import ConcatSplit
+from seg.data.dataset import open_pseudo
 from seg.data.images import write_image, write_mask
-from seg.data.joined import JoinedSplit
-from seg.data.open import open_pseudo
-from seg.data.pseudo import PseudoSplit
-from seg.data.unlabelled import UnlabelledSplit
+from seg.data.pseudo_labels import PseudoSplit
+from seg.data.unlabelled_split import UnlabelledSplit
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
@@ -213,13 +213,13 @@ def test_a_student_learns_where_nothing_is_labelled(
 def test_joined_splits_have_all_images_with_their_own_labels(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec = load_ensemble(toy_spec(tmp_path))
     splits = [open_split(spec.data, "val"), open_split(spec.data, "train"), open_split(spec.data, "val")]
-    joined = JoinedSplit(splits)
+    joined = ConcatSplit(splits)
     each = [(split, index) for split in splits for index in range(len(split.samples))]
     assert len(joined.samples) == len(each) == 16
     for place, (split, index) in enumerate(each):
         assert joined.samples[place] == split.samples[index]
         np.testing.assert_array_equal(joined.labels(place), split.labels(index))
-    assert joined.fingerprint != JoinedSplit(splits[:2]).fingerprint
+    assert joined.fingerprint != ConcatSplit(splits[:2]).fingerprint
 
 
 def test_a_student_is_said_in_the_spec(toy_spec: SpecWriter, tmp_path: Path) -> None:
@@ -327,10 +327,10 @@ def test_guessed_labels_are_trained_on_beside_true_ones(
     card = load_checkpoint(spec.checkpoint(spec.members[0]))[1]
     assert card.training is not None
     train = open_split(spec.data, "train")
-    assert card.training.dataset_fingerprint == JoinedSplit((train, *open_pseudo(spec.data))).fingerprint
+    assert card.training.dataset_fingerprint == ConcatSplit((train, *open_pseudo(spec.data))).fingerprint
     assert card.training.dataset_fingerprint != train.fingerprint
     write_mask(masks / "0.png", np.full((40, 36), 7, dtype=np.uint8))
-    with pytest.raises(DataError, match=r"0\.png: holds 7, the label of no class"):
+    with pytest.raises(DataError, match=r"0\.png: has label 7, which is no class"):
         open_pseudo(spec.data)[0].labels(0)
 
 

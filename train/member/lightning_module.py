@@ -50,7 +50,7 @@ class MemberModule(lightning.LightningModule):
 
     @property
     def evaluated_segmenter(self) -> Segmenter:
-        """The weights to validate and save: the current ones, their average (EMA), or finally their mean (SWA)."""
+        """The weights to validate and save: trained, averaged (EMA), or at the end their mean (SWA)."""
         if self.mean and self.evaluates_mean:
             return cast(Segmenter, self.mean.module)
         return cast(Segmenter, self.average.module) if self.average else self.segmenter

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg import __version__
 from seg.data import Split
-from seg.data.content import hash_of_images
+from seg.data.content_hash import hash_of_images
 from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.spec.recipe import RecipeSpec

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import Split
-from seg.data.subset import Subset
+from seg.data.subset_split import Subset
 from seg.errors import DataError, SpecError
 from seg.spec.folds import FoldsSpec
 from seg.train.splits.class_counts import count_classes

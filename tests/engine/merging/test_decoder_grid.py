@@ -26,8 +26,8 @@ from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.errors import ModelError, OutputError, SpecError
 from seg.export.export import export_checkpoint
 from seg.export.onnx_file.exported_model import ExportedModel
-from seg.export.precision.half import in_half
 from seg.export.onnx_file.to_onnx import write_onnx
+from seg.export.precision.half import in_half
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec, load_ensemble

@@ -1,6 +1,6 @@
-"""Labels that an ensemble guessed, where it was sure enough: written once, then learnt from like others.
+"""Pseudo-labels: label maps predicted by an ensemble where its confidence is high, as a split to train on.
 
-pseudo.json          the classes, in the order of their labels, and how sure the ensemble was
+pseudo.json          the classes, in the order of their labels, and the confidence threshold
 <image's id>.png     the label map: a class's position in that list, or the ignore index
 """
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from seg.classes import ClassInfo
 from seg.data.image_files import bytes_of
 from seg.data.images import read_mask
-from seg.data.listing import list_samples
+from seg.data.list_samples import list_samples
 from seg.data.split import Sample
 from seg.errors import DataError
 from seg.file_names import FileNames
@@ -28,7 +28,7 @@ MASK_SUFFIX: Final = ".png"
 
 
 class PseudoRecord(BaseModel):
-    """What a folder of guessed labels says of itself. `teacher` is the ensemble's fingerprint."""
+    """The record in a folder of pseudo-labels. `teacher` is the ensemble's fingerprint."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,21 +41,21 @@ class PseudoRecord(BaseModel):
 
 
 class PseudoSplit:
-    """Images with the labels that were guessed of them.
+    """Images with their pseudo-labels.
 
     Raises:
-        DataError: the folder is none of guessed labels, or they are of other classes.
+        DataError: the folder has no pseudo-labels, or they are of other classes.
     """
 
     def __init__(self, images: Path, masks: Path, classes: Sequence[ClassInfo]) -> None:
         self.classes = tuple(classes)
         self.samples = list_samples(images)
         self._masks = masks
-        said = _read(masks).classes
+        recorded = _read(masks).classes
         names = tuple(c.name for c in classes)
-        if said != names:
+        if recorded != names:
             raise DataError(
-                f"{masks}: was guessed for the classes {list(said)}, the dataset has {list(names)}"
+                f"{masks}: was guessed for the classes {list(recorded)}, the dataset has {list(names)}"
             )
 
     @cached_property
@@ -71,12 +71,12 @@ class PseudoSplit:
         labels_hw = read_mask(path)
         known = labels_hw[labels_hw != IGNORE_INDEX]
         if known.size and known.max() >= len(self.classes):
-            raise DataError(f"{path}: holds {np.max(known)}, the label of no class: run seg pseudo again")
+            raise DataError(f"{path}: has label {np.max(known)}, which is no class: run seg pseudo again")
         return labels_hw
 
 
 def pseudo_mask(masks: Path, sample: Sample) -> Path:
-    """Where an image's guessed labels lie."""
+    """The path of an image's pseudo-labels."""
     return masks / FileNames(MASK_SUFFIX).name_of(sample.id)
 
 

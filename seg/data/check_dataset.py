@@ -1,4 +1,4 @@
-"""Everything that is wrong with a dataset, found before a training run finds it."""
+"""Check a dataset: every image and label is read, counted, and every problem reported."""
 
 import hashlib
 from collections import Counter
@@ -11,14 +11,14 @@ from typing import Final, Protocol
 from seg.classes import ClassInfo
 from seg.data.check_coco import CocoCheck
 from seg.data.check_folders import ImageCheck, MaskCheck
+from seg.data.dataset import open_split
 from seg.data.decoding import BandsHWC
-from seg.data.findings import Finding, Look, error_in
+from seg.data.findings import CheckedLabels, Finding, error_in
 from seg.data.image_header import Size
 from seg.data.images import read_bands, without_alpha
 from seg.data.labelling import Labelling, labelling_of
-from seg.data.learnable import PixelCounts, crop_findings, learnable_findings
-from seg.data.masks import MaskSplit
-from seg.data.open import open_split
+from seg.data.learnability import PixelCounts, crop_findings, learnable_findings
+from seg.data.mask_split import MaskSplit
 from seg.data.raster import open_large_tiff
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, ImageHWC
@@ -31,7 +31,7 @@ _OPAQUE: Final = 255
 
 @dataclass(slots=True)
 class SplitReport:
-    """One split: for each class its objects (COCO only), the images that show it, and its pixels."""
+    """The counts of one split: per class its objects (COCO only), images and pixels."""
 
     name: SplitName
     counts: PixelCounts = field(default_factory=lambda: PixelCounts(of=0))
@@ -51,15 +51,15 @@ class SplitReport:
         total = self.pixels_of.total()
         return self.pixels_of[class_name] / total if total else 0.0
 
-    def count(self, look: Look, classes: Sequence[ClassInfo]) -> None:
-        self.objects_of.update(look.objects)
-        if look.labels_hw is not None:
-            self.images_with.update(self.counts.add(look.labels_hw, classes).keys())
+    def count(self, check_labels: CheckedLabels, classes: Sequence[ClassInfo]) -> None:
+        self.objects_of.update(check_labels.objects)
+        if check_labels.labels_hw is not None:
+            self.images_with.update(self.counts.add(check_labels.labels_hw, classes).keys())
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What was counted and what was found."""
+    """The counts of all splits, and the findings."""
 
     classes: tuple[str, ...]
     splits: tuple[SplitReport, ...]
@@ -67,23 +67,23 @@ class CheckReport:
 
 
 class SplitCheck(Protocol):
-    """A split that is looked at, not used: nothing that is wrong with an image or label raises."""
+    """A split to check: problems of an image or label become findings instead of exceptions."""
 
     images: list[Path]
 
     def findings(self) -> Iterator[Finding]:
-        """What is wrong with the split as a whole."""
+        """Findings about the split as a whole."""
         ...
 
-    def look(self, index: int, size_hw: Size | None, /) -> Look:
-        """The labels of an image, whose size is known where it could be read."""
+    def check_labels(self, index: int, size_hw: Size | None, /) -> CheckedLabels:
+        """Check the labels of an image; `size_hw` is None if the image cannot be read."""
         ...
 
 
 def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> CheckReport:
-    """Read every image and every label of a dataset, and go on after each finding.
+    """Read every image and every label of a dataset, and report all problems.
 
-    `recipes` are those that are to be trained on it, whose crops are held against its images.
+    `recipes` are those to train on it; their crops are compared with the sizes of its images.
     """
     labelling = _readable_labelling(dataset)
     findings: list[Finding] = []
@@ -94,10 +94,10 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
         try:
             split = _open(dataset, name, labelling)
         except DataError as error:
-            findings.append(_unopened(getattr(dataset, name), error))
+            findings.append(_open_failure(getattr(dataset, name), error))
         else:
             seen[name] = _check_split(split, labelling.classes, reports[-1], findings)
-    findings += _in_both(seen.get("train", {}), seen.get("val", {}))
+    findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
     if dataset.train:
         counts = reports[0].counts
         findings += learnable_findings(dataset, labelling.classes, counts)
@@ -109,7 +109,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
 
 
 def _readable_labelling(dataset: DatasetSpec) -> Labelling:
-    """By the training split's categories or, if they are broken, the validation split's, or none."""
+    """The labelling of the training split or, if it cannot be read, of the validation split; else empty."""
     for candidate in (dataset, dataset.model_copy(update={"train": dataset.val})):
         with suppress(DataError):
             return labelling_of(candidate)
@@ -132,15 +132,15 @@ def _open(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitC
     return ImageCheck(split, spec.images, labelled=labelled)
 
 
-def _unopened(spec: SplitSpec, error: DataError) -> Finding:
+def _open_failure(spec: SplitSpec, error: DataError) -> Finding:
     place = spec.annotations or spec.masks or spec.images
-    return error_in(place, error, "mend it, or name another in the dataset's YAML")
+    return error_in(place, error, "correct it, or name another in the dataset's YAML")
 
 
 def _check_split(
     split: SplitCheck, classes: Sequence[ClassInfo], report: SplitReport, findings: list[Finding]
 ) -> dict[Path, str]:
-    """Count and look at everything; the digest of each image's pixels is returned."""
+    """Check all images and labels of a split; returns a digest of each image's pixels."""
     digests: dict[Path, str] = {}
     report.counts.of = len(split.images)
     findings += split.findings()
@@ -151,17 +151,17 @@ def _check_split(
                 size_hw = _check_image(path, digests, findings)
             except DataError as error:
                 findings.append(error_in(path, error, "replace or remove the image"))
-            look = split.look(index, size_hw)
-            findings += look.findings
+            check_labels = split.check_labels(index, size_hw)
+            findings += check_labels.findings
             if size_hw is not None:
-                findings += _sizes(path, size_hw, look)
-            report.count(look, classes)
+                findings += _sizes(path, size_hw, check_labels)
+            report.count(check_labels, classes)
             advance(note=path.name)
     return digests
 
 
 def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding]) -> Size:
-    """The size of an image; of one that is read by window, nothing else is looked at."""
+    """Check an image; returns its size. Of an image that is read by window, only the size is checked."""
     windowed = open_large_tiff(path)
     if windowed is not None:
         return windowed.shape[:2]
@@ -176,14 +176,14 @@ def _transparency(path: Path, bands_hwc: BandsHWC) -> Iterator[Finding]:
     if alpha_hw.size and alpha_hw.min() < _OPAQUE:
         share = (alpha_hw < _OPAQUE).mean()
         problem = f"{share:.0%} of its pixels are transparent, and are read as if they were opaque"
-        yield Finding("warning", path, None, problem, "see that it looks right without its alpha channel")
+        yield Finding("warning", path, None, problem, "check that it looks right without its alpha channel")
 
 
-def _sizes(path: Path, size_hw: Size, look: Look) -> Iterator[Finding]:
-    if look.size_hw is not None and look.size_hw != size_hw:
-        height, width = look.size_hw
+def _sizes(path: Path, size_hw: Size, check_labels: CheckedLabels) -> Iterator[Finding]:
+    if check_labels.size_hw is not None and check_labels.size_hw != size_hw:
+        height, width = check_labels.size_hw
         problem = f"is {size_hw[1]}x{size_hw[0]}, its labels are {width}x{height}"
-        fix = "bring both to one size; mind the EXIF orientation"
+        fix = "resize one of them; check the EXIF orientation"
         yield Finding("error", path, None, problem, fix)
 
 
@@ -193,13 +193,13 @@ def _digest(image_hwc: ImageHWC) -> str:
     return digest.hexdigest()
 
 
-def _in_both(train: dict[Path, str], val: dict[Path, str]) -> Iterator[Finding]:
+def _duplicates(train: dict[Path, str], val: dict[Path, str]) -> Iterator[Finding]:
     path_of = {digest: path for path, digest in reversed(train.items())}
     for path, digest in val.items():
         if digest in path_of:
             same = path_of[digest]
             problem = (
-                "is in the training split, too"
+                "is also in the training split"
                 if path == same
                 else f"is the same picture as {same} of the training split"
             )

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from seg.data import open_split
-from seg.data.check import check_dataset
+from seg.data.check_dataset import check_dataset
 from seg.data.findings import Finding
 from seg.data.images import write_image, write_mask
-from seg.data.learnable import count_class_pixels, crop_findings
+from seg.data.learnability import count_class_pixels, crop_findings
 from seg.spec import DatasetSpec, RecipeSpec
 from tests.data.conftest import CocoWriter, spec
 
@@ -54,7 +54,7 @@ def test_one_category_with_the_rest_ignored(coco: CocoWriter) -> None:
     (line,) = lines_about_training(coco([{"category_id": 3, "segmentation": SQUARE}], document))
     assert line == (
         "error: there is one class, cell, and unlabelled pixels are ignored: there is nothing to tell apart:"
-        " say 'unlabelled: Background'"
+        " set 'unlabelled: Background'"
     )
     with_background = coco([{"category_id": 3, "segmentation": SQUARE}], document, unlabelled="Background")
     assert lines_about_training(with_background) == []
@@ -78,7 +78,7 @@ def test_one_class_everywhere_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("values", "found"), [([0, 1, 255, 255], False), ([0, 1, 255, 255, 255], True)])
 def test_more_than_half_ignored_is_a_warning(tmp_path: Path, values: list[int], found: bool) -> None:
     lines = lines_about_training(of_masks(tmp_path, [values], classes=["a", "b"]))
-    start = "warning: 60% of the pixels of 1 training image are ignored: say 'unlabelled: Background'"
+    start = "warning: 60% of the pixels of 1 training image are ignored: set 'unlabelled: Background'"
     assert [line.startswith(start) for line in lines] == [True] * found
 
 
@@ -121,19 +121,19 @@ def test_counts_before_training_are_those_of_all_images_or_enough(
     expected = Counter({"a": flat.count(0), "b": flat.count(1), "(ignored)": flat.count(255)})
     counts = count_class_pixels(split)
     assert (counts.images, counts.pixels, counts.largest_hw) == (40, expected, (1, 7))
-    monkeypatch.setattr("seg.data.learnable._AT_ONCE", 4)
-    monkeypatch.setattr("seg.data.learnable.LEAST_COUNTED", 8)
+    monkeypatch.setattr("seg.data.learnability._AT_ONCE", 4)
+    monkeypatch.setattr("seg.data.learnability.LEAST_COUNTED", 8)
     assert count_class_pixels(split).images == 40, "one class was never seen"
     split = open_split(of_masks(tmp_path, masks, classes=["a", "b"]), "train")
     assert count_class_pixels(split).images == 8
-    monkeypatch.setattr("seg.data.learnable.MOST_COUNTED", 4)
+    monkeypatch.setattr("seg.data.learnability.MOST_COUNTED", 4)
     assert count_class_pixels(split).images == 4
 
 
 def test_of_some_images_nothing_is_said_for_sure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from seg.data.learnable import learnable_findings
+    from seg.data.learnability import learnable_findings
 
-    monkeypatch.setattr("seg.data.learnable.MOST_COUNTED", 2)
+    monkeypatch.setattr("seg.data.learnability.MOST_COUNTED", 2)
     dataset = of_masks(tmp_path, [[0]] * 3, classes=["a", "b"])
     split = open_split(dataset, "train")
     (finding,) = learnable_findings(dataset, split.classes, count_class_pixels(split))

@@ -1,4 +1,4 @@
-"""Several splits as one."""
+"""A split that concatenates several splits."""
 
 import hashlib
 from bisect import bisect_right
@@ -11,8 +11,8 @@ from seg.data.split import Sample, Split
 from seg.labels import LabelsHW
 
 
-class JoinedSplit:
-    """The images of splits with the same classes, one split after another."""
+class ConcatSplit:
+    """The images of several splits with the same classes, in order."""
 
     def __init__(self, splits: Sequence[Split]) -> None:
         self._splits = tuple(splits)
@@ -28,11 +28,11 @@ class JoinedSplit:
 
     @cached_property
     def fingerprint(self) -> str:
-        said = "\n".join(split.fingerprint for split in self._splits)
-        return hashlib.sha256(said.encode()).hexdigest()
+        parts = "\n".join(split.fingerprint for split in self._splits)
+        return hashlib.sha256(parts.encode()).hexdigest()
 
     def labels(self, index: int) -> LabelsHW:
-        """As the split of that image has it; raises DataError as that does."""
+        """The label map, from the split of that image; raises DataError as that split does."""
         number = bisect_right(self._ends, index)
         split = self._splits[number]
         return split.labels(index - self._ends[number] + len(split.samples))

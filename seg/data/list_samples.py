@@ -1,4 +1,4 @@
-"""Images by the ways to name many of them: a folder, a pattern, a list, and ids that choose among them."""
+"""List the images of a folder, a glob pattern or a list file, optionally selected by ids."""
 
 import csv
 import io
@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from seg.data.image_files import IMAGE_SUFFIXES, bytes_of, can_be_used, images_in, resolved
-from seg.data.split import Sample, named
+from seg.data.image_files import IMAGE_SUFFIXES, bytes_of, images_in, is_usable, resolved
+from seg.data.split import Sample, samples_with_ids
 from seg.errors import DataError
 from seg.spec.base import did_you_mean
 from seg.words import counted
@@ -20,7 +20,7 @@ _MOST_SHOWN: Final = 3
 
 
 def list_samples(where: Path, ids: Path | None = None) -> tuple[Sample, ...]:
-    """The images that `where` names, by path; or those of `ids` alone, in its order.
+    """The images that `where` names, sorted by path; with `ids`, only those, in its order.
 
     Args:
         where: a folder; a pattern such as `photos/**/left_*.jpg`; a .txt or .csv with a path in the first
@@ -33,29 +33,29 @@ def list_samples(where: Path, ids: Path | None = None) -> tuple[Sample, ...]:
         DataError: nothing is there, or an id is that of no image.
     """
     folder, images = _images(where)
-    samples = named(folder, images)
+    samples = samples_with_ids(folder, images)
     return samples if ids is None else _chosen(samples, ids)
 
 
 def first_column(path: Path, is_entry: Callable[[str], bool] = lambda _: False) -> list[str]:
-    """The first column of a CSV or of a list with one thing a line, without empty lines.
+    """The first column of a CSV, or the lines of a list, without empty ones.
 
-    A line that as a whole `is_entry`, such as a file name with a comma, is not cut at its commas.
+    A line for which `is_entry` is true as a whole, such as a file name with a comma, is not split.
 
     Raises:
-        DataError: the file cannot be read, or is no text in UTF-8.
+        DataError: the file cannot be read, or is not UTF-8 text.
     """
     try:
         text = bytes_of(path).decode("utf-8-sig")
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is no list in UTF-8: {error}") from error
+        raise DataError(f"{path}: is not a UTF-8 list: {error}") from error
     entries = [whole if is_entry(whole := ",".join(row).strip()) else row[0].strip() for row in rows]
     return [entry for entry in entries if entry]
 
 
 def _images(where: Path) -> tuple[Path, list[Path]]:
-    """Images, and the folder below which their paths tell them apart."""
+    """Images, and the folder that their ids are relative to."""
     if where.suffix.lower() in LIST_SUFFIXES and not where.is_dir():
         return where.parent, _listed(where)
     if _WILDCARD.search(str(where)) and not where.exists():
@@ -82,9 +82,9 @@ def _matching(pattern: Path) -> tuple[Path, list[Path]]:
     try:
         found = sorted(folder.glob(str(Path(*parts[fixed:]))))
     except ValueError as error:
-        raise DataError(f"{pattern}: is no pattern: {error}") from error
+        raise DataError(f"{pattern}: is not a valid pattern: {error}") from error
     images = [
-        path for path in found if not _is_hidden(path, folder) and not path.is_dir() and can_be_used(path)
+        path for path in found if not _is_hidden(path, folder) and not path.is_dir() and is_usable(path)
     ]
     if not images:
         raise DataError(f"{pattern}: matches no file")
@@ -92,7 +92,7 @@ def _matching(pattern: Path) -> tuple[Path, list[Path]]:
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
-    """Such as the `._a.png` that macOS writes beside `a.png` on disks of others."""
+    """Whether a path has a hidden part, such as the `._a.png` that macOS writes beside `a.png`."""
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
@@ -101,7 +101,7 @@ def _chosen(samples: Sequence[Sample], ids: Path) -> tuple[Sample, ...]:
     listed = first_column(ids, by_name.__contains__)
     wanted = dict.fromkeys(_without_header(listed, by_name.__contains__))
     if not wanted:
-        raise DataError(f"{ids}: names no image: an id a line is expected")
+        raise DataError(f"{ids}: names no image: one id per line is expected")
     unknown = [name for name in wanted if name not in by_name]
     if len(unknown) == len(wanted):
         raise DataError(

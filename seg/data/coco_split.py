@@ -1,4 +1,4 @@
-"""COCO JSON as a split: polygons, run lengths and crowds in, label maps out.
+"""A split of a COCO JSON: polygons, run lengths and crowds become label maps.
 
 Objects are painted by area, large first, so that small objects stay visible where they overlap.
 """
@@ -16,15 +16,15 @@ from seg.data.coco_file import CocoAnnotation, CocoCategory, ambiguities, read_c
 from seg.data.image_files import bytes_of, resolved
 from seg.data.image_header import Size, image_size
 from seg.data.labelling import Labelling, ReadLabelling
-from seg.data.painting import PaintedObject, paint, painted
+from seg.data.painting import PaintedObject, paint, painted_object
 from seg.data.rasterise import rasterise
-from seg.data.split import named
+from seg.data.split import samples_with_ids
 from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.spec.base import did_you_mean
 
 LARGE: Final = 2**25
-"""Pixels from which on the size of an image is looked up before its labels are drawn."""
+"""From this number of pixels on, the image's real size is read before its labels are drawn."""
 
 
 class CocoSplit:
@@ -39,7 +39,7 @@ class CocoSplit:
         self._of_image: dict[int, list[CocoAnnotation]] = defaultdict(list)
         for annotation in self._coco.annotations:
             self._of_image[annotation.image_id].append(annotation)
-        samples = named(images, [resolved(images, image.file_name) for image in self._coco.images])
+        samples = samples_with_ids(images, [resolved(images, image.file_name) for image in self._coco.images])
         self.samples = tuple(
             replace(sample, coco_id=image.id)
             for sample, image in zip(samples, self._coco.images, strict=True)
@@ -75,7 +75,7 @@ class CocoSplit:
                 " add it or remove the annotation"
             )
         try:
-            return painted(label, rasterise(annotation.segmentation, size_hw))
+            return painted_object(label, rasterise(annotation.segmentation, size_hw))
         except ValueError as error:
             raise DataError(f"{place}: {error}: draw the object again or remove it") from error
 
@@ -85,9 +85,9 @@ class CocoSplit:
 
 
 def refuse_false_size(image: Path, size_hw: Size) -> None:
-    """Raise DataError where annotations claim very many pixels, and not those of their image.
+    """Raise DataError if annotations claim a very large size that is not their image's.
 
-    A few bytes can claim gigabytes, which would be taken to draw them.
+    Otherwise a few bytes could make us allocate gigabytes.
     """
     height, width = size_hw
     if height * width <= LARGE:

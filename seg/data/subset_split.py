@@ -1,4 +1,4 @@
-"""Some images of a split."""
+"""A subset of a split's images."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from seg.labels import LabelsHW
 
 
 class Subset:
-    """A split with those samples of another whose positions are given, in that order."""
+    """A split with the samples of another at the given positions, in that order."""
 
     def __init__(self, whole: Split, positions: Sequence[int]) -> None:
         self._whole = whole
@@ -26,9 +26,9 @@ class Subset:
 
     @cached_property
     def fingerprint(self) -> str:
-        said = "\n".join([self._whole.fingerprint, *map(str, self._positions)])
-        return hashlib.sha256(said.encode()).hexdigest()
+        parts = "\n".join([self._whole.fingerprint, *map(str, self._positions)])
+        return hashlib.sha256(parts.encode()).hexdigest()
 
     def labels(self, index: int) -> LabelsHW:
-        """As the whole split has it; raises DataError as that does."""
+        """The label map, from the whole split; raises DataError as that does."""
         return self._whole.labels(self._positions[index])

@@ -1,18 +1,18 @@
-"""From a dataset's YAML to its splits."""
+"""Open the splits of a dataset: COCO, masks, folders of images, and pseudo-labels."""
 
 from functools import partial
 
-from seg.data.coco import CocoSplit
-from seg.data.folder import FolderSplit
+from seg.data.coco_split import CocoSplit
+from seg.data.folder_split import FolderSplit
 from seg.data.labelling import labelling_of
-from seg.data.masks import MaskSplit
-from seg.data.pseudo import PseudoSplit
+from seg.data.mask_split import MaskSplit
+from seg.data.pseudo_labels import PseudoSplit
 from seg.data.split import Split
 from seg.spec.dataset import DatasetSpec, SplitName
 
 
 def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
-    """Open one split; `predict` is `val` where the dataset names none.
+    """Open one split; `predict` defaults to `val`.
 
     Raises:
         DataError: a file or folder of this split is missing or malformed.
@@ -27,10 +27,10 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
 
 
 def open_pseudo(dataset: DatasetSpec) -> tuple[Split, ...]:
-    """The images to train on whose labels were guessed, as one split; none where the dataset names none.
+    """The pseudo-labelled images as a split; empty if the dataset has none.
 
     Raises:
-        DataError: they are missing, or were guessed for other classes.
+        DataError: they are missing, or were made for other classes.
     """
     if dataset.pseudo is None:
         return ()

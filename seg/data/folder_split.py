@@ -1,4 +1,4 @@
-"""Images without labels, as a split that can be predicted."""
+"""Images without labels, as a split to predict."""
 
 import hashlib
 from functools import cached_property
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from seg.classes import ClassInfo
 from seg.data.labelling import Labelling, ReadLabelling
-from seg.data.listing import list_samples
+from seg.data.list_samples import list_samples
 from seg.errors import DataError
 from seg.labels import LabelsHW
 
 
 class FolderSplit:
-    """All images below a folder, or else named; see `seg.data.listing`."""
+    """The images of a folder, pattern or list; see `seg.data.list_samples`."""
 
     def __init__(self, images: Path, read_labelling: ReadLabelling, ids: Path | None = None) -> None:
         self._folder = images

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from seg.data import read_image
-from seg.data.listing import list_samples
+from seg.data.list_samples import list_samples
 from seg.data.raster import open_raster
 from seg.errors import DataError
 from seg.spec.dataset import SplitSpec
@@ -149,7 +149,7 @@ def test_what_is_no_file_is_left_out_with_a_line(
     (photos / os.fsdecode(b"caf\xe9.png")).touch()
     assert names(photos / where) == before
     lines = capsys.readouterr().err.splitlines()
-    assert {line.split(": is left out: ")[1] for line in lines} == {
+    assert {line.split(": is skipped: ")[1] for line in lines} == {
         "is a device, not a file",
         "is a FIFO, not a file",
         "is a socket, not a file",
@@ -171,7 +171,7 @@ def test_what_is_no_file_is_not_opened_where_it_is_named(photos: Path) -> None:
 
 @pytest.mark.parametrize("pattern", ["a**b", "a/**b/*.png", "\0*"])
 def test_what_is_no_pattern_is_one_line(photos: Path, pattern: str) -> None:
-    with pytest.raises(DataError, match=r"is no pattern|matches no file"):
+    with pytest.raises(DataError, match=r"is not a valid pattern|matches no file"):
         list_samples(photos / pattern)
 
 
@@ -179,7 +179,7 @@ def test_a_nul_in_a_name_is_one_line(photos: Path) -> None:
     (photos / "list.txt").write_text("a/\0left_1.png\n")
     (sample,) = list_samples(photos / "list.txt")
     for read in (read_image, open_raster):
-        with pytest.raises(DataError, match="is no file name"):
+        with pytest.raises(DataError, match="is not a file name"):
             read(sample.image)
 
 

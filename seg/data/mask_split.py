@@ -1,4 +1,4 @@
-"""A folder of images and a folder of index masks with the same names, as a split."""
+"""A split of a folder of images and a folder of index masks with the same names."""
 
 import hashlib
 from functools import cached_property
@@ -12,7 +12,7 @@ from seg.classes import ClassInfo
 from seg.data.image_files import bytes_of, images_in
 from seg.data.images import read_mask
 from seg.data.labelling import Labelling, ReadLabelling
-from seg.data.split import named
+from seg.data.split import samples_with_ids
 from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.words import counted
@@ -21,7 +21,7 @@ _MOST_SHOWN: Final = 8
 
 
 class MaskSplit:
-    """Masks are PNG files whose pixel values are class ids; unlabelled values are set apart."""
+    """Images with PNG masks whose pixel values are class ids, or unlabelled values."""
 
     def __init__(
         self, images: Path, masks: Path, read_labelling: ReadLabelling, unlabelled_values: tuple[int, ...]
@@ -32,7 +32,7 @@ class MaskSplit:
         self._folder = images
         self._read_labelling = read_labelling
         self._unlabelled_values = unlabelled_values
-        self.samples = named(images, images_in(images))
+        self.samples = samples_with_ids(images, images_in(images))
 
     @cached_property
     def _labelling(self) -> Labelling:
@@ -62,8 +62,8 @@ class MaskSplit:
         values, counts = np.unique(values_hw[~is_known[values_hw]], return_counts=True)
         if values.size:
             raise DataError(
-                f"{path}: holds {_with_counts(values, counts)}, the id of no class: name it under 'classes'"
-                " or list it under 'unlabelled_values'"
+                f"{path}: has pixel values {_with_counts(values, counts)}, the id of no class: name it under"
+                " 'classes' or list it under 'unlabelled_values'"
             )
         return label_of_value[values_hw]
 
@@ -83,6 +83,6 @@ class MaskSplit:
 def _with_counts(values: NDArray[np.uint8], counts: NDArray[np.int64]) -> str:
     """Such as `9 (12 pixels), 11 (1 pixel)`; the most frequent first."""
     order = np.argsort(-counts, kind="stable")
-    said = [f"{values[place]} ({counted(int(counts[place]), 'pixel')})" for place in order[:_MOST_SHOWN]]
+    parts = [f"{values[place]} ({counted(int(counts[place]), 'pixel')})" for place in order[:_MOST_SHOWN]]
     more = [f"{len(order) - _MOST_SHOWN} more values"] if len(order) > _MOST_SHOWN else []
-    return ", ".join([*said, *more])
+    return ", ".join([*parts, *more])

@@ -1,4 +1,4 @@
-"""Images whose labels nobody knows, beside others that have some."""
+"""Unlabelled images as a split in which every pixel has the ignore index."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data.images import read_image
-from seg.data.listing import list_samples
+from seg.data.list_samples import list_samples
 from seg.labels import IGNORE_INDEX, LabelsHW
 
 
 class UnlabelledSplit:
-    """All images below a folder, or else named (see `seg.data.listing`); every pixel is ignored."""
+    """The images of a folder, pattern or list (see `seg.data.list_samples`); every pixel is ignored."""
 
     def __init__(self, images: Path, classes: Sequence[ClassInfo]) -> None:
         self.classes = tuple(classes)

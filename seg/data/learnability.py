@@ -1,4 +1,4 @@
-"""Whether there is something to learn from labels, for `seg data check` and before training."""
+"""Whether labels can be learnt from: absent classes, ignored pixels, crops that are mostly padding."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ MOST_IGNORED: Final = 0.5
 MOST_PADDING: Final = 0.75
 LEAST_COUNTED: Final = 200
 MOST_COUNTED: Final = 2000
-"""How many images of a large split are counted before training: more only until each class was seen."""
+"""At least and at most this many images are counted before training, until each class was seen."""
 
 _THREADS: Final = 4
 _AT_ONCE: Final = 64
@@ -34,9 +34,9 @@ _MOST_NAMED: Final = 3
 
 @dataclass(slots=True)
 class PixelCounts:
-    """Pixels of each class, by name, and of the ignored ones; in `images` of so many that there are.
+    """Pixels of each class by name, and ignored pixels, in `images` of the split's `of` images.
 
-    `largest_hw` is the greatest height and the greatest width of an image.
+    `largest_hw` has the greatest height and the greatest width of an image.
     """
 
     of: int
@@ -45,7 +45,7 @@ class PixelCounts:
     largest_hw: tuple[int, int] = (0, 0)
 
     def add(self, labels_hw: LabelsHW, classes: Sequence[ClassInfo]) -> Counter[str]:
-        """Count one more image; what it shows is returned."""
+        """Count one more image; returns its counts."""
         labels, counts = np.unique(labels_hw, return_counts=True)
         names = (IGNORED if label == IGNORE_INDEX else classes[label].name for label in labels.tolist())
         shown = Counter(dict(zip(names, counts.tolist(), strict=True)))
@@ -62,7 +62,7 @@ class PixelCounts:
 
 
 def count_class_pixels(split: Split) -> PixelCounts:
-    """Count images in random order, until there are enough of them and each class was seen.
+    """Count images in random order, until `LEAST_COUNTED` are counted and each class was seen.
 
     Raises:
         DataError: labels cannot be read.
@@ -85,7 +85,7 @@ def count_class_pixels(split: Split) -> PixelCounts:
 def learnable_findings(
     dataset: DatasetSpec, classes: Sequence[ClassInfo], counts: PixelCounts
 ) -> Iterator[Finding]:
-    """What of the training split cannot be learnt: an error where nothing can be, or else a warning."""
+    """Findings about labels that cannot be learnt: an error if nothing can be, else warnings."""
     split = dataset.split("train")
     place = split.annotations or split.masks or split.images
     if len(classes) == 1 and dataset.ignores_unlabelled:
@@ -93,7 +93,7 @@ def learnable_findings(
         problem = (
             f"there is one class, {name}, and unlabelled pixels are ignored: there is nothing to tell apart"
         )
-        yield Finding("error", place, None, problem, "say 'unlabelled: Background'")
+        yield Finding("error", place, None, problem, "set 'unlabelled: Background'")
         return
     if not counts.pixels:
         return
@@ -114,12 +114,12 @@ def learnable_findings(
         yield Finding(severity, place, None, problem, fix)
     if counts.ignored > MOST_IGNORED:
         problem = f"{counts.ignored:.0%} of the pixels of {seen} are ignored"
-        fix = "say 'unlabelled: Background' if they belong to none of the classes"
+        fix = "set 'unlabelled: Background' if they belong to none of the classes"
         yield Finding("warning", place, None, problem, fix)
 
 
 def _value_for(dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts) -> tuple[str, str]:
-    """The value of masks that an absent class may have in truth, and what to do about the class."""
+    """The mask value that an absent class probably has, and a fix for the class."""
     fix = "label some, or remove it from the classes"
     if (
         not dataset.split("train").masks
@@ -133,7 +133,7 @@ def _value_for(dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts)
 
 
 def crop_findings(place: Path, recipe: RecipeSpec, largest_hw: tuple[int, int]) -> Iterator[Finding]:
-    """A crop that is padding for the most part, even of the largest image at its largest scale."""
+    """A warning if most of the crop is padding, even for the largest image at the largest scale."""
     if recipe.input.size is not None or not min(largest_hw):
         return
     (height, width), zoom = recipe.crop, recipe.scale[1]
@@ -141,4 +141,4 @@ def crop_findings(place: Path, recipe: RecipeSpec, largest_hw: tuple[int, int]) 
     if 1 - covered > MOST_PADDING:
         largest = "{}x{}".format(*largest_hw)
         problem = f"the crop {height}x{width} is {1 - covered:.0%} padding: the largest image is {largest}"
-        yield Finding("warning", place, None, problem, f"say 'crop: {largest}'")
+        yield Finding("warning", place, None, problem, f"set 'crop: {largest}'")

@@ -1,4 +1,4 @@
-"""What the images of a split hold, as one hash: their pixels may change where their names do not."""
+"""A hash of the content of all images of a split, which detects changes that keep the file names."""
 
 import hashlib
 from collections.abc import Sequence
