@@ -34,7 +34,7 @@ class MemberFile:
 
     @property
     def fingerprint(self) -> str:
-        """A SHA-256 of the file; and of the order of its classes, where that is not the dataset's."""
+        """A SHA-256 of the file, and of the order of its classes if it differs from the dataset's."""
         sha256 = sha256_of(self.path)
         if not self.is_reordered:
             return sha256
@@ -45,15 +45,15 @@ def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
     """The models of all members that have weight.
 
     Raises:
-        ModelError: a model is missing, not ours, damaged, or its classes are not those of the dataset; where
-            the dataset does not say them, those of the first member.
+        ModelError: a model is missing, not ours, damaged, or its classes are not those of the dataset, or of
+            the first member if the dataset does not list them.
         DataError: the file that names the dataset's classes is damaged.
     """
     return _read([spec.model(member) for member in spec.running], spec.data)
 
 
 def read_existing_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
-    """The same for those that are exported already."""
+    """The models of members that have weight and are exported already; raises as `read_member_files`."""
     paths = [spec.model(member) for member in spec.running]
     return _read([path for path in paths if path.exists()], spec.data)
 

@@ -1,4 +1,4 @@
-"""`seg distill`: one student learns what the ensemble knows."""
+"""`seg distill`: train one student network on the ensemble's probabilities."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -16,22 +16,22 @@ def distill(
     path: SpecPath,
     network: Annotated[
         str | None,
-        typer.Option("--student", metavar="ARCHITECTURE/ENCODER", help="Other than the spec's `student`."),
+        typer.Option("--student", metavar="ARCHITECTURE/ENCODER", help="Instead of the spec's `student`."),
     ] = None,
     images: Annotated[
         str | None,
         typer.Option(
-            metavar="WHERE", help="More images, without labels: a folder, a pattern or a list (.txt, .csv)."
+            metavar="WHERE", help="Additional unlabelled images: a folder, a pattern or a list (.txt, .csv)."
         ),
     ] = None,
     retrain: Annotated[
-        bool, typer.Option("--retrain", help="Train again, also where a finished run is there.")
+        bool, typer.Option("--retrain", help="Train again, even if there is a finished run.")
     ] = False,
 ) -> None:
-    """Train one network on the ensemble's probabilities beside the true labels.
+    """Train one network on the ensemble's probabilities and the true labels.
 
-    The ensemble predicts all training images, with its views and weights, once; the student is trained by
-    the spec's `student` section over its `recipe`. Both go on where they were cut off.
+    The ensemble predicts all training images once, with its views and weights. The student is trained with
+    the spec's `recipe`, overridden by its `student` section. Interrupted runs are resumed.
     """
     require_extra("train", "torch", "seg distill")
     from seg.data import open_split
@@ -66,7 +66,7 @@ def distill(
 
 
 def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentSpec":
-    """The spec's student, with another network if one is named; raises SpecError where there is neither."""
+    """The spec's student, with another network if one is named; raises SpecError if there is neither."""
     from pydantic import ValidationError
 
     from seg.errors import SpecError
@@ -77,7 +77,7 @@ def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentS
     if network is None:
         if spec.student is None:
             raise SpecError(
-                f"{path}: says nothing of a student: add student: {{architecture: fpn, encoder: resnet18}},"
+                f"{path}: has no student: add student: {{architecture: fpn, encoder: resnet18}},"
                 " or pass --student fpn/resnet18"
             )
         return spec.student

@@ -1,4 +1,4 @@
-"""What `seg export --format` makes of an exported model."""
+"""The formats of `seg export --format`, and the conversion of an exported model."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """The model itself, or what a runtime makes of it."""
+    """The ONNX model itself, or a format for a certain runtime or server."""
 
     onnx = "onnx"
     openvino = "openvino"
@@ -25,13 +25,13 @@ class Format(StrEnum):
 
 
 WHOLE: Final = frozenset({Format.triton, Format.triton_ensemble})
-"""Formats of the ensemble, not of its members."""
+"""Formats of the whole ensemble, not of its members."""
 
 
 def convert(
     format_: Format, spec: "EnsembleSpec", member: "MemberSpec", images: "Sequence[ImageHWC]"
 ) -> None:
-    """Write the format beside the member's model, unless it is there, and say so."""
+    """Write the format beside the member's model, unless it exists, and print its path."""
     from seg.export.tensorrt_profile import tensorrt_profile
 
     profile = tensorrt_profile(spec, member)

@@ -32,9 +32,9 @@ app = typer.Typer(
 
 @app.command("run")
 def run(path: SweepPath) -> None:
-    """Train what is left to try, as one of any number of workers; then show the table and the picture.
+    """Run the remaining trials, as one of any number of workers; then show the table and the chart.
 
-    A trial that fails is recorded with its reason. A sweep that was cut off goes on.
+    A failed trial is recorded with its reason. An interrupted sweep is resumed.
     """
     require_extra("train", "torch", "seg sweep")
     from seg.spec.sweep import load_sweep
@@ -48,7 +48,7 @@ def run(path: SweepPath) -> None:
 
 @app.command("show")
 def show(path: SweepPath) -> None:
-    """The trials so far as a table, and a picture of mIoU against time and GFLOPs."""
+    """Print the trials so far as a table, and draw mIoU against time and GFLOPs."""
     require_extra("train", "torch", "seg sweep")
     from seg.spec.sweep import load_sweep
 
@@ -76,7 +76,7 @@ def top(
     ),
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the ensemble of the trials that are best together, N or fewer."""
+    """Write an ensemble of the best combination of at most N trials."""
     require_extra("train", "torch", "seg sweep")
     from seg.spec.sweep import load_sweep
 
@@ -122,7 +122,7 @@ def _row(outcome: "TrialResult") -> tuple[str, ...]:
 
 
 def _shortly(value: object) -> str:
-    """A mapping as YAML has it within a line; a file by its name alone."""
+    """A mapping in YAML's flow style; a file by its name."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_shortly(one)}" for key, one in value.items()) + "}"
     return Path(value).name if isinstance(value, str) else str(value)

@@ -25,7 +25,7 @@ def serve(
     with repository_update(repository, overwrite=overwrite) as update:
         model, card = add_fused_model(update, _job(path, spec, gives))
     report(model, spec, card)
-    _say_how_to_serve(repository)
+    _print_serving_command(repository)
 
 
 def serve_apart(
@@ -39,7 +39,7 @@ def serve_apart(
     with repository_update(repository, overwrite=overwrite) as update:
         verification = add_member_models(update, _job(path, spec, gives))
     say_how_it_agrees(repository / path.stem, spec, verification)
-    _say_how_to_serve(repository)
+    _print_serving_command(repository)
 
 
 def _job(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput]) -> "Job":
@@ -51,5 +51,5 @@ def _job(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput]) -> "Job
     return Job(spec, request_of(path.stem, gives), Serving(plan.batch, (height, width)), images, reference_of)
 
 
-def _say_how_to_serve(repository: Path) -> None:
+def _print_serving_command(repository: Path) -> None:
     typer.echo(f"{repository}: serve it with tritonserver --model-repository")

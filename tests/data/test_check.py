@@ -295,7 +295,7 @@ def test_false_sizes_are_named_and_nothing_is_drawn(
     shapes = [[[0, 0, 60000, 0, 60000, 60000]], {"size": [65536, 65536], "counts": counts}]
     image = {"id": 1, "file_name": "a.png", "height": 65536, "width": 65536}
     dataset = coco([{"category_id": 3, "segmentation": shape} for shape in shapes], {"images": [image]})
-    for module in ("check_coco", "coco"):
+    for module in ("check_coco", "coco_split"):
         monkeypatch.setattr(f"seg.data.{module}.rasterise", None)
         monkeypatch.setattr(f"seg.data.{module}.paint", None)
     errors = [one.problem for one in check_dataset(dataset).findings if one.severity == "error"]

@@ -92,7 +92,7 @@ def test_members_must_be_exported_and_agree_on_classes(tmp_path: Path) -> None:
     spec = ensemble(tmp_path)
     other = CARD.model_copy(update={"classes": CARD.classes[:2]})
     save_model(model(), other, tmp_path / "b.onnx")
-    with pytest.raises(SegError, match=r"b\.onnx: gives 3 channels and its card names 2 classes"):
+    with pytest.raises(SegError, match=r"b\.onnx: returns 3 channels and its card has 2 classes"):
         fuse_verified("team", spec, (), tmp_path / "team.onnx")
     gold = CARD.classes[0].model_copy(update={"name": "gold"})
     other = CARD.model_copy(update={"classes": (gold, *CARD.classes[1:])})

@@ -75,7 +75,7 @@ def test_refuses_what_is_no_checkpoint(checkpoint: Path) -> None:
     refusal("version 99")
     unknown = CARD.model_copy(update={"encoder": "resnet19"}).model_dump_json()
     save_file(tensors, checkpoint, metadata={CARD_KEY: unknown})
-    refusal("the network of its card cannot be built")
+    refusal("the network in its card cannot be built")
     checkpoint.unlink()
     refusal("there is no such checkpoint")
 

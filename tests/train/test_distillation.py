@@ -336,7 +336,7 @@ def test_guessed_labels_are_trained_on_beside_true_ones(
 
 def test_the_command_from_members_to_a_student(trained: Path, toy_data: Path) -> None:
     path, run = trained, CliRunner()
-    with pytest.raises(SpecError, match="says nothing of a student"):
+    with pytest.raises(SpecError, match="has no student"):
         run.invoke(app, ["distill", str(path)], catch_exceptions=False)
     with pytest.raises(SpecError, match="--student nonsense"):
         run.invoke(app, ["distill", str(path), "--student", "nonsense"], catch_exceptions=False)

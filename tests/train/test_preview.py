@@ -178,7 +178,7 @@ def test_the_command(toy_spec: SpecWriter, tmp_path: Path) -> None:
     [
         (["--member", "toi"], "no member 'toi': did you mean 'toy'?"),
         (["--member", "x"], "no member 'x'"),
-        (["-o", "x.gif"], "x.gif: is no kind of picture"),
+        (["-o", "x.gif"], "x.gif: is not an image format"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -1,4 +1,4 @@
-"""Rows chosen, sorted, and spelled for other programs."""
+"""Rows of a table: filter, sort, and format them as CSV, Markdown or JSON."""
 
 import csv
 import io
@@ -14,8 +14,8 @@ from seg.spec.base import did_you_mean
 Row = TypeVar("Row", bound=BaseModel)
 
 
-def chosen(rows: Sequence[Row], sort: str, where: Sequence[str]) -> list[Row]:
-    """The rows whose columns have the texts of all `COLUMN=TEXT`, sorted: numbers from high to low.
+def filter_rows(rows: Sequence[Row], sort: str, where: Sequence[str]) -> list[Row]:
+    """The rows that match all conditions `COLUMN=TEXT`, sorted by a column: numbers from high to low.
 
     Raises:
         SpecError: a column is not known.
@@ -28,11 +28,11 @@ def chosen(rows: Sequence[Row], sort: str, where: Sequence[str]) -> list[Row]:
         kept = [row for row in kept if text in str(_value(row, column))]
     if not kept:
         return []
-    return sorted(kept, key=lambda row: _rank(_value(row, sort)))
+    return sorted(kept, key=lambda row: _sort_key(_value(row, sort)))
 
 
-def spelled(rows: Sequence[BaseModel], form: str) -> str:
-    """As csv, md or json; raises SpecError for anything else."""
+def format_rows(rows: Sequence[BaseModel], form: str) -> str:
+    """Format rows as csv, md or json; raises SpecError for other formats."""
     dumped = [row.model_dump() for row in rows]
     names = list(dumped[0]) if dumped else []
     match form:
@@ -58,7 +58,7 @@ def _value(row: BaseModel, column: str) -> Any:
     return getattr(row, column)
 
 
-def _rank(value: Any) -> tuple[bool, Any]:
+def _sort_key(value: Any) -> tuple[bool, Any]:
     if value is None:
         return True, 0
     return False, -value if isinstance(value, int | float) else str(value)
