@@ -27,18 +27,18 @@ from seg.engine.runtimes.tensorrt_library import load_library
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import SegError
 from seg.export.export import export_checkpoint
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
 from seg.export.precision.quantise import layers_of, quantise
 from seg.export.precision.ranges import clipping_values
-from seg.export.save import save_model
-from seg.export.to_onnx import write_onnx
-from seg.export.trt import build
+from seg.export.tensorrt_builder import build_plan
 from seg.labels import ImageHWC
 from seg.spec.architectures import OWN_ENCODERS, Architecture
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks import STRIDE, build_network, check_combination
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.segmenter import Segmenter
 
 ENCODERS = (
     "resnet18",
@@ -158,7 +158,7 @@ def _plans(checkpoint: Path, model: Path) -> str:
     built, refused = [], {}
     for precision, path in (("fp32", model), ("fp16", half), ("int8", bytes_)):
         try:
-            build(library, path, PROFILE, 2**30, b"")
+            build_plan(library, path, PROFILE, 2**30, b"")
         except SegError as error:
             refused[precision] = str(error).partition(": ")[2]
         else:

@@ -18,7 +18,7 @@ from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.ort import open_session
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec
-from seg.train.checkpoint import load_checkpoint
+from seg.train.networks.checkpoint import load_checkpoint
 from seg.views import VIEW_SETS
 
 TTACH = {

@@ -17,7 +17,7 @@ from torchmetrics import JaccardIndex
 from seg.labels import IGNORE_INDEX
 from seg.spec.dataset import SplitSpec
 from seg.spec.recipe import Precision, RecipeSpec
-from seg.train.networks.pretrained import load_encoder
+from seg.train.networks.pretrained import load_encoder_file
 
 Sample = tuple[torch.Tensor, torch.Tensor]
 
@@ -61,7 +61,7 @@ class PlainModule(lightning.LightningModule):
         self.recipe, self.steps = recipe, steps
         network: Any = smp.create_model(recipe.architecture, recipe.encoder, None, classes=classes)
         if recipe.encoder_weights:
-            load_encoder(network.encoder, Path(recipe.encoder_weights))
+            load_encoder_file(network.encoder, Path(recipe.encoder_weights))
         self.network: Any = torch.compile(network) if compiled else network
         self.loss = torch.nn.CrossEntropyLoss(ignore_index=IGNORE_INDEX)
         self.iou = JaccardIndex(task="multiclass", num_classes=classes, ignore_index=IGNORE_INDEX)

@@ -26,16 +26,16 @@ from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.engine.runtimes.profiling import run_all_streams
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.quantise import layers_of, quantise
 from seg.export.precision.ranges import clipping_values
-from seg.export.save import save_model
-from seg.export.to_onnx import write_onnx
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import RuntimeName
-from seg.train.checkpoint import load_checkpoint
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
 
 IMAGES: Final = 8
 CALIBRATING: Final = 4
@@ -56,7 +56,7 @@ def pairs_of(checkpoint: Path, images: list[ImageHWC], folder: Path) -> Iterator
     model = ExportedModel(Segmenter(network, card.input)).eval()
     fp32 = Pair("fp32", folder / "plain.onnx", folder / "rewritten.onnx")
     write_onnx(model, card, fp32.rewritten)
-    with patch("seg.export.to_onnx.rewrite", lambda _: None):
+    with patch("seg.export.onnx_file.to_onnx.rewrite", lambda _: None):
         write_onnx(model, card, fp32.plain)
     yield fp32
     int8 = Pair("int8", folder / "plain-int8.onnx", folder / "rewritten-int8.onnx")

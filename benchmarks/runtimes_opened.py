@@ -24,16 +24,16 @@ from seg.card import InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
 from seg.commands.fuse import fuse_verified
 from seg.data.images import write_image
-from seg.export.exported_model import ExportedModel
-from seg.export.opset import opset_of
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.opset import opset_of
+from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
 from seg.export.precision.quantise import layers_of, quantise
 from seg.export.precision.ranges import clipping_values
-from seg.export.save import save_model
-from seg.export.to_onnx import write_onnx
 from seg.spec import load_ensemble
 from seg.train.networks import build_network
-from seg.train.segmenter import Segmenter
+from seg.train.networks.segmenter import Segmenter
 
 NETWORKS: Final = {
     "unet": "tu-resnet10t",

@@ -54,7 +54,7 @@ def _train(arguments: argparse.Namespace) -> dict[str, float]:
     from benchmarks.plain_training import PlainModule, train_plainly
     from seg.spec import load_ensemble
     from seg.spec.dataset import DatasetSpec
-    from seg.train.module import MemberModule
+    from seg.train.member.lightning_module import MemberModule
     from seg.train.trainer import train_member
 
     spec = load_ensemble(arguments.spec)

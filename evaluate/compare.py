@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from seg.data import Sample, Split, open_split, read_image
-from seg.data.content import content_of_images
+from seg.data.content_hash import hash_of_images
 from seg.engine import Ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
@@ -136,7 +136,7 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
         "merge": (spec.merge, spec.merge_at),
         "class_factors": spec.class_factors,
         "split": split.fingerprint,
-        "images": content_of_images(split.samples),
+        "images": hash_of_images(split.samples),
         **({"tile": spec.tile.model_dump()} if spec.tile else {}),
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

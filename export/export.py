@@ -1,24 +1,24 @@
-"""From a checkpoint to a verified file; where that is not reached, to no file at all."""
+"""Export a checkpoint to a verified ONNX file; if verification fails, no file is written."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from seg.card import ModelCard
 from seg.class_order import Channels, channels_of
-from seg.data.labelling import classes_at_hand
+from seg.data.labelling import known_classes
 from seg.errors import ModelError, VerificationError
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.save import atomic_model, replace_card
+from seg.export.onnx_file.to_onnx import write_onnx
+from seg.export.onnx_file.verify import verify
 from seg.export.precision.choose import Trial, choose_precision
-from seg.export.save import atomic_model, replace_card
-from seg.export.to_onnx import write_onnx
-from seg.export.verify import verify
 from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
 from seg.spec.dataset import DatasetSpec
-from seg.train.checkpoint import load_checkpoint, read_checkpoint_card
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint, read_checkpoint_card
+from seg.train.networks.segmenter import Segmenter
 
 
 def export_checkpoint(
@@ -31,7 +31,7 @@ def export_checkpoint(
     """Export a checkpoint to `model` and verify it on `images`, uint8 RGB of any size.
 
     Args:
-        checkpoint: what training left.
+        checkpoint: the checkpoint of a finished run.
         model: the file to write.
         images: uint8 RGB of any size.
         trial: what else than fp32 to try, and on what; None for fp32 alone.
@@ -42,8 +42,8 @@ def export_checkpoint(
 
     Raises:
         ModelError: the checkpoint cannot be used, or its network cannot be exported.
-        VerificationError: the exported model does not agree with the checkpoint, or no precision that
-            was asked for passes.
+        VerificationError: the exported model does not agree with the checkpoint, or no requested precision
+            passes.
     """
     network, card = load_checkpoint(checkpoint)
     exported = ExportedModel(Segmenter(network, card.input)).eval()
@@ -68,11 +68,11 @@ def channels_of_checkpoint(checkpoint: Path, dataset: DatasetSpec) -> Channels:
         ModelError: the checkpoint cannot be used, or was trained for other classes.
     """
     own = read_checkpoint_card(checkpoint).classes
-    return channels_of(own, classes_at_hand(dataset) or own, checkpoint)
+    return channels_of(own, known_classes(dataset) or own, checkpoint)
 
 
 def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bool:
-    """Whether `model` is there, verified, of this very checkpoint, and chosen as is wished, if it is."""
+    """Whether `model` exists, is verified, and was exported from this checkpoint with the same request."""
     if not model.exists():
         return False
     try:
@@ -82,11 +82,11 @@ def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bo
     return (
         card.verification is not None
         and card.checkpoint_sha256 == sha256_of(checkpoint)
-        and (request is None or _is_wished(card, request))
+        and (request is None or _fulfils(card, request))
     )
 
 
-def _is_wished(card: ModelCard, request: ExportSpec) -> bool:
+def _fulfils(card: ModelCard, request: ExportSpec) -> bool:
     choice = card.precision_choice
     if request.opset not in (None, card.opset):
         return False

@@ -1,4 +1,4 @@
-"""OpenVINO's own format: a model in two files, read faster than ONNX, with the card inside."""
+"""OpenVINO IR: a model in two files, which loads faster than ONNX, with the card inside."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from seg.card import CARD_KEY
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
-from seg.export.verify import LEAST_AGREEMENT
+from seg.export.onnx_file.verify import LEAST_AGREEMENT
 from seg.files import remove_leftovers, scratch_folder
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
@@ -25,13 +25,13 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
 
     Args:
         model: an exported model.
-        profile: the sizes that will be asked for.
-        images: images on which both must agree, uint8 RGB, brought to the usual size.
+        profile: the sizes of the images to predict.
+        images: images on which both must agree, uint8 RGB, resized to the usual size.
 
     Raises:
         MissingRuntimeError: OpenVINO is not installed.
         ModelError: the model is not ours, or OpenVINO cannot read it.
-        VerificationError: the labels of both are not the same.
+        VerificationError: their labels do not agree.
     """
     if importlib.util.find_spec("openvino") is None:
         raise MissingRuntimeError("openvino is not installed: pip install 'seg[openvino]'")
@@ -58,14 +58,16 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
         found = _labels(core, core.read_model(written), images)
         agreement = float(np.mean([np.mean(a == b) for a, b in zip(found, reference, strict=True)]))
         if agreement < LEAST_AGREEMENT:
-            raise VerificationError(f"{final}: only {agreement:.4%} of labels are the model's: not written")
+            raise VerificationError(
+                f"{final}: only {agreement:.4%} of labels agree with the model: not written"
+            )
         written.with_suffix(".bin").replace(final.with_suffix(".bin"))
         written.replace(final)
     return final
 
 
 def _refuse_foreign(final: Path) -> None:
-    """Raise OutputError where either file is there and the card is not in it."""
+    """Raise OutputError if either file exists and has no card."""
     weights = final.with_suffix(".bin")
     is_ours = final.exists() and CARD_KEY.encode() in final.read_bytes()
     for path in (final, weights):

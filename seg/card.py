@@ -1,8 +1,7 @@
-"""The model card: everything a stranger must know about a model, kept inside the model's own file.
+"""The model card: everything needed to use a model, stored in the model's own file.
 
-The same JSON sits in the safetensors metadata of a checkpoint and in `metadata_props` of an
-exported ONNX file, both times under the key `seg.card`. What a file with a whole ensemble says of itself
-lies under `seg.ensemble`.
+The same JSON is in the safetensors metadata of a checkpoint and in `metadata_props` of an exported ONNX file,
+under the key `seg.card`. The card of a fused ensemble is under `seg.ensemble`.
 """
 
 from typing import ClassVar, Final, Literal
@@ -17,7 +16,7 @@ ENSEMBLE_KEY: Final = "seg.ensemble"
 CARD_VERSION: Final = 1
 
 PrecisionName = Literal["fp32", "fp16", "bf16", "int8"]
-"""bf16 is a float32 file that its runtime is asked to run in bf16."""
+"""bf16 is a float32 file that the runtime runs in bf16."""
 
 
 class _Part(BaseModel):
@@ -83,9 +82,9 @@ class CandidateCard(_Part):
 
 
 class PrecisionCard(_Part):
-    """What was asked, and all that was measured to choose; the chosen candidate is the first.
+    """The request, and the measurements of all candidates; the chosen one is the first.
 
-    `float_layers` are those that int8 left in float32, the most sensitive first.
+    `float_layers` are the layers that int8 left in float32, the most sensitive first.
     """
 
     asked: Literal["auto", PrecisionName]
@@ -97,9 +96,9 @@ class PrecisionCard(_Part):
 
 
 class StoredCard(_Part):
-    """A card that lies under `key` in a file's metadata.
+    """A card that is stored under `key` in a file's metadata.
 
-    `weights_sha256` is that of the file beside the model, where it is too large to be one.
+    `weights_sha256` is that of the external weights, if the model has some.
     """
 
     key: ClassVar[str]

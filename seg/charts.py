@@ -21,7 +21,7 @@ _DOTS_PER_INCH: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What something costs and what it is worth; `group` decides its colour."""
+    """A point of a trade-off: its cost and its worth; `group` determines its colour."""
 
     name: str
     cost: float
@@ -32,9 +32,9 @@ class Point:
 def draw_trade_offs(
     path: Path, worth: str, panels: Mapping[str, Sequence[Point]], notes: Sequence[str] = ()
 ) -> None:
-    """A panel for each kind of cost: points, and the line of those that nothing cheaper equals.
+    """A panel for each kind of cost, with points and their Pareto front.
 
-    Notes, such as what short names mean, stand in the last panel, a line each.
+    Notes, such as explanations of short names, are written in the last panel, one per line.
     """
     figure, axes = _figure(len(panels))
     groups = list(dict.fromkeys(point.group for points in panels.values() for point in points))
@@ -59,7 +59,7 @@ def draw_trade_offs(
 
 
 def draw_curves(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]], along: str) -> None:
-    """A panel for each kind of figure, with a curve for each name, from 1 on."""
+    """A panel for each metric, with a curve for each name; the x axis starts at 1."""
     figure, axes = _figure(len(panels))
     for axis, (figure_name, curves) in zip(axes, panels.items(), strict=True):
         for number, (name, values) in enumerate(curves.items()):
@@ -73,7 +73,7 @@ def draw_curves(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]],
 
 
 def pareto_front(points: Sequence[Point]) -> list[Point]:
-    """The points that nothing cheaper equals, from the cheapest on."""
+    """The points that no cheaper point equals, the cheapest first."""
     front: list[Point] = []
     for point in sorted(points, key=lambda point: (point.cost, -point.worth)):
         if not front or point.worth > front[-1].worth:

@@ -1,4 +1,4 @@
-"""A model's classes in the dataset's order: by name where both have the same names, refused otherwise."""
+"""Class order: the channels of a model in the order of the dataset's classes, matched by name."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -7,7 +7,7 @@ from seg.classes import ClassInfo
 from seg.errors import ModelError
 
 Channels = tuple[int, ...]
-"""For each class of the dataset, the channel of the model that is about it."""
+"""For each class of the dataset, the model's channel of that class."""
 
 Item = TypeVar("Item")
 
@@ -15,16 +15,16 @@ Item = TypeVar("Item")
 def channels_of(
     own: Sequence[ClassInfo], wanted: Sequence[ClassInfo], source: object, whose: str = "the dataset"
 ) -> Channels:
-    """Where a model holds each of the wanted classes.
+    """The model's channel of each wanted class.
 
     Args:
         own: the classes of the model, by channel.
         wanted: the classes by label.
         source: the model, for the message.
-        whose: the wanted classes are, for the message.
+        whose: the owner of the wanted classes, for the message.
 
     Raises:
-        ModelError: the names are not the same; the message lists both.
+        ModelError: the names differ; the message lists both.
     """
     names, wanted_names = [c.name for c in own], [c.name for c in wanted]
     if len(set(names)) < len(names) or sorted(names) != sorted(wanted_names):
@@ -41,5 +41,5 @@ def is_reordered(channels: Channels) -> bool:
 
 
 def reordered(items: Sequence[Item], channels: Channels) -> tuple[Item, ...]:
-    """What belongs to the model's classes, in the dataset's order."""
+    """Items of the model's classes, reordered to the dataset's classes."""
     return tuple(items[channel] for channel in channels)

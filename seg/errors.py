@@ -1,16 +1,16 @@
-"""What can go wrong because of something a user gave us, and can mend.
+"""Errors that users can cause and correct, and the exit codes.
 
     SegError
-    ├── SpecError            a YAML file that does not say what we need
+    ├── SpecError            an invalid YAML file
     ├── DataError            an image, annotation or label that cannot be used
     ├── ModelError           a checkpoint, model card or exported model that cannot be used
     ├── VerificationError    an exported model that does not agree with its checkpoint
-    ├── MissingRuntimeError  a runtime or device that was asked for and is not here
-    └── OutputError          a place that cannot be written, or that another run holds
+    ├── MissingRuntimeError  a requested runtime or device that is not available
+    └── OutputError          a path that cannot be written, or that another run has locked
 
-Each message is one line: the file, the place in it, and the fix. The command line prints that
-line and leaves with exit code 2. Anything else that is raised is a defect of ours, unless the system
-raised it; see `seg.commands.failures`.
+Each message is one line: the file, the place in it, and the fix. The command line prints that line and exits
+with code 2. Any other exception is a defect of ours, unless the system raised it; see
+`seg.commands.failures`.
 """
 
 from typing import Final
@@ -21,11 +21,11 @@ EXIT_INTERRUPTED: Final = 130
 
 
 class SegError(Exception):
-    """Base of every error that the user caused and can mend."""
+    """Base of every error that the user can cause and correct."""
 
 
 class SpecError(SegError):
-    """A YAML file that does not say what we need."""
+    """An invalid YAML file."""
 
 
 class DataError(SegError):
@@ -41,8 +41,8 @@ class VerificationError(SegError):
 
 
 class MissingRuntimeError(SegError):
-    """A runtime or device that was asked for and is not here."""
+    """A requested runtime or device that is not available."""
 
 
 class OutputError(SegError):
-    """A place that cannot be written, or that another run holds."""
+    """A path that cannot be written, or that another run has locked."""

@@ -1,7 +1,7 @@
-"""What is made for NVIDIA devices and has not been run on one.
+"""Experimental features: those for NVIDIA devices that have not been run on one.
 
-Help, the spec's schema and a warning at run time all name it by this list: take a name out once it is
-proven, and nothing calls it experimental any more.
+Help texts, the spec's schema and warnings at run time all use this list: remove a feature from it once it is
+proven.
 """
 
 from collections.abc import Iterable
@@ -22,13 +22,13 @@ EXPERIMENTAL: Final = frozenset(
 
 
 def marked(text: str, *features: str) -> str:
-    """A help text or a description, and which of its features are experimental."""
+    """A help text with a note on which of its features are experimental."""
     names = [feature for feature in features if feature in EXPERIMENTAL]
     return f"{text} Experimental, as not run on an NVIDIA device yet: {', '.join(names)}." if names else text
 
 
 def warnings_of(features: Iterable[str]) -> list[str]:
-    """A line for each of these features that is experimental, for whoever uses it."""
+    """A warning for each of these features that is experimental."""
     return [
         f"{feature}: experimental, as it has not been run on an NVIDIA device yet: check what it gives"
         for feature in dict.fromkeys(features)

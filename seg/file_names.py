@@ -1,7 +1,7 @@
-"""The names of files that are named after images' ids: inside their folder, and each its own.
+"""Safe, unique file names for image ids, and back.
 
-An id is a path below the folder. What would lead out of it, or mean something else to a file system, is
-percent-encoded as in a URL, so that the id can be told from the name:
+An id is a path below a folder. Characters that would lead out of the folder, or that file systems do not
+allow, are percent-encoded as in a URL, so that the id can be recovered from the name:
 
     left/0001           left/0001.png
     /data/left/0001     %2F/data/left/0001.png
@@ -21,7 +21,7 @@ LONGEST: Final = 255
 """Bytes in the name of a file or folder, on all usual file systems."""
 
 _EMPTY: Final = "%2F"
-"""What stands for nothing between two slashes, or before the first."""
+"""Stands for an empty part between two slashes, or before the first."""
 
 _HOSTILE: Final = re.compile(
     r"[\x00-\x1f\x7f\\\ud800-\udfff]"  # control characters, Windows' separator, bytes that are no text
@@ -34,10 +34,10 @@ _DEVICE: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECA
 
 @dataclass(slots=True)
 class FileNames:
-    """Names with one ending for the ids of one folder.
+    """File names with one suffix for the ids of one folder.
 
-    Ids whose names differ by capitals alone, or by how an accent is written, are refused: on many disks they
-    are one file.
+    Ids whose names differ only in case or Unicode normalisation are refused, because many file systems treat
+    them as one file.
     """
 
     suffix: str
@@ -79,14 +79,14 @@ class FileNames:
 
 
 def check_file_names(image_ids: Iterable[str], suffix: str) -> None:
-    """Raise OutputError where two ids cannot be written side by side."""
+    """Raise OutputError if the files of two ids would collide."""
     names = FileNames(suffix)
     for image_id in image_ids:
         names.name_of(image_id)
 
 
 def id_of_name(name: str) -> str:
-    """The id whose file has this path in its folder, without its ending; other tools' names are ids."""
+    """The id of a file name without suffix; a name that is not encoded by us is the id itself."""
     try:
         found = "/".join(map(_decoded, name.split("/")))
     except UnicodeError:
@@ -110,5 +110,5 @@ def _percent(text: str) -> str:
 
 
 def _folded(name: str) -> str:
-    """What is the same for names that some file system takes for one."""
+    """A key that is equal for names that some file systems treat as one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -1,4 +1,4 @@
-"""Files and folders that are either whole or not there."""
+"""Atomic files and folders, which are either complete or absent; hashes and clean-up of temporary files."""
 
 import errno
 import hashlib
@@ -33,12 +33,12 @@ _KINDS: Final = (
 def atomic_path(final: Path) -> Iterator[Path]:
     """Yield a temporary path beside `final`, renamed to it only if the block succeeds.
 
-    The temporary file is flushed to disk before the rename and removed when the block raises, so
-    no partial file ever bears the final name. A symbolic link is followed and stays a link; a file that is
-    replaced passes its permissions on.
+    The temporary file is flushed to disk before the rename, and removed if the block raises, so that no
+    partial file ever has the final name. A symbolic link is followed and stays a link. A file that is
+    replaced passes on its permissions.
 
     Raises:
-        OutputError: `final` is no regular file, or cannot be written.
+        OutputError: `final` is not a regular file, or cannot be written.
     """
     final = followed(final)
     with errors_named(final), _writing_in(final.parent):
@@ -58,10 +58,10 @@ def atomic_path(final: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(final: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `final`, which takes its place only if the block succeeds.
+    """Yield a temporary folder beside `final`, which replaces it only if the block succeeds.
 
     Raises:
-        OutputError: there is something of that name that is no folder, or the folder cannot be written.
+        OutputError: `final` is not a folder, or cannot be written.
     """
     final = followed(final)
     if is_there(final) and not final.is_dir():
@@ -76,7 +76,7 @@ def atomic_folder(final: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(beside: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside a path and named after it, which is gone after the block.
+    """Yield a temporary folder beside a path and named after it, which is removed after the block.
 
     Raises:
         OutputError: it cannot be written.
@@ -90,23 +90,23 @@ def scratch_folder(beside: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(final: Path) -> None:
-    """Remove what killed runs left beside `final`; a folder that one had moved away comes back.
+    """Remove temporary files of killed runs beside `final`, and restore a folder that one had moved away.
 
-    Nothing is removed while another process writes in the same folder: it may be its own.
+    Nothing is removed while another process writes in the same folder, as it may be using them.
     """
     _remove_leftovers(final.parent, re.escape(final.name), final)
 
 
 def remove_all_leftovers(folder: Path) -> None:
-    """The same for all names in a folder that only seg writes to."""
+    """Remove all temporary files of killed runs in a folder that only seg writes to."""
     _remove_leftovers(folder, ".+")
 
 
 def followed(path: Path) -> Path:
-    """The path itself, or where a symbolic link leads to, which need not be there.
+    """The path itself, or the target of a symbolic link, which need not exist.
 
     Raises:
-        OutputError: that is a FIFO, a socket or a device, or the link leads in a circle.
+        OutputError: the target is a FIFO, a socket or a device, or the link is circular.
     """
     try:
         mode = path.stat().st_mode
@@ -121,7 +121,7 @@ def followed(path: Path) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is a file or folder, links followed, that can be reached."""
+    """Whether a file or folder exists and is accessible, after following links."""
     try:
         path.stat()
     except OSError:
@@ -131,16 +131,16 @@ def is_there(path: Path) -> bool:
 
 @contextmanager
 def errors_named(final: Path) -> Iterator[None]:
-    """Raise OutputError, with the path and the reason, where the system refuses to write.
+    """Turn the system's errors about writing `final` into OutputError, with the path and the reason.
 
-    An error about some other file, which the block reads, is raised as it is.
+    Errors about other files, which the block reads, are raised unchanged.
     """
     try:
         yield
     except OSError as error:
         if error.filename is not None and not _is_part_of(final, str(error.filename)):
             raise
-        # Those of libraries without a reason of their own have the system's as their cause.
+        # Errors of libraries may have the system's error only as their cause.
         reason = error.strerror or error.__cause__ or error
         raise OutputError(f"{final}: cannot be written: {reason}") from error
 
@@ -171,7 +171,7 @@ def _is_link(path: Path) -> bool:
 
 
 def _swap(temporary: Path, final: Path) -> None:
-    """Put a folder in the place of another; a kill in between is mended by `remove_leftovers`."""
+    """Replace a folder by another; `remove_leftovers` restores it after a kill in between."""
     old = temporary.with_name(temporary.name + _OLD)
     if final.exists():
         final.rename(old)
@@ -186,7 +186,7 @@ def _swap(temporary: Path, final: Path) -> None:
 
 
 def _remove_leftovers(folder: Path, name: str, final: Path | None = None) -> None:
-    """Remove what is named, as `tempfile` does it, after a name that matches a pattern."""
+    """Remove temporary files whose name, as made by `tempfile`, has a prefix that matches a pattern."""
     temporary = re.compile(rf"\.{name}{re.escape(_MARK)}[a-z0-9_]{{8}}({_OLD}|\.[^.]*)?")
     with _locked(folder, exclusive=True) as is_alone:
         left = sorted(path for path in folder.iterdir() if temporary.fullmatch(path.name)) if is_alone else []
@@ -206,7 +206,7 @@ def _prefix(final: Path) -> str:
 
 @contextmanager
 def _writing_in(folder: Path) -> Iterator[None]:
-    """Make the folder, and hold it, so that nobody takes what is written there for what a kill left."""
+    """Make the folder and take a shared lock on it, so that nobody removes our temporary files."""
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder, exclusive=False):
         yield
@@ -214,7 +214,7 @@ def _writing_in(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(folder: Path, *, exclusive: bool) -> Iterator[bool]:
-    """Whether the folder is held; the kernel lets go of it when the process dies."""
+    """Yield whether the folder is locked; the kernel releases the lock when the process dies."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:
@@ -227,7 +227,7 @@ def _locked(folder: Path, *, exclusive: bool) -> Iterator[bool]:
 
 
 def _try_lock(handle: int, exclusive: bool) -> bool:
-    # Windows has no locks on folders: what killed runs leave is not removed there.
+    # Windows has no locks on folders: temporary files of killed runs are not removed there.
     if sys.platform == "win32":
         return False
     try:
@@ -238,7 +238,7 @@ def _try_lock(handle: int, exclusive: bool) -> bool:
 
 
 def _mode_of(final: Path) -> int:
-    """The permissions for a file: those of the one that it replaces, or what the user's umask leaves."""
+    """The permissions of a file: those of the one that it replaces, or the default of the umask."""
     if not is_there(final):
         return 0o666 & ~_umask()
     if not os.access(final, os.W_OK):
@@ -247,7 +247,7 @@ def _mode_of(final: Path) -> int:
 
 
 def _is_part_of(final: Path, name: str) -> bool:
-    """Whether a path is that to be written, a folder above it, or something temporary of it."""
+    """Whether a path is `final`, a folder above it, or a temporary file of it."""
     return Path(name) in (final, *final.parents) or _prefix(final) in name
 
 

@@ -1,4 +1,4 @@
-"""Label maps: one uint8 a pixel, a class's position in the class list or the ignore index."""
+"""Label maps: one uint8 per pixel, a class's position in the class list or the ignore index."""
 
 from typing import Final
 
@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 IGNORE_INDEX: Final = 255
-"""The label of pixels that neither the loss nor the metrics look at."""
+"""The label of pixels that losses and metrics ignore."""
 
 MAX_CLASSES: Final = IGNORE_INDEX
-"""A label map has one byte a pixel, and the last value is the ignore index."""
+"""A label map has one byte per pixel, and the last value is the ignore index."""
 
 ImageHWC = NDArray[np.uint8]
 """An RGB image, uint8 `[H, W, 3]`."""

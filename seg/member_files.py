@@ -8,7 +8,7 @@ from pathlib import Path
 from seg.card import ModelCard
 from seg.class_order import Channels, channels_of, is_reordered
 from seg.classes import ClassInfo
-from seg.data.labelling import classes_at_hand
+from seg.data.labelling import known_classes
 from seg.files import sha256_of
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec
@@ -34,7 +34,7 @@ class MemberFile:
 
     @property
     def fingerprint(self) -> str:
-        """A SHA-256 of the file; and of the order of its classes, where that is not the dataset's."""
+        """A SHA-256 of the file, and of the order of its classes if it differs from the dataset's."""
         sha256 = sha256_of(self.path)
         if not self.is_reordered:
             return sha256
@@ -45,15 +45,15 @@ def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
     """The models of all members that have weight.
 
     Raises:
-        ModelError: a model is missing, not ours, damaged, or its classes are not those of the dataset; where
-            the dataset does not say them, those of the first member.
+        ModelError: a model is missing, not ours, damaged, or its classes are not those of the dataset, or of
+            the first member if the dataset does not list them.
         DataError: the file that names the dataset's classes is damaged.
     """
     return _read([spec.model(member) for member in spec.running], spec.data)
 
 
 def read_existing_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
-    """The same for those that are exported already."""
+    """The models of members that have weight and are exported already; raises as `read_member_files`."""
     paths = [spec.model(member) for member in spec.running]
     return _read([path for path in paths if path.exists()], spec.data)
 
@@ -62,7 +62,7 @@ def _read(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]
     if not paths:
         return ()
     cards = [read_model_card(path) for path in paths]
-    known = classes_at_hand(dataset)
+    known = known_classes(dataset)
     wanted, whose = (known, "the dataset") if known else (cards[0].classes, "the first member")
     return tuple(_member_file(path, card, wanted, whose) for path, card in zip(paths, cards, strict=True))
 

@@ -1,4 +1,4 @@
-"""What an exported model says about itself, checked before anything runs it.
+"""The contract of exported models: read the card, and check inputs, outputs and weights before running.
 
 input   `image`          uint8   [N, H, W, 3]
 output  `probabilities`  float32 [N, C, H, W]
@@ -22,16 +22,16 @@ LARGEST_CARD: Final = 2**20
 
 
 def read_model_card(path: Path) -> ModelCard:
-    """The card of an exported model, whose inputs and outputs are as the contract says.
+    """The card of an exported model, after checking its inputs, outputs and external weights.
 
     Raises:
-        ModelError: the file is missing, no ONNX, not exported by seg, of a newer version, damaged, or
-            refers to data that is not beside it.
+        ModelError: the file is missing, not ONNX, not exported by seg, of a newer version, damaged, or refers
+            to weights that are not beside it.
     """
     model = load_graph(path)
     cards = [entry.value for entry in model.metadata_props if entry.key == CARD_KEY]
     if any(entry.key == ENSEMBLE_KEY for entry in model.metadata_props):
-        raise ModelError(f"{path}: is a whole ensemble in one file, and no member of one: name its members")
+        raise ModelError(f"{path}: is a fused ensemble, not a member: name its members")
     if not cards:
         raise ModelError(f"{path}: has no model card: it was not made by seg export")
     if len(cards[0]) > LARGEST_CARD:
@@ -56,12 +56,12 @@ def _check_interface(path: Path, model: "ModelProto", classes: int) -> None:
     channels = [d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim[1:2]]
     if channels not in ([], [0], [classes]):
         raise ModelError(
-            f"{path}: gives {channels[0]} channels and its card names {classes} classes: export it again"
+            f"{path}: returns {channels[0]} channels and its card has {classes} classes: export it again"
         )
 
 
 def _check_weights(path: Path, model: "ModelProto", card: ModelCard) -> None:
-    """Weights outside the file are the very bytes that were exported."""
+    """Check that external weights are the exported ones, by their SHA-256."""
     for name in weights_beside(model):
         if sha256_of(path.parent / name) != card.weights_sha256:
             raise ModelError(

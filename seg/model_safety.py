@@ -1,7 +1,7 @@
-"""An ONNX file from elsewhere, looked through before anything runs it.
+"""Safety checks of an ONNX file from an untrusted source, before anything runs it.
 
-A graph may ask for operators that nobody here has, and may name any file on the machine as the home of its
-weights. Both are refused by their names alone: no weight is read.
+A graph may need unknown operators, or name any file on the machine as its external weights. Both are refused
+without reading any weights.
 """
 
 import math
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 LARGEST_MODEL_BYTES: Final = 2 * 2**30
-"""The most that one protobuf message can hold; weights beyond it lie in a file beside."""
+"""The largest size of a protobuf message; larger models have external weights."""
 
 LARGEST_WEIGHTS_BYTES: Final = 64 * 2**30
 LARGEST_TENSOR_ELEMENTS: Final = 2**31
-"""A tensor of a fixed size with more than these would take 8 GiB whatever the image."""
+"""A tensor of fixed size with more elements would take 8 GiB for any image."""
 
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 MAY_NOT_END: Final = frozenset({"Loop", "Scan"})
@@ -28,11 +28,11 @@ _SHAPE_INPUT: Final = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
 
 
 def load_graph(path: Path) -> "ModelProto":
-    """Parse an ONNX file without its external weights, and refuse what nothing here should run.
+    """Parse an ONNX file without its external weights, and refuse unsafe ones.
 
     Raises:
-        ModelError: the file is missing, too large, no ONNX, needs a newer ONNX or operators beyond its
-            standard, or keeps weights in a place other than a file beside it.
+        ModelError: the file is missing, too large, not ONNX, needs a newer ONNX or non-standard operators, or
+            has external weights anywhere but in a file beside it.
     """
     model = _parse(path)
     try:
@@ -42,12 +42,12 @@ def load_graph(path: Path) -> "ModelProto":
         for tensor in _tensors(model):
             _check_place(path, tensor)
     except UnicodeDecodeError as error:
-        raise ModelError(f"{path}: has names that are no text: it is damaged: export it again") from error
+        raise ModelError(f"{path}: has names that are not UTF-8: it is damaged: export it again") from error
     return model
 
 
 def weights_beside(model: "ModelProto") -> frozenset[str]:
-    """The names of the files beside the model that hold weights."""
+    """The names of the files with external weights beside the model."""
     return frozenset(_external(tensor)["location"] for tensor in _tensors(model) if _is_external(tensor))
 
 
@@ -58,7 +58,7 @@ def _parse(path: Path) -> "ModelProto":
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise ModelError(f"{path}: is no file: name an exported model")
+            raise ModelError(f"{path}: is not a file: name an exported model")
         if status.st_size > LARGEST_MODEL_BYTES:
             raise ModelError(f"{path}: is larger than an ONNX file can be (2 GiB)")
         return onnx.load(path, load_external_data=False)
@@ -98,7 +98,7 @@ def _check_operators(path: Path, model: "ModelProto") -> None:
 
 
 def _check_sizes(path: Path, model: "ModelProto") -> None:
-    """Refuse a tensor whose size stands in the graph and which no memory holds."""
+    """Refuse a tensor of fixed size that is too large for memory."""
     from onnx import numpy_helper
 
     constants = {tensor.name: tensor for graph in _graphs(model) for tensor in graph.initializer}
@@ -154,7 +154,7 @@ def _check_extent(path: Path, tensor: "TensorProto", beside: Path, place: dict[s
 
 
 def _is_external(tensor: "TensorProto") -> bool:
-    # A tensor that names a place is one that some reader follows, whatever else it says.
+    # Some readers follow a location, whatever the tensor's data_location is.
     return tensor.data_location != tensor.DEFAULT or len(tensor.external_data) > 0
 
 
@@ -175,7 +175,7 @@ def _tensors(model: "ModelProto") -> "Iterator[TensorProto]":
 
 
 def nodes_of(model: "ModelProto") -> "Iterator[NodeProto]":
-    """All nodes, those of graphs within graphs and of functions included."""
+    """All nodes, including those of subgraphs and functions."""
     for graph in _graphs(model):
         yield from graph.node
     for function in model.functions:
@@ -183,7 +183,7 @@ def nodes_of(model: "ModelProto") -> "Iterator[NodeProto]":
 
 
 def _graphs(model: "ModelProto") -> "Iterator[GraphProto]":
-    """The graph and all that hang in its nodes, or in those of functions."""
+    """The main graph, and all subgraphs in attributes of its nodes and of functions."""
     waiting = [model.graph]
     nodes = [node for function in model.functions for node in function.node]
     while waiting or nodes:

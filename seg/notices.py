@@ -1,4 +1,4 @@
-"""Lines for the user about what was done without a question, such as a file that was left out."""
+"""Notices to the user on stderr, such as about a skipped file."""
 
 import sys
 from functools import lru_cache
@@ -8,6 +8,6 @@ from seg.words import printable
 
 @lru_cache(maxsize=4096)
 def notice(line: str) -> None:
-    """Write a line on stderr, above the progress bar where there is one; each line once in a process."""
+    """Write a line on stderr, above the progress bar if there is one; each line once per process."""
     sys.stderr.write(f"seg: {printable(line)}\n")
     sys.stderr.flush()

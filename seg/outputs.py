@@ -1,7 +1,7 @@
-"""Where a user wants something written: checked before anything is computed, and again before it is replaced.
+"""Output files and folders of commands, checked before the computation and again before they are replaced.
 
-Every command writes what its user names through `Output`: a file or folder that seg did not write, or that
-somebody changed since, is not replaced unless that is insisted on; what a command reads never is.
+Every command writes through `Output`: a file or folder that seg did not write, or that was changed since, is
+replaced only with --overwrite; what the command reads is never replaced.
 """
 
 import os
@@ -19,12 +19,12 @@ from seg.ownership import foreign_parts, is_marked, mark_folder, note_file
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A file, or a folder, to write.
+    """A file or folder to write.
 
     Attributes:
-        path: a symbolic link is followed, and stays.
+        path: a symbolic link is followed, and stays a link.
         reads: files and folders that the command reads.
-        overwrite: replace also what seg did not write.
+        overwrite: also replace what seg did not write.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class Output:
     is_folder: bool = False
 
     def check(self) -> None:
-        """Raise OutputError where writing would destroy something, or cannot succeed."""
+        """Raise OutputError if writing would destroy something, or cannot succeed."""
         final = followed(self.path)
         self._refuse_other_kind(final)
         if is_there(final):
@@ -43,7 +43,7 @@ class Output:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """The path to write at, atomically, by whoever writes; then it is noted as written by seg.
+        """Yield the path for the caller to write atomically; then record it as written by seg.
 
         Raises:
             OutputError: as `check` does, or it cannot be written.
@@ -69,7 +69,7 @@ class Output:
             )
 
     def _refuse_what_is_read(self, final: Path) -> None:
-        """All names of a file count: links, and paths that lead there by another way."""
+        """Refuse to replace a file that is read, also through links and other paths to the same file."""
         for path in self.reads:
             if is_there(path) and final.samefile(path):
                 raise self._read_already("is", path)
@@ -77,7 +77,7 @@ class Output:
                 raise self._read_already("holds", path)
 
     def _refuse_foreign(self, final: Path) -> None:
-        """Images below a folder that is read are read, too; not those in a folder that seg wrote."""
+        """Refuse to replace what seg did not write, and images in a folder that is read."""
         folders = () if is_marked(final) else filter(Path.is_dir, self.reads)
         is_read = any(_is_below(final, folder) for folder in folders)
         for foreign in foreign_parts(final):
@@ -95,7 +95,7 @@ class Output:
 
 @contextmanager
 def output_folder(final: Path) -> Iterator[Path]:
-    """Yield a temporary folder that takes the place of `final` if the block succeeds, marked as seg's."""
+    """Yield a temporary folder that replaces `final` if the block succeeds, recorded as written by seg."""
     with atomic_folder(final) as folder:
         yield folder
         mark_folder(folder)
@@ -106,7 +106,7 @@ def _is_below(path: Path, folder: Path) -> bool:
 
 
 def _refuse_unwritable(final: Path) -> None:
-    """Raise OutputError, with the system's reason, where no file can be made there; none is left."""
+    """Raise OutputError, with the system's reason, if no file can be created there; none is left behind."""
     folder = next((above for above in final.absolute().parents if is_there(above)), Path("/"))
     if not folder.is_dir():
         raise OutputError(f"{final}: cannot be written: {folder} is a file, not a folder")

@@ -1,10 +1,10 @@
-"""Which files and folders seg wrote, so that it replaces nothing else.
+"""Records of the files and folders that seg wrote, so that it does not replace others.
 
 .seg-outputs    in a folder where single files were written: a line for each
 .seg-folder     in a folder that was written as a whole: a line for each file below it
 
-A line is a JSON list: the file's name, relative to the folder, and the BLAKE2b hash of its content. What was
-changed by someone else since then is not ours any more.
+A line is a JSON list: the file's name, relative to the folder, and the BLAKE2b hash of its content. A file
+that was changed since then is no longer ours.
 """
 
 import json
@@ -21,32 +21,32 @@ _LEFT_BY_VIEWERS: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 def note_file(path: Path) -> None:
-    """Note that seg wrote this file. Where that cannot be noted the next run asks before it replaces it."""
+    """Record that seg wrote this file. If that fails, the next run needs --overwrite to replace it."""
     line = _line(path.name, path)
     record = path.parent / OUTPUTS
     with suppress(OSError):
         if _read(record).get(path.name) == content_hash(path):
             return
         with record.open("a", encoding="utf-8", newline="\n") as file:
-            # After a line that a kill cut off, too.
+            # Starts with a line break, as a kill may have truncated the last line.
             file.write(f"\n{line}" if record.stat().st_size else line)
 
 
 def mark_folder(folder: Path) -> None:
-    """Note that seg wrote this folder, with all that is in it now."""
+    """Record that seg wrote this folder, with all files that are in it now."""
     lines = [_line(_name(path, folder), path) for path in _files(folder)]
     (folder / FOLDER).write_text("\n".join(lines), encoding="utf-8", newline="\n")
 
 
 def is_marked(folder: Path) -> bool:
-    """Whether seg wrote this folder as a whole, whatever was changed in it since."""
+    """Whether seg wrote this folder as a whole, even if files in it were changed since."""
     return (folder / FOLDER).is_file()
 
 
 def foreign_parts(path: Path) -> Iterator[Path]:
-    """What seg did not write, or did not leave so: the file itself, or all such ones below the folder.
+    """Files that seg did not write, or that were changed since: the file itself, or those in the folder.
 
-    None for what is ours as a whole, for an empty folder, and where nothing is there.
+    Empty for a file or folder that is ours, an empty folder, and a path that does not exist.
     """
     if path.is_dir():
         known = _read(path / FOLDER)
@@ -60,7 +60,7 @@ def _is_known(file: Path, noted: str | None) -> bool:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All below a folder but its marker, what viewers leave, and folders that are not links, by name."""
+    """All files and links below a folder, by name, without our record and files that viewers create."""
     for path in sorted(folder.rglob("*")):
         is_plain_folder = path.is_dir() and not path.is_symlink()
         if not is_plain_folder and path != folder / FOLDER and path.name not in _LEFT_BY_VIEWERS:
@@ -76,7 +76,7 @@ def _line(name: str, path: Path) -> str:
 
 
 def _read(record: Path) -> dict[str, str]:
-    """What was noted by name, the last line of a name first; nothing of lines that are none."""
+    """The recorded hashes by name; the last line of a name counts, and invalid lines are ignored."""
     try:
         lines = record.read_bytes().splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""Probabilities in one or two bytes each.
+"""Compact encodings of probabilities, in one or two bytes each.
 
-In one byte: the square root of a probability, to the nearest 1/255. Roots tell small probabilities apart,
-which a temperature above 1 brings up again. The error is at most about the root of p over 255: 0.004 near 1,
+In one byte: the square root of a probability, to the nearest 1/255. Roots keep small probabilities apart,
+which a temperature above 1 raises again. The error is at most about the root of p over 255: 0.004 near 1,
 0.0004 near 0.01.
 
 In two bytes: the logarithm, to 11 bits. Low-resolution probabilities are interpolated in logarithms, where a

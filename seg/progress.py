@@ -1,7 +1,7 @@
-"""Progress of long work: a bar with rate and time left, or a plain line now and then.
+"""Progress of long work on stderr: a bar with rate and remaining time, or plain lines.
 
-A terminal gets a rich bar. Where stderr is no terminal (a log file, a CI job) a line is written at
-the start, every ten seconds, and at the end. Both go to stderr, so that stdout stays clean.
+A terminal gets a rich bar. If stderr is not a terminal (a log file, a CI job), a line is written at the
+start, every ten seconds, and at the end.
 """
 
 import sys
@@ -16,7 +16,7 @@ PLAIN_LINE_EVERY_S: Final = 10.0
 class Advance(Protocol):
     """Reports that `steps` more units are done.
 
-    `note` replaces the text behind the bar; `line` is written above it and stays.
+    `note` replaces the text after the bar; `line` is printed above it.
     """
 
     def __call__(self, steps: int = 1, *, note: str | None = None, line: str | None = None) -> None: ...

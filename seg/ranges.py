@@ -1,17 +1,17 @@
-"""The ranges of numbers in specs and options, for both in one place. What lies outside no recipe can mean."""
+"""The allowed ranges of numbers in specs and options, in one place."""
 
 from typing import Final, NamedTuple
 
 
 class Range(NamedTuple):
-    """The least and the most that a number can be, both among the allowed."""
+    """The smallest and largest allowed number."""
 
     least: float
     most: float
 
 
 class WholeRange(NamedTuple):
-    """The same of whole numbers."""
+    """The smallest and largest allowed whole number."""
 
     least: int
     most: int
@@ -36,12 +36,12 @@ LOSS_PARAMETER: Final = Range(1e-3, 1000.0)
 
 # Weights and temperatures
 WEIGHT: Final = Range(1e-9, 1e9)
-"""Above 0; where none is meant, 0 is allowed beside it."""
+"""Above 0; fields in which 0 means no weight allow it in addition."""
 TEMPERATURE: Final = Range(0.01, 100.0)
 
 # Pixels
 NETWORK_SIDE: Final = WholeRange(1, 8192)
-"""A side of what a network takes at once: a crop, a tile, a fixed input."""
+"""The side of a network's input: a crop, a tile, or a fixed input size."""
 IMAGE_SIDE: Final = WholeRange(1, 32768)
 
 # Prediction and export

@@ -1,4 +1,4 @@
-"""The runs in a folder, as their `run.json` tells, and what people noted of them."""
+"""List the runs in a folder from their `run.json`, with metrics, learning curves and notes."""
 
 import csv
 import math
@@ -19,7 +19,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Note(BaseModel):
-    """What a leaderboard said of a run, and what people say."""
+    """A run's leaderboard score and a free text."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,7 +28,7 @@ class Note(BaseModel):
 
 
 class LossPart(BaseModel):
-    """A loss of a recipe with more than its weight."""
+    """A loss of a recipe that has more settings than its weight."""
 
     weight: Finite
 
@@ -91,17 +91,17 @@ def list_runs(folder: Path) -> list[Run]:
 
 
 def read_note(run: Path) -> Note:
-    """What was noted of a run; raises DataError where the note is damaged."""
+    """The note of a run, empty if there is none; raises DataError if it is damaged."""
     try:
         return Note.model_validate_json((run / NOTE).read_bytes())
     except FileNotFoundError:
         return Note()
     except ValidationError as error:
-        raise DataError(f"{run / NOTE}: is no note of a run: remove it") from error
+        raise DataError(f"{run / NOTE}: is not a note of a run: remove it") from error
 
 
 def write_note(run: Path, *, leaderboard: float | None, text: str | None) -> Note:
-    """Note what is given beside what was noted before.
+    """Update a run's note; None keeps a value.
 
     Raises:
         DataError: there is no run in that folder.
@@ -118,10 +118,10 @@ def write_note(run: Path, *, leaderboard: float | None, text: str | None) -> Not
 
 
 def read_curves(run: Path) -> dict[str, list[float]]:
-    """The figures of a run's epochs by name, NaN where an epoch lacks one; empty before the first ends.
+    """The metrics of a run's epochs by name, NaN for missing ones; empty before the first epoch ends.
 
     Raises:
-        DataError: they are no table of numbers.
+        DataError: the file is not a table of numbers.
     """
     metrics = run / METRICS
     try:
@@ -131,7 +131,7 @@ def read_curves(run: Path) -> dict[str, list[float]]:
     except FileNotFoundError:
         return {}
     except (TypeError, ValueError, csv.Error) as error:
-        raise DataError(f"{metrics}: is no table of numbers: {error}") from error
+        raise DataError(f"{metrics}: is not a table of numbers: {error}") from error
 
 
 def read_run(run: Path, folder: Path | None = None) -> Run:
@@ -144,7 +144,7 @@ def read_run(run: Path, folder: Path | None = None) -> Run:
 
 
 def read_record(run: Path) -> Record:
-    """What a run says of itself; raises DataError where that is damaged, or there is no run."""
+    """The record of a run; raises DataError if it is damaged, or there is no run."""
     file = run / RECORD
     try:
         return Record.model_validate_json(file.read_bytes())

@@ -1,7 +1,7 @@
-"""Soft labels: an ensemble's probabilities for images, made in one room and learnt from in another.
+"""Soft labels on disk: an ensemble's probabilities for images, written by the engine and read by training.
 
-One file for each image, found by the image's content: levels, uint8 `[C, H, W]`, compressed without loss.
-What a level is, and how far off, says `seg.probability_codec`.
+One file per image, named by the image's content: levels, uint8 `[C, H, W]`, losslessly compressed; see
+`seg.probability_codec` for the encoding and its error.
 """
 
 import struct
@@ -33,10 +33,10 @@ _UNREADABLE: Final = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a damaged archive of arrays raises, wherever the damage is."""
+"""Exceptions raised by reading a damaged npz archive."""
 
 _DIGITS: Final = 16
-"""Of a SHA-256 in a file's name: 64 bits tell more files apart than a disk holds."""
+"""Digits of a SHA-256 in a file's name: 64 bits are enough to avoid collisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,11 @@ class SoftLabels:
 
     @classmethod
     def of_teacher(cls, runs: Path, teacher: str) -> Self:
-        """Where those of an ensemble lie, by its fingerprint, beside its members' runs."""
+        """The soft labels of an ensemble with that fingerprint, beside its members' runs."""
         return cls(runs / "soft_labels" / teacher[:_DIGITS])
 
     def has(self, image: Path) -> bool:
-        """Whether an image has soft labels that are whole; those that are damaged are named on stderr."""
+        """Whether an image has soft labels; damaged ones do not count and are named on stderr."""
         path = self._path(image)
         if not path.exists():
             return False
@@ -63,12 +63,12 @@ class SoftLabels:
         return True
 
     def put(self, image: Path, probabilities_chw: ProbabilitiesCHW) -> None:
-        """Keep an image's probabilities, float32 `[C, H, W]`."""
+        """Store an image's probabilities, float32 `[C, H, W]`."""
         with atomic_path(self._path(image)) as temporary:
             np.savez_compressed(temporary, to_levels(probabilities_chw))
 
     def read(self, image: Path) -> SoftLabelsHWC:
-        """What was kept for an image; raises DataError where nothing was."""
+        """The soft labels of an image; raises DataError if there are none."""
         path = self._path(image)
         try:
             with path.open("rb") as packed, np.load(packed, allow_pickle=False) as file:
@@ -78,7 +78,7 @@ class SoftLabels:
         except (*_UNREADABLE, MemoryError) as error:
             raise DataError(f"{path}: is damaged: remove it and run seg distill again") from error
         if soft_chw.dtype != np.uint8 or soft_chw.ndim != 3:
-            raise DataError(f"{path}: holds no soft labels: remove it and run seg distill again")
+            raise DataError(f"{path}: has no soft labels: remove it and run seg distill again")
         return np.ascontiguousarray(soft_chw.transpose(1, 2, 0))
 
     def _path(self, image: Path) -> Path:

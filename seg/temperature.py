@@ -1,4 +1,4 @@
-"""The place in an exported model for a member's temperature: a scalar that divides the logits.
+"""The temperature of an exported model: the initializer that divides the logits.
 
 Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017.
 """
@@ -15,10 +15,10 @@ TEMPERATURE: Final = "temperature"
 
 
 def set_temperature(model: "ModelProto", value: float, path: Path) -> None:
-    """Put a temperature into the graph that was read from `path`.
+    """Set the temperature in the graph that was read from `path`.
 
     Raises:
-        ModelError: the graph has no place for it.
+        ModelError: the graph has no temperature.
     """
     import numpy as np
     from onnx import numpy_helper
@@ -31,4 +31,5 @@ def set_temperature(model: "ModelProto", value: float, path: Path) -> None:
 
 
 def no_place(path: Path) -> ModelError:
+    """The error for a model without a temperature."""
     return ModelError(f"{path}: has no place for a temperature: export it again")

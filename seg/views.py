@@ -1,6 +1,6 @@
 """Views: the eight symmetries of the square (the group D4), by name, the usual sets of them, and scales.
 
-What they are, for specs, cards and graphs; `seg.engine.passes.views` holds the array operations.
+Their definition, for specs, cards and graphs; `seg.engine.passes.views` has the array operations.
 """
 
 from typing import Final, Literal, NamedTuple, get_args
@@ -28,7 +28,7 @@ SCALE_NAMES: Final[tuple[ScaleName, ...]] = get_args(ScaleName)
 
 
 class Symmetry(NamedTuple):
-    """First the transpose, then the flips, then the scale. One that transposes swaps height and width."""
+    """A transpose, then flips, then a scale; a transpose swaps height and width."""
 
     transposes: bool = False
     flips_rows: bool = False
@@ -63,7 +63,7 @@ VIEW_SETS: Final[dict[ViewSetName, tuple[ViewName, ...]]] = {
 
 
 def without_scale(view: ViewName) -> ViewName:
-    """The symmetry of a view: training zooms anyway."""
+    """The view without its scale, for training, which has random scales of its own."""
     if SYMMETRIES[view].scale == 1:
         return view
     return "hflip" if SYMMETRIES[view].flips_columns else "identity"

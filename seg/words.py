@@ -1,4 +1,4 @@
-"""Words that depend on numbers, and words of others in a line of ours."""
+"""Text in messages: plurals, and other people's text made printable on one line."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def printable(text: str) -> str:
-    """On one line of bearable length, control characters, line breaks and lone surrogates spelled out."""
+    """Text on one line of limited length, with control characters and lone surrogates escaped."""
     if len(text) > _LONGEST:
         half = _LONGEST // 2
         text = f"{text[:half]} ... {text[-half:]}"

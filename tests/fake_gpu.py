@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from seg.engine.runtimes.cuda_device import gpu_name
 from seg.engine.runtimes.tensorrt_plan_file import Profile
-from seg.export.plan import Plan, ensure_plan
+from seg.export.plan_cache import CachedPlan, ensure_plan
 from tests.fake_trt import DataType, Logger, Runtime, TensorIOMode, build
 
 PROFILE: Final = Profile((1, 1, 1), (2, 20, 30), (8, 64, 64))
@@ -173,8 +173,8 @@ class FakeGpu:
         monkeypatch.setattr("seg.engine.runtimes.tensorrt_runtime.load_library", lambda _: self.tensorrt)
         monkeypatch.setattr("seg.engine.runtimes.tensorrt_runtime.load_cuda", lambda: self.cuda)
 
-    def build_beside(self, model: Path, profile: Profile = PROFILE, temperature: float = 1.0) -> Plan:
+    def build_beside(self, model: Path, profile: Profile = PROFILE, temperature: float = 1.0) -> CachedPlan:
         """What `seg export --format tensorrt` does here, with a builder that leaves the graph as it is."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("seg.export.plan.build", build)
+            patch.setattr("seg.export.plan_cache.build_plan", build)
             return ensure_plan(model, self.tensorrt, gpu_name(self.cuda), profile, 1, temperature)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from seg.engine.runtimes.tensorrt_plan_file import Profile
-from seg.export.trt import Built
+from seg.export.tensorrt_builder import BuiltPlan
 from seg.temperature import set_temperature
 
 if TYPE_CHECKING:
@@ -148,10 +148,10 @@ class Context:
         self._is_at_work = False
 
 
-def build(_: ModuleType, model: Path, profile: Profile, __: int, ___: bytes, temperature: float) -> Built:
+def build(_: ModuleType, model: Path, profile: Profile, __: int, ___: bytes, temperature: float) -> BuiltPlan:
     """A plan that is the graph itself, at that temperature, with its profile inside."""
     graph = onnx.load(model)
     set_temperature(graph, temperature, model)
     said = json.dumps([profile.least, profile.usual, profile.most])
     helper.set_model_props(graph, {_PROFILE: said})
-    return Built(graph.SerializeToString(), None)
+    return BuiltPlan(graph.SerializeToString(), None)

@@ -173,7 +173,7 @@ REFUSED: list[tuple[Change, str]] = [
     (newer_opset, "has opset 999"),
     (newer_format, "has ONNX format 999"),
     (foreign_operator, "not of ONNX's standard"),
-    (fewer_channels, "gives 2 channels and its card names 3 classes"),
+    (fewer_channels, "returns 2 channels and its card has 3 classes"),
     (no_card, "no model card"),
     (card_of_the_future, "version 99.*upgrade"),
     (endless_card, "card has 2097152 characters"),

@@ -13,7 +13,7 @@ from seg.engine import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.export.export import export_checkpoint
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.train.checkpoint import load_checkpoint
+from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.trainer import train_member
 
 IMAGES = 5

@@ -88,5 +88,5 @@ def test_curves_are_the_columns_of_the_metrics(folder: Path) -> None:
     assert curves["val_miou"] == pytest.approx([0.25, float("nan")], nan_ok=True)
     assert read_curves(folder / "deep") == {}
     (folder / "a/metrics.csv").write_text("epoch,val_miou\n1,good\n")
-    with pytest.raises(DataError, match=r"metrics\.csv: is no table of numbers"):
+    with pytest.raises(DataError, match=r"metrics\.csv: is not a table of numbers"):
         read_curves(folder / "a")

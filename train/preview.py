@@ -1,7 +1,7 @@
-"""What the network will really see: a sheet of the crops it is trained on, and what looks wrong.
+"""Preview of training crops: a contact sheet of the network's inputs, and warnings about suspicious ones.
 
-Crops come from the sampler, the augmentation and the mixing of training, go through the segmenter's
-own padding, resizing and normalisation to where the network would stand, and are drawn de-normalised.
+Crops come from the sampler, augmentation and mixing of training, then pass through the segmenter's padding,
+resizing and normalisation, and are drawn de-normalised.
 """
 
 from collections.abc import Sequence
@@ -23,15 +23,15 @@ from seg.progress import progress
 from seg.spec import DatasetSpec, RecipeSpec
 from seg.spec.augmentation import StepSpec
 from seg.train.augment import check_augmentation, check_copy_paste
-from seg.train.batches.decoded import DecodedSplit
-from seg.train.batches.loaders import build_sampler, build_train_samples
+from seg.train.batches.loaders import build_sampler, build_train_dataset
 from seg.train.batches.sampling import Draw
-from seg.train.job import crop_of_network_size, input_card_of
-from seg.train.mixing import mix, mixing_seed, way_of_mixing
-from seg.train.segmenter import Segmenter
+from seg.train.member.job import input_card_of, with_input_size_crop
+from seg.train.mixing import mix, mixing_method, mixing_seed
+from seg.train.networks.segmenter import Segmenter
+from seg.train.splits.decoded_split import DecodedSplit
 
-LEAST_LOOKED_AT: Final = 200
-"""How many crops are looked at, where an epoch has as many; a few of them are drawn."""
+MIN_CROPS_CHECKED: Final = 200
+"""How many crops are checked, if an epoch has as many; a few of them are drawn."""
 
 _BLACK: Final = 10.0
 _FLAT: Final = 4.0
@@ -42,7 +42,7 @@ _TITLES: Final = ("what the network sees", "with its labels")
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A crop as the network sees it, de-normalised; `problem` is empty where it looks right."""
+    """A crop as the network sees it, de-normalised; `problem` is empty if there is none."""
 
     id: str
     image_hwc: ImageHWC
@@ -51,30 +51,30 @@ class Crop:
     problem: str
 
     def warning(self) -> str:
-        """One line: the image's id, what is wrong, and which transforms were applied."""
+        """One line: the image's id, the problem, and the applied transforms."""
         return f"{self.id}: {self.problem} after {', '.join(self.applied) or 'no transform'}"
 
 
 def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC, list[Crop]]:
-    """Draw `count` crops of the first epoch, suspicious ones first; all suspicious crops come with it.
+    """Draw `count` crops of the first epoch, suspicious ones first; also returns all suspicious crops.
 
     Raises:
-        SpecError: a step of the augmentation cannot be used, or `copy_paste` finds no class.
-        DataError: an image or its labels cannot be read, or there is none.
+        SpecError: an augmentation step cannot be used, or `copy_paste` finds no class.
+        DataError: an image or its labels cannot be read, or there are no images.
     """
-    recipe = crop_of_network_size(recipe)
+    recipe = with_input_size_crop(recipe)
     check_augmentation(recipe)
     split = _training_split(data)
     check_copy_paste(recipe, split.classes)
-    crops = _Road(split, recipe).crops(max(count, LEAST_LOOKED_AT))
+    crops = _TrainingPipeline(split, recipe).crops(max(count, MIN_CROPS_CHECKED))
     suspicious = [crop for crop in crops if crop.problem]
     others = [crop for crop in crops if not crop.problem]
-    drawn = [*suspicious[:count], *_spread(others, count - len(suspicious))]
-    return _sheet(drawn, split.classes, _label_without_colour(data, split.classes)), suspicious
+    drawn = [*suspicious[:count], *_evenly_spaced(others, count - len(suspicious))]
+    return _contact_sheet(drawn, split.classes, _label_without_colour(data, split.classes)), suspicious
 
 
-def whole_images(data: DatasetSpec) -> RecipeSpec:
-    """A recipe that leaves images as they are, in the size of the first; raises DataError."""
+def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
+    """A recipe without augmentation whose crop is the size of the first image; raises DataError."""
     height, width = read_image(_training_split(data).samples[0].image).shape[:2]
     return RecipeSpec(
         batch_size=2,
@@ -92,34 +92,34 @@ def _training_split(data: DatasetSpec) -> Split:
     return split
 
 
-class _Road:
-    """The road of an image from its file to the network, as training takes it in the first epoch."""
+class _TrainingPipeline:
+    """All steps from an image file to the network's input, as in the first epoch of training."""
 
     def __init__(self, split: Split, recipe: RecipeSpec) -> None:
         self._split = split
         self._recipe = recipe
         self._images = DecodedSplit(split, recipe.input.size)
-        self._samples = build_train_samples(recipe, self._images)
+        self._samples = build_train_dataset(recipe, self._images)
         self._segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
 
     def crops(self, least: int) -> list[Crop]:
-        """Whole batches with at least as many crops, where the epoch has them; only those are trained on."""
+        """Whole batches of at least `least` crops, if there are so many; training drops incomplete ones."""
         draws = list(build_sampler(self._recipe, self._images, epoch=0))
         size = min(self._recipe.images_a_batch, len(self._images))
         last = min(least, len(draws) - size + 1)
         batches = [draws[start : start + size] for start in range(0, last, size)]
         crops = []
-        with progress("look at crops", sum(map(len, batches)), unit="crops") as advance:
+        with progress("check crops", sum(map(len, batches)), unit="crops") as advance:
             for position, batch in enumerate(batches):
                 crops += self._crops_of(batch, mixing_seed(self._recipe.seed, 0, position))
                 advance(len(batch))
         return crops
 
     def _crops_of(self, draws: Sequence[Draw], seed: int) -> list[Crop]:
-        samples, applied = zip(*map(self._samples.explained, draws), strict=True)
+        samples, applied = zip(*map(self._samples.with_transform_names, draws), strict=True)
         images, labels = default_collate(list(samples))
         mixed = mix(images, labels, self._recipe.mix, seed)
-        way = way_of_mixing(self._recipe.mix, seed)
+        way = mixing_method(self._recipe.mix, seed)
         labels_nhw, _ = max(mixed.targets, key=lambda target: target[1])
         seen_nchw = self._segmenter(mixed.images)
         return [
@@ -129,14 +129,14 @@ class _Road:
 
     def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelsHW, applied: tuple[str, ...]) -> Crop:
         image_hwc = _denormalised(self._segmenter, seen_chw)
-        problem = _problem(seen_chw, image_hwc, labels_hw)
+        problem = _find_problem(seen_chw, image_hwc, labels_hw)
         if problem:
             problem += f" (the image's mean is {self._images.read(draw.image)[0].mean():.0f} of 255)"
         return Crop(self._split.samples[draw.image].id, image_hwc, labels_hw, applied, problem)
 
 
-def _spread(crops: Sequence[Crop], count: int) -> list[Crop]:
-    """That many of the crops, from all over the epoch."""
+def _evenly_spaced(crops: Sequence[Crop], count: int) -> list[Crop]:
+    """Evenly spaced crops of the epoch."""
     places = np.linspace(0, len(crops) - 1, min(max(0, count), len(crops)))
     return [crops[int(place)] for place in places]
 
@@ -146,8 +146,8 @@ def _denormalised(segmenter: Segmenter, seen_chw: Tensor) -> ImageHWC:
     return np.asarray(seen_hwc.nan_to_num().round().clamp(0, 255).to(torch.uint8).numpy())
 
 
-def _problem(seen_chw: Tensor, image_hwc: ImageHWC, labels_hw: LabelsHW) -> str:
-    """What is wrong with the pixels that count; empty if nothing is."""
+def _find_problem(seen_chw: Tensor, image_hwc: ImageHWC, labels_hw: LabelsHW) -> str:
+    """The problem of a crop: not finite, unlabelled, near-black or near-constant; empty if there is none."""
     if not bool(seen_chw.isfinite().all()):
         return "NaN or infinite"
     known = labels_hw != IGNORE_INDEX
@@ -159,8 +159,8 @@ def _problem(seen_chw: Tensor, image_hwc: ImageHWC, labels_hw: LabelsHW) -> str:
     return f"near-constant, deviation {deviation:.1f}" if deviation < _FLAT else ""
 
 
-def _sheet(crops: Sequence[Crop], classes: Sequence[ClassInfo], clear: int | None) -> ImageHWC:
-    cells = [cell for crop in crops for cell in _pair(crop, classes, clear)]
+def _contact_sheet(crops: Sequence[Crop], classes: Sequence[ClassInfo], clear: int | None) -> ImageHWC:
+    cells = [cell for crop in crops for cell in _image_and_overlay(crop, classes, clear)]
     columns = min(2 * _PAIRS_IN_A_ROW, len(cells))
     blank = np.full_like(cells[0], 255)
     cells += [blank] * (-len(cells) % columns)
@@ -169,7 +169,9 @@ def _sheet(crops: Sequence[Crop], classes: Sequence[ClassInfo], clear: int | Non
     return np.vstack([sheet, legend(classes, sheet.shape[1])])
 
 
-def _pair(crop: Crop, classes: Sequence[ClassInfo], clear: int | None) -> tuple[ImageHWC, ImageHWC]:
+def _image_and_overlay(
+    crop: Crop, classes: Sequence[ClassInfo], clear: int | None
+) -> tuple[ImageHWC, ImageHWC]:
     labelled = overlay(crop.image_hwc, crop.labels_hw, classes, clear=clear)
     return (
         captioned(enlarged(crop.image_hwc, _LEAST_WIDTH), f"{crop.id} {crop.problem}"),
@@ -178,5 +180,5 @@ def _pair(crop: Crop, classes: Sequence[ClassInfo], clear: int | None) -> tuple[
 
 
 def _label_without_colour(data: DatasetSpec, classes: Sequence[ClassInfo]) -> int | None:
-    """That of unlabelled pixels, if they are a class."""
+    """The label of unlabelled pixels, if they are a class; it is drawn transparent."""
     return next((label for label, c in enumerate(classes) if c.name == data.unlabelled), None)

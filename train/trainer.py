@@ -1,4 +1,4 @@
-"""From a member's recipe to its checkpoint."""
+"""Train a member: from its recipe and data to a checkpoint in its run folder."""
 
 import signal
 from contextlib import nullcontext
@@ -12,9 +12,9 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
-from seg.data.joined import JoinedSplit
-from seg.data.learnable import count_pixels, crop_findings, learnable_findings
-from seg.data.open import open_pseudo
+from seg.data.concat_split import ConcatSplit
+from seg.data.dataset import open_pseudo
+from seg.data.learnability import count_class_pixels, crop_findings, learnable_findings
 from seg.errors import DataError, SpecError
 from seg.notices import notice
 from seg.progress import Advance, progress
@@ -22,29 +22,29 @@ from seg.runs import write_note
 from seg.spec import DatasetSpec, EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe import Precision
 from seg.train.augment import check_augmentation, check_copy_paste
-from seg.train.batch_size import in_parts_that_fit, with_batch_size
-from seg.train.batches.decoded import DecodedSplit
-from seg.train.batches.folds import without_and_with
-from seg.train.batches.loaders import Loaders, build_loaders, workers_for
-from seg.train.callbacks.checkpoint import RunCheckpoint, damaged, epochs_done, named_iou
+from seg.train.batch_size import resolve_batch_size, run_in_micro_batches
+from seg.train.batches.loaders import Loaders, build_loaders, worker_count
 from seg.train.callbacks.early_stopping import EarlyStopping
 from seg.train.callbacks.loggers import EpochLogger, build_loggers
 from seg.train.callbacks.on_epoch import EpochListener, OnEpoch
 from seg.train.callbacks.progress import TrainingProgress
-from seg.train.callbacks.swa import LastEpochsAverage, judge_mean
-from seg.train.determinism import repeatable
-from seg.train.distillation import Distillation, DistillationLoss
-from seg.train.distributed.group import Group, joined, together
-from seg.train.job import Job, build_segmenter, card_of, crop_of_network_size
+from seg.train.callbacks.run_checkpoint import RunCheckpoint, damaged_error, epochs_done, named_iou
+from seg.train.callbacks.swa import LastEpochsAverage, validate_mean
+from seg.train.distributed.process_group import ProcessGroup, join_process_group, lightning_options
+from seg.train.library_logs import silence_libraries
 from seg.train.losses import LossMix, build_loss, check_loss
-from seg.train.module import MemberModule
+from seg.train.losses.distillation import Distillation, DistillationLoss
+from seg.train.member.job import Job, build_segmenter, card_of, with_input_size_crop
+from seg.train.member.lightning_module import MemberModule
+from seg.train.metrics.epoch_metrics import best_epoch, draw_history
 from seg.train.networks import check_combination
 from seg.train.networks.cost import cost_of, padded_size
 from seg.train.optimiser.build import check_optimiser
-from seg.train.quiet import quiet
-from seg.train.run.figures import best_epoch, draw_history
+from seg.train.reproducibility.determinism import reproducible
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result, new_record
+from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.folds import split_by_fold
 from seg.words import counted
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
@@ -63,36 +63,39 @@ def train_member(
     *,
     retrain: bool = False,
     on_epoch: OnEpoch | None = None,
-    teaching: Distillation | None = None,
+    distillation: Distillation | None = None,
 ) -> Result:
-    """Train a member unless it is trained; go on from its last whole epoch if it was cut off.
+    """Train a member unless it is trained already; resume from its last complete epoch if interrupted.
 
     Args:
-        retrain: throw away what its folder holds.
-        on_epoch: is told of every epoch, and may end the run by raising.
-        teaching: soft labels that are learnt from, too, and images that have no others.
+        retrain: remove the run in the member's folder first.
+        on_epoch: called after every epoch; ends the run by raising.
+        distillation: soft labels for the training images, and further images that have only soft labels.
 
     Raises:
         SpecError: its folder holds a run of another recipe or dataset, or the encoder is unknown.
-        DataError: an image or label cannot be read, or there are too few.
+        DataError: an image or label cannot be read, or there are too few images.
         ModelError: the encoder's weights do not fit, or training diverged.
         OutputError: another process is training this member.
     """
-    recipe = crop_of_network_size(spec.recipe_of(member))
+    recipe = with_input_size_crop(spec.recipe_of(member))
     _refuse_impossible(recipe)
-    labelled, train, val = _splits(spec, member, teaching)
+    labelled, train, val = _splits(spec, member, distillation)
     check_loss(recipe, train.classes)
     check_copy_paste(recipe, train.classes)
     folder = RunFolder(spec.run_folder(member))
-    with joined() as group, folder.held() if group.is_first else nullcontext():
+    with join_process_group() as group, folder.locked() if group.is_main_process else nullcontext():
         asked = recipe
-        recipe = group.shared(lambda: with_batch_size(asked, len(train.classes), len(train.samples), folder))
-        record = new_record(member.name, recipe, train, val, teaching.said() if teaching else None)
-        finished = group.shared(lambda: folder.begin(record, retrain=retrain))
+        recipe = group.broadcast(
+            lambda: resolve_batch_size(asked, len(train.classes), len(train.samples), folder)
+        )
+        settings = distillation.settings() if distillation else None
+        record = new_record(member.name, recipe, train, val, settings)
+        finished = group.broadcast(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
-        group.shared(lambda: _refuse_nothing_to_learn(spec.data, recipe, labelled))
-        if member.note and group.is_first:
+        group.broadcast(lambda: _refuse_nothing_to_learn(spec.data, recipe, labelled))
+        if member.note and group.is_main_process:
             write_note(folder.path, leaderboard=None, text=member.note)
         job = Job(
             recipe=recipe,
@@ -102,61 +105,61 @@ def train_member(
             val=val,
             unlabelled=spec.data.unlabelled,
             loggers=spec.loggers,
-            teaching=teaching,
+            distillation=distillation,
         )
-        if member.fold is not None and group.is_first:
+        if member.fold is not None and group.is_main_process:
             folder.write_held_out(val.samples)
-        with repeatable(recipe.seed, on_gpu=recipe.deterministic), quiet():
-            result = in_parts_that_fit(
-                min(recipe.images_a_batch, len(train.samples)) // group.count,
+        with reproducible(recipe.seed, on_gpu=recipe.deterministic), silence_libraries():
+            result = run_in_micro_batches(
+                min(recipe.images_a_batch, len(train.samples)) // group.world_size,
                 lambda parts: _train(job, group, parts, on_epoch),
-                alone=group.count == 1,
+                is_single_process=group.world_size == 1,
             )
-        group.shared(lambda: folder.finish(record.model_copy(update={"result": result})))
+        group.broadcast(lambda: folder.finish(record.model_copy(update={"result": result})))
     return result
 
 
-def _train(job: Job, group: Group, parts: int, on_epoch: OnEpoch | None) -> Result:
+def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) -> Result:
     segmenter = build_segmenter(job)
     done = epochs_done(job.folder.last)
-    train, val = _decode(job, max(_FEWEST_TO_VALIDATE, group.count))
+    train, val = _decode(job, max(_FEWEST_TO_VALIDATE, group.world_size))
     loaders = build_loaders(job.recipe, train, val, epoch=done, group=group, parts=parts)
     module = MemberModule(segmenter, job.recipe, _loss(job, train), job.classes, loaders.steps)
-    keeper = RunCheckpoint(job.folder, module, job.train.classes, card_of(job, segmenter.card))
+    checkpoint = RunCheckpoint(job.folder, module, job.train.classes, card_of(job, segmenter.card))
     with progress(
         f"train {job.name}",
         loaders.images * job.recipe.epochs + (len(val) if job.recipe.average_last else 0),
         unit="images",
         done=loaders.images * done,
     ) as advance:
-        loggers = build_loggers(job.loggers, job.folder) if group.is_first else []
-        callbacks = _callbacks(job.recipe, module, keeper, advance, on_epoch)
+        loggers = build_loggers(job.loggers, job.folder) if group.is_main_process else []
+        callbacks = _callbacks(job.recipe, module, checkpoint, advance, on_epoch)
         advance(0, line=f"trains on {_device()}")
         if parts > 1:
-            advance(0, line=f"out of memory: each batch is taken in {parts} parts, from epoch {done + 1} on")
+            advance(0, line=f"out of memory: each batch is split into {parts}, from epoch {done + 1} on")
         trainer = _lightning_trainer(job.recipe, group, parts, callbacks, loggers)
-        _fit(trainer, module, loaders, keeper, job.folder.last if done else None)
-        mean = judge_mean(trainer, module, loaders)
-        best = best_epoch(keeper.history)
-        figures = keeper.history[best - 1]
+        _fit(trainer, module, loaders, checkpoint, job.folder.last if done else None)
+        mean = validate_mean(trainer, module, loaders)
+        best = best_epoch(checkpoint.history)
+        metrics = checkpoint.history[best - 1]
         if mean is not None:
-            better = mean.miou > figures.miou
-            verdict = "kept" if better else f"the best stays {figures.miou:.4f} in epoch {best}"
+            better = mean.miou > metrics.miou
+            verdict = "kept" if better else f"the best stays {metrics.miou:.4f} in epoch {best}"
             advance(0, line=f"mean of {module.epochs_in_mean} epochs: val mIoU {mean.miou:.4f}, {verdict}")
             if better:
-                keeper.keep_mean(trainer, mean)
-                figures = mean
-    if group.is_first:
-        draw_history(job.folder.curves, keeper.history)
+                checkpoint.keep_mean(trainer, mean)
+                metrics = mean
+    if group.is_main_process:
+        draw_history(job.folder.curves, checkpoint.history)
     cost = cost_of(segmenter.network, padded_size(job.recipe.crop))
     return Result(
         best_epoch=best,
-        best_miou=figures.miou,
-        best_iou=named_iou(job.train.classes, figures),
-        averaged_epochs=module.epochs_in_mean if figures is mean else 0,
+        best_miou=metrics.miou,
+        best_iou=named_iou(job.train.classes, metrics),
+        averaged_epochs=module.epochs_in_mean if metrics is mean else 0,
         parameters=cost.parameters,
         gflops=round(cost.gflops, 2),
-        seconds=round(keeper.seconds, 1),
+        seconds=round(checkpoint.seconds, 1),
     )
 
 
@@ -167,28 +170,28 @@ def _device() -> str:
 
 
 def _splits(
-    spec: EnsembleSpec, member: MemberSpec, teaching: Distillation | None
+    spec: EnsembleSpec, member: MemberSpec, distillation: Distillation | None
 ) -> tuple[Split, Split, Split]:
-    """The images that people labelled, all that are trained on, and those to validate on."""
+    """The labelled training images, all training images with pseudo-labelled ones, the validation images."""
     train = open_split(spec.data, "train")
     if spec.folds is None or member.fold is None:
         val = open_split(spec.data, "val")
     else:
-        train, val = without_and_with(train, spec.folds, member.fold)
-    more = [*open_pseudo(spec.data), *([teaching.images] if teaching and teaching.images else [])]
-    return train, (JoinedSplit((train, *more)) if more else train), val
+        train, val = split_by_fold(train, spec.folds, member.fold)
+    more = [*open_pseudo(spec.data), *([distillation.images] if distillation and distillation.images else [])]
+    return train, (ConcatSplit((train, *more)) if more else train), val
 
 
 def _loss(job: Job, train: DecodedSplit) -> LossMix | DistillationLoss:
     loss = build_loss(job.recipe.loss, train)
-    if job.teaching is None:
+    if job.distillation is None:
         return loss
-    return DistillationLoss(loss, job.teaching.soft_share, job.teaching.temperature)
+    return DistillationLoss(loss, job.distillation.soft_share, job.distillation.temperature)
 
 
 def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Split) -> None:
-    """Raises DataError where nothing of the labels can be learnt; says what of them cannot, as warnings."""
-    counts = count_pixels(labelled)
+    """Raise DataError if nothing can be learnt from the labels; print warnings about parts of them."""
+    counts = count_class_pixels(labelled)
     findings = [
         *learnable_findings(data, labelled.classes, counts),
         *crop_findings(data.split("train").images, recipe, counts.largest_hw),
@@ -217,10 +220,10 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSpl
             raise DataError(
                 f"{job.name}: the {name} split has {len(split.samples)} images, at least {fewest} are needed"
             )
-    soft_labels = job.teaching.soft_labels if job.teaching else None
+    soft_labels = job.distillation.soft_labels if job.distillation else None
     train, val = DecodedSplit(job.train, job.recipe.input.size, soft_labels), DecodedSplit(job.val)
-    # Workers are processes of their own, and decode what they need faster than they could be sent it.
-    kept = [val] if workers_for(job.recipe) else [train, val]
+    # Worker processes decode images faster than they could receive decoded ones.
+    kept = [val] if worker_count(job.recipe) else [train, val]
     with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:
         for images in kept:
             images.read_ahead(advance)
@@ -230,25 +233,25 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSpl
 def _callbacks(
     recipe: RecipeSpec,
     module: MemberModule,
-    keeper: RunCheckpoint,
+    checkpoint: RunCheckpoint,
     advance: Advance,
     on_epoch: OnEpoch | None,
 ) -> list[Callback]:
-    """In the order in which they see the end of an epoch."""
+    """The callbacks, in the order in which they handle the end of an epoch."""
     callbacks: list[Callback] = [LastEpochsAverage(module)] if module.mean else []
-    callbacks += [keeper, TrainingProgress(keeper, advance), EpochLogger(keeper, recipe)]
+    callbacks += [checkpoint, TrainingProgress(checkpoint, advance), EpochLogger(checkpoint, recipe)]
     if recipe.patience:
-        callbacks.append(EarlyStopping(keeper, recipe.patience, advance))
+        callbacks.append(EarlyStopping(checkpoint, recipe.patience, advance))
     if on_epoch:
-        callbacks.append(EpochListener(keeper, on_epoch))
+        callbacks.append(EpochListener(checkpoint, on_epoch))
     return callbacks
 
 
 def _lightning_trainer(
-    recipe: RecipeSpec, group: Group, parts: int, callbacks: list[Callback], loggers: list[Logger]
+    recipe: RecipeSpec, group: ProcessGroup, parts: int, callbacks: list[Callback], loggers: list[Logger]
 ) -> lightning.Trainer:
     return lightning.Trainer(
-        **together(group),
+        **lightning_options(group),
         max_epochs=recipe.epochs,
         precision=_LIGHTNING_PRECISION[recipe.precision],
         accumulate_grad_batches=recipe.accumulate * parts,
@@ -269,21 +272,21 @@ def _fit(
     trainer: lightning.Trainer,
     module: MemberModule,
     loaders: Loaders,
-    keeper: RunCheckpoint,
+    checkpoint: RunCheckpoint,
     last: Path | None,
 ) -> None:
     try:
         trainer.fit(module, loaders.train, loaders.val, ckpt_path=last, weights_only=True)
     except DataError as error:
-        # From a worker process it comes with a traceback, whose last line is the message.
+        # An exception from a worker process has its traceback as text; the last line is the message.
         raise DataError(str(error).splitlines()[-1].removeprefix(_QUALIFIED)) from error
     except SystemExit as error:
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
-        # Lightning turns Ctrl-C into an exit of its own, after which it is deaf to it.
+        # Lightning turns Ctrl-C into SystemExit, and then ignores further ones.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
-        if last is None or keeper.has_begun or isinstance(error, torch.OutOfMemoryError):
+        if last is None or checkpoint.has_begun or isinstance(error, torch.OutOfMemoryError):
             raise
-        raise damaged(last) from error
+        raise damaged_error(last) from error

@@ -19,14 +19,14 @@ from seg.classes import ClassInfo, default_colour
 from seg.data import open_split, read_image
 from seg.engine.runtimes.hardware import usable_cores
 from seg.export.export import export_checkpoint
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
-from seg.export.to_onnx import write_onnx
 from seg.model_file import read_model_card
 from seg.spec import load_ensemble
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks import build_network
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.segmenter import Segmenter
 
 SURE = 40.0
 """What the logits of a network that learnt nothing are multiplied with, so that its labels are no toss-up."""

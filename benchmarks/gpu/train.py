@@ -16,8 +16,8 @@ from benchmarks.gpu.child import Call, run
 from benchmarks.gpu.rows import Row
 from benchmarks.plain_training import PlainModule, train_plainly
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
-from seg.train.batches.loaders import workers_for
-from seg.train.module import MemberModule
+from seg.train.batches.loaders import worker_count
+from seg.train.member.lightning_module import MemberModule
 from seg.train.trainer import train_member
 
 TITLES = {"seg": "seg train", "plain": "Lightning + smp", "compiled": "Lightning + smp, torch.compile"}
@@ -59,7 +59,7 @@ def _plainly(spec: EnsembleSpec, member: MemberSpec, *, compiled: bool = False) 
             spec.data.split("val"),
             recipe,
             Path(folder),
-            workers_for(recipe),
+            worker_count(recipe),
             compiled=compiled,
         )
 

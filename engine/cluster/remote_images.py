@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from seg.data import Sample, open_split
 from seg.data.image_files import IMAGE_SUFFIXES
 from seg.data.images import decode_image
-from seg.data.listing import LIST_SUFFIXES, first_column
+from seg.data.list_samples import LIST_SUFFIXES, first_column
 from seg.data.raster import Raster, open_raster
-from seg.data.split import named
+from seg.data.split import samples_with_ids
 from seg.engine.image_source import ImageSource
 from seg.errors import DataError
 from seg.spec import EnsembleSpec
@@ -65,7 +65,7 @@ def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[Ima
         return _numbered(spec, _below(images))
     listed = _uris_in(spec.data.to_predict.images)
     if listed:
-        samples = named(Path(), [Path(_without_query(uri)) for uri in listed])
+        samples = samples_with_ids(Path(), [Path(_without_query(uri)) for uri in listed])
         return [ImageRef(one.id, uri, UNKNOWN_VERSION) for one, uri in zip(samples, listed, strict=True)]
     return local_images(spec)
 
@@ -120,7 +120,7 @@ def _below(uri: str) -> list[ImageRef]:
     scheme, query = uri.partition("://")[0], uri[len(_without_query(uri)) :]
     return [
         ImageRef(sample.id, f"{scheme}://{sample.image}{query}", found[sample.image])
-        for sample in named(Path(folder), list(found))
+        for sample in samples_with_ids(Path(folder), list(found))
     ]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.data.images import write_mask
-from seg.data.pseudo import PseudoRecord, pseudo_mask
+from seg.data.pseudo_labels import PseudoRecord, pseudo_mask
 from seg.engine.merging.decision import Decision, confidence_of
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.probability_codec import from_levels

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seg.classes import ClassInfo
-from seg.data.raster import TIFF_SUFFIXES, has_rasterio, quiet_about_missing_places
+from seg.data.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.check_size import check_claimed_size
@@ -137,7 +137,7 @@ def _values_of(file: Path, image_id: str, size_of: SizeOf) -> ValuesHW:
 def _opened(place: str) -> "DatasetReader":
     import rasterio
 
-    quiet_about_missing_places()
+    silence_georeferencing_warnings()
     try:
         return rasterio.open(place)
     except rasterio.errors.RasterioError as error:

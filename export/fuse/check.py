@@ -10,9 +10,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from seg.errors import VerificationError
-from seg.export.batches import ImagesNHWC, batches, sizes
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.output_names import FusedOutput
+from seg.export.onnx_file.verification_batches import ImagesNHWC, verification_batches, verification_sizes
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.model_file import INPUT
 from seg.progress import progress
@@ -85,8 +85,11 @@ def check(
     Raises:
         VerificationError: the model cannot be run, or differs.
     """
-    whole, cropped = sizes(images[0].shape[:2], stride)
-    checked = [*batches(images, [whole], SINGLY), *batches(images, [cropped], BATCHED)]
+    whole, cropped = verification_sizes(images[0].shape[:2], stride)
+    checked = [
+        *verification_batches(images, [whole], SINGLY),
+        *verification_batches(images, [cropped], BATCHED),
+    ]
     tally = _Tally()
     with progress("verify", sum(map(len, checked)), unit="images") as advance:
         for batch_nhwc in checked:

@@ -14,7 +14,7 @@ from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.outputs import add_output
 from seg.export.fuse.parts import Part
 from seg.export.fuse.views import batch_views, restore_views
-from seg.export.opset import lower_opset, opset_of
+from seg.export.onnx_file.opset import lower_opset, opset_of
 from seg.model_file import INPUT, OUTPUT
 from seg.spec.prediction import MergeName
 

@@ -13,8 +13,8 @@ from seg.export.fuse.check import Model, Reference_, check, open_model
 from seg.export.fuse.compose import Ending, compose
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.parts import Part, read_parts
-from seg.export.opset import opset_of
-from seg.export.save import atomic_model, replace_card, save_model
+from seg.export.onnx_file.opset import opset_of
+from seg.export.onnx_file.save import atomic_model, replace_card, save_model
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
 

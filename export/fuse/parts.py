@@ -10,7 +10,7 @@ from seg.card import ModelCard
 from seg.engine.passes.shares import class_shares
 from seg.errors import ModelError, SpecError
 from seg.export.fuse.reorder import reorder_classes
-from seg.export.opset import in_opset, opset_of
+from seg.export.onnx_file.opset import convert_to_opset, opset_of
 from seg.files import sha256_of
 from seg.member_files import read_member_files
 from seg.spec import EnsembleSpec
@@ -84,7 +84,7 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
 
 
 def _in_opset(model: onnx.ModelProto, opset: int, path: object) -> onnx.ModelProto:
-    if opset_of(model) == opset or in_opset(model, opset):
+    if opset_of(model) == opset or convert_to_opset(model, opset):
         return model
     try:
         return version_converter.convert_version(model, opset)

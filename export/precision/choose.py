@@ -11,14 +11,14 @@ import onnx
 from seg.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
 from seg.data import Split
 from seg.errors import MissingRuntimeError, ModelError, VerificationError
-from seg.export.exported_model import ExportedModel
-from seg.export.opset import opset_of
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.opset import opset_of
+from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.half import in_half
 from seg.export.precision.measure import Answer, Gate, OpenModel, Reference, measure, take_reference
 from seg.export.precision.sensitive import quantise_within
-from seg.export.save import save_model
-from seg.export.to_onnx import write_onnx
 from seg.labels import ImageHWC
 from seg.progress import progress
 from seg.spec import ExportSpec

@@ -4,8 +4,8 @@ import copy
 
 from torch import Tensor, nn
 
-from seg.export.exported_model import ExportedModel
-from seg.train.segmenter import Segmenter
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.train.networks.segmenter import Segmenter
 
 
 class HalfNetwork(nn.Module):

@@ -14,9 +14,9 @@ from torch import Tensor
 from seg.card import CandidateCard, PrecisionName
 from seg.data import Split, read_image
 from seg.errors import VerificationError
-from seg.export.batches import batches, sizes
+from seg.export.onnx_file.verification_batches import verification_batches, verification_sizes
 from seg.labels import ImageHWC
-from seg.train.confusion import count_pixels, iou_per_class
+from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Images, uint8 `[N, H, W, 3]`, to probabilities, float32 `[N, C, H, W]`."""
@@ -73,7 +73,10 @@ def take_reference(answer: Answer, split: Split, stride: int) -> Reference:
             )
         labels.append(_decided(probabilities))
     some = list(_images(split, indices[:: max(1, len(indices) // SHAPE_IMAGES)][:SHAPE_IMAGES]))
-    shaped = [(batch, _labels(answer, batch)) for batch in batches(some, sizes(some[0].shape[:2], stride))]
+    shaped = [
+        (batch, _labels(answer, batch))
+        for batch in verification_batches(some, verification_sizes(some[0].shape[:2], stride))
+    ]
     return Reference(split, indices, labels, _count(split, indices, labels), shaped)
 
 
@@ -146,5 +149,5 @@ def _count(split: Split, indices: Sequence[int], labels: Sequence[NDArray[np.uin
     counts_cc = torch.zeros((classes, classes), dtype=torch.int64)
     for index, ours_nhw in zip(indices, labels, strict=True):
         truth = torch.from_numpy(split.labels(index).astype(np.int64))
-        counts_cc += count_pixels(truth, torch.from_numpy(ours_nhw[0].astype(np.int64)), classes)
+        counts_cc += confusion_matrix(truth, torch.from_numpy(ours_nhw[0].astype(np.int64)), classes)
     return counts_cc

@@ -1,24 +1,23 @@
-"""The same function by fewer operations: what a network says in its modules and no runtime sees through.
+"""Graph rewriting: equivalent graphs with fewer operations, by optimisations that no runtime does itself.
 
-Every rewriting is exact but for the rounding of floats; the export's verification holds the result to the
-checkpoint.
+Every rewrite is exact except for rounding; the export verifies the result against the checkpoint.
 """
 
 import onnx
 
-from seg.export.rewrite.distribute import distribute_convolutions
+from seg.export.rewrite.distribute_convolutions import distribute_convolutions
 from seg.export.rewrite.editor import GraphEditor
-from seg.export.rewrite.sums import add_without_stacking
-from seg.export.rewrite.temperature import divide_where_logits_are_few
-from seg.export.rewrite.watch import watch
+from seg.export.rewrite.temperature import divide_before_resize
+from seg.export.rewrite.tensor_shapes import shapes_by_running
+from seg.export.rewrite.unstack_sums import unstack_sums
 
 __all__ = ["rewrite"]
 
 
 def rewrite(model: onnx.ModelProto) -> None:
-    """Rewrite an exported graph in place; it is run on the way, and must fit into one message."""
-    bench = GraphEditor.of(model.graph)
-    distribute_convolutions(bench, watch(model))
-    add_without_stacking(bench)
-    divide_where_logits_are_few(bench)
-    bench.sweep()
+    """Rewrite an exported graph in place; it is run once, and must fit into one protobuf message."""
+    editor = GraphEditor.from_graph(model.graph)
+    distribute_convolutions(editor, shapes_by_running(model))
+    unstack_sums(editor)
+    divide_before_resize(editor)
+    editor.remove_unused()

@@ -1,4 +1,4 @@
-"""A graph on the workbench: who makes and who reads a tensor, and nodes put in the place of others."""
+"""An editor for ONNX graphs: find producers and consumers of tensors, add and replace nodes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from onnx import helper, numpy_helper
 
 @dataclass(frozen=True, slots=True)
 class GraphEditor:
-    """An ONNX graph that is being rewritten, and the names in it; it stays in topological order."""
+    """An ONNX graph and the names that it uses; the graph stays in topological order."""
 
     graph: onnx.GraphProto
     names: set[str]
 
     @classmethod
-    def of(cls, graph: onnx.GraphProto) -> Self:
+    def from_graph(cls, graph: onnx.GraphProto) -> Self:
         tensors = chain.from_iterable((node.name, *node.output) for node in graph.node)
         return cls(graph, {*tensors, *(tensor.name for tensor in graph.initializer)})
 
@@ -27,44 +27,44 @@ class GraphEditor:
         """All nodes of an operator, in the order of the graph."""
         return [node for node in self.graph.node if node.op_type == operator]
 
-    def maker(self, tensor: str) -> onnx.NodeProto | None:
-        """The node that makes a tensor; None where it is an input or a constant."""
+    def producer(self, tensor: str) -> onnx.NodeProto | None:
+        """The node that makes a tensor; None if it is an input or a constant."""
         return next((node for node in self.graph.node if tensor in node.output), None)
 
-    def readers(self, tensor: str) -> list[onnx.NodeProto]:
+    def consumers(self, tensor: str) -> list[onnx.NodeProto]:
         """The nodes that read a tensor."""
         return [node for node in self.graph.node if tensor in node.input]
 
     def constant(self, tensor: str) -> NDArray[Any] | None:
-        """The value of a tensor that is part of the graph."""
+        """The value of an initializer; None if the tensor is not one."""
         found = next((one for one in self.graph.initializer if one.name == tensor), None)
         return None if found is None else numpy_helper.to_array(found)
 
-    def keep(self, module: str, value: NDArray[Any]) -> str:
-        """Make an array part of the graph; returns what it is called."""
+    def add_constant(self, module: str, value: NDArray[Any]) -> str:
+        """Add an array to the graph as an initializer; returns its name."""
         name = self._new_name(f"{module}/weight")
         self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def node(
+    def make_node(
         self, module: str, operator: str, reads: Sequence[str], **attributes: list[int]
     ) -> onnx.NodeProto:
-        """A node of a module, which is not in the graph yet; inputs without a name are left away."""
+        """Make a node of a module, without adding it to the graph; inputs with an empty name are dropped."""
         name = self._new_name(f"{module}/{operator}")
         made = helper.make_node(operator, [one for one in reads if one], [name], name=name)
         made.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
         return made
 
     def replace(self, node: onnx.NodeProto, by: Sequence[onnx.NodeProto]) -> None:
-        """Put nodes in the place of one; the last of them makes what it made."""
+        """Replace a node by others, the last of which takes over its outputs."""
         place = list(self.graph.node).index(node)
         by[-1].output[:] = node.output
         self.graph.node.remove(node)
         for offset, new in enumerate(by):
             self.graph.node.insert(place + offset, new)
 
-    def sweep(self) -> None:
-        """Drop nodes that nobody reads, and constants after them."""
+    def remove_unused(self) -> None:
+        """Remove nodes whose outputs are not used, and then unused initializers."""
         read = {output.name for output in self.graph.output}
         for node in reversed(list(self.graph.node)):
             if read.isdisjoint(node.output):

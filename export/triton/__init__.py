@@ -1,1 +1,1 @@
-"""What an inference server reads: a model repository for Triton."""
+"""A model repository for the Triton inference server."""

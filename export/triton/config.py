@@ -14,8 +14,8 @@ from onnx import TensorProto
 DATA_TYPES: Final[dict[int, str]] = {TensorProto.UINT8: "TYPE_UINT8", TensorProto.FLOAT: "TYPE_FP32"}
 ANY: Final = -1
 
-# A GPU that tries all algorithms anew for each size of image answers the first of each size late. The backend
-# knows a search by its number, 0 exhaustive, 1 heuristic, 2 default, and takes anything else for exhaustive.
+# With an exhaustive search of algorithms the first image of each size takes long. The backend takes the
+# search as a number: 0 exhaustive, 1 heuristic, 2 default, anything else exhaustive.
 _CONFIG: Final = Template("""\
 name: "$name"
 backend: "onnxruntime"
@@ -69,10 +69,10 @@ $steps
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """How a server is to run a model.
+    """Server settings of a model.
 
-    `batch` is the most images that travel together, `size_hw` what it is warmed up with. A request waits at
-    most `delay_us` microseconds for others of its size.
+    `batch` is the largest batch, `size_hw` the size for warm-up. A request waits at most `delay_us`
+    microseconds for others of its size.
     """
 
     batch: int
@@ -82,15 +82,15 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A model of an ensemble, and which of the ensemble's tensors its inputs take and its outputs give."""
+class EnsembleStep:
+    """A step of an ensemble: its model, and the ensemble's tensors for its inputs and outputs."""
 
     model: str
     takes: Mapping[str, str]
     gives: Mapping[str, str]
 
 
-def config_of(name: str, model: onnx.ModelProto, serving: Serving) -> str:
+def model_config(name: str, model: onnx.ModelProto, serving: Serving) -> str:
     """The configuration of a model whose first axis is the batch; names, types and dims are the graph's."""
     batches = sorted({1, serving.batch})
     return _CONFIG.substitute(
@@ -109,7 +109,7 @@ def ensemble_config(
     serving: Serving,
     inputs: Iterable[onnx.ValueInfoProto],
     outputs: Iterable[onnx.ValueInfoProto],
-    steps: Iterable[Step],
+    steps: Iterable[EnsembleStep],
 ) -> str:
     """The configuration of an ensemble, which has steps and no graph."""
     return _ENSEMBLE.substitute(
@@ -136,7 +136,7 @@ def _warm_input(value: onnx.ValueInfoProto, size_hw: tuple[int, int]) -> str:
     return _WARM_INPUT.substitute(name=value.name, type=_type(value), dims=_dims(dims))
 
 
-def _step(step: Step) -> str:
+def _step(step: EnsembleStep) -> str:
     maps = [("input_map", step.takes), ("output_map", step.gives)]
     lines = [
         f'    {kind} {{ key: "{own}" value: "{tensor}" }}'

@@ -1,4 +1,4 @@
-"""The whole ensemble as one model."""
+"""A Triton model of the whole ensemble, fused into one file."""
 
 from pathlib import Path
 
@@ -6,22 +6,22 @@ import onnx
 
 from seg.export.fuse.card import EnsembleCard
 from seg.export.fuse.fuse import fuse_ensemble
-from seg.export.triton.config import config_of
+from seg.export.triton.config import model_config
 from seg.export.triton.job import Job
-from seg.export.triton.repository import MODEL_FILE, Draft
+from seg.export.triton.repository import MODEL_FILE, RepositoryUpdate
 
 
-def add_whole(draft: Draft, job: Job) -> tuple[Path, EnsembleCard]:
-    """Add the fused model; return where it will be, and its card.
+def add_fused_model(update: RepositoryUpdate, job: Job) -> tuple[Path, EnsembleCard]:
+    """Add the fused model; returns its final path and its card.
 
     Raises:
         SpecError, ModelError, VerificationError: as for fusing.
-        OutputError: what bears its name in the repository is no model.
+        OutputError: something with its name in the repository is not a model.
     """
-    version = draft.new_version(job.request.name)
+    version = update.new_version(job.request.name)
     file = version / MODEL_FILE
     card = fuse_ensemble(job.spec, job.request, file, job.images, job.reference_of(job.spec))
-    draft.configure(
-        version, config_of(job.request.name, onnx.load(file, load_external_data=False), job.serving)
+    update.configure(
+        version, model_config(job.request.name, onnx.load(file, load_external_data=False), job.serving)
     )
-    return draft.final(file), card
+    return update.final(file), card

@@ -1,4 +1,4 @@
-"""What is to be served."""
+"""The export job of a Triton repository: the ensemble, its name, server settings and verification images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A model repository: a folder a model, in it the configuration, and a folder for each version."""
+"""A Triton model repository: one folder per model, with its configuration and a folder per version."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +13,8 @@ MODEL_FILE: Final = "model.onnx"
 CONFIG_FILE: Final = "config.pbtxt"
 
 
-class Draft:
-    """Versions of models that lie beside a repository until all of them are whole."""
+class RepositoryUpdate:
+    """New model versions in a temporary folder beside a repository, published together when complete."""
 
     def __init__(self, repository: Path, folder: Path, *, overwrite: bool) -> None:
         self._repository = repository
@@ -23,11 +23,11 @@ class Draft:
         self._configs: dict[Path, str] = {}
 
     def new_version(self, name: str) -> Path:
-        """An empty folder that becomes the model's next version.
+        """Make an empty folder that becomes the model's next version.
 
         Raises:
-            OutputError: what bears the model's name in the repository is no model, or its configuration was
-                not written by seg.
+            OutputError: something with the model's name in the repository is not a model, or its
+                configuration was not written by seg.
         """
         self._configuration_of(name).check()
         version = self._folder / name / str(_last_version(self._repository / name) + 1)
@@ -35,14 +35,15 @@ class Draft:
         return version
 
     def configure(self, version: Path, config: str) -> None:
-        """How the model of this version is run from now on."""
+        """Set the configuration to publish with this version."""
         self._configs[version] = config
 
     def final(self, path: Path) -> Path:
-        """Where a file of the draft will be."""
+        """The path of a file after publishing."""
         return self._repository / path.relative_to(self._folder)
 
     def publish(self) -> None:
+        """Move all versions into the repository, then write their configurations."""
         for version in self._configs:
             self.final(version).parent.mkdir(exist_ok=True)
             version.replace(self.final(version))
@@ -55,20 +56,20 @@ class Draft:
 
 
 @contextmanager
-def new_versions(repository: Path, *, overwrite: bool = False) -> Iterator[Draft]:
-    """Yield a draft whose versions join the repository only if the block succeeds.
+def repository_update(repository: Path, *, overwrite: bool = False) -> Iterator[RepositoryUpdate]:
+    """Yield an update whose versions join the repository only if the block succeeds.
 
     Args:
         overwrite: replace also configurations that seg did not write.
     """
     remove_leftovers(repository / "draft")
     with scratch_folder(repository / "draft") as folder:
-        draft = Draft(repository, folder, overwrite=overwrite)
+        update = RepositoryUpdate(repository, folder, overwrite=overwrite)
         try:
-            yield draft
+            yield update
         except VerificationError as error:
             raise VerificationError(str(error).replace(str(folder), str(repository))) from error
-        draft.publish()
+        update.publish()
 
 
 def _last_version(folder: Path) -> int:
@@ -76,5 +77,5 @@ def _last_version(folder: Path) -> int:
         return 0
     versions = [int(one.name) for one in folder.iterdir() if one.name.isdigit()] if folder.is_dir() else []
     if not versions:
-        raise OutputError(f"{folder}: is no model of a repository: give another folder with --output")
+        raise OutputError(f"{folder}: is not a model of a repository: give another folder with --output")
     return max(versions)

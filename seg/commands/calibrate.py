@@ -1,4 +1,4 @@
-"""`seg calibrate`: how early images may be stopped, learnt from images that run to the end."""
+"""`seg calibrate`: calibrate early exit on images that run through all passes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -30,17 +30,19 @@ def calibrate(
     ] = None,
     split: Annotated[
         Literal["val", "predict"],
-        typer.Option(help="Whose images: the validation's, or those that are to be predicted."),
+        typer.Option(help="The split whose images are used: validation, or the images to predict."),
     ] = "val",
     count: Annotated[
         int | None,
-        typer.Option(min=2, max=ranges.IMAGES.most, help="So many of them, drawn at random.  [default: all]"),
+        typer.Option(
+            min=2, max=ranges.IMAGES.most, help="Use this many images, drawn at random.  [default: all]"
+        ),
     ] = None,
 ) -> None:
-    """Run images through all passes, and write into the spec when images like them may be stopped.
+    """Run images through all passes, and write into the spec when an image needs no further pass.
 
-    No labels are needed, and the more images, the more is saved. The table shows what would have been saved,
-    and how many labels changed, on images that the calibration had not seen.
+    No labels are needed; more images save more passes. The table shows the passes saved and the labels
+    changed on images that the calibration had not seen.
     """
     from seg.spec import load_ensemble
 

@@ -1,4 +1,4 @@
-"""`seg data`: write the built-in dataset, check one's own, and see it as the network will."""
+"""`seg data`: write the built-in dataset, check a dataset, and preview training crops."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ from seg.errors import SpecError
 from seg.words import counted, printable
 
 if TYPE_CHECKING:
-    from seg.data.check import CheckReport, SplitReport
+    from seg.data.check_dataset import CheckReport, SplitReport
     from seg.spec import DatasetSpec, RecipeSpec
 
 app = typer.Typer(help="Write the built-in dataset; check your own.", no_args_is_help=True)
@@ -35,13 +35,13 @@ def sample(
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset's or an ensemble's YAML.")],
-    strict: Annotated[bool, typer.Option("--strict", help="End with code 2 for warnings, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 2 for warnings, too.")] = False,
 ) -> None:
-    """Count classes and pixels, and find what is missing, broken, doubled or out of place.
+    """Count classes and pixels, and find missing, broken, duplicate and misplaced files and labels.
 
-    Ends with code 2 where an error is found. Of an ensemble, the crops of its recipes are looked at, too.
+    Exits with code 2 if an error is found. For an ensemble, the crops of its recipes are checked, too.
     """
-    from seg.data.check import check_dataset
+    from seg.data.check_dataset import check_dataset
     from seg.errors import DataError
     from seg.spec import load_dataset, load_ensemble
 
@@ -51,9 +51,9 @@ def check(
     else:
         report = check_dataset(load_dataset(file))
     _print_report(report)
-    grave = [finding for finding in report.findings if strict or finding.severity == "error"]
-    if grave:
-        raise DataError(f"{file}: {counted(len(grave), 'finding' if strict else 'error')}")
+    failing = [finding for finding in report.findings if strict or finding.severity == "error"]
+    if failing:
+        raise DataError(f"{file}: {counted(len(failing), 'finding' if strict else 'error')}")
 
 
 @app.command()
@@ -71,9 +71,9 @@ def preview(
     ] = 8,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw what the network will see in training, and warn about crops that look wrong.
+    """Draw the network's inputs in training, and warn about crops that look wrong.
 
-    By the recipe of the first member, or that named; images of a dataset are left as they are.
+    Uses the recipe of the first member or of --member; for a dataset, images are drawn without augmentation.
     """
     require_extra("train", "torch", "seg data preview")
     check_picture_name(output)
@@ -96,11 +96,11 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
 
     if not _is_ensemble(file):
         if member:
-            raise SpecError(f"{file}: is a dataset, which has no members: leave out --member")
-        from seg.train.preview import whole_images
+            raise SpecError(f"{file}: is a dataset, which has no members: remove --member")
+        from seg.train.preview import whole_image_recipe
 
         data = load_dataset(file)
-        return data, whole_images(data)
+        return data, whole_image_recipe(data)
     spec = load_ensemble(file)
     trained = [one for one in chosen_members(file, spec, member) if one.model is None]
     if not trained:
@@ -109,7 +109,7 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
 
 
 def _is_ensemble(file: Path) -> bool:
-    """Whether a YAML is that of an ensemble, which names its dataset or has it in place, or of a dataset."""
+    """Whether a YAML is an ensemble's, which has `data` or `members`, rather than a dataset's."""
     from seg.spec.source import parse
 
     document = parse(file)
@@ -119,7 +119,7 @@ def _is_ensemble(file: Path) -> bool:
 def _print_report(report: "CheckReport") -> None:
     from seg.commands.shared import print_table
     from seg.data.findings import grouped
-    from seg.data.learnable import IGNORED
+    from seg.data.learnability import IGNORED
 
     print_table(
         "objects of a class, images that show it, and its share of all pixels",

@@ -1,4 +1,4 @@
-"""`seg distill`: one student learns what the ensemble knows."""
+"""`seg distill`: train one student network on the ensemble's probabilities."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -16,57 +16,57 @@ def distill(
     path: SpecPath,
     network: Annotated[
         str | None,
-        typer.Option("--student", metavar="ARCHITECTURE/ENCODER", help="Other than the spec's `student`."),
+        typer.Option("--student", metavar="ARCHITECTURE/ENCODER", help="Instead of the spec's `student`."),
     ] = None,
     images: Annotated[
         str | None,
         typer.Option(
-            metavar="WHERE", help="More images, without labels: a folder, a pattern or a list (.txt, .csv)."
+            metavar="WHERE", help="Additional unlabelled images: a folder, a pattern or a list (.txt, .csv)."
         ),
     ] = None,
     retrain: Annotated[
-        bool, typer.Option("--retrain", help="Train again, also where a finished run is there.")
+        bool, typer.Option("--retrain", help="Train again, even if there is a finished run.")
     ] = False,
 ) -> None:
-    """Train one network on the ensemble's probabilities beside the true labels.
+    """Train one network on the ensemble's probabilities and the true labels.
 
-    The ensemble predicts all training images, with its views and weights, once; the student is trained by
-    the spec's `student` section over its `recipe`. Both go on where they were cut off.
+    The ensemble predicts all training images once, with its views and weights. The student is trained with
+    the spec's `recipe`, overridden by its `student` section. Interrupted runs are resumed.
     """
     require_extra("train", "torch", "seg distill")
     from seg.data import open_split
-    from seg.data.joined import JoinedSplit
-    from seg.data.open import open_pseudo
-    from seg.data.unlabelled import UnlabelledSplit
+    from seg.data.concat_split import ConcatSplit
+    from seg.data.dataset import open_pseudo
+    from seg.data.unlabelled_split import UnlabelledSplit
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
     from seg.engine.jobs.soft_labels import make_soft_labels
     from seg.soft_labels import SoftLabels
     from seg.spec import load_ensemble
-    from seg.train.distillation import Distillation
-    from seg.train.networks.encoders import check_names
+    from seg.train.losses.distillation import Distillation
+    from seg.train.networks.encoders import check_architecture
     from seg.train.trainer import train_member
 
     spec = load_ensemble(path)
     student = _student(path, spec, network)
     member = spec.member_of(student)
     recipe = spec.recipe_of(member)
-    check_names(recipe.architecture, recipe.encoder)
+    check_architecture(recipe.architecture, recipe.encoder)
     more = Path(images).absolute() if images else student.images
     train = open_split(spec.data, "train")
     unlabelled = UnlabelledSplit(more, train.classes) if more else None
     teacher = ensemble_fingerprint(spec)
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
     taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
-    make_soft_labels(spec, JoinedSplit(taught).samples, soft_labels)
-    teaching = Distillation(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
-    run = train_member(spec, member, retrain=retrain, teaching=teaching)
+    make_soft_labels(spec, ConcatSplit(taught).samples, soft_labels)
+    distillation = Distillation(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
+    run = train_member(spec, member, retrain=retrain, distillation=distillation)
     typer.echo(f"{member.name}: val mIoU {run.best_miou:.4f}: {spec.checkpoint(member)}")
     if spec.student:
         typer.echo(f"to use it: seg export {path} --member {member.name}")
 
 
 def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentSpec":
-    """The spec's student, with another network if one is named; raises SpecError where there is neither."""
+    """The spec's student, with another network if one is named; raises SpecError if there is neither."""
     from pydantic import ValidationError
 
     from seg.errors import SpecError
@@ -77,14 +77,14 @@ def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentS
     if network is None:
         if spec.student is None:
             raise SpecError(
-                f"{path}: says nothing of a student: add student: {{architecture: fpn, encoder: resnet18}},"
+                f"{path}: has no student: add student: {{architecture: fpn, encoder: resnet18}},"
                 " or pass --student fpn/resnet18"
             )
         return spec.student
     architecture, _, encoder = network.partition("/")
-    said = {"architecture": architecture} | ({"encoder": encoder} if encoder else {})
+    settings = {"architecture": architecture} | ({"encoder": encoder} if encoder else {})
     try:
-        asked = StudentSpec.model_validate(said)
+        asked = StudentSpec.model_validate(settings)
     except ValidationError as error:
         nearest = did_you_mean(architecture, get_args(Architecture))
         raise SpecError(

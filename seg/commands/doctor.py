@@ -1,4 +1,4 @@
-"""`seg doctor`: what this machine can run, and what it lacks."""
+"""`seg doctor`: a report of this machine's devices, runtimes and libraries, and what is missing."""
 
 import sys
 from pathlib import Path
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def doctor(
     runtime: Annotated[
         str | None,
-        typer.Option("--runtime", metavar="NAME", help="End with code 2 if this runtime cannot be used."),
+        typer.Option("--runtime", metavar="NAME", help="Exit with code 2 if this runtime cannot be used."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
-    """Say what this machine can run and what it lacks; paste it into a bug report.
+    """Report which runtimes this machine can use and what is missing; paste it into a bug report.
 
     Devices and driver, the libraries that CUDA and TensorRT need, cores, memory and versions. Every
-    runtime is tried on a tiny model, as a library that is there may still not load.
+    runtime is tried on a tiny model, as an installed library may still fail to load.
     """
     wanted = _known(runtime) if runtime is not None else None
     from seg.engine.doctor import examine
@@ -109,7 +109,7 @@ def _device_rows(report: "Report") -> list[tuple[str, str]]:
 
 
 def _place(library: "Library") -> str:
-    """The folder of a file, within this environment by its path there."""
+    """The folder of a library, relative to this environment if it is inside."""
     if library.place is None:
         return "missing"
     path = Path(library.place).parent if "/" in library.place else Path(library.place)

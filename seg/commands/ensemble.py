@@ -130,9 +130,7 @@ def ensemble(
             return
         if explain:
             if seconds is not None:
-                raise SpecError(
-                    "--explain predicts nothing, which takes no --deadline: leave one of them away"
-                )
+                raise SpecError("--explain predicts nothing, so it takes no --deadline: remove one of them")
             _print_explanation(explain_ensemble(spec, allowed))
             return
         summary = run_ensemble(
@@ -152,9 +150,7 @@ def _refuse_with(several: str, of: str, **given: bool) -> None:
 
     for option, is_given in given.items():
         if is_given:
-            raise SpecError(
-                f"--{option} is for one {of}, and --{several} for several: leave one of them away"
-            )
+            raise SpecError(f"--{option} is for one {of}, and --{several} for several: remove one of them")
 
 
 def _refuse_without_on(**given: float | None) -> None:

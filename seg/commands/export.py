@@ -80,7 +80,7 @@ def export(
         raise SegError("seg export: --give, --output and --overwrite are those of a fused file: add --fuse")
     require_extra("train", "torch", "seg export")
     from seg.export.export import channels_of_checkpoint, export_checkpoint, is_exported
-    from seg.export.save import refuse_foreign_model
+    from seg.export.onnx_file.save import refuse_foreign_model
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)

@@ -1,4 +1,4 @@
-"""How a failure reaches the user: a line on stderr and an exit code, whatever was raised.
+"""Error reporting: any exception becomes a line on stderr and an exit code.
 
 An error of `seg.errors` names the place and the fix itself. The system's own (a full disk, no memory, a
 closed pipe) is named with the command that met it. Anything else is a defect of ours, named with its place
@@ -21,13 +21,13 @@ from seg.words import printable
 DEBUG_VARIABLE: Final = "SEG_DEBUG"
 
 _USAGE_ERROR: Final[type[Any]] = typer.BadParameter.__mro__[1]
-"""click's, which typer brings under another module name from version to version."""
+"""click's UsageError, whose module name in typer depends on the version."""
 
 _CONTINUES: Final = frozenset({"train", "export", "ensemble", "tune", "report", "pseudo", "distill", "sweep"})
-"""Commands that go on from what an earlier run has finished."""
+"""Commands that resume an interrupted run."""
 
 _BEGINS_ANEW: Final = ("--restart", "--retrain", "--force")
-"""Options with which they do not."""
+"""Options with which they do not resume."""
 
 _SOURCE: Final = Path(__file__).resolve().parents[2]
 _ROOMS: Final = ("seg", "train", "export", "engine", "evaluate")
@@ -51,14 +51,14 @@ def report(error: BaseException, command: str, arguments: Sequence[str], *, debu
 
 
 def describe(error: BaseException, command: str, arguments: Sequence[str]) -> tuple[int, Sequence[str]]:
-    """The exit code, and a line for each thing that is wrong."""
+    """The exit code, and one line per problem."""
     doing = f"{command}: " if command else ""
     if any(isinstance(one, KeyboardInterrupt) for one in _chain(error)):
         return EXIT_INTERRUPTED, [f"interrupted{_how_to_go_on(command, arguments)}"]
     if isinstance(error, SegError):
         return EXIT_USER_ERROR, str(error).split("\n")
     if isinstance(error, _USAGE_ERROR):
-        # Where no command was given its help was printed, which says it all.
+        # Without a command, the help was printed, and nothing else is needed.
         problem = " ".join(error.format_message().split()).rstrip(".")
         return EXIT_USER_ERROR, [f"{doing}{problem}: see {_help_of(command)}"] if problem else []
     if problem := _problem(error):
@@ -68,7 +68,7 @@ def describe(error: BaseException, command: str, arguments: Sequence[str]) -> tu
 
 
 def _problem(error: BaseException) -> str:
-    """What the system, the machine or the input's shape did not allow; empty for anything else."""
+    """A message for errors of the system, memory, or nesting of the input; empty for anything else."""
     match error:
         case OSError():
             return _system_error(error)
@@ -92,7 +92,7 @@ def _system_error(error: OSError) -> str:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and those it came from: a library may turn an interrupted import into its own."""
+    """An exception and its causes: a library may wrap an interruption in its own exception."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -117,7 +117,7 @@ def _detail(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """The last file and line of our code on the way to what was raised, or of any where it has none."""
+    """The last file and line of our code in the traceback, or of any code if there is none of ours."""
     frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     ours = [(file.relative_to(_SOURCE), line) for file, line in frames if _is_ours(file)]
     file, line = (ours or frames or [(Path("?"), 0)])[-1]

@@ -1,4 +1,4 @@
-"""What `seg export --format` makes of an exported model."""
+"""The formats of `seg export --format`, and the conversion of an exported model."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """The model itself, or what a runtime makes of it."""
+    """The ONNX model itself, or a format for a certain runtime or server."""
 
     onnx = "onnx"
     openvino = "openvino"
@@ -25,16 +25,16 @@ class Format(StrEnum):
 
 
 WHOLE: Final = frozenset({Format.triton, Format.triton_ensemble})
-"""Formats of the ensemble, not of its members."""
+"""Formats of the whole ensemble, not of its members."""
 
 
 def convert(
     format_: Format, spec: "EnsembleSpec", member: "MemberSpec", images: "Sequence[ImageHWC]"
 ) -> None:
-    """Write the format beside the member's model, unless it is there, and say so."""
-    from seg.export.profile import profile_of
+    """Write the format beside the member's model, unless it exists, and print its path."""
+    from seg.export.tensorrt_profile import tensorrt_profile
 
-    profile = profile_of(spec, member)
+    profile = tensorrt_profile(spec, member)
     match format_:
         case Format.onnx | Format.triton | Format.triton_ensemble:
             return
@@ -44,13 +44,13 @@ def convert(
             typer.echo(f"{member.name}: {write_ir(spec.model(member), profile, images)}")
         case Format.tensorrt | Format.tensorrt_rtx:
             from seg.engine.runtimes.tensorrt_library import LibraryName, load_library
-            from seg.export.plan import ensure_plan
-            from seg.export.trt import gpu_to_build_for
+            from seg.export.plan_cache import ensure_plan
+            from seg.export.tensorrt_builder import target_gpu
 
             for line in warnings_of([f"--format {format_}"]):
                 typer.echo(line, err=True)
             name: LibraryName = "tensorrt" if format_ is Format.tensorrt else "tensorrt_rtx"
-            library, gpu, memory_gib = load_library(name), gpu_to_build_for(name), spec.export.plan.memory_gib
+            library, gpu, memory_gib = load_library(name), target_gpu(name), spec.export.plan.memory_gib
             plan = ensure_plan(spec.model(member), library, gpu, profile, memory_gib, member.temperature)
             why = "there already" if plan.reason is None else f"built, as {plan.reason}"
             typer.echo(f"{member.name}: {plan.path}: {why}")

@@ -23,7 +23,7 @@ def fuse(
     path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Write `output`, or a file named after the spec in its folder of runs, and say how good it is."""
-    from seg.export.save import is_fused
+    from seg.export.onnx_file.save import is_fused
     from seg.outputs import Output
     from seg.spec.reads import files_read
 

@@ -32,8 +32,8 @@ def pseudo(
     The probabilities are kept: another --confidence runs no network.
     """
     from seg.data import open_split
-    from seg.data.listing import list_samples
-    from seg.data.pseudo import MASK_SUFFIX, PseudoRecord
+    from seg.data.list_samples import list_samples
+    from seg.data.pseudo_labels import MASK_SUFFIX, PseudoRecord
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
     from seg.engine.jobs.pseudo_labels import write_pseudo_labels
     from seg.engine.jobs.soft_labels import make_soft_labels

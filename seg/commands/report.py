@@ -1,4 +1,4 @@
-"""`seg report`: one HTML file that shows what an ensemble, or runs of training, came to."""
+"""`seg report`: one HTML report of an ensemble, or of training runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,10 +22,10 @@ def report(
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
-    """Write one HTML file: figures with intervals, members, cost, calibration, export, and a gallery.
+    """Write one HTML file: metrics with intervals, members, cost, calibration, export, and a gallery.
 
-    It opens from disk and loads nothing. Passes are taken from the cache of `seg tune`, and computed
-    where it lacks them. Of runs, it shows what they reached and their learning curves.
+    The file is self-contained. Passes are read from the cache of `seg tune`, and computed if they are
+    missing. For runs, it shows their metrics and learning curves.
     """
     require_extra("report", "jinja2", "seg report")
     require_extra("report", "blosc2", "seg report")
@@ -39,7 +39,7 @@ def report(
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if output.suffix.lower() not in (".html", ".htm"):
-        raise OutputError(f"{output}: the report is a page: name it .html")
+        raise OutputError(f"{output}: the report is an HTML file: name it .html")
     if all(path.is_dir() for path in paths):
         with Output(output, paths, overwrite).writing() as final:
             write_runs_report(paths, final)
@@ -49,5 +49,5 @@ def report(
             write_report(spec, final, paths[0].stem, cache, images)
         cache.prune(limit)
     else:
-        raise SpecError("name one ensemble's YAML, or folders of runs alone")
+        raise SpecError("name one ensemble's YAML, or only folders of runs")
     typer.echo(f"{output}: {format_bytes(output.stat().st_size)}")

@@ -1,4 +1,4 @@
-"""`seg runs`: what was trained, how good it is, and what was noted of it."""
+"""`seg runs`: a leaderboard of training runs, with notes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from seg import ranges
 from seg.commands.shared import print_table
 
-app = typer.Typer(help="List runs as a leaderboard, and note what became of them.")
+app = typer.Typer(help="List training runs as a leaderboard, and add notes to them.")
 
 COLUMNS = (
     "name",
@@ -28,7 +28,7 @@ COLUMNS = (
 def runs(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Option("--folder", help="Where the runs are; those below count, too.")
+        Path, typer.Option("--folder", help="Where the runs are; subfolders are included.")
     ] = Path("runs"),
     sort: Annotated[str, typer.Option("--sort", help="The column to sort by.")] = "miou",
     where: Annotated[
@@ -40,15 +40,15 @@ def runs(
     """List all runs: mIoU, loss, epochs, minutes, millions of parameters, GFLOPs, leaderboard score, note."""
     if context.invoked_subcommand:
         return
-    from seg.commands.listing import chosen, spelled
+    from seg.commands.table_rows import filter_rows, format_rows
     from seg.runs import list_runs
 
-    found = chosen(list_runs(folder), sort, where or [])
+    found = filter_rows(list_runs(folder), sort, where or [])
     if form == "table":
         names = (*COLUMNS, "note") if any(run.note for run in found) else COLUMNS
         print_table(str(folder), names, [tuple(_cell(getattr(run, name)) for name in names) for run in found])
         return
-    typer.echo(spelled(found, form))
+    typer.echo(format_rows(found, form))
 
 
 @app.command("note")
@@ -65,7 +65,7 @@ def note(
     ] = None,
     text: Annotated[str | None, typer.Option("--text", help="Anything worth remembering.")] = None,
 ) -> None:
-    """Note a leaderboard score, or a text, beside a run."""
+    """Add a leaderboard score, or a text, to a run."""
     from seg.runs import write_note
 
     noted = write_note(run, leaderboard=leaderboard, text=text)

@@ -1,4 +1,4 @@
-"""What several commands need: their common arguments, tables, and the check for an extra."""
+"""Common arguments and options of commands, tables on stdout, and the check for an extra."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ MemberName = Annotated[str | None, typer.Option("--member", metavar="NAME", help
 
 
 def require_extra(extra: str, package: str, command: str) -> None:
-    """Raise SegError where an optional part of the installation is missing."""
+    """Raise SegError if an optional dependency is not installed."""
     if importlib.util.find_spec(package) is None:
         raise SegError(f"{command} needs {package}: pip install 'seg[{extra}]'")
 
 
 def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple[MemberSpec, ...]":
-    """All members, or the one named; raises SpecError with the nearest name."""
+    """All members, or the named one; raises SpecError with the nearest name."""
     from seg.spec.base import did_you_mean
 
     if name is None:
@@ -42,12 +42,12 @@ def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple
 
 
 def check_picture_name(path: Path) -> None:
-    """Raise OutputError where the ending is not that of a picture."""
+    """Raise OutputError if the suffix is not that of an image format."""
     from seg.data.image_files import IMAGE_SUFFIXES
 
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         known = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise OutputError(f"{path}: is no kind of picture that can be written: {known}")
+        raise OutputError(f"{path}: is not an image format that can be written: {known}")
 
 
 def some_images(spec: "EnsembleSpec") -> "list[ImageHWC]":
@@ -62,7 +62,7 @@ def some_images(spec: "EnsembleSpec") -> "list[ImageHWC]":
 def print_table(
     title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, has_numbers: bool = True
 ) -> None:
-    """A table on stdout; the first column is text, the others are numbers, or text where there are none."""
+    """Print a table; the first column is text, the others are numbers, or text without `has_numbers`."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -72,10 +72,10 @@ def print_table(
         justify: Literal["left", "right"] = "right" if position and has_numbers else "left"
         table.add_column(Text(name), justify=justify, overflow="fold")
     for row in rows:
-        # As text: what stands in brackets is no markup.
+        # As Text, so that brackets are not parsed as markup.
         table.add_row(*map(Text, row))
     console = Console(width=None if _is_terminal() else 120)
-    # A table would break its title where it is narrower.
+    # A table would wrap a title that is wider than the table.
     if title:
         console.print(title, style="italic", markup=False, highlight=False)
     console.print(table)

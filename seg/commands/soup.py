@@ -1,4 +1,4 @@
-"""`seg soup`: the mean of several runs' weights, where it beats the best of them."""
+"""`seg soup`: average the weights of several runs, and keep the average if it beats the best run."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from seg.commands.shared import SpecPath, print_table, require_extra
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
-    from seg.train.soup import SoupCandidates, SoupResult
+    from seg.train.soup import SoupCandidate, SoupResult
 
 
 def soup(
@@ -23,10 +23,10 @@ def soup(
     ] = None,
     name: Annotated[str, typer.Option("--name", help="The soup's folder among the runs.")] = "soup",
 ) -> None:
-    """Average the weights of runs of one network, and keep the mean if it beats the best of them.
+    """Average the weights of runs of one network, and keep the average if it beats the best run.
 
-    The mean of all is measured on the validation images, and that of the best with each other run that does
-    it good; batch normalisation is refit on training images.
+    Scores the uniform soup of all runs and the greedy soup on the validation images; the statistics of batch
+    normalisation are recomputed on training images.
     """
     require_extra("train", "torch", "seg soup")
     from seg.data import open_split
@@ -34,21 +34,21 @@ def soup(
     from seg.spec import load_ensemble
     from seg.spec.ensemble import MEMBER_NAME
     from seg.train.run.folder import RunFolder
-    from seg.train.soup import greedy_soup, keep_soup, read_ingredients
+    from seg.train.soup import greedy_soup, read_ingredients, save_soup
 
     spec = load_ensemble(path)
     if not re.fullmatch(MEMBER_NAME, name):
         raise SpecError(f"--name {name!r}: a soup is named like a member: letters, digits, '.', '_' and '-'")
     folders = _folders(path, spec, runs or [])
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
-    cooked = greedy_soup(read_ingredients(folders, train.classes), train, val)
-    _print_table(len(val.samples), cooked)
-    best, found = cooked.alone[0], cooked.soup
+    result = greedy_soup(read_ingredients(folders, train.classes), train, val)
+    _print_table(len(val.samples), result)
+    best, found = result.alone[0], result.soup
     if found is None:
         typer.echo(f"no soup beats {best.names[0]} ({best.miou:.4f}): nothing was written")
         return
     folder = RunFolder(spec.runs / name)
-    keep_soup(folder, name, found)
+    save_soup(folder, name, found)
     typer.echo(
         f"soup of {', '.join(found.names)}: val mIoU {found.miou:.4f},"
         f" {100 * (found.miou - best.miou):+.2f} points over {best.names[0]}: {folder.model}"
@@ -57,7 +57,7 @@ def soup(
 
 
 def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Path]:
-    """The folder of each run by name; raises SpecError where a run is neither member nor folder."""
+    """The folder of each run by name; raises SpecError if a run is neither a member nor a folder."""
     from seg.errors import SpecError
     from seg.spec.base import did_you_mean
 
@@ -66,24 +66,26 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
     for run in runs or members:
         if run not in members and not Path(run).is_dir():
             if not members:
-                raise SpecError(f"{path}: {run!r} is no folder, and no member has a run: all name a 'model'")
-            raise SpecError(f"{path}: {run!r} is no member and no folder: {did_you_mean(run, members)}")
+                raise SpecError(
+                    f"{path}: {run!r} is not a folder, and no member has a run: all have a 'model'"
+                )
+            raise SpecError(f"{path}: {run!r} is neither a member nor a folder: {did_you_mean(run, members)}")
         found[run] = members.get(run, Path(run))
     return found
 
 
-def _print_table(images: int, cooked: "SoupResult") -> None:
-    best = cooked.alone[0].miou
+def _print_table(images: int, result: "SoupResult") -> None:
+    best = result.alone[0].miou
 
-    def row(name: str, taste: "SoupCandidates", taken: str) -> tuple[str, ...]:
-        return (name, f"{taste.miou:.4f}", f"{100 * (taste.miou - best):+.2f}", taken)
+    def row(name: str, candidate: "SoupCandidate", taken: str) -> tuple[str, ...]:
+        return (name, f"{candidate.miou:.4f}", f"{100 * (candidate.miou - best):+.2f}", taken)
 
     print_table(
         f"val mIoU over {images} images",
         ("", "val mIoU", "over the best run, points", "taken"),
         [
-            *(row(taste.names[0], taste, "") for taste in cooked.alone),
-            row("uniform soup", cooked.uniform, "all"),
-            row("greedy soup", cooked.greedy, ", ".join(cooked.greedy.names)),
+            *(row(candidate.names[0], candidate, "") for candidate in result.alone),
+            row("uniform soup", result.uniform, "all"),
+            row("greedy soup", result.greedy, ", ".join(result.greedy.names)),
         ],
     )

@@ -1,4 +1,4 @@
-"""`seg spec`: check a spec, or print the schema that editors complete from."""
+"""`seg spec`: check specs, or print their JSON schema for editors."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=T
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Ensemble specs.")],
 ) -> None:
-    """Check ensemble specs, and that models which are there have the dataset's classes.
+    """Check ensemble specs, and that existing models have the dataset's classes.
 
     Every mistake is one line with its file and line number.
     """

@@ -1,4 +1,4 @@
-"""stdout and stderr as they may be: closed, full, or of an encoding that lacks a character."""
+"""Robust stdout and stderr, which may be closed, full, or of an encoding that lacks characters."""
 
 import io
 import sys
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def open_stdout() -> None:
-    """Let stdout print every name, also one that is no text, and say its own name where it fails.
+    """Make stdout print any text, escaping what its encoding lacks, and name it in its errors.
 
-    Where it is closed from the start, what is printed goes nowhere.
+    If it is closed from the start, output is discarded.
     """
     stdout = sys.stdout
     if stdout is None:
@@ -24,7 +24,7 @@ def open_stdout() -> None:
 
 
 def close_stdout() -> None:
-    """Leave nothing for the interpreter to write out when it ends, which would fail once more."""
+    """Flush stdout, and discard what cannot be written, so that the interpreter does not fail at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -32,7 +32,7 @@ def close_stdout() -> None:
 
 
 def print_error(text: str) -> None:
-    """Print on stderr, if that can be written to."""
+    """Print on stderr, if it can be written to."""
     try:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
@@ -41,7 +41,7 @@ def print_error(text: str) -> None:
 
 
 class _NamedStdout(io.FileIO):
-    """Standard output, whose errors bear its name."""
+    """Standard output, whose errors have its name."""
 
     def write(self, data: Any, /) -> int:
         try:

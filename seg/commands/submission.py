@@ -24,21 +24,21 @@ def vote(
         "voted.csv"
     ),
     weights: Annotated[
-        str | None, typer.Option("--weights", help="One for each, such as 3,2,1; default: all alike.")
+        str | None, typer.Option("--weights", help="One for each, such as 3,2,1; default: all equal.")
     ] = None,
     ties: Annotated[
         str,
         typer.Option(
             "--ties",
-            help="Who wins them: best, the class of the submission with the most weight, or lowest, the class"
-            " that comes first in the class list.",
+            help="Which class wins a tie: best, that of the submission with the most weight; or lowest, the"
+            " first in the class list.",
         ),
     ] = "best",
     overwrite: Overwrite = False,
 ) -> None:
-    """Vote pixel by pixel over submissions whose models are gone, and say how much they agree.
+    """Majority vote over submissions, pixel by pixel and without models; prints how much they agree.
 
-    SPEC says what the classes are and how submissions are written; its members play no part.
+    SPEC gives the classes and the format of submissions; its members are not used.
     """
     from seg.engine.submissions import SubmissionSpec
     from seg.engine.submissions.output import submission_output
@@ -105,11 +105,11 @@ def check(
     ] = None,
     fix: Annotated[
         Path | None,
-        typer.Option("--fix", metavar="FILE", help="Write a mended copy, as far as that is safe."),
+        typer.Option("--fix", metavar="FILE", help="Write a corrected copy, as far as that is safe."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Find what a leaderboard would punish: each mistake with its row and what mends it."""
+    """Find mistakes that a leaderboard would punish: each with its row and fix."""
     from seg.engine.submissions.output import submission_output
     from seg.evaluate.validator import check_submission, repair_submission
     from seg.spec import load_ensemble

@@ -1,4 +1,4 @@
-"""`seg sweep`: many recipes for a few epochs each, and the ensemble of the best together."""
+"""`seg sweep`: train many recipes for a few epochs each, and write an ensemble of the best combination."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from seg.commands.shared import Overwrite, print_table, require_extra
 
 if TYPE_CHECKING:
-    from seg.train.sweep import Outcome
+    from seg.train.sweep import TrialResult
 
 SweepPath = Annotated[Path, typer.Argument(metavar="SWEEP", help="The sweep's YAML.")]
 
@@ -32,9 +32,9 @@ app = typer.Typer(
 
 @app.command("run")
 def run(path: SweepPath) -> None:
-    """Train what is left to try, as one of any number of workers; then show the table and the picture.
+    """Run the remaining trials, as one of any number of workers; then show the table and the chart.
 
-    A trial that fails is recorded with its reason. A sweep that was cut off goes on.
+    A failed trial is recorded with its reason. An interrupted sweep is resumed.
     """
     require_extra("train", "torch", "seg sweep")
     from seg.spec.sweep import load_sweep
@@ -48,13 +48,13 @@ def run(path: SweepPath) -> None:
 
 @app.command("show")
 def show(path: SweepPath) -> None:
-    """The trials so far as a table, and a picture of mIoU against time and GFLOPs."""
+    """Print the trials so far as a table, and draw mIoU against time and GFLOPs."""
     require_extra("train", "torch", "seg sweep")
     from seg.spec.sweep import load_sweep
 
     spec = load_sweep(path)
     from seg.train.sweep import open_sweep
-    from seg.train.sweep.picture import draw_sweep
+    from seg.train.sweep.charts import draw_sweep
 
     outcomes = open_sweep(spec).outcomes()
     print_table(
@@ -76,7 +76,7 @@ def top(
     ),
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the ensemble of the trials that are best together, N or fewer."""
+    """Write an ensemble of the best combination of at most N trials."""
     require_extra("train", "torch", "seg sweep")
     from seg.spec.sweep import load_sweep
 
@@ -84,11 +84,13 @@ def top(
     from seg.data import open_split
     from seg.outputs import Output
     from seg.spec.reads import paths_in
-    from seg.train.sweep import choose_together, open_sweep
-    from seg.train.sweep.ensemble import write_ensemble
+    from seg.train.sweep import choose_complementary, open_sweep
+    from seg.train.sweep.write_ensemble import write_ensemble
 
     with Output(output, (path, *paths_in(spec.data)), overwrite).writing() as final:
-        chosen = choose_together(open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count)
+        chosen = choose_complementary(
+            open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count
+        )
         write_ensemble(final, spec, chosen)
     rows = [
         (one.outcome.name, f"{one.outcome.miou:.4f}", f"{one.miou:.4f}", f"{one.disagreement:.1%}")
@@ -100,13 +102,13 @@ def top(
     typer.echo(f"{output}: written; next: seg export {output}")
 
 
-def _print_trial(outcome: "Outcome") -> None:
+def _print_trial(outcome: "TrialResult") -> None:
     figure = f"mIoU {outcome.miou:.4f}" if outcome.miou is not None else ""
     words = [outcome.state, figure, outcome.reason]
     typer.echo(f"{outcome.name or outcome.setting}: {', '.join(word for word in words if word)}")
 
 
-def _row(outcome: "Outcome") -> tuple[str, ...]:
+def _row(outcome: "TrialResult") -> tuple[str, ...]:
     return (
         outcome.name,
         ", ".join(f"{field} {_shortly(value)}" for field, value in outcome.setting.items()),
@@ -120,7 +122,7 @@ def _row(outcome: "Outcome") -> tuple[str, ...]:
 
 
 def _shortly(value: object) -> str:
-    """A mapping as YAML has it within a line; a file by its name alone."""
+    """A mapping in YAML's flow style; a file by its name."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_shortly(one)}" for key, one in value.items()) + "}"
     return Path(value).name if isinstance(value, str) else str(value)

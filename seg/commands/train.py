@@ -1,4 +1,4 @@
-"""`seg train`: labelled images in, one checkpoint a member out."""
+"""`seg train`: train the members of an ensemble, one checkpoint each."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ def train(
     path: SpecPath,
     member: MemberName = None,
     retrain: Annotated[
-        bool, typer.Option("--retrain", help="Train again, also where a finished run is there.")
+        bool, typer.Option("--retrain", help="Train again, even if there is a finished run.")
     ] = False,
     devices: Annotated[
         int,
@@ -40,18 +40,18 @@ def train(
     dry: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Only say what each member takes: size, operations, memory, one step."
+            "--dry-run", help="Only print the cost of each member: size, operations, memory, one step."
         ),
     ] = False,
 ) -> None:
-    """Train each member that is not trained yet; a run that was cut off goes on."""
+    """Train each member that is not trained yet; interrupted runs are resumed."""
     require_extra("train", "torch", "seg train")
     from seg.spec import load_ensemble
-    from seg.train.distributed.supervisor import is_one_of_several, leave_with_supervisor, run_several
+    from seg.train.distributed.launcher import exit_with_launcher, is_distributed, launch_processes
 
-    if devices > 1 and not dry and not is_one_of_several():
-        raise typer.Exit(run_several(sys.argv[1:], devices))
-    leave_with_supervisor()
+    if devices > 1 and not dry and not is_distributed():
+        raise typer.Exit(launch_processes(sys.argv[1:], devices))
+    exit_with_launcher()
     spec = load_ensemble(path)
     members = chosen_members(path, spec, member)
     if dry:
@@ -81,7 +81,7 @@ def _warn_of_gpu(devices: int) -> None:
 
 
 def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec, ...]") -> None:
-    """Raises SpecError with all combinations that cannot work, after the table of the others."""
+    """Print the costs as a table; raises SpecError with all combinations that do not work."""
     from seg.errors import SpecError
     from seg.train.dry_run import STEP_IMAGES, dry_run
 
@@ -127,7 +127,7 @@ def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec,
 
 
 def _classes(data: "DatasetSpec") -> tuple[int, str]:
-    """How many classes there are, and where that is known from: a dry run needs no dataset."""
+    """The number of classes and its source; a dry run does not need the dataset."""
     from seg.data import open_split
     from seg.spec.dataset import class_list
 

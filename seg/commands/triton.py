@@ -18,28 +18,28 @@ def serve(
     path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Add the fused model, under the spec's name, to the repository `output`, by default one in its runs."""
-    from seg.export.triton.fused import add_whole
-    from seg.export.triton.repository import new_versions
+    from seg.export.triton.fused import add_fused_model
+    from seg.export.triton.repository import repository_update
 
     repository = output or spec.runs / "model_repository"
-    with new_versions(repository, overwrite=overwrite) as draft:
-        model, card = add_whole(draft, _job(path, spec, gives))
+    with repository_update(repository, overwrite=overwrite) as update:
+        model, card = add_fused_model(update, _job(path, spec, gives))
     report(model, spec, card)
-    _say_how_to_serve(repository)
+    _print_serving_command(repository)
 
 
 def serve_apart(
     path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Add a model for each member, one for the merge, and the ensemble that connects them."""
-    from seg.export.triton.ensemble import add_apart
-    from seg.export.triton.repository import new_versions
+    from seg.export.triton.ensemble import add_member_models
+    from seg.export.triton.repository import repository_update
 
     repository = output or spec.runs / "model_repository"
-    with new_versions(repository, overwrite=overwrite) as draft:
-        verification = add_apart(draft, _job(path, spec, gives))
+    with repository_update(repository, overwrite=overwrite) as update:
+        verification = add_member_models(update, _job(path, spec, gives))
     say_how_it_agrees(repository / path.stem, spec, verification)
-    _say_how_to_serve(repository)
+    _print_serving_command(repository)
 
 
 def _job(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput]) -> "Job":
@@ -51,5 +51,5 @@ def _job(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput]) -> "Job
     return Job(spec, request_of(path.stem, gives), Serving(plan.batch, (height, width)), images, reference_of)
 
 
-def _say_how_to_serve(repository: Path) -> None:
+def _print_serving_command(repository: Path) -> None:
     typer.echo(f"{repository}: serve it with tritonserver --model-repository")

@@ -1,4 +1,4 @@
-"""`seg tune`: which members, weights, views and merge, by measurement."""
+"""`seg tune`: find the best members, weights, views and merge on the validation images."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,18 +25,18 @@ def tune(
     budget: str | None = typer.Option(
         None,
         "--budget",
-        help="What an image may cost: milliseconds (50ms), or passes of the fastest member (5x).",
+        help="The cost limit per image: milliseconds (50ms), or passes of the fastest member (5x).",
     ),
-    keep: bool = typer.Option(True, "--write/--no-write", help="Write the answer back into the YAML."),
+    keep: bool = typer.Option(True, "--write/--no-write", help="Write the result into the YAML."),
     picture: Picture = None,
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
     """Find weights, views, merge, temperatures and class factors, and write them into the YAML.
 
-    All of it on the validation images, where every pass is computed once and kept, so that another try runs
-    no network. What was fitted must beat equal weights and the best member on images that it was
-    not fitted on, by more than the noise. Where the spec has `stopping`, that is calibrated anew.
+    Everything is measured on the validation images. Every pass is computed once and cached, so that another
+    run computes none. A fit must beat equal weights and the best member on images that it was not fitted on,
+    by more than the noise. If the spec has `stopping`, it is calibrated again.
     """
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.sizes import parse_bytes
@@ -79,7 +79,7 @@ def tune(
 def _check_picture(path: Path) -> None:
     require_extra("train", "matplotlib", "seg tune --picture")
     if path.suffix.lower() not in CHARTS:
-        raise OutputError(f"{path}: is no kind of picture that can be drawn: {', '.join(CHARTS)}")
+        raise OutputError(f"{path}: is not a chart format: {', '.join(CHARTS)}")
 
 
 def _print_fits(tuned: "Tuned") -> None:
@@ -182,7 +182,7 @@ def _print_verdict(tuned: "Tuned") -> None:
 
 
 def cache_list() -> None:
-    """List what the cache of passes holds, least recently used first."""
+    """List the cache of passes, least recently used first."""
     from seg.commands.sizes import format_bytes
     from seg.evaluate.cache.store import ProbabilityCache
 
@@ -196,9 +196,9 @@ def cache_list() -> None:
 
 
 def cache_prune(
-    to: str = typer.Option("0GB", "--to", help="How much may stay; what was used last stays longest."),
+    to: str = typer.Option("0GB", "--to", help="The size to keep; the most recently used passes are kept."),
 ) -> None:
-    """Remove passes that were not used for longest."""
+    """Remove the least recently used passes."""
     from seg.commands.sizes import format_bytes, parse_bytes
     from seg.evaluate.cache.store import ProbabilityCache
 
@@ -211,6 +211,6 @@ def _date(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
 
 
-app = typer.Typer(no_args_is_help=True, help="The passes that `seg tune` keeps.")
+app = typer.Typer(no_args_is_help=True, help="The cache of passes of `seg tune`.")
 app.command("ls")(cache_list)
 app.command("prune")(cache_prune)

@@ -1,4 +1,4 @@
-"""`seg video`: a video in, the same with labels out."""
+"""`seg video`: label the frames of a video, and write it as a video."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ def video(
         Path, typer.Option("--output", "-o", metavar="FILE", help="The video to write: .mp4, .avi or .mkv.")
     ] = Path("labelled.mp4"),
     labels: Annotated[
-        bool, typer.Option("--labels", help="The classes' colours alone, and nothing of the video.")
+        bool, typer.Option("--labels", help="Draw only the classes' colours, not the frames.")
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:

@@ -1,28 +1,28 @@
-"""What can be wrong inside a COCO JSON."""
+"""Checks of a COCO JSON: ids, categories, polygons, run lengths, annotations without images."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from seg.data.coco import LARGE, labels_by_category
 from seg.data.coco_file import CocoAnnotation, CocoImage, CocoRle, Mistake, ambiguities, read_right_entries
-from seg.data.findings import Finding, Look, error_in
+from seg.data.coco_split import LARGE, labels_by_category
+from seg.data.findings import CheckedLabels, Finding, error_in
 from seg.data.image_files import resolved
 from seg.data.image_header import Size
 from seg.data.labelling import Labelling
-from seg.data.painting import PaintedObject, paint, painted
+from seg.data.painting import PaintedObject, paint, painted_object
 from seg.data.rasterise import MaskHW, rasterise
 from seg.spec.base import did_you_mean
 
 _OUTSIDE_TOLERANCE = 1.0
-"""How many pixels a polygon may leave the image: annotation tools round to the edge."""
+"""How many pixels a polygon may extend beyond the image: annotation tools round to the edge."""
 
 
 class CocoCheck:
-    """A COCO JSON, looked at as a whole and image by image.
+    """Checks a COCO JSON as a whole and image by image.
 
     Raises:
-        DataError: the file cannot be read, or is not COCO at all.
+        DataError: the file cannot be read, or is not a COCO JSON at all.
     """
 
     def __init__(self, path: Path, images: Path, labelling: Labelling, *, labelled: bool) -> None:
@@ -39,7 +39,7 @@ class CocoCheck:
         self.images = [resolved(images, image.file_name) for image in self._coco.images]
 
     def findings(self) -> Iterator[Finding]:
-        """What is wrong with the file as a whole, and entries that cannot be read."""
+        """Findings about the file as a whole, and entries that cannot be read."""
         yield from map(self._mistake, self._mistakes)
         for category in self._coco.categories:
             if self._labelling.classes and category not in self._known:
@@ -59,16 +59,16 @@ class CocoCheck:
             problem = "has no annotations"
             yield Finding("error", self._path, None, problem, "annotate its images to learn from them")
 
-    def look(self, index: int, size_hw: Size | None) -> Look:
+    def check_labels(self, index: int, size_hw: Size | None) -> CheckedLabels:
         image = self._coco.images[index]
         claimed_hw = (image.height, image.width)
         if not self._coco.annotations or _too_large_to_draw(claimed_hw, size_hw):
-            return Look(claimed_hw)
+            return CheckedLabels(claimed_hw)
         findings: list[Finding] = []
         objects = list(self._objects(image, findings))
         names = tuple(self._labelling.classes[one.label].name for one in objects)
         labels_hw = paint(claimed_hw, objects, self._labelling.unlabelled)
-        return Look(claimed_hw, labels_hw, names, tuple(findings))
+        return CheckedLabels(claimed_hw, labels_hw, names, tuple(findings))
 
     def _objects(self, image: CocoImage, findings: list[Finding]) -> Iterator[PaintedObject]:
         annotations = self._of_image.get(image.id, [])
@@ -90,7 +90,7 @@ class CocoCheck:
                 continue
             findings += self._doubts(annotation, image, mask_hw)
             if annotation.category_id in self._label_of:
-                yield painted(self._label_of[annotation.category_id], mask_hw)
+                yield painted_object(self._label_of[annotation.category_id], mask_hw)
 
     def _doubts(self, annotation: CocoAnnotation, image: CocoImage, mask_hw: MaskHW) -> Iterator[Finding]:
         shape = annotation.segmentation
@@ -121,7 +121,7 @@ class CocoCheck:
 
 
 def _too_large_to_draw(claimed_hw: Size, size_hw: Size | None) -> bool:
-    """Whether annotations claim very many pixels, and not those of their image, which is said there."""
+    """Whether annotations claim a very large size that is not their image's; that is reported elsewhere."""
     return claimed_hw[0] * claimed_hw[1] > LARGE and claimed_hw != size_hw
 
 

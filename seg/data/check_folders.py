@@ -1,23 +1,23 @@
-"""What can be wrong with folders of images and masks."""
+"""Checks of folders of images and masks: masks that are missing, unused or damaged."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from seg.data.findings import Finding, Look, error_in
+from seg.data.findings import CheckedLabels, Finding, error_in
 from seg.data.image_files import IMAGE_SUFFIXES
 from seg.data.image_header import Size
-from seg.data.masks import MaskSplit
+from seg.data.mask_split import MaskSplit
 from seg.data.split import Split
 from seg.errors import DataError
 from seg.words import counted
 
 _MASK_SUFFIXES: Final = IMAGE_SUFFIXES | {".gif"}
-"""Of files that are meant as masks, whether they can be read or not."""
+"""Suffixes of files that are probably meant as masks, even if they cannot be read."""
 
 
 class MaskCheck:
-    """Images and their masks, looked at one by one."""
+    """Checks images and their masks."""
 
     def __init__(self, split: MaskSplit) -> None:
         self._split = split
@@ -26,7 +26,7 @@ class MaskCheck:
         self._paired = True
 
     def findings(self) -> Iterator[Finding]:
-        """Masks that no image asks for; where images lack theirs too, the names are not those of pairs."""
+        """Masks without an image; if there are also images without a mask, their names do not match."""
         unused = [path for path in self._mask_files() if path not in self._wanted]
         missing = [path for path in self._wanted if not path.exists()]
         if missing and unused:
@@ -43,16 +43,16 @@ class MaskCheck:
             fix = "name it like its image, ending in .png, or remove it"
             yield Finding("warning", path, None, "is the mask of no image", fix)
 
-    def look(self, index: int, _: Size | None) -> Look:
+    def check_labels(self, index: int, _: Size | None) -> CheckedLabels:
         path = self._split.mask_path(index)
         if not self._paired and not path.exists():
-            return Look()
+            return CheckedLabels()
         try:
             labels_hw = self._split.labels(index)
         except DataError as error:
-            fix = "mend or remove it"
-            return Look(findings=(error_in(path, error, fix),))
-        return Look(labels_hw.shape, labels_hw)
+            fix = "correct or remove it"
+            return CheckedLabels(findings=(error_in(path, error, fix),))
+        return CheckedLabels(labels_hw.shape, labels_hw)
 
     def _mask_files(self) -> list[Path]:
         found = self._split.masks.rglob("*")
@@ -62,7 +62,7 @@ class MaskCheck:
 
 
 class ImageCheck:
-    """Images without labels, which only a split that is predicted may lack."""
+    """Checks images without labels, which only a split to predict may lack."""
 
     def __init__(self, split: Split, folder: Path, *, labelled: bool) -> None:
         self.images = [sample.image for sample in split.samples]
@@ -74,5 +74,5 @@ class ImageCheck:
             problem = "has no labels"
             yield Finding("error", self._folder, None, problem, "name its 'annotations' or 'masks'")
 
-    def look(self, _: int, __: Size | None) -> Look:
-        return Look()
+    def check_labels(self, _: int, __: Size | None) -> CheckedLabels:
+        return CheckedLabels()

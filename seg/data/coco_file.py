@@ -1,4 +1,4 @@
-"""The parts of a COCO JSON that label maps need.
+"""Parse and validate a COCO JSON: the parts of it that label maps need.
 
 Source: the COCO data format, https://cocodataset.org/#format-data.
 """
@@ -90,16 +90,16 @@ def read_coco(path: Path) -> CocoFile:
     """Parse a COCO JSON.
 
     Raises:
-        DataError: the file cannot be read, is no JSON, or has a part that is not as COCO says.
+        DataError: the file cannot be read, is not JSON, or has an entry that violates the format.
     """
     return _read(CocoFile, path)
 
 
 def read_right_entries(path: Path) -> tuple[CocoFile, list[Mistake]]:
-    """Parse what is right in a COCO JSON, and tell what is wrong with its other entries.
+    """Parse the valid entries of a COCO JSON, and describe the problems of the others.
 
     Raises:
-        DataError: the file cannot be read, or is no COCO JSON at all.
+        DataError: the file cannot be read, or is not a COCO JSON at all.
     """
     data = _bytes_of_json(path)
     try:
@@ -122,7 +122,7 @@ def read_categories(path: Path) -> list[CocoCategory]:
 
 
 def ambiguities(categories: Sequence[CocoCategory], images: Sequence[CocoImage] = ()) -> Iterator[str]:
-    """Why labels could not be told from these parts: a line for each id or name that is not its own."""
+    """Ambiguities: a line for each id or name that is used more than once, or for too many categories."""
     for what, values in (
         ("image id", [image.id for image in images]),
         ("file name", [image.file_name for image in images]),
@@ -151,7 +151,7 @@ def _bytes_of_json(path: Path) -> bytes:
 
 
 def _refuse_other_than_coco(path: Path, error: ValidationError) -> None:
-    """Raise DataError where more than single entries is wrong."""
+    """Raise DataError if the problem is not limited to single entries."""
     for one in error.errors():
         if one["type"] == "json_invalid":
             raise DataError(f"{path}: is not JSON: {one['ctx']['error']}") from error
@@ -180,7 +180,7 @@ def _mistakes(document: Any, errors: Sequence[ErrorDetails]) -> list[Mistake]:
 
 _SINGULAR = {"images": "image", "annotations": "annotation", "categories": "category"}
 _LEADS_TO_AN_ENTRY = 2
-"""A place in the file with so many parts: `annotations`, 3."""
+"""The length of a location of an entry in the file, such as `annotations`, 3."""
 
 
 def _problem(field: Sequence[str | int], message: str) -> str:

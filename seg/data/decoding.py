@@ -1,9 +1,9 @@
-"""From the bytes of an image file to pixels, or one line that says what is wrong with them.
+"""Decode the bytes of an image file to pixels, and refuse truncated and damaged files with one line.
 
-Each kind goes to the decoder that refuses what is cut off or damaged, and writes nothing to stderr: JPEG to
-simplejpeg, which passes on what libjpeg warns of; TIFF and WebP without alpha to OpenCV, as Pillow's libtiff
-writes to stderr and its WebP takes three times as long; all else to Pillow, as OpenCV darkens colours by
-alpha and turns palettes into colours.
+Each format is decoded by a library that detects damage and does not write to stderr: JPEG by simplejpeg,
+which reports libjpeg's warnings; TIFF and WebP without alpha by OpenCV, because Pillow's libtiff writes to
+stderr and its WebP decoder takes three times as long; everything else by Pillow, because OpenCV multiplies
+colours by alpha and expands palettes.
 """
 
 from io import BytesIO
@@ -20,11 +20,11 @@ from PIL.PngImagePlugin import PngImageFile
 from seg.data.image_header import (
     ODD_SUBSAMPLING,
     LostBandsError,
+    damage_as_value_error,
     image_size,
     is_deep_grey_png,
     is_jpeg,
     open_image,
-    or_damaged,
     refuse_too_many_pixels,
     size_of,
     without_text,
@@ -46,23 +46,23 @@ def decode_bands(data: bytes) -> BandsHWC:
     """Decode an image, in its EXIF orientation; greyscale, palettes and inks become RGB.
 
     Raises:
-        ValueError: the file is cut off, damaged, too large, or holds what would be lost; the message says
-            so, without the file's name.
+        ValueError: the file is truncated, damaged, too large, or has bands or depth that would be lost; the
+            message does not have the file's name.
     """
     if is_jpeg(data):
         refuse_too_many_pixels(image_size(data))
-        bands_hwc = or_damaged(lambda: _decode_jpeg(data))
+        bands_hwc = damage_as_value_error(lambda: _decode_jpeg(data))
         return _upright(bands_hwc, _jpeg_orientation(data))
     image = _checked(data)
     if image.format in {_TIFF, "WEBP"} and not image.has_transparency_data:
         return _decode_with_opencv(data, cv2.IMREAD_COLOR_RGB)
-    bands_hwc = or_damaged(lambda: _bands(image))
-    refuse_band_for_alpha(bands_hwc[..., 3:])
+    bands_hwc = damage_as_value_error(lambda: _bands(image))
+    refuse_colour_in_alpha(bands_hwc[..., 3:])
     return _upright(bands_hwc, _orientation(image))
 
 
 def decode_indexes(data: bytes) -> LabelsHW:
-    """Decode a mask to its pixel values; of a palette, the indexes.
+    """Decode a mask to its pixel values; for a palette image, to the palette indexes.
 
     Raises:
         ValueError: as for an image, or it has more than one channel.
@@ -76,7 +76,7 @@ def decode_indexes(data: bytes) -> LabelsHW:
     if image.format == _TIFF:
         return _decode_with_opencv(data, cv2.IMREAD_UNCHANGED)
     grey_step = _grey_step(image)
-    return or_damaged(lambda: np.array(image, dtype=np.uint8)) // grey_step
+    return damage_as_value_error(lambda: np.array(image, dtype=np.uint8)) // grey_step
 
 
 def decode_index_map(data: bytes) -> NDArray[Any]:
@@ -84,10 +84,10 @@ def decode_index_map(data: bytes) -> NDArray[Any]:
     if not is_deep_grey_png(data):
         return decode_indexes(data)
     plain = without_text(data)
-    image = or_damaged(lambda: PngImageFile(BytesIO(plain)))
+    image = damage_as_value_error(lambda: PngImageFile(BytesIO(plain)))
     refuse_too_many_pixels(size_of(image))
-    or_damaged(image.verify)
-    return or_damaged(lambda: np.array(PngImageFile(BytesIO(plain)), dtype=np.uint16))
+    damage_as_value_error(image.verify)
+    return damage_as_value_error(lambda: np.array(PngImageFile(BytesIO(plain)), dtype=np.uint16))
 
 
 def _checked(data: bytes) -> ImageFile:
@@ -95,7 +95,7 @@ def _checked(data: bytes) -> ImageFile:
     image = open_image(data)
     refuse_too_many_pixels(size_of(image))
     if isinstance(image, PngImageFile):
-        or_damaged(image.verify)
+        damage_as_value_error(image.verify)
         image = open_image(data)
     return image
 
@@ -128,17 +128,17 @@ def _bands(image: Image.Image) -> BandsHWC:
     return np.array(image if image.mode == mode else image.convert(mode))
 
 
-def refuse_band_for_alpha(alpha: NDArray[np.uint8]) -> None:
-    """Most pixels of an alpha channel are opaque or clear; those of a fourth band of colour vary between.
+def refuse_colour_in_alpha(alpha: NDArray[np.uint8]) -> None:
+    """Refuse a fourth band that is not an alpha channel, by its values between clear and opaque.
 
     Raises:
-        ValueError: they are those of a band, which would be lost.
+        ValueError: most values lie between and vary, so the band has data that would be lost.
     """
     between = alpha[(alpha > 0) & (alpha < 255)]
     if 2 * between.size > alpha.size and between.min() < between.max():
         raise ValueError(
-            f"has a fourth band with values {alpha.min()}..{alpha.max()}, which is no alpha channel, and red,"
-            " green and blue are read: save these three alone"
+            f"has a fourth band with values {alpha.min()}..{alpha.max()}, which is not an alpha channel, and"
+            " only red, green and blue can be read: save these three"
         )
 
 
@@ -147,7 +147,7 @@ def _jpeg_orientation(data: bytes) -> int:
         with_exif = b"Exif\0\0" in data[: data.index(b"\xff\xda")]
         return _orientation(open_image(data)) if with_exif else _UPRIGHT
     except ValueError:
-        # Pillow cannot make sense of a header that libjpeg could: there is no EXIF to go by.
+        # Pillow cannot parse the header, unlike libjpeg: there is no EXIF orientation.
         return _UPRIGHT
 
 
@@ -160,7 +160,7 @@ def _orientation(image: ImageFile) -> int:
         exif.load(image.info.get("exif", b""))
         return int(exif.get(_ORIENTATION, _UPRIGHT))
     except Exception:
-        # EXIF data that are damaged say nothing, and the pixels are whole.
+        # Damaged EXIF data are ignored, as the pixels are intact.
         return _UPRIGHT
 
 
@@ -176,6 +176,6 @@ def _upright(pixels: BandsHWC, orientation: int) -> BandsHWC:
 
 
 def _grey_step(image: ImageFile) -> int:
-    """How far apart decoded greys are where a PNG has fewer than 8 bits a pixel: they are spread out."""
+    """The step between grey values of a PNG with fewer than 8 bits, which Pillow scales to 0..255."""
     mode, _, bits = str(image.tile[0].args).partition(";")
     return 255 // (2 ** int(bits) - 1) if mode == "L" and bits in {"2", "4"} else 1

@@ -1,4 +1,4 @@
-"""What is seen of a dataset when it is checked."""
+"""Findings of a dataset check: errors and warnings, grouped by cause for printing."""
 
 import re
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A file, the annotation in it (None for the file as a whole), the problem, and what to do.
+    """A file, the annotation in it (None for the file as a whole), the problem, and the fix.
 
-    An error stops training or prediction; a warning lets them go on, perhaps not as was meant.
+    An error stops training or prediction; a warning does not, but the result may not be as intended.
     """
 
     severity: Severity
@@ -37,9 +37,9 @@ _SHOWN: Final = 3
 
 
 def grouped(findings: Iterable[Finding]) -> list[str]:
-    """A line for each finding, or, of more than three of one cause, one with three examples.
+    """One line per finding; more than three findings with the same cause share a line with three examples.
 
-    One cause have those of one severity whose problems and fixes differ in numbers and names alone.
+    Findings have the same cause if their severity is equal and their texts differ only in numbers and names.
     """
     by_cause: dict[tuple[Severity, str, str], list[Finding]] = {}
     for finding in dict.fromkeys(findings):
@@ -61,15 +61,15 @@ def _without_names(text: str) -> str:
 
 
 def error_in(file: Path, error: Exception, fix: str, annotation: int | None = None) -> Finding:
-    """What an exception says, under the file it is about."""
+    """An exception as a finding about a file."""
     return Finding("error", file, annotation, str(error).removeprefix(f"{file}: "), fix)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What the labels of one image say: their size, label map, the class of each object, and what is wrong.
+class CheckedLabels:
+    """The checked labels of one image: their size, label map, the class of each object, and findings.
 
-    Without labels there is no map, and without a claim no size.
+    `labels_hw` is None without labels, and `size_hw` if the labels do not give one.
     """
 
     size_hw: tuple[int, ...] | None = None

@@ -1,4 +1,4 @@
-"""Image files in folders, and their bytes: regular files alone are opened, as others never end."""
+"""Find image files in folders, and read their bytes; FIFOs, sockets and devices are refused."""
 
 import os
 import stat
@@ -23,29 +23,29 @@ _SPECIAL: Final = {
 def images_in(folder: Path) -> list[Path]:
     """All image files below `folder`, sorted by path.
 
-    Hidden files and folders are left out, and folders that seg wrote as a whole, such as label maps; `folder`
-    itself may be one. So are devices, FIFOs and names that are not UTF-8, with a line.
+    Hidden files and folders are skipped, and folders that seg wrote as a whole, such as label maps; `folder`
+    itself may be one. Devices, FIFOs and names that are not UTF-8 are skipped with a notice.
 
     Raises:
         DataError: the folder is missing, cannot be listed, or holds no image.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of images")
-    found = sorted(path for path in _image_names(folder) if can_be_used(path))
+    found = sorted(path for path in _image_names(folder) if is_usable(path))
     if not found:
-        raise DataError(f"{folder}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        raise DataError(f"{folder}: has no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return found
 
 
-def can_be_used(path: Path) -> bool:
-    """Whether a file that was found can be an image; a line says why not."""
+def is_usable(path: Path) -> bool:
+    """Whether a file can be used as an image; a notice says why not."""
     if problem := _problem(path):
-        notice(f"{path}: is left out: {problem}")
+        notice(f"{path}: is skipped: {problem}")
     return not problem
 
 
 def resolved(folder: Path, name: str) -> Path:
-    """The file of a name in a list; where `a\\b.png` is not there, `a/b.png`, which Windows writes so."""
+    """The file of a name in a list; a Windows path `a\\b.png` becomes `a/b.png` if it does not exist."""
     path = folder / name
     return folder / name.replace("\\", "/") if "\\" in name and not path.exists() else path
 
@@ -65,14 +65,14 @@ def bytes_of(path: Path) -> bytes:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise DataError(f"{str(path)!r}: is no file name: {error}") from error
+        raise DataError(f"{str(path)!r}: is not a file name: {error}") from error
     if not data:
         raise DataError(f"{path}: is empty (0 bytes)")
     return data
 
 
 def special_file(path: Path) -> str | None:
-    """What a path leads to that would never end or be no file, such as `a FIFO`; raises OSError."""
+    """The kind of a special file, such as `a FIFO`; None for other files. Raises OSError."""
     return _SPECIAL.get(stat.S_IFMT(path.stat().st_mode))
 
 
@@ -97,6 +97,6 @@ def _problem(path: Path) -> str:
     try:
         special = special_file(path)
     except OSError:
-        # A link to nothing: what is wrong is said where it is read.
+        # A broken link is reported when it is read.
         return ""
     return f"is {special}, not a file" if special else ""

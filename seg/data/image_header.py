@@ -1,7 +1,7 @@
-"""Headers of image files: size, depth and bands, known before memory is taken for pixels.
+"""Image headers: size, depth and bands, checked before memory is allocated for pixels.
 
-A file of a few kilobytes can claim a picture of gigabytes, and some images hold more than the 8 bits of red,
-green and blue that are read.
+A file of a few kilobytes can claim gigabytes of pixels, and some images have more than 8 bits or other bands
+than red, green and blue.
 """
 
 import logging
@@ -30,7 +30,7 @@ MOST_PIXELS: Final = 2**28
 """Pixels of the largest image that is decoded whole: 0.8 GB, and three times that while it is decoded."""
 
 ODD_SUBSAMPLING: Final = "Could not determine subsampling"
-"""What simplejpeg says of rare JPEGs, which are left to Pillow."""
+"""simplejpeg's message for rare JPEGs, which are decoded by Pillow."""
 
 _JPEG: Final = b"\xff\xd8\xff"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -69,11 +69,11 @@ class LostBandsError(ValueError):
 
 
 def image_size(data: bytes) -> Size:
-    """Height and width of the picture that a file claims to be, before any EXIF turn.
+    """Height and width according to the header, before the EXIF orientation is applied.
 
     Raises:
-        ValueError: the file is of no kind that is read here, or its header is cut off or damaged; the
-            message says so, without the file's name.
+        ValueError: the format is not supported, or the header is truncated or damaged; the message does not
+            have the file's name.
     """
     if is_jpeg(data):
         return _jpeg_size(data)
@@ -81,7 +81,7 @@ def image_size(data: bytes) -> Size:
 
 
 def size_of(image: ImageFile) -> Size:
-    """The same of an opened image. A TIFF in tiles has at least one tile, which is decoded whole."""
+    """Height and width of an opened image; for a tiled TIFF at least those of a tile, decoded whole."""
     if isinstance(image, TiffImageFile):
         tile_height, tile_width = (int(image.tag_v2.get(tag, 0)) for tag in (_TILE_HEIGHT, _TILE_WIDTH))
         return max(image.height, tile_height), max(image.width, tile_width)
@@ -89,9 +89,9 @@ def size_of(image: ImageFile) -> Size:
 
 
 def open_image(data: bytes) -> ImageFile:
-    """An image whose header is read, and whose pixels are not.
+    """Open an image without decoding its pixels.
 
-    Pillow's remarks about odd metadata are silenced in the whole process: they concern no pixel.
+    Pillow's warnings about odd metadata are silenced in the whole process, as they do not concern pixels.
 
     Raises:
         ValueError: as for `image_size`.
@@ -101,11 +101,11 @@ def open_image(data: bytes) -> ImageFile:
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     kind = next((kind for signature, kind in _KINDS.items() if data.startswith(signature)), None)
     if kind is None:
-        raise ValueError("is no PNG, JPEG, WebP, BMP or TIFF")
-    deep = _deep_tiff(or_damaged(lambda: _tiff_tags(data))) if kind is TiffImageFile else ""
+        raise ValueError("is not a PNG, JPEG, WebP, BMP or TIFF")
+    deep = _deep_tiff(damage_as_value_error(lambda: _tiff_tags(data))) if kind is TiffImageFile else ""
     if deep:
         raise LostBandsError(deep + _with_values(kind, data))
-    image = or_damaged(lambda: kind(BytesIO(without_text(data) if kind is PngImageFile else data)))
+    image = damage_as_value_error(lambda: kind(BytesIO(without_text(data) if kind is PngImageFile else data)))
     if isinstance(image, PngImageFile) and ";16" in str(image.tile[0].args):
         raise LostBandsError(f"{counted(len(image.getbands()), 'band')} of 16 bits{_with_values(kind, data)}")
     return image
@@ -135,7 +135,7 @@ def is_deep_grey_png(data: bytes) -> bool:
 
 
 def refuse_too_many_pixels(size_hw: Size) -> None:
-    """Raise ValueError where an image would take more memory than one image is given."""
+    """Raise ValueError if an image has more than `MOST_PIXELS`."""
     height, width = size_hw
     if height * width > MOST_PIXELS:
         raise ValueError(
@@ -144,11 +144,11 @@ def refuse_too_many_pixels(size_hw: Size) -> None:
         )
 
 
-def or_damaged(read: Callable[[], T]) -> T:
-    """What a decoder reads; whatever it raises becomes a ValueError of one line."""
+def damage_as_value_error(read: Callable[[], T]) -> T:
+    """Call a decoder; any exception becomes a ValueError of one line."""
     try:
         return read()
-    # Parsers of hostile bytes raise nearly everything; the file is at fault all the same.
+    # Parsers can raise anything for hostile bytes.
     except Exception as error:
         in_plain_words = isinstance(error, OSError | SyntaxError | ValueError) and error.__cause__ is None
         words = f": {error}".splitlines()[0] if in_plain_words else ""
@@ -156,7 +156,7 @@ def or_damaged(read: Callable[[], T]) -> T:
 
 
 def _jpeg_size(data: bytes) -> Size:
-    """As its decoder has it."""
+    """The size as simplejpeg reads it."""
     try:
         height, width, *_ = simplejpeg.decode_jpeg_header(data)
     except ValueError as error:
@@ -177,9 +177,9 @@ def _tiff_tags(data: bytes) -> ImageFileDirectory_v2:
 
 
 def _deep_tiff(tags: ImageFileDirectory_v2) -> str:
-    """The bands of a TIFF that has more than 8 bits of grey or of red, green and blue; or else nothing.
+    """A description of a TIFF's bands if they are not 8 bits of grey or RGB; else empty.
 
-    A fourth band is alpha where the file says so, and black where the others are inks.
+    A fourth band is alpha if the file declares it, and black if the others are inks.
     """
     bands, bits = tags.get(_SAMPLES, 1), max(tags.get(_BITS, (1,)))
     sample = _SAMPLE_NAMES.get(tags.get(_SAMPLE_FORMAT, (1,))[0], "")
@@ -192,7 +192,7 @@ def _deep_tiff(tags: ImageFileDirectory_v2) -> str:
 
 
 def _with_values(kind: type[ImageFile], data: bytes) -> str:
-    """The least and the greatest value of an image of one deep band; nothing where they cannot be told."""
+    """The smallest and largest value of an image with one deep band; empty if they cannot be determined."""
     with suppress(Exception):
         image = kind(BytesIO(data))
         refuse_too_many_pixels((image.height, image.width))

@@ -1,4 +1,4 @@
-"""Reading and writing images and index masks: whole and right, or one clear line."""
+"""Read and write images and index masks; problems raise one clear line."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,19 +24,19 @@ def read_image(path: Path) -> ImageHWC:
     Greyscale and palettes become RGB, an alpha channel is dropped, and the EXIF orientation is applied.
 
     Raises:
-        DataError: the file is missing, empty, cut off, damaged, or no image; or it has more than 8 bits a
-            channel, or other bands than these.
+        DataError: the file is missing, empty, truncated, damaged, or not an image; or it has more than 8 bits
+            per channel, or other bands.
     """
     return decode_image(bytes_of(path), path)
 
 
 def decode_image(data: bytes, name: Path | str) -> ImageHWC:
-    """The same for the contents of a file; `name` is what errors call it."""
+    """Decode the contents of an image file to RGB, uint8 `[H, W, 3]`; `name` is its name in errors."""
     return without_alpha(_decoded(data, name))
 
 
 def read_bands(path: Path) -> BandsHWC:
-    """The same with the alpha channel, where the image has one: uint8 `[H, W, 3 or 4]`."""
+    """Decode an image with its alpha channel, if it has one: uint8 `[H, W, 3 or 4]`."""
     return _decoded(bytes_of(path), path)
 
 
@@ -45,10 +45,10 @@ def without_alpha(bands_hwc: BandsHWC) -> ImageHWC:
 
 
 def read_mask(path: Path) -> LabelsHW:
-    """Decode an index mask to its pixel values, uint8 `[H, W]`; of a palette image, the indexes.
+    """Decode an index mask to its pixel values, uint8 `[H, W]`; for a palette image, the indexes.
 
     Raises:
-        DataError: as for an image, or it has not one channel of 8 bits at most.
+        DataError: as for an image, or it has more than one channel or more than 8 bits.
     """
     try:
         return decode_indexes(bytes_of(path))
@@ -57,7 +57,7 @@ def read_mask(path: Path) -> LabelsHW:
 
 
 def read_index_map(path: Path) -> NDArray[Any]:
-    """The same, in which a pixel of a PNG may have 16 bits: uint8 or uint16 `[H, W]`."""
+    """Decode an index mask, which may be a PNG of 16 bits: uint8 or uint16 `[H, W]`."""
     try:
         return decode_index_map(bytes_of(path))
     except ValueError as error:
@@ -78,7 +78,7 @@ def write_image(path: Path, image_hwc: ImageHWC) -> None:
 def write_mask(path: Path, labels_hw: LabelsHW) -> None:
     """Encode a label map as an 8-bit greyscale PNG, atomically."""
     if path.suffix.lower() != ".png":
-        raise OutputError(f"{path}: a mask must keep its values: name it .png")
+        raise OutputError(f"{path}: a mask needs a lossless format: name it .png")
     _write(path, labels_hw, ())
 
 
@@ -95,6 +95,6 @@ def _write(path: Path, pixels: NDArray[np.uint8], options: Sequence[int]) -> Non
     except cv2.error:
         encoded = False
     if not encoded:
-        raise OutputError(f"{path}: {path.suffix or 'no ending'} is no image format that can be written")
+        raise OutputError(f"{path}: {path.suffix or 'no ending'} is not an image format that can be written")
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.tobytes())

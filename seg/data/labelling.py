@@ -1,4 +1,4 @@
-"""What a dataset's labels mean: its classes, and the label of pixels that nothing covers."""
+"""The labelling of a dataset: its classes, and the label of unlabelled pixels."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Labelling:
 
 
 ReadLabelling = Callable[[], Labelling]
-"""Splits read it when first asked: images can be predicted where the labels of others are not at hand."""
+"""Reads the labelling on first use, as predicting may not need it."""
 
 
 def labelling_of(dataset: DatasetSpec) -> Labelling:
-    """The classes as the YAML lists them, or the COCO categories sorted by id.
+    """The classes listed in the YAML, or the COCO categories sorted by id.
 
-    Where the YAML lists names without ids and there are no masks, the ids are the COCO categories'.
+    If the YAML lists names without ids and there are no masks, the ids are those of the COCO categories.
 
     Raises:
         DataError: the categories cannot be read, share an id or a name, or are too many.
@@ -37,8 +37,8 @@ def labelling_of(dataset: DatasetSpec) -> Labelling:
     return Labelling(classes, [c.name for c in classes].index(dataset.unlabelled))
 
 
-def classes_at_hand(dataset: DatasetSpec) -> tuple[ClassInfo, ...] | None:
-    """The classes, or None where the YAML lists none and the annotations are not on this machine.
+def known_classes(dataset: DatasetSpec) -> tuple[ClassInfo, ...] | None:
+    """The classes, or None if the YAML lists none and the annotations are not on this machine.
 
     Raises:
         DataError: as `labelling_of`, of annotations that are there.
@@ -49,7 +49,7 @@ def classes_at_hand(dataset: DatasetSpec) -> tuple[ClassInfo, ...] | None:
 
 
 def _source_of_classes(dataset: DatasetSpec) -> Path | None:
-    """The COCO file that names the classes or gives their ids, where the YAML does not."""
+    """The COCO file with the names or ids of the classes, if the YAML does not have them."""
     listed = dataset.classes
     if listed is not None and (dataset.has_masks or all(entry.id is not None for entry in listed)):
         return None
@@ -72,7 +72,7 @@ def _entries(dataset: DatasetSpec) -> tuple[ClassEntry, ...]:
 
 
 def _with_ids(listed: Sequence[ClassEntry], categories: Sequence[CocoCategory]) -> tuple[ClassEntry, ...]:
-    """Missing ids are the categories' of that name, or the first free numbers where there is none."""
+    """Missing ids are those of the categories with the same name, else the first free numbers."""
     id_of = {category.name: category.id for category in categories}
     taken = {*id_of.values(), *(entry.id for entry in listed)}
     free = (number for number in range(len(taken) + len(listed)) if number not in taken)

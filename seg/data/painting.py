@@ -1,4 +1,4 @@
-"""Objects of an image painted into one label map, the largest at the bottom."""
+"""Paint the objects of an image into one label map, the largest at the bottom."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -18,8 +18,8 @@ class PaintedObject(NamedTuple):
     mask_hw: MaskHW
 
 
-def painted(label: int, mask_hw: MaskHW) -> PaintedObject:
-    """An object of an image: only what lies within its bounds is kept."""
+def painted_object(label: int, mask_hw: MaskHW) -> PaintedObject:
+    """An object from its mask, cropped to its bounds."""
     rows, columns = np.flatnonzero(mask_hw.any(1)), np.flatnonzero(mask_hw.any(0))
     if not rows.size:
         return PaintedObject(label, 0, (slice(0), slice(0)), mask_hw[:0, :0])
@@ -28,7 +28,7 @@ def painted(label: int, mask_hw: MaskHW) -> PaintedObject:
 
 
 def paint(size_hw: tuple[int, int], objects: Iterable[PaintedObject], unlabelled: int) -> LabelsHW:
-    """The label map of objects: the largest at the bottom, the last of equals on top."""
+    """Paint objects into a label map: the largest at the bottom, of equals the last on top."""
     labels_hw = np.full(size_hw, unlabelled, dtype=np.uint8)
     for one in sorted(objects, key=lambda one: -one.area):
         labels_hw[one.bounds][one.mask_hw] = one.label

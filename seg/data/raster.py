@@ -1,4 +1,4 @@
-"""Images too large to be decoded whole: their pixels are read where they are asked for."""
+"""Large TIFFs that are read by window instead of being decoded whole."""
 
 import importlib.util
 import warnings
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from seg.data.decoding import refuse_band_for_alpha
+from seg.data.decoding import refuse_colour_in_alpha
 from seg.data.image_files import special_file
 from seg.data.image_header import LostBandsError
 from seg.data.images import read_image
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 LARGE: Final = 2**25
-"""Pixels from which on a TIFF is read by window; decoded, it would take 100 MB and its file as much again."""
+"""From this number of pixels on, a TIFF is read by window; decoded, it would take at least 100 MB."""
 
 CACHE_BYTES: Final = 256 * 2**20
-"""What may stay decoded for the next row of tiles; GDAL alone would take a twentieth of all memory."""
+"""GDAL's cache of decoded blocks, for the next row of tiles; its default is 5% of all memory."""
 
 TIFF_SUFFIXES: Final = frozenset({".tif", ".tiff"})
 _MIDDLE: Final = 512
-"""Rows and columns in the middle that stand for all."""
+"""Rows and columns in the middle of an image that are sampled."""
 
 _RGB: Final = (1, 2, 3)
 _GREY: Final = (1, 1, 1)
 
 
 class Raster(Protocol):
-    """What tiles can be cut from: an array in memory, or an image on disk; RGB, uint8 `[H, W, 3]`."""
+    """An image that tiles are cut from: an array in memory, or an image on disk; RGB, uint8 `[H, W, 3]`."""
 
     @property
     def shape(self) -> tuple[int, int, int]: ...
@@ -49,7 +49,7 @@ class Raster(Protocol):
 
 
 class WindowedImage:
-    """A TIFF on disk, of one thread at a time."""
+    """A TIFF on disk that is read by window; use it in one thread at a time."""
 
     def __init__(self, path: Path, dataset: "DatasetReader") -> None:
         self._path = path
@@ -58,14 +58,14 @@ class WindowedImage:
 
     @property
     def nbytes(self) -> int:
-        """As much as blocks of a row of it take, which are kept until the next row of tiles."""
+        """The memory of one row of blocks, which are cached until the next row of tiles."""
         return int(self._dataset.block_shapes[0][0] * self.shape[1] * len(_RGB))
 
     def __getitem__(self, window: tuple[slice, slice], /) -> ImageHWC:
         """The pixels of some rows and columns.
 
         Raises:
-            DataError: the file is cut off or damaged there.
+            DataError: the file is truncated or damaged there.
         """
         import rasterio
         from rasterio.windows import Window
@@ -83,10 +83,10 @@ class WindowedImage:
 
 
 def open_raster(path: Path) -> Raster:
-    """An image for tiles to be cut from: by window where it is a large TIFF, or else decoded whole.
+    """Open an image to cut tiles from: by window if it is a large TIFF, else decoded whole.
 
-    By window are those of 8 bits a channel and without a palette, where rasterio is installed. An orientation
-    that they may name is left alone, as all that deals with maps does.
+    TIFFs of 8 bits per channel without a palette are read by window, if rasterio is installed. Their
+    orientation tag is ignored, as by other geospatial software.
 
     Raises:
         DataError: as for `read_image`.
@@ -95,7 +95,7 @@ def open_raster(path: Path) -> Raster:
 
 
 def open_large_tiff(path: Path) -> WindowedImage | None:
-    """A large TIFF, to be read by window; None for all others.
+    """Open a large TIFF to read it by window; None for all other images.
 
     Raises:
         DataError: it has bands that would be lost.
@@ -105,13 +105,13 @@ def open_large_tiff(path: Path) -> WindowedImage | None:
     import rasterio
     from rasterio.enums import ColorInterp
 
-    quiet_about_missing_places()
+    silence_georeferencing_warnings()
     try:
         if special_file(path):
             return None
         dataset = rasterio.open(path, driver="GTiff")
     except (rasterio.errors.RasterioError, OSError, ValueError):
-        # What is wrong with it is said where images are decoded.
+        # The problem is reported when the image is decoded.
         return None
     if dataset.height * dataset.width <= LARGE or dataset.colorinterp[0] == ColorInterp.palette:
         dataset.close()
@@ -124,7 +124,7 @@ def open_large_tiff(path: Path) -> WindowedImage | None:
 
 
 def _refuse_other_bands(dataset: "DatasetReader") -> None:
-    """Raise ValueError for bands that would be lost; whether a fourth is alpha is seen in the middle."""
+    """Raise ValueError for bands that would be lost; a fourth band is sampled in the middle of the image."""
     from rasterio.enums import ColorInterp
     from rasterio.windows import Window
 
@@ -134,15 +134,15 @@ def _refuse_other_bands(dataset: "DatasetReader") -> None:
     if has_alpha:
         height, width = min(dataset.height, _MIDDLE), min(dataset.width, _MIDDLE)
         middle = Window((dataset.width - width) // 2, (dataset.height - height) // 2, width, height)
-        refuse_band_for_alpha(dataset.read(dataset.count, window=middle))
+        refuse_colour_in_alpha(dataset.read(dataset.count, window=middle))
 
 
 def has_rasterio() -> bool:
     return importlib.util.find_spec("rasterio") is not None
 
 
-def quiet_about_missing_places() -> None:
-    """Let rasterio say nothing of images that do not say where on Earth they lie, in the whole process."""
+def silence_georeferencing_warnings() -> None:
+    """Silence rasterio's warning about images without a georeference, in the whole process."""
     from rasterio.errors import NotGeoreferencedWarning
 
     warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)

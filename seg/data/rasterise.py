@@ -1,4 +1,4 @@
-"""From COCO's outlines and run lengths to pixels."""
+"""Rasterise COCO segmentations: polygons and run lengths become bool masks."""
 
 from collections.abc import Sequence
 
@@ -22,14 +22,14 @@ def rasterise(shape: list[list[float]] | CocoRle, size_hw: tuple[int, int]) -> M
         ValueError: the shape is malformed; the message says how, without file or id.
     """
     if not isinstance(shape, CocoRle):
-        return _inside(shape, size_hw)
+        return _from_polygons(shape, size_hw)
     if shape.size != size_hw:
         raise ValueError(f"its run lengths are for {shape.size}, the image is {size_hw} (height, width)")
-    counts = _decompressed(shape.counts) if isinstance(shape.counts, str) else shape.counts
-    return _runs(counts, size_hw)
+    counts = _decompress_counts(shape.counts) if isinstance(shape.counts, str) else shape.counts
+    return _from_run_lengths(counts, size_hw)
 
 
-def _inside(polygons: list[list[float]], size_hw: tuple[int, int]) -> MaskHW:
+def _from_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> MaskHW:
     from pycocotools import mask as coco_mask
 
     for polygon in polygons:
@@ -41,7 +41,7 @@ def _inside(polygons: list[list[float]], size_hw: tuple[int, int]) -> MaskHW:
 
 
 def _refuse_malformed(polygon: list[float], size_hw: tuple[int, int]) -> None:
-    """pycocotools walks along every edge, so a corner far away would take forever."""
+    """Raise ValueError for a malformed polygon; pycocotools would take forever for a point far outside."""
     if len(polygon) < _COORDINATES_OF_A_TRIANGLE or len(polygon) % 2:
         raise ValueError(f"a polygon has at least 3 points, x and y each, got {len(polygon)} numbers")
     height, width = size_hw
@@ -50,7 +50,7 @@ def _refuse_malformed(polygon: list[float], size_hw: tuple[int, int]) -> None:
             raise ValueError(f"a polygon's point ({x:g}, {y:g}) is far outside the {width}x{height} image")
 
 
-def _runs(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> MaskHW:
+def _from_run_lengths(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> MaskHW:
     height, width = size_hw
     if min(counts, default=0) < 0:
         raise ValueError(f"it has a run of negative length ({min(counts)})")
@@ -61,7 +61,7 @@ def _runs(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -
     return np.repeat(inside, counts).reshape(width, height).T
 
 
-def _decompressed(text: str) -> NDArray[np.int64]:
+def _decompress_counts(text: str) -> NDArray[np.int64]:
     """COCO's compressed counts, as pycocotools' `rleFrString` reads them.
 
     A character holds 5 bits of a count, lowest first, and a bit that says whether more follow. A count

@@ -1,4 +1,4 @@
-"""What every dataset format is read into."""
+"""The protocol of a split that every dataset format implements, and the ids of its images."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from seg.labels import LabelsHW
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image of a split. `id` names it in submissions and is its own: see `named`.
+    """One image of a split. `id` is its unique name in submissions; see `samples_with_ids`.
 
-    `coco_id` is the number that a COCO JSON gives it, where there is one.
+    `coco_id` is its number in a COCO JSON, if there is one.
     """
 
     id: str
@@ -26,8 +26,8 @@ class Sample:
 class Split(Protocol):
     """The images of one split, in a fixed order, and their label maps.
 
-    `classes` are the dataset's, by label. `fingerprint` is a SHA-256 of what the split says
-    (annotations or masks, file names), not of where it lies.
+    `classes` are the dataset's, by label. `fingerprint` is a SHA-256 of the split's content (annotations or
+    masks, file names), independent of its location.
     """
 
     @property
@@ -43,16 +43,16 @@ class Split(Protocol):
         """The label map of sample `index`, uint8 `[H, W]`, in the size of the image.
 
         Raises:
-            DataError: the labels cannot be read, or have another size than they claim.
+            DataError: the labels cannot be read, or their size differs from the one they claim.
         """
         ...
 
 
-def named(folder: Path, images: Sequence[Path]) -> tuple[Sample, ...]:
-    """Samples with ids: the file name without its ending where that is enough to tell images apart.
+def samples_with_ids(folder: Path, images: Sequence[Path]) -> tuple[Sample, ...]:
+    """Samples whose id is the file name without suffix if that is unique.
 
-    Images that share a name go by their path below `folder`, and where only the ending differs, by
-    their path with its ending.
+    Images that share a name get their path below `folder` as id, and if only the suffix differs, their path
+    with it.
 
     Raises:
         DataError: an image is listed twice.

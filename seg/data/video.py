@@ -1,4 +1,4 @@
-"""Video files: frames in, frames out."""
+"""Read and write video files frame by frame."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -14,14 +14,14 @@ from seg.files import atomic_path
 from seg.labels import ImageHWC
 
 CODECS: Final = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}
-"""The codec for each ending that can be written."""
+"""The codec for each suffix that can be written."""
 
 _FFMPEG_QUIET: Final = "-8"
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What a video says of itself; `frames` is its own count, which need not be right."""
+    """The header of a video; its number of `frames` may be wrong."""
 
     frames: int
     frames_a_second: float
@@ -31,9 +31,9 @@ def video_facts(path: Path) -> VideoFacts:
     """Read a video's header.
 
     Raises:
-        DataError: the file is missing, or no video that can be decoded.
+        DataError: the file is missing, or not a video that can be decoded.
     """
-    capture = _opened(path)
+    capture = _open_video(path)
     try:
         return VideoFacts(
             max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))), capture.get(cv2.CAP_PROP_FPS) or 25.0
@@ -46,9 +46,9 @@ def read_frames(path: Path) -> Iterator[ImageHWC]:
     """Frames in order, RGB uint8 `[H, W, 3]`, one at a time.
 
     Raises:
-        DataError: the file is missing, is no video, or has no frame.
+        DataError: the file is missing, is not a video, or has no frame.
     """
-    capture = _opened(path)
+    capture = _open_video(path)
     try:
         there, frame_hwc = capture.read()
         if not there:
@@ -61,12 +61,12 @@ def read_frames(path: Path) -> Iterator[ImageHWC]:
 
 
 def write_video(path: Path, frames: Iterable[ImageHWC], frames_a_second: float) -> int:
-    """Encode RGB frames of one size by the ending of `path`, atomically; returns how many.
+    """Encode RGB frames of one size in the format of `path`'s suffix, atomically; returns their number.
 
-    Videos have even sides: where a frame's is odd, its last row or column is written twice.
+    Videos need even sides: the last row or column of a frame with an odd side is repeated.
 
     Raises:
-        OutputError: the ending names no format that can be written, the encoder is missing, or the disk is
+        OutputError: the suffix is not of a format that can be written, the encoder is missing, or the disk is
             full.
     """
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -95,15 +95,15 @@ def _with_even_sides(frame_hwc: ImageHWC) -> ImageHWC:
 
 
 def refuse_unknown_ending(path: Path) -> None:
-    """Raise OutputError unless a video of that name can be written."""
+    """Raise OutputError if the suffix is not that of a video format that can be written."""
     if path.suffix.lower() not in CODECS:
-        raise OutputError(f"{path}: is no kind of video that can be written: {', '.join(sorted(CODECS))}")
+        raise OutputError(f"{path}: is not a video format that can be written: {', '.join(sorted(CODECS))}")
 
 
-def _opened(path: Path) -> cv2.VideoCapture:
+def _open_video(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
-    # FFmpeg is quiet only where the environment says so, and it writes to stderr past us.
+    # FFmpeg writes directly to stderr unless this variable is set.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
@@ -112,13 +112,15 @@ def _opened(path: Path) -> cv2.VideoCapture:
 
 
 def _refuse_cut_off(path: Path, written: Path, count: int) -> None:
-    """Raise OutputError where the file lacks frames: OpenCV goes on without a word where a disk is full."""
+    """Raise OutputError if frames are missing: OpenCV does not report a full disk."""
     try:
         found = video_facts(written).frames if count else 0
     except DataError:
         found = 0
     if found < count:
-        raise OutputError(f"{path}: cannot be written whole ({found} of {count} frames): is the disk full?")
+        raise OutputError(
+            f"{path}: cannot be written completely ({found} of {count} frames): is the disk full?"
+        )
 
 
 def _writer(path: Path, temporary: Path, frame_hwc: ImageHWC, frames_a_second: float) -> cv2.VideoWriter:

@@ -22,7 +22,7 @@ class SplitSpec(Spec):
     """Images with labels: a COCO JSON, or a folder of index masks named like the images.
 
     A split with neither has images only, and can be predicted but not learnt from. Its `images` may also
-    be a pattern or a list, and `ids` a CSV that chooses among them; see `seg.data.listing`.
+    be a pattern or a list, and `ids` a CSV that chooses among them; see `seg.data.list_samples`.
     """
 
     images: LocalPath

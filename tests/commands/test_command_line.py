@@ -163,18 +163,18 @@ def test_a_precision_or_format_that_is_not_known_is_refused_with_those_that_are(
 
 
 MISTAKES = {
-    "soup SPEC nobody": "'nobody' is no folder, and no member has a run: all name a 'model'",
+    "soup SPEC nobody": "'nobody' is not a folder, and no member has a run: all have a 'model'",
     "distill SPEC --student fnp/resnet18": "there is no architecture 'fnp': did you mean 'fpn'?",
     "distill SPEC --student fnp": "there is no architecture 'fnp': did you mean 'fpn'?",
     "distill SPEC --student fpn/resnet81": "there is no encoder 'resnet81': did you mean 'resnet18'?",
     "ensemble SPEC --workers 2": "--workers is for a cluster: say which with --on",
     "ensemble SPEC --gpus-per-worker 0": "--gpus-per-worker is for a cluster: say which with --on",
     "ensemble SPEC --on ray --devices 2": "--devices is for one machine, and --on for several:"
-    " leave one of them away",
+    " remove one of them",
     "ensemble SPEC --devices 2 --deadline 1h": "--deadline is for one process, and --devices for several:"
-    " leave one of them away",
+    " remove one of them",
     "ensemble SPEC --devices 2 --explain": "--explain is for one process, and --devices for several:"
-    " leave one of them away",
+    " remove one of them",
     "ensemble SPEC --images s3://b": "--images s3://b: workers of a cluster read URIs: say which with --on",
 }
 

@@ -189,9 +189,9 @@ def test_a_thumbnail_does_not_hide_that_the_rest_is_missing(tmp_path: Path) -> N
     ("name", "data", "problem"),
     [
         ("empty.jpg", b"", "is empty"),
-        ("text.png", b"not an image", "is no PNG"),
+        ("text.png", b"not an image", "is not a PNG"),
         ("nothing.jpg", None, "no such file"),
-        ("drawing.svg", b"<svg></svg>", "is no PNG"),
+        ("drawing.svg", b"<svg></svg>", "is not a PNG"),
         ("bare.png", b"\x89PNG\r\n\x1a\n", "is cut off"),
         ("headless.png", b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82", "is cut off or damaged"),
         ("bare.tif", b"II*\0", "is cut off"),

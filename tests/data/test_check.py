@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from seg.data import open_split, read_image
-from seg.data.check import check_dataset
+from seg.data.check_dataset import check_dataset
 from seg.data.findings import Finding
 from seg.data.images import write_image, write_mask
 from seg.data.sample import write_sample_dataset
@@ -32,7 +32,7 @@ def findings(folder: Path) -> tuple[Finding, ...]:
     return check_dataset(load_dataset(folder / "dataset.yaml")).findings
 
 
-def can_be_used(dataset: DatasetSpec) -> bool:
+def is_usable(dataset: DatasetSpec) -> bool:
     """Whether what training does with a dataset goes through."""
     try:
         for split in (open_split(dataset, "train"), open_split(dataset, "val")):
@@ -142,12 +142,12 @@ def all_bare(document: Document) -> None:
     ],
 )
 def test_it_is_found(folder: Path, edit: Callable[[Document], None], line: str) -> None:
-    assert can_be_used(load_dataset(folder / "dataset.yaml"))
+    assert is_usable(load_dataset(folder / "dataset.yaml"))
     change(folder, edit)
     found = findings(folder)
     assert any(str(finding).startswith(line.format(folder)) for finding in found), [*map(str, found)]
     errors = [finding for finding in found if finding.severity == "error"]
-    assert can_be_used(load_dataset(folder / "dataset.yaml")) == (not errors), [*map(str, found)]
+    assert is_usable(load_dataset(folder / "dataset.yaml")) == (not errors), [*map(str, found)]
 
 
 def test_an_unreadable_image_is_found(folder: Path) -> None:
@@ -227,7 +227,7 @@ def test_masks_are_checked(masks: MaskWriter, tmp_path: Path) -> None:
     dataset = masks([0, 1, 9], classes=["a", "b"])
     assert dataset.val and dataset.val.masks
     problems = {str(f.file.relative_to(tmp_path)): f.problem for f in check_dataset(dataset).findings}
-    assert problems["masks/in/a.png"].startswith("holds 9 (1 pixel), the id of no class")
+    assert problems["masks/in/a.png"].startswith("has pixel values 9 (1 pixel), the id of no class")
     write_mask(dataset.val.masks / "b.png", np.zeros((1, 3), np.uint8))
     found = {str(f.file.relative_to(tmp_path)): f for f in check_dataset(dataset).findings}
     assert (found["masks/b.png"].severity, found["masks/b.png"].problem) == (
@@ -295,7 +295,7 @@ def test_false_sizes_are_named_and_nothing_is_drawn(
     shapes = [[[0, 0, 60000, 0, 60000, 60000]], {"size": [65536, 65536], "counts": counts}]
     image = {"id": 1, "file_name": "a.png", "height": 65536, "width": 65536}
     dataset = coco([{"category_id": 3, "segmentation": shape} for shape in shapes], {"images": [image]})
-    for module in ("check_coco", "coco"):
+    for module in ("check_coco", "coco_split"):
         monkeypatch.setattr(f"seg.data.{module}.rasterise", None)
         monkeypatch.setattr(f"seg.data.{module}.paint", None)
     errors = [one.problem for one in check_dataset(dataset).findings if one.severity == "error"]

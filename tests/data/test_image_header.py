@@ -75,5 +75,5 @@ def test_a_tile_larger_than_its_picture_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"%PDF-1.7", b"<svg/>", b"RIFF\0\0\0\0WAVEfmt ", b"BM"])
 def test_other_kinds_are_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"no PNG, JPEG, WebP, BMP or TIFF|is cut off"):
+    with pytest.raises(ValueError, match=r"a PNG, JPEG, WebP, BMP or TIFF|is cut off"):
         image_size(data)

@@ -29,7 +29,7 @@ def test_a_class_may_have_the_id_255(masks: MaskWriter) -> None:
 
 def test_all_values_of_no_class_are_named(masks: MaskWriter) -> None:
     with pytest.raises(
-        DataError, match=r"masks/in/a\.png: holds 3 \(1 pixel\), 9 \(1 pixel\), the id of no class"
+        DataError, match=r"masks/in/a\.png: has pixel values 3 \(1 pixel\), 9 \(1 pixel\), the id of no class"
     ):
         open_split(masks([0, 9, 3], classes=["a", "b"]), "val").labels(0)
 
@@ -86,7 +86,7 @@ def test_images_without_labels_say_so(tmp_path: Path) -> None:
         open_split(spec(tmp_path, {"images": "images"}), "val").labels(0)
 
 
-@pytest.mark.parametrize(("folder", "problem"), [("images", "holds no image"), ("gone", "no such folder")])
+@pytest.mark.parametrize(("folder", "problem"), [("images", "has no image"), ("gone", "no such folder")])
 def test_a_folder_without_images_says_so(folder: str, problem: str, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     write_mask(tmp_path / "elsewhere/a.png", np.zeros((1, 1), np.uint8))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seg.data import open_split
-from seg.data.check import check_dataset
+from seg.data.check_dataset import check_dataset
 from seg.data.coco_file import read_coco
 from seg.data.sample import write_sample_dataset
 from seg.data.sample.scene import draw_scene

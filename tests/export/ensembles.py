@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.data.images import write_image
-from seg.export.save import save_model
+from seg.export.onnx_file.save import save_model
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.export.tiny import CARD, CLASSES, image, model, random_kernels
 

@@ -1,4 +1,4 @@
-"""TensorRT as far as `seg.export.trt` calls it, where there is no GPU to build on.
+"""TensorRT as far as `seg.export.tensorrt_builder` calls it, where there is no GPU to build on.
 
 What it cannot show: that a real builder takes what it is given, that a plan runs, or how fast.
 """

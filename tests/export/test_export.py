@@ -13,14 +13,14 @@ from onnx import numpy_helper
 from seg.card import CARD_KEY, InputCard, ModelCard, read_card
 from seg.errors import ModelError, VerificationError
 from seg.export.export import export_checkpoint, is_exported
-from seg.export.exported_model import ExportedModel
-from seg.export.save import atomic_model, replace_card, save_model
-from seg.export.to_onnx import write_onnx
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.save import atomic_model, replace_card, save_model
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
 from tests.export.untrained import CLASSES, checkpoint, image
 
 
@@ -110,7 +110,7 @@ def test_weights_too_large_for_one_file_lie_beside_it(
     """With the limit lowered from 2 GiB to 10 kB."""
     path, model = exported[0], tmp_path / "model.onnx"
     whole, card = onnx.load(exported[1]), read_model_card(exported[1])
-    monkeypatch.setattr("seg.export.save.LARGEST_INLINE_BYTES", 10_000)
+    monkeypatch.setattr("seg.export.onnx_file.save.LARGEST_INLINE_BYTES", 10_000)
     for _ in range(2):
         with atomic_model(model) as temporary:
             written = save_model(onnx.load(exported[1]), card, temporary)

@@ -19,7 +19,7 @@ from seg.engine import Ensemble
 from seg.errors import ModelError
 from seg.export.fuse.card import EnsembleCard
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.save import save_model
+from seg.export.onnx_file.save import save_model
 from seg.files import sha256_of
 from seg.model_file import read_model_card
 from tests.export.ensembles import write_ensemble

@@ -9,7 +9,7 @@ from seg.commands.fuse import fuse_verified
 from seg.engine import Ensemble
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.trt import build
+from seg.export.tensorrt_builder import build_plan
 from tests.export.ensembles import ensemble
 from tests.export.tiny import image
 
@@ -39,4 +39,4 @@ def test_tensorrt_for_rtx_builds_a_plan_of_it(merge: str, tmp_path: Path) -> Non
     spec = ensemble(tmp_path, merge=merge, members=members)
     fuse_verified("team", spec, tuple(FusedOutput), tmp_path / "team.onnx")
     profile = Profile((1, 16, 16), (2, 24, 31), (4, 40, 40))
-    assert build(library, tmp_path / "team.onnx", profile, 2**28, b"").plan
+    assert build_plan(library, tmp_path / "team.onnx", profile, 2**28, b"").plan

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from seg.commands.fuse import fuse_verified
 from seg.engine import Ensemble
-from seg.export.save import save_model
+from seg.export.onnx_file.save import save_model
 from seg.files import sha256_of
 from tests.export.ensembles import ensemble
 from tests.export.fused import fused, run
@@ -74,8 +74,8 @@ def test_branches_of_a_member_are_renamed_with_it(tmp_path: Path) -> None:
 def test_large_weights_lie_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the limit lowered from 2 GiB to nothing."""
     spec = ensemble(tmp_path)
-    monkeypatch.setattr("seg.export.save.LARGEST_INLINE_BYTES", 0)
-    monkeypatch.setattr("seg.export.save.SMALLEST_WEIGHT", 300)
+    monkeypatch.setattr("seg.export.onnx_file.save.LARGEST_INLINE_BYTES", 0)
+    monkeypatch.setattr("seg.export.onnx_file.save.SMALLEST_WEIGHT", 300)
     card = fuse_verified("team", spec, (), tmp_path / "out/team.onnx")
     (beside,) = (tmp_path / "out").glob("*.data")
     assert card.weights_sha256 == sha256_of(beside)

@@ -16,7 +16,7 @@ from seg.commands.fuse import fuse_verified
 from seg.errors import SegError, SpecError, VerificationError
 from seg.export.fuse.check import Expected, Reference_, check
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.save import save_model
+from seg.export.onnx_file.save import save_model
 from tests.export.ensembles import ensemble, write_ensemble
 from tests.export.fused import fused
 from tests.export.tiny import CARD, image, model
@@ -92,7 +92,7 @@ def test_members_must_be_exported_and_agree_on_classes(tmp_path: Path) -> None:
     spec = ensemble(tmp_path)
     other = CARD.model_copy(update={"classes": CARD.classes[:2]})
     save_model(model(), other, tmp_path / "b.onnx")
-    with pytest.raises(SegError, match=r"b\.onnx: gives 3 channels and its card names 2 classes"):
+    with pytest.raises(SegError, match=r"b\.onnx: returns 3 channels and its card has 2 classes"):
         fuse_verified("team", spec, (), tmp_path / "team.onnx")
     gold = CARD.classes[0].model_copy(update={"name": "gold"})
     other = CARD.model_copy(update={"classes": (gold, *CARD.classes[1:])})

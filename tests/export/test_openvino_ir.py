@@ -9,8 +9,8 @@ import pytest
 from seg.card import CARD_KEY, read_card
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError
+from seg.export.onnx_file.save import save_model
 from seg.export.openvino_ir import write_ir
-from seg.export.save import save_model
 from tests.export.tiny import CARD, image, model, run
 
 openvino = pytest.importorskip("openvino")

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, version_converter
 
 from seg.errors import ModelError
-from seg.export.opset import OLDEST, in_opset, lower_opset, opset_of
+from seg.export.onnx_file.opset import OLDEST, convert_to_opset, lower_opset, opset_of
 from tests.export.tiny import image, model, run
 
 
@@ -51,7 +51,7 @@ def test_the_oldest_opset_is_found(graph: onnx.ModelProto, oldest: int) -> None:
 
 def test_attributes_that_go_without_saying_are_left_out() -> None:
     graph = one("Split", 17, outputs=2)
-    assert not in_opset(graph, 18)  # would have to say how many parts there are
+    assert not convert_to_opset(graph, 18)  # would have to say how many parts there are
     resize = helper.make_node("Resize", ["in0", "", "", "size"], ["out0"], mode="linear", antialias=0)
     graph = one("Relu", 18)
     graph.graph.node[0].CopyFrom(resize)

@@ -14,11 +14,11 @@ import pytest
 from seg.engine.runtimes.tensorrt_library import load_library
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError
-from seg.export.plan import ensure_plan
+from seg.export.onnx_file.save import save_model
+from seg.export.plan_cache import ensure_plan
 from seg.export.precision.quantise import layers_of, quantise
-from seg.export.profile import profile_of
-from seg.export.save import save_model
-from seg.export.trt import build, gpu_to_build_for
+from seg.export.tensorrt_builder import build_plan, target_gpu
+from seg.export.tensorrt_profile import tensorrt_profile
 from seg.spec import load_ensemble
 from tests.export import fake_tensorrt
 from tests.export.tiny import CARD, image, model, run
@@ -73,7 +73,7 @@ def test_the_rtx_builder_refuses_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(
         ModelError, match=r"bytes\.onnx: TensorRT .* cannot read it: .*(UINT|UInt)8"
     ) as caught:
-        build(load_library("tensorrt_rtx"), tmp_path / "bytes.onnx", PROFILE, 2**30, b"")
+        build_plan(load_library("tensorrt_rtx"), tmp_path / "bytes.onnx", PROFILE, 2**30, b"")
     assert "\n" not in str(caught.value)
 
 
@@ -181,10 +181,10 @@ def test_without_library_or_gpu_it_says_what_to_do(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("seg.engine.runtimes.tensorrt_library.importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"seg\[tensorrt\]"):
         load_library("tensorrt")
-    monkeypatch.setattr("seg.export.trt.load_cuda", lambda: FakeGpu(is_there=False).cuda)
+    monkeypatch.setattr("seg.export.tensorrt_builder.load_cuda", lambda: FakeGpu(is_there=False).cuda)
     with pytest.raises(MissingRuntimeError, match=r"on the GPU that will run it.* no CUDA-capable device"):
-        gpu_to_build_for("tensorrt")
-    assert gpu_to_build_for("tensorrt_rtx") == "any"
+        target_gpu("tensorrt")
+    assert target_gpu("tensorrt_rtx") == "any"
 
 
 SPEC = """
@@ -209,4 +209,4 @@ def test_the_profile_takes_all_that_will_come(
 ) -> None:
     (tmp_path / "e.yaml").write_text(SPEC.format(views=views, plan=plan))
     spec = load_ensemble(tmp_path / "e.yaml")
-    assert profile_of(spec, spec.members[0]) == expected
+    assert tensorrt_profile(spec, spec.members[0]) == expected

@@ -16,18 +16,18 @@ from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.errors import MissingRuntimeError, VerificationError
 from seg.export.export import is_exported
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.save import replace_card, save_model
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.precision.half import in_half
 from seg.export.precision.measure import Answer, Gate
-from seg.export.save import replace_card, save_model
 from seg.files import sha256_of
 from seg.labels import LabelsHW
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
 from seg.train.networks import build_network
-from seg.train.segmenter import Segmenter
+from seg.train.networks.segmenter import Segmenter
 from tests.export.tiny import CARD, CLASSES, image, model, open_on_cpu, run
 
 

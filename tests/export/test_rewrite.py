@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from seg.card import ModelCard
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
 from seg.export.rewrite import rewrite
-from seg.export.rewrite.distribute import before_doubling
-from seg.export.to_onnx import write_onnx
+from seg.export.rewrite.distribute_convolutions import transposed_weight
 from seg.temperature import TEMPERATURE, set_temperature
-from seg.train.checkpoint import load_checkpoint
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
 from tests.export.tiny import RNG, image, run
 from tests.export.untrained import checkpoint
 
@@ -38,7 +38,7 @@ def test_a_transposed_convolution_does_what_repeating_and_convolving_do(
     x = torch.from_numpy(rng.normal(0, 1, (1, 3, rows, columns)).astype(np.float32))
     repeated = torch.nn.functional.interpolate(x, scale_factor=2, mode="nearest")
     expected = torch.conv2d(repeated, torch.from_numpy(weight), padding=1)
-    transposed = torch.from_numpy(before_doubling(weight))
+    transposed = torch.from_numpy(transposed_weight(weight))
     found = torch.conv_transpose2d(x, transposed, stride=2, padding=1)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
@@ -225,7 +225,7 @@ def test_networks_answer_as_pytorch_does(
     model, card = untrained(tmp_path, architecture)
     rewritten, plain = tmp_path / "rewritten.onnx", tmp_path / "plain.onnx"
     write_onnx(model, card, rewritten)
-    monkeypatch.setattr("seg.export.to_onnx.rewrite", lambda _: None)
+    monkeypatch.setattr("seg.export.onnx_file.to_onnx.rewrite", lambda _: None)
     write_onnx(model, card, plain)
     images = np.stack([image(70, 101), image(70, 101, seed=1)])
     warm = onnx.load(rewritten)
@@ -243,7 +243,7 @@ def test_a_network_in_float16_is_rewritten_in_float16(
 ) -> None:
     model, card = untrained(tmp_path, "fpn")
     write_onnx(in_half(model), card, tmp_path / "rewritten.onnx")
-    monkeypatch.setattr("seg.export.to_onnx.rewrite", lambda _: None)
+    monkeypatch.setattr("seg.export.onnx_file.to_onnx.rewrite", lambda _: None)
     write_onnx(in_half(model), card, tmp_path / "plain.onnx")
     rewritten, plain = (onnx.load(tmp_path / f"{name}.onnx") for name in ("rewritten", "plain"))
     onnx.checker.check_model(rewritten, full_check=True)

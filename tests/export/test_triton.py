@@ -32,7 +32,7 @@ def serve(spec: Path, *options: str, format_: str = "triton") -> Path:
     return repository / "team"
 
 
-def config_of(folder: Path) -> Any:
+def model_config(folder: Path) -> Any:
     text = (folder / "config.pbtxt").read_text(encoding="utf-8")
     return text_format.Parse(text, model_config_pb2.ModelConfig())
 
@@ -46,7 +46,7 @@ def test_the_configuration_is_tritons_and_says_what_the_graph_says(tmp_path: Pat
         "1/model.onnx",
         "config.pbtxt",
     ]
-    config, graph = config_of(folder), onnx.load(folder / "1/model.onnx").graph
+    config, graph = model_config(folder), onnx.load(folder / "1/model.onnx").graph
     assert (config.name, config.backend, config.max_batch_size) == ("team", "onnxruntime", 6)
     hold_to_graph(config, graph)
     assert config.HasField("dynamic_batching")
@@ -73,7 +73,7 @@ def hold_to_graph(config: Any, graph: onnx.GraphProto) -> None:
 def test_what_it_is_warmed_up_with_runs(tmp_path: Path) -> None:
     folder = serve(write_ensemble(tmp_path))
     session = onnxruntime.InferenceSession(folder / "1/model.onnx", providers=["CPUExecutionProvider"])
-    warmups = config_of(folder).model_warmup
+    warmups = model_config(folder).model_warmup
     assert [warmup.batch_size for warmup in warmups] == [1, 8]
     for warmup in warmups:
         ((name, tensor),) = warmup.inputs.items()
@@ -100,7 +100,7 @@ def test_a_second_export_is_the_next_version(tmp_path: Path, monkeypatch: pytest
     serve(spec)
     folder = serve(spec, "--give", "confidence")
     assert sorted(p.name for p in folder.iterdir()) == [".seg-outputs", "1", "2", "config.pbtxt"]
-    assert [tensor.name for tensor in config_of(folder).output] == ["confidence"]
+    assert [tensor.name for tensor in model_config(folder).output] == ["confidence"]
     monkeypatch.setattr("seg.export.fuse.check.TOLERANCE", -1.0)
     with pytest.raises(VerificationError, match=r"team/3/model\.onnx: .*not written"):
         serve(spec, "--give", "confidence")
@@ -110,7 +110,7 @@ def test_a_second_export_is_the_next_version(tmp_path: Path, monkeypatch: pytest
 
 def test_a_folder_that_is_no_model_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "models/team/notes").mkdir(parents=True)
-    with pytest.raises(OutputError, match="team: is no model of a repository"):
+    with pytest.raises(OutputError, match="team: is not a model of a repository"):
         serve(write_ensemble(tmp_path))
 
 
@@ -123,13 +123,13 @@ def test_the_model_that_is_served_is_the_ensemble(tmp_path: Path) -> None:
 
 def run_ensemble(repository: Path, name: str, tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """What Triton does with an ensemble, as its configuration says."""
-    config = config_of(repository / name)
+    config = model_config(repository / name)
     assert config.platform == "ensemble"
     assert (repository / name / "1").is_dir()
     for step in config.ensemble_scheduling.step:
         folder = repository / step.model_name
         graph = onnx.load(folder / "1/model.onnx").graph
-        hold_to_graph(config_of(folder), graph)
+        hold_to_graph(model_config(folder), graph)
         assert {value.name for value in graph.input} == set(step.input_map)
         session = onnxruntime.InferenceSession(folder / "1/model.onnx", providers=["CPUExecutionProvider"])
         takes = {own: tensors[tensor] for own, tensor in step.input_map.items()}
@@ -143,7 +143,7 @@ def test_members_apart_come_to_the_same(merge: str, tmp_path: Path) -> None:
     spec = write_ensemble(tmp_path, merge=merge)
     repository = serve(spec, "--give", "labels", "--give", "confidence", format_="triton-ensemble").parent
     assert sorted(p.name for p in repository.iterdir()) == ["team", "team-a", "team-b", "team_merge"]
-    assert [tensor.name for tensor in config_of(repository / "team").input] == ["image"]
+    assert [tensor.name for tensor in model_config(repository / "team").input] == ["image"]
     found = run_ensemble(repository, "team", {"image": image(24, 31)[None]})
     expected = Ensemble.load(load_ensemble(spec)).predict(image(24, 31))
     np.testing.assert_array_equal(found["labels"][0], expected.labels)

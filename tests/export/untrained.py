@@ -8,8 +8,8 @@ import torch
 from seg.card import InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
 from seg.labels import ImageHWC
-from seg.train.checkpoint import save_checkpoint
 from seg.train.networks import build_network
+from seg.train.networks.checkpoint import save_checkpoint
 
 CLASSES = tuple(ClassInfo(id=n, name=f"c{n}", colour=default_colour(n)) for n in range(3))
 ENCODER = "timm-tf_efficientnet_lite0"

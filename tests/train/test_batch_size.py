@@ -11,8 +11,8 @@ from torch import Tensor
 from seg.errors import ModelError, SpecError
 from seg.spec import load_ensemble
 from seg.train import batch_size as module
-from seg.train.dry_run import bytes_of_step
-from seg.train.module import MemberModule
+from seg.train.dry_run import training_step_bytes
+from seg.train.member.lightning_module import MemberModule
 from seg.train.networks import build_network
 from seg.train.trainer import train_member
 from tests.train.conftest import CLASSES, SpecWriter
@@ -47,7 +47,7 @@ def test_a_run_goes_on_in_parts_with_the_same_steps(
     sizes = memory_for(2, monkeypatch)
     train(parted)
     assert sizes == [8, *4 * [2], *4 * [2]]
-    assert "out of memory: each batch is taken in 4 parts, from epoch 2 on" in capsys.readouterr().err
+    assert "out of memory: each batch is split into 4, from epoch 2 on" in capsys.readouterr().err
     # The schedule moves with every optimiser step, so equal rates tell equal steps.
     assert [row["learning_rate"] for row in metrics(parted)] == [
         row["learning_rate"] for row in metrics(whole)
@@ -69,7 +69,7 @@ def test_auto_is_the_largest_power_of_two_that_fits_and_stays(
 ) -> None:
     path = toy_spec(tmp_path, epochs=1, batch_size="auto")
     network = build_network("linknet", "tu-test_efficientnet", len(CLASSES))
-    room = bytes_of_step(network, (32, 32), 7) / module.SHARE_OF_MEMORY
+    room = training_step_bytes(network, (32, 32), 7) / module.MEMORY_SHARE
     monkeypatch.setattr(os, "sysconf", lambda name: int(room) if "PAGES" in name else 1)
     train(path)
     record = json.loads((tmp_path / "runs" / "toy" / "run.json").read_text())

@@ -11,8 +11,8 @@ from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo
 from seg.errors import ModelError
 from seg.files import sha256_of
-from seg.train.checkpoint import load_checkpoint, read_checkpoint_card, save_checkpoint
 from seg.train.networks import build_network
+from seg.train.networks.checkpoint import load_checkpoint, read_checkpoint_card, save_checkpoint
 
 CARD = ModelCard(
     name="small",
@@ -64,9 +64,9 @@ def test_refuses_what_is_no_checkpoint(checkpoint: Path) -> None:
         assert "\n" not in str(error.value)
 
     checkpoint.write_bytes(whole[: len(whole) // 2])
-    refusal("not a whole safetensors file")
+    refusal("not a complete safetensors file")
     checkpoint.write_bytes(b"")
-    refusal("not a whole safetensors file")
+    refusal("not a complete safetensors file")
     save_file(tensors, checkpoint)
     refusal("has no model card")
     save_file(tensors, checkpoint, metadata={CARD_KEY: "{}"})
@@ -75,7 +75,7 @@ def test_refuses_what_is_no_checkpoint(checkpoint: Path) -> None:
     refusal("version 99")
     unknown = CARD.model_copy(update={"encoder": "resnet19"}).model_dump_json()
     save_file(tensors, checkpoint, metadata={CARD_KEY: unknown})
-    refusal("the network of its card cannot be built")
+    refusal("the network in its card cannot be built")
     checkpoint.unlink()
     refusal("there is no such checkpoint")
 
@@ -90,7 +90,7 @@ def test_refuses_weights_that_do_not_fit(checkpoint: Path) -> None:
     with pytest.raises(ModelError, match=f"lacks '{name}'"):
         load_checkpoint(checkpoint)
     save_file({**tensors, "surplus": torch.zeros(1)}, checkpoint, metadata=metadata)
-    with pytest.raises(ModelError, match="beyond the network of its card, 'surplus'"):
+    with pytest.raises(ModelError, match="in addition to the network in its card 'surplus'"):
         load_checkpoint(checkpoint)
     save_file({**without, name: torch.zeros(7, 7)}, checkpoint, metadata=metadata)
     with pytest.raises(ModelError, match=rf"'{name}' has shape \(7, 7\)"):

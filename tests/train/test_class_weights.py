@@ -13,9 +13,9 @@ from seg.errors import SpecError
 from seg.labels import IGNORE_INDEX
 from seg.spec import load_ensemble
 from seg.spec.losses import LossMixSpec
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.losses import build_loss
-from seg.train.losses.class_weights import balanced
+from seg.train.losses.class_weights import median_frequency_weights
+from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.trainer import train_member
 
 SpecWriter = Callable[..., Path]
@@ -31,8 +31,8 @@ def weights(spec_path: Path) -> Any:
 def test_balanced_by_hand() -> None:
     """Class 0 is 30 of 40 labelled pixels, 1 is 10 of 60, 2 is 20 of 20, and none is of class 3."""
     counts_nc = np.array([[30, 10, 0, 0], [0, 0, 20, 0]])
-    assert balanced(counts_nc).tolist() == pytest.approx([1, 3, 0.75, 1])
-    assert balanced(counts_nc * 0).tolist() == [1, 1, 1, 1]
+    assert median_frequency_weights(counts_nc).tolist() == pytest.approx([1, 3, 0.75, 1])
+    assert median_frequency_weights(counts_nc * 0).tolist() == [1, 1, 1, 1]
 
 
 def test_classes_weigh_what_the_recipe_says(toy_spec: SpecWriter, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_balanced_counts_the_training_labels(toy_spec: SpecWriter, tmp_path: Pat
     [
         (
             {"loss": {"dice": {"class_weights": [1, 2]}}},
-            "are 2 for 3 classes: red, green, blue",
+            "has 2 weights for 3 classes: red, green, blue",
         ),
         ({"loss": {"ohem": {"class_weights": {"rde": 2}}}}, "there is no class 'rde': did you mean 'red'?"),
         ({"loss": {"ms_ssim": 1}, "crop": [10, 64]}, "ms_ssim: needs a crop of at least 11 pixels, got 10"),

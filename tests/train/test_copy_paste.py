@@ -13,8 +13,8 @@ from seg.labels import IGNORE_INDEX, LabelsHW
 from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.augmentation import CopyPasteSpec, StepSpec
 from seg.train.augment import Augment, CopyPaste, check_copy_paste, labels_to_paste
-from seg.train.batches.class_counts import count_classes
-from seg.train.batches.decoded import DecodedSplit
+from seg.train.splits.class_counts import count_classes
+from seg.train.splits.decoded_split import DecodedSplit
 
 CLASSES = tuple(
     ClassInfo(id=i, name=n, colour=default_colour(i)) for i, n in enumerate(["sky", "road", "dog", "cat"])
@@ -93,14 +93,14 @@ def test_objects_come_from_other_images_to_any_place(images: DecodedSplit) -> No
 
 def test_pasting_follows_from_the_seed_and_happens_as_often_as_asked(images: DecodedSplit) -> None:
     paste = pasting(images, probability=0.3)
-    happens = []
+    pasted = []
     for seed in range(300):
         first, second = (paste(0, *target(0), seed) for _ in range(2))
         assert np.array_equal(first[0], second[0])
         assert np.array_equal(first[1], second[1])
-        assert paste.happens(seed) == paste.happens(seed)
-        happens.append(paste.happens(seed))
-    assert np.mean(happens) == pytest.approx(0.3, abs=0.08)
+        assert paste.should_paste(seed) == paste.should_paste(seed)
+        pasted.append(paste.should_paste(seed))
+    assert np.mean(pasted) == pytest.approx(0.3, abs=0.08)
 
 
 def test_a_class_that_one_image_has_is_not_pasted_into_it(images: DecodedSplit) -> None:

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
+from seg.data.concat_split import ConcatSplit
+from seg.data.dataset import open_pseudo
 from seg.data.images import write_image, write_mask
-from seg.data.joined import JoinedSplit
-from seg.data.open import open_pseudo
-from seg.data.pseudo import PseudoSplit
-from seg.data.unlabelled import UnlabelledSplit
+from seg.data.pseudo_labels import PseudoSplit
+from seg.data.unlabelled_split import UnlabelledSplit
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
@@ -28,11 +28,11 @@ from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.mixing import MixSpec
 from seg.train.augment import Augment
 from seg.train.augment.copy_paste import CopyPaste
-from seg.train.batches.class_counts import count_classes
-from seg.train.batches.decoded import DecodedSplit
-from seg.train.checkpoint import load_checkpoint
-from seg.train.distillation import Distillation, DistillationLoss, soft_loss
+from seg.train.losses.distillation import Distillation, DistillationLoss, soft_loss
 from seg.train.mixing import mix
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.splits.class_counts import count_classes
+from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.trainer import train_member
 from tests.train.conftest import CLASSES, SpecWriter
 
@@ -200,26 +200,26 @@ def test_a_student_learns_where_nothing_is_labelled(
     train = open_split(spec.data, "train")
     images = UnlabelledSplit(toy_data / "train", train.classes)
     assert (images.labels(0) == IGNORE_INDEX).all()
-    teaching = Distillation(_Sure(tmp_path), "one who knows", 1.0, 1.0, images)
-    result = train_member(spec, spec.members[0], teaching=teaching)
+    distillation = Distillation(_Sure(tmp_path), "one who knows", 1.0, 1.0, images)
+    result = train_member(spec, spec.members[0], distillation=distillation)
     assert result.best_miou > 0.5
-    with pytest.raises(SpecError, match="was taught with teacher one who knows"):
+    with pytest.raises(SpecError, match="was trained with teacher one who knows"):
         train_member(spec, spec.members[0])
     hotter = Distillation(_Sure(tmp_path), "one who knows", 1.0, 2.0, images)
-    with pytest.raises(SpecError, match=r"is to be with .*temperature 2\.0"):
-        train_member(spec, spec.members[0], teaching=hotter)
+    with pytest.raises(SpecError, match=r"the spec says .*temperature 2\.0"):
+        train_member(spec, spec.members[0], distillation=hotter)
 
 
 def test_joined_splits_have_all_images_with_their_own_labels(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec = load_ensemble(toy_spec(tmp_path))
     splits = [open_split(spec.data, "val"), open_split(spec.data, "train"), open_split(spec.data, "val")]
-    joined = JoinedSplit(splits)
+    joined = ConcatSplit(splits)
     each = [(split, index) for split in splits for index in range(len(split.samples))]
     assert len(joined.samples) == len(each) == 16
     for place, (split, index) in enumerate(each):
         assert joined.samples[place] == split.samples[index]
         np.testing.assert_array_equal(joined.labels(place), split.labels(index))
-    assert joined.fingerprint != JoinedSplit(splits[:2]).fingerprint
+    assert joined.fingerprint != ConcatSplit(splits[:2]).fingerprint
 
 
 def test_a_student_is_said_in_the_spec(toy_spec: SpecWriter, tmp_path: Path) -> None:
@@ -327,16 +327,16 @@ def test_guessed_labels_are_trained_on_beside_true_ones(
     card = load_checkpoint(spec.checkpoint(spec.members[0]))[1]
     assert card.training is not None
     train = open_split(spec.data, "train")
-    assert card.training.dataset_fingerprint == JoinedSplit((train, *open_pseudo(spec.data))).fingerprint
+    assert card.training.dataset_fingerprint == ConcatSplit((train, *open_pseudo(spec.data))).fingerprint
     assert card.training.dataset_fingerprint != train.fingerprint
     write_mask(masks / "0.png", np.full((40, 36), 7, dtype=np.uint8))
-    with pytest.raises(DataError, match=r"0\.png: holds 7, the label of no class"):
+    with pytest.raises(DataError, match=r"0\.png: has label 7, which is no class"):
         open_pseudo(spec.data)[0].labels(0)
 
 
 def test_the_command_from_members_to_a_student(trained: Path, toy_data: Path) -> None:
     path, run = trained, CliRunner()
-    with pytest.raises(SpecError, match="says nothing of a student"):
+    with pytest.raises(SpecError, match="has no student"):
         run.invoke(app, ["distill", str(path)], catch_exceptions=False)
     with pytest.raises(SpecError, match="--student nonsense"):
         run.invoke(app, ["distill", str(path), "--student", "nonsense"], catch_exceptions=False)

@@ -13,8 +13,8 @@ from torch import nn
 from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo
 from seg.errors import ModelError
-from seg.train.checkpoint import read_checkpoint_card
-from seg.train.networks.pretrained import load_encoder
+from seg.train.networks.checkpoint import read_checkpoint_card
+from seg.train.networks.pretrained import load_encoder_file
 
 CARD = ModelCard(
     name="m",
@@ -47,9 +47,9 @@ def test_a_pickle_that_would_run_something_is_refused(suffix: str, tmp_path: Pat
         path = tmp_path / f"{name}{suffix}"
         write({"state_dict": Touches(trap)}, path)
         with pytest.raises(
-            ModelError, match=rf"{name}\{suffix}: holds more than tensors, or is damaged"
+            ModelError, match=rf"{name}\{suffix}: contains more than tensors, or is damaged"
         ) as caught:
-            load_encoder(nn.Linear(2, 2), path)
+            load_encoder_file(nn.Linear(2, 2), path)
         assert "\n" not in str(caught.value)
     assert not trap.exists()
     pickle.loads((tmp_path / f"bare{suffix}").read_bytes())
@@ -60,7 +60,7 @@ def test_a_legacy_state_dict_is_read(tmp_path: Path) -> None:
     layer = nn.Linear(2, 2)
     torch.save({"state_dict": layer.state_dict()}, tmp_path / "w.pth")
     other = nn.Linear(2, 2)
-    load_encoder(other, tmp_path / "w.pth")
+    load_encoder_file(other, tmp_path / "w.pth")
     assert torch.equal(layer.weight, other.weight)
 
 

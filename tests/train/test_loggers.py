@@ -7,7 +7,7 @@ import pytest
 
 from seg.runs import read_note
 from seg.spec import load_ensemble
-from seg.train.callbacks import checkpoint as keeper
+from seg.train.callbacks import run_checkpoint
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 from tests.train.test_resume import PowerCutError, cut_at_call
@@ -31,7 +31,7 @@ def test_each_epoch_is_there_once_also_after_a_cut(
     path = with_lines(toy_spec(tmp_path, epochs=3), f"loggers: [{logger}]\n")
     spec = load_ensemble(path)
     with monkeypatch.context() as patched:
-        cut_at_call(patched, keeper, "atomic_path", 2)
+        cut_at_call(patched, run_checkpoint, "atomic_path", 2)
         with pytest.raises(PowerCutError):
             train_member(spec, spec.member("toy"))
     train_member(spec, spec.member("toy"))
@@ -54,9 +54,9 @@ def read_mlflow(runs: Path) -> dict[int, float]:
     client = MlflowClient(f"sqlite:///{runs / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("seg")
     assert experiment is not None
-    (held,) = client.search_runs([experiment.experiment_id])
-    assert held.data.params["architecture"] == "linknet"
-    return {one.step: one.value for one in client.get_metric_history(held.info.run_id, "val_miou")}
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.data.params["architecture"] == "linknet"
+    return {one.step: one.value for one in client.get_metric_history(run.info.run_id, "val_miou")}
 
 
 def test_a_member_may_bear_a_note(toy_spec: SpecWriter, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from seg.labels import IGNORE_INDEX
 from seg.train.losses.boundary import boundary
 from seg.train.losses.cross_entropy import cross_entropy
 from seg.train.losses.focal import focal
-from seg.train.losses.loss_mix import LossMix, Term
+from seg.train.losses.loss_mix import LossMix, WeightedLoss
 from seg.train.losses.lovasz import lovasz
 from seg.train.losses.ms_ssim import ms_ssim
 from seg.train.losses.ohem import ohem
@@ -266,7 +266,7 @@ def test_a_right_answer_costs_next_to_nothing(loss: Callable[..., Tensor]) -> No
 def test_half_precision_is_left_outside(loss: Callable[..., Tensor]) -> None:
     logits, labels = batch()
     narrow = logits.bfloat16().requires_grad_()
-    mixed = LossMix([Term(loss, 0.5, UNEVEN.numpy())])
+    mixed = LossMix([WeightedLoss(loss, 0.5, UNEVEN.numpy())])
     with torch.autocast("cpu", torch.bfloat16):
         value = mixed(narrow, labels.to(torch.uint8))
     torch.testing.assert_close(value, 0.5 * loss(logits.bfloat16().float(), labels, UNEVEN))
@@ -277,7 +277,7 @@ def test_half_precision_is_left_outside(loss: Callable[..., Tensor]) -> None:
 
 def test_a_mix_is_a_weighted_sum() -> None:
     logits, labels = batch()
-    mixed = LossMix([Term(cross_entropy, 0.9, EVEN.numpy()), Term(dice, 2.0, UNEVEN.numpy())])
+    mixed = LossMix([WeightedLoss(cross_entropy, 0.9, EVEN.numpy()), WeightedLoss(dice, 2.0, UNEVEN.numpy())])
     expected = 0.9 * cross_entropy(logits, labels, EVEN) + 2 * dice(logits, labels, UNEVEN)
     torch.testing.assert_close(mixed(logits, labels), expected)
     assert not mixed.state_dict()

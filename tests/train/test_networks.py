@@ -12,9 +12,9 @@ from torch.nn import functional
 from seg.errors import SpecError
 from seg.spec.architectures import OWN_ENCODERS, Architecture, SmpArchitecture
 from seg.train.networks import build_network, check_combination
+from seg.train.networks.architecture_table import architectures_page
 from seg.train.networks.classics import FCN, DeepLabV1, SegNet
-from seg.train.networks.pretrained import fit_encoder
-from seg.train.networks.table import page
+from seg.train.networks.pretrained import load_encoder_weights
 
 DOCS = Path(__file__).parents[2] / "docs"
 SMALL_ENCODERS = {"dpt": "tu-vit_tiny_patch16_224"}
@@ -23,7 +23,7 @@ SIZE = (128, 160)
 
 
 def test_the_docs_say_what_goes_with_what() -> None:
-    assert (DOCS / "architectures.md").read_text(encoding="utf-8") == page()
+    assert (DOCS / "architectures.md").read_text(encoding="utf-8") == architectures_page()
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))
@@ -55,7 +55,7 @@ def test_every_architecture_takes_a_step(architecture: Architecture) -> None:
 def test_what_cannot_work_is_refused_with_the_nearest_that_can(
     architecture: str, encoder: str, nearest: str
 ) -> None:
-    with pytest.raises(SpecError, match=f"does not go with encoder '{encoder}'.*what works is {nearest}"):
+    with pytest.raises(SpecError, match=f"does not work with encoder '{encoder}'.*try {nearest}"):
         check_combination(architecture, encoder)
     nearest_architecture, nearest_encoder = nearest.split(" with ")
     check_combination(nearest_architecture, nearest_encoder)
@@ -76,7 +76,7 @@ def vgg() -> nn.Module:
 def test_fcn_computes_what_vgg_computes(vgg: nn.Module) -> None:
     """Where the whole kernel lies on the image, convolution is the fully connected layer."""
     network = FCN(CLASSES, 32, batch_norm=True).eval()
-    fit_encoder(network.encoder, vgg.state_dict(), "vgg16_bn")
+    load_encoder_weights(network.encoder, vgg.state_dict(), "vgg16_bn")
     image = torch.randn(1, 3, 224, 224)
     with torch.no_grad():
         hidden, *_ = network.encoder(image)
@@ -99,7 +99,7 @@ def test_skips_start_as_bilinear_interpolation_and_change_nothing_else() -> None
 
 def test_segnet_puts_each_maximum_back_where_it_was(vgg: nn.Module) -> None:
     network = SegNet(CLASSES).eval()
-    fit_encoder(network.encoder, vgg.state_dict(), "vgg16_bn")
+    load_encoder_weights(network.encoder, vgg.state_dict(), "vgg16_bn")
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         features, indices = network.encoder(image)
@@ -113,7 +113,7 @@ def test_segnet_puts_each_maximum_back_where_it_was(vgg: nn.Module) -> None:
 def test_deeplab_dilates_instead_of_pooling(vgg: nn.Module) -> None:
     """The field of view of its first layer behind the encoder is 12 at stride 8 to each side, and no more."""
     network = DeepLabV1(CLASSES, batch_norm=True).eval()
-    fit_encoder(network.encoder, vgg.state_dict(), "vgg16_bn")
+    load_encoder_weights(network.encoder, vgg.state_dict(), "vgg16_bn")
     features = network.encoder(torch.randn(1, 3, 64, 96)).detach().requires_grad_()
     assert features.shape == (1, 512, 8, 12)
     wide = torch.zeros(1, 512, 33, 33).requires_grad_()

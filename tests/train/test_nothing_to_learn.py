@@ -66,7 +66,7 @@ def test_what_can_be_learnt_in_part_is_told_and_trained(
         False,
         False,
     ]
-    assert "are ignored: say 'unlabelled: Background'" in told[1]
+    assert "are ignored: set 'unlabelled: Background'" in told[1]
     assert "the crop 512x512 is" in told[2]
 
 

@@ -17,12 +17,12 @@ from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, ImageHWC
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
 from seg.train import preview as module
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.loaders import build_loaders
-from seg.train.distributed.group import Group
-from seg.train.job import input_card_of
-from seg.train.preview import Crop, preview, whole_images
-from seg.train.segmenter import Segmenter
+from seg.train.distributed.process_group import ProcessGroup
+from seg.train.member.job import input_card_of
+from seg.train.networks.segmenter import Segmenter
+from seg.train.preview import Crop, preview, whole_image_recipe
+from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.trainer import train_member
 
 SpecWriter = Callable[..., Path]
@@ -53,7 +53,7 @@ def test_the_sheet_shows_the_first_epoch_of_training(
     if input_size:
         recipe = recipe.model_copy(update={"crop": (input_size, input_size)})
     train, val = (DecodedSplit(open_split(spec.data, name), recipe.input.size) for name in ("train", "val"))
-    batches = [images for images, _ in build_loaders(recipe, train, val, epoch=0, group=Group()).train]
+    batches = [images for images, _ in build_loaders(recipe, train, val, epoch=0, group=ProcessGroup()).train]
     factor = -(-300 // recipe.crop[1])
     for image in (batches[0][0].numpy(), batches[-1][-1].numpy()):
         assert contains(sheet_hwc, image.repeat(factor, 0).repeat(factor, 1))
@@ -135,7 +135,7 @@ def test_crops_without_a_label_are_told(toy_spec: SpecWriter, tmp_path: Path, to
 
 def test_a_dataset_is_shown_as_it_is(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec, _ = load(toy_spec(tmp_path))
-    recipe = whole_images(spec.data)
+    recipe = whole_image_recipe(spec.data)
     sheet_hwc, suspicious = preview(spec.data, recipe, count=10)
     assert suspicious == []
     for sample in open_split(spec.data, "train").samples[:2]:
@@ -178,7 +178,7 @@ def test_the_command(toy_spec: SpecWriter, tmp_path: Path) -> None:
     [
         (["--member", "toi"], "no member 'toi': did you mean 'toy'?"),
         (["--member", "x"], "no member 'x'"),
-        (["-o", "x.gif"], "x.gif: is no kind of picture"),
+        (["-o", "x.gif"], "x.gif: is not an image format"),
     ],
 )
 def test_a_mistake_is_one_line(

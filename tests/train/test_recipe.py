@@ -15,10 +15,10 @@ from seg.errors import SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train import trainer
 from seg.train.batches.sampling import EpochSampler, class_balanced_shares
-from seg.train.checkpoint import load_checkpoint
-from seg.train.module import MemberModule
-from seg.train.optimiser.averaging import moving_average
-from seg.train.run.figures import Figures
+from seg.train.member.lightning_module import MemberModule
+from seg.train.metrics.epoch_metrics import EpochMetrics
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.optimiser.weight_averaging import exponential_average
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result
 
@@ -90,7 +90,7 @@ def test_the_moving_average_is_what_is_kept(
 def test_moving_average_of_statistics_follows_the_published_rule() -> None:
     torch.manual_seed(0)
     network = nn.BatchNorm1d(3)
-    average = moving_average(network, decay=0.6)
+    average = exponential_average(network, decay=0.6)
     expected: torch.Tensor | None = None
     for update in range(20):
         network(torch.randn(8, 3))
@@ -116,20 +116,20 @@ def test_the_encoder_learns_at_its_own_rate(
 
 
 @pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def measured_mious(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The mIoU that each epoch of the runs to come is said to have."""
     mious = [0.2, 0.6, 0.5, 0.6, 0.9, 0.9]
-    measure = MemberModule.take_figures
+    measure = MemberModule.compute_metrics
 
-    def take_figures(module: MemberModule) -> Figures:
+    def compute_metrics(module: MemberModule) -> EpochMetrics:
         return replace(measure(module), miou=mious[module.current_epoch])
 
-    monkeypatch.setattr(MemberModule, "take_figures", take_figures)
+    monkeypatch.setattr(MemberModule, "compute_metrics", compute_metrics)
     return mious
 
 
 def test_patience_ends_a_run_that_gets_no_better(
-    toy_spec: SpecWriter, tmp_path: Path, judged: list[float], monkeypatch: pytest.MonkeyPatch
+    toy_spec: SpecWriter, tmp_path: Path, measured_mious: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = toy_spec(tmp_path, epochs=6, patience=2)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
@@ -143,7 +143,7 @@ def test_patience_ends_a_run_that_gets_no_better(
 
 
 def test_without_patience_a_run_goes_to_its_end(
-    toy_spec: SpecWriter, tmp_path: Path, judged: list[float]
+    toy_spec: SpecWriter, tmp_path: Path, measured_mious: list[float]
 ) -> None:
     assert train(toy_spec(tmp_path, epochs=6)).best_epoch == 5
 

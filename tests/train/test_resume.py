@@ -16,11 +16,11 @@ from seg.data.images import read_image, write_image
 from seg.errors import ModelError, OutputError, SpecError
 from seg.files import sha256_of
 from seg.spec import load_ensemble
-from seg.train.batches import decoded
-from seg.train.callbacks import checkpoint as keeper
-from seg.train.module import MemberModule
+from seg.train.callbacks import run_checkpoint
+from seg.train.member.lightning_module import MemberModule
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result
+from seg.train.splits import decoded_split
 from seg.train.trainer import train_member
 
 SpecWriter = Callable[..., Path]
@@ -76,7 +76,7 @@ def cut_at_call(monkeypatch: pytest.MonkeyPatch, holder: Any, name: str, call: i
         pytest.param(MemberModule, "training_step", 1, id="before anything"),
         pytest.param(MemberModule, "training_step", 4, id="in the second epoch"),
         pytest.param(MemberModule, "validation_step", 3, id="in validation"),
-        pytest.param(keeper, "save_checkpoint", 2, id="before the best is saved"),
+        pytest.param(run_checkpoint, "save_checkpoint", 2, id="before the best is saved"),
         pytest.param(RunFolder, "write_metrics", 2, id="after the best is saved"),
         pytest.param(lightning.Trainer, "save_checkpoint", 3, id="after the metrics are written"),
         pytest.param(lightning.Trainer, "save_checkpoint", EPOCHS, id="in the last epoch"),
@@ -114,7 +114,7 @@ def test_goes_on_after_kill_9(toy_spec: SpecWriter, tmp_path: Path) -> None:
             assert process.poll() is None
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
-    assert 1 <= keeper.epochs_done(folder / "last.ckpt") < 20
+    assert 1 <= run_checkpoint.epochs_done(folder / "last.ckpt") < 20
     assert not (folder / "model.safetensors").exists()
 
     train(killed)
@@ -139,7 +139,7 @@ def test_images_that_do_not_fit_into_memory_change_nothing(
     toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: tuple[str, str]
 ) -> None:
     spec = toy_spec(tmp_path, epochs=EPOCHS)
-    monkeypatch.setattr(decoded, "KEPT_BYTES", 3 * 32 * 32 * 4)
+    monkeypatch.setattr(decoded_split, "KEPT_BYTES", 3 * 32 * 32 * 4)
     train(spec)
     assert outcome(spec) == whole
 
@@ -235,7 +235,7 @@ def test_files_that_no_run_left_are_kept(toy_spec: SpecWriter, tmp_path: Path) -
 
 def test_one_run_at_a_time(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec = toy_spec(tmp_path, epochs=1)
-    with RunFolder(spec.parent / "runs" / "toy").held(), pytest.raises(OutputError, match="another run"):
+    with RunFolder(spec.parent / "runs" / "toy").locked(), pytest.raises(OutputError, match="another run"):
         train(spec)
     train(spec)
 

@@ -12,10 +12,10 @@ from seg.errors import ModelError, OutputError, SpecError
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.runs import read_run
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.segmenter import Segmenter
 from seg.train.run.folder import RunFolder
-from seg.train.segmenter import Segmenter
-from seg.train.soup import Ingredient, SoupResult, greedy_soup, keep_soup, read_ingredients
+from seg.train.soup import Ingredient, SoupResult, greedy_soup, read_ingredients, save_soup
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 
@@ -57,12 +57,12 @@ def ingredients_of(spec: EnsembleSpec, *names: str) -> tuple[Ingredient, ...]:
 
 
 @pytest.fixture(scope="module")
-def cooked(spec: EnsembleSpec) -> SoupResult:
+def result(spec: EnsembleSpec) -> SoupResult:
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     return greedy_soup(ingredients_of(spec, "toy", "later", "stranger"), train, val)
 
 
-def judged(spec: EnsembleSpec, segmenter: Segmenter) -> float:
+def miou_of(spec: EnsembleSpec, segmenter: Segmenter) -> float:
     split = open_split(spec.data, "val")
     matrix = ConfusionMatrix(len(split.classes))
     for index, sample in enumerate(split.samples):
@@ -72,18 +72,18 @@ def judged(spec: EnsembleSpec, segmenter: Segmenter) -> float:
     return matrix.scores(split.classes).miou
 
 
-def test_a_uniform_soup_is_the_mean_of_all_weights(spec: EnsembleSpec, cooked: SoupResult) -> None:
-    networks = [load_checkpoint(spec.runs / name / "model.safetensors")[0] for name in cooked.uniform.names]
+def test_a_uniform_soup_is_the_mean_of_all_weights(spec: EnsembleSpec, result: SoupResult) -> None:
+    networks = [load_checkpoint(spec.runs / name / "model.safetensors")[0] for name in result.uniform.names]
     assert len(networks) == 3
-    soup = dict(cooked.uniform.segmenter.network.named_parameters())
+    soup = dict(result.uniform.segmenter.network.named_parameters())
     for name, found in soup.items():
         expected = torch.stack([dict(network.named_parameters())[name] for network in networks]).mean(0)
         torch.testing.assert_close(found, expected)
 
 
-def test_batch_normalisation_is_that_of_the_mean(spec: EnsembleSpec, cooked: SoupResult) -> None:
+def test_batch_normalisation_is_that_of_the_mean(spec: EnsembleSpec, result: SoupResult) -> None:
     """One pass over an epoch's batches is counted, and the statistics are no longer those of a run."""
-    soup = cooked.uniform.segmenter.network.state_dict()
+    soup = result.uniform.segmenter.network.state_dict()
     tracked = [int(value) for name, value in soup.items() if name.endswith("num_batches_tracked")]
     assert tracked
     assert set(tracked) == {10 // 4}
@@ -94,33 +94,33 @@ def test_batch_normalisation_is_that_of_the_mean(spec: EnsembleSpec, cooked: Sou
     assert moved
 
 
-def test_figures_are_what_another_matrix_counts(spec: EnsembleSpec, cooked: SoupResult) -> None:
-    for taste in (*cooked.alone, cooked.uniform, cooked.greedy):
-        assert judged(spec, taste.segmenter) == pytest.approx(taste.miou)
+def test_figures_are_what_another_matrix_counts(spec: EnsembleSpec, result: SoupResult) -> None:
+    for candidate in (*result.alone, result.uniform, result.greedy):
+        assert miou_of(spec, candidate.segmenter) == pytest.approx(candidate.miou)
 
 
-def test_a_greedy_soup_is_never_worse_than_the_best(cooked: SoupResult) -> None:
-    mious = [taste.miou for taste in cooked.alone]
+def test_a_greedy_soup_is_never_worse_than_the_best(result: SoupResult) -> None:
+    mious = [candidate.miou for candidate in result.alone]
     assert mious == sorted(mious, reverse=True)
-    assert cooked.greedy.miou >= mious[0]
-    assert cooked.greedy.names[0] == cooked.alone[0].names[0]
-    assert cooked.soup is None or cooked.soup.miou > mious[0]
+    assert result.greedy.miou >= mious[0]
+    assert result.greedy.names[0] == result.alone[0].names[0]
+    assert result.soup is None or result.soup.miou > mious[0]
 
 
-def test_a_soup_is_a_run_like_any_other(spec: EnsembleSpec, cooked: SoupResult) -> None:
+def test_a_soup_is_a_run_like_any_other(spec: EnsembleSpec, result: SoupResult) -> None:
     folder = RunFolder(spec.runs / "soup")
-    keep_soup(folder, "soup", cooked.uniform)
+    save_soup(folder, "soup", result.uniform)
     network, card = load_checkpoint(folder.model)
-    assert judged(spec, Segmenter(network, card.input)) == pytest.approx(cooked.uniform.miou)
+    assert miou_of(spec, Segmenter(network, card.input)) == pytest.approx(result.uniform.miou)
     assert card.name == "soup"
     run = read_run(folder.path)
-    assert run.miou == pytest.approx(cooked.uniform.miou)
+    assert run.miou == pytest.approx(result.uniform.miou)
     assert run.note == "soup of toy, later, stranger"
     member = spec.members[0].model_copy(update={"name": "soup"})
-    assert train_member(spec, member).best_miou == pytest.approx(cooked.uniform.miou)
-    keep_soup(folder, "soup", cooked.greedy)
+    assert train_member(spec, member).best_miou == pytest.approx(result.uniform.miou)
+    save_soup(folder, "soup", result.greedy)
     with pytest.raises(OutputError, match="no soup: give the soup another --name"):
-        keep_soup(RunFolder(spec.runs / "toy"), "toy", cooked.uniform)
+        save_soup(RunFolder(spec.runs / "toy"), "toy", result.uniform)
 
 
 def test_a_recipe_is_read_back_from_its_record() -> None:
@@ -134,7 +134,7 @@ def test_a_recipe_is_read_back_from_its_record() -> None:
     assert RecipeSpec.model_validate(recipe.model_dump(mode="json")) == recipe
 
 
-def test_a_soup_needs_runs_of_one_network(spec: EnsembleSpec, cooked: SoupResult, tmp_path: Path) -> None:
+def test_a_soup_needs_runs_of_one_network(spec: EnsembleSpec, result: SoupResult, tmp_path: Path) -> None:
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     with pytest.raises(SpecError, match="at least 2 runs, got 1"):
         greedy_soup(ingredients_of(spec, "toy"), train, val)

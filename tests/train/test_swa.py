@@ -10,9 +10,9 @@ from lightning.pytorch.callbacks import Callback
 from seg.files import sha256_of
 from seg.spec import load_ensemble
 from seg.train import trainer as trainer_module
-from seg.train.callbacks import checkpoint as keeper_module
-from seg.train.callbacks.swa import judge_mean
-from seg.train.checkpoint import load_checkpoint
+from seg.train.callbacks import run_checkpoint
+from seg.train.callbacks.swa import validate_mean
+from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.run.record import Result
 from tests.train.conftest import SpecWriter
 from tests.train.test_resume import PowerCutError, cut_at_call
@@ -42,14 +42,14 @@ def test_the_mean_is_that_of_the_last_epochs(
             network = pl_module.get_submodule("segmenter.network")
             weights.append({name: p.detach().clone() for name, p in network.named_parameters()})
 
-    def judged(trainer, module, loaders):  # type: ignore[no-untyped-def]
-        figures = judge_mean(trainer, module, loaders)
-        found.update(module.judged.network.state_dict())
+    def keep_mean_weights(trainer, module, loaders):  # type: ignore[no-untyped-def]
+        figures = validate_mean(trainer, module, loaders)
+        found.update(module.evaluated_segmenter.network.state_dict())
         return figures
 
     plain = trainer_module._callbacks
     monkeypatch.setattr(trainer_module, "_callbacks", lambda *given: [*plain(*given), Watch()])
-    monkeypatch.setattr(trainer_module, "judge_mean", judged)
+    monkeypatch.setattr(trainer_module, "validate_mean", keep_mean_weights)
     path = toy_spec(tmp_path, **RECIPE)
     result = train(path)
 
@@ -73,7 +73,7 @@ def test_a_run_that_was_cut_ends_with_the_same_mean(
     whole, cut = (toy_spec(tmp_path / name, **RECIPE) for name in ("whole", "cut"))
     result = train(whole)
     with monkeypatch.context() as patched:
-        cut_at_call(patched, keeper_module, "atomic_path", 4)
+        cut_at_call(patched, run_checkpoint, "atomic_path", 4)
         with pytest.raises(PowerCutError):
             train(cut)
     again = train(cut)

@@ -19,9 +19,9 @@ from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
 from seg.spec.sweep import load_sweep
 from seg.train.callbacks.on_epoch import OnEpoch
 from seg.train.run.record import Result
-from seg.train.sweep import Outcome, choose_together, open_sweep, study
-from seg.train.sweep.ensemble import write_ensemble
-from seg.train.sweep.picture import draw_sweep
+from seg.train.sweep import TrialResult, choose_complementary, open_sweep, study
+from seg.train.sweep.charts import draw_sweep
+from seg.train.sweep.write_ensemble import write_ensemble
 from seg.train.trainer import train_member
 
 WriteSweep = Callable[..., Path]
@@ -39,9 +39,9 @@ def write_sweep(toy_spec: Callable[..., Path], tmp_path: Path) -> WriteSweep:
     return write
 
 
-def run(path: Path) -> list[Outcome]:
+def run(path: Path) -> list[TrialResult]:
     """Run a sweep; the trials that ended in it."""
-    ended: list[Outcome] = []
+    ended: list[TrialResult] = []
     open_sweep(load_sweep(path)).run(ended.append)
     return ended
 
@@ -198,12 +198,12 @@ def test_the_best_together_are_not_copies(write_sweep: WriteSweep, tmp_path: Pat
     run(path)
     spec = load_sweep(path)
     outcomes = open_sweep(spec).outcomes()
-    twin = Outcome(99, outcomes[0].name, outcomes[0].setting, "complete", outcomes[0].miou)
+    twin = TrialResult(99, outcomes[0].name, outcomes[0].setting, "complete", outcomes[0].miou)
     val = open_split(spec.data, "val")
-    (alone,) = choose_together([outcomes[0], twin], spec.runs, val, 2)
+    (alone,) = choose_complementary([outcomes[0], twin], spec.runs, val, 2)
     assert alone.outcome == outcomes[0]
-    together = choose_together(outcomes, spec.runs, val, 3)
-    assert together[0].miou == max(one.miou for one in choose_together(outcomes, spec.runs, val, 1))
+    together = choose_complementary(outcomes, spec.runs, val, 3)
+    assert together[0].miou == max(one.miou for one in choose_complementary(outcomes, spec.runs, val, 1))
     assert all(earlier.miou < later.miou for earlier, later in pairwise(together))
     write_ensemble(tmp_path / "top.yaml", spec, together)
     written = load_ensemble(tmp_path / "top.yaml")

@@ -21,11 +21,11 @@ from seg.data.images import write_mask
 from seg.errors import DataError, ModelError, SpecError
 from seg.labels import IGNORE_INDEX, ImageHWC
 from seg.spec import load_ensemble
-from seg.train.batches.loaders import stacked_by_size
-from seg.train.checkpoint import load_checkpoint
-from seg.train.confusion import count_pixels, iou_per_class
-from seg.train.module import MemberModule
-from seg.train.segmenter import Segmenter
+from seg.train.batches.loaders import collate_by_size
+from seg.train.member.lightning_module import MemberModule
+from seg.train.metrics.confusion import confusion_matrix, iou_per_class
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
 from seg.train.trainer import train_member
 
 SpecWriter = Callable[..., Path]
@@ -103,7 +103,7 @@ def test_counts_equal_torchmetrics() -> None:
     truth, predicted = torch.randint(0, 4, (2, 3, 9, 7))
     truth[torch.rand(truth.shape) < 0.3] = IGNORE_INDEX
     expected = multiclass_confusion_matrix(predicted, truth, num_classes=5, ignore_index=IGNORE_INDEX)
-    counts = count_pixels(truth, predicted, 5)
+    counts = confusion_matrix(truth, predicted, 5)
     assert torch.equal(counts, expected)
     assert iou_per_class(counts).isnan().tolist() == [False, False, False, False, True]
 
@@ -114,7 +114,7 @@ def test_images_are_stacked_with_their_own_size_within_the_room() -> None:
         (torch.full((*hw, 3), n, dtype=torch.uint8), torch.full(hw, n, dtype=torch.uint8))
         for n, hw in enumerate(sizes)
     ]
-    batches = stacked_by_size(samples, most_pixels=12)
+    batches = collate_by_size(samples, most_pixels=12)
     assert [tuple(images.shape) for images, _ in batches] == [
         (2, 2, 3, 3),
         (1, 2, 3, 3),

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from seg.card import CARD_KEY, InputCard, ModelCard
 from seg.classes import ClassInfo
 from seg.errors import ModelError
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks import build_network
-from seg.train.networks.pretrained import load_encoder
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.pretrained import load_encoder_file
 
 CARD = ModelCard(
     name="small",
@@ -47,9 +47,9 @@ PICKLED: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     **STORED,
     "sparse": (lambda tensor: tensor.flatten(1).to_sparse(), "sparse"),
     "meta": (lambda tensor: tensor.to("meta"), "has no values"),
-    "a string": (lambda _: "weights", "is no tensor, but of type str"),
-    "a list": (lambda tensor: tensor.tolist(), "is no tensor, but of type list"),
-    "nothing": (lambda _: None, "is no tensor, but of type NoneType"),
+    "a string": (lambda _: "weights", "is not a tensor but of type str"),
+    "a list": (lambda tensor: tensor.tolist(), "is not a tensor but of type list"),
+    "nothing": (lambda _: None, "is not a tensor but of type NoneType"),
 }
 
 
@@ -86,7 +86,7 @@ def test_encoders_from_elsewhere(case: str, network: nn.Module, tmp_path: Path) 
     name = first_kernel(tensors)
     torch.save(tensors | {name: change(tensors[name]), 7: 8}, tmp_path / "w.pth")
     with pytest.raises(ModelError, match=rf"w\.pth: '{name}' .*{message}") as caught:
-        load_encoder(network.get_submodule("encoder"), tmp_path / "w.pth")
+        load_encoder_file(network.get_submodule("encoder"), tmp_path / "w.pth")
     assert "\n" not in str(caught.value)
 
 
@@ -98,7 +98,7 @@ def test_short_files(content: bytes, suffix: str, network: nn.Module, tmp_path: 
     path = tmp_path / f"w{suffix}"
     path.write_bytes(content)
     with pytest.raises(ModelError, match=rf"w\{suffix}: ") as caught:
-        load_encoder(network.get_submodule("encoder"), path)
+        load_encoder_file(network.get_submodule("encoder"), path)
     assert "\n" not in str(caught.value)
     assert not {"weights_only", "trust", "pickle"} & set(str(caught.value).lower().split())
 
@@ -115,6 +115,6 @@ def test_damage_is_read_or_refused_and_nothing_else(network: nn.Module, tmp_path
             raw[start : start + int(rng.integers(0, 3))] = rng.bytes(int(rng.integers(0, 3)))
         path.write_bytes(raw[: int(rng.integers(len(raw) // 2, 2 * len(raw)))])
         try:
-            load_encoder(nn.Linear(2, 2), path)
+            load_encoder_file(nn.Linear(2, 2), path)
         except ModelError as error:
             assert "\n" not in str(error)

@@ -1,4 +1,4 @@
-"""What happens to a training image before the network sees it."""
+"""Augmentation of training images: random views, scale, crop, transforms and copy-paste."""
 
 from seg.train.augment.augment import Augment, check_augmentation
 from seg.train.augment.copy_paste import CopyPaste, check_copy_paste, labels_to_paste

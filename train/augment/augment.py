@@ -1,8 +1,7 @@
-"""From an image and its labels to the recipe's crop.
+"""Augmentation of an image and its labels: a random view, scale and crop, then the recipe's transforms.
 
-An image is turned to a random one of the recipe's views, zoomed, cropped, and then changed by the
-augmentation's steps. Everything follows from one seed; labels are never interpolated, and pixels
-outside the image have the ignore index.
+Everything is determined by one seed. Labels are never interpolated, and pixels outside the image get the
+ignore index.
 """
 
 import random
@@ -15,48 +14,47 @@ import numpy as np
 from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
 from seg.spec.base import SizeHW
 from seg.spec.recipe import RecipeSpec
+from seg.train.augment.build_transform import build_transform
 from seg.train.augment.presets import PRESETS
-from seg.train.augment.transforms import build_transform
-from seg.train.augment.trial import try_transform
+from seg.train.augment.try_transform import try_transform
 from seg.views import ViewSetName
 
-_PLAIN: Final = 2
-"""The dimensions of a label map without channels."""
+_MAP_DIMS: Final = 2
+"""Dimensions of a label map without channels."""
 
 _CROPPING: Final = frozenset({"PadIfNeeded", "RandomCrop"})
 
 
 class Augment:
-    """Image and label map in, the recipe's crop out: uint8 `[h, w, 3]` and uint8 `[h, w]`.
+    """Turns an image and its label map into the recipe's crop: uint8 `[h, w, 3]` and uint8 `[h, w]`.
 
-    An original is cropped, at a random place, and nothing else. Where labels have channels, uint8
-    `[h, w, K]`, pixels outside the image have the ignore index in all of them.
+    With `original`, an image is only cropped, at a random place. Labels may have channels, uint8 `[h, w, K]`;
+    pixels outside the image get the ignore index in all of them.
 
     Raises:
         SpecError: as `check_augmentation`, but without trying the transforms.
     """
 
     def __init__(self, recipe: RecipeSpec) -> None:
-        crop = _crop(recipe.crop)
+        crop = _crop_transforms(recipe.crop)
         self._original = _compose(crop)
-        self._transformed = _compose(
-            [*_turn(recipe.train_views), *_zoom(recipe.scale), *crop, *_steps(recipe)]
-        )
+        views, scale = _view_transforms(recipe.train_views), _scale_transforms(recipe.scale)
+        self._transformed = _compose([*views, *scale, *crop, *_step_transforms(recipe)])
 
     def __call__(
         self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool = False
     ) -> tuple[ImageHWC, LabelsHW]:
-        return self.explained(image_hwc, labels_hw, seed, original=original)[:2]
+        return self.with_transform_names(image_hwc, labels_hw, seed, original=original)[:2]
 
-    def explained(
+    def with_transform_names(
         self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool = False
     ) -> tuple[ImageHWC, LabelsHW, tuple[str, ...]]:
-        """The crop, and which transforms were applied beside cropping."""
+        """The crop, and the names of the applied transforms except cropping."""
         compose = self._original if original else self._transformed
-        # With set_random_seed each transform would draw the same numbers, and happen along with all others.
+        # With set_random_seed all transforms would draw the same numbers, and so be applied together.
         compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        # OpenCV fills only the first of four channels, and puts 0 into the others.
-        outside = {"outside": np.zeros_like(labels_hw[..., 0])} if labels_hw.ndim > _PLAIN else {}
+        # OpenCV fills only the first of four channels, and sets the others to 0.
+        outside = {"outside": np.zeros_like(labels_hw[..., 0])} if labels_hw.ndim > _MAP_DIMS else {}
         changed = compose(image=image_hwc, mask=labels_hw, **outside)
         applied = tuple(name for name, _ in changed["applied_transforms"] if name not in _CROPPING)
         labels_hw = np.ascontiguousarray(changed["mask"])
@@ -66,12 +64,11 @@ class Augment:
 
 
 def check_augmentation(recipe: RecipeSpec) -> None:
-    """Build and try each step of the recipe's augmentation on crops of its size.
+    """Build each step of the recipe's augmentation, and try it on crops of the recipe's size.
 
     Raises:
-        SpecError: a transform or parameter is not known, a value is refused, or the transform gives
-            other sizes or labels than training can use, or something else each time; with the line
-            of the YAML that names it.
+        SpecError: a transform, parameter or value is not allowed, or the transform changes sizes or label
+            values, or is not reproducible; the message has the line of the YAML.
     """
     for step in recipe.augmentation:
         if step.name not in PRESETS:
@@ -82,7 +79,7 @@ def _compose(transforms: list[Any]) -> Any:
     return albu.Compose(transforms, save_applied_params=True, additional_targets={"outside": "mask"})
 
 
-def _turn(views: ViewSetName) -> list[Any]:
+def _view_transforms(views: ViewSetName) -> list[Any]:
     return {
         "none": [],
         "hflip": [albu.HorizontalFlip(p=0.5)],
@@ -92,7 +89,7 @@ def _turn(views: ViewSetName) -> list[Any]:
     }[views]
 
 
-def _zoom(scale: tuple[float, float]) -> list[Any]:
+def _scale_transforms(scale: tuple[float, float]) -> list[Any]:
     smallest, largest = scale
     if smallest == largest == 1:
         return []
@@ -106,7 +103,7 @@ def _zoom(scale: tuple[float, float]) -> list[Any]:
     ]
 
 
-def _crop(size_hw: SizeHW) -> list[Any]:
+def _crop_transforms(size_hw: SizeHW) -> list[Any]:
     height, width = size_hw
     pad = albu.PadIfNeeded(
         min_height=height,
@@ -119,7 +116,7 @@ def _crop(size_hw: SizeHW) -> list[Any]:
     return [pad, albu.RandomCrop(height=height, width=width)]
 
 
-def _steps(recipe: RecipeSpec) -> list[Any]:
+def _step_transforms(recipe: RecipeSpec) -> list[Any]:
     return [
         transform
         for step in recipe.augmentation

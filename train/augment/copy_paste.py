@@ -1,4 +1,4 @@
-"""Objects of rare classes, pasted from other training images.
+"""Copy-paste augmentation: paste objects of rare classes from other training images.
 
 Source: Ghiasi et al., "Simple Copy-Paste", 2021, section 3, by class instead of by instance: both
 images are augmented on their own, then pixels are copied with their labels, without blending.
@@ -17,18 +17,18 @@ from seg.spec import RecipeSpec
 from seg.spec.augmentation import CopyPasteSpec
 from seg.spec.base import SizeHW, did_you_mean
 from seg.train.augment.augment import Augment
-from seg.train.batches.class_counts import CountsNC
-from seg.train.batches.decoded import DecodedSplit
-from seg.train.seeds import seed_of
+from seg.train.reproducibility.seeds import derive_seed
+from seg.train.splits.class_counts import CountsNC
+from seg.train.splits.decoded_split import DecodedSplit
 
 _RARE: Final = 0.5
-# They set the seeds of pasting apart from those of the crop that is pasted into.
-_HAPPENING: Final = 1
-_PASTING: Final = 2
+# They keep the random numbers of pasting independent of those of the crop that is pasted into.
+_CHANCE_SEED: Final = 1
+_PASTE_SEED: Final = 2
 
 
 class CopyPaste:
-    """Pastes what a crop of another image shows of one of `labels`."""
+    """Pastes pixels with one of `labels` from a random crop of another image."""
 
     def __init__(
         self,
@@ -46,29 +46,29 @@ class CopyPaste:
         self._crop = crop
         self._probability = probability
 
-    def happens(self, seed: int) -> bool:
-        """Whether the seed is among the share of crops that objects are pasted into."""
-        return bool(np.random.default_rng([seed, _HAPPENING]).random() < self._probability)
+    def should_paste(self, seed: int) -> bool:
+        """Whether to paste into the crop with this seed, decided with the recipe's probability."""
+        return bool(np.random.default_rng([seed, _CHANCE_SEED]).random() < self._probability)
 
     def __call__(
         self, index: int, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int
     ) -> tuple[ImageHWC, LabelsHW]:
-        """The crop of image `index`, which stays as it is, with objects of another image on it."""
-        rng = np.random.default_rng([seed, _PASTING])
+        """A copy of the crop of image `index` with objects of another image pasted on it."""
+        rng = np.random.default_rng([seed, _PASTE_SEED])
         label = int(rng.choice(self._labels))
         sources = np.flatnonzero(self._has_nc[:, label])
         sources = sources[sources != index]
         if not len(sources):
             return image_hwc, labels_hw
-        around = _window(*self._images.read(int(rng.choice(sources))), label, self._crop, rng)
-        source_hwc, source_labels_hw = self._augment(*around, seed_of(seed, _PASTING))
-        pasted_hw1 = _true_labels(source_labels_hw)[..., None] == label
+        around = _random_window(*self._images.read(int(rng.choice(sources))), label, self._crop, rng)
+        source_hwc, source_labels_hw = self._augment(*around, derive_seed(seed, _PASTE_SEED))
+        pasted_hw1 = _without_soft_labels(source_labels_hw)[..., None] == label
         pasted = pasted_hw1 if labels_hw.ndim == pasted_hw1.ndim else pasted_hw1[..., 0]
         return np.where(pasted_hw1, source_hwc, image_hwc), np.where(pasted, source_labels_hw, labels_hw)
 
 
 def check_copy_paste(recipe: RecipeSpec, classes: Sequence[ClassInfo]) -> None:
-    """Raises SpecError if `copy_paste` names a class that is none."""
+    """Raises SpecError if `copy_paste` names an unknown class."""
     spec, names = recipe.copy_paste, [c.name for c in classes]
     if spec is None or spec.classes == "rare":
         return
@@ -94,7 +94,7 @@ def labels_to_paste(spec: CopyPasteSpec, classes: Sequence[ClassInfo], counts_nc
         return rare
     for name in spec.classes:
         if not counts_nc[:, names.index(name)].any():
-            raise SpecError(f"{spec.place}: no training image has class {name!r}: leave it out")
+            raise SpecError(f"{spec.place}: no training image has class {name!r}: remove it")
     return [names.index(name) for name in spec.classes]
 
 
@@ -108,12 +108,12 @@ def rare_labels(counts_nc: CountsNC) -> list[int]:
     return [int(label) for label in np.flatnonzero(rare)]
 
 
-def _window(
+def _random_window(
     image_hwc: ImageHWC, labels_hw: LabelsHW, label: int, size_hw: SizeHW, rng: np.random.Generator
 ) -> tuple[ImageHWC, LabelsHW]:
-    """A part of the image, at most of a size, that has a random pixel of the class at a random place."""
+    """A random window of the image, at most `size_hw`, that contains a random pixel of the class."""
     height, width = labels_hw.shape[:2]
-    pixels = np.flatnonzero(_true_labels(labels_hw) == label)
+    pixels = np.flatnonzero(_without_soft_labels(labels_hw) == label)
     middle = int(rng.choice(pixels)) if len(pixels) else height * width // 2
     place = []
     for position, side, length in zip(
@@ -125,6 +125,6 @@ def _window(
     return image_hwc[rows, columns], labels_hw[rows, columns]
 
 
-def _true_labels(labels_hw: LabelsHW) -> LabelsHW:
-    """A label map without the soft labels that may be behind it."""
+def _without_soft_labels(labels_hw: LabelsHW) -> LabelsHW:
+    """A label map without the soft labels that may be stacked behind it."""
     return labels_hw if labels_hw.ndim == 2 else labels_hw[..., 0]

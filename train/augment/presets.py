@@ -1,4 +1,4 @@
-"""The presets: lists of transforms of a crop, mildest first."""
+"""Augmentation presets: lists of albumentations transforms, from mild to heavy."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

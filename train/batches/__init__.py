@@ -1,1 +1,1 @@
-"""From a split to batches: which images an epoch draws, how they are kept in memory, folds."""
+"""Batches for training and validation: sampling, torch datasets and data loaders."""

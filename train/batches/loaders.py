@@ -1,4 +1,4 @@
-"""From decoded images to batches."""
+"""Data loaders: augmented crops to train on, and whole images of equal size stacked for validation."""
 
 import math
 import os
@@ -14,65 +14,72 @@ from torch.utils.data import DataLoader
 from seg.errors import SpecError
 from seg.spec.recipe import RecipeSpec
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
-from seg.train.batches.class_counts import count_classes
-from seg.train.batches.decoded import DecodedSplit
-from seg.train.batches.samples import Sample, TrainSamples, ValSamples
+from seg.train.batches.datasets import LabelledImage, TrainDataset, ValDataset
 from seg.train.batches.sampling import DistributedSampler, EpochSampler, SharesN, class_balanced_shares
-from seg.train.distributed.group import Group
+from seg.train.distributed.process_group import ProcessGroup
+from seg.train.splits.class_counts import count_classes
+from seg.train.splits.decoded_split import DecodedSplit
 
 _MOST_WORKERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Loaders:
-    """Batches of an epoch: augmented crops to train on, whole images to validate on.
+    """The loaders of training and validation.
 
-    `steps` is the number of optimiser steps, `images` that of all images in an epoch.
+    `steps` is the number of optimiser steps of an epoch, `images` the number of all its images.
     """
 
-    train: DataLoader[Sample]
-    val: DataLoader[list[Sample]]
+    train: DataLoader[LabelledImage]
+    val: DataLoader[list[LabelledImage]]
     steps: int
     images: int
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next batches be those of an epoch, from 0."""
+        """Select the epoch, from 0, whose batches are drawn next."""
         cast(DistributedSampler, self.train.sampler).set_epoch(epoch)
 
 
 def build_loaders(
-    recipe: RecipeSpec, train: DecodedSplit, val: DecodedSplit, *, epoch: int, group: Group, parts: int = 1
+    recipe: RecipeSpec,
+    train: DecodedSplit,
+    val: DecodedSplit,
+    *,
+    epoch: int,
+    group: ProcessGroup,
+    parts: int = 1,
 ) -> Loaders:
-    """The loaders of a run that begins with `epoch`; an incomplete last training batch is left out.
+    """The loaders of a run that begins with `epoch`; an incomplete last training batch is dropped.
 
-    The processes of a group share each batch and the images of validation. Each takes its share of a batch in
-    `parts`, one after another.
+    The processes of a group share each batch and the validation images. Each process splits its share of a
+    batch into `parts` micro-batches.
 
     Raises:
-        SpecError: `copy_paste` names a class that no image has, or none is rare; or a batch cannot be dealt.
+        SpecError: `copy_paste` names a class that no image has, or no class is rare; or the batch size is not
+            a multiple of the number of processes.
         DataError: labels that must be counted cannot be read.
     """
     batch_size = min(recipe.images_a_batch, len(train))
-    if batch_size % group.count:
+    if batch_size % group.world_size:
         raise SpecError(
-            f"a batch of {batch_size} cannot be dealt to {group.count} processes:"
-            f" let the recipe's batch_size be a multiple of {group.count}"
+            f"a batch of {batch_size} cannot be divided among {group.world_size} processes:"
+            f" make the recipe's batch_size a multiple of {group.world_size}"
         )
     sampler = build_sampler(recipe, train, epoch)
     batches = len(sampler) // batch_size
-    training: DataLoader[Sample] = DataLoader(
-        build_train_samples(recipe, train),
-        batch_size // group.count // parts,
-        sampler=DistributedSampler(sampler, batch_size, group.place, group.count),
+    training: DataLoader[LabelledImage] = DataLoader(
+        build_train_dataset(recipe, train),
+        batch_size // group.world_size // parts,
+        sampler=DistributedSampler(sampler, batch_size, group.rank, group.world_size),
         drop_last=True,
         pin_memory=torch.cuda.is_available(),
-        **_processes(workers_for(recipe)),
+        **_processes(worker_count(recipe)),
     )
     validation: DataLoader[Any] = DataLoader(
-        ValSamples(val),
+        ValDataset(val),
         recipe.images_a_batch,
-        sampler=group.share_of(range(len(val))),
-        collate_fn=partial(stacked_by_size, most_pixels=batch_size * math.prod(recipe.crop)),
+        sampler=group.shard(range(len(val))),
+        collate_fn=partial(collate_by_size, most_pixels=batch_size * math.prod(recipe.crop)),
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),
     )
@@ -84,12 +91,12 @@ def build_loaders(
     )
 
 
-def stacked_by_size(samples: Sequence[Sample], most_pixels: int) -> list[Sample]:
-    """Stack images with others of their own size, in the order they came.
+def collate_by_size(samples: Sequence[LabelledImage], most_pixels: int) -> list[LabelledImage]:
+    """Stack images of equal size into batches, in order of arrival.
 
     A batch holds at most `most_pixels`, or a single image.
     """
-    by_size: dict[torch.Size, list[Sample]] = {}
+    by_size: dict[torch.Size, list[LabelledImage]] = {}
     for sample in samples:
         by_size.setdefault(sample[1].shape, []).append(sample)
     return [
@@ -99,26 +106,26 @@ def stacked_by_size(samples: Sequence[Sample], most_pixels: int) -> list[Sample]
     ]
 
 
-def workers_for(recipe: RecipeSpec) -> int:
-    """How many processes prepare crops: none beside a network that needs the same cores."""
+def worker_count(recipe: RecipeSpec) -> int:
+    """How many worker processes prepare crops; `auto` is none on a CPU, where the network needs the cores."""
     if recipe.workers != "auto":
         return recipe.workers
     return min(_MOST_WORKERS, os.cpu_count() or 1) if torch.cuda.is_available() else 0
 
 
-def build_train_samples(recipe: RecipeSpec, train: DecodedSplit) -> TrainSamples:
-    """The crops that a recipe makes; raises SpecError and DataError as `build_loaders`."""
+def build_train_dataset(recipe: RecipeSpec, train: DecodedSplit) -> TrainDataset:
+    """The dataset of augmented crops; raises SpecError and DataError as `build_loaders`."""
     augment = Augment(recipe)
     if recipe.copy_paste is None:
-        return TrainSamples(train, augment)
+        return TrainDataset(train, augment)
     counts_nc = count_classes(train)
     labels = labels_to_paste(recipe.copy_paste, train.classes, counts_nc)
     copy_paste = CopyPaste(train, counts_nc, labels, augment, recipe.crop, recipe.copy_paste.probability)
-    return TrainSamples(train, augment, copy_paste)
+    return TrainDataset(train, augment, copy_paste)
 
 
 def build_sampler(recipe: RecipeSpec, train: DecodedSplit, epoch: int) -> EpochSampler:
-    """The draws of an epoch; raises DataError as `build_loaders`."""
+    """The sampler of a recipe, for `epoch`; raises DataError as `build_loaders`."""
     return EpochSampler(len(train), recipe.seed, epoch, _shares(recipe, train), recipe.multiply)
 
 
@@ -129,7 +136,7 @@ def _shares(recipe: RecipeSpec, train: DecodedSplit) -> SharesN | None:
 
 
 def _processes(workers: int) -> dict[str, Any]:
-    """A generator of its own, so that the start of an epoch draws nothing from torch's."""
+    """DataLoader options for workers, with a generator so that an epoch does not use torch's global one."""
     options: dict[str, Any] = {"num_workers": workers, "generator": torch.Generator()}
     if workers:
         # A forked worker would hang in OpenCV, whose threads stay with the parent.
@@ -145,5 +152,5 @@ def _use_one_thread(worker: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _chunks(samples: Sequence[Sample], most: int) -> Iterator[Sequence[Sample]]:
+def _chunks(samples: Sequence[LabelledImage], most: int) -> Iterator[Sequence[LabelledImage]]:
     return (samples[start : start + most] for start in range(0, len(samples), most))

@@ -1,4 +1,4 @@
-"""Which images an epoch draws, and in which order."""
+"""Sampling: which images an epoch draws, in which order, and which process gets them."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from seg.train.batches.class_counts import CountsNC
-from seg.train.seeds import seed_of
+from seg.train.reproducibility.seeds import derive_seed
+from seg.train.splits.class_counts import CountsNC
 
 
 class Draw(NamedTuple):
-    """The index of the image, the seed of its augmentation, and whether it is only cropped."""
+    """The index of an image, the seed of its augmentation, and whether it is only cropped."""
 
     image: int
     seed: int
@@ -21,15 +21,15 @@ class Draw(NamedTuple):
 
 
 SharesN = NDArray[np.float64]
-"""How often each of N images is drawn; sums to 1."""
+"""The probability of drawing each of N images; sums to 1."""
 
 
 class EpochSampler(Sampler[Draw]):
-    """`multiply` draws for each image, whose order and seeds follow from seed and epoch.
+    """`multiply` draws per image, whose order and seeds are determined by seed and epoch.
 
-    Without `shares_n` each image is drawn `multiply` times an epoch, from 2 on once as an original;
-    with them each draw is independent, and as many are originals. `epoch` is the one that training
-    begins with: workers ask for the first images before Lightning calls `set_epoch`.
+    Without `shares_n`, each image is drawn `multiply` times an epoch; if `multiply` is 2 or more, once
+    without augmentation. With `shares_n`, draws are independent, and as many are unaugmented. `epoch` is the
+    first epoch of training: workers ask for images before Lightning calls `set_epoch`.
     """
 
     def __init__(
@@ -59,41 +59,40 @@ class EpochSampler(Sampler[Draw]):
             else rng.choice(self._images, size=len(self), p=self._shares_n)
         )
         return (
-            Draw(int(index), seed_of(seed, epoch, place), bool(original))
-            for place, (index, original) in enumerate(zip(drawn, first_copies, strict=True))
+            Draw(int(index), derive_seed(seed, epoch, position), bool(original))
+            for position, (index, original) in enumerate(zip(drawn, first_copies, strict=True))
         )
 
 
 class DistributedSampler(Sampler[Draw]):
-    """What one of `count` processes draws: its part of every batch that all make together.
+    """The draws of one of `world_size` processes: its part of every batch.
 
-    Each batch is what a single process would draw; an incomplete last one is left out.
+    All parts together are the batch that a single process would draw. An incomplete last batch is dropped.
     """
 
-    def __init__(self, drawn: EpochSampler, batch_size: int, place: int, count: int) -> None:
-        self._drawn = drawn
+    def __init__(self, sampler: EpochSampler, batch_size: int, rank: int, world_size: int) -> None:
+        self._sampler = sampler
         self._batch_size = batch_size
-        self._part = batch_size // count
-        self._first = place * self._part
+        self._part = batch_size // world_size
+        self._first = rank * self._part
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
-        self._drawn.set_epoch(epoch)
+        self._sampler.set_epoch(epoch)
 
     def __len__(self) -> int:
-        return len(self._drawn) // self._batch_size * self._part
+        return len(self._sampler) // self._batch_size * self._part
 
     def __iter__(self) -> Iterator[Draw]:
         mine = range(self._first, self._first + self._part)
-        dealt = (draw for place, draw in enumerate(self._drawn) if place % self._batch_size in mine)
-        return islice(dealt, len(self))
+        draws = (draw for position, draw in enumerate(self._sampler) if position % self._batch_size in mine)
+        return islice(draws, len(self))
 
 
 def class_balanced_shares(counts_nc: CountsNC) -> SharesN:
-    """Shares under which each class is met equally often: a class first, then an image that has it.
+    """Shares of class-balanced sampling: draw a class uniformly, then an image that has it.
 
-    Classes that no image has are left out. Source: Shen et al., "Relay Backpropagation", 2016,
-    section 3.3.
+    Classes that no image has are ignored. Source: Shen et al., "Relay Backpropagation", 2016, section 3.3.
     """
     has_nc = counts_nc > 0
     images_c = has_nc.sum(0)

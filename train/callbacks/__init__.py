@@ -1,1 +1,1 @@
-"""What Lightning calls during a run: checkpoints, progress, loggers, early stopping."""
+"""Lightning callbacks: checkpoints, progress, loggers, early stopping, weight averaging."""

@@ -1,4 +1,4 @@
-"""TensorBoard and MLflow beside `metrics.csv`, for those who follow runs there."""
+"""TensorBoard and MLflow loggers, beside `metrics.csv`."""
 
 import re
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
 
 from seg.spec.ensemble import LoggerName
 from seg.spec.recipe import RecipeSpec
-from seg.train.callbacks.checkpoint import RunCheckpoint
+from seg.train.callbacks.run_checkpoint import RunCheckpoint
 from seg.train.run.folder import RunFolder
 
 MLFLOW_FILE: Final = "mlflow.db"
 EXPERIMENT: Final = "seg"
 
 _NOT_IN_NAMES: Final = re.compile(r"[^\w\-./ ]")
-"""What MLflow refuses in the name of a figure."""
+"""Characters that MLflow refuses in the name of a metric."""
 
 
 def build_loggers(names: Sequence[LoggerName], folder: RunFolder) -> list[Logger]:
-    """Open what was asked for: TensorBoard's files in the run folder, MLflow's database beside it."""
+    """Open the requested loggers: TensorBoard's files in the run folder, MLflow's database beside it."""
     return [_open(name, folder) for name in names]
 
 
@@ -34,7 +34,7 @@ def _open(name: LoggerName, folder: RunFolder) -> Logger:
 
 
 def _last_run(database: str, run: str) -> str | None:
-    """MLflow's own number of the run, if it was begun earlier and is gone on with."""
+    """The id of the unfinished MLflow run of that name, to resume it; None if there is none."""
     from mlflow import MlflowClient
 
     client = MlflowClient(database)
@@ -47,10 +47,10 @@ def _last_run(database: str, run: str) -> str | None:
 
 
 class EpochLogger(Callback):
-    """Tells all loggers the recipe, and the figures of each epoch."""
+    """Sends the recipe, and the metrics of each epoch, to all loggers."""
 
-    def __init__(self, keeper: RunCheckpoint, recipe: RecipeSpec) -> None:
-        self._keeper = keeper
+    def __init__(self, checkpoint: RunCheckpoint, recipe: RecipeSpec) -> None:
+        self._checkpoint = checkpoint
         self._recipe = recipe
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -58,7 +58,7 @@ class EpochLogger(Callback):
             logger.log_hyperparams(self._recipe.model_dump(mode="json"))
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        epoch = len(self._keeper.history)
-        row = {_NOT_IN_NAMES.sub("_", key): value for key, value in self._keeper.last_row.items()}
+        epoch = len(self._checkpoint.history)
+        row = {_NOT_IN_NAMES.sub("_", key): value for key, value in self._checkpoint.last_row.items()}
         for logger in trainer.loggers:
             logger.log_metrics({key: value for key, value in row.items() if value is not None}, epoch)

@@ -1,26 +1,26 @@
-"""Lets somebody follow a run epoch by epoch, and end it."""
+"""A user callback per epoch, which can end the run."""
 
 from collections.abc import Callable
 
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from seg.train.callbacks.checkpoint import RunCheckpoint
-from seg.train.run.figures import Figures
+from seg.train.callbacks.run_checkpoint import RunCheckpoint
+from seg.train.metrics.epoch_metrics import EpochMetrics
 
-OnEpoch = Callable[[int, Figures], None]
-"""Called with each epoch, from 1, and its figures; what it raises ends the run, which can be gone on with."""
+OnEpoch = Callable[[int, EpochMetrics], None]
+"""Called with each epoch, from 1, and its metrics. Raising ends the run, which can be resumed."""
 
 
 class EpochListener(Callback):
-    """Calls for every epoch once, also for those of earlier sittings."""
+    """Calls `on_epoch` once for every epoch, also for those before a resume."""
 
-    def __init__(self, keeper: RunCheckpoint, on_epoch: OnEpoch) -> None:
-        self._keeper = keeper
+    def __init__(self, checkpoint: RunCheckpoint, on_epoch: OnEpoch) -> None:
+        self._checkpoint = checkpoint
         self._on_epoch = on_epoch
-        self._told = 0
+        self._reported = 0
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        for epoch in range(self._told + 1, len(self._keeper.history) + 1):
-            self._told = epoch
-            self._on_epoch(epoch, self._keeper.history[epoch - 1])
+        for epoch in range(self._reported + 1, len(self._checkpoint.history) + 1):
+            self._reported = epoch
+            self._on_epoch(epoch, self._checkpoint.history[epoch - 1])

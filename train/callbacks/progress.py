@@ -7,15 +7,15 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from seg.progress import Advance
-from seg.train.callbacks.checkpoint import RunCheckpoint
-from seg.train.run.figures import best_epoch
+from seg.train.callbacks.run_checkpoint import RunCheckpoint
+from seg.train.metrics.epoch_metrics import best_epoch
 
 
 class TrainingProgress(Callback):
-    """Counts images of training and validation; reads the figures that `keeper` has taken."""
+    """Counts images of training and validation; prints the metrics that `checkpoint` holds."""
 
-    def __init__(self, keeper: RunCheckpoint, advance: Advance) -> None:
-        self._keeper = keeper
+    def __init__(self, checkpoint: RunCheckpoint, advance: Advance) -> None:
+        self._checkpoint = checkpoint
         self._advance = advance
         self._epoch_start = 0.0
 
@@ -45,13 +45,13 @@ class TrainingProgress(Callback):
         self._advance(sum(len(images) for images, _ in batch) * trainer.world_size)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        history = self._keeper.history
-        figures, epoch = history[-1], len(history)
+        history = self._checkpoint.history
+        metrics, epoch = history[-1], len(history)
         best = best_epoch(history)
         verdict = "best" if best == epoch else f"best {history[best - 1].miou:.4f} in epoch {best}"
         self._advance(
             0,
-            line=f"epoch {epoch}/{trainer.max_epochs}: train loss {figures.train_loss:.4f},"
-            f" val loss {figures.val_loss:.4f}, val mIoU {figures.miou:.4f} ({verdict}),"
+            line=f"epoch {epoch}/{trainer.max_epochs}: train loss {metrics.train_loss:.4f},"
+            f" val loss {metrics.val_loss:.4f}, val mIoU {metrics.miou:.4f} ({verdict}),"
             f" {time.monotonic() - self._epoch_start:.0f} s",
         )

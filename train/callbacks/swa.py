@@ -1,20 +1,20 @@
-"""The mean of the last epochs' weights, which may be better than any of them.
+"""Stochastic weight averaging (SWA): the mean of the weights of the last epochs.
 
-Source: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", 2018, whose
-statistics of batch normalisation are those of the mean, found by a pass over training images.
+Source: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", 2018. The
+statistics of batch normalisation are recomputed for the mean by a pass over training images.
 """
 
 import lightning
 from lightning.pytorch.callbacks import Callback
 
 from seg.train.batches.loaders import Loaders
-from seg.train.module import MemberModule
-from seg.train.optimiser.refit import refit_batch_norm
-from seg.train.run.figures import Figures
+from seg.train.member.lightning_module import MemberModule
+from seg.train.metrics.epoch_metrics import EpochMetrics
+from seg.train.optimiser.batch_norm import refit_batch_norm
 
 
 class LastEpochsAverage(Callback):
-    """Counts the weights of the last epochs into the mean; goes before what saves the epoch."""
+    """Adds the weights of each of the last epochs to the mean; must run before the epoch is saved."""
 
     def __init__(self, module: MemberModule) -> None:
         self._module = module
@@ -22,18 +22,18 @@ class LastEpochsAverage(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if self._module.mean is not None and trainer.current_epoch >= self._first:
-            self._module.mean.update_parameters(self._module.judged)
+            self._module.mean.update_parameters(self._module.evaluated_segmenter)
 
 
-def judge_mean(trainer: lightning.Trainer, module: MemberModule, loaders: Loaders) -> Figures | None:
-    """The figures of the mean, which is from now on what `module` judges; its training loss is NaN.
+def validate_mean(trainer: lightning.Trainer, module: MemberModule, loaders: Loaders) -> EpochMetrics | None:
+    """Validate the mean of weights, which `module` evaluates from now on; its training loss is NaN.
 
-    None where it has fewer than two epochs: a run that its patience ended may never have come to the last.
+    None if it has fewer than two epochs, as after early stopping.
     """
     if module.mean is None or module.epochs_in_mean < 2:
         return None
     network = module.mean.module.to(trainer.strategy.root_device)
     refit_batch_norm(network, loaders, module.recipe.seed, module.recipe.epochs)
-    module.judges_mean = True
+    module.evaluates_mean = True
     trainer.validate(module, loaders.val, verbose=False)
-    return module.take_figures()
+    return module.compute_metrics()

@@ -1,1 +1,1 @@
-"""Several processes that train one network."""
+"""Distributed training: several processes that train one network."""

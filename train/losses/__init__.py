@@ -1,8 +1,8 @@
-"""Losses by name, and their weighted sum. Pixels with the ignore index have no say in any of them.
+"""Losses by name, and their weighted sum. Pixels with the ignore index do not contribute to any of them.
 
 Each takes logits float32 `[N, C, H, W]`, labels int64 `[N, H, W]` and class weights float32 `[C]`, and
-returns a scalar: 0, without a gradient, for a batch that has no label. A loss over pixels is a mean weighted
-by the classes of the pixels, a loss over classes a mean over those that the batch shows.
+returns a scalar: 0, without a gradient, for a batch without labels. A loss over pixels is a mean weighted by
+the classes of the pixels; a loss over classes is a mean over the classes in the batch.
 """
 
 from seg.train.losses.class_weights import check_loss

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seg.labels import IGNORE_INDEX
-from seg.train.losses.labelled import pixel_cross_entropy, pixel_weights, weighted_mean
+from seg.train.losses.ignored_pixels import pixel_cross_entropy, pixel_weights, weighted_mean
 
 
 def boundary(

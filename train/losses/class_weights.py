@@ -1,4 +1,4 @@
-"""The weights of classes in a loss, from what the recipe says of them."""
+"""Class weights of a loss: from the recipe, or balanced by the class counts of the training split."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -11,14 +11,14 @@ from seg.errors import SpecError
 from seg.spec.base import did_you_mean
 from seg.spec.losses import ClassWeights
 from seg.spec.recipe import RecipeSpec
-from seg.train.batches.class_counts import CountsNC, count_classes
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.losses.ms_ssim import LEAST_SIDE
+from seg.train.splits.class_counts import CountsNC, count_classes
+from seg.train.splits.decoded_split import DecodedSplit
 
 WeightsC = NDArray[np.float32]
 """A weight for each of C classes."""
 
-_WITHOUT_ONE: Final = 1.0
+_DEFAULT_WEIGHT: Final = 1.0
 
 
 def check_loss(recipe: RecipeSpec, classes: Sequence[ClassInfo]) -> None:
@@ -32,32 +32,32 @@ def check_loss(recipe: RecipeSpec, classes: Sequence[ClassInfo]) -> None:
         )
 
 
-def class_weights(said: ClassWeights | None, images: DecodedSplit) -> WeightsC:
+def class_weights(spec: ClassWeights | None, images: DecodedSplit) -> WeightsC:
     """The weights for the classes of the training split.
 
     Raises:
         DataError: labels that must be counted cannot be read.
     """
     names = [c.name for c in images.classes]
-    if said is None:
+    if spec is None:
         return np.ones(len(names), np.float32)
-    if said == "balanced":
-        return balanced(count_classes(images))
-    if isinstance(said, Mapping):
-        return np.array([said.get(name, _WITHOUT_ONE) for name in names], np.float32)
-    return np.array(said, np.float32)
+    if spec == "balanced":
+        return median_frequency_weights(count_classes(images))
+    if isinstance(spec, Mapping):
+        return np.array([spec.get(name, _DEFAULT_WEIGHT) for name in names], np.float32)
+    return np.array(spec, np.float32)
 
 
-def balanced(counts_nc: CountsNC) -> WeightsC:
-    """The median frequency of the classes over each one's own; 1 for a class that no image shows.
+def median_frequency_weights(counts_nc: CountsNC) -> WeightsC:
+    """Median frequency balancing: the median class frequency over each class's own; 1 for an absent class.
 
-    The frequency of a class is its share of the labelled pixels of the images that show it. Source: Eigen
+    The frequency of a class is its share of the labelled pixels of the images that contain it. Source: Eigen
     and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", 2015.
     """
     pixels_n = counts_nc.sum(1)
     pixels_c, around_c = counts_nc.sum(0), pixels_n @ (counts_nc > 0)
     shown = pixels_c > 0
-    weights = np.full(len(pixels_c), _WITHOUT_ONE, np.float32)
+    weights = np.full(len(pixels_c), _DEFAULT_WEIGHT, np.float32)
     if shown.any():
         frequencies = pixels_c[shown] / around_c[shown]
         weights[shown] = np.median(frequencies) / frequencies
@@ -65,13 +65,13 @@ def balanced(counts_nc: CountsNC) -> WeightsC:
 
 
 def _check_class_weights(
-    place: str, said: Mapping[str, float] | Sequence[float], classes: Sequence[ClassInfo]
+    place: str, spec: Mapping[str, float] | Sequence[float], classes: Sequence[ClassInfo]
 ) -> None:
     names = [c.name for c in classes]
-    if not isinstance(said, Mapping):
-        if len(said) != len(names):
-            raise SpecError(f"{place}: are {len(said)} for {len(names)} classes: {', '.join(names)}")
+    if not isinstance(spec, Mapping):
+        if len(spec) != len(names):
+            raise SpecError(f"{place}: has {len(spec)} weights for {len(names)} classes: {', '.join(names)}")
         return
-    for name in said:
+    for name in spec:
         if name not in names:
             raise SpecError(f"{place}: there is no class {name!r}: {did_you_mean(name, names)}")

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seg.labels import IGNORE_INDEX
-from seg.train.losses.labelled import pixel_weights
+from seg.train.losses.ignored_pixels import pixel_weights
 
 
 def cross_entropy(

@@ -1,11 +1,11 @@
-"""Focal loss: pixels that the network is sure of count less."""
+"""Focal loss: cross entropy in which pixels with a confident correct prediction count less."""
 
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from seg.train.losses.labelled import pixel_cross_entropy, pixel_weights, weighted_mean
+from seg.train.losses.ignored_pixels import pixel_cross_entropy, pixel_weights, weighted_mean
 
 _LEAST_HARDNESS: Final = 1e-6
 """Below it a power under 1 has no finite gradient."""

@@ -1,4 +1,4 @@
-"""From the losses of a recipe to the one that is trained on."""
+"""The training loss: a weighted sum of the losses of a recipe."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from seg.spec.losses import LossMixSpec
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.losses.boundary import boundary
 from seg.train.losses.class_weights import WeightsC, class_weights
 from seg.train.losses.cross_entropy import cross_entropy
@@ -17,6 +16,7 @@ from seg.train.losses.lovasz import lovasz
 from seg.train.losses.ms_ssim import ms_ssim
 from seg.train.losses.ohem import ohem
 from seg.train.losses.overlap import dice, jaccard, tversky
+from seg.train.splits.decoded_split import DecodedSplit
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Logits `[N, C, H, W]`, labels `[N, H, W]` and class weights `[C]` in, a scalar out."""
@@ -32,11 +32,11 @@ _LOSSES: Final[Mapping[str, Callable[..., Tensor]]] = {
     "boundary": boundary,
     "ohem": ohem,
 }
-"""By the names of the fields of `LossMixSpec`; what a loss is told are its keyword arguments."""
+"""By the names of the fields of `LossMixSpec`; a loss's parameters are its keyword arguments."""
 
 
-class Term(NamedTuple):
-    """A loss, its weight in the sum, and the weights of classes in it."""
+class WeightedLoss(NamedTuple):
+    """A loss, its weight in the sum, and its class weights."""
 
     loss: Loss
     weight: float
@@ -44,11 +44,11 @@ class Term(NamedTuple):
 
 
 class LossMix(nn.Module):
-    """The sum of losses, each times its weight; in float32, whatever the precision of training."""
+    """The weighted sum of losses, in float32 whatever the precision of training."""
 
     class_weights: Tensor
 
-    def __init__(self, terms: Sequence[Term]) -> None:
+    def __init__(self, terms: Sequence[WeightedLoss]) -> None:
         super().__init__()
         self.terms = tuple(terms)
         stacked = torch.stack([torch.from_numpy(term.class_weights) for term in terms])
@@ -73,7 +73,7 @@ def build_loss(spec: LossMixSpec, images: DecodedSplit) -> LossMix:
     """
     return LossMix(
         [
-            Term(
+            WeightedLoss(
                 partial(_LOSSES[name], **loss.parameters),
                 loss.weight,
                 class_weights(loss.class_weights, images),

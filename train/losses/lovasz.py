@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seg.labels import IGNORE_INDEX
-from seg.train.losses.labelled import weighted_mean
+from seg.train.losses.ignored_pixels import weighted_mean
 
 
 def lovasz(logits: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seg.train.losses.labelled import probabilities_and_truth, weighted_mean
+from seg.train.losses.ignored_pixels import probabilities_and_truth, weighted_mean
 
 _EXPONENTS: Final = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW: Final = 11

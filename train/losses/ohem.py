@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from seg.train.losses.labelled import pixel_cross_entropy, pixel_weights, weighted_mean
+from seg.train.losses.ignored_pixels import pixel_cross_entropy, pixel_weights, weighted_mean
 
 
 def ohem(logits: Tensor, labels: Tensor, class_weights: Tensor, *, keep: float = 0.25) -> Tensor:

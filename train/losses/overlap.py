@@ -1,14 +1,14 @@
-"""Losses of overlap: one minus an index of how well the areas of a class agree, for soft areas.
+"""Overlap losses: Dice, Jaccard and Tversky, on soft areas.
 
-Areas are summed over the batch, and the mean is over classes that the batch shows: the index of a class
-without a labelled pixel is 0 for any prediction, and says nothing.
+Areas are summed over the batch, and the mean is over the classes in the batch: the index of a class without
+a labelled pixel is 0 for any prediction, so it carries no information.
 """
 
 from typing import Final
 
 from torch import Tensor
 
-from seg.train.losses.labelled import probabilities_and_truth, weighted_mean
+from seg.train.losses.ignored_pixels import probabilities_and_truth, weighted_mean
 
 _LEAST_AREA: Final = 1e-7
 

@@ -1,6 +1,6 @@
-"""Mixing of training batches: each way keeps to labels that are true of what the network sees."""
+"""Batch mixing: CutMix, MixUp and GridMask, which change images and labels together."""
 
-from seg.train.mixing.mix import mix, mixing_seed, way_of_mixing
-from seg.train.mixing.mixed import Mixed
+from seg.train.mixing.mix import mix, mixing_method, mixing_seed
+from seg.train.mixing.mixed_batch import MixedBatch
 
-__all__ = ["Mixed", "mix", "mixing_seed", "way_of_mixing"]
+__all__ = ["MixedBatch", "mix", "mixing_method", "mixing_seed"]

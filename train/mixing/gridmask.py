@@ -1,4 +1,4 @@
-"""GridMask: a grid of squares is hidden from the network.
+"""GridMask: a grid of squares is masked out of the image, and ignored in the labels.
 
 Source: Chen et al., "GridMask Data Augmentation", 2020, section 3: squares of side (1 - r) d, d apart,
 without their rotation.
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.labels import IGNORE_INDEX
-from seg.train.mixing.mixed import Mixed, on_each_channel
+from seg.train.mixing.mixed_batch import MixedBatch, mask_like_labels
 
 _KEPT: Final = 0.5
 """The r of the paper: a quarter of the image is hidden."""
@@ -21,19 +21,19 @@ _DISTANCES: Final = (96 / 224, 1.0)
 """The range of d, as a share of the shorter side; the paper's for ImageNet."""
 
 
-def gridmask(images: Tensor, labels: Tensor, rng: np.random.Generator) -> Mixed:
-    """Hidden pixels are black, and ignored: a whole object under a square leaves nothing to learn from."""
+def gridmask(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedBatch:
+    """Mask squares of the images. Masked pixels are black, and ignored, as they may hide a whole object."""
     height, width = labels.shape[1:3]
     hidden = np.stack([_grid(height, width, rng) for _ in labels])
     hidden_nhw = torch.from_numpy(hidden).to(labels.device)
-    return Mixed(
+    return MixedBatch(
         images.masked_fill(hidden_nhw.unsqueeze(-1), 0),
-        ((labels.masked_fill(on_each_channel(hidden_nhw, labels), IGNORE_INDEX), 1.0),),
+        ((labels.masked_fill(mask_like_labels(hidden_nhw, labels), IGNORE_INDEX), 1.0),),
     )
 
 
 def _grid(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """True in the squares, `[H, W]`."""
+    """A mask of the squares, `[H, W]`."""
     distance = max(2, round(min(height, width) * rng.uniform(*_DISTANCES)))
     return np.logical_and.outer(_stripes(height, distance, rng), _stripes(width, distance, rng))
 

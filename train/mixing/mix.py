@@ -1,4 +1,4 @@
-"""Which batches are mixed, and how."""
+"""Choose a mixing method for each batch by its seed, and apply it."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -9,42 +9,42 @@ from torch import Tensor
 from seg.spec.mixing import MixSpec
 from seg.train.mixing.cutmix import cutmix
 from seg.train.mixing.gridmask import gridmask
-from seg.train.mixing.mixed import Mixed
+from seg.train.mixing.mixed_batch import MixedBatch
 from seg.train.mixing.mixup import mixup
-from seg.train.seeds import seed_of
+from seg.train.reproducibility.seeds import derive_seed
 
-_WAYS: Final[Mapping[str, Callable[[Tensor, Tensor, np.random.Generator], Mixed]]] = {
+_METHODS: Final[Mapping[str, Callable[[Tensor, Tensor, np.random.Generator], MixedBatch]]] = {
     "cutmix": cutmix,
     "mixup": mixup,
     "gridmask": gridmask,
 }
 """By the names of the fields of `MixSpec`."""
 
-_MIXING: Final = 2
-"""Sets the seeds of mixing apart from those of crops."""
+_MIXING_STREAM: Final = 2
+"""Keeps the seeds of mixing apart from those of crops."""
 
 
 def mixing_seed(seed: int, epoch: int, batch: int) -> int:
-    """The seed for a batch of an epoch, by its place in it."""
-    return seed_of(seed, epoch, batch, _MIXING)
+    """The seed for a batch, by its position in the epoch."""
+    return derive_seed(seed, epoch, batch, _MIXING_STREAM)
 
 
-def mix(images: Tensor, labels: Tensor, spec: MixSpec, seed: int) -> Mixed:
-    """Mix a batch, images uint8 `[N, H, W, 3]` and labels uint8 `[N, H, W]`, in at most one way.
+def mix(images: Tensor, labels: Tensor, spec: MixSpec, seed: int) -> MixedBatch:
+    """Mix a batch, images uint8 `[N, H, W, 3]` and labels uint8 `[N, H, W]`, with at most one method.
 
-    All that is random follows from the seed, on any device.
+    The result is determined by the seed, on any device.
     """
     rng = np.random.default_rng(seed)
-    way = _drawn(spec, rng)
-    return _WAYS[way](images, labels, rng) if way else Mixed(images, ((labels, 1.0),))
+    method = _draw_method(spec, rng)
+    return _METHODS[method](images, labels, rng) if method else MixedBatch(images, ((labels, 1.0),))
 
 
-def way_of_mixing(spec: MixSpec, seed: int) -> str | None:
-    """How `mix` mixes a batch with this seed; None where it leaves it as it is."""
-    return _drawn(spec, np.random.default_rng(seed))
+def mixing_method(spec: MixSpec, seed: int) -> str | None:
+    """The method that `mix` applies to a batch with this seed; None if it does not change the batch."""
+    return _draw_method(spec, np.random.default_rng(seed))
 
 
-def _drawn(spec: MixSpec, rng: np.random.Generator) -> str | None:
+def _draw_method(spec: MixSpec, rng: np.random.Generator) -> str | None:
     drawn = rng.random()
     for name, share in spec.shares.items():
         if drawn < share:

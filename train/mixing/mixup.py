@@ -1,4 +1,4 @@
-"""MixUp: each image is blended with another one, and the loss looks at the labels of both.
+"""MixUp: each image is blended with another one, and the loss uses the labels of both.
 
 Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
 """
@@ -8,17 +8,17 @@ from typing import Final
 import numpy as np
 from torch import Tensor
 
-from seg.train.mixing.mixed import Mixed
+from seg.train.mixing.mixed_batch import MixedBatch
 
 _ALPHA: Final = 0.4
-"""The upper end of what the paper used for ImageNet: most blends are mostly one image."""
+"""The largest value that the paper used for ImageNet: most blends are dominated by one image."""
 
 
-def mixup(images: Tensor, labels: Tensor, rng: np.random.Generator) -> Mixed:
-    """Each image is blended with the one before it in the batch.
+def mixup(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedBatch:
+    """Blend each image with the previous one in the batch.
 
     A pixel whose label is ignored in one label map still counts in the loss against the other.
     """
     share = float(rng.beta(_ALPHA, _ALPHA))
     blended = images.float().mul(share).add(images.roll(1, 0), alpha=1 - share)
-    return Mixed(blended.round().to(images.dtype), ((labels, share), (labels.roll(1, 0), 1 - share)))
+    return MixedBatch(blended.round().to(images.dtype), ((labels, share), (labels.roll(1, 0), 1 - share)))

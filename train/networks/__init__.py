@@ -1,4 +1,4 @@
-"""Networks by name, and which of them can be had.
+"""Networks: architectures and encoders by name, their weights, and checkpoints.
 
 A network maps normalised RGB, float32 `[N, 3, H, W]` with H and W multiples of `STRIDE`, to logits,
 float32 `[N, C, H, W]`. It has no softmax of its own.

@@ -1,4 +1,4 @@
-"""From names to a network."""
+"""Build a network from the names of its architecture and encoder, with random or pretrained weights."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,14 +9,14 @@ from torch import nn
 from seg.errors import SegError, SpecError
 from seg.spec.architectures import ClassicArchitecture, SmpArchitecture, TorchvisionArchitecture
 from seg.train.networks.classics import FCN, DeepLabV1, SegNet
-from seg.train.networks.encoders import check_names
+from seg.train.networks.download import allow_download
+from seg.train.networks.encoders import check_architecture
 from seg.train.networks.from_smp import create_from_smp
 from seg.train.networks.from_torchvision import create_from_torchvision, published_weights
-from seg.train.networks.pretrained import fit_encoder, is_local_file, load_encoder
-from seg.train.networks.published import fetching
+from seg.train.networks.pretrained import is_weights_file, load_encoder_file, load_encoder_weights
 
 STRIDE: Final = 32
-"""What height and width of every network's input must be multiples of."""
+"""Height and width of every network's input must be multiples of this."""
 
 
 def build_network(
@@ -31,33 +31,33 @@ def build_network(
         encoder_weights: a local safetensors or pth file, a name such as `imagenet`, or None.
 
     Raises:
-        SpecError: there is no such encoder, or it does not go with the architecture.
+        SpecError: there is no such encoder, or it does not work with the architecture.
         ModelError: the local file does not fit the encoder.
     """
-    check_names(architecture, encoder)
-    named = None if is_local_file(encoder_weights) else encoder_weights
+    check_architecture(architecture, encoder)
+    named = None if is_weights_file(encoder_weights) else encoder_weights
     try:
-        with fetching() if named else nullcontext():
-            network = create(architecture, encoder, classes, named)
+        with allow_download() if named else nullcontext():
+            network = create_network(architecture, encoder, classes, named)
     except SegError:
         raise
     except OSError as error:
         raise SpecError(
-            f"encoder weights {encoder_weights!r} of {encoder!r} cannot be fetched: without internet, name a"
-            f" file with its state_dict(), such as {encoder}.safetensors (or .pth, .pt, .bin), or none"
+            f"encoder weights {encoder_weights!r} of {encoder!r} cannot be downloaded: without internet, name"
+            f" a file with its state_dict(), such as {encoder}.safetensors (or .pth, .pt, .bin), or none"
         ) from error
     except Exception as error:
-        # smp, timm and torchvision say in any manner that something does not go together.
-        raise SpecError(f"{architecture} does not go with encoder {encoder!r}: {error!r}") from error
+        # smp, timm and torchvision raise all kinds of exceptions for unsupported combinations.
+        raise SpecError(f"{architecture} does not work with encoder {encoder!r}: {error!r}") from error
     if encoder_weights and named is None:
-        load_encoder(network.get_submodule("encoder"), Path(encoder_weights))
+        load_encoder_file(network.get_submodule("encoder"), Path(encoder_weights))
     return network
 
 
-def create(architecture: str, encoder: str, classes: int, weights: str | None) -> nn.Module:
-    """Build a network, its encoder with published weights if a name of such is given.
+def create_network(architecture: str, encoder: str, classes: int, weights: str | None) -> nn.Module:
+    """Build a network, its encoder with published weights if `weights` names some.
 
-    Raises whatever the library raises if that cannot be done.
+    Raises whatever the library raises if that fails.
     """
     if architecture in get_args(SmpArchitecture):
         return create_from_smp(cast(SmpArchitecture, architecture), encoder, classes, weights)
@@ -66,7 +66,7 @@ def create(architecture: str, encoder: str, classes: int, weights: str | None) -
     else:
         network = _create_classic(cast(ClassicArchitecture, architecture), encoder, classes)
     if weights:
-        fit_encoder(network.get_submodule("encoder"), published_weights(encoder, weights), weights)
+        load_encoder_weights(network.get_submodule("encoder"), published_weights(encoder, weights), weights)
     return network
 
 

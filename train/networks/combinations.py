@@ -1,6 +1,6 @@
-"""Which architecture goes with which encoder: found by trying, on torch's meta device.
+"""Supported combinations of architecture, encoder and size, found by trying them on torch's meta device.
 
-There a network has shapes and no numbers, so that building and running it takes a moment.
+On the meta device tensors have shapes but no values, so that building and running a network is fast.
 """
 
 import textwrap
@@ -13,8 +13,8 @@ from torch import nn
 
 from seg.errors import SpecError
 from seg.spec.architectures import SmpArchitecture
-from seg.train.networks.build import STRIDE, create
-from seg.train.networks.encoders import check_names, own_size
+from seg.train.networks.build import STRIDE, create_network
+from seg.train.networks.encoders import check_architecture, native_image_size
 
 SizeHW = tuple[int, int]
 
@@ -37,22 +37,22 @@ _CLASSES: Final = 2
 def check_combination(
     architecture: str, encoder: str, crop: SizeHW = (256, 256), size: SizeHW | None = None
 ) -> None:
-    """Refuse a network that cannot be built, or cannot run at the sizes that it will meet.
+    """Raise SpecError if a network cannot be built, or cannot run at the sizes that it will get.
 
     Args:
         architecture: a name of `seg.spec.architectures.Architecture`.
         encoder: a name of smp, or of timm as `tu-NAME`, or one of the architecture's own.
         crop: height and width of training crops.
-        size: what every image is resized to; None where images keep their own size.
+        size: height and width that every image is resized to; None if images keep their size.
 
     Raises:
-        SpecError: with the reason, and the nearest combination that works.
+        SpecError: the message has the reason, and the nearest combination that works.
     """
-    check_names(architecture, encoder)
+    check_architecture(architecture, encoder)
     problem = problem_of(architecture, encoder, crop, size)
     if problem:
-        advice = _advice(architecture, encoder, crop, size)
-        raise SpecError(f"{architecture} does not go with encoder {encoder!r}: {problem}: {advice}")
+        advice = _suggestion(architecture, encoder, crop, size)
+        raise SpecError(f"{architecture} does not work with encoder {encoder!r}: {problem}: {advice}")
 
 
 def problem_of(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str | None:
@@ -60,19 +60,19 @@ def problem_of(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | Non
     try:
         network = blank_network(architecture, encoder)
     except Exception as error:
-        return _why_not_built(architecture, error)
-    for height, width in _sizes(crop, size):
+        return _reason_not_built(architecture, error)
+    for height, width in _sizes_to_try(crop, size):
         try:
-            _run(network, (height, width))
+            _forward(network, (height, width))
         except Exception as error:
             return f"it cannot run at {height}x{width} ({_first_line(error)})"
     return None
 
 
-def _advice(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str:
-    own = own_size(encoder)
+def _suggestion(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str:
+    own = native_image_size(encoder)
     if size != own and own and problem_of(architecture, encoder, crop, own) is None:
-        return f"the encoder is made for one size: give its recipe 'input: {{mode: resize, size: {own[0]}}}'"
+        return f"the encoder takes one size only: set 'input: {{mode: resize, size: {own[0]}}}' in its recipe"
     for height, width in ((factor * crop[0], factor * crop[1]) for factor in _LARGER):
         if size is None and problem_of(architecture, encoder, (height, width), size) is None:
             return f"a crop of {height}x{width} works"
@@ -81,7 +81,7 @@ def _advice(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) 
         *_first_that_works([(other, encoder) for other in others], crop, size),
         *_first_that_works([(architecture, e) for e in (f"tu-{encoder}", *_COMMON_ENCODERS)], crop, size),
     ]
-    return "what works is " + ", or ".join(f"{a} with {e}" for a, e in found)
+    return "try " + ", or ".join(f"{a} with {e}" for a, e in found)
 
 
 def _first_that_works(
@@ -94,28 +94,28 @@ def _first_that_works(
 
 
 def blank_network(architecture: str, encoder: str) -> nn.Module:
-    """The network on torch's meta device, with two classes.
+    """Build a network with two classes on torch's meta device.
 
     Raises whatever the library raises if it cannot be built.
     """
     with torch.random.fork_rng(devices=[]):
         try:
             with torch.device("meta"):
-                return create(architecture, encoder, _CLASSES, None)
+                return create_network(architecture, encoder, _CLASSES, None)
         except RuntimeError:
-            # Some encoders compute with numbers while they are built.
-            return create(architecture, encoder, _CLASSES, None).to("meta")
+            # Some encoders need tensor values while they are built.
+            return create_network(architecture, encoder, _CLASSES, None).to("meta")
 
 
-def _sizes(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:
-    """What the network will meet: one size, or padded crops and images of any shape."""
+def _sizes_to_try(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:
+    """The sizes to try: the fixed input size, or the padded crop and another size."""
     if size:
         return [size]
     rows, columns = (-(-side // STRIDE) for side in crop)
     return [(rows * STRIDE, columns * STRIDE), ((rows + 1) * STRIDE, (columns + 2) * STRIDE)]
 
 
-def _run(network: nn.Module, size_hw: SizeHW) -> None:
+def _forward(network: nn.Module, size_hw: SizeHW) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         logits = network(torch.empty(_IMAGES, 3, *size_hw, device="meta"))
@@ -123,14 +123,14 @@ def _run(network: nn.Module, size_hw: SizeHW) -> None:
         raise ValueError(f"logits of shape {tuple(logits.shape)}")
 
 
-def _why_not_built(architecture: str, error: Exception) -> str:
+def _reason_not_built(architecture: str, error: Exception) -> str:
     text = _first_line(error)
     if "downsampling pattern" in text:
         return "the encoder has no features at the strides 4, 8, 16 and 32"
     if architecture in _DILATING:
         return "the encoder cannot be dilated"
     if "Only Timm encoders" in text:
-        return "it takes timm's encoders alone ('tu-NAME')"
+        return "it takes only timm's encoders ('tu-NAME')"
     if "not support" in text:
         return "the encoder has no features at stride 2"
     return text

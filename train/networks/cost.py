@@ -1,4 +1,4 @@
-"""What a network costs, counted without numbers on torch's meta device."""
+"""The cost of a network: parameters and GFLOPs, counted on torch's meta device."""
 
 import copy
 import warnings
@@ -13,14 +13,14 @@ from seg.train.networks.build import STRIDE
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Parameters, and the operations of one image forward in GFLOPs; a multiply-add is two."""
+    """Parameters, and GFLOPs of one image's forward pass; a multiply-add counts as two."""
 
     parameters: int
     gflops: float
 
 
 def cost_of(network: nn.Module, size_hw: tuple[int, int]) -> Cost:
-    """Count for an image of that size."""
+    """Count parameters and operations for an image of that size."""
     blank = copy.deepcopy(network).to("meta").eval()
     counter = FlopCounterMode(display=False)
     with warnings.catch_warnings(), torch.no_grad(), counter:
@@ -31,6 +31,6 @@ def cost_of(network: nn.Module, size_hw: tuple[int, int]) -> Cost:
 
 
 def padded_size(size_hw: tuple[int, int]) -> tuple[int, int]:
-    """What a network sees of images of that size."""
+    """The size of images after padding to multiples of `STRIDE`."""
     height, width = (-(-side // STRIDE) * STRIDE for side in size_hw)
     return height, width

@@ -23,15 +23,15 @@ _OTHER_THAN_IMAGENET: Final = {"inception": _CENTRED, "xception": _CENTRED, "dpn
 _ADVERSARIAL: Final = "advprop"
 
 
-def check_names(architecture: str, encoder: str) -> None:
-    """Raise SpecError, with the nearest name, if one is unknown, or the encoder not the architecture's."""
+def check_architecture(architecture: str, encoder: str) -> None:
+    """Raise SpecError, with the nearest name, if a name is unknown or the architecture lacks the encoder."""
     known = get_args(Architecture)
     if architecture not in known:
         raise SpecError(f"there is no architecture {architecture!r}: {did_you_mean(architecture, known)}")
     own = OWN_ENCODERS.get(cast(Architecture, architecture))
     if own:
         if encoder not in own:
-            raise SpecError(f"{architecture} goes with no encoder but {' or '.join(own)}, got {encoder!r}")
+            raise SpecError(f"{architecture} has only the encoder {' or '.join(own)}, got {encoder!r}")
     elif encoder.startswith("tu-"):
         _check_timm_name(encoder.removeprefix("tu-"))
     elif encoder not in smp.encoders.encoders and timm_name(encoder) is None:
@@ -39,13 +39,13 @@ def check_names(architecture: str, encoder: str) -> None:
 
 
 def timm_name(encoder: str) -> str | None:
-    """What timm calls the encoder, or None where it is smp's own alone."""
+    """The name of the encoder in timm; None if only smp has it."""
     if encoder.startswith("tu-"):
         return encoder.removeprefix("tu-")
     if not encoder.startswith("timm-"):
         return None
     name = encoder.removeprefix("timm-").replace("mobilenetv3", "tf_mobilenetv3")
-    with _quiet():
+    with _without_warnings():
         return name if timm.is_model(name) else None
 
 
@@ -61,26 +61,26 @@ def encoder_preprocessing(encoder: str, encoder_weights: str | None = None) -> t
     return _OTHER_THAN_IMAGENET[family] if family else _IMAGENET
 
 
-def takes_any_size(encoder: str) -> bool:
-    """Whether timm's encoder is made for one image size and takes any if it is told so."""
+def supports_any_size(encoder: str) -> bool:
+    """Whether timm's encoder has a fixed image size by default, and the option `dynamic_img_size`."""
     name = timm_name(encoder)
     if name is None:
         return False
-    with torch.device("meta"), _quiet():
+    with torch.device("meta"), _without_warnings():
         network = timm.create_model(name)
     return "dynamic_img_size" in inspect.signature(type(network).__init__).parameters
 
 
-def own_size(encoder: str) -> tuple[int, int] | None:
-    """Height and width of the images that timm's encoder was made for."""
+def native_image_size(encoder: str) -> tuple[int, int] | None:
+    """Height and width of the images that timm's encoder was trained on; None if it is not timm's."""
     name = timm_name(encoder)
     config = timm.get_pretrained_cfg(name) if name else None
     return (config.input_size[1], config.input_size[2]) if config else None
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without timm's remarks on names that have newer forms."""
+def _without_warnings() -> Iterator[None]:
+    """Silence timm's warnings about deprecated names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""smp's decoders over smp's and timm's encoders."""
+"""Networks of segmentation_models_pytorch, with its own or timm's encoders."""
 
 import warnings
 
@@ -8,21 +8,21 @@ from torch import nn
 from seg.errors import SpecError
 from seg.spec.architectures import SmpArchitecture
 from seg.spec.base import did_you_mean
-from seg.train.networks.encoders import takes_any_size
+from seg.train.networks.encoders import supports_any_size
 
 
 def create_from_smp(
     architecture: SmpArchitecture, encoder: str, classes: int, weights: str | None
 ) -> nn.Module:
-    """Build a network, which fetches the encoder's weights if they are named.
+    """Build a network; the encoder's weights are downloaded if they are named.
 
-    Raises whatever smp and timm raise if that cannot be done.
+    Raises whatever smp and timm raise if that fails.
     """
     if weights:
         _check_weights(encoder, weights)
-    options = {"dynamic_img_size": True} if takes_any_size(encoder) else {}
+    options = {"dynamic_img_size": True} if supports_any_size(encoder) else {}
     with warnings.catch_warnings():
-        # smp announces that `timm-` names will go; they are the names of published results.
+        # smp warns that `timm-` names are deprecated; published results use them.
         warnings.simplefilter("ignore")
         network: nn.Module = smp.create_model(
             architecture, encoder_name=encoder, encoder_weights=weights, classes=classes, **options

@@ -1,4 +1,4 @@
-"""torchvision's own segmentation networks, and the published weights of its encoders."""
+"""Networks of torchvision, and the published weights of its encoders."""
 
 from collections.abc import Mapping
 
@@ -11,9 +11,9 @@ from seg.spec.architectures import TorchvisionArchitecture
 
 
 class TorchvisionNetwork(nn.Module):
-    """One of torchvision's networks with its parts under our names, and logits as its answer.
+    """One of torchvision's networks, with parts called `encoder` and `decoder`, that returns logits.
 
-    The LR-ASPP head takes the features of both strides, the others the last alone.
+    The LR-ASPP head takes the features of both strides, the other heads only the last.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -28,13 +28,13 @@ class TorchvisionNetwork(nn.Module):
 
 
 def create_from_torchvision(architecture: TorchvisionArchitecture, classes: int) -> TorchvisionNetwork:
-    """Build one with random weights, without its auxiliary head."""
+    """Build a network with random weights, without its auxiliary head."""
     network = models.get_model(architecture, weights=None, weights_backbone=None, num_classes=classes)
     return TorchvisionNetwork(network)
 
 
 def published_weights(encoder: str, weights: str) -> Mapping[str, Tensor]:
-    """Fetch the ImageNet weights of one of torchvision's encoders; raises OSError without internet."""
+    """Download the ImageNet weights of one of torchvision's encoders; raises OSError without internet."""
     if weights != "imagenet":
         raise SpecError(f"encoder {encoder!r} has no published weights {weights!r}: name 'imagenet'")
     fetched: Mapping[str, Tensor] = models.get_model_weights(encoder).IMAGENET1K_V1.get_state_dict()

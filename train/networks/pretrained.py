@@ -1,4 +1,4 @@
-"""Pretrained encoders from a local file."""
+"""Pretrained encoder weights from a local file or a state dict."""
 
 import re
 import warnings
@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from seg.errors import ModelError
-from seg.train.networks.weights import check_tensor
+from seg.train.networks.check_weights import check_tensor
 
 _LOCAL_SUFFIXES: Final = frozenset({".safetensors", ".pth", ".pt", ".bin"})
 _WRAPPERS: Final = re.compile(r"^((module|encoder|model|backbone|features)\.)+")
@@ -19,55 +19,59 @@ _FLATTENED: Final = re.compile(r"_(?=\d+\.)")
 _OPTIONAL: Final = "num_batches_tracked"
 
 
-def is_local_file(encoder_weights: str | None) -> bool:
-    """Whether a recipe's `encoder_weights` is a file rather than a name."""
+def is_weights_file(encoder_weights: str | None) -> bool:
+    """Whether a recipe's `encoder_weights` is a local file rather than the name of published weights."""
     return encoder_weights is not None and Path(encoder_weights).suffix in _LOCAL_SUFFIXES
 
 
-def load_encoder(encoder: nn.Module, path: Path) -> None:
-    """Load a state dict into an encoder; what the encoder does not have (a classifier) is left.
+def load_encoder_file(encoder: nn.Module, path: Path) -> None:
+    """Load a state dict from a file into an encoder; entries that it lacks (a classifier) are ignored.
 
     Raises:
         ModelError: the file cannot be read, or lacks or misshapes a parameter of the encoder.
     """
-    fit_encoder(encoder, _read(path), path)
+    load_encoder_weights(encoder, _read(path), path)
 
 
-def fit_encoder(encoder: nn.Module, given: Mapping[str, Tensor], source: object) -> None:
-    """Load the tensors that bear the names of the encoder's, whatever module each side is held in.
+def load_encoder_weights(encoder: nn.Module, given: Mapping[str, Tensor], source: object) -> None:
+    """Load the tensors whose names match the encoder's, ignoring prefixes such as `module.` on either side.
 
-    A fully connected layer fits the convolution that computes the same.
+    The weight of a fully connected layer is reshaped to that of the equivalent convolution.
 
     Raises:
         ModelError: a parameter of the encoder is missing, has another shape, or is not finite.
     """
-    by_name = {_bare(name): tensor for name, tensor in given.items() if isinstance(name, str)}
+    by_name = {_canonical_name(name): tensor for name, tensor in given.items() if isinstance(name, str)}
     wanted = encoder.state_dict()
-    missing = [name for name in wanted if _bare(name) not in by_name and not name.endswith(_OPTIONAL)]
+    missing = [
+        name for name in wanted if _canonical_name(name) not in by_name and not name.endswith(_OPTIONAL)
+    ]
     if missing:
         raise ModelError(f"{source}: lacks {missing[0]!r} and {len(missing) - 1} more of the encoder")
     fitting = {
-        name: check_tensor(source, name, _as_convolution(by_name[_bare(name)], tensor.shape), tensor)
+        name: check_tensor(
+            source, name, _as_convolution(by_name[_canonical_name(name)], tensor.shape), tensor
+        )
         for name, tensor in wanted.items()
-        if _bare(name) in by_name
+        if _canonical_name(name) in by_name
     }
     encoder.load_state_dict(wanted | fitting)
 
 
-def _bare(name: str) -> str:
-    """A parameter's name without what holds the encoder, and as it was before timm flattened it."""
+def _canonical_name(name: str) -> str:
+    """A parameter's name without prefixes of wrapping modules, and with timm's flattened names undone."""
     return _FLATTENED.sub(".", _WRAPPERS.sub("", name))
 
 
 def _as_convolution(tensor: Any, shape: torch.Size) -> Any:
-    joined = (
+    is_flattened = (
         isinstance(tensor, Tensor)
         and tensor.layout == torch.strided
         and tensor.ndim == 2
         and len(shape) == 4
         and tensor.numel() == shape.numel()
     )
-    return tensor.reshape(shape) if joined else tensor
+    return tensor.reshape(shape) if is_flattened else tensor
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -82,14 +86,14 @@ def _read(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:
-        # A damaged or hostile pickle raises anything, and torch's advice is to run it.
+        # A damaged or hostile pickle can raise anything, and torch's message advises to execute it.
         raise ModelError(
-            f"{path}: holds more than tensors, or is damaged: save the state_dict() of its network as"
+            f"{path}: contains more than tensors, or is damaged: save the state_dict() of its network as"
             " safetensors"
         ) from error
     for key in ("state_dict", "model"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
     if not isinstance(loaded, dict):
-        raise ModelError(f"{path}: holds no state dict")
+        raise ModelError(f"{path}: contains no state dict")
     return loaded

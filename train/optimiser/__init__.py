@@ -1,1 +1,1 @@
-"""What moves the weights: the optimiser, its schedule, and averages of weights."""
+"""Optimiser, learning-rate schedules, averages of weights, and batch-normalisation statistics."""

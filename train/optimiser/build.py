@@ -1,4 +1,4 @@
-"""Optimisers by name, and which parameters they treat how."""
+"""Build timm's optimisers by name, with parameter groups for encoder, decoder and weight decay."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def build_optimiser(network: nn.Module, recipe: RecipeSpec) -> Optimizer:
     The last parameter groups are the decoder's, whose rate is the recipe's learning rate.
 
     Raises:
-        SpecError: timm has no such optimiser, or it needs a library or device that is not here.
+        SpecError: timm has no such optimiser, or it needs a library or device that is missing.
     """
     check_optimiser(recipe.optimiser)
     groups = parameter_groups(network, recipe)
@@ -37,10 +37,10 @@ def check_optimiser(name: str) -> None:
 
 
 def parameter_groups(network: nn.Module, recipe: RecipeSpec) -> list[dict[str, Any]]:
-    """Encoder and decoder, each with and without weight decay; groups without parameters left out.
+    """Encoder and decoder, each with and without weight decay; empty groups are dropped.
 
-    Weights decay; scalars and vectors, which are norms, biases and scales, do not. The encoder is
-    what the network calls `encoder`; a network without one is all decoder.
+    Weight decay applies to parameters of two dimensions and more, not to norms, biases and scales. The
+    encoder is the module `encoder`; a network without one is all decoder.
     """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {
         (of_encoder, decays): [] for of_encoder in (True, False) for decays in (True, False)

@@ -16,13 +16,13 @@ _POWER: Final = 0.9
 _FALLS: Final = (2 / 3, 8 / 9)
 
 Curve = Callable[[float], float]
-"""The share of the learning rate at a share of all steps, both in 0..1."""
+"""The learning rate as a share of its maximum, at a share of all steps; both in 0..1."""
 
 
 def build_schedule(optimiser: Optimizer, name: Schedule, steps: int, warm_up: int = 0) -> LambdaLR:
-    """A schedule over `steps` optimiser steps; each parameter group follows it from its own rate.
+    """A schedule over `steps` optimiser steps, which scales the learning rate of each parameter group.
 
-    The first `warm_up` steps rise linearly to the full rate, and the schedule has the rest.
+    The first `warm_up` steps rise linearly to the full rate; the schedule covers the rest.
     """
     curve = CURVES[name]
 

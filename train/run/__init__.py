@@ -1,1 +1,1 @@
-"""What a run leaves behind and says on its way: its folder, record, figures, best weights, loggers."""
+"""The run folder of a member: its files, and the record of the run."""

@@ -1,12 +1,12 @@
-"""What a training run leaves in its folder, and whether that is what a recipe asks for.
+"""The folder of a training run: its files, its lock, and whether it matches the recipe.
 
 runs/<member>/
-    run.json             recipe, dataset, versions; time and figures once it is finished
-    metrics.csv          a line for each epoch
-    held_out.csv         the images of a fold, by their ids, which these weights have never seen
-    curves.png           the same as a picture, of a finished run
-    best.safetensors     the best epoch so far, while training goes on
-    last.ckpt            all that is needed to go on after a kill, while training goes on
+    run.json             recipe, dataset, versions; time and metrics once the run is finished
+    metrics.csv          one line per epoch
+    held_out.csv         the ids of the images of the held-out fold
+    curves.png           the metrics as a chart, of a finished run
+    best.safetensors     the best epoch so far, during training
+    last.ckpt            the state for resuming, during training
     model.safetensors    the best epoch of a finished run, with the model card inside
 """
 
@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from seg.data import Sample
 from seg.errors import OutputError, SpecError
 from seg.files import remove_all_leftovers, write_text
-from seg.train.run.record import Result, RunRecord, difference, read_record
+from seg.train.run.record import Result, RunRecord, find_difference, read_record
 
 Row = Mapping[str, float | None]
 """One line of `metrics.csv`, by column."""
@@ -63,8 +63,8 @@ class RunFolder:
         return self.path / "model.safetensors"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the folder, so that no other process trains into it; raises OutputError if one does."""
+    def locked(self) -> Iterator[None]:
+        """Lock the folder against other training processes; raises OutputError if one has locked it."""
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock")
         try:
@@ -80,28 +80,28 @@ class RunFolder:
             lock.release()
 
     def begin(self, wanted: RunRecord, *, retrain: bool) -> Result | None:
-        """Make the folder ready for a run; the result is returned if the very same run is finished.
+        """Prepare the folder for a run; returns the result if the same run is already finished.
 
         Raises:
             SpecError: the folder holds a run of another recipe or dataset.
-            ModelError: its `run.json` is none.
-            OutputError: the folder holds files of these names and no run.
+            ModelError: its `run.json` is damaged.
+            OutputError: the folder has files with these names that no run has written.
         """
         if retrain:
             self._clear()
         self.refuse_foreign()
         found = read_record(self.record)
-        if found is not None and self._holds_work:
-            if changed := difference(found, wanted):
+        if found is not None and self._has_run:
+            if changed := find_difference(found, wanted):
                 raise SpecError(f"{self.path}: {changed}: rename the member, or pass --retrain")
             if found.result is not None and self.model.exists():
-                self.drop_state()
+                self.remove_resume_state()
                 return found.result
         self.write_record(wanted)
         return None
 
     def refuse_foreign(self) -> None:
-        """Raise OutputError where a file would be replaced that no run has left."""
+        """Raise OutputError if a file would be replaced that no run has written."""
         file = next((file for file in self._files if file.exists()), None)
         if file is not None and not self.record.exists():
             raise OutputError(
@@ -112,18 +112,18 @@ class RunFolder:
     def finish(self, record: RunRecord) -> None:
         """Give the best weights their final name.
 
-        The record comes first and the state for resuming goes last, so that a kill in between costs
-        nothing: the next run finds all epochs done and comes here again.
+        The record is written first and the state for resuming is removed last. After a kill in between, the
+        next run finds all epochs done and finishes again.
         """
         self.write_record(record)
-        self.name_best()
-        self.drop_state()
+        self.publish_best()
+        self.remove_resume_state()
 
     def write_record(self, record: RunRecord) -> None:
         write_text(self.record, record.model_dump_json(indent=2) + "\n")
 
     def write_metrics(self, rows: Sequence[Row]) -> None:
-        """Write `metrics.csv` anew with one line for each epoch; a figure that is None stays empty."""
+        """Rewrite `metrics.csv` with one line per epoch; None becomes an empty cell."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(rows[0])
@@ -131,19 +131,19 @@ class RunFolder:
         write_text(self.metrics, text.getvalue())
 
     def write_held_out(self, samples: Sequence[Sample]) -> None:
-        """Write which images of the training split were held out."""
+        """Write the ids of the held-out images of the training split."""
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([["image"], *([sample.id] for sample in samples)])
         write_text(self.held_out, text.getvalue())
 
-    def name_best(self) -> None:
+    def publish_best(self) -> None:
         self.best.replace(self.model)
 
-    def drop_state(self) -> None:
+    def remove_resume_state(self) -> None:
         self.last.unlink(missing_ok=True)
 
     @property
-    def _holds_work(self) -> bool:
+    def _has_run(self) -> bool:
         return self.model.exists() or self.last.exists()
 
     @property
@@ -151,7 +151,7 @@ class RunFolder:
         return self.metrics, self.held_out, self.curves, self.best, self.last, self.model
 
     def _clear(self) -> None:
-        # The record goes last: after a kill in between the others are still known to be ours.
+        # The record is removed last: after a kill in between, the other files are still known to be ours.
         for file in (*self._files, self.record):
             file.unlink(missing_ok=True)
 

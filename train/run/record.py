@@ -1,4 +1,4 @@
-"""`run.json`: what a run was asked to do, with what, and what came of it."""
+"""The record of a run, `run.json`: its recipe, data and versions, and its result."""
 
 import platform
 from importlib.metadata import version
@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg import __version__
 from seg.data import Split
-from seg.data.content import content_of_images
+from seg.data.content_hash import hash_of_images
 from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.spec.recipe import RecipeSpec
-from seg.train.networks.pretrained import is_local_file
+from seg.train.networks.pretrained import is_weights_file
 
 _LIBRARIES: Final = ("torch", "lightning", "segmentation-models-pytorch", "timm", "albumentations")
 _WITHOUT_EFFECT: Final = frozenset({"workers"})
@@ -30,10 +30,10 @@ _DATA: Final = {
 class Result(BaseModel):
     """The figures of a finished run.
 
-    `best_iou` is None for a class that neither labels nor prediction have. `seconds` is the time of
-    training and validation over all sittings, `gflops` what an image of the crop's size takes forward.
-    `averaged_epochs` is how many of the last epochs the kept weights are the mean of; with 0 they are those
-    of `best_epoch` alone.
+    `best_iou` is None for a class that is in neither the labels nor the prediction. `seconds` is the time of
+    training and validation, resumed runs included. `gflops` is the cost of one forward pass of a crop.
+    `averaged_epochs` is the number of last epochs whose weights were averaged; 0 means that the weights are
+    those of `best_epoch`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,12 +48,12 @@ class Result(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """What decides a run's outcome, the versions and device it ran with, and its result at the end.
+    """What determines a run's result, the versions and the device it ran on, and the result itself.
 
-    `recipe` is the merged recipe. Encoder weights from a file count by their content, wherever the
-    file lies. Images count by theirs; a record of an older `seg` has None for them. A soup has the recipe of
-    its best ingredient; `ingredients` are the SHA-256 of the checkpoints that it is the mean of, by the
-    names of their runs. `teaching` is what a student learns from beside labels.
+    `recipe` is the merged recipe. Encoder weights from a file are identified by the file's content, and so
+    are images; a record of an older `seg` has None for images. A soup has the recipe of its best ingredient;
+    `ingredients` are the SHA-256 of the averaged checkpoints, by the names of their runs. `teaching` has the
+    distillation settings of a student.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -74,27 +74,27 @@ class RunRecord(BaseModel):
 
 
 def new_record(
-    member: str, recipe: RecipeSpec, train: Split, val: Split, teaching: dict[str, Any] | None = None
+    member: str, recipe: RecipeSpec, train: Split, val: Split, distillation: dict[str, Any] | None = None
 ) -> RunRecord:
     """The record of a run that is about to begin; raises ModelError without its encoder weights."""
     return RunRecord(
         member=member,
         recipe=_as_json(recipe),
-        encoder_weights_sha256=_content_of_weights(recipe.encoder_weights),
+        encoder_weights_sha256=_weights_hash(recipe.encoder_weights),
         classes=[c.name for c in train.classes],
         train_fingerprint=train.fingerprint,
         val_fingerprint=val.fingerprint,
-        train_images=content_of_images(train.samples),
-        val_images=content_of_images(val.samples),
+        train_images=hash_of_images(train.samples),
+        val_images=hash_of_images(val.samples),
         versions={"python": platform.python_version(), "seg": __version__}
         | {name: version(name) for name in _LIBRARIES},
-        teaching=teaching,
+        teaching=distillation,
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
 
 
 def read_record(path: Path) -> RunRecord | None:
-    """What a `run.json` says, or None where there is none; raises ModelError if it is malformed."""
+    """Read a `run.json`; None if there is no such file. Raises ModelError if it is malformed."""
     try:
         return RunRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -103,8 +103,8 @@ def read_record(path: Path) -> RunRecord | None:
         raise ModelError(f"{path}: is not the record of a run: remove its folder to train again") from error
 
 
-def difference(found: RunRecord, wanted: RunRecord) -> str | None:
-    """What the run in a folder was asked to do otherwise, in words; None if nothing.
+def find_difference(found: RunRecord, wanted: RunRecord) -> str | None:
+    """Describe the first difference between the run in a folder and the wanted one; None if they are equal.
 
     A field that an older `seg` did not know had its default.
     """
@@ -116,7 +116,8 @@ def difference(found: RunRecord, wanted: RunRecord) -> str | None:
     if found.encoder_weights_sha256 not in {None, wanted.encoder_weights_sha256}:
         return f"was trained from other encoder weights than {wanted.recipe['encoder_weights']} now holds"
     if found.teaching != wanted.teaching:
-        return f"was taught with {_spelled(found.teaching)} and is to be with {_spelled(wanted.teaching)}"
+        before, now = _distillation_text(found.teaching), _distillation_text(wanted.teaching)
+        return f"was trained with {before} and the spec says {now}"
     for name, part in _DATA.items():
         if getattr(found, name) not in (None, getattr(wanted, name)):
             return f"was trained with other {part}"
@@ -124,21 +125,21 @@ def difference(found: RunRecord, wanted: RunRecord) -> str | None:
 
 
 def _comparable(name: str, value: Any) -> Any:
-    if name == "encoder_weights" and is_local_file(value):
+    if name == "encoder_weights" and is_weights_file(value):
         return Path(value).name
     return value
 
 
-def _spelled(teaching: dict[str, Any] | None) -> str:
-    return ", ".join(f"{name} {value}" for name, value in (teaching or {"no teacher": ""}).items()).strip()
+def _distillation_text(settings: dict[str, Any] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (settings or {"no teacher": ""}).items()).strip()
 
 
 def _as_json(recipe: RecipeSpec) -> dict[str, Any]:
     return recipe.model_dump(mode="json")
 
 
-def _content_of_weights(encoder_weights: str | None) -> str | None:
-    if encoder_weights is None or not is_local_file(encoder_weights):
+def _weights_hash(encoder_weights: str | None) -> str | None:
+    if encoder_weights is None or not is_weights_file(encoder_weights):
         return None
     try:
         return sha256_of(Path(encoder_weights))

@@ -1,4 +1,4 @@
-"""Which runs' weights make a soup that is better than the best of them.
+"""Greedy and uniform model soups, scored on the validation images.
 
 Source: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
 without increasing inference time", 2022, recipe 1 for the greedy one.
@@ -14,25 +14,25 @@ import torch
 from seg.data import Split
 from seg.errors import DataError, ModelError, SpecError
 from seg.progress import Advance, progress
-from seg.train.batches.decoded import DecodedSplit
 from seg.train.batches.loaders import Loaders, build_loaders
-from seg.train.confusion import count_pixels, iou_per_class
-from seg.train.determinism import repeatable
-from seg.train.distributed.group import Group
-from seg.train.optimiser.averaging import plain_mean
-from seg.train.optimiser.refit import refit_batch_norm
-from seg.train.quiet import quiet
-from seg.train.segmenter import Segmenter
+from seg.train.distributed.process_group import ProcessGroup
+from seg.train.library_logs import silence_libraries
+from seg.train.metrics.confusion import confusion_matrix, iou_per_class
+from seg.train.networks.segmenter import Segmenter
+from seg.train.optimiser.batch_norm import refit_batch_norm
+from seg.train.optimiser.weight_averaging import uniform_average
+from seg.train.reproducibility.determinism import reproducible
 from seg.train.soup.ingredients import Ingredient
+from seg.train.splits.decoded_split import DecodedSplit
 
-FEWEST: Final = 2
+MIN_INGREDIENTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class SoupCandidates:
-    """A network on the validation images: the runs it is the mean of, its mIoU, the IoU of each class.
+class SoupCandidate:
+    """The mean of some runs' weights, with its mIoU and IoU of each class on the validation images.
 
-    `iou` is NaN for a class that neither labels nor prediction have.
+    `iou` is NaN for a class that is in neither the labels nor the prediction.
     """
 
     taken: tuple[Ingredient, ...]
@@ -47,71 +47,73 @@ class SoupCandidates:
 
 @dataclass(frozen=True, slots=True)
 class SoupResult:
-    """Each run alone, the best first; the mean of all; and the mean of those that do it good, one by one."""
+    """Each run alone, the best first; the uniform soup of all runs; and the greedy soup."""
 
-    alone: tuple[SoupCandidates, ...]
-    uniform: SoupCandidates
-    greedy: SoupCandidates
+    alone: tuple[SoupCandidate, ...]
+    uniform: SoupCandidate
+    greedy: SoupCandidate
 
     @property
-    def soup(self) -> SoupCandidates | None:
-        """The better of both soups; None where neither beats the best run."""
-        better = max(self.greedy, self.uniform, key=lambda taste: taste.miou)
+    def soup(self) -> SoupCandidate | None:
+        """The better of both soups; None if neither beats the best run."""
+        better = max(self.greedy, self.uniform, key=lambda candidate: candidate.miou)
         return better if better.miou > self.alone[0].miou else None
 
 
 def greedy_soup(ingredients: Sequence[Ingredient], train: Split, val: Split) -> SoupResult:
-    """Measure each run, the uniform soup and the greedy one; batch normalisation is refit for each mean.
+    """Score each run, the uniform soup and the greedy soup; batch normalisation is recomputed for each mean.
 
     Raises:
         SpecError: there are fewer than two runs.
         DataError: an image cannot be read, or no validation image has labels.
     """
-    if len(ingredients) < FEWEST:
-        raise SpecError(f"a soup is made of at least {FEWEST} runs, got {len(ingredients)}: train more seeds")
+    if len(ingredients) < MIN_INGREDIENTS:
+        raise SpecError(
+            f"a soup is made of at least {MIN_INGREDIENTS} runs, got {len(ingredients)}: train more seeds"
+        )
     recipe = ingredients[0].recipe
     # The mean of the weights of N runs, N alone, and N - 1 attempts to add another one.
     with (
-        repeatable(recipe.seed, on_gpu=recipe.deterministic),
-        quiet(),
+        reproducible(recipe.seed, on_gpu=recipe.deterministic),
+        silence_libraries(),
         progress("soup", 2 * len(ingredients), unit="networks") as advance,
     ):
-        kitchen = _SoupScorer(train, val, ingredients[0], advance)
-        alone = sorted(map(kitchen.alone, ingredients), key=lambda taste: -taste.miou)
-        return SoupResult(tuple(alone), kitchen.mean(ingredients), _greedy(kitchen, alone))
+        scorer = _SoupScorer(train, val, ingredients[0], advance)
+        alone = sorted(map(scorer.alone, ingredients), key=lambda candidate: -candidate.miou)
+        return SoupResult(tuple(alone), scorer.mean(ingredients), _greedy(scorer, alone))
 
 
-def _greedy(kitchen: "_SoupScorer", alone: Sequence[SoupCandidates]) -> SoupCandidates:
+def _greedy(scorer: "_SoupScorer", alone: Sequence[SoupCandidate]) -> SoupCandidate:
     soup = alone[0]
     for one in alone[1:]:
-        bolder = kitchen.mean((*soup.taken, *one.taken))
-        if bolder.miou >= soup.miou:
-            soup = bolder
+        larger = scorer.mean((*soup.taken, *one.taken))
+        if larger.miou >= soup.miou:
+            soup = larger
     return soup
 
 
 class _SoupScorer:
-    """The images that networks are refit and measured on."""
+    """Scores runs and means of runs on the validation images."""
 
     def __init__(self, train: Split, val: Split, first: Ingredient, advance: Advance) -> None:
         self._recipe = first.recipe
         self._classes = len(val.classes)
         self._advance = advance
-        self._means: dict[frozenset[str], SoupCandidates] = {}
+        self._means: dict[frozenset[str], SoupCandidate] = {}
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._loaders: Loaders = build_loaders(
             self._recipe,
             DecodedSplit(train, self._recipe.input.size),
             DecodedSplit(val),
             epoch=self._recipe.epochs,
-            group=Group(),
+            group=ProcessGroup(),
         )
 
-    def alone(self, ingredient: Ingredient) -> SoupCandidates:
-        return self._taste((ingredient,), ingredient.segmenter)
+    def alone(self, ingredient: Ingredient) -> SoupCandidate:
+        return self._score((ingredient,), ingredient.segmenter)
 
-    def mean(self, ingredients: Sequence[Ingredient]) -> SoupCandidates:
-        """Of runs that were averaged before, what was found then."""
+    def mean(self, ingredients: Sequence[Ingredient]) -> SoupCandidate:
+        """Score the mean of some runs; a mean that was scored before is not computed again."""
         names = frozenset(ingredient.name for ingredient in ingredients)
         if names in self._means:
             self._advance()
@@ -119,26 +121,26 @@ class _SoupScorer:
             self._means[names] = self._new_mean(ingredients)
         return self._means[names]
 
-    def _new_mean(self, ingredients: Sequence[Ingredient]) -> SoupCandidates:
-        mean = plain_mean(ingredients[0].segmenter)
+    def _new_mean(self, ingredients: Sequence[Ingredient]) -> SoupCandidate:
+        mean = uniform_average(ingredients[0].segmenter)
         for ingredient in ingredients:
             mean.update_parameters(ingredient.segmenter)
         segmenter = cast(Segmenter, mean.module).to(self._device)
         refit_batch_norm(segmenter, self._loaders, self._recipe.seed, self._recipe.epochs)
-        return self._taste(ingredients, segmenter.eval())
+        return self._score(ingredients, segmenter.eval())
 
     @torch.no_grad()
-    def _taste(self, taken: Sequence[Ingredient], segmenter: Segmenter) -> SoupCandidates:
+    def _score(self, taken: Sequence[Ingredient], segmenter: Segmenter) -> SoupCandidate:
         segmenter.to(self._device)
         counts_cc = torch.zeros(self._classes, self._classes, dtype=torch.int64, device=self._device)
         for images, labels in chain.from_iterable(self._loaders.val):
             logits = segmenter(images.to(self._device))
             if not bool(logits.sum().isfinite()):
                 names = ", ".join(one.name for one in taken)
-                raise ModelError(f"{names}: what is predicted is not finite: leave it out of the soup")
-            counts_cc += count_pixels(labels.long().to(self._device), logits.argmax(1), self._classes)
+                raise ModelError(f"{names}: the prediction is not finite: remove it from the soup")
+            counts_cc += confusion_matrix(labels.long().to(self._device), logits.argmax(1), self._classes)
         iou = iou_per_class(counts_cc)
         if bool(iou.isnan().all()):
-            raise DataError("data.val: no pixel has a label: a soup is judged by them")
+            raise DataError("data.val: no pixel has a label: a soup is scored with them")
         self._advance()
-        return SoupCandidates(tuple(taken), segmenter.cpu(), float(iou.nanmean()), tuple(iou.tolist()))
+        return SoupCandidate(tuple(taken), segmenter.cpu(), float(iou.nanmean()), tuple(iou.tolist()))

@@ -1,4 +1,4 @@
-"""The finished runs that a soup may be made of."""
+"""The ingredients of a soup: finished runs with the same network, input and classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from seg.classes import ClassInfo
 from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.spec.recipe import RecipeSpec
-from seg.train.checkpoint import load_checkpoint
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result, RunRecord, read_record
-from seg.train.segmenter import Segmenter
 
 
 @dataclass(frozen=True, slots=True)
 class Ingredient:
-    """One run's network, and what its folder says of it."""
+    """A finished run: its network, model card and record."""
 
     name: str
     segmenter: Segmenter
@@ -35,11 +35,11 @@ class Ingredient:
 
 
 def read_ingredients(runs: Mapping[str, Path], classes: Sequence[ClassInfo]) -> tuple[Ingredient, ...]:
-    """The runs in these folders, by name, whose weights can be averaged.
+    """Read the runs in these folders, by name, and check that their weights can be averaged.
 
     Raises:
-        ModelError: a run is not finished, or its network, input or classes are not those of the first, or
-            of the dataset.
+        ModelError: a run is not finished, or its network, input or classes differ from those of the first
+            run or of the dataset.
     """
     ingredients = tuple(_read(name, RunFolder(folder)) for name, folder in runs.items())
     first = ingredients[0]
@@ -47,17 +47,16 @@ def read_ingredients(runs: Mapping[str, Path], classes: Sequence[ClassInfo]) -> 
         if is_reordered(channels_of(one.card.classes, classes, one.name)):
             raise ModelError(
                 f"{one.name}: has the classes {[c.name for c in one.card.classes]}, the dataset lists them as"
-                f" {[c.name for c in classes]}: weights are averaged in one order: leave it out of the soup"
+                f" {[c.name for c in classes]}: averaging needs the same order: remove it from the soup"
             )
         if _network(one.card) != _network(first.card):
             raise ModelError(
                 f"{one.name}: is {_network(one.card)} and {first.name} is {_network(first.card)}:"
-                " a soup is made of one network"
+                " all ingredients of a soup need the same network"
             )
         if one.card.input != first.card.input:
             raise ModelError(
-                f"{one.name}: its images reach the network otherwise than those of {first.name}:"
-                " leave it out of the soup"
+                f"{one.name}: its preprocessing differs from that of {first.name}: remove it from the soup"
             )
     return ingredients
 
@@ -65,7 +64,7 @@ def read_ingredients(runs: Mapping[str, Path], classes: Sequence[ClassInfo]) -> 
 def _read(name: str, folder: RunFolder) -> Ingredient:
     record = read_record(folder.record)
     if record is None or record.result is None or not folder.model.exists():
-        raise ModelError(f"{folder.path}: holds no finished run: train it first, or leave it out")
+        raise ModelError(f"{folder.path}: has no finished run: train it first, or remove it from the soup")
     network, card = load_checkpoint(folder.model)
     try:
         RecipeSpec.model_validate(record.recipe)

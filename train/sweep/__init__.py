@@ -1,7 +1,7 @@
-"""Many recipes, each trained for a few epochs, to find those worth training for long."""
+"""Hyperparameter sweeps with Optuna: many recipes, each trained for a few epochs."""
 
+from seg.train.sweep.choose import choose_complementary
 from seg.train.sweep.study import Sweep, open_sweep
-from seg.train.sweep.top import choose_together
-from seg.train.sweep.trial import Outcome
+from seg.train.sweep.trials import TrialResult
 
-__all__ = ["Outcome", "Sweep", "choose_together", "open_sweep"]
+__all__ = ["Sweep", "TrialResult", "choose_complementary", "open_sweep"]

@@ -1,4 +1,4 @@
-"""The database of a sweep: one that workers share without taking the same trial."""
+"""The database of a sweep, shared by workers so that no two take the same trial."""
 
 import time
 import warnings
@@ -16,19 +16,19 @@ from seg.errors import SpecError
 from seg.spec.sweep import SweepSpec
 
 LOCKED_S: Final = 100
-"""How long a worker waits for a file that others write, on a machine that is busy with training."""
+"""How long a worker waits for the database file that other workers have locked."""
 
 TRIES: Final = 5
 PAUSE_S: Final = 0.5
 
 
 def open_storage(spec: SweepSpec, heartbeat_s: int) -> optuna.storages.RDBStorage:
-    """Open or begin the database; trials that do not tell of themselves for two heartbeats are tried again.
+    """Open or create the database; trials without a heartbeat for two intervals are enqueued again.
 
     Raises:
-        Exception: one of the database's driver; each has errors of its own.
+        Exception: an exception of the database's driver.
     """
-    # Heartbeats, which tell a dead worker of another machine, are called experimental.
+    # Optuna calls heartbeats experimental; they detect dead workers on other machines.
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     is_file = spec.url.startswith("sqlite")
     options: dict[str, Any] = {"connect_args": {"timeout": LOCKED_S, "isolation_level": None}}
@@ -38,22 +38,22 @@ def open_storage(spec: SweepSpec, heartbeat_s: int) -> optuna.storages.RDBStorag
                 spec.url,
                 engine_kwargs=options if is_file else None,
                 heartbeat_interval=heartbeat_s,
-                heartbeat_stale_trial_callback=_try_again,
+                heartbeat_stale_trial_callback=_requeue,
             )
             break
         except DBAPIError:
-            # Another worker that begins at this moment has made the tables between the look and the making.
+            # Another worker, started at the same moment, has created the tables.
             if not left:
                 raise
             time.sleep(PAUSE_S)
     if is_file:
-        event.listen(storage.engine, "begin", _lock_at_once)
+        event.listen(storage.engine, "begin", _lock_on_begin)
     return storage
 
 
 @contextmanager
-def readable(spec: SweepSpec) -> Iterator[None]:
-    """Raise SpecError, with the database, where what it holds is no sweep as it was written."""
+def damage_as_spec_error(spec: SweepSpec) -> Iterator[None]:
+    """Raise SpecError, with the database's name, if its content is damaged."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError, ValueError, KeyError, TypeError) as error:
@@ -63,19 +63,19 @@ def readable(spec: SweepSpec) -> Iterator[None]:
         ) from error
 
 
-def values_of(trial: FrozenTrial) -> dict[str, Any]:
-    """A trial's values, those among them which were chosen for it and which it has not asked for yet."""
+def trial_values(trial: FrozenTrial) -> dict[str, Any]:
+    """A trial's values, including those that were fixed for it and not suggested yet."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
-def _try_again(study: optuna.Study, died: FrozenTrial) -> None:
-    """Put a trial back on the list, without the notes of its worker."""
-    study.enqueue_trial(values_of(died))
+def _requeue(study: optuna.Study, died: FrozenTrial) -> None:
+    """Enqueue a trial again, without the attributes of its worker."""
+    study.enqueue_trial(trial_values(died))
 
 
-def _lock_at_once(connection: Connection) -> None:
-    """Begin to write before the first look.
+def _lock_on_begin(connection: Connection) -> None:
+    """Lock the database for writing before the first read.
 
-    SQLite has no locks of rows: of two workers that look for a trial nobody runs, both would find the same.
+    SQLite has no row locks: two workers that look for a waiting trial would both find the same.
     """
     connection.exec_driver_sql("BEGIN IMMEDIATE")

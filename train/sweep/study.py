@@ -1,7 +1,7 @@
-"""A sweep as a study of Optuna: what is left to try, what was found, who is at work.
+"""A sweep as an Optuna study: enqueue, train, prune and requeue trials, by any number of workers.
 
-The database is the only thing that workers share. A trial whose worker died is tried again with the same
-values, and goes on from its run folder.
+The database is the only thing that workers share. A trial whose worker died is enqueued again with the same
+values, and resumes from its run folder.
 """
 
 import json
@@ -18,54 +18,54 @@ from pydantic import ValidationError
 
 from seg.errors import SegError, SpecError
 from seg.spec.sweep import RangeSpec, SweepSpec
-from seg.train.run.figures import Figures
-from seg.train.sweep.storage import open_storage, readable, values_of
-from seg.train.sweep.trial import Outcome, as_ensemble, name_of, setting_of_all
+from seg.train.metrics.epoch_metrics import EpochMetrics
+from seg.train.sweep.storage import damage_as_spec_error, open_storage, trial_values
+from seg.train.sweep.trials import TrialResult, decode_setting, single_member_ensemble, trial_name
 from seg.train.trainer import train_member
 
 STUDY: Final = "sweep"
 HEARTBEAT_S: Final = 60
 POLL_S: Final = 0.5
 
-OnTrial = Callable[[Outcome], None]
+OnTrial = Callable[[TrialResult], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A sweep that can be run, by any number of workers, and looked at."""
+    """A sweep, to run by any number of workers, or to list its trials."""
 
     spec: SweepSpec
     study: optuna.Study
 
     def run(self, on_trial: OnTrial) -> None:
-        """Try all that is left; `on_trial` is told of every trial that ends here."""
+        """Run trials until none is left; `on_trial` is called for every trial that ends in this process."""
 
-        def tell(_: optuna.Study, trial: FrozenTrial) -> None:
-            if not _is_double(trial):
+        def report(_: optuna.Study, trial: FrozenTrial) -> None:
+            if not _is_duplicate(trial):
                 on_trial(self._outcome(trial))
 
-        with readable(self.spec):
-            self._take_back_what_died()
+        with damage_as_spec_error(self.spec):
+            self._requeue_dead_trials()
             self._enqueue_grid()
-        while self._has_more() or self._finds_dead():
+        while self._has_more() or self._requeues_dead_trials():
             try:
-                self.study.optimize(self._objective, n_trials=1, catch=(Exception,), callbacks=[tell])
+                self.study.optimize(self._objective, n_trials=1, catch=(Exception,), callbacks=[report])
             except (ValueError, AssertionError):
-                # Optuna's answers where another worker took this one, asleep for long, for dead.
-                if (lost := self._lost()) is None:
+                # Optuna raises these if another worker took this one for dead after a long sleep.
+                if (lost := self._requeued_by_another()) is None:
                     raise
-                self.study.enqueue_trial(values_of(lost))
+                self.study.enqueue_trial(trial_values(lost))
 
-    def outcomes(self) -> list[Outcome]:
-        """All trials so far, the best first; those that failed last."""
-        with readable(self.spec):
+    def outcomes(self) -> list[TrialResult]:
+        """All trials so far, the best first, failed trials last."""
+        with damage_as_spec_error(self.spec):
             trials = self.study.get_trials(deepcopy=False)
-            found = [self._outcome(trial) for trial in trials if trial.params and not _is_double(trial)]
+            found = [self._outcome(trial) for trial in trials if trial.params and not _is_duplicate(trial)]
         return sorted(found, key=lambda outcome: (-(outcome.miou or -1.0), outcome.number))
 
     def _objective(self, trial: optuna.Trial) -> float:
         trial.set_user_attr("worker", _this_worker())
-        if self._is_double(trial):
+        if self._is_duplicate(trial):
             trial.set_user_attr("double", True)
             raise optuna.TrialPruned
         try:
@@ -77,19 +77,19 @@ class Sweep:
             raise
 
     def _train(self, trial: optuna.Trial) -> float:
-        setting = setting_of_all(self._suggest(trial))
+        setting = decode_setting(self._suggest(trial))
         recipe = self.spec.with_setting(setting)
-        name = name_of(setting, recipe)
+        name = trial_name(setting, recipe)
         trial.set_user_attr("name", name)
 
-        def on_epoch(epoch: int, figures: Figures) -> None:
-            trial.report(figures.miou, epoch)
-            trial.set_user_attr("best", max(figures.miou, trial.user_attrs.get("best", 0.0)))
+        def on_epoch(epoch: int, metrics: EpochMetrics) -> None:
+            trial.report(metrics.miou, epoch)
+            trial.set_user_attr("best", max(metrics.miou, trial.user_attrs.get("best", 0.0)))
             if epoch < recipe.epochs and trial.should_prune():
                 trial.set_user_attr("reason", f"behind the others in epoch {epoch}")
                 raise optuna.TrialPruned
 
-        result = train_member(*as_ensemble(self.spec, name, recipe), on_epoch=on_epoch)
+        result = train_member(*single_member_ensemble(self.spec, name, recipe), on_epoch=on_epoch)
         trial.set_user_attr("seconds", result.seconds)
         trial.set_user_attr("parameters", result.parameters)
         trial.set_user_attr("gflops", result.gflops)
@@ -98,78 +98,78 @@ class Sweep:
 
     def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         if self.spec.grid:
-            choices = {field: _spelled(values) for field, values in self.spec.grid.items()}
+            choices = {field: _as_json_texts(values) for field, values in self.spec.grid.items()}
             return {field: trial.suggest_categorical(field, texts) for field, texts in choices.items()}
-        return {field: _draw(trial, field, values) for field, values in self.spec.search.items()}
+        return {field: _suggest_value(trial, field, values) for field, values in self.spec.search.items()}
 
     def _enqueue_grid(self) -> None:
         for values in self.spec.combinations() if self.spec.grid else ():
             self.study.enqueue_trial(values, skip_if_exists=True)
 
-    def _is_double(self, trial: optuna.Trial) -> bool:
-        """Whether two workers that began at once have both put this combination of the grid on the list."""
+    def _is_duplicate(self, trial: optuna.Trial) -> bool:
+        """Whether two workers that started at once have both enqueued this combination of the grid."""
         if not self.spec.grid:
             return False
         values = self._suggest(trial)
         earlier = self.study.get_trials(deepcopy=False)[: trial.number]
-        return any(values_of(other) == values and other.state != TrialState.FAIL for other in earlier)
+        return any(trial_values(other) == values and other.state != TrialState.FAIL for other in earlier)
 
-    def _take_back_what_died(self) -> None:
-        """Try again what a worker of this machine left; those of others are told by their heartbeats."""
+    def _requeue_dead_trials(self) -> None:
+        """Enqueue again the trials of dead workers on this machine; heartbeats detect those on others."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             host, process = trial.user_attrs.get("worker", (None, 0))
             if host == socket.gethostname() and not _is_alive(process):
-                self.study.enqueue_trial(values_of(trial))
+                self.study.enqueue_trial(trial_values(trial))
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
-    def _lost(self) -> FrozenTrial | None:
-        """The trial that ended here last, if another worker has taken it back."""
+    def _requeued_by_another(self) -> FrozenTrial | None:
+        """The last trial of this worker, if another worker has enqueued it again."""
         ended = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.FAIL))
         mine = [trial for trial in ended if trial.user_attrs.get("worker") == _this_worker()]
-        return mine[-1] if mine and _was_taken_back(mine[-1]) else None
+        return mine[-1] if mine and _was_requeued(mine[-1]) else None
 
-    def _finds_dead(self) -> bool:
-        """Whether trials that others seem to run turn out to be a dead worker's.
+    def _requeues_dead_trials(self) -> bool:
+        """Wait for running trials of other workers, and enqueue those of dead workers again; whether any was.
 
-        One that is alive has told so by the end of the wait, and is left to its worker.
+        A live worker sends a heartbeat within the wait, and keeps its trial.
         """
-        patience = time.monotonic() + 3 * HEARTBEAT_S
-        while time.monotonic() < patience and self._are_running():
+        end = time.monotonic() + 3 * HEARTBEAT_S
+        while time.monotonic() < end and self._has_running():
             time.sleep(POLL_S)
-            self._take_back_what_died()
+            self._requeue_dead_trials()
             optuna.storages.fail_stale_trials(self.study)
             if self._has_more():
                 return True
         return False
 
-    def _are_running(self) -> bool:
+    def _has_running(self) -> bool:
         return bool(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
     def _has_more(self) -> bool:
         if self.spec.grid:
             return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
-        begun = [t for t in self.study.get_trials(deepcopy=False) if not _was_taken_back(t)]
+        begun = [t for t in self.study.get_trials(deepcopy=False) if not _was_requeued(t)]
         waiting = [t for t in begun if t.state == TrialState.WAITING]
         return bool(waiting) or len(begun) < (self.spec.trials or 0)
 
-    def _outcome(self, trial: FrozenTrial) -> Outcome:
-        said: Mapping[str, Any] = trial.user_attrs
-        return Outcome(
+    def _outcome(self, trial: FrozenTrial) -> TrialResult:
+        attributes: Mapping[str, Any] = trial.user_attrs
+        return TrialResult(
             number=trial.number,
-            name=said.get("name", ""),
-            setting=setting_of_all(trial.params),
-            state="taken back" if _was_taken_back(trial) else trial.state.name.lower(),
-            miou=trial.value if trial.value is not None else said.get("best"),
-            epochs=said.get("epochs", len(trial.intermediate_values)),
-            seconds=said.get("seconds"),
-            parameters=said.get("parameters"),
-            gflops=said.get("gflops"),
-            reason=said.get("reason", ""),
+            name=attributes.get("name", ""),
+            setting=decode_setting(trial.params),
+            state="taken back" if _was_requeued(trial) else trial.state.name.lower(),
+            miou=trial.value if trial.value is not None else attributes.get("best"),
+            epochs=attributes.get("epochs", len(trial.intermediate_values)),
+            seconds=attributes.get("seconds"),
+            parameters=attributes.get("parameters"),
+            gflops=attributes.get("gflops"),
+            reason=attributes.get("reason", ""),
         )
 
 
 def open_sweep(spec: SweepSpec) -> Sweep:
-    """Open or begin the study of a sweep.
+    """Open or create the study of a sweep.
 
     Raises:
         SpecError: the database cannot be opened, or holds a sweep with other choices.
@@ -186,7 +186,7 @@ def open_sweep(spec: SweepSpec) -> Sweep:
             load_if_exists=True,
         )
     except Exception as error:
-        # Every database driver has errors of its own.
+        # Every database driver has its own exceptions.
         first = (str(error).splitlines() or [type(error).__name__])[0]
         advice = ": pip install 'seg[postgres]'" if "psycopg" in first and "module" in first else ""
         raise SpecError(f"storage: {spec.shown_url} cannot be opened: {first}{advice}") from error
@@ -203,15 +203,15 @@ def _pruner(spec: SweepSpec) -> optuna.pruners.BasePruner:
             return optuna.pruners.NopPruner()
 
 
-def _draw(trial: optuna.Trial, field: str, values: RangeSpec | list[Any]) -> Any:
+def _suggest_value(trial: optuna.Trial, field: str, values: RangeSpec | list[Any]) -> Any:
     if isinstance(values, list):
-        return trial.suggest_categorical(field, _spelled(values))
+        return trial.suggest_categorical(field, _as_json_texts(values))
     if values.whole:
         return trial.suggest_int(field, round(values.low), round(values.high), log=values.log)
     return trial.suggest_float(field, values.low, values.high, log=values.log)
 
 
-def _spelled(values: list[Any]) -> list[str]:
+def _as_json_texts(values: list[Any]) -> list[str]:
     return [json.dumps(value) for value in values]
 
 
@@ -220,7 +220,7 @@ def _this_worker() -> list[str | int]:
 
 
 def _is_alive(process: int) -> bool:
-    """Whether another process of this machine has that number: this one has only begun."""
+    """Whether another process of this machine has that id; this process has only just started."""
     if process == os.getpid():
         return False
     try:
@@ -232,12 +232,12 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _is_double(trial: FrozenTrial) -> bool:
+def _is_duplicate(trial: FrozenTrial) -> bool:
     return "double" in trial.user_attrs
 
 
-def _was_taken_back(trial: FrozenTrial) -> bool:
-    """Whether its worker died, so that another trial has its values."""
+def _was_requeued(trial: FrozenTrial) -> bool:
+    """Whether its worker died and another trial got its values."""
     return trial.state == TrialState.FAIL and "reason" not in trial.user_attrs
 
 

@@ -1,7 +1,7 @@
-"""One picture: a ground, objects that cover one another, and planks that split them.
+"""Draw one synthetic image: a ground, overlapping objects, and planks that split them.
 
-A class is a shape with a texture. Shapes are shared, and textures too, so that neither alone tells
-the class; colour and light tell nothing.
+A class is a combination of shape and texture. Classes share shapes and textures, so that neither alone
+determines the class, and colour and light carry no information.
 """
 
 import colorsys
@@ -42,7 +42,7 @@ _MUCH_SMALLER: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """An object as it shall be annotated: its category (from 1) and a bool mask `[H, W]`."""
+    """An object to annotate: its category (from 1) and a bool mask `[H, W]`."""
 
     category: int
     mask_hw: Mask

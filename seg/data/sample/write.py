@@ -37,18 +37,18 @@ def write_sample_dataset(
     """Write the dataset to a new folder; the same arguments give the same bytes.
 
     Returns:
-        Whether anything was written: False where the folder holds this very dataset.
+        Whether anything was written: False if the folder already holds this dataset.
 
     Raises:
         OutputError: the folder holds something else.
     """
-    said = {
+    settings = {
         "revision": _REVISION,
         "images": [train, val, predict],
         "size_hw": list(size_hw),
         "seed": seed,
     }
-    stamp = json.dumps(said) + "\n"
+    stamp = json.dumps(settings) + "\n"
     if (folder / _STAMP).exists() and (folder / _STAMP).read_text(encoding="utf-8") == stamp:
         return False
     if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):

@@ -25,14 +25,14 @@ from seg.engine.runtimes.decoder_cut import cut_at_decoder, find_decoder
 from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.errors import ModelError, OutputError, SpecError
 from seg.export.export import export_checkpoint
-from seg.export.exported_model import ExportedModel
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
-from seg.export.to_onnx import write_onnx
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.train.checkpoint import load_checkpoint
-from seg.train.segmenter import Segmenter
+from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.segmenter import Segmenter
 from tests.export.untrained import CLASSES, checkpoint, image
 
 CELLS: Final = {"fpn": 4, "unet": 1, "deeplabv3": 8}

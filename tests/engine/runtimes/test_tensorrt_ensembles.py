@@ -16,7 +16,7 @@ from seg.engine.runtimes.decoder_cut import Decoder
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
 from seg.errors import ModelError, SpecError
-from seg.export.profile import profile_of
+from seg.export.tensorrt_profile import tensorrt_profile
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.conftest import CLASSES, MakeModel
 from tests.engine.runtimes.test_runtimes import images
@@ -43,7 +43,7 @@ def said(project: Path, **more: Any) -> EnsembleSpec:
 def build_all(spec: EnsembleSpec, gpu: FakeGpu) -> None:
     """As `seg export --format tensorrt` does."""
     for member in spec.members:
-        gpu.build_beside(spec.model(member), profile_of(spec, member), member.temperature)
+        gpu.build_beside(spec.model(member), tensorrt_profile(spec, member), member.temperature)
 
 
 def test_an_ensemble_runs_on_its_plans(project: Path, gpu: FakeGpu) -> None:

@@ -26,8 +26,8 @@ from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
 from seg.engine.runtimes.tensorrt_stream import GpuStream
 from seg.errors import MissingRuntimeError, ModelError
-from seg.export.plan import ensure_plan
-from seg.export.trt import gpu_to_build_for
+from seg.export.plan_cache import ensure_plan
+from seg.export.tensorrt_builder import target_gpu
 from tests import fake_trt
 from tests.engine.conftest import MakeModel
 from tests.engine.runtimes.test_runtimes import images
@@ -205,7 +205,7 @@ def test_a_real_plan_where_there_is_no_device_is_one_line(model: Path) -> None:
 @pytest.mark.parametrize("name", ["tensorrt", "tensorrt_rtx"])
 def test_a_plan_answers_as_its_model_does(name: LibraryName, model: Path) -> None:
     pytest.importorskip(name)
-    library, gpu = load_library(name), gpu_to_build_for(name)
+    library, gpu = load_library(name), target_gpu(name)
     ensure_plan(model, library, gpu, PROFILE, 1, temperature=1.5)
     stream = GpuStream(load_plan(model, library, gpu, 1.5), load_cuda())
     reference = open_runtime(model, "cpu", ONE, temperature=1.5)

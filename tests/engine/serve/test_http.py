@@ -96,8 +96,8 @@ def bomb() -> bytes:
 WHOLE = png(some_image(3, (40, 50)))
 MALFORMED = {
     "empty": (b"", 400, "there is no image"),
-    "a text": (b"root:x:0:0", 415, "is no PNG, JPEG, WebP, BMP or TIFF"),
-    "a GIF": (b"GIF89a" + bytes(50), 415, "is no PNG"),
+    "a text": (b"root:x:0:0", 415, "is not a PNG, JPEG, WebP, BMP or TIFF"),
+    "a GIF": (b"GIF89a" + bytes(50), 415, "is not a PNG"),
     "half a PNG": (WHOLE[: len(WHOLE) // 2], 400, "is cut off"),
     "a header alone": (WHOLE[:20], 415, "is cut off"),
     "a flipped bit": (WHOLE[:200] + bytes([WHOLE[200] ^ 1]) + WHOLE[201:], 400, "is cut off or damaged"),

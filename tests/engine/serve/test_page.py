@@ -103,7 +103,7 @@ def test_an_image_can_be_dropped_and_a_pixel_be_asked(page: Page, picture: Path,
 def test_what_is_no_image_is_said_in_the_servers_words(page: Page, tmp_path: Path) -> None:
     (tmp_path / "notes.png").write_text("no picture")
     page.set_input_files("#file", tmp_path / "notes.png")
-    expect(page.locator("#status")).to_contain_text("is no PNG, JPEG, WebP, BMP or TIFF")
+    expect(page.locator("#status")).to_contain_text("is not a PNG, JPEG, WebP, BMP or TIFF")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

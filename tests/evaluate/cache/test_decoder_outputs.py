@@ -29,7 +29,7 @@ from seg.export.export import export_checkpoint
 from seg.probability_codec import from_levels
 from seg.soft_labels import SoftLabels
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.train.checkpoint import load_checkpoint, save_checkpoint
+from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
 from tests.export.untrained import CLASSES, checkpoint, image
 
 IMAGES: Final = 4

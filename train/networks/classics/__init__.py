@@ -1,4 +1,4 @@
-"""Networks that began it all, each in a file of its own with its paper. All stand on VGG16.
+"""Classic networks on VGG16, each in its own file: FCN, SegNet, DeepLab v1.
 
 Shapes: normalised RGB float32 `[N, 3, H, W]`, H and W multiples of 32, to logits `[N, C, H, W]`.
 """

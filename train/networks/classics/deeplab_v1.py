@@ -30,6 +30,8 @@ class DeepLabEncoder(VGG16):
 
 
 class DeepLabV1(nn.Module):
+    """The DeepLab encoder and the LargeFOV head."""
+
     def __init__(self, classes: int, *, batch_norm: bool) -> None:
         super().__init__()
         self.encoder = DeepLabEncoder(batch_norm)

@@ -1,10 +1,10 @@
 """FCN-32s, FCN-16s and FCN-8s.
 
 Source: Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015.
-As in the paper, VGG16's fully connected layers become convolutions, pooled features of blocks 4 and 3
-join through scores that start at zero, and what enlarges the scores starts as bilinear interpolation.
-Other than there, padding keeps the sizes, so nothing is cropped, and the last enlargement is plain
-interpolation (the paper's is a convolution fixed to it).
+As in the paper, VGG16's fully connected layers become convolutions, the skip connections from blocks 4 and 3
+start with zero weights, and the upsampling layers start as bilinear interpolation. Unlike the paper, padding
+keeps the sizes, so nothing is cropped, and the last upsampling is plain interpolation (the paper's is a
+transposed convolution fixed to it).
 """
 
 from typing import Final, Literal
@@ -17,11 +17,11 @@ from seg.train.networks.classics.vgg import VGG16, initialise
 
 _HIDDEN: Final = 4096
 _SKIPS: Final = {32: (), 16: (512,), 8: (512, 256)}
-"""The channels of the pooled features that join, from coarse to fine."""
+"""The channels of the features of the skip connections, from coarse to fine."""
 
 
 class FCN(nn.Module):
-    """`stride` is that of the finest features which join: 32, 16 or 8."""
+    """`stride` is that of the finest skip connection: 32 (none), 16 or 8."""
 
     def __init__(self, classes: int, stride: Literal[32, 16, 8], *, batch_norm: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""SegNet: an encoder that remembers where each maximum was, and a decoder that puts it back there.
+"""SegNet: an encoder-decoder whose decoder unpools with the encoder's max-pooling indices.
 
 Source: Badrinarayanan, Kendall and Cipolla, "SegNet: A Deep Convolutional Encoder-Decoder
 Architecture for Image Segmentation", 2017.
@@ -12,7 +12,7 @@ from seg.train.networks.classics.vgg import BLOCKS, VGG16, initialise
 
 
 class SegNetEncoder(VGG16):
-    """VGG16 with batch normalisation whose poolings give their indices, too."""
+    """VGG16 with batch normalisation whose pooling layers also return their indices."""
 
     def __init__(self) -> None:
         super().__init__(batch_norm=True, pool=lambda block: nn.MaxPool2d(2, return_indices=True))

@@ -1,0 +1,101 @@
+"""Export a PyTorch module to an ONNX file with torch.onnx, then clean up, rewrite and lower its opset."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import onnx
+import torch
+
+from seg.card import ModelCard
+from seg.errors import ModelError
+from seg.export.onnx_file.cleanup import clean_up
+from seg.export.onnx_file.exported_model import ExportedModel
+from seg.export.onnx_file.opset import lower_opset, opset_of
+from seg.export.onnx_file.save import save_model, weight_bytes
+from seg.export.rewrite import rewrite
+from seg.model_file import INPUT, OUTPUT
+from seg.model_safety import LARGEST_MODEL_BYTES
+
+OPSET: Final = 18
+"""PyTorch's native opset; it converts to others."""
+
+_EXAMPLE_SIDE_IN_STRIDES: Final = 4
+_TEMPERATURE_MARKER: Final = 0.7310586
+
+# Pooling to fixed bins (PSPNet, UPerNet) and position embeddings (DPT) are exported for the size
+# of the example; another size fails at run time.
+NEEDS_FIXED_SIZE: Final = frozenset({"pspnet", "upernet", "dpt"})
+
+
+def write_onnx(model: ExportedModel, card: ModelCard, path: Path, opset: int | None = None) -> ModelCard:
+    """Export to `path`, with N, H and W free and the card inside; return the card as it was written.
+
+    Args:
+        opset: the version of ONNX's operators; by default the oldest that the graph can be written in.
+
+    Raises:
+        ModelError: the architecture can only be exported with a fixed input size, or not at all; or not in
+            that opset.
+    """
+    if card.architecture in NEEDS_FIXED_SIZE and card.input.mode == "pad":
+        raise ModelError(
+            f"{card.name}: {card.architecture} can be exported for one size only: set"
+            " 'input: {mode: resize, size: HEIGHTxWIDTH}' in its recipe and train again"
+        )
+    # A division by 1 would be optimised away, and with it the temperature; this value is found again.
+    model.temperature.fill_(_TEMPERATURE_MARKER)
+    try:
+        graph = clean_up(_export(model, card, max(OPSET, opset or 0)), _TEMPERATURE_MARKER)
+        # Rewriting runs the graph, which must fit into one protobuf message.
+        if weight_bytes(graph) < LARGEST_MODEL_BYTES:
+            rewrite(graph)
+    finally:
+        model.temperature.fill_(1.0)
+    lower_opset(graph, opset)
+    return save_model(graph, card.model_copy(update={"opset": opset_of(graph)}), path)
+
+
+def _export(model: ExportedModel, card: ModelCard, opset: int) -> onnx.ModelProto:
+    side = card.input.stride * _EXAMPLE_SIDE_IN_STRIDES
+    example = torch.zeros((2, side + 1, side + 3, 3), dtype=torch.uint8)
+    free = {0: torch.export.Dim("N"), 1: torch.export.Dim("H"), 2: torch.export.Dim("W")}
+    with _silence_exporter(), torch.no_grad():
+        try:
+            program = torch.onnx.export(
+                model.eval(),
+                (example,),
+                dynamo=True,
+                opset_version=opset,
+                dynamic_shapes={"image": free},
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                external_data=False,
+                optimize=True,
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            reason = " ".join(str(error.__cause__ or error).split())[:200]
+            raise ModelError(f"{card.name}: {card.architecture} cannot be exported: {reason}") from error
+    if program is None:
+        raise TypeError("torch.onnx.export returned no program")
+    graph: onnx.ModelProto = program.model_proto
+    return graph
+
+
+@contextlib.contextmanager
+def _silence_exporter() -> Iterator[None]:
+    """Silence the exporter's progress on stdout, and its warnings."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

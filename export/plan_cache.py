@@ -1,0 +1,97 @@
+"""TensorRT plans on disk, each named by a fingerprint of everything that it depends on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from seg.engine.runtimes.tensorrt_plan_file import (
+    Facts,
+    PlanRecord,
+    Profile,
+    closest_record,
+    facts_at_run,
+    plan_path,
+    record_path,
+    records_beside,
+)
+from seg.export.tensorrt_builder import build_plan
+from seg.files import atomic_path, sha256_of, write_text
+from seg.model_file import read_model_card
+
+
+@dataclass(frozen=True, slots=True)
+class CachedPlan:
+    """A plan's path, and why it was built; None if it existed already."""
+
+    path: Path
+    reason: str | None
+
+
+def ensure_plan(
+    model: Path,
+    library: ModuleType,
+    gpu: str,
+    profile: Profile,
+    memory_gib: float,
+    temperature: float = 1.0,
+) -> CachedPlan:
+    """Build the plan of a model for this library, GPU, profile and temperature, unless it exists.
+
+    `model-FINGERPRINT.plan` comes with a JSON of the same name, which has the facts behind the fingerprint
+    and the plan's SHA-256. Plans for other GPUs stay; those that this one replaces are removed.
+
+    Raises:
+        ModelError: the model is not ours, TensorRT cannot read it, or runs out of memory.
+    """
+    facts = facts_of(model, library, gpu, profile, memory_gib, temperature)
+    path = plan_path(model, facts)
+    reason = _rebuild_reason(model, path, facts)
+    if reason is None:
+        return CachedPlan(path, None)
+    cache = model.with_name(f"{_file_name(facts['library'], gpu)}.timing")
+    known = cache.read_bytes() if cache.exists() else b""
+    built = build_plan(library, model, profile, int(memory_gib * 2**30), known, temperature)
+    _write(path, built.plan)
+    if built.timing_cache is not None:
+        _write(cache, built.timing_cache)
+    record = PlanRecord(facts=facts, sha256=sha256_of(path))
+    write_text(record_path(path), record.model_dump_json(indent=2) + "\n")
+    _remove_replaced(model, path, gpu)
+    return CachedPlan(path, reason)
+
+
+def _write(final: Path, content: bytes) -> None:
+    with atomic_path(final) as temporary:
+        temporary.write_bytes(content)
+
+
+def facts_of(
+    model: Path, library: ModuleType, gpu: str, profile: Profile, memory_gib: float, temperature: float
+) -> dict[str, str]:
+    """Everything that a plan depends on."""
+    return {
+        **facts_at_run(model, library, gpu, temperature),
+        "precision": read_model_card(model).precision,
+        "profile": str(profile),
+        "memory": f"{memory_gib:g} GiB",
+    }
+
+
+def _rebuild_reason(model: Path, path: Path, facts: Facts) -> str | None:
+    """Why this plan must be built: the differences from the most similar existing one."""
+    beside = records_beside(model)
+    if path in beside:
+        whole = path.exists() and sha256_of(path) == beside[path].sha256
+        return None if whole else "the plan is not the one that was built"
+    return closest_record(beside, facts).differences(facts) if beside else "there is none"
+
+
+def _remove_replaced(model: Path, path: Path, gpu: str) -> None:
+    for other, record in records_beside(model).items():
+        if other != path and record.facts.get("gpu") == gpu:
+            other.unlink(missing_ok=True)
+            record_path(other).unlink()
+
+
+def _file_name(*words: str) -> str:
+    return "-".join("".join(c if c.isalnum() or c == "." else " " for c in " ".join(words)).split())

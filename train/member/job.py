@@ -1,0 +1,102 @@
+"""A training job: the recipe, data and run folder of one member; its segmenter and model cards."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from seg.card import InputCard, ModelCard, TrainingCard
+from seg.data import Split
+from seg.spec.ensemble import LoggerName
+from seg.spec.recipe import RecipeSpec
+from seg.train.losses.distillation import Distillation
+from seg.train.networks import STRIDE, build_network, encoder_preprocessing
+from seg.train.networks.segmenter import Segmenter
+from seg.train.run.folder import RunFolder
+from seg.train.run.record import RunRecord
+
+MakeCard = Callable[[int, float], ModelCard]
+"""Makes the model card of the weights after an epoch (from 1), given their val mIoU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything that training one member needs; `unlabelled` is the dataset's setting of that name."""
+
+    recipe: RecipeSpec
+    record: RunRecord
+    folder: RunFolder
+    train: Split
+    val: Split
+    unlabelled: str
+    loggers: tuple[LoggerName, ...]
+    distillation: Distillation | None = None
+
+    @property
+    def name(self) -> str:
+        return self.record.member
+
+    @property
+    def classes(self) -> int:
+        return len(self.train.classes)
+
+
+def build_segmenter(job: Job) -> Segmenter:
+    """The network with its preprocessing, with fresh weights or those of the recipe's encoder.
+
+    Raises:
+        SpecError: there is no such encoder, or it does not work with the architecture.
+        ModelError: the file of encoder weights does not fit the encoder.
+    """
+    recipe = job.recipe
+    network = build_network(recipe.architecture, recipe.encoder, job.classes, recipe.encoder_weights)
+    if recipe.channels_last:
+        network.to(memory_format=torch.channels_last)
+    if recipe.compile:
+        network.compile()
+    return Segmenter(network, input_card_of(recipe))
+
+
+def input_card_of(recipe: RecipeSpec) -> InputCard:
+    """The preprocessing of a recipe: padding or resizing, and normalisation."""
+    mean, std = encoder_preprocessing(recipe.encoder, recipe.encoder_weights)
+    return InputCard(
+        mode=recipe.input.mode,
+        stride=STRIDE,
+        size_hw=recipe.input.size,
+        mean=mean,
+        std=std,
+    )
+
+
+def with_input_size_crop(recipe: RecipeSpec) -> RecipeSpec:
+    """The recipe with `crop` set to the input size of mode `resize`, where the network sees whole images."""
+    if recipe.input.size is None:
+        return recipe
+    return recipe.model_copy(update={"crop": recipe.input.size})
+
+
+def card_of(job: Job, input_card: InputCard) -> MakeCard:
+    """The function that makes the model cards of a job's checkpoints."""
+    recipe = job.recipe
+
+    def card(epoch: int, miou: float) -> ModelCard:
+        training = TrainingCard(
+            value=miou,
+            epoch=epoch,
+            epochs=recipe.epochs,
+            seed=recipe.seed,
+            views=recipe.train_views,
+            dataset_fingerprint=job.train.fingerprint,
+        )
+        return ModelCard(
+            name=job.name,
+            architecture=recipe.architecture,
+            encoder=recipe.encoder,
+            classes=job.train.classes,
+            unlabelled=job.unlabelled,
+            input=input_card,
+            training=training,
+        )
+
+    return card

@@ -1,0 +1,1 @@
+"""Reproducible training: seeds derived from the recipe, and deterministic algorithms."""

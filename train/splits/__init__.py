@@ -1,0 +1,1 @@
+"""Splits in memory: decoded images, their class counts, and cross-validation folds."""

@@ -1,0 +1,90 @@
+"""A split whose decoded images and label maps are kept in memory, up to a number of bytes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from seg.classes import ClassInfo
+from seg.data import Split, read_image
+from seg.errors import DataError
+from seg.labels import ImageHWC, LabelsHW
+from seg.progress import Advance
+from seg.soft_labels import SoftLabels
+
+KEPT_BYTES: Final = 2 * 2**30
+"""How many bytes of a split are kept in memory."""
+
+_THREADS: Final = 4
+
+Pair = tuple[ImageHWC, LabelsHW]
+
+
+class DecodedSplit:
+    """The images of a split with their label maps, by index.
+
+    With `size_hw`, images are resized bilinearly and label maps by nearest neighbour. With soft labels, each
+    label map has them stacked behind it, uint8 `[H, W, 1 + C]`.
+    """
+
+    def __init__(
+        self, split: Split, size_hw: tuple[int, int] | None = None, soft_labels: SoftLabels | None = None
+    ) -> None:
+        self._split = split
+        self._size_hw = size_hw
+        self._soft_labels = soft_labels
+        self._kept: dict[int, Pair] = {}
+
+    def __len__(self) -> int:
+        return len(self._split.samples)
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self._split.classes
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle without the kept images, for a worker process."""
+        return {**self.__dict__, "_kept": {}}
+
+    def read_ahead(self, advance: Advance) -> None:
+        """Decode as many images as `KEPT_BYTES` hold; raises DataError as `read` does."""
+        room = KEPT_BYTES
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for index, (image_hwc, labels_hw) in enumerate(threads.map(self.read, range(len(self)))):
+                room -= image_hwc.nbytes + labels_hw.nbytes
+                if room < 0:
+                    threads.shutdown(cancel_futures=True)
+                    advance(len(self) - index, note="the others are decoded when needed")
+                    return
+                self._kept[index] = (image_hwc, labels_hw)
+                advance()
+
+    def read(self, index: int) -> Pair:
+        """Image and label map; raises DataError if a file cannot be read, or their sizes differ."""
+        return self._kept.get(index) or self._decode(index)
+
+    def labels(self, index: int) -> LabelsHW:
+        """The label map as the split has it, without its image; raises DataError as `read` does."""
+        return self._split.labels(index)
+
+    def _decode(self, index: int) -> Pair:
+        path = self._split.samples[index].image
+        image_hwc, labels_hw = read_image(path), self._split.labels(index)
+        if image_hwc.shape[:2] != labels_hw.shape:
+            raise DataError(
+                f"{path}: has size {image_hwc.shape[:2]} and its labels {labels_hw.shape}"
+                " (height, width): resize one of them"
+            )
+        if self._soft_labels:
+            labels_hw = np.dstack([labels_hw, self._soft_labels.read(path)])
+        if self._size_hw is None:
+            return image_hwc, labels_hw
+        return _resized(image_hwc, self._size_hw, cv2.INTER_LINEAR), _resized(
+            labels_hw, self._size_hw, cv2.INTER_NEAREST_EXACT
+        )
+
+
+def _resized(pixels: ImageHWC, size_hw: tuple[int, int], interpolation: int) -> Any:
+    height, width = size_hw
+    return cv2.resize(pixels, (width, height), interpolation=interpolation)

@@ -1,0 +1,68 @@
+"""Write the YAML of an ensemble whose members are the chosen trials."""
+
+import os
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from seg.files import write_text
+from seg.spec.recipe import RecipeSpec
+from seg.spec.sweep import SweepSpec
+from seg.train.sweep.choose import ChosenTrial
+
+LINE_WIDTH: Final = 200
+
+
+def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) -> None:
+    """Write a spec whose members are the trials, with their run folders, so that they need not be trained."""
+    folder = path.absolute().parent
+    members = CommentedSeq()
+    for position, one in enumerate(chosen):
+        recipe = sweep.with_setting(one.outcome.setting)
+        network = {"architecture": recipe.architecture, "encoder": recipe.encoder}
+        members.append(
+            CommentedMap({"name": one.outcome.name} | network | _non_default_values(recipe, folder))
+        )
+        comment = f"alone {one.outcome.miou:.4f}, with those above {one.miou:.4f}"
+        members.yaml_set_comment_before_after_key(position, before=comment, indent=2)
+    document = CommentedMap(
+        {
+            "data": _non_default_values(sweep.data, folder),
+            "members": members,
+            "views": sweep.recipe.train_views,
+            "runs": _relative(sweep.runs, folder),
+        }
+    )
+    document.yaml_set_start_comment(f"The {len(chosen)} trials of a sweep that are best together.")
+    yaml = YAML()
+    yaml.width = LINE_WIDTH
+    yaml.indent(sequence=4, offset=2)
+    text = StringIO()
+    yaml.dump(document, text)
+    write_text(path, text.getvalue())
+
+
+def _non_default_values(spec: Any, folder: Path) -> dict[str, Any]:
+    """The values of a spec that differ from the defaults, with paths relative to a folder."""
+    values: dict[str, Any] = spec.model_dump(mode="json", exclude_defaults=True)
+    for name, value in values.items():
+        if isinstance(value, list) and not any(isinstance(one, dict) for one in value):
+            values[name] = CommentedSeq(value)
+            values[name].fa.set_flow_style()
+    weights = values.get("encoder_weights")
+    if isinstance(spec, RecipeSpec) and weights and Path(weights).is_absolute():
+        values["encoder_weights"] = _relative(Path(weights), folder)
+    for split in ("train", "val", "predict"):
+        if isinstance(values.get(split), dict):
+            values[split] = {
+                key: _relative(Path(value), folder) for key, value in values[split].items() if value
+            }
+    return values
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return os.path.relpath(path, folder)
