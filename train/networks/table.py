@@ -1,6 +1,6 @@
 """The table of what goes with what, as a page: every architecture over an encoder of each family.
 
-python -m seg.train.networks.table > docs/architectures.md
+python -m seg.train.networks.table > docs/reference/architectures.md
 """
 
 import sys
@@ -46,7 +46,7 @@ code.
 _OWN: Final = """\
 ## Networks with an encoder of their own
 
-torchvision's, and the first of the field, from their papers: `train/classics/`.
+torchvision's, and the first of the field, from their papers: `train/networks/classics/`.
 """
 
 
