@@ -1,4 +1,4 @@
-"""The table of what goes with what, as a page: every architecture over an encoder of each family.
+"""The table of architectures and encoders, as a page: every architecture over an encoder of each family.
 
 python -m seg.train.networks.table > docs/reference/architectures.md
 """
@@ -35,13 +35,13 @@ FAMILIES: Final = (
 SIZE: Final = (256, 256)
 
 _INTRODUCTION: Final = """\
-# What goes with what
+# Architectures and encoders
 
-Every decoder of segmentation_models.pytorch goes over every encoder of that library, and of timm as
-`tu-NAME`, but for what is refused before training starts. Two numbers are the network's size: millions of
+Every decoder of segmentation_models.pytorch works with every encoder of that library, and of timm as
+`tu-NAME`, except for what is refused before training starts. Two numbers are the network's size: millions of
 parameters, and GFLOPs of one {height}x{width} image forward with two classes (a multiply-add is two). A
-letter is a reason below. The page is written by `python -m seg.train.networks.table`; a test holds it to the
-code.
+letter is a reason below. The page is written by `python -m seg.train.networks.table`, and a test compares it
+with the code.
 """
 _OWN: Final = """\
 ## Networks with an encoder of their own
