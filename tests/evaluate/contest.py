@@ -120,8 +120,8 @@ def page() -> str:
     """What docs/design/broken-submissions.md should say."""
     parts = [
         "# Ten broken submissions\n\nFour square images with four classes each, a correct submission, and"
-        " what [`seg submission check`](../how-to/submissions.md#before-it-is-sent) reports after each of these"
-        " mistakes."
+        " what [`seg submission check`](../how-to/submissions.md#before-it-is-sent) reports after each of"
+        " these mistakes."
         " Findings that it has `--fix` mend are marked.\n"
     ]
     for number, (mishap, break_it) in enumerate(TEN.items(), start=1):
