@@ -18,7 +18,7 @@ _INTRODUCTION: Final = """\
 # Commands
 
 Every command with its arguments and options, as `seg COMMAND --help` shows them. The page is written by
-`python -m seg.commands.reference` from the code, and a test holds it to the code.
+`python -m seg.commands.reference` from the code, and a test compares it with the code.
 
 `--debug` may be added to any command: it shows the traceback behind an error. Exit codes are listed in
 [exit codes and errors](exit-codes.md).

@@ -30,7 +30,7 @@ _INTRODUCTION: Final = """\
 Every key of a spec, with its type, its default and its meaning. An unknown key is an error, which names the
 nearest known key. Paths are relative to the YAML that holds them.
 
-The page is written by `python -m seg.spec.reference` from the code, and a test holds it to the code.
+The page is written by `python -m seg.spec.reference` from the code, and a test compares it with the code.
 `seg spec schema` prints the same as a JSON schema, which gives completion and help in an editor.
 
 A *size* is one number, `HEIGHTxWIDTH` or `[height, width]`, in pixels. A *view* is one of {views}.
