@@ -1,6 +1,6 @@
 """Export every decoder over one encoder of each family, and write what came of it as a table.
 
-    python benchmarks/export_matrix.py --state matrix.jsonl --table docs/export-matrix.md
+    python benchmarks/export_matrix.py --state matrix.jsonl --table docs/reference/export-matrix.md
 
 Weights are random. Each row is written to the state as it is finished; a run that was cut off goes on there.
 `--only 'fpn resnet18 pad'` exports only what has that in it.

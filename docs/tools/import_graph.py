@@ -1,4 +1,4 @@
-"""Draw which room imports which: `python docs/tools/import_graph.py docs/rooms.png`.
+"""Draw which room imports which: `python docs/tools/import_graph.py docs/design/rooms.png`.
 
 A room is a package such as `seg.engine.runtimes`; modules that lie beside packages count as one room, but for
 those of the engine, which are rooms of their own. The hall, on which all stand, is left out. Rooms stand in
@@ -35,7 +35,7 @@ HALL: Final = "#8c8c8c"
 
 def rooms_of_seg() -> Rooms:
     """The rooms and their imports, as the code has them."""
-    graph = grimp.build_graph("seg")
+    graph = grimp.build_graph("seg", exclude_type_checking_imports=True)
     imports: dict[str, set[str]] = {}
     for module in graph.modules:
         own = room_of(module, graph)

@@ -52,7 +52,7 @@ def serve(
     """Answer images over HTTP with their label maps, and show a page to drop one on.
 
     POST /label?as=png|rle|overlay takes an image; /v2/models/NAME/infer speaks Triton's protocol; /metrics is
-    for Prometheus. See docs/serving.md.
+    for Prometheus. See docs/how-to/serving.md.
     """
     require_extra("serve", "fastapi", "seg serve")
     from seg.commands.sizes import parse_bytes

@@ -19,12 +19,15 @@ PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
 class StepSpec(Spec):
     """A preset by its name, or a transform of albumentations with its parameters.
 
-    Written `light`, `CLAHE` or `{GaussNoise: {p: 0.3}}`. `place` is the file and line it stands in.
+    Written `light`, `CLAHE` or `{GaussNoise: {p: 0.3}}`.
     """
 
     name: str
+    """A preset, or a transform of albumentations."""
     parameters: dict[str, JsonValue] = Field(default={})
+    """The transform's parameters, as albumentations names them."""
     place: str = Field(default="augmentation", exclude=True, repr=False)
+    """The file and line of the step, for messages."""
 
     @model_validator(mode="before")
     @classmethod
@@ -94,14 +97,14 @@ def _rare_or_names(value: Any) -> Any:
 
 
 class CopyPasteSpec(Spec):
-    """Objects of some classes, pasted from other training images into a share of the crops.
-
-    `classes` are names or `rare`: the classes with less than half the pixels of the median class.
-    """
+    """Objects of some classes, pasted from other training images."""
 
     probability: float = Field(default=0.5, gt=0, le=1)
+    """Share of the transformed crops that get objects pasted."""
     classes: Annotated[tuple[str, ...] | Literal["rare"], BeforeValidator(_rare_or_names)] = "rare"
+    """Class names, or `rare`: the classes with less than half the pixels of the median class."""
     place: str = Field(default="copy_paste", exclude=True, repr=False)
+    """The file and line of the section, for messages."""
 
     @model_validator(mode="before")
     @classmethod

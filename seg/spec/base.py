@@ -29,9 +29,12 @@ def place_of(line: int, info: ValidationInfo) -> str:
 
 
 class Spec(BaseModel):
-    """Base of all specs: immutable, and a key that is not known is an error."""
+    """Base of all specs: immutable, and an unknown key is an error.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    The docstring below a field is its description, in editors and in the reference of the docs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def within(bounds: ranges.Range | ranges.WholeRange) -> Any:

@@ -19,16 +19,19 @@ PixelValue = Annotated[int, Field(ge=0, le=255)]
 
 
 class SplitSpec(Spec):
-    """Images with labels: a COCO JSON, or a folder of index masks named like the images.
+    """Images, with labels as a COCO JSON or as a folder of index masks named like the images.
 
-    A split with neither has images only, and can be predicted but not learnt from. Its `images` may also
-    be a pattern or a list, and `ids` a CSV that chooses among them; see `seg.data.list_samples`.
+    A split without labels can be predicted, but not trained on; see `seg.data.list_samples`.
     """
 
     images: LocalPath
+    """A folder. Without labels also a pattern (`photos/**/*.jpg`), or a list (`.txt`, `.csv`)."""
     annotations: LocalPath | None = None
+    """A COCO JSON. For images without labels, the JSON that gives their COCO ids."""
     masks: LocalPath | None = None
+    """A folder of index masks: for `images/a/b.jpg` it holds `a/b.png`."""
     ids: LocalPath | None = None
+    """A CSV that chooses among images without labels, by id or file name, in its order."""
 
     @model_validator(mode="after")
     def _one_kind_of_label(self) -> Self:
@@ -48,15 +51,16 @@ class SplitSpec(Spec):
 
 
 class ClassEntry(Spec):
-    """One class as a dataset YAML names it.
-
-    `id` defaults to that of the COCO category of this name, or, for masks, to the position in the
-    list; `colour` to the position.
-    """
+    """One class. A name alone is enough."""
 
     name: str
+    """The name of the class."""
     id: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
+    """The number in masks and submissions. Default: the id of the COCO category of this name; for masks the
+    position in the list.
+    """
     colour: Colour | None = None
+    """RGB, each 0 to 255. Default: a colour of the palette, by position."""
 
     @model_validator(mode="before")
     @classmethod
@@ -65,24 +69,23 @@ class ClassEntry(Spec):
 
 
 class DatasetSpec(Spec):
-    """A dataset: `train` and `val` to learn from, `predict` for the submission.
-
-    A split may be absent until a command needs it.
-
-    `classes` is required for mask folders and optional for COCO, whose categories are the default.
-    `unlabelled` is `ignore`, or the name of the class that pixels without an annotation belong to;
-    where the classes do not name it, it becomes the first. In masks, `unlabelled_values` are the
-    pixel values that count as unlabelled; 255 is not among them where it is a class's id.
-    `pseudo` are more images to train on, whose labels `seg pseudo` wrote; no fold holds them out.
-    """
+    """A dataset. A split may be absent until a command needs it."""
 
     train: SplitSpec | None = None
+    """The images to train on."""
     val: SplitSpec | None = None
+    """The images to measure on: the best epoch, precision, weights."""
     predict: SplitSpec | None = None
+    """The images of the submission. Default: those of `val`."""
     pseudo: PseudoSpec | None = None
+    """More images to train on, labelled by `seg pseudo-label`. No fold holds them out."""
     classes: tuple[ClassEntry, ...] | None = Field(default=None, min_length=2, max_length=MAX_CLASSES)
+    """The classes in order. Required for masks; for COCO the default is the categories by id."""
     unlabelled: str = UNLABELLED_IGNORED
+    """`ignore`, or the class that unlabelled pixels belong to. A class that is not listed becomes the first.
+    """
     unlabelled_values: tuple[PixelValue, ...] = (255,)
+    """Mask values that count as unlabelled. By default 255, unless a class has that id."""
 
     @field_validator("classes")
     @classmethod

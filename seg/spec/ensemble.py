@@ -50,22 +50,24 @@ LoggerName = Literal["tensorboard", "mlflow"]
 
 
 class MemberSpec(RecipeSpec):
-    """One member: a recipe (what it does not say, the ensemble's `recipe` says), or a `model`.
-
-    `weight` is its share in the merge, relative to the others; one with weight 0 is not run. `temperature`
-    divides its logits before the merge: above 1 it is less sure of itself. `class_weights` multiply its
-    weight for single classes, by name. `fold`, from 0, is held out of
-    its training images, and is what it is validated on. `note` is said of its run in the list of runs.
-    """
+    """One member: a recipe or a finished model. Keys that are not set come from the ensemble's `recipe`."""
 
     name: str = Field(pattern=MEMBER_NAME)
+    """The member's name, and that of its folder in `runs`."""
     model: LocalPath | None = None
+    """A finished model, exported to ONNX. It takes the place of a recipe."""
     weight: Weight = 1.0
+    """Share in the merge, relative to the other members. A member with weight 0 is not run."""
     class_weights: ByClass = Field(default_factory=dict)
+    """Factors on the member's weight for single classes, by name."""
     temperature: Temperature = 1.0
+    """Divides the member's logits before its softmax. Above 1 its probabilities are less extreme."""
     views: Views | None = None
+    """Views of this member. Default: those of the ensemble."""
     note: str | None = None
+    """A note, shown by `seg runs`."""
     fold: int | None = Field(default=None, ge=0, le=ranges.FOLDS.most)
+    """The fold, from 0, that is held out of training and used for validation. Needs `folds`."""
 
     @model_validator(mode="after")
     def _a_model_needs_no_recipe(self) -> Self:
@@ -79,31 +81,49 @@ class MemberSpec(RecipeSpec):
 
 
 class EnsembleSpec(Spec):
-    """An ensemble: data, members with weights, views, merge, runtime and output; and whom it teaches."""
+    """An ensemble: data, members, views, merge, runtime and output."""
 
     data: Annotated[DatasetSpec, DATASET_OR_PATH]
+    """The dataset: the path of a dataset YAML, or its keys in place."""
     members: tuple[MemberSpec, ...] = Field(min_length=1, max_length=MOST_MEMBERS)
+    """The members."""
     recipe: RecipeSpec = RecipeSpec()
+    """The training recipe that the members share."""
     views: Views = VIEW_SETS["none"]
+    """Test-time augmentation: `none`, `hflip`, `flips`, `rot90`, `d4`, or a list of views."""
     merge: MergeName = "mean"
+    """How probabilities are merged: weighted mean, weighted geometric mean, or votes for labels."""
     merge_at: MergePlace = "image"
+    """Where probabilities are merged. `decoder` merges before the last upsampling: faster, nearly the same
+    labels.
+    """
     class_factors: ByClass = Field(default_factory=dict)
+    """Factors on the merged probabilities of single classes, by name, before the largest wins."""
     stopping: Stopping | None = None
+    """Early exit: when an image needs no further pass. `exact`, or a tolerance; `seg calibrate` writes it."""
     tile: TileSpec | None = None
+    """Predict large images in overlapping tiles."""
     runtime: Literal["auto", RuntimeName] = Field(
         "auto",
         description=marked(
-            "What runs the networks; auto takes the fastest for each, by trying.",
+            "What runs the networks. `auto` tries each and takes the fastest for each member.",
             *(f"runtime: {name}" for name in get_args(RuntimeName)),
         ),
     )
     batch_size: BatchSize = "auto"
+    """Passes in one batch. `auto` is what suits the runtime."""
     folds: FoldsSpec | None = None
+    """Cross-validation folds of the training images."""
     student: StudentSpec | None = None
+    """The network that `seg distill` trains on the ensemble's probabilities."""
     export: ExportSpec = ExportSpec()
+    """How members are exported."""
     output: OutputSpec = Field(default_factory=dict, validate_default=True)
+    """What `seg ensemble` writes."""
     loggers: tuple[LoggerName, ...] = ()
+    """Where training figures are logged besides `metrics.csv`."""
     runs: LocalPath = Field(default=Path("runs"), validate_default=True)
+    """The folder of run folders."""
 
     @model_validator(mode="after")
     def _member_names_are_distinct(self) -> Self:

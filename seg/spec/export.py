@@ -10,29 +10,30 @@ from seg.spec.base import NetworkSizeHW, Spec, within
 
 
 class PlanSpec(Spec):
-    """What a TensorRT plan takes: images from the smallest to the largest of `sizes`, fastest at the middle.
-
-    Without `sizes` they are those of the tiles or of the images to predict. `batch` is the largest, and what
-    it is made fastest for; `memory_gib` is what TensorRT may use besides.
-    """
+    """The batches and sizes that a TensorRT plan or a Triton model is built for."""
 
     sizes: tuple[NetworkSizeHW, ...] | None = Field(default=None, min_length=1)
+    """Smallest size, the one to be fastest at, largest. Default: the sizes of the tiles, or of the images to
+    predict.
+    """
     batch: Annotated[int, within(ranges.BATCH)] = 8
+    """The largest batch, and the one that is optimised for."""
     memory_gib: Annotated[float, within(ranges.MEMORY_GIB)] = 4.0
+    """Workspace that TensorRT may use, in GiB."""
 
 
 class ExportSpec(Spec):
-    """`precision: auto` takes the fastest on this machine that passes.
-
-    To pass, `least_agreement` of all labels must be those of fp32, and `largest_loss` is how many points
-    (hundredths) of mIoU may be lost, both on the validation split. `opset` is the version of ONNX's
-    operators; by default the oldest that a graph can be written in. int8 is fitted to `calibration_images`
-    of the training split.
-    """
+    """How members are exported: the precision, and what it may cost."""
 
     precision: Literal["auto", PrecisionName] = "fp32"
+    """The precision of the network. `auto` takes the fastest on this machine that passes the limits below."""
     least_agreement: float = Field(default=0.995, ge=0, le=1)
+    """Share of validation labels that must equal those of fp32."""
     largest_loss: Annotated[float, within(ranges.LOST_POINTS)] = 0.2
+    """Largest loss of mIoU on the validation split, in points (hundredths)."""
     opset: int | None = Field(default=None, ge=17, le=20)
+    """ONNX operator set. Default: the oldest that the graph can be written in."""
     calibration_images: Annotated[int, within(ranges.IMAGES)] = 32
+    """Training images that int8 is calibrated on."""
     plan: PlanSpec = PlanSpec()
+    """What a TensorRT plan is built for."""

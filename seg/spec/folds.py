@@ -10,15 +10,16 @@ from seg.spec.base import Seed, Spec, within
 
 
 class FoldsSpec(Spec):
-    """`count` folds of the training images, alike in the classes they show.
-
-    `group` is a regular expression that finds, in an image's id, what images of one origin share: all of a
-    group lie in one fold. With parentheses, what the first of them finds is what is shared.
-    """
+    """Folds of the training images. Each fold shows the classes alike."""
 
     count: Annotated[int, within(ranges.FOLDS)]
+    """Number of folds."""
     group: str | None = None
+    """A regular expression on image ids. Images with the same match, or the same first group in parentheses,
+    are in one fold.
+    """
     seed: Seed = 0
+    """Seed of the split."""
 
     @field_validator("group")
     @classmethod

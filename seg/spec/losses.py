@@ -48,10 +48,12 @@ LossParameter = Annotated[float, within(ranges.LOSS_PARAMETER)]
 
 
 class LossSpec(Spec):
-    """One loss. Written as its weight, or as a mapping with what else it is told."""
+    """One loss, written as its weight or as a mapping with its parameters."""
 
     weight: PositiveWeight = 1.0
+    """Weight of the loss in the sum."""
     class_weights: ClassWeights | None = None
+    """`balanced`, a weight for each class in order, or weights by class name (default 1)."""
     _place: str = PrivateAttr("loss")
 
     @property
@@ -96,66 +98,81 @@ class LossSpec(Spec):
 
 
 class CrossEntropySpec(LossSpec):
+    """Cross entropy over pixels."""
+
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Label smoothing."""
 
 
 class FocalSpec(LossSpec):
-    """`gamma` is how much less a pixel counts the surer the network is of its class."""
+    """Focal loss: pixels with a sure prediction count less."""
 
     gamma: float = Field(default=2.0, ge=0, le=ranges.LOSS_PARAMETER.most)
+    """A pixel counts (1 - p)^gamma, where p is the probability of its class."""
 
 
 class DiceSpec(LossSpec):
-    pass
+    """Dice loss."""
 
 
 class JaccardSpec(LossSpec):
-    pass
+    """Jaccard (IoU) loss."""
 
 
 class TverskySpec(LossSpec):
-    """`alpha` is the price of false positives, `beta` that of false negatives."""
+    """Tversky loss: Dice with a price for each kind of error."""
 
     alpha: LossParameter = 0.3
+    """Price of false positives."""
     beta: LossParameter = 0.7
+    """Price of false negatives."""
 
 
 class LovaszSpec(LossSpec):
-    pass
+    """Lovász-softmax loss, which follows the IoU."""
 
 
 class MsSsimSpec(LossSpec):
-    pass
+    """Multi-scale structural similarity of probabilities and labels."""
 
 
 class BoundarySpec(LossSpec):
-    """A pixel on a boundary counts `strength` times more; with the distance that falls as a gaussian.
-
-    `sigma` is its standard deviation in pixels.
-    """
+    """Cross entropy in which pixels near a class boundary count more."""
 
     strength: LossParameter = 10.0
+    """How much more a pixel on the boundary counts."""
     sigma: float = Field(default=5.0, ge=0.1, le=100)
+    """Standard deviation of the fall-off with distance, in pixels."""
 
 
 class OhemSpec(LossSpec):
-    """`keep` is the share of labelled pixels, the hardest ones, that count."""
+    """Cross entropy of the hardest pixels (online hard example mining)."""
 
     keep: float = Field(default=0.25, ge=0.001, le=1)
+    """Share of the labelled pixels that count, the hardest first."""
 
 
 class LossMixSpec(Spec):
-    """Losses by name; what is trained on is their sum, each times its weight."""
+    """Losses by name. Training minimises their weighted sum."""
 
     cross_entropy: CrossEntropySpec | None = None
+    """Cross entropy over pixels."""
     focal: FocalSpec | None = None
+    """Focal loss."""
     dice: DiceSpec | None = None
+    """Dice loss."""
     jaccard: JaccardSpec | None = None
+    """Jaccard (IoU) loss."""
     tversky: TverskySpec | None = None
+    """Tversky loss."""
     lovasz: LovaszSpec | None = None
+    """Lovász-softmax loss."""
     ms_ssim: MsSsimSpec | None = None
+    """Multi-scale structural similarity."""
     boundary: BoundarySpec | None = None
+    """Cross entropy with more weight near class boundaries."""
     ohem: OhemSpec | None = None
+    """Cross entropy of the hardest pixels."""
 
     @property
     def losses(self) -> dict[str, LossSpec]:

@@ -10,11 +10,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class MixSpec(Spec):
-    """The shares of training batches that are mixed in each way; the others stay as they are."""
+    """Shares of the training batches that are mixed. A batch is mixed in one way at most."""
 
     cutmix: Share = 0.0
+    """Share of batches in which a box of each image comes from another image."""
     mixup: Share = 0.0
+    """Share of batches in which each image is blended with another one."""
     gridmask: Share = 0.0
+    """Share of batches in which black squares hide a quarter of each image."""
 
     @property
     def shares(self) -> dict[str, float]:

@@ -21,30 +21,31 @@ Values = Literal["ids", "positions"]
 
 
 class RleSpec(Spec):
-    """How a contest counts pixels: along columns or rows, from 1 or 0, and what an empty class is.
-
-    `empty` is the text of a class without pixels, or `drop`, which leaves its row out.
-    """
+    """How run lengths are written."""
 
     order: Literal["columns", "rows"] = "columns"
+    """Whether pixels are numbered down the columns or along the rows."""
     first: Literal[0, 1] = 1
+    """The number of the first pixel."""
     empty: Literal["", "-1", "drop"] = ""
+    """The text for a class without pixels. `drop` writes no row."""
 
 
 class OutputSpec(Spec):
-    """The submission: labels on a grid of `size` or, by default, of each image's own size.
-
-    `file` is a folder for `png`, `geotiff` and `coco-panoptic`. `sample` is the contest's sample submission,
-    a CSV whose header, columns, ids and order of rows are kept. `values` are those of the pixels of `png`,
-    `npz` and `geotiff`.
-    """
+    """The submission."""
 
     file: LocalPath = Field(default=Path("submission.csv"), validate_default=True)
+    """The file to write; for `png`, `geotiff` and `coco-panoptic` a folder."""
     format: Format = "kaggle"
+    """The submission format."""
     rle: RleSpec = RleSpec()
+    """How run lengths are written. For `kaggle` and `kaggle-per-image`."""
     size: SizeHW | None = None
+    """Height and width of the label maps. Default: each image's own size."""
     sample: LocalPath | None = None
+    """The contest's sample submission, a CSV. Its header, columns, ids and row order are kept."""
     values: Values = "ids"
+    """Pixel values of `png`, `npz` and `geotiff`: class ids, or positions in the class list, from 0."""
 
     @field_validator("file")
     @classmethod

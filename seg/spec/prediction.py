@@ -45,31 +45,31 @@ ByClass = dict[str, PositiveWeight]
 
 
 class TileSpec(Spec):
-    """Images larger than `size` are predicted in tiles that overlap by at least `overlap` of their side.
-
-    Where tiles overlap they are averaged, with weights that fall off from a tile's middle
-    (`gaussian`) or evenly (`uniform`).
-    """
+    """Tiles for images that are larger than one tile."""
 
     size: NetworkSizeHW
+    """Height and width of a tile."""
     overlap: float = Field(default=0.25, ge=0, le=0.75)
+    """Least overlap of neighbouring tiles, as a share of their side."""
     blend: Blend = "gaussian"
+    """Weights where tiles overlap: falling off from a tile's middle, or even."""
 
 
 class CalibrationSpec(Spec):
-    """What `seg calibrate` learnt from images that ran to the end; see `seg.engine.early_exit.rules`.
-
-    `risk` has a value for each of DOUBT_LEVELS: the mean share of labels that changed after the
-    doubt about an image had fallen to it. `order` is that of the passes: positions in the usual one, round by
-    round. `fingerprint` is that of the models, weights and views that this holds for.
-    """
+    """What `seg calibrate` learnt from images that ran to the end; see `seg.engine.early_exit.rules`."""
 
     images: Annotated[int, within(ranges.IMAGES)]
+    """Number of images that it was learnt from."""
     order: tuple[Annotated[int, within(ranges.PASS_POSITION)], ...]
+    """Order of the passes, as positions in the usual order, round by round."""
     risk: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         min_length=len(DOUBT_LEVELS), max_length=len(DOUBT_LEVELS)
     )
+    """For each of DOUBT_LEVELS the mean share of labels that changed after the share of uncertain pixels had
+    fallen to it.
+    """
     fingerprint: str
+    """Fingerprint of the models, weights and views that this calibration is valid for."""
     _place: str = PrivateAttr("stopping.calibration")
 
     @property
@@ -87,14 +87,14 @@ class CalibrationSpec(Spec):
 
 
 class StoppingSpec(Spec):
-    """When an image needs no further pass.
-
-    `tolerance` is the share of labels that may differ from the full ensemble's: in expectation
-    with a calibration, on every single image without. At 0 the labels are the full ensemble's.
-    """
+    """When an image needs no further pass."""
 
     tolerance: Annotated[float, within(ranges.TOLERANCE)] = 0.0
+    """Share of labels that may differ from the full ensemble: on average with a calibration, on every image
+    without one. At 0 no label differs.
+    """
     calibration: CalibrationSpec | None = None
+    """Written by `seg calibrate`."""
 
 
 def _exact_or_more(value: Any) -> Any:

@@ -4,7 +4,9 @@ from seg.spec.base import LocalPath, Spec
 
 
 class PseudoSpec(Spec):
-    """The `masks` that `seg pseudo` wrote, and their `images`: a folder, a pattern, or a list."""
+    """Images with pseudo-labels."""
 
     images: LocalPath
+    """The images: a folder, a pattern, or a list."""
     masks: LocalPath
+    """The folder that `seg pseudo-label` wrote."""

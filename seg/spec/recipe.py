@@ -27,14 +27,14 @@ def _local_file_or_name(value: Any, info: ValidationInfo) -> Any:
 
 
 class NetworkInput(Spec):
-    """How images of any size reach the network.
-
-    `pad` keeps the image's own size and pads it to the stride; `resize` brings every image to
-    `size` and the probabilities back.
-    """
+    """How images of any size reach the network."""
 
     mode: Literal["pad", "resize"] = "pad"
+    """`pad` keeps the image's size and pads it to the stride. `resize` resizes every image to `size`, and the
+    probabilities back.
+    """
     size: NetworkSizeHW | None = None
+    """The network's input size, with `resize`."""
 
     @model_validator(mode="after")
     def _resize_needs_a_size(self) -> Self:
@@ -44,65 +44,82 @@ class NetworkInput(Spec):
 
 
 class RecipeSpec(Spec):
-    """How one member is trained.
-
-    `encoder` is any name of smp, or of timm as `tu-NAME`; an architecture with an encoder of its own
-    needs none. `encoder_weights` is a local
-    safetensors/pth file, a name such as `imagenet` (fetched by the library), or nothing.
-    `train_views` are the orientations that training images are drawn in; a model's views at
-    prediction should stay among them; the preset `notes` makes them `d4` where they are not given.
-    `scale` is the range of random zoom before the crop; where `input` resizes, the crop is its size.
-    `multiply` is how often an epoch has each image: from 2 on once as it is, only cropped, and
-    otherwise transformed. `sampling: class_balanced` draws images so that each class is met equally
-    often.
-
-    `loss` names losses with their weights, `mix` what happens to which share of the training batches.
-    `optimiser` is any name of timm. The encoder learns at `encoder_rate` times `learning_rate`.
-    `warm_up` is the number of epochs in which the rate rises from 0, before what `schedule` says.
-    `batch_size: auto` is the largest power of two that fits into memory.
-    Gradients of `accumulate` batches make one step, and are scaled down to the norm `clip_norm`.
-    `ema` is the decay of a moving average of the weights, which is then what is validated and kept.
-    The weights of the `average_last` epochs are averaged at the end; the mean is kept if it beats the best.
-    `patience` is the number of epochs without a better one after which training stops.
-    `channels_last` lays weights out as images are, and `compile` translates the network by torch.compile:
-    both change its speed alone. `deterministic` makes runs on a GPU repeatable, too, where operations can be.
-    """
+    """How one member is trained."""
 
     architecture: Architecture = "unet"
+    """The decoder, or a whole network with an encoder of its own."""
     encoder: str = "resnet34"
+    """The encoder: a name of segmentation_models.pytorch, or of timm as `tu-NAME`. Default for an
+    architecture with an encoder of its own: that encoder.
+    """
     encoder_weights: Annotated[str | None, BeforeValidator(_local_file_or_name)] = None
+    """Pretrained weights: a local safetensors or pth file, or a name such as `imagenet`, which the library
+    downloads.
+    """
     input: NetworkInput = NetworkInput()
+    """How images of any size reach the network."""
 
     epochs: Epochs = 40
+    """Number of epochs."""
     batch_size: Annotated[int, within(ranges.TRAINING_BATCH)] | Literal["auto"] = 8
+    """Images in a batch, over all processes. `auto` is the largest power of two that fits into memory."""
     crop: NetworkSizeHW = (512, 512)
+    """Height and width of training crops. With `input.mode: resize` crops have the network's size."""
     scale: tuple[Zoom, Zoom] = (0.75, 1.5)
+    """Range of the random zoom before the crop."""
     train_views: ViewSetName = "hflip"
+    """Orientations that training images are drawn in. Prediction views should be among them. The preset
+    `notes` makes the default `d4`.
+    """
     augmentation: Augmentation = (StepSpec(name="light"),)
+    """A preset (`none`, `light`, `notes`, `heavy`), or a list of presets and transforms of albumentations."""
     multiply: int = Field(default=1, ge=1, le=16)
+    """Times that an epoch has each image. From 2 on: once only cropped, otherwise transformed."""
     copy_paste: CopyPasteSpec | None = None
+    """Paste objects of some classes from other training images."""
     sampling: Sampling = "uniform"
+    """`class_balanced` draws images so that each class is met equally often."""
 
     loss: LossMixSpec = LossMixSpec(cross_entropy=CrossEntropySpec())
+    """Losses with their weights."""
     mix: MixSpec = MixSpec()
+    """Shares of the batches for CutMix, MixUp and GridMask."""
     optimiser: str = "adamw"
+    """The name of an optimiser of timm."""
     learning_rate: Annotated[float, within(ranges.LEARNING_RATE)] = 1e-3
+    """Peak learning rate."""
     encoder_rate: Annotated[float, within(ranges.LEARNING_RATE_FACTOR)] = 1.0
+    """The encoder's learning rate, as a factor of `learning_rate`."""
     weight_decay: Annotated[float, within(ranges.WEIGHT_DECAY)] = 1e-2
+    """Weight decay. Norms and biases have none."""
     schedule: Schedule = "one_cycle"
+    """Learning rate schedule. It moves with every step."""
     warm_up: Annotated[float, within(ranges.WARM_UP_EPOCHS)] = 0.0
+    """Epochs in which the learning rate rises from 0 before the schedule begins."""
     accumulate: Annotated[int, within(ranges.ACCUMULATED_BATCHES)] = 1
+    """Batches whose gradients make one step."""
     clip_norm: Annotated[float, within(ranges.GRADIENT_NORM)] | None = None
+    """Largest norm of a step's gradient. Default: no clipping."""
     ema: Annotated[float, within(ranges.WEIGHT_AVERAGE_DECAY)] | None = None
+    """Decay of a moving average of the weights, such as 0.999. The average is validated and kept."""
     average_last: Annotated[Epochs, Field(ge=2)] | None = None
+    """Number of last epochs whose weights are averaged (SWA). The mean is kept if it beats the best epoch."""
     patience: Epochs | None = None
+    """Epochs without improvement after which training stops."""
     precision: Precision = "fp32"
+    """Precision of training. `fp16` needs a GPU."""
     channels_last: bool = False
+    """Lay weights out in channels-last order. Changes the speed only."""
     compile: bool = False
+    """Use torch.compile. Changes the speed only."""
     deterministic: bool = False
+    """Make runs on a GPU repeatable, where its operations allow it. On a CPU they always are."""
 
     seed: Seed = 0
+    """Seed of all that is random."""
     workers: Annotated[int, within(ranges.WORKERS)] | Literal["auto"] = "auto"
+    """Processes that prepare crops. `auto`: none on a CPU, up to eight beside a GPU. Changes the speed only.
+    """
 
     @property
     def images_a_batch(self) -> int:

@@ -7,17 +7,16 @@ from seg.spec.recipe import RecipeSpec
 
 
 class StudentSpec(RecipeSpec):
-    """A recipe (what it does not say, the ensemble's `recipe` says), and how the ensemble teaches.
-
-    `soft_share` is what the ensemble's probabilities have in the loss; the true labels have the rest. Those
-    and the student's are flattened by `temperature` before they are compared. `images` are more images, whose
-    labels nobody knows: a folder, a pattern, or a list.
-    """
+    """The student of `seg distill`. Keys that are not set come from the ensemble's `recipe`."""
 
     name: str = Field(default="student", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """The student's name, and that of its folder in `runs`."""
     soft_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the loss for the ensemble's probabilities. True labels have the rest."""
     temperature: Temperature = 2.0
+    """Divides the logits of both sides before they are compared."""
     images: LocalPath | None = None
+    """More images without labels: a folder, a pattern, or a list."""
 
     @property
     def own_recipe(self) -> dict[str, object]:

@@ -29,12 +29,16 @@ def _several(value: Any) -> Any:
 
 
 class RangeSpec(Spec):
-    """Numbers between `low` and `high`, drawn evenly or, with `log`, evenly in their logarithm."""
+    """A range of numbers to search."""
 
     low: float = Field(allow_inf_nan=False)
+    """The smallest value."""
     high: float = Field(allow_inf_nan=False)
+    """The largest value."""
     log: bool = False
+    """Draw evenly in the logarithm."""
     whole: bool = False
+    """Draw whole numbers."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -53,26 +57,30 @@ Choices = Annotated[list[Any], BeforeValidator(_several)]
 
 
 class SweepSpec(Spec):
-    """A sweep over recipes.
-
-    `grid` has a list of values for each field, and every combination is tried. `search` has lists or
-    ranges, from which `trials` combinations are chosen one after another, by what went well before. A
-    value that is itself a mapping of recipe fields sets them together.
-
-    `pruner` ends trials that lag behind: `median` those below the median of the others at their epoch,
-    `hyperband` by successive halving. `storage` is any database URL of Optuna; several workers share
-    a study through it.
-    """
+    """A sweep over recipes, with either a `grid` or a `search`."""
 
     data: Annotated[DatasetSpec, DATASET_OR_PATH]
+    """The dataset: the path of a dataset YAML, or its keys in place."""
     recipe: RecipeSpec = RecipeSpec()
+    """The recipe that all trials share."""
     grid: dict[str, Choices] = Field(default={})
+    """A list of values for each recipe key. Every combination is tried. A value that is a mapping of recipe
+    keys sets them together.
+    """
     search: dict[str, RangeSpec | Choices] = Field(default={})
+    """Lists or ranges for recipe keys. `trials` combinations are chosen one after another (TPE)."""
     trials: Annotated[int, within(ranges.TRIALS)] | None = None
+    """Number of trials of a `search`."""
     pruner: Literal["none", "median", "hyperband"] = "none"
+    """Ends trials early: `median` those below the median of the others at their epoch, `hyperband` by
+    successive halving.
+    """
     seed: Seed = 0
+    """Seed of the search."""
     storage: str | None = None
+    """A database URL of Optuna that several workers share. Default: a file in `runs`."""
     runs: LocalPath = Field(default=Path("runs/sweep"), validate_default=True)
+    """The folder of run folders."""
 
     @field_validator("grid", "search")
     @classmethod

@@ -1,6 +1,6 @@
 """A small contest: images, a spec, a right submission, and ways to break it.
 
-    python -m tests.evaluate.contest > docs/broken-submissions.md
+    python -m tests.evaluate.contest > docs/design/broken-submissions.md
 
 writes ten broken submissions and what the validator says of each.
 """
@@ -117,10 +117,11 @@ TEN: dict[str, Callable[[Contest], None]] = {
 
 
 def page() -> str:
-    """What docs/broken-submissions.md should say."""
+    """What docs/design/broken-submissions.md should say."""
     parts = [
-        "# Ten broken submissions\n\nFour square images with four classes each, a right submission, and what"
-        " [`seg submission check`](submissions.md#before-it-is-sent) says of it after each of these mishaps."
+        "# Ten broken submissions\n\nFour square images with four classes each, a correct submission, and"
+        " what [`seg submission check`](../how-to/submissions.md#before-it-is-sent) reports after each of"
+        " these mistakes."
         " Findings that it has `--fix` mend are marked.\n"
     ]
     for number, (mishap, break_it) in enumerate(TEN.items(), start=1):

@@ -190,7 +190,7 @@ main()
 def test_the_program_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Word for word, where its two files are."""
     (program,) = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs/export.md").read_text(encoding="utf-8"), re.DOTALL
+        r"```python\n(.*?)```", (ROOT / "docs/how-to/export.md").read_text(encoding="utf-8"), re.DOTALL
     )
     assert len(program.splitlines()) <= 10
     spec, path = fused(tmp_path, (FusedOutput.labels,))
@@ -198,7 +198,7 @@ def test_the_program_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     write_image(tmp_path / "street.png", image(24, 31))
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    exec(compile(program, "docs/export.md", "exec"), names)
+    exec(compile(program, "docs/how-to/export.md", "exec"), names)
     expected = Ensemble.load(spec).predict(image(24, 31)).labels
     np.testing.assert_array_equal(names["labels"][0], expected)
     shares = {c.name: float((expected == label).mean()) for label, c in enumerate(CARD.classes)}

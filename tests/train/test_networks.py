@@ -23,7 +23,7 @@ SIZE = (128, 160)
 
 
 def test_the_docs_say_what_goes_with_what() -> None:
-    assert (DOCS / "architectures.md").read_text(encoding="utf-8") == architectures_page()
+    assert (DOCS / "reference/architectures.md").read_text(encoding="utf-8") == architectures_page()
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))

@@ -1,6 +1,6 @@
 """The documentation page of supported architectures: each with an encoder of every family.
 
-python -m seg.train.networks.architecture_table > docs/architectures.md
+python -m seg.train.networks.architecture_table > docs/reference/architectures.md
 """
 
 import sys
@@ -35,13 +35,13 @@ FAMILIES: Final = (
 SIZE: Final = (256, 256)
 
 _INTRODUCTION: Final = """\
-# What goes with what
+# Architectures and encoders
 
-Every decoder of segmentation_models.pytorch goes over every encoder of that library, and of timm as
-`tu-NAME`, but for what is refused before training starts. Two numbers are the network's size: millions of
+Every decoder of segmentation_models.pytorch works with every encoder of that library, and of timm as
+`tu-NAME`, except for what is refused before training starts. Two numbers are the network's size: millions of
 parameters, and GFLOPs of one {height}x{width} image forward with two classes (a multiply-add is two). A
-letter is a reason below. The page is written by `python -m seg.train.networks.architecture_table`; a test
-holds it to the code.
+letter is a reason below. The page is written by `python -m seg.train.networks.architecture_table`, and a test
+compares it with the code.
 """
 _OWN: Final = """\
 ## Networks with an encoder of their own

@@ -84,7 +84,7 @@ def test_each_of_the_ten_is_found(contest: Contest, break_it: Callable[[Contest]
 
 def test_the_page_says_what_the_validator_says() -> None:
     """Written by `python -m tests.evaluate.contest`."""
-    assert (DOCS / "broken-submissions.md").read_text(encoding="utf-8") == page()
+    assert (DOCS / "design/broken-submissions.md").read_text(encoding="utf-8") == page()
 
 
 @pytest.mark.parametrize("size_hw", [SQUARE, WIDE])

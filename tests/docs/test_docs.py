@@ -1,0 +1,91 @@
+"""The pages that the code writes, links between pages, and the site that mkdocs builds of them."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seg.commands.reference import page as commands_page
+from seg.spec import EnsembleSpec
+from seg.spec.reference import page as spec_page
+from seg.spec.sweep import SweepSpec
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("README.md")])
+
+ROOMS = ("seg", "engine", "evaluate", "export", "train", "tests", "benchmarks", "docs", "examples")
+CODE = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+
+
+def test_the_reference_has_every_spec_key() -> None:
+    assert (DOCS / "reference/spec.md").read_text(encoding="utf-8") == spec_page()
+
+
+def test_the_reference_has_every_command() -> None:
+    assert (DOCS / "reference/commands.md").read_text(encoding="utf-8") == commands_page()
+
+
+@pytest.mark.parametrize("spec", [EnsembleSpec, SweepSpec])
+def test_editors_get_a_meaning_for_every_key(spec: Any) -> None:
+    schema = spec.model_json_schema()
+    unexplained = [
+        f"{place}.{name}"
+        for place, properties in _properties_in(schema, "spec")
+        for name, found in properties.items()
+        if not found.get("description") and not _definition(schema, found).get("description")
+    ]
+    assert not unexplained
+
+
+def _properties_in(schema: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """The properties of every mapping of a JSON schema."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("properties"), dict):
+            yield place, schema["properties"]
+        for name, inner in schema.items():
+            yield from _properties_in(inner, f"{place}.{name}")
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from _properties_in(inner, place)
+
+
+def _definition(schema: Any, found: Any) -> Any:
+    """What a property refers to: a key whose mapping has the same description shows that one."""
+    return schema["$defs"].get(found.get("$ref", "").rpartition("/")[2], {})
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(path: Path) -> None:
+    text = re.sub("```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)#\s]+)", text)
+    missing = [one for one in targets if "://" not in one and not (path.parent / one).exists()]
+    assert not missing
+
+
+def test_paths_of_pages_in_code_lead_to_files() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in [*PAGES, *CODE]]
+    named = {page for text in texts for page in re.findall(r"\bdocs/[a-z/-]+\.(?:md|png|jpg)\b", text)}
+    assert not [page for page in sorted(named) if not (ROOT / page).exists()]
+
+
+@pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs is not installed: pip install 'seg[docs]'")
+def test_mkdocs_builds_the_site_without_a_warning(tmp_path: Path) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "true"},
+    )
+    assert built.returncode == 0, built.stderr
+    assert "WARNING" not in built.stderr
+    home = (tmp_path / "site/index.html").read_text(encoding="utf-8")
+    assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?://(?!squidfunk)', home)
