@@ -154,7 +154,8 @@ def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[C
 
 
 def calibrated(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
-    order = ensemble.rank_in_rounds(images[:: max(1, len(images) // RANKED)][:RANKED])
+    chosen = images[:: max(1, len(images) // RANKED)][:RANKED]
+    order = ensemble.rank_in_rounds(("", image_hwc) for image_hwc in chosen)
     traces = list(trace_images(ensemble, images, None, ensemble.plan(order)))
     calibration = CalibrationSpec(
         images=len(images), order=order, risk=learn_risk(traces), fingerprint="of these images"

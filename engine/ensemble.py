@@ -122,13 +122,14 @@ class Ensemble:
 
     def rank(self, images: Sequence[ImageHWC]) -> RankedPasses:
         """The order in which passes are worth their time on images like these."""
-        runtimes = [member.runtime for member in self.members]
+        runtimes = {member.name: member.runtime for member in self.members}
         return rank_passes(runtimes, plan_passes(self.members), images, self.batch_size, self.factors)
 
-    def rank_in_rounds(self, images: Iterable[ImageHWC]) -> tuple[int, ...]:
-        """Positions of the passes, in rounds that come near to all of them soon on images like these."""
+    def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWC]]) -> tuple[int, ...]:
+        """Positions of the passes, in rounds that come near to all of them soon on named images like these."""
         usual = plan_passes(self.members)
-        said = sample_passes([member.runtime for member in self.members], usual, images, self.factors)
+        runtimes = {member.name: member.runtime for member in self.members}
+        said = sample_passes(runtimes, usual, images, self.factors)
         shares_pc = pass_shares(usual, len(self.classes))
         return tuple(order_in_rounds(said, shares_pc, [planned.member for planned in usual]))
 

@@ -52,7 +52,7 @@ def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: 
     split = open_split(spec.data, "predict")
     shown = _choose(split, wanted, count)
     ensemble = Ensemble.load(spec)
-    answers = Answers("ensemble", ensemble.classes, lambda _, image_hwc: ensemble.predict(image_hwc).labels)
+    answers = Answers("ensemble", ensemble.classes, lambda sample, _: ensemble.predict(sample.image).labels)
     _draw(spec, split, shown, answers, path)
 
 

@@ -1,6 +1,6 @@
 """What each pass of an ensemble says of some pixels: to find good orders of passes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import numpy as np
@@ -22,10 +22,23 @@ Shares = NDArray[np.float64]
 
 
 def sample_passes(
-    runtimes: Sequence[Runtime], plan: Plan, images: Iterable[ImageHWC], factors: tuple[float, ...] = ()
+    runtimes: Mapping[str, Runtime],
+    plan: Plan,
+    images: Iterable[tuple[str, ImageHWC]],
+    factors: tuple[float, ...] = (),
 ) -> list[PassSamples]:
-    """What each pass says of pixels spread evenly over each image, times what each class counts."""
-    said = [_answers(runtimes, plan, image_hwc) for image_hwc in images]
+    """What each pass says of pixels spread evenly over each image, times what each class counts.
+
+    Args:
+        runtimes: a loaded model for each member that the plan speaks of, by its name and in their order.
+        plan: all passes of an image.
+        images: each with its name, or with none.
+        factors: what each class counts in the decision.
+
+    Raises:
+        ModelError: what a member gives for an image is not finite.
+    """
+    said = [_answers(runtimes, plan, name, image_hwc) for name, image_hwc in images]
     if factors:
         said = [answers * np.array(factors, dtype=np.float32)[:, None] for answers in said]
     return said
@@ -36,15 +49,16 @@ def pass_shares(plan: Plan, classes: int) -> Shares:
     return np.array([[planned.share_of(label) for label in range(classes)] for planned in plan])
 
 
-def _answers(runtimes: Sequence[Runtime], plan: Plan, image_hwc: ImageHWC) -> PassSamples:
+def _answers(runtimes: Mapping[str, Runtime], plan: Plan, name: str, image_hwc: ImageHWC) -> PassSamples:
+    members = list(runtimes)
     pixels = image_hwc.shape[0] * image_hwc.shape[1]
     chosen = slice(None, None, max(1, pixels // PIXELS))
     rows = []
     for planned in plan:
         seen_hwc = np.ascontiguousarray(planned.view.apply(image_hwc))
-        answer_chw = runtimes[planned.member].run(seen_hwc[None])[0]
+        answer_chw = runtimes[members[planned.member]].run(seen_hwc[None])[0]
         if not is_finite(answer_chw):
-            raise not_finite(f"member {planned.member + 1}", "")
+            raise not_finite(members[planned.member], name)
         upright_chw = planned.view.restore_all(answer_chw, image_hwc.shape[:2])
         rows.append(upright_chw.reshape(len(upright_chw), -1)[:, chosen])
     return np.stack(rows)

@@ -4,7 +4,7 @@ Greedily the pass next that brings the labels so far nearest to the full ensembl
 on images like those to come.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ class RankedPasses:
 
 
 def rank_passes(
-    runtimes: Sequence[Runtime],
+    runtimes: Mapping[str, Runtime],
     plan: Plan,
     images: Sequence[ImageHWC],
     batch_size: int,
@@ -34,15 +34,15 @@ def rank_passes(
     """Measure what every pass takes, with all streams busy, and what it adds.
 
     Args:
-        runtimes: a loaded model for each member that the plan speaks of.
+        runtimes: a loaded model for each member that the plan speaks of, by its name and in their order.
         plan: all passes of an image.
         images: some like those to come, all of them looked at and the first timed.
         batch_size: how many passes travel together.
         factors: what each class counts in the decision.
     """
     batch_nhwc = np.stack([images[0]] * batch_size)
-    seconds = [milliseconds_a_pass(runtime, batch_nhwc) / 1e3 for runtime in runtimes]
-    said = sample_passes(runtimes, plan, images, factors)
+    seconds = [milliseconds_a_pass(runtime, batch_nhwc) / 1e3 for runtime in runtimes.values()]
+    said = sample_passes(runtimes, plan, (("", image_hwc) for image_hwc in images), factors)
     costs = [seconds[planned.member] for planned in plan]
     positions = order_by_value(said, pass_shares(plan, said[0].shape[1]), costs)
     return RankedPasses(tuple(positions), tuple(costs[position] for position in positions))
