@@ -126,7 +126,7 @@ class Ensemble:
         return rank_passes(runtimes, plan_passes(self.members), images, self.batch_size, self.factors)
 
     def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWC]]) -> tuple[int, ...]:
-        """Positions of the passes, in rounds that come near to all of them soon on named images like these."""
+        """Positions of the passes, in rounds that soon come near to all of them on named images."""
         usual = plan_passes(self.members)
         runtimes = {member.name: member.runtime for member in self.members}
         said = sample_passes(runtimes, usual, images, self.factors)
