@@ -154,7 +154,8 @@ def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[C
 
 
 def calibrated(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
-    order = ensemble.rank_in_rounds(images[:: max(1, len(images) // MAX_RANKED)][:MAX_RANKED])
+    chosen = images[:: max(1, len(images) // MAX_RANKED)][:MAX_RANKED]
+    order = ensemble.rank_in_rounds(("", image_hwc) for image_hwc in chosen)
     traces = list(trace_images(ensemble, images, None, ensemble.passes_in_order(order)))
     calibration = CalibrationSpec(
         images=len(images), order=order, risk=estimate_risk(traces), fingerprint="of these images"

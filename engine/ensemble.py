@@ -122,13 +122,14 @@ class Ensemble:
 
     def rank(self, images: Sequence[ImageHWC]) -> RankedPasses:
         """Rank the passes by what each adds for its time, measured on sample images."""
-        runtimes = [member.runtime for member in self.members]
+        runtimes = {member.name: member.runtime for member in self.members}
         return rank_passes(runtimes, default_pass_order(self.members), images, self.batch_size, self.factors)
 
-    def rank_in_rounds(self, images: Iterable[ImageHWC]) -> tuple[int, ...]:
-        """Order the passes in rounds that soon predict nearly the same as all passes, on sample images."""
+    def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWC]]) -> tuple[int, ...]:
+        """Order the passes in rounds that soon predict nearly the same as all, on named sample images."""
         usual = default_pass_order(self.members)
-        samples = sample_passes([member.runtime for member in self.members], usual, images, self.factors)
+        runtimes = {member.name: member.runtime for member in self.members}
+        samples = sample_passes(runtimes, usual, images, self.factors)
         shares_pc = pass_shares(usual, len(self.classes))
         return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in usual]))
 

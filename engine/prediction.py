@@ -1,6 +1,8 @@
 """Predictions: labels, probabilities, confidence and overlay of one image."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """Labels and probabilities of one image, at the image's own size.
+    """Labels and probabilities of one image, at the image's own size; also as a pair of the two.
 
     Attributes:
         labels: uint8 `[H, W]`; a label is a position in `classes`.
@@ -27,11 +29,18 @@ class Prediction:
         ['ground', 'paper', 'glass', 'metal']
         >>> bool((prediction.confidence >= 1 / 4).all())
         True
+        >>> labels, probabilities = prediction
     """
 
     labels: LabelsHW
     probabilities: ProbabilitiesCHW
     classes: tuple[ClassInfo, ...]
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return iter((self.labels, self.probabilities))
+
+    def __getitem__(self, position: int) -> NDArray[Any]:
+        return (self.labels, self.probabilities)[position]
 
     @property
     def confidence(self) -> NDArray[np.float32]:

@@ -53,7 +53,7 @@ def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: 
     shown = _choose(split, wanted, count)
     ensemble = Ensemble.load(spec)
     predictions = PredictionSource(
-        "ensemble", ensemble.classes, lambda _, image_hwc: ensemble.predict(image_hwc).labels
+        "ensemble", ensemble.classes, lambda sample, _: ensemble.predict(sample.image).labels
     )
     _draw(spec, split, shown, predictions, path)
 

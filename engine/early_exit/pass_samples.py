@@ -1,6 +1,6 @@
 """Probabilities of each pass at sampled pixels, from which good orders of passes are found."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import numpy as np
@@ -22,13 +22,23 @@ Shares = NDArray[np.float64]
 
 
 def sample_passes(
-    runtimes: Sequence[Runtime],
+    runtimes: Mapping[str, Runtime],
     pass_order: PassOrder,
-    images: Iterable[ImageHWC],
+    images: Iterable[tuple[str, ImageHWC]],
     factors: tuple[float, ...] = (),
 ) -> list[PassSamples]:
-    """Run every pass on each image and sample pixels evenly; class factors are applied."""
-    samples = [_sample_image(runtimes, pass_order, image_hwc) for image_hwc in images]
+    """Run every pass on each image and sample pixels evenly; class factors are applied.
+
+    Args:
+        runtimes: a loaded model for each member of the pass order, by its name and in their order.
+        pass_order: all passes of an image.
+        images: each with its name, which may be empty.
+        factors: the factor of each class in the decision.
+
+    Raises:
+        ModelError: the probabilities of a member for an image are not finite.
+    """
+    samples = [_sample_image(runtimes, pass_order, name, image_hwc) for name, image_hwc in images]
     if factors:
         samples = [of_image * np.array(factors, dtype=np.float32)[:, None] for of_image in samples]
     return samples
@@ -39,15 +49,19 @@ def pass_shares(pass_order: PassOrder, classes: int) -> Shares:
     return np.array([[planned.share_of(label) for label in range(classes)] for planned in pass_order])
 
 
-def _sample_image(runtimes: Sequence[Runtime], pass_order: PassOrder, image_hwc: ImageHWC) -> PassSamples:
+def _sample_image(
+    runtimes: Mapping[str, Runtime], pass_order: PassOrder, name: str, image_hwc: ImageHWC
+) -> PassSamples:
+    members = list(runtimes)
     pixels = image_hwc.shape[0] * image_hwc.shape[1]
     chosen = slice(None, None, max(1, pixels // MAX_PIXELS))
     rows = []
     for planned in pass_order:
+        member = members[planned.member]
         view_hwc = np.ascontiguousarray(planned.view.apply(image_hwc))
-        probabilities_chw = runtimes[planned.member].run(view_hwc[None])[0]
+        probabilities_chw = runtimes[member].run(view_hwc[None])[0]
         if not is_finite(probabilities_chw):
-            raise not_finite(f"member {planned.member + 1}", "")
+            raise not_finite(member, name)
         upright_chw = planned.view.restore_all(probabilities_chw, image_hwc.shape[:2])
         rows.append(upright_chw.reshape(len(upright_chw), -1)[:, chosen])
     return np.stack(rows)

@@ -113,9 +113,9 @@ def _rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ..
         for note in ensemble.notes:
             advance(0, line=note)
 
-        def images() -> Iterator[ImageHWC]:
+        def images() -> Iterator[tuple[str, ImageHWC]]:
             for sample in samples:
-                yield read_image(sample.image)
+                yield sample.id, read_image(sample.image)
                 advance()
 
         return ensemble.rank_in_rounds(images())

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from seg.engine.image_source import ImageSource
 from seg.errors import OutputError
-from seg.files import errors_named
+from seg.files import errors_named, followed
 from seg.labels import MAX_CLASSES, LabelsHW
 from seg.notices import notice
 
@@ -165,7 +165,16 @@ class Journal:
         if lock.exists() and lock.stat().st_size:
             raise OutputError(f"{lock}: is not a lock of seg: name another output file")
 
+    def _refuse_other_file(self) -> None:
+        """A file of somebody else that has the journal's name is not emptied, not even by `--restart`."""
+        if followed(self.path).exists():
+            with self.path.open("rb") as file:
+                start = file.read(len(_FORMAT))
+            if start != _OLDER and not _FORMAT.startswith(start):
+                raise OutputError(f"{self.path}: is not a journal of seg: move it away")
+
     def _open(self) -> None:
+        self._refuse_other_file()
         if self._restart or not self.path.exists() or self._starts_torn():
             self.path.write_bytes(_FORMAT)
         self._file = self.path.open("r+b")
@@ -188,8 +197,6 @@ class Journal:
         start = self._file.read(len(_FORMAT))
         if start == _OLDER:
             raise OutputError(f"{self.path}: was written by an older seg: start again with --restart")
-        if start != _FORMAT:
-            raise OutputError(f"{self.path}: is not a journal of seg: move it away")
         payloads = _whole_records(self._file)
         _, found = next(payloads, (0, None))
         if found is None:

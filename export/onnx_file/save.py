@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,9 @@ def replace_card(path: Path, card: StoredCard) -> None:
     model = onnx.load(path, load_external_data=False)
     _set_card(model, card)
     onnx.save(model, path)
+
+
+_OUR_WEIGHTS: Final = re.compile(r"weights-[0-9a-f]{16}\.data")
 
 
 @contextmanager
@@ -108,10 +112,12 @@ def _move_weights_out(model: onnx.ModelProto, folder: Path) -> str:
 
 
 def _weights_of(path: Path) -> set[Path]:
+    """The files of weights that seg wrote beside a model; those of others may belong to more than one."""
     try:
-        return {path.parent / name for name in weights_beside(load_graph(path))}
+        beside = weights_beside(load_graph(path))
     except ModelError:
         return set()
+    return {path.parent / name for name in beside if _OUR_WEIGHTS.fullmatch(name)}
 
 
 def _remove(files: set[Path]) -> None:

@@ -57,15 +57,16 @@ def samples_with_ids(folder: Path, images: Sequence[Path]) -> tuple[Sample, ...]
     Raises:
         DataError: an image is listed twice.
     """
+    if doubled := next((image for image, count in Counter(images).items() if count > 1), None):
+        raise DataError(f"{doubled}: is listed twice: list each image once")
     names = [image.stem for image in images]
-    for longer in (_path_without_ending, _path):
-        count = Counter(names)
+    longer = _path_without_ending
+    while len(count := Counter(names)) < len(names):
         names = [
             longer(folder, image) if count[name] > 1 else name
             for name, image in zip(names, images, strict=True)
         ]
-    if doubled := next((image for image, count in Counter(images).items() if count > 1), None):
-        raise DataError(f"{doubled}: is listed twice: list each image once")
+        longer = _path
     return tuple(map(Sample, names, images))
 
 

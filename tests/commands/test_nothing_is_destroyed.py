@@ -205,7 +205,23 @@ def test_files_that_are_named_like_ours_stay(project: Path, ending: str) -> None
     path = project.parent / f"poetry.{ending}"
     path.write_text("[[package]]")
     assert f"{path}: is not a {ending} of seg" in refused("ensemble", project, "-o", path.with_suffix(""))
+    assert f"{path}: is not a {ending} of seg" in refused(
+        "ensemble", project, "-o", path.with_suffix(""), "--restart"
+    )
     assert path.read_text() == "[[package]]"
+
+
+def test_a_photo_that_a_journals_name_leads_to_stays(project: Path) -> None:
+    photo = project.parent / "images/0.png"
+    before = photo.read_bytes()
+    (project.parent / "submission.csv.journal").symlink_to(photo)
+    assert "is not a journal of seg" in refused("ensemble", project, "--restart")
+    assert photo.read_bytes() == before
+
+
+def test_a_fifo_of_a_journals_name_is_not_waited_for(project: Path) -> None:
+    os.mkfifo(project.parent / "submission.csv.journal")
+    assert "submission.csv.journal: is a FIFO" in refused("ensemble", project)
 
 
 def test_what_a_killed_run_left_is_gone_after_the_next(project: Path) -> None:

@@ -69,6 +69,7 @@ def image_folder(folder: Path, *names: str) -> None:
         (["a.png", "x/a.png"], ["a", "x/a"]),
         (["x/a.png", "x/a.jpg", "y/a.png"], ["x/a.jpg", "x/a.png", "y/a"]),
         (["a.b.png", "a.c.png", ".a.png"], ["a.b", "a.c"]),
+        (["a.jpg", "a.png", "a.png.bmp"], ["a.jpg", "a.png", "a.png.bmp"]),
     ],
 )
 def test_every_image_has_its_own_id(names: list[str], ids: list[str], tmp_path: Path) -> None:

@@ -25,6 +25,13 @@ def test_an_array_a_path_and_a_pil_image_are_the_same(ensemble: Ensemble, projec
             np.testing.assert_array_equal(ensemble.predict(image).labels, expected)
 
 
+def test_a_prediction_is_a_pair_of_labels_and_probabilities(ensemble: Ensemble) -> None:
+    prediction = ensemble.predict(RGB)
+    labels, probabilities = prediction
+    assert labels is prediction.labels is prediction[0]
+    assert probabilities is prediction.probabilities is prediction[1]
+
+
 RGB = np.full((4, 5, 3), 7, dtype=np.uint8)
 
 
