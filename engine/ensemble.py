@@ -216,6 +216,7 @@ class Ensemble:
         watch: Callable[[Key, int, int], None] | None = None,
         damaged: Damaged[Key] | None = None,
         name_of: Callable[[Key], str] = name_of_key,
+        large_give_way: bool = False,
     ) -> Iterator[Finished]:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
@@ -228,6 +229,7 @@ class Ensemble:
             watch: told a key, how many rows of that image are decided, and how many it has, after each band.
             damaged: told of an image whose file is damaged where a tile is read, which then has no label map;
                 by default the error is raised.
+            large_give_way: the tiles of large images are cut only where `images` gives None.
         """
 
         decision = self.decision(grid_hw)
@@ -237,7 +239,7 @@ class Ensemble:
                 size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
             )
 
-        return self._stream(images, collector, name_of, clock, stopping, plan, pace, damaged)
+        return self._stream(images, collector, name_of, clock, stopping, plan, pace, damaged, large_give_way)
 
     def device_ops_for(self, plan: Plan, *, has_monitor: bool) -> DeviceOps | None:
         """What merges answers on their device: not those at a scale, nor where a judge looks at every sum."""
@@ -285,6 +287,7 @@ class Ensemble:
         plan: Plan | None = None,
         pace: PassBudget | None = None,
         damaged: Damaged[Key] | None = None,
+        large_give_way: bool = False,
     ) -> Iterator[Finished]:
         plan = (stopping.plan if stopping else plan) or plan_passes(self.members)
         method = PipelineConfig(
@@ -300,6 +303,7 @@ class Ensemble:
             pace=pace,
             decoders=tuple(member.decoder for member in self.members if member.decoder),
             device_ops=self.device_ops_for(plan, has_monitor=stopping is not None),
+            large_give_way=large_give_way,
         )
         runtimes = [member.runtime for member in self.members]
         return stream(runtimes, method, images, new_collector, clock, damaged, name_of)

@@ -32,6 +32,7 @@ class PipelineConfig:
         pace: says how many passes of the plan an image gets; by default all.
         decoders: how each member answers, where answers are merged on the grids of decoders, by their mean.
         device_ops: what merges probabilities that stay on their device; for the mean, with no stopping.
+        large_give_way: the tiles of large images are cut only where no other image is there at the moment.
     """
 
     plan: Plan
@@ -46,6 +47,7 @@ class PipelineConfig:
     pace: PassBudget | None = None
     decoders: tuple[Decoder, ...] = ()
     device_ops: DeviceOps | None = None
+    large_give_way: bool = False
 
     def frame(self, image_hwc: ImageHWC) -> ImageHWC:
         """What passes are made of for an image or a tile."""

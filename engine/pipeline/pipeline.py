@@ -8,6 +8,7 @@ need no more. So no core waits for another.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from seg.engine.merging.merges import MeanMerge, Merge
 from seg.engine.passes.device_values import AnswerOnDevice, Merged
 from seg.engine.passes.finite import is_finite, not_finite
 from seg.engine.passes.passes import Batch, Pass, Size
-from seg.engine.passes.tiles import Blender, lay_out
+from seg.engine.passes.tiles import Blender, Layout, lay_out
 from seg.engine.pipeline.collectors import Collector
 from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.image_input import check_array
@@ -135,29 +136,36 @@ class _Stream(Generic[Key, Finished]):
             pool.shutdown(cancel_futures=True)
 
     def _frames(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[_Frame[Finished] | None]:
-        method = self._method
+        large: Iterator[_Frame[Finished]] = iter(())
         for arrived in images:
             if arrived is None:
-                yield None
+                yield next(large, None)
                 continue
             key, image_hwc = arrived
             check_array(image_hwc)
-            size_hw = image_hwc.shape[:2]
-            layout = lay_out(size_hw, method.tile)
-            collector = self._new_collector(key, size_hw)
-            picture = _Picture(self._name_of(key), layout.count, Blender(layout, collector.add), collector)
-            passes = method.pace.open_image() if method.pace else len(method.plan)
-            try:
-                for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
-                    merge = method.merge_for(layout.tile_hw)
-                    monitor = method.stopping.new_monitor() if method.stopping else None
-                    frame_hwc = method.frame(tile_hwc)
-                    yield _Frame(frame_hwc, picture, tile, passes, merge, ReorderBuffer(merge.add), monitor)
-            except DataError as error:
-                if self._damaged is None:
-                    raise
-                self._damaged(key, error)
-                self._drop(picture, passes)
+            layout = lay_out(image_hwc.shape[:2], self._method.tile)
+            if self._method.large_give_way and layout.count > 1:
+                large = chain(large, self._tiles(key, image_hwc, layout))
+            else:
+                yield from self._tiles(key, image_hwc, layout)
+        yield from large
+
+    def _tiles(self, key: Key, image_hwc: Raster, layout: Layout) -> Iterator[_Frame[Finished]]:
+        method = self._method
+        collector = self._new_collector(key, image_hwc.shape[:2])
+        picture = _Picture(self._name_of(key), layout.count, Blender(layout, collector.add), collector)
+        passes = method.pace.open_image() if method.pace else len(method.plan)
+        try:
+            for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
+                merge = method.merge_for(layout.tile_hw)
+                monitor = method.stopping.new_monitor() if method.stopping else None
+                frame_hwc = method.frame(tile_hwc)
+                yield _Frame(frame_hwc, picture, tile, passes, merge, ReorderBuffer(merge.add), monitor)
+        except DataError as error:
+            if self._damaged is None:
+                raise
+            self._damaged(key, error)
+            self._drop(picture, passes)
 
     def _drop(self, picture: _Picture[Finished], passes: int) -> None:
         """Forget an image; those of its passes that are under way find nothing to be added to."""

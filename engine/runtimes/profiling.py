@@ -45,6 +45,11 @@ def bytes_taken(runtime: Runtime, batches: Sequence[ImagesNHWC]) -> int:
     return max(0, resident_bytes() - before)
 
 
+def tells_memory() -> bool:
+    """Whether this system says what a process holds; others than Linux do not, without a library."""
+    return _STATM.exists()
+
+
 def resident_bytes() -> int:
     """The memory that this process holds, after what it freed went back to the system.
 

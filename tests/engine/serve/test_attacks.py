@@ -22,7 +22,7 @@ import pytest
 
 from benchmarks.serve_under_attack import half_sent_headers, many_images, nested_json, too_much, two_widths
 from seg.engine.ensemble import Ensemble
-from seg.engine.serve.body_process import memory_for
+from seg.engine.serve.bodies.process import memory_for
 from seg.spec.prediction import TileSpec
 from tests.engine.serve.conftest import PATIENCE_S, Gate, serving, some_image
 
@@ -104,7 +104,7 @@ def test_a_bomb_in_what_is_no_pixel_is_left_alone(client: httpx.Client) -> None:
 def test_a_decoder_that_is_killed_is_replaced(client: httpx.Client) -> None:
     for thread in Path("/proc/self/task").iterdir():
         for child in map(int, (thread / "children").read_text().split()):
-            if "body_worker" in Path(f"/proc/{child}/cmdline").read_text():
+            if "bodies.worker" in Path(f"/proc/{child}/cmdline").read_text():
                 os.kill(child, 9)
     statuses = [client.post("/label", content=png(some_image(1))).status_code for _ in range(3)]
     assert statuses[-1] == 200

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from seg.engine.ensemble import Ensemble
-from seg.engine.serve.batcher import DynamicBatcher
+from seg.engine.serve.labelling.batcher import DynamicBatcher
 from seg.errors import DataError
 from seg.spec.prediction import TileSpec
 from seg.views import VIEW_SETS

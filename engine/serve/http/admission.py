@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from seg.engine.serve.http_errors import HttpError
+from seg.engine.serve.http.errors import HttpError
 
 PIECE_BYTES: Final = 2**18
 """What of a response is handed to the connection at once; it takes more when this is on its way."""
@@ -54,6 +54,10 @@ class Reservation:
     def of_request(self) -> int:
         """Bytes that the request holds, here and elsewhere."""
         return self._bytes + (self._beside.of_request if self._beside else 0)
+
+    def another(self) -> "Reservation":
+        """One more for the same request, which is released before this one, or after."""
+        return Reservation(self._admission, self)
 
     def add(self, count: int) -> None:
         """Set aside so many bytes more; raises HttpError: 429 if there are none now, 413 if never."""
