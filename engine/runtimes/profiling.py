@@ -56,10 +56,15 @@ def resident_bytes() -> int:
     Raises:
         SegError: this system does not say.
     """
+    release_freed_memory()
+    return current_bytes()
+
+
+def release_freed_memory() -> None:
+    """Give back to the system what was freed, where its C library keeps it otherwise."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)
-    return current_bytes()
 
 
 def current_bytes() -> int:

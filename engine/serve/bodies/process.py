@@ -197,9 +197,9 @@ class BodyReader:
                 self._processes[place] = process
             reply = await self._run(process.read_header, header, body)
             opened = OpenBody(process, reply, self._run)
-            if header.kind == "image":
-                reading.add(_BYTES_A_PIXEL * prod(opened.shape))
             try:
+                if header.kind == "image":
+                    reading.add(_BYTES_A_PIXEL * prod(opened.shape))
                 yield opened
             finally:
                 if not opened.is_read:
@@ -227,7 +227,7 @@ class BodyReader:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     async def _place_for(self, size: int) -> int:
-        """Wait for a process that reads bodies of that size: the first one where it is large, else the last."""
+        """Wait for a process that reads bodies of that size: the first where it is large."""
         first = {0}
         async with self._changed:
             await self._changed.wait_for(lambda: self._idle & (self._idle if size <= SMALL_BYTES else first))

@@ -17,7 +17,7 @@ import cv2
 from seg.engine.serve.bodies.request_body import BodyHeader, as_bytes, read_header
 from seg.engine.serve.http.errors import HttpError
 
-NICENESS: Final = 10
+NICENESS: Final = 5
 """The HTTP process goes first."""
 
 _STATM: Final = Path("/proc/self/statm")

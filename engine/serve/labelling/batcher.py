@@ -10,7 +10,7 @@ from typing import Final
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.pipeline.timing import Clock
-from seg.engine.runtimes.profiling import current_bytes, resident_bytes
+from seg.engine.runtimes.profiling import current_bytes, release_freed_memory
 from seg.engine.serve.labelling.fair_queue import FairQueue
 from seg.errors import DataError
 from seg.labels import ImageHWC, LabelsHW
@@ -59,11 +59,12 @@ class DynamicBatcher:
     only the one that makes it fail is lost.
     """
 
-    def __init__(self, ensemble: Ensemble, most_memory: int) -> None:
+    def __init__(self, ensemble: Ensemble, most_memory: int | None) -> None:
         """A thread that runs the ensemble.
 
         Args:
-            most_memory: bytes of the whole process, beside what each image says that it takes.
+            most_memory: bytes of the whole process, beside what each image says that it takes; None where
+                the system does not tell what it holds.
         """
         self.clock = Clock()
         self._most_memory = most_memory
@@ -140,7 +141,7 @@ class DynamicBatcher:
         )
 
     def _arrivals(self) -> Iterator[tuple[_Order, _Order] | None]:
-        """Orders in a fair order; None says that there are none at the moment, or that a tile has its turn."""
+        """Orders in a fair order; None where there is none, or a tile has its turn."""
         while True:
             self._forget_delivered()
             order = self._next()
@@ -160,6 +161,8 @@ class DynamicBatcher:
         return self._waiting.next(is_cutting=any(order.is_cut for order in self._begun))
 
     def _is_over_memory(self) -> bool:
+        if self._most_memory is None:
+            return False
         return current_bytes() > self._most_memory + self._memory_of_orders
 
     def _forget_memory(self, count: int) -> None:
@@ -174,7 +177,7 @@ class DynamicBatcher:
         """Give back what runtimes keep between batches, and what was freed; no batch runs now."""
         for member in self._ensemble.members:
             member.runtime.release_memory()
-        resident_bytes()
+        release_freed_memory()
 
     def _forget_delivered(self) -> None:
         with self._lock:

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 Item = TypeVar("Item")
 
 WAIT_S_A_MEGAPIXEL: Final = 4.0
-"""How much later a tiny image may come than one of a megapixel, and still go first. Nothing waits for ever."""
+"""How much later than one of a megapixel a tiny image may come and still go first, so none waits for ever."""
 
 WHOLE_PER_TILE: Final = 3
 """While images wait that fit in one frame, they get so many pixels for one of an image that is cut."""

@@ -30,10 +30,8 @@ from seg.errors import SegError
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
 
-NICENESS: Final = 10
+NICENESS: Final = 5
 """Of the engine, and of processes that read bodies."""
-
-UNBOUNDED: Final = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +98,7 @@ class _Worker:
         self._ensemble = ensemble
         self._encoder = encoder
         self._plan = plan
-        most = UNBOUNDED if plan.engine_process is None else plan.engine_process
-        self._batcher = DynamicBatcher(ensemble, most)
+        self._batcher = DynamicBatcher(ensemble, plan.engine_process)
         self._begun: dict[int, list[Future[LabelsHW]]] = {}
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="seg-encode")
         self._paging = ThreadPoolExecutor(1, thread_name_prefix="seg-page")

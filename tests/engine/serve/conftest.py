@@ -96,16 +96,18 @@ def engine_in_a_thread(ensemble: Ensemble, spec: EnsembleSpec, memory: MemoryPla
 
 
 @contextmanager
-def serving(spec: Path, gate: Gate | None = None, free: int | None = None, **limits: float) -> Iterator[str]:
+def serving(
+    spec: Path, gate: Gate | None = None, free: int | None = None, memory: int = MEMORY, **limits: float
+) -> Iterator[str]:
     """The address of a server for a spec, named `team`; with `free` bytes for all its requests."""
     loaded = load_ensemble(spec)
     ensemble = Ensemble.load(loaded)
-    asked = Limits(memory=MEMORY, **limits)  # type: ignore[arg-type]
-    memory = plan_memory(ensemble, MEMORY, asked.pixels, 0)
-    memory = replace(memory, requests=free or memory.requests)
-    ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=memory.tile)
+    asked = Limits(**limits)  # type: ignore[arg-type]
+    planned = plan_memory(ensemble, memory, asked.pixels, 0)
+    planned = replace(planned, requests=free or planned.requests)
+    ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=planned.tile)
     with (
-        opened(engine_in_a_thread(ensemble, loaded, memory), loaded, "team", asked) as endpoints,
+        opened(engine_in_a_thread(ensemble, loaded, planned), loaded, "team", asked) as endpoints,
         socket.create_server(("127.0.0.1", 0)) as door,
     ):
         server = server_of(endpoints)
