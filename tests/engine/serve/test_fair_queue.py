@@ -31,9 +31,10 @@ def test_a_large_image_that_waits_long_goes_before_a_small_one(monkeypatch: pyte
 @given(SIZES)
 def test_everyone_is_served_once_and_tiles_get_their_share(sizes: list[int]) -> None:
     queue: FairQueue[int] = FairQueue(TILE)
-    for number, pixels in enumerate(sizes):
-        queue.put(number, pixels, is_cut=pixels > TILE)
-    served, cutting, since_tile = [], 0, 0
+    for position, pixels in enumerate(sizes):
+        queue.put(position, pixels, is_cut=pixels > TILE)
+    served: list[int] = []
+    cutting, since_tile = 0, 0
     while len(queue) or cutting:
         number = queue.next(is_cutting=cutting > 0)
         if number is None:
