@@ -27,6 +27,7 @@ from typing import Any, Final, Self, TypeVar
 import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC
+from seg.engine.serve.bodies.places import Places
 from seg.engine.serve.bodies.request_body import BodyHeader
 from seg.engine.serve.http.admission import Reservation
 from seg.engine.serve.http.errors import HttpError
@@ -175,8 +176,7 @@ class BodyReader:
         self._threads = ThreadPoolExecutor(PROCESSES, thread_name_prefix="seg-body")
         # The first starts now; the others when so many bodies are read at once for the first time.
         self._processes: list[BodyProcess | None] = [*[None] * (PROCESSES - 1), self._start()]
-        self._idle = set(range(PROCESSES))
-        self._changed = asyncio.Condition()
+        self._places = Places(PROCESSES)
 
     @asynccontextmanager
     async def open(
@@ -187,7 +187,7 @@ class BodyReader:
         Raises:
             HttpError: 400, 413, 415 or 429, in one line.
         """
-        place = await self._place_for(len(body))
+        place = await self._places.take(is_small=len(body) <= SMALL_BYTES)
         reading = held.another()
         try:
             reading.add(self._memory_of(header, len(body)))
@@ -213,9 +213,7 @@ class BodyReader:
             raise
         finally:
             reading.release()
-            async with self._changed:
-                self._idle.add(place)
-                self._changed.notify_all()
+            self._places.give_back(place)
 
     def close(self) -> None:
         """End all processes."""
@@ -225,15 +223,6 @@ class BodyReader:
 
     async def _run(self, work: Callable[..., Result], *arguments: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-
-    async def _place_for(self, size: int) -> int:
-        """Wait for a process that reads bodies of that size: the first where it is large."""
-        first = {0}
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._idle & (self._idle if size <= SMALL_BYTES else first))
-            place = max(self._idle) if size <= SMALL_BYTES else 0
-            self._idle.remove(place)
-            return place
 
     def _memory_of(self, header: BodyHeader, size: int) -> int:
         """What reading takes before the number of pixels is known."""

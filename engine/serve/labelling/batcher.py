@@ -141,10 +141,15 @@ class DynamicBatcher:
         )
 
     def _arrivals(self) -> Iterator[tuple[_Order, _Order] | None]:
-        """Orders in a fair order; None where there is none, or a tile has its turn."""
+        """Orders in a fair order; None where there is none, a tile has its turn, or memory must be given back.
+
+        The first is begun however much memory is held.
+        """
+        may_begin = True
         while True:
             self._forget_delivered()
-            order = self._next()
+            order = self._next() if may_begin or not self._is_over_memory() else None
+            may_begin = False
             if order is None:
                 if not self._begun:
                     return
@@ -155,9 +160,6 @@ class DynamicBatcher:
                 yield order, order
 
     def _next(self) -> _Order | None:
-        """None where nothing may begin; where nothing is begun, one may, however much memory is held."""
-        if self._begun and self._is_over_memory():
-            return None
         return self._waiting.next(is_cutting=any(order.is_cut for order in self._begun))
 
     def _is_over_memory(self) -> bool:

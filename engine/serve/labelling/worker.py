@@ -79,11 +79,9 @@ def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, pl
     pipe.send(_facts(ensemble, plan))
     encoder = Encoder(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes), name)
     worker = _Worker(pipe, ensemble, encoder, plan)
-    try:
-        while (message := pipe.recv()) is not None:
-            worker.take(message)
-    finally:
-        worker.close()
+    while (message := pipe.recv()) is not None:
+        worker.take(message)
+    worker.close()
 
 
 def _facts(ensemble: Ensemble, plan: MemoryPlan) -> Facts:
