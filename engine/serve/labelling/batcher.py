@@ -141,7 +141,7 @@ class DynamicBatcher:
         )
 
     def _arrivals(self) -> Iterator[tuple[_Order, _Order] | None]:
-        """Orders in a fair order; None where there is none, a tile has its turn, or memory must be given back.
+        """Orders in a fair order; None where there is none, a tile has its turn, or memory is short.
 
         The first is begun however much memory is held.
         """
