@@ -85,8 +85,9 @@ class BodyProcess:
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # Ctrl-C is for the server, which answers those inside before it ends.
-            start_new_session=True,
+            # Ctrl-C is for the server, which answers those inside before it ends. Not a session of its own:
+            # Linux shares processors out among sessions first, and priorities count within one.
+            process_group=0,
         )
         theirs.close()
         return cls(process, ours)

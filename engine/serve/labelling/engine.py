@@ -53,8 +53,9 @@ class EngineProcess:
             env=ARENAS | os.environ,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            # Ctrl-C is for the server, which answers those inside before it ends.
-            start_new_session=True,
+            # Ctrl-C is for the server, which answers those inside before it ends. Not a session of its own:
+            # Linux shares processors out among sessions first, and priorities count within one.
+            process_group=0,
         )
         theirs.close()
 
