@@ -126,7 +126,7 @@ def test_large_images_are_cut_so_that_memory_suffices(project: Path) -> None:
 def test_images_that_do_not_fit_beside_each_other_are_turned_away(project: Path, gate: Gate) -> None:
     gate.is_open.clear()
     body = png(some_image(1, (400, 500)))
-    with serving(project, gate, free=7_500_000) as address, ThreadPoolExecutor(1) as other:
+    with serving(project, gate, free=10_000_000) as address, ThreadPoolExecutor(1) as other:
         first = other.submit(httpx.post, f"{address}/label", content=body, timeout=PATIENCE_S)
         assert gate.entered.acquire(timeout=PATIENCE_S)
         answer = httpx.post(f"{address}/label", content=body)
