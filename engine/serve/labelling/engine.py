@@ -72,12 +72,12 @@ class EngineProcess:
 
 
 def ready(pipe: Connection) -> Facts:
-    """Wait for the first message of an engine process; raises SegError where it cannot start."""
+    """Wait for the first message of an engine process; raises what kept it from starting."""
     try:
         message = pipe.recv()
     except (EOFError, OSError) as error:
         raise DiedError("the engine's process ended while it loaded the models") from error
-    if isinstance(message, SegError):
+    if isinstance(message, Exception):
         raise message
     facts: Facts = message
     return facts
@@ -160,8 +160,8 @@ class Engine:
             try:
                 self._process.end()
                 self._process = self._start()
-            except SegError as error:
-                log.error("%s", error)
+            except Exception as error:
+                log.error("the engine cannot start again: %s", error)
                 return
             self.is_ready = True
 

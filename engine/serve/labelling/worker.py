@@ -26,7 +26,6 @@ from seg.engine.serve.labelling.encoding import Encoded, Encoder, as_json
 from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
 from seg.engine.serve.labelling.messages import Cancel, Done, Facts, Failed, Figures, Member, Task
 from seg.engine.serve.labelling.page_layers import page_layers
-from seg.errors import SegError
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
 
@@ -65,7 +64,8 @@ def main() -> None:
         plan = options.plan or plan_memory(ensemble, options.memory, options.most_pixels, options.beside)
         ensemble = replace(ensemble, tile=plan.tile)
         ensemble.predict(probe_frames(options.spec)[0].frame_hwc)
-    except SegError as error:
+    except Exception as error:
+        # The server says it, as it would if this were in its own process.
         pipe.send(error)
         return
     with suppress(EOFError, OSError):
