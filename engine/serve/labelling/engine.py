@@ -157,11 +157,15 @@ class Engine:
             if self._is_closed:
                 return
             log.error("the engine's process ended: another is started")
+            self._process.end()
+            self._process.pipe.close()
             try:
-                self._process.end()
                 self._process = self._start()
             except Exception as error:
                 log.error("the engine cannot start again: %s", error)
+                return
+            if self._is_closed:
+                self._process.end()
                 return
             self.is_ready = True
 
