@@ -5,7 +5,9 @@
 
 By default each attack runs alone against a server of its own. With `--mixed` half of the clients send
 validation images, and the others all attacks at random. A prober opens a new connection for
-`/v2/health/live` twenty times a second. Memory is that of the server and of its child processes.
+`/v2/health/live` twenty times a second, and as often one to a process that does nothing else than answer
+(the control): what that one takes is the machine's doing. Memory is that of the server and of its child
+processes.
 """
 
 import argparse
@@ -36,6 +38,7 @@ from seg.spec import load_ensemble
 
 PROBE_EVERY_S: Final = 0.05
 GIVE_UP_S: Final = 60.0
+A_SECOND: Final = round(1 / PROBE_EVERY_S)
 SETTLES_S: Final = 5.0
 """After an attack, until memory is read once more."""
 
@@ -49,10 +52,11 @@ Attack = Callable[[int], str]
 
 @dataclass
 class Watch:
-    """What was seen: outcomes of clients, seconds of liveness probes, bytes of memory."""
+    """What was seen: outcomes of clients, seconds of liveness probes and of the control, bytes of memory."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     probes: list[float] = field(default_factory=list)
+    control: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
 
@@ -62,19 +66,29 @@ class Watch:
             self.memory.append(resident(pid))
 
 
-def probe(port: int, pipe: Connection) -> None:
-    """Ask for liveness until something is sent, and send back the seconds.
+def probe(port: int, control_port: int, pipe: Connection) -> None:
+    """Ask for liveness, and the control, until something is sent, and send back the seconds of both.
 
     One that fails counts as the time that was waited.
     """
-    seconds = []
+    seconds: tuple[list[float], list[float]] = ([], [])
     while not pipe.poll(PROBE_EVERY_S):
-        start = time.monotonic()
-        with suppress(OSError):
-            status, _ = ask(port, "GET", "/v2/health/live")
-            assert status == http.HTTPStatus.OK
-        seconds.append(time.monotonic() - start)
+        for asked, noted in zip((port, control_port), seconds, strict=True):
+            start = time.monotonic()
+            with suppress(OSError):
+                status, _ = ask(asked, "GET", "/v2/health/live")
+                assert status == http.HTTPStatus.OK
+            noted.append(time.monotonic() - start)
     pipe.send(seconds)
+
+
+def answer_at_once(listener: socket.socket) -> None:
+    """The control: an HTTP server of nothing."""
+    while True:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 def resident(pid: int) -> int:
@@ -233,7 +247,10 @@ def watching(port: int, pid: int) -> Iterator[Watch]:
     watch = Watch()
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    prober = context.Process(target=probe, args=(port, theirs))
+    listener = socket.create_server(("127.0.0.1", 0))
+    control = context.Process(target=answer_at_once, args=(listener,), daemon=True)
+    control.start()
+    prober = context.Process(target=probe, args=(port, listener.getsockname()[1], theirs))
     prober.start()
     scales = threading.Thread(target=watch.weigh, args=(pid,))
     scales.start()
@@ -243,8 +260,10 @@ def watching(port: int, pid: int) -> Iterator[Watch]:
         watch.is_over.set()
         scales.join()
         ours.send("over")
-        watch.probes = ours.recv()
+        watch.probes, watch.control = ours.recv()
         prober.join()
+        control.kill()
+        listener.close()
 
 
 def together(clients: list[Callable[[], None]]) -> None:
@@ -257,11 +276,16 @@ def together(clients: list[Callable[[], None]]) -> None:
 
 def row(name: str, before: int, watch: Watch, after: int) -> str:
     counts = ", ".join(f"{count} of {outcome}" for outcome, count in sorted(watch.outcomes.items()))
-    probes = np.array(watch.probes or [0.0]) * 1e3
     return (
         f"| {name} | {before / 1e6:.0f} | {max(watch.memory, default=0) / 1e6:.0f} | {after / 1e6:.0f}"
-        f" | {np.median(probes):.0f} | {np.percentile(probes, 99):.0f} | {probes.max():.0f} | {counts} |"
+        f" | {milliseconds(watch.probes)} | {milliseconds(watch.control)} | {counts} |"
     )
+
+
+def milliseconds(seconds: list[float]) -> str:
+    """Median, 99th percentile and maximum."""
+    found = np.array(seconds or [0.0]) * 1e3
+    return f"{np.median(found):.0f} / {np.percentile(found, 99):.0f} / {found.max():.0f}"
 
 
 def each_alone(spec: Path, only: str) -> None:
@@ -294,13 +318,13 @@ def mixed(spec: Path, clients: int, seconds: float) -> None:
         with watching(port, pid) as watch:
             together([partial(client, number) for number in range(clients)])
         time.sleep(SETTLES_S)
-        half = len(watch.memory) // 2
-        print(row("good and bad together", before, watch, resident(pid)))
-        print(f"good: {dict(good_watch.outcomes)}\nbad: {dict(bad_watch.outcomes)}")
-        print(
-            f"memory at most: {max(watch.memory[:half]) / 1e6:.0f} MB in the first half of the time,"
-            f" {max(watch.memory[half:]) / 1e6:.0f} in the second"
-        )
+        watch.outcomes = good_watch.outcomes
+        print(row("the good ones of both together", before, watch, resident(pid)))
+        print(f"bad: {dict(bad_watch.outcomes)}")
+        seconds_each = [
+            watch.memory[start : start + A_SECOND] for start in range(0, len(watch.memory), A_SECOND)
+        ]
+        print("MB at most in each second:", *(f"{max(part) / 1e6:.0f}" for part in seconds_each))
 
 
 def main() -> None:
@@ -311,8 +335,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60.0)
     asked = parser.parse_args()
-    print("| | MB before | MB at most | MB after | live p50, ms | p99 | max | clients got |")
-    print("|---|---:|---:|---:|---:|---:|---:|---|")
+    print("| | MB before | MB at most | MB after | live p50 / p99 / max, ms | control | clients got |")
+    print("|---|---:|---:|---:|---:|---:|---|")
     if asked.mixed:
         mixed(asked.spec, asked.clients, asked.seconds)
     else:

@@ -217,6 +217,7 @@ class Ensemble:
         watch: Callable[[Key, int, int], None] | None = None,
         on_damaged: OnDamaged[Key] | None = None,
         name_of: Callable[[Key], str] = name_of_key,
+        large_give_way: bool = False,
     ) -> Iterator[Finished]:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
@@ -229,6 +230,7 @@ class Ensemble:
             watch: called after each band with the image's key, the rows decided so far and all rows.
             on_damaged: called with the key of an image whose file proves damaged when a tile is read. It has
                 no label map. By default the error is raised.
+            large_give_way: the tiles of large images are cut only where `images` gives None.
         """
 
         decision = self.decision(grid_hw)
@@ -238,7 +240,9 @@ class Ensemble:
                 size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
             )
 
-        return self._run(images, collector, name_of, clock, stopping, pass_order, budget, on_damaged)
+        return self._run(
+            images, collector, name_of, clock, stopping, pass_order, budget, on_damaged, large_give_way
+        )
 
     def device_ops_for(self, pass_order: PassOrder, *, has_monitor: bool) -> DeviceOps | None:
         """The device merge for these passes; None with scaled views or early exit, which need the host."""
@@ -286,6 +290,7 @@ class Ensemble:
         pass_order: PassOrder | None = None,
         budget: PassBudget | None = None,
         on_damaged: OnDamaged[Key] | None = None,
+        large_give_way: bool = False,
     ) -> Iterator[Finished]:
         pass_order = (stopping.pass_order if stopping else pass_order) or default_pass_order(self.members)
         config = PipelineConfig(
@@ -301,6 +306,7 @@ class Ensemble:
             budget=budget,
             decoders=tuple(member.decoder for member in self.members if member.decoder),
             device_ops=self.device_ops_for(pass_order, has_monitor=stopping is not None),
+            large_give_way=large_give_way,
         )
         runtimes = [member.runtime for member in self.members]
         return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)

@@ -32,6 +32,7 @@ class PipelineConfig:
         budget: decides how many passes of the pass order an image gets; by default all.
         decoders: of each member, if low-resolution probabilities are merged, by their mean.
         device_ops: merges probabilities that stay on their device; for the mean without early exit.
+        large_give_way: the tiles of large images are cut only if no other image waits.
     """
 
     pass_order: PassOrder
@@ -46,6 +47,7 @@ class PipelineConfig:
     budget: PassBudget | None = None
     decoders: tuple[Decoder, ...] = ()
     device_ops: DeviceOps | None = None
+    large_give_way: bool = False
 
     def frame(self, image_hwc: ImageHWC) -> ImageHWC:
         """The pixels that views are taken of, for an image or a tile."""

@@ -8,6 +8,7 @@ frames, and finishes the frames that need no more passes. So no core waits for a
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from seg.engine.merging.merges import MeanMerge, Merge
 from seg.engine.passes.device_values import Merged, ProbabilitiesOnDevice
 from seg.engine.passes.finite import is_finite, not_finite
 from seg.engine.passes.passes import Batch, Pass, Size
-from seg.engine.passes.tiles import Blender, lay_out
+from seg.engine.passes.tiles import Blender, Layout, lay_out
 from seg.engine.pipeline.collectors import Collector
 from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.image_input import check_array
@@ -135,29 +136,36 @@ class _Pipeline(Generic[Key, Finished]):
             pool.shutdown(cancel_futures=True)
 
     def _frames(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[_Frame[Finished] | None]:
-        config = self._config
+        large: Iterator[_Frame[Finished]] = iter(())
         for arrived in images:
             if arrived is None:
-                yield None
+                yield next(large, None)
                 continue
             key, image_hwc = arrived
             check_array(image_hwc)
-            size_hw = image_hwc.shape[:2]
-            layout = lay_out(size_hw, config.tile)
-            collector = self._new_collector(key, size_hw)
-            image = _OpenImage(self._name_of(key), layout.count, Blender(layout, collector.add), collector)
-            passes = config.budget.open_image() if config.budget else len(config.pass_order)
-            try:
-                for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
-                    merge = config.merge_for(layout.tile_hw)
-                    monitor = config.stopping.new_monitor() if config.stopping else None
-                    frame_hwc = config.frame(tile_hwc)
-                    yield _Frame(frame_hwc, image, tile, passes, merge, ReorderBuffer(merge.add), monitor)
-            except DataError as error:
-                if self._on_damaged is None:
-                    raise
-                self._on_damaged(key, error)
-                self._drop_image(image, passes)
+            layout = lay_out(image_hwc.shape[:2], self._config.tile)
+            if self._config.large_give_way and layout.count > 1:
+                large = chain(large, self._tiles(key, image_hwc, layout))
+            else:
+                yield from self._tiles(key, image_hwc, layout)
+        yield from large
+
+    def _tiles(self, key: Key, image_hwc: Raster, layout: Layout) -> Iterator[_Frame[Finished]]:
+        config = self._config
+        collector = self._new_collector(key, image_hwc.shape[:2])
+        image = _OpenImage(self._name_of(key), layout.count, Blender(layout, collector.add), collector)
+        passes = config.budget.open_image() if config.budget else len(config.pass_order)
+        try:
+            for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
+                merge = config.merge_for(layout.tile_hw)
+                monitor = config.stopping.new_monitor() if config.stopping else None
+                frame_hwc = config.frame(tile_hwc)
+                yield _Frame(frame_hwc, image, tile, passes, merge, ReorderBuffer(merge.add), monitor)
+        except DataError as error:
+            if self._on_damaged is None:
+                raise
+            self._on_damaged(key, error)
+            self._drop_image(image, passes)
 
     def _drop_image(self, image: _OpenImage[Finished], passes: int) -> None:
         """Drop an image; the results of its passes that are running are discarded."""

@@ -45,16 +45,26 @@ def memory_growth(runtime: Runtime, batches: Sequence[ImagesNHWC]) -> int:
     return max(0, resident_bytes() - before)
 
 
+def tells_memory() -> bool:
+    """Whether this system says what a process holds; others than Linux do not, without a library."""
+    return _STATM.exists()
+
+
 def resident_bytes() -> int:
     """The memory of this process, after freed memory is returned to the system.
 
     Raises:
         SegError: this system does not tell.
     """
+    release_freed_memory()
+    return current_bytes()
+
+
+def release_freed_memory() -> None:
+    """Give back to the system what was freed, where its C library keeps it otherwise."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)
-    return current_bytes()
 
 
 def current_bytes() -> int:

@@ -1,34 +1,32 @@
 """The HTTP application: which path does what."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 from importlib.resources import files
 from math import prod
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import FastAPI, Query, Request, Response
-from fastapi.responses import JSONResponse
 
-from seg.engine.ensemble import Ensemble
 from seg.engine.runtimes.base import ImagesNHWC
 from seg.engine.serve import kserve_v2
-from seg.engine.serve.admission import Admission, Limits, Reservation, ResponseMiddleware
-from seg.engine.serve.batcher import DynamicBatcher
-from seg.engine.serve.body_process import BodyReader, OpenBody
-from seg.engine.serve.disconnect import until_disconnect
-from seg.engine.serve.encoding import Encoder, Form
-from seg.engine.serve.error_handlers import add_error_handlers
-from seg.engine.serve.http_errors import HttpError
-from seg.engine.serve.memory import MemoryPlan
-from seg.engine.serve.metrics import Metrics, MetricsMiddleware
-from seg.engine.serve.page_layers import page_layers
-from seg.engine.serve.read_body import read_body
-from seg.engine.serve.request_body import BodyHeader, is_multipart
-from seg.errors import SegError
-from seg.labels import ImageHWC, LabelsHW
+from seg.engine.serve.bodies.process import BodyReader, OpenBody
+from seg.engine.serve.bodies.request_body import BodyHeader, is_multipart
+from seg.engine.serve.http.admission import Admission, Limits, Reservation, ResponseMiddleware
+from seg.engine.serve.http.disconnect import until_disconnect
+from seg.engine.serve.http.error_handlers import add_error_handlers
+from seg.engine.serve.http.errors import HttpError
+from seg.engine.serve.http.metrics import Metrics, MetricsMiddleware
+from seg.engine.serve.http.read_body import read_body
+from seg.engine.serve.labelling.encoding import encoding_memory
+from seg.engine.serve.labelling.engine import Engine
+from seg.engine.serve.labelling.memory import MemoryPlan
+from seg.engine.serve.labelling.messages import Result
+from seg.labels import ImageHWC
 
 PAGE: Final = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css")} | {
     "/page.js": ("page.js", "text/javascript")
@@ -47,14 +45,22 @@ _RGB: Final = 3
 Seconds = Annotated[float | None, Query(gt=0, description="A shorter time than the server's own.")]
 
 
+class Form(StrEnum):
+    """An 8-bit greyscale PNG with a class position a pixel; run lengths of each class, as JSON; or the
+    image as JPEG with its labels drawn over it."""
+
+    png = "png"
+    rle = "rle"
+    overlay = "overlay"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """An ensemble under a name, and what its clients may ask for."""
 
     name: str
-    ensemble: Ensemble
-    batcher: DynamicBatcher
-    encoder: Encoder
+    engine: Engine
+    clear: int | None
     limits: Limits
     memory: MemoryPlan
     admission: Admission
@@ -71,46 +77,37 @@ class Endpoints:
         """The labels of an image: the body's bytes, or the one file of a form."""
         async with self._admitted(request, seconds) as held:
             image_hwc = await self._image(request, held)
-            held.add(self.encoder.memory(form, image_hwc.shape[:2]))
-            (labels_hw,) = await self._labels(request, held, [image_hwc])
-            return await asyncio.to_thread(self.encoder.response, form, image_hwc, labels_hw)
+            return await self._result(request, held, form.value, image_hwc[None])
 
     async def look(self, request: Request, seconds: Seconds = None) -> Response:
         """What the page shows: labels and confidence of the ensemble and of each member. One at a time."""
         async with self._admitted(request, seconds) as held:
             image_hwc = await self._image(request, held)
             async with self.page_lock:
-                held.add(self.memory.page_bytes(image_hwc.shape[:2]))
-                layers = await asyncio.to_thread(page_layers, self.ensemble, image_hwc)
-            return JSONResponse(layers)
+                return await self._result(request, held, "page", image_hwc[None])
 
     async def infer(self, request: Request, model: str) -> Response:
         """The labels of images by the Open Inference Protocol."""
         self._refuse_other(model)
         async with self._admitted(request, None) as held:
             body = await read_body(request, _RGB * self.memory.most_pixels + FORM_BYTES, held)
-            async with self.bodies.open(self._header(request, "tensor"), body) as opened:
+            async with self.bodies.open(self._header(request, "tensor"), body, held) as opened:
                 images_nhwc = await self._pixels(opened, held)
-            labels = await self._labels(request, held, list(images_nhwc))
-            is_binary = bool(opened.request["binary"])
-            held.add(kserve_v2.response_memory(prod(opened.shape), binary=is_binary))
-            content, headers = await asyncio.to_thread(
-                kserve_v2.response, self.name, str(opened.request["id"]), labels, binary=is_binary
-            )
-            return Response(content, headers=headers)
+            result: Result = "binary" if opened.request["binary"] else "json"
+            return await self._result(request, held, result, images_nhwc, str(opened.request["id"]))
 
     async def about(self) -> dict[str, Any]:
         """The classes, the members and the limits."""
-        weight = sum(member.weight for member in self.ensemble.members)
+        facts = self.engine.facts
         return {
             "name": self.name,
-            "classes": [{"id": c.id, "name": c.name, "colour": c.colour} for c in self.encoder.classes],
-            "clear": self.encoder.clear,
+            "classes": [{"id": c.id, "name": c.name, "colour": c.colour} for c in facts.classes],
+            "clear": self.clear,
             "members": [
-                {"name": member.name, "share": member.weight / weight, "views": member.views}
-                for member in self.ensemble.members
+                {"name": member.name, "share": member.share, "views": member.views}
+                for member in facts.members
             ],
-            "passes": self.ensemble.passes,
+            "passes": facts.passes,
             "limits": {"pixels": self.memory.most_pixels, "upload": self.limits.upload},
             "tile": self.memory.tile and self.memory.tile.size,
         }
@@ -120,9 +117,9 @@ class Endpoints:
         return Response()
 
     async def ready(self) -> Response:
-        """Whether the engine runs; 503 where it has stopped."""
-        if not self.batcher.is_alive:
-            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "the engine has stopped")
+        """Whether the engine runs; 503 while it starts again."""
+        if not self.engine.is_ready:
+            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "the engine is starting: try again")
         return Response()
 
     async def server(self) -> dict[str, Any]:
@@ -157,7 +154,7 @@ class Endpoints:
     async def _image(self, request: Request, held: Reservation) -> ImageHWC:
         is_form = is_multipart(request.headers.get("content-type", ""))
         body = await read_body(request, self.limits.upload + FORM_BYTES * is_form, held)
-        async with self.bodies.open(self._header(request, "image"), body) as opened:
+        async with self.bodies.open(self._header(request, "image"), body, held) as opened:
             image_hwc: ImageHWC = (await self._pixels(opened, held))[0]
             return image_hwc
 
@@ -173,29 +170,37 @@ class Endpoints:
         held.add(_RGB * prod(opened.shape))
         return await opened.pixels()
 
-    async def _labels(
-        self, request: Request, held: Reservation, images: Sequence[ImageHWC]
-    ) -> list[LabelsHW]:
-        """The label maps of images; what the engine holds of each is set aside until it is done with it."""
-        reservations = [Reservation(self.admission, held) for _ in images]
+    async def _result(
+        self,
+        request: Request,
+        held: Reservation,
+        result: Result,
+        images_nhwc: ImagesNHWC,
+        request_id: str = "",
+    ) -> Response:
+        """What becomes of images; what the engine holds of them is set aside until it is done with them."""
+        engine_memory = held.another()
+        engine_memory.add(self._engine_memory(result, images_nhwc.shape))
         try:
-            for reservation, image_hwc in zip(reservations, images, strict=True):
-                reservation.add(self.memory.image_bytes(image_hwc.shape[:2]))
+            future = self.engine.submit(result, images_nhwc, request_id)
         except HttpError:
-            for reservation in reservations:
-                reservation.release()
+            engine_memory.release()
             raise
-        waiting = []
-        for reservation, image_hwc in zip(reservations, images, strict=True):
-            future = self.batcher.submit(image_hwc)
-            # Not when the client is gone: the engine finishes what it has begun.
-            future.add_done_callback(reservation.release)
-            waiting.append(asyncio.wrap_future(future))
+        # Not when the client is gone: the engine finishes what it has begun.
+        future.add_done_callback(engine_memory.release)
         try:
-            return await until_disconnect(request, asyncio.gather(*waiting))
-        except (SegError, RuntimeError, ValueError, MemoryError) as error:
-            line = f"the engine fails on this image: {error}"
-            raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, line) from error
+            content, headers = await until_disconnect(request, asyncio.wrap_future(future))
+        finally:
+            self.engine.cancel(future)
+        held.add(len(content))
+        return Response(content, headers=headers)
+
+    def _engine_memory(self, result: Result, shape: tuple[int, ...]) -> int:
+        """Bytes."""
+        count, *size_hw, _ = shape
+        if result == "page":
+            return self.memory.page_bytes((size_hw[0], size_hw[1]))
+        return count * self.memory.image_bytes((size_hw[0], size_hw[1])) + encoding_memory(result, shape)
 
     def _refuse_other(self, model: str) -> None:
         if model != self.name:

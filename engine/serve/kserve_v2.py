@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
-from seg.engine.serve.http_errors import HttpError
+from seg.engine.serve.http.errors import HttpError
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 VERSION: Final = "1"
@@ -115,11 +115,6 @@ def response(
     header = json.dumps(facts).encode()
     headers = {HEADER_LENGTH: str(len(header)), "Content-Type": "application/octet-stream"}
     return b"".join((header, labels_nhw.tobytes())), headers
-
-
-def response_memory(labels: int, *, binary: bool) -> int:
-    """Bytes that making a response of so many labels takes: the array, and its copies or texts."""
-    return labels * (3 if binary else 24)
 
 
 def metadata(model: str) -> dict[str, Any]:

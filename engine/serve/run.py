@@ -5,7 +5,6 @@ import logging
 import math
 import resource
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,24 +13,20 @@ from typing import Final
 
 import uvicorn
 
-from seg.engine.ensemble import Ensemble
-from seg.engine.load import sample_frames
-from seg.engine.serve.admission import Admission, Limits
+from seg.engine.runtimes.profiling import resident_bytes, tells_memory
 from seg.engine.serve.app import FORM_BYTES, Endpoints, build_app
-from seg.engine.serve.batcher import DynamicBatcher
-from seg.engine.serve.body_process import BodyReader
-from seg.engine.serve.connections import ACCEPTED_AT_ONCE, WAITING, BoundedProtocol, Connections
-from seg.engine.serve.encoding import Encoder
-from seg.engine.serve.memory import MemoryPlan, default_memory, measure, plan_memory
-from seg.engine.serve.metrics import Metrics
+from seg.engine.serve.bodies.process import PROCESS_BYTES, PROCESSES, BodyReader
+from seg.engine.serve.http.admission import Admission, Limits
+from seg.engine.serve.http.connections import ACCEPTED_AT_ONCE, WAITING, BoundedProtocol, Connections
+from seg.engine.serve.http.metrics import Metrics
+from seg.engine.serve.labelling.engine import Engine, EngineProcess
+from seg.engine.serve.labelling.memory import default_memory
+from seg.engine.serve.labelling.worker import EngineOptions
 from seg.errors import OutputError
 from seg.spec import EnsembleSpec
 
 OTHER_FILES: Final = 256
 """What the process opens beside connections: models, libraries, pipes."""
-
-SWITCH_S: Final = 0.0005
-"""When a thread of the engine that runs Python lets that of the clients run; by default after 5 ms."""
 
 
 def run_server(
@@ -48,27 +43,29 @@ def run_server(
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
     limits = replace(limits, connections=min(limits.connections, _allow_files(limits.connections)))
-    sys.setswitchinterval(SWITCH_S)
     with _listening(host, port) as listener:
-        ensemble = Ensemble.load(spec)
-        for note in ensemble.notes:
+        options = EngineOptions(spec, name, _memory(limits), _beside(), limits.pixels)
+        process = EngineProcess.start(options)
+        for note in process.facts.notes:
             say(note)
         if spec.stopping:
             say("stopping: is for submissions: here every image gets all passes")
-        memory = plan(ensemble, limits)
-        ensemble = replace(ensemble, tile=memory.tile)
-        ensemble.predict(sample_frames(spec)[0].frame_hwc)
-        say(memory.line())
-        with opened(ensemble, spec, name, limits, memory) as endpoints:
+        say(process.facts.memory.line())
+        again = replace(options, plan=process.facts.memory)
+        engine = Engine(process, partial(EngineProcess.start, again))
+        with opened(engine, spec, name, limits) as endpoints:
             address = f"[{host}]" if ":" in host else host
             say(f"{name}: http://{address}:{listener.getsockname()[1]}")
             server_of(endpoints).run(sockets=[listener])
 
 
-def plan(ensemble: Ensemble, limits: Limits) -> MemoryPlan:
-    """Measure what the models take, and share the memory out; raises SpecError if it is too little."""
-    memory = default_memory() if limits.memory is None else limits.memory
-    return plan_memory(ensemble, measure(ensemble), memory, limits.pixels, most_bytes(limits))
+def _memory(limits: Limits) -> int:
+    return default_memory() if limits.memory is None else limits.memory
+
+
+def _beside() -> int:
+    """What the processes beside the engine's hold before the first request comes, in bytes."""
+    return PROCESSES * PROCESS_BYTES + (resident_bytes() if tells_memory() else 0)
 
 
 def most_bytes(limits: Limits) -> int:
@@ -104,21 +101,17 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def opened(
-    ensemble: Ensemble, spec: EnsembleSpec, name: str, limits: Limits, memory: MemoryPlan
-) -> Iterator[Endpoints]:
-    """Endpoints of a loaded ensemble; engine and body processes run until the context is left."""
+def opened(engine: Engine, spec: EnsembleSpec, name: str, limits: Limits) -> Iterator[Endpoints]:
+    """Endpoints of an engine, which runs with the body processes until the context is left."""
+    memory = engine.facts.memory
     bodies = BodyReader(memory.most_pixels, most_bytes(limits))
-    batcher = DynamicBatcher(ensemble, memory.process)
     admission = Admission(limits.requests, memory.requests)
-    encoder = Encoder(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes))
-    metrics = Metrics(batcher, admission)
+    clear = spec.data.background(engine.facts.classes)
+    metrics = Metrics(lambda: engine.figures, admission)
     try:
-        yield Endpoints(
-            name, ensemble, batcher, encoder, limits, memory, admission, bodies, metrics, asyncio.Lock()
-        )
+        yield Endpoints(name, engine, clear, limits, memory, admission, bodies, metrics, asyncio.Lock())
     finally:
-        batcher.close()
+        engine.close()
         bodies.close()
 
 

@@ -56,7 +56,7 @@ def serve(
     """
     require_extra("serve", "fastapi", "seg serve")
     from seg.commands.sizes import parse_bytes
-    from seg.engine.serve.admission import Limits
+    from seg.engine.serve.http.admission import Limits
     from seg.engine.serve.run import run_server
     from seg.spec import load_ensemble
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
@@ -14,10 +16,13 @@ import pytest
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
-from seg.engine.serve.admission import Limits
-from seg.engine.serve.run import opened, plan, server_of
+from seg.engine.serve.http.admission import Limits
+from seg.engine.serve.labelling.engine import Engine, EngineProcess, ready
+from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
+from seg.engine.serve.labelling.worker import work
+from seg.engine.serve.run import opened, server_of
 from seg.labels import ImageHWC
-from seg.spec import load_ensemble
+from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.conftest import MakeModel, write_project
 
 POISON = 251
@@ -69,17 +74,40 @@ def some_image(seed: int, size_hw: tuple[int, int] = (9, 12)) -> ImageHWC:
     return np.random.default_rng(seed).integers(0, 250, (*size_hw, 3), dtype=np.uint8)
 
 
+def engine_in_a_thread(ensemble: Ensemble, spec: EnsembleSpec, memory: MemoryPlan) -> Engine:
+    """What the engine process runs, in a thread, where a gate can hold it."""
+
+    def start() -> EngineProcess:
+        ours, theirs = Pipe()
+        thread = threading.Thread(target=run, args=(theirs,))
+        thread.start()
+
+        def end() -> None:
+            ours.send(None)
+            thread.join()
+
+        return EngineProcess(ours, ready(ours), end)
+
+    def run(pipe: Connection) -> None:
+        with pipe:
+            work(pipe, ensemble, spec, "team", memory)
+
+    return Engine(start(), start)
+
+
 @contextmanager
-def serving(spec: Path, gate: Gate | None = None, free: int | None = None, **limits: float) -> Iterator[str]:
+def serving(
+    spec: Path, gate: Gate | None = None, free: int | None = None, memory: int = MEMORY, **limits: float
+) -> Iterator[str]:
     """The address of a server for a spec, named `team`; with `free` bytes for all its requests."""
     loaded = load_ensemble(spec)
     ensemble = Ensemble.load(loaded)
-    asked = Limits(memory=MEMORY, **limits)  # type: ignore[arg-type]
-    memory = plan(ensemble, asked)
-    memory = replace(memory, requests=free or memory.requests)
-    ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=memory.tile)
+    asked = Limits(**limits)  # type: ignore[arg-type]
+    planned = plan_memory(ensemble, memory, asked.pixels, 0)
+    planned = replace(planned, requests=free or planned.requests)
+    ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=planned.tile)
     with (
-        opened(ensemble, loaded, "team", asked, memory) as endpoints,
+        opened(engine_in_a_thread(ensemble, loaded, planned), loaded, "team", asked) as endpoints,
         socket.create_server(("127.0.0.1", 0)) as door,
     ):
         server = server_of(endpoints)

@@ -10,18 +10,16 @@ import numpy as np
 import pytest
 
 from seg.engine.ensemble import Ensemble
-from seg.engine.serve.batcher import DynamicBatcher
+from seg.engine.serve.labelling.batcher import DynamicBatcher
 from seg.errors import DataError
 from seg.spec.prediction import TileSpec
 from seg.views import VIEW_SETS
 from tests.engine.serve.conftest import PATIENCE_S, POISON, Gate, behind, some_image
 
-MEMORY = 10**12
-
 
 @contextmanager
 def labelling(ensemble: Ensemble) -> Iterator[DynamicBatcher]:
-    batcher = DynamicBatcher(ensemble, MEMORY)
+    batcher = DynamicBatcher(ensemble, None)
     try:
         yield batcher
     finally:
@@ -65,6 +63,26 @@ def test_what_is_cancelled_while_it_waits_is_never_begun(project: Path, gate: Ga
         for future in (first, *others[:-1]):
             future.result(PATIENCE_S)
     assert sum(gate.batches) == 29
+
+
+def test_small_images_go_first_while_a_large_one_is_cut(project: Path, gate: Gate) -> None:
+    single = Ensemble.load(project).with_views(VIEW_SETS["none"]).only(["a"])
+    tiled = replace(single, tile=TileSpec(size=(12, 12), overlap=0))
+    finished: list[str] = []
+    gate.is_open.clear()
+    with labelling(behind(gate, tiled)) as batcher:
+        first = batcher.submit(some_image(0))
+        assert gate.entered.acquire(timeout=PATIENCE_S)
+        large_hwc = some_image(1, (12, 12 * 60))
+        large = batcher.submit(large_hwc)
+        large.add_done_callback(lambda _: finished.append("large"))
+        small = [batcher.submit(some_image(seed)) for seed in range(2, 12)]
+        for future in small:
+            future.add_done_callback(lambda _: finished.append("small"))
+        gate.is_open.set()
+        np.testing.assert_array_equal(large.result(PATIENCE_S), tiled.predict(large_hwc).labels)
+        first.result(PATIENCE_S)
+    assert finished == ["small"] * 10 + ["large"]
 
 
 def test_only_the_image_that_is_to_blame_is_lost(project: Path, gate: Gate) -> None:

@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 from fastapi import Request
 
-from seg.engine.serve.admission import Reservation
-from seg.engine.serve.http_errors import HttpError
+from seg.engine.serve.http.admission import Reservation
+from seg.engine.serve.http.errors import HttpError
 
 
 async def read_body(request: Request, most: int, held: Reservation) -> bytearray:

@@ -1,6 +1,6 @@
 """From the body of a request to pixels: forms, encoded images, and tensors.
 
-Runs in a process of its own with bounded memory (see `body_process`), because every parser here can be made
+Runs in a process of its own with bounded memory (see `process`), because every parser here can be made
 slow or greedy by whoever writes the body. Imports nothing of the HTTP server.
 """
 
@@ -16,7 +16,7 @@ from python_multipart.multipart import Field, File, FormParser, parse_options_he
 from seg.data.image_header import image_size
 from seg.data.images import decode_image
 from seg.engine.serve import kserve_v2
-from seg.engine.serve.http_errors import HttpError
+from seg.engine.serve.http.errors import HttpError
 from seg.errors import DataError
 from seg.labels import ImageHWC
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from seg.engine.serve.http_errors import HttpError
+from seg.engine.serve.http.errors import HttpError
 
 
 def add_error_handlers(app: FastAPI) -> None:

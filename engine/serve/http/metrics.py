@@ -9,9 +9,8 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from seg.engine.pipeline.timing import Clock
-from seg.engine.serve.admission import Admission
-from seg.engine.serve.batcher import DynamicBatcher
+from seg.engine.serve.http.admission import Admission
+from seg.engine.serve.labelling.messages import Figures
 
 SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -19,7 +18,7 @@ SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 class Metrics:
     """Requests by path and status with their seconds, who is inside, and where the engine's time goes."""
 
-    def __init__(self, batcher: DynamicBatcher, admission: Admission) -> None:
+    def __init__(self, figures: Callable[[], Figures], admission: Admission) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "seg_requests", "Requests that were answered.", ("path", "status"), registry=self._registry
@@ -33,9 +32,9 @@ class Metrics:
         )
         self._gauge("seg_requests_inside", "Requests that are let in.", lambda: admission.inside)
         self._gauge("seg_memory_reserved_bytes", "Set aside for requests.", lambda: admission.held)
-        self._gauge("seg_images_waiting", "Images that the engine has not begun.", lambda: batcher.waiting)
-        self._gauge("seg_images_begun", "Images that the engine works on.", lambda: batcher.begun)
-        self._registry.register(_EngineTime(batcher.clock))
+        self._gauge("seg_images_waiting", "Images that the engine has not begun.", lambda: figures().waiting)
+        self._gauge("seg_images_begun", "Images that the engine works on.", lambda: figures().begun)
+        self._registry.register(_EngineTime(figures))
 
     def note(self, path: str, status: int, seconds: float) -> None:
         """Count a request; those that were turned away do not count as answered fast."""
@@ -52,15 +51,16 @@ class Metrics:
 
 
 class _EngineTime(Collector):
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, figures: Callable[[], Figures]) -> None:
+        self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
-        yield CounterMetricFamily("seg_passes", "Passes that were run.", value=self._clock.passes)
+        figures = self._figures()
+        yield CounterMetricFamily("seg_passes", "Passes that were run.", value=figures.passes)
         stages = CounterMetricFamily(
             "seg_stage_seconds", "Seconds of all threads, by stage.", labels=["stage"]
         )
-        for stage, seconds in dict(self._clock.seconds).items():
+        for stage, seconds in figures.stage_seconds:
             stages.add_metric([stage], seconds)
         yield stages
 

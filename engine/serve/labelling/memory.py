@@ -1,10 +1,13 @@
 """What the engine needs for an image, measured on the loaded models, and how a memory budget is shared out.
 
-The budget has three shares. The processes that read bodies have theirs. The *engine's* share covers the
-networks and all that is merged of the frames (images, or tiles of large ones) that are open at once; it
-depends on the size of the largest frame, so larger images are cut into tiles that keep within it. What is
-left is for *requests*: their bodies, decoded images, label maps and encoded results, which admission control
-counts one by one.
+The budget has three shares. What all processes hold before the first request comes is taken off. The
+*engine's* share covers the networks and all that is merged of the frames (images, or tiles of large ones)
+that are open at once; it depends on the size of the largest frame, so larger images are cut into tiles that
+keep within it. What is left is for *requests*: their bodies, what decoding takes, images, label maps and
+encoded results, which admission control counts one by one.
+
+Where the system does not tell what a process holds (it takes Linux), the engine has no bound, and the whole
+budget is for requests.
 """
 
 import math
@@ -16,13 +19,9 @@ import numpy as np
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.member import default_pass_order
-from seg.engine.runtimes.profiling import resident_bytes, run_all_streams
-from seg.engine.serve.body_process import PROCESSES, memory_for
-from seg.errors import SegError, SpecError
+from seg.engine.runtimes.profiling import resident_bytes, run_all_streams, tells_memory
+from seg.errors import SpecError
 from seg.spec.prediction import TileSpec
-
-LARGEST_TILE: Final = 1024
-"""The side from which on images are cut into tiles, unless the spec says otherwise or memory allows less."""
 
 SMALLEST_TILE: Final = 256
 _STEP: Final = 64
@@ -37,8 +36,8 @@ _RGB: Final = 3
 _PAGE_LAYER: Final = 32
 """Bytes a pixel of the page's labels, confidences and PNGs."""
 
-_BODY_PROCESS_BYTES: Final = 80 * 2**20
-"""What Python, NumPy and OpenCV take in each process that reads bodies."""
+USUAL_MEMORY: Final = 4 * 10**9
+"""The budget where the system does not say how much there is."""
 
 _CGROUP_LIMITS: Final = (
     Path("/sys/fs/cgroup/memory.max"),
@@ -48,15 +47,10 @@ _MEMINFO: Final = Path("/proc/meminfo")
 
 
 def default_memory() -> int:
-    """Half of what is free on this machine, or of what its container may take, in bytes.
-
-    Raises:
-        SegError: this system does not say.
-    """
-    try:
-        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
-    except OSError as error:
-        raise SegError("--memory: this system does not say how much there is: name it, as 8GB") from error
+    """Half of what is free on this machine, or of what its container may take, in bytes."""
+    if not _MEMINFO.exists():
+        return USUAL_MEMORY
+    lines = _MEMINFO.read_text(encoding="ascii").splitlines()
     free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     return int(min(free, *map(_limit_in, _CGROUP_LIMITS)) * _SHARE_OF_MACHINE)
 
@@ -99,21 +93,27 @@ class MemoryPlan:
     Attributes:
         tile: how larger images are cut; None where members resize every image to a size of their own.
         most_pixels: of an image that the engine takes.
-        process: bytes that this process may hold, which are all but those of the processes that read bodies.
-        engine: bytes of them that the engine may need.
+        engine: bytes of frames and networks.
+        engine_process: bytes that the engine process may hold, beside what requests set aside; None where
+            the system does not tell what it holds.
         requests: bytes that all requests together may hold.
         classes: how many there are.
     """
 
     tile: TileSpec | None
     most_pixels: int
-    process: int
     engine: int
+    engine_process: int | None
     requests: int
     classes: int
 
     def line(self) -> str:
         """The plan in one line, for the user."""
+        if self.engine_process is None:
+            return (
+                f"memory: {self.requests / 1e9:.1f} GB for requests; this system does not tell what a process"
+                " holds, so the engine has no bound, and images are not cut: it takes Linux"
+            )
         cut = (
             f"larger images in tiles of {self.tile.size[1]}x{self.tile.size[0]}" if self.tile else "no tiles"
         )
@@ -137,28 +137,31 @@ class MemoryPlan:
         return height * width * (2 * self.classes * _FLOAT + _PAGE_LAYER) + self.image_bytes(size_hw)
 
 
-def plan_memory(
-    ensemble: Ensemble, cost: EngineCost, memory: int, most_pixels: int, most_bytes: int
-) -> MemoryPlan:
-    """Share out `memory` bytes, of which this process holds some already.
+def plan_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) -> MemoryPlan:
+    """Measure what the loaded models take, before anything else ran, and share out `memory` bytes.
 
     Args:
         most_pixels: of an image.
-        most_bytes: of a body.
+        beside: bytes that other processes of the server hold.
 
     Raises:
         SpecError: not even a small image fits beside the models.
     """
-    reading = PROCESSES * (_BODY_PROCESS_BYTES + memory_for(most_pixels, most_bytes))
-    free = memory - resident_bytes() - reading
-    frame = max(0, int(free * _SHARE_OF_ENGINE / cost.bytes_a_pixel))
+    classes = len(ensemble.classes)
+    if not tells_memory():
+        return MemoryPlan(ensemble.tile, most_pixels, 0, None, memory, classes)
+    cost = measure(ensemble).bytes_a_pixel
+    loaded = resident_bytes()
+    free = memory - loaded - beside
+    frame = max(0, int(free * _SHARE_OF_ENGINE / cost))
     tile = ensemble.tile
     # A network that resizes tiles to a size of its own would see everything in them enlarged.
     if tile is None and all(member.card.input.mode != "resize" for member in ensemble.members):
-        side = max(SMALLEST_TILE, min(LARGEST_TILE, math.isqrt(frame) // _STEP * _STEP))
+        largest_side = math.ceil(math.sqrt(most_pixels))
+        side = max(SMALLEST_TILE, min(largest_side, math.isqrt(frame)) // _STEP * _STEP)
         tile = TileSpec(size=(side, side))
     largest = math.prod(tile.size) if tile else min(most_pixels, max(frame, SMALLEST_TILE**2))
-    engine = int(largest * cost.bytes_a_pixel)
+    engine = int(largest * cost)
     if engine > free * _MOST_OF_ENGINE:
         needed = memory - free + engine / _MOST_OF_ENGINE
         raise SpecError(
@@ -166,7 +169,7 @@ def plan_memory(
             f" {largest / 1e6:.2f} megapixels take {needed / 1e9:.2f} GB"
         )
     most_pixels = most_pixels if tile else largest
-    return MemoryPlan(tile, most_pixels, memory - reading, engine, free - engine, len(ensemble.classes))
+    return MemoryPlan(tile, most_pixels, engine, loaded + engine, free - engine, classes)
 
 
 def _limit_in(path: Path) -> float:

@@ -27,11 +27,19 @@ from typing import Any, Final, Self, TypeVar
 import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC
-from seg.engine.serve.http_errors import HttpError
-from seg.engine.serve.request_body import BodyHeader
+from seg.engine.serve.bodies.places import Places
+from seg.engine.serve.bodies.request_body import BodyHeader
+from seg.engine.serve.http.admission import Reservation
+from seg.engine.serve.http.errors import HttpError
 
 PROCESSES: Final = 2
 """So that one slow body does not hold up all others."""
+
+SMALL_BYTES: Final = 2**20
+"""Larger bodies are read in the first process alone, so that small ones never wait for them."""
+
+PROCESS_BYTES: Final = 60 * 2**20
+"""What Python, NumPy and OpenCV take in each process."""
 
 READING_S: Final = 20.0
 """The most that a body may take to be read; the largest honest ones take about a second."""
@@ -40,6 +48,9 @@ _BYTES_A_PIXEL: Final = 16
 """What decoding may take: 16 bits in four channels, their 8-bit copy, and the copy that is turned upright."""
 
 _COPIES_OF_BODY: Final = 3
+_TIMES_JSON: Final = 30
+"""What numbers in JSON take as Python's lists, for each byte."""
+
 _ROOM: Final = 64 * 2**20
 
 _GO: Final = b"pixels"
@@ -65,7 +76,7 @@ class BodyProcess:
     def start(cls, memory: int, most_pixels: int) -> Self:
         """A process that may allocate `memory` bytes, and whose image decoder refuses more pixels."""
         ours, theirs = Pipe()
-        command = [sys.executable, "-m", "seg.engine.serve.body_worker", str(theirs.fileno()), str(memory)]
+        command = [sys.executable, "-m", "seg.engine.serve.bodies.worker", str(theirs.fileno()), str(memory)]
         # OpenCV compares the size that its own decoder reads with this before it allocates anything.
         environment = os.environ | {"OPENCV_IO_MAX_IMAGE_PIXELS": str(most_pixels), "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(
@@ -74,8 +85,9 @@ class BodyProcess:
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # Ctrl-C is for the server, which answers those inside before it ends.
-            start_new_session=True,
+            # Ctrl-C is for the server, which answers those inside before it ends. Not a session of its own:
+            # Linux shares processors out among sessions first, and priorities count within one.
+            process_group=0,
         )
         theirs.close()
         return cls(process, ours)
@@ -165,25 +177,30 @@ class BodyReader:
         self._threads = ThreadPoolExecutor(PROCESSES, thread_name_prefix="seg-body")
         # The first starts now; the others when so many bodies are read at once for the first time.
         self._processes: list[BodyProcess | None] = [*[None] * (PROCESSES - 1), self._start()]
-        self._idle: asyncio.LifoQueue[int] = asyncio.LifoQueue()
-        for place in range(PROCESSES):
-            self._idle.put_nowait(place)
+        self._places = Places(PROCESSES)
 
     @asynccontextmanager
-    async def open(self, header: BodyHeader, body: bytes | bytearray) -> AsyncIterator[OpenBody]:
+    async def open(
+        self, header: BodyHeader, body: bytes | bytearray, held: Reservation
+    ) -> AsyncIterator[OpenBody]:
         """Read the header of a body, in a process that is kept until the context is left.
 
         Raises:
-            HttpError: 400, 413 or 415, in one line.
+            HttpError: 400, 413, 415 or 429, in one line.
         """
-        place = await self._idle.get()
+        place = await self._places.take(is_small=len(body) <= SMALL_BYTES)
+        reading = held.another()
         try:
+            reading.add(self._memory_of(header, len(body)))
             process = self._processes[place]
             if process is None or not process.is_running:
                 process = await self._run(self._start)
                 self._processes[place] = process
-            opened = OpenBody(process, await self._run(process.read_header, header, body), self._run)
+            reply = await self._run(process.read_header, header, body)
+            opened = OpenBody(process, reply, self._run)
             try:
+                if header.kind == "image":
+                    reading.add(_BYTES_A_PIXEL * prod(opened.shape))
                 yield opened
             finally:
                 if not opened.is_read:
@@ -196,7 +213,8 @@ class BodyReader:
                 process.end()
             raise
         finally:
-            self._idle.put_nowait(place)
+            reading.release()
+            self._places.give_back(place)
 
     def close(self) -> None:
         """End all processes."""
@@ -206,6 +224,14 @@ class BodyReader:
 
     async def _run(self, work: Callable[..., Result], *arguments: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    def _memory_of(self, header: BodyHeader, size: int) -> int:
+        """What reading takes before the number of pixels is known."""
+        if header.kind == "image":
+            return _COPIES_OF_BODY * size
+        length = header.json_length
+        json_bytes = int(length) if length and length.isdecimal() else size
+        return min(self._memory, _COPIES_OF_BODY * size + _TIMES_JSON * min(json_bytes, size))
 
     def _start(self) -> BodyProcess:
         return BodyProcess.start(self._memory, self._most_pixels)

@@ -16,7 +16,7 @@ from typing import Any, Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from seg.engine.serve.admission import Limits
+from seg.engine.serve.http.admission import Limits
 
 ACCEPTED_AT_ONCE: Final = 128
 """How many connections are accepted before anything else is done.

@@ -9,10 +9,16 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from seg.engine.serve.http_errors import HttpError
+from seg.engine.serve.http.errors import HttpError
 
 PIECE_BYTES: Final = 2**18
 """What of a response is handed to the connection at once; it takes more when this is on its way."""
+
+SMALL_SHARE: Final = 1 / 32
+"""Of all memory: a request that holds more is large."""
+
+SHARE_OF_LARGE: Final = 3 / 4
+"""Of all memory: what large requests may fill, so that small ones find room beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,10 @@ class Reservation:
     def of_request(self) -> int:
         """Bytes that the request holds, here and elsewhere."""
         return self._bytes + (self._beside.of_request if self._beside else 0)
+
+    def another(self) -> "Reservation":
+        """One more for the same request, which is released before this one, or after."""
+        return Reservation(self._admission, self)
 
     def add(self, count: int) -> None:
         """Set aside so many bytes more; raises HttpError: 429 if there are none now, 413 if never."""
@@ -97,13 +107,15 @@ class Admission:
     def take(self, count: int, of_request: int) -> None:
         """Set bytes aside for a request that holds some already; see `Reservation.add`."""
         needed = count + of_request
-        if needed > self._memory:
+        is_large = needed > SMALL_SHARE * self._memory
+        most = SHARE_OF_LARGE * self._memory if is_large else self._memory
+        if needed > most:
             raise HttpError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the request takes {needed / 1e6:.0f} MB of memory: there are {self._memory / 1e6:.0f}",
+                f"the request takes {needed / 1e6:.0f} MB of memory: there are {most / 1e6:.0f}",
             )
         with self._lock:
-            if self.held + count > self._memory:
+            if self.held + count > most:
                 raise _too_many(f"{self.held / 1e6:.0f} MB of memory are in use")
             self.held += count
 

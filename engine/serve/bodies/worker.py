@@ -1,8 +1,9 @@
-"""`python -m seg.engine.serve.body_worker PIPE BYTES`: the process behind `body_process`."""
+"""`python -m seg.engine.serve.bodies.worker PIPE BYTES`: the process behind `process`."""
 
 import ctypes
 import json
 import logging
+import os
 import resource
 import signal
 import sys
@@ -13,8 +14,11 @@ from typing import Any, Final
 
 import cv2
 
-from seg.engine.serve.http_errors import HttpError
-from seg.engine.serve.request_body import BodyHeader, as_bytes, read_header
+from seg.engine.serve.bodies.request_body import BodyHeader, as_bytes, read_header
+from seg.engine.serve.http.errors import HttpError
+
+NICENESS: Final = 5
+"""The HTTP process goes first."""
 
 _STATM: Final = Path("/proc/self/statm")
 
@@ -22,6 +26,7 @@ _STATM: Final = Path("/proc/self/statm")
 def main() -> None:
     """Read bodies until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
     logging.disable(logging.CRITICAL)
     cv2.setNumThreads(1)
     pipe = Connection(int(sys.argv[1]))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.member import Member
-from seg.engine.serve.encoding import as_png
+from seg.engine.serve.labelling.encoding import as_png
 from seg.labels import ImageHWC, LabelsHW
 
 CERTAIN: Final = 255

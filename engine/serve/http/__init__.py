@@ -1,0 +1,1 @@
+"""The HTTP of `seg serve`: connections, admission control, errors and metrics."""

@@ -1,0 +1,103 @@
+"""Label maps as PNG, as run lengths, drawn over their image, or by the Open Inference Protocol."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.classes import ClassInfo
+from seg.drawing import overlay
+from seg.engine.serve import kserve_v2
+from seg.engine.serve.labelling.messages import Result
+from seg.engine.submissions.rle import encode
+from seg.labels import ImageHWC, LabelsHW
+from seg.spec.output import RleSpec
+
+JPEG_QUALITY: Final = 90
+
+
+Encoded = tuple[bytes, dict[str, str]]
+"""A body with its headers."""
+
+_BYTES_A_PIXEL: Final[dict[Result, int]] = {
+    **{"png": 6, "overlay": 64, "rle": 96},
+    **{"binary": 3, "json": 24},
+}
+"""What encoding takes at most: of run lengths where every pixel is a run. The page's is in its plan."""
+
+
+def encoding_memory(result: Result, shape: Sequence[int]) -> int:
+    """Bytes that encoding the label maps of images `[N, H, W, 3]` takes."""
+    return prod(shape[:3]) * _BYTES_A_PIXEL[result]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """What label maps mean and how they are drawn.
+
+    Attributes:
+        clear: the label that pictures leave bare.
+        name: what clients call the ensemble.
+    """
+
+    classes: Sequence[ClassInfo]
+    rle: RleSpec
+    clear: int | None
+    name: str
+
+    def encode(
+        self, result: Result, request_id: str, image_hwc: ImageHWC, labels: Sequence[LabelsHW]
+    ) -> Encoded:
+        """Label maps, uint8 `[H, W]`, in one of the forms; those of one image have one."""
+        match result:
+            case "png":
+                return as_png(labels[0]), {"Content-Type": "image/png"}
+            case "overlay":
+                drawn_hwc = overlay(image_hwc, labels[0], self.classes, clear=self.clear)
+                return _as_jpeg(drawn_hwc), {"Content-Type": "image/jpeg"}
+            case "rle":
+                return as_json(self._runs(labels[0]))
+            case "json" | "binary":
+                return kserve_v2.response(self.name, request_id, labels, binary=result == "binary")
+            case "page":
+                raise ValueError("the page shows more than labels")
+
+    def _runs(self, labels_hw: LabelsHW) -> dict[str, Any]:
+        runs = encode(labels_hw, len(self.classes), self.rle)
+        pixels = np.bincount(labels_hw.ravel(), minlength=len(self.classes))
+        return {
+            "height": labels_hw.shape[0],
+            "width": labels_hw.shape[1],
+            "order": self.rle.order,
+            "first": self.rle.first,
+            "classes": [
+                {"id": one.id, "name": one.name, "pixels": int(count), "rle": text}
+                for one, count, text in zip(self.classes, pixels, runs, strict=False)
+            ],
+        }
+
+
+def as_json(values: Mapping[str, Any]) -> Encoded:
+    """An object as JSON."""
+    text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode(), {"Content-Type": "application/json"}
+
+
+def as_png(grey_hw: NDArray[np.uint8]) -> bytes:
+    """An 8-bit greyscale PNG."""
+    return _encoded(".png", grey_hw, ())
+
+
+def _as_jpeg(image_hwc: ImageHWC) -> bytes:
+    options = (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
+    return _encoded(".jpg", np.ascontiguousarray(image_hwc[..., ::-1]), options)
+
+
+def _encoded(kind: str, pixels: NDArray[np.uint8], options: Sequence[int]) -> bytes:
+    _, data = cv2.imencode(kind, pixels, options)
+    return data.tobytes()

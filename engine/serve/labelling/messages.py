@@ -1,0 +1,80 @@
+"""What the HTTP process and the engine process send each other."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from seg.classes import ClassInfo
+from seg.engine.serve.labelling.memory import MemoryPlan
+
+Result = Literal["png", "rle", "overlay", "page", "json", "binary"]
+"""What becomes of label maps; `json` and `binary` are those of the Open Inference Protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Images to label, whose pixels follow: RGB, uint8 `[N, H, W, 3]`.
+
+    Attributes:
+        number: by which it is cancelled, and its result is known.
+        request_id: what the client calls its request.
+    """
+
+    number: int
+    result: Result
+    shape: tuple[int, ...]
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Nobody waits for a task any more."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member, the share of its vote, and its views."""
+
+    name: str
+    share: float
+    views: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the engine process says once it is ready; notes are for the user, a line each."""
+
+    notes: tuple[str, ...]
+    classes: tuple[ClassInfo, ...]
+    members: tuple[Member, ...]
+    passes: int
+    memory: MemoryPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the engine works on, and what it has done so far."""
+
+    waiting: int = 0
+    begun: int = 0
+    passes: int = 0
+    stage_seconds: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task is done: its encoded result follows, with these headers."""
+
+    number: int
+    headers: dict[str, str]
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A task is over without a result; the line says why."""
+
+    number: int
+    line: str
+    figures: Figures

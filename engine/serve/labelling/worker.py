@@ -1,0 +1,169 @@
+"""`python -m seg.engine.serve.labelling.worker PIPE`: the engine process.
+
+It has all that computes: the networks, merging, and the encoding of results. It runs at a lower priority
+than the HTTP process, so that this one is never kept waiting.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Final
+
+import numpy as np
+
+from seg.engine.ensemble import Ensemble
+from seg.engine.load import sample_frames
+from seg.engine.runtimes.base import ImagesNHWC
+from seg.engine.serve.labelling.batcher import DynamicBatcher
+from seg.engine.serve.labelling.encoding import Encoded, Encoder, as_json
+from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
+from seg.engine.serve.labelling.messages import Cancel, Done, Facts, Failed, Figures, Member, Task
+from seg.engine.serve.labelling.page_layers import page_layers
+from seg.labels import LabelsHW
+from seg.spec import EnsembleSpec
+
+NICENESS: Final = 5
+"""Of the engine, and of processes that read bodies."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What the engine process is started with.
+
+    Attributes:
+        name: what clients call the ensemble.
+        memory: bytes of all processes of the server.
+        beside: bytes that the other processes hold.
+        most_pixels: of an image.
+        plan: that of a process before this one, which is kept.
+    """
+
+    spec: EnsembleSpec
+    name: str
+    memory: int
+    beside: int
+    most_pixels: int
+    plan: MemoryPlan | None = None
+
+
+def main() -> None:
+    """Load the ensemble, say so, and label images until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    pipe = Connection(int(sys.argv[1]))
+    options: EngineOptions = pipe.recv()
+    try:
+        ensemble = Ensemble.load(options.spec)
+        plan = options.plan or plan_memory(ensemble, options.memory, options.most_pixels, options.beside)
+        ensemble = replace(ensemble, tile=plan.tile)
+        ensemble.predict(sample_frames(options.spec)[0].frame_hwc)
+    except Exception as error:
+        # The server says it, as it would if this were in its own process.
+        pipe.send(error)
+        return
+    with suppress(EOFError, OSError):
+        work(pipe, ensemble, options.spec, options.name, plan)
+    # What it computes nobody reads any more.
+    os._exit(0)
+
+
+def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, plan: MemoryPlan) -> None:
+    """Say that the engine is ready, and do tasks until None comes; raises EOFError at the end of the pipe."""
+    pipe.send(_facts(ensemble, plan))
+    encoder = Encoder(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes), name)
+    worker = _Worker(pipe, ensemble, encoder, plan)
+    while (message := pipe.recv()) is not None:
+        worker.take(message)
+    worker.close()
+
+
+def _facts(ensemble: Ensemble, plan: MemoryPlan) -> Facts:
+    weight = sum(member.weight for member in ensemble.members)
+    members = tuple(Member(one.name, one.weight / weight, tuple(one.views)) for one in ensemble.members)
+    return Facts(ensemble.notes, ensemble.classes, members, ensemble.passes, plan)
+
+
+class _Worker:
+    def __init__(self, pipe: Connection, ensemble: Ensemble, encoder: Encoder, plan: MemoryPlan) -> None:
+        self._pipe = pipe
+        self._ensemble = ensemble
+        self._encoder = encoder
+        self._plan = plan
+        self._batcher = DynamicBatcher(ensemble, plan.engine_process)
+        self._begun: dict[int, list[Future[LabelsHW]]] = {}
+        self._encoding = ThreadPoolExecutor(1, thread_name_prefix="seg-encode")
+        self._paging = ThreadPoolExecutor(1, thread_name_prefix="seg-page")
+        self._sending = threading.Lock()
+
+    def take(self, message: Task | Cancel) -> None:
+        if isinstance(message, Cancel):
+            for future in self._begun.get(message.number, ()):
+                future.cancel()
+            return
+        images_nhwc: ImagesNHWC = np.empty(message.shape, dtype=np.uint8)
+        self._pipe.recv_bytes_into(images_nhwc.reshape(-1).data)
+        if message.result == "page":
+            self._paging.submit(self._answer, message, partial(self._page, images_nhwc))
+        else:
+            self._label(message, images_nhwc)
+
+    def close(self) -> None:
+        self._batcher.close()
+        self._encoding.shutdown()
+        self._paging.shutdown()
+
+    def _label(self, task: Task, images_nhwc: ImagesNHWC) -> None:
+        memory = self._plan.image_bytes((task.shape[1], task.shape[2]))
+        futures = [self._batcher.submit(image_hwc, memory) for image_hwc in images_nhwc]
+        self._begun[task.number] = futures
+        answer = partial(self._answer, task, partial(self._encoded, task, images_nhwc, futures))
+        left = threading.Semaphore(len(futures) - 1)
+
+        def one_is_over(_: Future[LabelsHW]) -> None:
+            if not left.acquire(blocking=False):
+                self._encoding.submit(answer)
+
+        for future in futures:
+            future.add_done_callback(one_is_over)
+        self._send(self._figures())
+
+    def _encoded(self, task: Task, images_nhwc: ImagesNHWC, futures: list[Future[LabelsHW]]) -> Encoded:
+        labels = [future.result() for future in futures]
+        return self._encoder.encode(task.result, task.request_id, images_nhwc[0], labels)
+
+    def _page(self, images_nhwc: ImagesNHWC) -> Encoded:
+        return as_json(page_layers(self._ensemble, images_nhwc[0]))
+
+    def _answer(self, task: Task, do: Callable[[], Encoded]) -> None:
+        try:
+            content, headers = do()
+        except (Exception, CancelledError) as error:
+            self._send(Failed(task.number, f"the engine fails on this image: {error}", self._figures()))
+        else:
+            self._send(Done(task.number, headers, self._figures()), content)
+        finally:
+            self._begun.pop(task.number, None)
+
+    def _send(self, message: Done | Failed | Figures, content: bytes | None = None) -> None:
+        # Where nobody reads any more, the main thread finds that the pipe is closed.
+        with self._sending, suppress(OSError):
+            self._pipe.send(message)
+            if content is not None:
+                self._pipe.send_bytes(content)
+
+    def _figures(self) -> Figures:
+        clock = self._batcher.clock
+        return Figures(
+            self._batcher.waiting, self._batcher.begun, clock.passes, tuple(dict(clock.seconds).items())
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Places for bodies: small ones never wait for large ones, and none is lost."""
+
+import asyncio
+
+from seg.engine.serve.bodies.places import Places
+
+
+def test_what_is_small_never_waits_for_what_is_large() -> None:
+    async def run() -> None:
+        places = Places(2)
+        assert await places.take(is_small=False) == 0
+        large = asyncio.create_task(places.take(is_small=False))
+        await asyncio.sleep(0)
+        assert await places.take(is_small=True) == 1
+        small = asyncio.create_task(places.take(is_small=True))
+        await asyncio.sleep(0)
+        places.give_back(1)
+        assert await small == 1
+        places.give_back(0)
+        assert await large == 0
+
+    asyncio.run(run())
+
+
+def test_no_place_is_lost_to_one_who_stops_waiting() -> None:
+    async def run() -> None:
+        places = Places(1)
+        place = await places.take(is_small=True)
+        early, late = (asyncio.create_task(places.take(is_small=True)) for _ in "ab")
+        await asyncio.sleep(0)
+        places.give_back(place)
+        late.cancel()
+        early.cancel()
+        await asyncio.gather(early, late, return_exceptions=True)
+        assert await asyncio.wait_for(places.take(is_small=True), 1) == place
+
+    asyncio.run(run())
