@@ -1,19 +1,27 @@
 """stdout and stderr as they may be: closed, full, or of an encoding that lacks a character."""
 
 import io
+import os
 import sys
 from typing import Any
 
 
-def open_stdout() -> None:
+def open_streams() -> None:
     """Let stdout print every name, also one that is no text, and say its own name where it fails.
 
-    Where it is closed from the start, what is printed goes nowhere.
+    Where stdout or stderr is closed from the start, what is printed there goes nowhere: not even, from a
+    library, into a file that was opened under the stream's number.
     """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # Takes the lowest number that is free.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            _discard(name)
     stdout = sys.stdout
-    if stdout is None:
-        _discard("stdout")
-    elif isinstance(stdout, io.TextIOWrapper) and stdout is sys.__stdout__:
+    if isinstance(stdout, io.TextIOWrapper) and stdout is sys.__stdout__:
         stdout.flush()
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(_NamedStdout(stdout.fileno(), "w", closefd=False)),

@@ -11,7 +11,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from tests.hostile import cases_disk, cases_images, cases_models, cases_options, cases_submissions, cases_yaml
+from tests.hostile import (
+    cases_commands,
+    cases_disk,
+    cases_environment,
+    cases_images,
+    cases_models,
+    cases_options,
+    cases_submissions,
+    cases_yaml,
+)
 from tests.hostile.case import verdict
 from tests.hostile.isolated import run_case
 from tests.hostile.project import write_project
@@ -19,6 +28,8 @@ from tests.hostile.project import write_project
 KINDS: Final = {
     "yaml": cases_yaml.cases,
     "options": cases_options.cases,
+    "commands": cases_commands.cases,
+    "environment": cases_environment.cases,
     "disk": cases_disk.cases,
     "studies": cases_disk.studies,
     "images": cases_images.cases,
