@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seg.card import CARD_KEY, ModelCard, read_card
 from seg.errors import ModelError, OutputError, SpecError
-from seg.files import atomic_path
+from seg.files import atomic_path, regular
 from seg.train.networks import build_network
 from seg.train.networks.weights import check_tensors
 
@@ -56,7 +56,7 @@ def read_checkpoint_card(path: Path) -> ModelCard:
 
 def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Tensor], ModelCard]:
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(regular(path), framework="pt") as file:
             metadata = file.metadata() or {}
             names = file.keys() if weights else ()
             tensors = {name: file.get_tensor(name) for name in names}

@@ -25,7 +25,7 @@ from seg.engine.runtimes.nvidia import CudaOptions, device_models
 from seg.engine.runtimes.open import open_runtime, runs_on_gpu, usable_runtimes, usual_batch
 from seg.engine.runtimes.profiling import milliseconds_a_pass
 from seg.errors import OutputError, SegError
-from seg.files import sha256_of, write_text
+from seg.files import regular, sha256_of, write_text
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.notices import notice
@@ -129,7 +129,7 @@ def choose_runtimes(
 def _recall(memory: Path, members: int) -> RuntimeChoice | None:
     """What an earlier run found out, if that is still whole and possible here."""
     try:
-        choice = RuntimeChoice.model_validate_json(memory.read_bytes())
+        choice = RuntimeChoice.model_validate_json(regular(memory).read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError):

@@ -75,10 +75,13 @@ def print_table(
         # As text: what stands in brackets is no markup.
         table.add_row(*map(Text, row))
     console = Console(width=None if _is_terminal() else 120)
-    # A table would break its title where it is narrower.
-    if title:
-        console.print(title, style="italic", markup=False, highlight=False)
-    console.print(table)
+    # Not printed by rich, which leaves with a code of its own where nobody reads stdout.
+    with console.capture() as printed:
+        # A table would break its title where it is narrower.
+        if title:
+            console.print(title, style="italic", markup=False, highlight=False)
+        console.print(table)
+    typer.echo(printed.get(), nl=False)
 
 
 def _is_terminal() -> bool:

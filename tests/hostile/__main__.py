@@ -16,9 +16,11 @@ from tests.hostile import (
     cases_disk,
     cases_environment,
     cases_images,
+    cases_interrupts,
     cases_models,
     cases_options,
     cases_submissions,
+    cases_weights,
     cases_yaml,
 )
 from tests.hostile.case import verdict
@@ -30,10 +32,16 @@ KINDS: Final = {
     "options": cases_options.cases,
     "commands": cases_commands.cases,
     "environment": cases_environment.cases,
+    "interrupts": cases_interrupts.cases,
     "disk": cases_disk.cases,
     "studies": cases_disk.studies,
+    "special": cases_disk.special,
+    "outputs": cases_disk.outputs,
+    "guesses": cases_disk.guesses,
+    "calibrations": cases_disk.calibrations,
     "images": cases_images.cases,
     "models": cases_models.cases,
+    "weights": cases_weights.cases,
     "submissions": cases_submissions.cases,
 }
 

@@ -120,7 +120,7 @@ ENVIRONMENTS: Final[dict[str, Prepare]] = {
     "no terminal": _variable("TERM", ""),
     "few open files": _limit(resource.RLIMIT_NOFILE, 12),
     "no byte in any file": _limit(resource.RLIMIT_FSIZE, 0),
-    "some bytes in each file": _limit(resource.RLIMIT_FSIZE, 100),
+    "some bytes in each file": _limit(resource.RLIMIT_FSIZE, 1000),
     "little memory": _limit(resource.RLIMIT_DATA, 2**25),
 }
 

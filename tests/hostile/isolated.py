@@ -44,6 +44,8 @@ def run_forked(case: Case, folder: Path, scratch: Path) -> Outcome:
     child = os.fork()
     if not child:
         _run(case, folder, scratch)
+    with suppress(PermissionError):  # It has begun its program, and is the leader already.
+        os.setpgid(child, child)
     hung = interrupted = False
     while True:
         done, status, usage = os.wait4(child, os.WNOHANG)
@@ -51,14 +53,14 @@ def run_forked(case: Case, folder: Path, scratch: Path) -> Outcome:
             break
         if not hung and time.monotonic() - start > HANGS_AFTER:
             hung = True
-            os.killpg(child, signal.SIGKILL)
+            _kill(child, signal.SIGKILL)
         if (
             case.interrupted_after is not None
             and not interrupted
             and time.monotonic() - start > case.interrupted_after
         ):
             interrupted = True
-            os.killpg(child, signal.SIGINT)
+            _kill(child, signal.SIGINT)
         time.sleep(POLL_S)
     return Outcome(
         code=os.waitstatus_to_exitcode(status),
@@ -68,6 +70,11 @@ def run_forked(case: Case, folder: Path, scratch: Path) -> Outcome:
         megabytes=max(0, usage.ru_maxrss - _held_by_a_fork()) // 1024,
         hung=hung,
     )
+
+
+def _kill(group: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
 
 
 @functools.cache
@@ -83,7 +90,7 @@ def _run(case: Case, folder: Path, scratch: Path) -> NoReturn:
     """Run the command in this process, which is a fork, and end it whatever happens."""
     code = 1
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         _enter(folder, scratch)
         case.inside(folder)
         if case.anew or case.interrupted_after is not None:

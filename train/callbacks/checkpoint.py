@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 
 from seg.classes import ClassInfo
 from seg.errors import DataError, ModelError
-from seg.files import atomic_path
+from seg.files import atomic_path, regular
 from seg.train.checkpoint import save_checkpoint
 from seg.train.job import CardOf
 from seg.train.module import MemberModule
@@ -120,7 +120,7 @@ def epochs_done(last: Path) -> int:
     if not last.exists():
         return 0
     try:
-        return int(torch.load(last, map_location="cpu", weights_only=True)["epoch"]) + 1
+        return int(torch.load(regular(last), map_location="cpu", weights_only=True)["epoch"]) + 1
     except OSError:
         raise
     except Exception as error:
