@@ -82,19 +82,16 @@ def _line(name: str, path: Path) -> str:
 
 def _can_be_whole(line: bytes) -> bool:
     """Whether a line has the length of one, which spares reading what is none."""
-    return _HASH_DIGITS < len(line) <= _LONGEST
+    return _HASH_DIGITS < len(line) < _LONGEST
 
 
 def _read(record: Path) -> dict[str, str]:
     """What was noted by name, the last line of a name first; nothing of lines that are none."""
-    try:
-        lines = regular(record).read_bytes().splitlines()
-    except OSError:
-        return {}
     noted: dict[str, str] = {}
-    for line in filter(_can_be_whole, lines):
-        with suppress(ValueError, RecursionError):
-            match json.loads(line):
-                case [str(name), str(digest)]:
-                    noted[name] = digest
+    with suppress(OSError), regular(record).open("rb") as file:
+        for line in filter(_can_be_whole, iter(lambda: file.readline(_LONGEST), b"")):
+            with suppress(ValueError, RecursionError):
+                match json.loads(line):
+                    case [str(name), str(digest)]:
+                        noted[name] = digest
     return noted

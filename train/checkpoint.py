@@ -62,7 +62,9 @@ def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Tensor], Model
             tensors = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such checkpoint: train it first") from error
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
         raise ModelError(f"{path}: is not a whole safetensors file ({error}): copy it again") from error
     if CARD_KEY not in metadata:
         raise ModelError(f"{path}: has no model card, so it is not a checkpoint of seg train")

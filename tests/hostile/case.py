@@ -58,7 +58,7 @@ def verdict(case: Case, outcome: Outcome) -> str:
     """What is wrong; empty where the case is clean."""
     lines = outcome.stderr.splitlines()
     strange = next((line for line in lines if not _OURS.match(line)), None)
-    allowed = {"refused": {2}, "accepted": {0}, "either": {0, 2}, "interrupted": {0, 130}}[case.expected]
+    allowed = {"refused": {2}, "accepted": {0}, "either": {0, 2}, "interrupted": {0, 130, -2}}[case.expected]
     last = lines[-1] if lines else ""
     problems = {
         "hangs": outcome.hung,

@@ -152,7 +152,10 @@ def outputs() -> Iterator[Case]:
 
 def guesses() -> Iterator[Case]:
     """Pseudo and soft labels, which training reads."""
-    spec = edited("dataset.yaml", "classes:", "pseudo: {images: images, masks: pseudo}\nclasses:")
+    spec = both(
+        edited("dataset.yaml", "classes:", "pseudo: {images: images, masks: pseudo}\nclasses:"),
+        edited("spec.yaml", "  model: a.onnx\n", ""),
+    )
     record = json.dumps({"classes": ["ground", "paper", "glass", "metal"], "confidence": 0.9, "teacher": "x"})
     for name, content in JUNK.items():
         made = both(spec, file("pseudo/pseudo.json", content))

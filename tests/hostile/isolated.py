@@ -40,12 +40,14 @@ def run_case(case: Case, project: Path) -> Outcome:
 
 def run_forked(case: Case, folder: Path, scratch: Path) -> Outcome:
     """Run the command of a case in `folder`; what it prints goes through files in `scratch`."""
-    start = time.monotonic()
+    reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        _run(case, folder, scratch)
-    with suppress(PermissionError):  # It has begun its program, and is the leader already.
-        os.setpgid(child, child)
+        _run(case, folder, scratch, writing)
+    os.close(writing)
+    os.read(reading, 1)  # Ends when the command begins.
+    os.close(reading)
+    start = time.monotonic()
     hung = interrupted = False
     while True:
         done, status, usage = os.wait4(child, os.WNOHANG)
@@ -86,8 +88,11 @@ def _held_by_a_fork() -> int:
     return os.wait4(child, 0)[2].ru_maxrss
 
 
-def _run(case: Case, folder: Path, scratch: Path) -> NoReturn:
-    """Run the command in this process, which is a fork, and end it whatever happens."""
+def _run(case: Case, folder: Path, scratch: Path, beginning: int) -> NoReturn:
+    """Run the command in this process, which is a fork, and end it whatever happens.
+
+    `beginning` is a file descriptor that is closed when the command begins.
+    """
     code = 1
     try:
         os.setpgid(0, 0)
@@ -95,6 +100,7 @@ def _run(case: Case, folder: Path, scratch: Path) -> NoReturn:
         case.inside(folder)
         if case.anew or case.interrupted_after is not None:
             os.execv(sys.executable, [sys.executable, "-c", PROGRAM, *case.command])
+        os.close(beginning)
         code = _run_here(case.command)
     except BaseException:
         traceback.print_exc()
