@@ -173,4 +173,4 @@ def test_a_whole_record_that_is_impossible_is_dropped_with_a_word(
         assert not journal.has("a", A)
         check(journal, right)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"{journal.path}: an entry is dropped, and its image predicted anew: ")
+    assert line.startswith(f"seg: {journal.path}: an entry is dropped, and its image predicted anew: ")
