@@ -19,7 +19,7 @@ from seg.data.content_hash import hash_of_images
 from seg.engine import Ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
-from seg.files import write_text
+from seg.files import regular, write_text
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.member_files import read_member_files
 from seg.notices import notice
@@ -145,7 +145,7 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
 def _read(path: Path, fingerprint: str) -> Comparison | None:
     """The cached comparison, if it has the same fingerprint."""
     try:
-        comparison = Comparison.model_validate_json(path.read_bytes())
+        comparison = Comparison.model_validate_json(regular(path).read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError):

@@ -12,7 +12,7 @@ from seg.card import CARD_KEY
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
 from seg.export.onnx_file.verify import LEAST_AGREEMENT
-from seg.files import remove_leftovers, scratch_folder
+from seg.files import regular, remove_leftovers, scratch_folder
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 
@@ -69,7 +69,7 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
 def _refuse_foreign(final: Path) -> None:
     """Raise OutputError if either file exists and has no card."""
     weights = final.with_suffix(".bin")
-    is_ours = final.exists() and CARD_KEY.encode() in final.read_bytes()
+    is_ours = final.exists() and CARD_KEY.encode() in regular(final).read_bytes()
     for path in (final, weights):
         if path.exists() and not is_ours:
             raise OutputError(f"{path}: was not written by seg: move it away")

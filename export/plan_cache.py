@@ -15,7 +15,7 @@ from seg.engine.runtimes.tensorrt_plan_file import (
     records_beside,
 )
 from seg.export.tensorrt_builder import build_plan
-from seg.files import atomic_path, sha256_of, write_text
+from seg.files import atomic_path, regular, sha256_of, write_text
 from seg.model_file import read_model_card
 
 
@@ -49,7 +49,7 @@ def ensure_plan(
     if reason is None:
         return CachedPlan(path, None)
     cache = model.with_name(f"{_file_name(facts['library'], gpu)}.timing")
-    known = cache.read_bytes() if cache.exists() else b""
+    known = regular(cache).read_bytes() if cache.exists() else b""
     built = build_plan(library, model, profile, int(memory_gib * 2**30), known, temperature)
     _write(path, built.plan)
     if built.timing_cache is not None:

@@ -2,12 +2,16 @@
 
 import errno
 import hashlib
+import lzma
 import os
 import re
 import shutil
 import stat
+import struct
 import sys
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +31,19 @@ _KINDS: Final = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+DAMAGED_ZIP: Final = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What reading a zip raises that is damaged, or encrypted, wherever the damage is."""
 
 
 @contextmanager
@@ -151,15 +168,28 @@ def write_text(final: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def regular(path: Path) -> Path:
+    """The path of a file that is to be read, if reading it would end.
+
+    Raises:
+        OSError: it leads to a FIFO, a socket or a device, or to nothing.
+    """
+    mode = path.stat().st_mode
+    for is_kind, kind in _KINDS:
+        if is_kind(mode):
+            raise OSError(errno.EINVAL, f"is {kind}, not a file", str(path))
+    return path
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
+    with regular(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_hash(path: Path) -> str:
     """The BLAKE2b hash of a file's bytes, 128 bits as 32 hexadecimal digits."""
-    with path.open("rb") as file:
+    with regular(path).open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_HASH_BYTES)).hexdigest()
 
 

@@ -13,10 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from seg.files import content_hash
+from seg.files import content_hash, regular
 
 OUTPUTS: Final = ".seg-outputs"
 FOLDER: Final = ".seg-folder"
+_HASH_DIGITS: Final = 32
+_LONGEST: Final = 32_768
+"""Bytes of a line: a path has 4,096 at most, and JSON spells one byte in six."""
 _LEFT_BY_VIEWERS: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
@@ -27,6 +30,8 @@ def note_file(path: Path) -> None:
     with suppress(OSError):
         if _read(record).get(path.name) == content_hash(path):
             return
+        if record.exists():
+            regular(record)
         with record.open("a", encoding="utf-8", newline="\n") as file:
             # Starts with a line break, as a kill may have truncated the last line.
             file.write(f"\n{line}" if record.stat().st_size else line)
@@ -75,16 +80,18 @@ def _line(name: str, path: Path) -> str:
     return json.dumps([name, content_hash(path)])
 
 
+def _can_be_whole(line: bytes) -> bool:
+    """Whether a line has the length of one, which spares reading what is none."""
+    return _HASH_DIGITS < len(line) < _LONGEST
+
+
 def _read(record: Path) -> dict[str, str]:
     """The recorded hashes by name; the last line of a name counts, and invalid lines are ignored."""
-    try:
-        lines = record.read_bytes().splitlines()
-    except OSError:
-        return {}
     noted: dict[str, str] = {}
-    for line in lines:
-        with suppress(ValueError, RecursionError):
-            match json.loads(line):
-                case [str(name), str(digest)]:
-                    noted[name] = digest
+    with suppress(OSError), regular(record).open("rb") as file:
+        for line in filter(_can_be_whole, iter(lambda: file.readline(_LONGEST), b"")):
+            with suppress(ValueError, RecursionError):
+                match json.loads(line):
+                    case [str(name), str(digest)]:
+                        noted[name] = digest
     return noted

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seg.errors import DataError
-from seg.files import write_text
+from seg.files import regular, write_text
 
 RECORD: Final = "run.json"
 NOTE: Final = "note.json"
@@ -93,7 +93,7 @@ def list_runs(folder: Path) -> list[Run]:
 def read_note(run: Path) -> Note:
     """The note of a run, empty if there is none; raises DataError if it is damaged."""
     try:
-        return Note.model_validate_json((run / NOTE).read_bytes())
+        return Note.model_validate_json(regular(run / NOTE).read_bytes())
     except FileNotFoundError:
         return Note()
     except ValidationError as error:
@@ -125,7 +125,7 @@ def read_curves(run: Path) -> dict[str, list[float]]:
     """
     metrics = run / METRICS
     try:
-        with metrics.open(encoding="utf-8", newline="") as file:
+        with regular(metrics).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else ())}
     except FileNotFoundError:
@@ -147,7 +147,7 @@ def read_record(run: Path) -> Record:
     """The record of a run; raises DataError if it is damaged, or there is no run."""
     file = run / RECORD
     try:
-        return Record.model_validate_json(file.read_bytes())
+        return Record.model_validate_json(regular(file).read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{run}: holds no run: name a folder with a {RECORD}") from error
     except ValidationError as error:

@@ -4,9 +4,6 @@ One file per image, named by the image's content: levels, uint8 `[C, H, W]`, los
 `seg.probability_codec` for the encoding and its error.
 """
 
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -15,25 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError
-from seg.files import atomic_path, sha256_of
+from seg.files import DAMAGED_ZIP, atomic_path, regular, sha256_of
 from seg.labels import ProbabilitiesCHW
 from seg.notices import notice
 from seg.probability_codec import to_levels
 
 SoftLabelsHWC = NDArray[np.uint8]
 """Levels of probabilities, uint8 `[H, W, C]`."""
-
-_UNREADABLE: Final = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    NotImplementedError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""Exceptions raised by reading a damaged npz archive."""
 
 _DIGITS: Final = 16
 """Digits of a SHA-256 in a file's name: 64 bits are enough to avoid collisions."""
@@ -71,11 +56,15 @@ class SoftLabels:
         """The soft labels of an image; raises DataError if there are none."""
         path = self._path(image)
         try:
-            with path.open("rb") as packed, np.load(packed, allow_pickle=False) as file:
+            with regular(path).open("rb") as packed, np.load(packed, allow_pickle=False) as file:
                 soft_chw = file["arr_0"]
         except FileNotFoundError as error:
             raise DataError(f"{image}: has no soft labels in {self.folder}: run seg distill again") from error
-        except (*_UNREADABLE, MemoryError) as error:
+        except (
+            *DAMAGED_ZIP,
+            TypeError,
+            MemoryError,
+        ) as error:  # A TypeError where it is no zip, but an array.
             raise DataError(f"{path}: is damaged: remove it and run seg distill again") from error
         if soft_chw.dtype != np.uint8 or soft_chw.ndim != 3:
             raise DataError(f"{path}: has no soft labels: remove it and run seg distill again")

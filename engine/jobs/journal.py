@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import IO, Any, Final, Self
 
 import cv2
-import numpy as np
 from filelock import FileLock, Timeout
 
+from seg.data.decoding import decode_indexes
 from seg.engine.image_source import ImageSource
 from seg.errors import OutputError
-from seg.files import errors_named, followed
+from seg.files import errors_named, followed, regular
 from seg.labels import MAX_CLASSES, LabelsHW
 from seg.notices import notice
 
@@ -59,8 +59,7 @@ class Entry:
     @classmethod
     def unpacked(cls, payload: bytes) -> Self:
         head, png = _split(payload)
-        labels_hw = cv2.imdecode(np.frombuffer(png, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-        return cls(head["id"], head["content"], np.asarray(labels_hw, dtype=np.uint8), head["look"])
+        return cls(head["id"], head["content"], decode_indexes(png), head["look"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +89,9 @@ class ExpectedLabels:
             if wanted_hw is not None and sorted(size_hw) != sorted(wanted_hw):
                 return "{}: it is {}x{}, but the image {}x{}".format(head["id"], *size_hw, *wanted_hw)
             entry = Entry.unpacked(payload)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, cv2.error):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "it is not a label map with the id of an image"
-        if entry.labels_hw.ndim != 2 or entry.labels_hw.max(initial=0) >= self.classes:
+        if entry.labels_hw.max(initial=0) >= self.classes:
             return f"{entry.id}: it has labels beyond the {self.classes} classes"
         return ""
 
@@ -187,7 +186,7 @@ class Journal:
 
     def _starts_torn(self) -> bool:
         """Whether the run was killed before the first record was complete."""
-        with self.path.open("rb") as file:
+        with regular(self.path).open("rb") as file:
             start = file.read(len(_FORMAT))
             if start == _FORMAT:
                 return _next_payload(file) is None

@@ -24,7 +24,7 @@ from seg.engine.runtimes.nvidia import CudaOptions, device_models
 from seg.engine.runtimes.open import default_batch_size, open_runtime, runs_on_gpu, usable_runtimes
 from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.errors import OutputError, SegError
-from seg.files import sha256_of, write_text
+from seg.files import regular, sha256_of, write_text
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.notices import notice
@@ -132,7 +132,7 @@ def choose_runtimes(
 def _read_cached(cache_file: Path, members: int) -> RuntimeChoice | None:
     """The choice of an earlier run, if its file is intact and it is possible on this machine."""
     try:
-        choice = RuntimeChoice.model_validate_json(cache_file.read_bytes())
+        choice = RuntimeChoice.model_validate_json(regular(cache_file).read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError):

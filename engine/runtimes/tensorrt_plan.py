@@ -9,6 +9,7 @@ from typing import Any, Final
 from seg.engine.runtimes.tensorrt_library import logger_into
 from seg.engine.runtimes.tensorrt_plan_file import Profile, closest_record, facts_at_run, records_beside
 from seg.errors import ModelError
+from seg.files import regular
 from seg.model_file import INPUT, OUTPUT
 
 BUILD: Final = "seg export SPEC --format tensorrt"
@@ -78,7 +79,7 @@ def _advice(changed: list[str]) -> str:
 
 
 def _read(path: Path, sha256: str) -> bytes:
-    content = path.read_bytes() if path.exists() else b""
+    content = regular(path).read_bytes() if path.exists() else b""
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(f"{path}: is not the plan that was built: build it again: {BUILD}")
     return content

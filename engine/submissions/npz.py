@@ -1,7 +1,6 @@
 """The npz format: an array `[H, W]` of class ids or positions for each image id."""
 
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -15,7 +14,7 @@ from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.values import PixelValues
 from seg.errors import DataError
 from seg.file_names import FileNames, id_of_name
-from seg.files import atomic_path
+from seg.files import DAMAGED_ZIP, atomic_path
 from seg.spec.output import Values
 
 _SUFFIX = ".npy"
@@ -51,7 +50,7 @@ class NpzFile:
                     with archive.open(name) as file:
                         values_hw = np.lib.format.read_array(file, allow_pickle=False)
                     yield image_id, self._values.decode(place, values_hw)
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError) as error:
+        except DAMAGED_ZIP as error:
             raise DataError(f"{path}: is not an npz of label maps: {error}") from error
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from seg.errors import DataError
-from seg.files import atomic_path
+from seg.files import atomic_path, regular
 
 Row = Sequence[str]
 
@@ -43,7 +43,7 @@ def read_table(path: Path) -> Iterator[tuple[int, list[str]]]:
     # A class of a large image may have more text than the csv module's default limit.
     csv.field_size_limit(sys.maxsize)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with regular(path).open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             for row in reader:
                 if row:

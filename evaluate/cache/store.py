@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seg.errors import OutputError
-from seg.files import atomic_path, write_text
+from seg.files import atomic_path, regular, write_text
 from seg.labels import ProbabilitiesCHW
 from seg.notices import notice
 from seg.probability_codec import LevelsCHW, LogsCHW, to_levels, to_logs
@@ -109,7 +109,7 @@ class ProbabilityCache:
 
         path = self._path(key)
         try:
-            data = path.read_bytes()
+            data = regular(path).read_bytes()
             name, checksum = _HEAD.unpack_from(data)
         except FileNotFoundError:
             raise

@@ -13,6 +13,7 @@ from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.masks import MaskChecks
 from seg.evaluate.validator.read_table import TableRow, read_rows
 from seg.evaluate.validator.run_lengths import EMPTY_CELLS, read_runs
+from seg.files import regular
 from seg.labels import IGNORE_INDEX
 from seg.spec import EnsembleSpec
 from seg.spec.output import RLE_FORMATS, TABLE_FORMATS
@@ -89,7 +90,7 @@ def _check_size(path: Path, max_bytes: int | None) -> Iterator[Finding]:
 
 
 def _check_bytes(path: Path) -> Iterator[Finding]:
-    content = path.read_bytes()
+    content = regular(path).read_bytes()
     if content.startswith(b"\xef\xbb\xbf"):
         yield Finding(None, "starts with a byte order mark", "save it as plain UTF-8", True)
     if b"\r\n" in content:

@@ -30,7 +30,7 @@ from seg.commands import (
 )
 from seg.commands.failures import DEBUG_VARIABLE
 from seg.commands.failures import report as report_failure
-from seg.commands.streams import open_stdout
+from seg.commands.streams import open_streams
 from seg.errors import EXIT_USER_ERROR
 
 app = typer.Typer(
@@ -91,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
     given = [argument for argument in arguments if argument != "--debug"]
     command = ""
     try:
-        open_stdout()
+        open_streams()
         root = typer.main.get_command(app)
         command = _named_in(given, root)
         with root.make_context("seg", given) as context:

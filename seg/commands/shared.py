@@ -75,10 +75,13 @@ def print_table(
         # As Text, so that brackets are not parsed as markup.
         table.add_row(*map(Text, row))
     console = Console(width=None if _is_terminal() else 120)
-    # A table would wrap a title that is wider than the table.
-    if title:
-        console.print(title, style="italic", markup=False, highlight=False)
-    console.print(table)
+    # Not printed by rich, which exits with a code of its own if stdout is closed.
+    with console.capture() as printed:
+        # A table would wrap a title that is wider than the table.
+        if title:
+            console.print(title, style="italic", markup=False, highlight=False)
+        console.print(table)
+    typer.echo(printed.get(), nl=False)
 
 
 def _is_terminal() -> bool:

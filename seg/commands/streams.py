@@ -1,19 +1,27 @@
 """Robust stdout and stderr, which may be closed, full, or of an encoding that lacks characters."""
 
 import io
+import os
 import sys
 from typing import Any
 
 
-def open_stdout() -> None:
+def open_streams() -> None:
     """Make stdout print any text, escaping what its encoding lacks, and name it in its errors.
 
-    If it is closed from the start, output is discarded.
+    If stdout or stderr is closed from the start, its output is discarded: not even a library writes it into a
+    file that was opened under the stream's number.
     """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # Takes the lowest number that is free.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            _discard(name)
     stdout = sys.stdout
-    if stdout is None:
-        _discard("stdout")
-    elif isinstance(stdout, io.TextIOWrapper) and stdout is sys.__stdout__:
+    if isinstance(stdout, io.TextIOWrapper) and stdout is sys.__stdout__:
         stdout.flush()
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(_NamedStdout(stdout.fileno(), "w", closefd=False)),

@@ -50,6 +50,9 @@ def first_column(path: Path, is_entry: Callable[[str], bool] = lambda _: False) 
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is not a UTF-8 list: {error}") from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise DataError(f"{path}:{line}: has a zero byte: it is not a UTF-8 list: write it again")
     entries = [whole if is_entry(whole := ",".join(row).strip()) else row[0].strip() for row in rows]
     return [entry for entry in entries if entry]
 

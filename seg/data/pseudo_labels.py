@@ -20,7 +20,7 @@ from seg.data.list_samples import list_samples
 from seg.data.split import Sample
 from seg.errors import DataError
 from seg.file_names import FileNames
-from seg.files import write_text
+from seg.files import regular, write_text
 from seg.labels import IGNORE_INDEX, LabelsHW
 
 RECORD: Final = "pseudo.json"
@@ -83,7 +83,7 @@ def pseudo_mask(masks: Path, sample: Sample) -> Path:
 def _read(masks: Path) -> PseudoRecord:
     path = masks / RECORD
     try:
-        return PseudoRecord.model_validate_json(path.read_bytes())
+        return PseudoRecord.model_validate_json(regular(path).read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file: seg pseudo writes such a folder") from error
     except ValidationError as error:

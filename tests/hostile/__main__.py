@@ -11,7 +11,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from tests.hostile import cases_disk, cases_images, cases_models, cases_options, cases_submissions, cases_yaml
+from tests.hostile import (
+    cases_commands,
+    cases_disk,
+    cases_environment,
+    cases_images,
+    cases_interrupts,
+    cases_models,
+    cases_options,
+    cases_submissions,
+    cases_weights,
+    cases_yaml,
+)
 from tests.hostile.case import verdict
 from tests.hostile.isolated import run_case
 from tests.hostile.project import write_project
@@ -19,16 +30,33 @@ from tests.hostile.project import write_project
 KINDS: Final = {
     "yaml": cases_yaml.cases,
     "options": cases_options.cases,
+    "commands": cases_commands.cases,
+    "environment": cases_environment.cases,
+    "interrupts": cases_interrupts.cases,
     "disk": cases_disk.cases,
     "studies": cases_disk.studies,
+    "special": cases_disk.special,
+    "outputs": cases_disk.outputs,
+    "guesses": cases_disk.guesses,
+    "calibrations": cases_disk.calibrations,
     "images": cases_images.cases,
     "models": cases_models.cases,
+    "weights": cases_weights.cases,
     "submissions": cases_submissions.cases,
 }
 
 
-FAST: Final = ("yaml", "disk")
-ONE_OF: Final = 8
+FAST: Final = (
+    "yaml",
+    "disk",
+    "special",
+    "outputs",
+    "calibrations",
+    "images",
+    "models",
+    "submissions",
+)
+ONE_OF: Final = 37
 """With `--fast`, of the cases of those kinds one in so many."""
 
 
@@ -36,8 +64,7 @@ def main(arguments: list[str]) -> int:
     """Run the kinds that are named, or all; returns the exit code."""
     is_fast = "--fast" in arguments
     kinds = FAST if is_fast else arguments or KINDS
-    if not is_fast:
-        load_modules()
+    load_modules(with_torch=not is_fast)
     dirty: Counter[str] = Counter()
     total = 0
     longest: tuple[float, str] = (0.0, "")
@@ -61,19 +88,20 @@ def main(arguments: list[str]) -> int:
     return 1 if dirty else 0
 
 
-def load_modules() -> None:
+def load_modules(*, with_torch: bool) -> None:
     """All that commands load before they work, so that a fork need not."""
     import blosc2
     import cv2
     import onnxruntime
 
     import seg.engine.jobs.predict
-    import seg.evaluate.tune
     import seg.evaluate.validator
-    import seg.train.soup
-    import seg.train.sweep
 
     assert all((blosc2, cv2, onnxruntime, seg))
+    if with_torch:
+        import seg.evaluate.tune
+        import seg.train.soup
+        import seg.train.sweep
 
 
 def say(line: str) -> None:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 Prepare = Callable[[Path], None]
 """Puts files into the folder of a case, which is a copy of the project that all cases start from."""
 
-Expected = Literal["refused", "accepted", "either"]
+Expected = Literal["refused", "accepted", "either", "interrupted"]
 
 MOST_LINES: Final = 25
 _OURS: Final = re.compile(r"seg: |.*: \d+/\d+ \w+|.*(again|anew|left out)\b")
@@ -25,7 +25,9 @@ class Case:
     """One run of a command in a folder of its own.
 
     `says` is what the line on stderr must hold, such as the name of the file. `seconds` and `megabytes` are
-    what the command may take on a quiet machine, beyond what an idle command takes.
+    what the command may take on a quiet machine, beyond what an idle command takes. `inside` is done in the
+    process of the command before it runs, with its folder. `anew` starts an interpreter that has loaded
+    nothing; `interrupted_after` does so, too, and sends Ctrl-C after so many seconds.
     """
 
     name: str
@@ -35,6 +37,9 @@ class Case:
     says: str = ""
     seconds: float = 10.0
     megabytes: int = 300
+    inside: Prepare = nothing
+    anew: bool = False
+    interrupted_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ def verdict(case: Case, outcome: Outcome) -> str:
     """What is wrong; empty where the case is clean."""
     lines = outcome.stderr.splitlines()
     strange = next((line for line in lines if not _OURS.match(line)), None)
-    allowed = {"refused": {2}, "accepted": {0}, "either": {0, 2}}[case.expected]
+    allowed = {"refused": {2}, "accepted": {0}, "either": {0, 2}, "interrupted": {0, 130, -2}}[case.expected]
     last = lines[-1] if lines else ""
     problems = {
         "hangs": outcome.hung,

@@ -1,6 +1,7 @@
 """What lies on disk between runs: records, figures, journals, caches, studies, of any content."""
 
 import json
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -9,7 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from tests.hostile.case import Case, Prepare, file
+from seg.spec.prediction import DOUBT_LEVELS
+from tests.hostile.case import Case, Prepare, both, edited, file, nothing
+
+HEAD: Final = b'{"id": "0", "content": "CONTENT", "look": null}\n'
+"""Of a journal's record, with the place of the hash of the image's file."""
 
 RECORD: Final = {
     "recipe": {"architecture": "fpn", "encoder": "resnet18", "epochs": 4, "loss": {"dice": 1.0}},
@@ -55,6 +60,31 @@ VALUES: Final[dict[str, Any]] = {
 }
 """Put in the place of each value of a record."""
 
+NOTED: Final[dict[str, str | bytes]] = {
+    **JUNK,
+    "a list of lists": '[["submission.csv", []]]',
+    "a name that is a list": '[[], "x"]',
+    "a hash that is null": '["submission.csv", null]\n["0.png", null]',
+    "a name outside": '["../submission.csv", "x"]',
+    "three in a line": '["submission.csv", "x", "y"]',
+    "nested by line": "\n".join(["[" * 5000] * 50),
+    "30 MB": "[]\n" * 10_000_000,
+}
+
+
+def _link_to_fifo(path: Path) -> None:
+    os.mkfifo(path.with_name("fifo"))
+    path.symlink_to("fifo")
+
+
+SPECIAL: Final[dict[str, Prepare]] = {
+    "a FIFO": os.mkfifo,
+    "a folder": Path.mkdir,
+    "a link to nothing": lambda path: path.symlink_to("nothing"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "a link to a FIFO": _link_to_fifo,
+}
+
 METRICS: Final[dict[str, str | bytes]] = {
     "empty": "",
     "no rows": "epoch,val_miou\n",
@@ -83,6 +113,9 @@ def cases() -> Iterator[Case]:
         for name, value in VALUES.items():
             yield from _shown(f"run.json: {place} is {name}", _run({place: value}))
     for name in ("run.json", "metrics.csv", "note.json"):
+        for kind, put in SPECIAL.items():
+            beside = _run({}) if name != "run.json" else nothing
+            yield from _shown(f"{name}: {kind}", both(beside, _special(f"runs/r/{name}", put)))
         yield from _shown(f"{name}: a folder", _folder(f"runs/r/{name}", beside=name != "run.json"))
     for name, content in JUNK.items():
         yield Case(
@@ -100,11 +133,99 @@ def cases() -> Iterator[Case]:
         )
 
 
+def outputs() -> Iterator[Case]:
+    """What seg notes of the files and folders that it wrote, beside them and in them."""
+    for name, content in NOTED.items():
+        for record, command, target in (
+            (".seg-outputs", ("ensemble", "spec.yaml"), file("submission.csv", "mine")),
+            (
+                "maps/.seg-folder",
+                ("ensemble", "spec.yaml", "--output=maps"),
+                both(
+                    edited("spec.yaml", "runtime: cpu", "runtime: cpu\noutput: {format: png}"),
+                    file("maps/0.png", "mine"),
+                ),
+            ),
+        ):
+            # A record that says nothing of a file leaves it to its user.
+            yield Case(
+                f"{record}: {name}",
+                command,
+                both(target, file(record, content)),
+                says="was not written by seg",
+            )
+
+
+def guesses() -> Iterator[Case]:
+    """Pseudo and soft labels, which training reads."""
+    spec = both(
+        edited("dataset.yaml", "classes:", "pseudo: {images: images, masks: pseudo}\nclasses:"),
+        edited("spec.yaml", "  model: a.onnx\n", ""),
+    )
+    record = json.dumps({"classes": ["ground", "paper", "glass", "metal"], "confidence": 0.9, "teacher": "x"})
+    for name, content in JUNK.items():
+        made = both(spec, file("pseudo/pseudo.json", content))
+        yield Case(f"pseudo.json: {name}", ("train", "spec.yaml"), made, says="pseudo")
+        masks = both(spec, file("pseudo/pseudo.json", record), file("pseudo/0.png", content))
+        yield Case(f"a pseudo mask: {name}", ("train", "spec.yaml"), masks, says="pseudo/0.png")
+
+
+def calibrations() -> Iterator[Case]:
+    """Calibrations in a spec, for other ensembles and for none."""
+    whole = {"fingerprint": "x", "order": [0, 1, 2, 3], "risk": [0.1] * len(DOUBT_LEVELS), "images": 8}
+    for key in whole:
+        for name, value in {**VALUES, "NOTHING": None, "9,000 numbers": list(range(9000))}.items():
+            changed = {k: v for k, v in (whole | {key: value}).items() if name != "NOTHING" or k != key}
+            said = json.dumps({"tolerance": 0.1, "calibration": changed})
+            text = f"runtime: cpu\nstopping: {said}".replace("Infinity", ".inf").replace("NaN", ".nan")
+            made = edited("spec.yaml", "runtime: cpu", text)
+            yield Case(f"calibration: {key} is {name}", ("ensemble", "spec.yaml"), made, says="spec.yaml")
+
+
 def studies() -> Iterator[Case]:
     """The databases of sweeps, which only torch and Optuna open."""
     for name, content in JUNK.items():
         study = file("runs/sweep/sweep.db", content)
         yield Case(f"study: {name}", ("sweep", "show", "sweep.yaml"), study, "either", "sweep.db")
+
+
+def special() -> Iterator[Case]:
+    """FIFOs, devices and links where files of ours are kept."""
+    commands = {
+        "runs/evaluation.json": "evaluate spec.yaml",
+        "submission.csv": "ensemble spec.yaml",
+        "submission.csv.journal": "ensemble spec.yaml",
+        "submission.csv.lock": "ensemble spec.yaml",
+        ".seg-outputs": "ensemble spec.yaml",
+        "one.csv": "submission check spec.yaml one.csv",
+        "two.csv": "vote spec.yaml two.csv two.csv",
+        "three.csv": "evaluate spec.yaml --submission=three.csv",
+        "four.csv": "submission convert spec.yaml four.csv --to=png -o out",
+        "sample.csv": "submission check spec.yaml masks/0.png --sample=sample.csv",
+        "a.mp4": "video spec.yaml a.mp4",
+        "runs/sweep/sweep.db": "sweep show sweep.yaml",
+        "images/0.png": "ensemble spec.yaml",
+        "masks/0.png": "evaluate spec.yaml",
+        "list.txt": "ensemble spec.yaml --images=list.txt",
+        "photos": "ensemble spec.yaml --images=photos",
+        "cache": "evaluate spec.yaml",
+        "report.html": "report spec.yaml",
+        "overlay.png": "show spec.yaml",
+        "pseudo": "pseudo spec.yaml --images=images",
+    }
+    for place, words in commands.items():
+        for kind, put in SPECIAL.items():
+            yield Case(f"{place} is {kind}", tuple(words.split()), _special(place, put), "either")
+
+
+def _special(place: str, put: Prepare) -> Prepare:
+    def prepare(folder: Path) -> None:
+        path = folder / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        put(path)
+
+    return prepare
 
 
 def _shown(name: str, prepare: Prepare) -> Iterator[Case]:
@@ -147,21 +268,30 @@ def _payloads() -> dict[str, bytes]:
     right = png(np.zeros((16, 20), np.uint8))
     heads = {
         "no id": {},
-        "an id that is a number": {"id": 3, "bytes": 1, "content": "x", "look": None},
-        "an id that is a list": {"id": [], "bytes": [], "content": [], "look": []},
-        "another image": {"id": "nobody", "bytes": 1, "content": "x", "look": None},
+        "a list": [],
+        "no content": {"id": "0"},
+        "an id that is a number": {"id": 3, "content": "CONTENT", "look": None},
+        "an id that is a list": {"id": [], "content": [], "look": []},
+        "a content that is a list": {"id": "0", "content": [], "look": {}},
+        "another image": {"id": "nobody", "content": "x", "look": None},
     }
+    huge = bytearray(right)
+    huge[16:24] = struct.pack(">II", 60000, 60000)
+    huge[29:33] = struct.pack(">I", zlib.crc32(huge[12:29]))
     return {
         "nothing": b"",
         "no line": b"x" * 100,
         "nested": b"[" * 100_000 + b"\n" + right,
         **{name: json.dumps(head).encode() + b"\n" + right for name, head in heads.items()},
-        "no map": b'{"id": "0", "bytes": 1}\n',
-        "a map of junk": b'{"id": "0", "bytes": 1}\n' + b"x" * 100,
-        "a map of another size": b'{"id": "0", "bytes": 1}\n' + png(np.zeros((5, 5), np.uint8)),
-        "a map of colours": b'{"id": "0", "bytes": 1}\n' + png(np.zeros((16, 20, 3), np.uint8)),
-        "a map of 16 bits": b'{"id": "0", "bytes": 1}\n' + png(np.zeros((16, 20), np.uint16)),
-        "labels of no class": b'{"id": "0", "bytes": 1}\n' + png(np.full((16, 20), 200, np.uint8)),
+        "no map": HEAD,
+        "no newline": HEAD[:-1],
+        "a map of junk": HEAD + b"x" * 100,
+        "a map of another size": HEAD + png(np.zeros((5, 5), np.uint8)),
+        "a map of colours": HEAD + png(np.zeros((16, 20, 3), np.uint8)),
+        "a map of 16 bits": HEAD + png(np.zeros((16, 20), np.uint16)),
+        "a map that claims another size": HEAD + bytes(huge),
+        "a map that is cut off": HEAD + right[:-20],
+        "labels of no class": HEAD + png(np.full((16, 20), 200, np.uint8)),
     }
 
 
@@ -171,11 +301,13 @@ def _journal(payload: bytes) -> Prepare:
     def prepare(folder: Path) -> None:
         from seg.data import open_split
         from seg.engine.jobs.fingerprint import run_fingerprint
+        from seg.files import content_hash
         from seg.spec import load_ensemble
 
         spec = load_ensemble(folder / "spec.yaml")
         fingerprint = run_fingerprint(spec, open_split(spec.data, "predict").samples).encode()
-        records = b"".join(struct.pack("<II", len(p), zlib.crc32(p)) + p for p in (fingerprint, payload))
-        (folder / "submission.csv.journal").write_bytes(b"seg journal 1\n" + records)
+        record = payload.replace(b"CONTENT", content_hash(folder / "images/0.png").encode())
+        records = b"".join(struct.pack("<II", len(p), zlib.crc32(p)) + p for p in (fingerprint, record))
+        (folder / "submission.csv.journal").write_bytes(b"seg journal 2\n" + records)
 
     return prepare

@@ -112,6 +112,20 @@ ANNOTATIONS: Final[dict[str, str | bytes]] = {
     "ids of 5,000 digits": coco().replace('"image_id": 1', f'"image_id": {"9" * 5000}'),
 }
 
+VALUES: Final[dict[str, Any]] = {
+    "null": None,
+    "true": True,
+    "a number": -1,
+    "a fraction": 0.5,
+    "nan": float("nan"),
+    "a large number": 10**30,
+    "a text": "x",
+    "an empty text": "",
+    "a list": [],
+    "a list of lists": [[[]]],
+    "a mapping": {},
+}
+
 LISTS: Final[dict[str, str | bytes]] = {
     "nothing": "",
     "NUL": b"images/0.png\0\n",
@@ -149,6 +163,10 @@ def cases() -> Iterator[Case]:
         made = both(file("coco.json", text), _with_coco)
         yield Case(f"check COCO: {name}", ("data", "check", "dataset.yaml"), made, "either", megabytes=400)
         yield Case(f"evaluate COCO: {name}", ("evaluate", "spec.yaml"), made, "either", megabytes=400)
+    for place, changed in _changed(json.loads(coco())):
+        made = both(file("coco.json", json.dumps(changed)), _with_coco)
+        yield Case(f"check COCO: {place}", ("data", "check", "dataset.yaml"), made, "either", "coco.json")
+        yield Case(f"evaluate COCO: {place}", ("evaluate", "spec.yaml"), made, "either", "coco.json")
     for name, lines in LISTS.items():
         listed = file("list.txt", lines)
         yield Case(f"list: {name}", ("ensemble", "spec.yaml", "--images", "list.txt"), listed, "either")
@@ -156,6 +174,18 @@ def cases() -> Iterator[Case]:
         yield Case(f"pattern {pattern[:30]!r}", ("ensemble", "spec.yaml", "--images", pattern))
     for name, put in SPECIAL.items():
         yield Case(f"a folder with {name}", ("ensemble", "spec.yaml", "--images", "photos"), put, "either")
+
+
+def _changed(node: Any) -> Iterator[tuple[str, Any]]:
+    """A document with each of its values, in turn, in each of other shapes, and their places."""
+    for name, value in VALUES.items():
+        yield f"is {name}", value
+    if isinstance(node, dict | list):
+        for key in node if isinstance(node, dict) else range(len(node)):
+            for place, inner in _changed(node[key]):
+                copy = node.copy()
+                copy[key] = inner
+                yield f"{key} {place}", copy
 
 
 def _only_image(name: str) -> Prepare:

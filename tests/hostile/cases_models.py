@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from seg.card import CARD_KEY
 from tests.engine.conftest import CLASSES, tiny_card, tiny_graph
-from tests.hostile.case import Case, file
+from tests.hostile.case import Case, Expected, file
 
 Nodes = list[Any]
 
@@ -34,8 +34,11 @@ def cases() -> Iterator[Case]:
         **PICKLES,
     }
     for name, content in contents.items():
+        says = "a: its probabilities" if name == "not finite" else "a.onnx"
+        expected: Expected = "either" if name == "negative" else "refused"
         for command in ("ensemble", "evaluate"):
-            yield Case(f"{command}: {name}", (command, "spec.yaml"), file("a.onnx", content), says="a.onnx")
+            made = file("a.onnx", content)
+            yield Case(f"{command}: {name}", (command, "spec.yaml"), made, expected, says)
     for bit in range(0, len(whole) * 8, 997):
         flipped = bytearray(whole)
         flipped[bit // 8] ^= 1 << bit % 8

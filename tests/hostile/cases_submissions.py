@@ -1,11 +1,26 @@
 """Submissions of any content, in every format that can be read back."""
 
+import zipfile
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Final
 
 from tests.hostile.case import Case, both, edited, file
 
 HEAD: Final = "ImageId,ClassId,EncodedPixels\n"
+
+
+def _archive(*, flags: int = 0, method: int = 0, content: bytes = b"x" * 60) -> bytes:
+    """A zip of one file, `0.npy`, that says it is encrypted, or packed in some way."""
+    body = BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("0.npy", content)
+    data = bytearray(body.getvalue())
+    for place, (of_flags, of_method) in ((0, (6, 8)), (data.index(b"PK\x01\x02"), (8, 10))):
+        data[place + of_flags] = flags
+        data[place + of_method] = method
+    return bytes(data)
+
 
 TABLES: Final[dict[str, str | bytes]] = {
     "nothing": "",
@@ -50,11 +65,42 @@ JUNK: Final[dict[str, bytes]] = {
     "bytes": bytes(range(256)) * 8,
     "nested JSON": b"[" * 100_000,
     "a JSON list": b'[{"image_id": 1}]',
+    "JSON of nothing": b"{}",
+    "JSON of null": b"null",
+    "a JSON list of lists": b"[[]]",
+    "a run of junk": b'[{"image_id": "0", "category_id": 1, "segmentation": {"size": [1], "counts": -1}}]',
+    "segments of junk": b'{"annotations": [{"image_id": "0", "file_name": 3, "segments_info": [3]}]}',
     "a cut archive": b"PK\x03\x04" + bytes(100),
+    "a locked archive": _archive(flags=1),
+    "an archive of another method": _archive(method=14),
+    "an archive of LZMA junk": _archive(method=14, content=bytes(range(60))),
+}
+
+
+SAMPLES: Final[dict[str, str | bytes]] = {
+    "nothing": "",
+    "a header": HEAD,
+    "bytes": bytes(range(256)),
+    "NUL": b"ImageId,ClassId,EncodedPixels\n\0,1,\n",
+    "UTF-16": HEAD.encode("utf-16"),
+    "other columns": "a,b\n1,2\n",
+    "an unknown image": f"{HEAD}nobody,1,\n",
+    "an unknown class": f"{HEAD}0,77,\n",
+    "short rows": f"{HEAD}0\n",
+    "rows twice": f"{HEAD}0,1,\n0,1,\n",
+    "an open quote": f'{HEAD}"0,1,\n',
+    "a long cell": f"{HEAD}0,1,{'9' * 300_000}\n",
+    "one column": "ImageId\n0\n",
 }
 
 
 def cases() -> Iterator[Case]:
+    for name, content in SAMPLES.items():
+        sample = edited("spec.yaml", "runtime: cpu", "runtime: cpu\noutput: {sample: sample.csv}")
+        files = both(file("sample.csv", content), file("sub.csv", f"{HEAD}0,1,1 3\n"))
+        yield Case(f"sample: {name}", ("ensemble", "spec.yaml"), both(sample, files), "either", "sample.csv")
+        check = (*COMMANDS[0], "--sample=sample.csv")
+        yield Case(f"check a sample: {name}", check, files, "either")
     for name, text in TABLES.items():
         for command in COMMANDS:
             # Some commands take what others would punish.
@@ -63,7 +109,8 @@ def cases() -> Iterator[Case]:
         spec = edited("spec.yaml", "runtime: cpu", f"runtime: cpu\noutput: {{format: {kind}}}")
         for name, content in JUNK.items():
             made = both(spec, file("sub.csv", content))
-            yield Case(f"{kind}: {name}", COMMANDS[2], made, "either", "sub.csv")
+            for command in COMMANDS:
+                yield Case(f"{kind} {command[0]} {command[1]}: {name}", command, made, "either", "sub.csv")
             yield Case(
                 f"{kind} in a folder: {name}",
                 ("evaluate", "spec.yaml", "--submission", "sub"),

@@ -4,75 +4,125 @@ A fork has all modules loaded: a case takes what the command takes. It must be m
 which is why the harness is a program and no part of the tests' process.
 """
 
+import functools
 import os
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
-from seg.engine.runtimes.profiling import resident_bytes
 from tests.hostile.case import Case, Outcome
 
 HANGS_AFTER: Final = 60.0
 LARGEST: Final = 4 * 2**30
 """Bytes that a case cannot go beyond, so that the machine stays usable; what it may take is far less."""
 POLL_S: Final = 0.005
+ROOT: Final = Path(__file__).resolve().parents[2]
+PROGRAM: Final = "from seg.commands import main; main()"
 
 
 def run_case(case: Case, project: Path) -> Outcome:
     """Run a case in a copy of the project."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as parent:
+        Path(parent).chmod(0o755)  # For cases in which another user runs the command.
         folder = Path(parent) / "case"
         shutil.copytree(project, folder)
         case.prepare(folder)
-        return run_forked(case.command, folder, Path(parent))
+        return run_forked(case, folder, Path(parent))
 
 
-def run_forked(command: Sequence[str], folder: Path, scratch: Path) -> Outcome:
-    """Run `seg` with these arguments in `folder`; what it prints goes through files in `scratch`."""
-    start, held = time.monotonic(), resident_bytes()  # Which a fork holds from the start.
+def run_forked(case: Case, folder: Path, scratch: Path) -> Outcome:
+    """Run the command of a case in `folder`; what it prints goes through files in `scratch`."""
+    reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        os._exit(_run_here(command, folder, scratch))
-    hung = False
+        _run(case, folder, scratch, writing)
+    os.close(writing)
+    os.read(reading, 1)  # Ends when the command begins.
+    os.close(reading)
+    start = time.monotonic()
+    hung = interrupted = False
     while True:
         done, status, usage = os.wait4(child, os.WNOHANG)
         if done:
             break
         if not hung and time.monotonic() - start > HANGS_AFTER:
             hung = True
-            os.kill(child, 9)
+            _kill(child, signal.SIGKILL)
+        if (
+            case.interrupted_after is not None
+            and not interrupted
+            and time.monotonic() - start > case.interrupted_after
+        ):
+            interrupted = True
+            _kill(child, signal.SIGINT)
         time.sleep(POLL_S)
     return Outcome(
         code=os.waitstatus_to_exitcode(status),
         stdout=(scratch / "stdout").read_text(encoding="utf-8", errors="replace"),
         stderr=(scratch / "stderr").read_text(encoding="utf-8", errors="replace"),
         seconds=time.monotonic() - start,
-        megabytes=max(0, usage.ru_maxrss * 1024 - held) // 2**20,
+        megabytes=max(0, usage.ru_maxrss - _held_by_a_fork()) // 1024,
         hung=hung,
     )
 
 
-def _run_here(command: Sequence[str], folder: Path, scratch: Path) -> int:
+def _kill(group: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+@functools.cache
+def _held_by_a_fork() -> int:
+    """The kilobytes of a fork that runs nothing."""
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    return os.wait4(child, 0)[2].ru_maxrss
+
+
+def _run(case: Case, folder: Path, scratch: Path, beginning: int) -> NoReturn:
+    """Run the command in this process, which is a fork, and end it whatever happens.
+
+    `beginning` is a file descriptor that is closed when the command begins.
+    """
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        _enter(folder, scratch)
+        case.inside(folder)
+        if case.anew or case.interrupted_after is not None:
+            os.execv(sys.executable, [sys.executable, "-c", PROGRAM, *case.command])
+        os.close(beginning)
+        code = _run_here(case.command)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        os._exit(code)
+
+
+def _run_here(command: Sequence[str]) -> int:
+    from seg.commands.app import run
+
+    sys.argv = ["seg", *command]
+    return run(command)
+
+
+def _enter(folder: Path, scratch: Path) -> None:
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(scratch / name, os.O_WRONLY | os.O_CREAT), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+    os.environ["PYTHONPATH"] = str(ROOT)
     os.chdir(folder)
     resource.setrlimit(resource.RLIMIT_DATA, (LARGEST, LARGEST))
-    sys.argv = ["seg", *command]
-    code = 1
-    try:
-        from seg.commands.app import run
-
-        code = run(command)
-    except BaseException:
-        traceback.print_exc()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    return code

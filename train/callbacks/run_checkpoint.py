@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 
 from seg.classes import ClassInfo
 from seg.errors import DataError, ModelError
-from seg.files import atomic_path
+from seg.files import atomic_path, regular
 from seg.train.member.job import MakeCard
 from seg.train.member.lightning_module import MemberModule
 from seg.train.metrics.epoch_metrics import EpochMetrics, best_epoch
@@ -119,7 +119,7 @@ def epochs_done(last: Path) -> int:
     if not last.exists():
         return 0
     try:
-        return int(torch.load(last, map_location="cpu", weights_only=True)["epoch"]) + 1
+        return int(torch.load(regular(last), map_location="cpu", weights_only=True)["epoch"]) + 1
     except OSError:
         raise
     except Exception as error:

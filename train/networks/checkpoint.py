@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seg.card import CARD_KEY, ModelCard, read_card
 from seg.errors import ModelError, OutputError, SpecError
-from seg.files import atomic_path
+from seg.files import atomic_path, regular
 from seg.train.networks import build_network
 from seg.train.networks.check_weights import check_tensors
 
@@ -56,13 +56,15 @@ def read_checkpoint_card(path: Path) -> ModelCard:
 
 def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Tensor], ModelCard]:
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(regular(path), framework="pt") as file:
             metadata = file.metadata() or {}
             names = file.keys() if weights else ()
             tensors = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such checkpoint: train it first") from error
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
         raise ModelError(f"{path}: is not a complete safetensors file ({error}): copy it again") from error
     if CARD_KEY not in metadata:
         raise ModelError(f"{path}: has no model card, so it is not a checkpoint of seg train")

@@ -12,7 +12,7 @@ from seg import __version__
 from seg.data import Split
 from seg.data.content_hash import hash_of_images
 from seg.errors import ModelError
-from seg.files import sha256_of
+from seg.files import regular, sha256_of
 from seg.spec.recipe import RecipeSpec
 from seg.train.networks.pretrained import is_weights_file
 
@@ -96,7 +96,7 @@ def new_record(
 def read_record(path: Path) -> RunRecord | None:
     """Read a `run.json`; None if there is no such file. Raises ModelError if it is malformed."""
     try:
-        return RunRecord.model_validate_json(path.read_bytes())
+        return RunRecord.model_validate_json(regular(path).read_bytes())
     except FileNotFoundError:
         return None
     except ValidationError as error:

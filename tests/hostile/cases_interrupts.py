@@ -1,0 +1,51 @@
+"""Ctrl-C at any time: while Python starts, during imports, at work, at the end."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from tests.hostile.case import Case, file
+from tests.hostile.cases_environment import SUBMISSION
+
+COMMANDS: Final = (
+    "--help",
+    "train spec.yaml",
+    "export spec.yaml",
+    "ensemble spec.yaml",
+    "ensemble spec.yaml --devices=2",
+    "evaluate spec.yaml",
+    "report spec.yaml",
+    "show spec.yaml",
+    "tune spec.yaml",
+    "calibrate spec.yaml",
+    "pseudo spec.yaml --images=images",
+    "soup spec.yaml",
+    "distill spec.yaml",
+    "sweep run sweep.yaml",
+    "sweep show sweep.yaml",
+    "runs",
+    "serve spec.yaml --port=0",
+    "data sample sample",
+    "data check dataset.yaml",
+    "data preview spec.yaml",
+    "spec check spec.yaml",
+    "submission check spec.yaml one.csv",
+    "submission convert spec.yaml one.csv --to=png -o out",
+    "vote spec.yaml one.csv one.csv",
+    "cache ls",
+    "doctor",
+)
+
+SECONDS: Final = (0.05, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+
+
+def cases() -> Iterator[Case]:
+    one = file("one.csv", SUBMISSION)
+    for seconds in SECONDS:
+        for words in COMMANDS:
+            yield Case(
+                f"{words} after {seconds} s",
+                tuple(words.split()),
+                one,
+                "interrupted",
+                interrupted_after=seconds,
+            )
