@@ -10,7 +10,7 @@ import pytest
 
 from seg.classes import ClassInfo, default_colour
 from seg.data.images import write_image
-from tests.engine.conftest import MakeModel
+from tests.engine.tiny_models import MakeModel
 
 CLASSES = tuple(ClassInfo(id=n, name=f"class {n}", colour=default_colour(n)) for n in range(40))
 FLOATS_A_PIXEL = 4 * len(CLASSES)

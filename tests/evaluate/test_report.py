@@ -35,7 +35,7 @@ from seg.evaluate.report.tally import ImageNote
 from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.probability_codec import HIGHEST
 from seg.spec import load_ensemble
-from tests.engine.conftest import CLASSES, MakeModel
+from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.evaluate.conftest import write_labelled_project
 
 

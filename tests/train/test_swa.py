@@ -15,7 +15,7 @@ from seg.train.callbacks.swa import judge_mean
 from seg.train.checkpoint import load_checkpoint
 from seg.train.run.record import Result
 from tests.train.conftest import SpecWriter
-from tests.train.test_resume import PowerCutError, cut_at_call
+from tests.train.power_cut import PowerCutError, cut_at_call
 
 RECIPE = {"epochs": 5, "average_last": 3, "schedule": "constant"}
 

@@ -19,8 +19,8 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.submissions.rle import decode
 from seg.errors import ModelError
 from seg.labels import ImageHWC, LabelsHW
-from tests.engine.conftest import CLASSES
 from tests.engine.serve.conftest import PATIENCE_S, POISON, Gate, serving, some_image
+from tests.engine.tiny_models import CLASSES
 
 
 def png(image_hwc: ImageHWC) -> bytes:
