@@ -57,6 +57,7 @@ def test_a_tiled_image_never_has_its_probabilities_whole(tmp_path: Path, make_mo
     assert grown / (large**2 - small**2) < FLOATS_A_PIXEL / 4
 
 
+@pytest.mark.slow
 def test_more_images_take_no_more(tmp_path: Path, make_model: MakeModel) -> None:
     """A tenth of the probabilities of those that are more would be too much."""
     model = make_model(1, CLASSES)

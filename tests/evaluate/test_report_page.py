@@ -14,6 +14,8 @@ from seg.spec import load_ensemble
 from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import write_labelled_project
 
+pytestmark = pytest.mark.browser
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 A_ROW = 40
 """Pixels: what is no further up stands in the same row."""

@@ -18,6 +18,8 @@ from seg.train.trainer import train_member
 from tests.train.conftest import CLASSES, SpecWriter
 from tests.train.toy_metrics import metrics
 
+pytestmark = pytest.mark.slow
+
 
 def train(path: Path) -> None:
     spec = load_ensemble(path)

@@ -20,6 +20,8 @@ from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 from tests.train.toy_metrics import metrics
 
+pytestmark = pytest.mark.slow
+
 # Without batch normalisation, which sees other images in each process.
 RECIPE = {"architecture": "fpn", "encoder": "tu-test_convnext", "epochs": 3}
 

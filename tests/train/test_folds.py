@@ -16,6 +16,8 @@ from seg.train.batches.folds import deal, without_and_with
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 
+pytestmark = pytest.mark.slow
+
 
 @given(
     images=st.integers(4, 60),

@@ -12,6 +12,8 @@ from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 from tests.train.power_cut import PowerCutError, cut_at_call
 
+pytestmark = pytest.mark.slow
+
 
 def with_lines(path: Path, lines: str) -> Path:
     path.write_text(path.read_text() + lines)

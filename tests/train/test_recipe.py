@@ -22,6 +22,8 @@ from seg.train.run.figures import Figures
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result
 
+pytestmark = pytest.mark.slow
+
 SpecWriter = Callable[..., Path]
 
 

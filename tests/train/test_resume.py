@@ -24,6 +24,8 @@ from seg.train.run.record import Result
 from seg.train.trainer import train_member
 from tests.train.power_cut import PowerCutError, cut_at_call
 
+pytestmark = pytest.mark.slow
+
 SpecWriter = Callable[..., Path]
 EPOCHS = 5
 

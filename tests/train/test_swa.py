@@ -17,6 +17,8 @@ from seg.train.run.record import Result
 from tests.train.conftest import SpecWriter
 from tests.train.power_cut import PowerCutError, cut_at_call
 
+pytestmark = pytest.mark.slow
+
 RECIPE = {"epochs": 5, "average_last": 3, "schedule": "constant"}
 
 

@@ -24,6 +24,8 @@ from seg.train.sweep.ensemble import write_ensemble
 from seg.train.sweep.picture import draw_sweep
 from seg.train.trainer import train_member
 
+pytestmark = pytest.mark.slow
+
 WriteSweep = Callable[..., Path]
 
 

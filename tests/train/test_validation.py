@@ -28,6 +28,8 @@ from seg.train.module import MemberModule
 from seg.train.segmenter import Segmenter
 from seg.train.trainer import train_member
 
+pytestmark = pytest.mark.slow
+
 SpecWriter = Callable[..., Path]
 
 

@@ -15,6 +15,8 @@ from seg.engine.ensemble import Ensemble
 from tests.engine.serve.conftest import some_image
 from tests.engine.tiny_models import CLASSES
 
+pytestmark = pytest.mark.browser
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 PIXELS = """canvas => {
