@@ -210,7 +210,7 @@ def test_what_a_killed_run_left_is_gone_after_the_next(project: Path) -> None:
         "import os, signal, sys\nfrom seg.commands.app import run\n"
         "from seg.engine.submissions import tables\n"
         "tables.csv.writer = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"sys.argv = ['seg', 'ensemble', {str(project)!r}]\nrun()"
+        f"run(['ensemble', {str(project)!r}])"
     )
     subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert list(project.parent.glob(".submission.csv.seg-*"))

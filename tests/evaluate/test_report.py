@@ -154,6 +154,7 @@ def test_labels_are_the_engine_s_where_they_are_no_tie(tmp_path: Path, make_mode
                 expected = ensemble.predict(sample.image)
                 differs_hw = look.labels[mixture] != expected.labels
                 assert (leads(expected.probabilities)[differs_hw] <= 4 / HIGHEST).all()
+                assert differs_hw.mean() < 0.05, "more than a few pixels are ties"
 
 
 def test_findings_agree_with_one_another(tmp_path: Path, make_model: MakeModel) -> None:
