@@ -24,6 +24,7 @@ from seg.engine.runtimes.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, 
 from seg.engine.runtimes.ort import OrtRuntime
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.prediction import RuntimeName
+from tests.engine.runtime_params import runtime_params
 from tests.engine.tiny_images import image_batch
 from tests.engine.tiny_models import MakeModel
 from tests.fake_gpu import FakeGpu
@@ -44,7 +45,7 @@ class Load(Protocol):
     def __call__(self, model: Path, streams: Streams = TWO, temperature: float = 1.0) -> Runtime: ...
 
 
-@pytest.fixture(params=list(FURTHEST))
+@pytest.fixture(params=runtime_params(FURTHEST))
 def name(request: pytest.FixtureRequest) -> RuntimeName:
     chosen: RuntimeName = request.param
     if chosen not in (*usable_runtimes(), "tensorrt-plan"):
