@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 SEG := $(BIN)/seg
 SPEC := ensembles/quickstart.yaml
 
-.PHONY: quickstart test lint types contracts unit clean help
+.PHONY: quickstart test test-fast lint types contracts unit clean help
 
 help:
 	@echo "make quickstart   install, draw the built-in dataset, train, export, predict, show"
 	@echo "make test         install the test extras, then lint, types, import contracts and tests"
+	@echo "make test-fast    the tests that train, export or start nothing: under three minutes on two cores"
 	@echo "make clean        remove what quickstart made (the environment stays)"
 
 quickstart: $(VENV)/.train
@@ -35,6 +36,9 @@ contracts: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/pytest
+
+test-fast: $(VENV)/.dev
+	$(BIN)/pytest -m "not slow and not browser and not cluster and not gpu"
 
 clean:
 	rm -rf quickstart

@@ -7,6 +7,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from seg.classes import ClassInfo
+from tests.engine.tiny_models import CLASSES, MakeModel, write_model, write_project
+
 # A busy machine is no defect.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
@@ -29,3 +32,19 @@ def shared_data() -> Path:
     if not (folder / "camvid").is_dir():
         pytest.skip(f"no real images at {folder}: set SEG_SHARED_DATA to the folder that holds them")
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
+    """Writes a tiny model with a card: `make_model(seed=0, classes=CLASSES)`."""
+
+    def make(seed: int = 0, classes: tuple[ClassInfo, ...] = CLASSES) -> Path:
+        return write_model(tmp_path_factory.mktemp("models"), seed, classes)
+
+    return make
+
+
+@pytest.fixture
+def project(tmp_path: Path, make_model: MakeModel) -> Path:
+    """A folder with images, a COCO file that names the classes, and a spec; returns the spec."""
+    return write_project(tmp_path, make_model)

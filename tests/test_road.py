@@ -16,6 +16,8 @@ from seg.spec import EnsembleSpec, load_ensemble
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.trainer import train_member
 
+pytestmark = pytest.mark.slow
+
 IMAGES = 5
 
 

@@ -18,9 +18,6 @@ from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SegError
 from seg.ownership import FOLDER, OUTPUTS
 from seg.spec import load_ensemble
-from tests.engine.conftest import make_model, project
-
-__all__ = ["make_model", "project"]
 
 SIZE = (4, 5)
 

@@ -1,80 +1,12 @@
-"""A tiny exported model, built by hand, whose answer depends on place and neighbourhood; a spec of two."""
+"""The devices that tests of the engine run on."""
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
-from seg.card import CARD_KEY, InputCard, ModelCard
-from seg.classes import ClassInfo, default_colour
-from seg.data.images import write_image
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.device_values import Device
 from seg.engine.runtimes import nvidia
-from seg.temperature import TEMPERATURE
+from tests.engine.tiny_models import CLASSES
 from tests.fake_gpu import FakeGpu
-
-CLASSES = tuple(
-    ClassInfo(id=number + 1, name=name, colour=default_colour(number))
-    for number, name in enumerate(["ground", "paper", "glass", "metal"])
-)
-
-IMAGES = 7
-
-MakeModel = Callable[..., Path]
-
-
-def tiny_graph(seed: int, classes: int) -> onnx.ModelProto:
-    """Convolution over the image, whose kernel is not symmetric, then softmax at a temperature of 1."""
-    rng = np.random.default_rng(seed)
-    kernel = rng.normal(0, 0.02, (classes, 3, 5, 3)).astype(np.float32)
-    nodes = [
-        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("Transpose", ["float"], ["nchw"], perm=[0, 3, 1, 2]),
-        helper.make_node("Conv", ["nchw", "kernel"], ["logits"], pads=[2, 1, 2, 1]),
-        helper.make_node("Div", ["logits", TEMPERATURE], ["tempered"]),
-        helper.make_node("Softmax", ["tempered"], ["probabilities"], axis=1),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", "H", "W", 3])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes, "H", "W"])],
-        [
-            numpy_helper.from_array(kernel, "kernel"),
-            numpy_helper.from_array(np.array(1, dtype=np.float32), TEMPERATURE),
-        ],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-
-
-def tiny_card(name: str, classes: tuple[ClassInfo, ...] = CLASSES) -> ModelCard:
-    return ModelCard(
-        name=name,
-        architecture="unet",
-        encoder="resnet18",
-        classes=classes,
-        unlabelled="ground",
-        input=InputCard(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
-    )
-
-
-@pytest.fixture(scope="session")
-def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
-    """Writes a tiny model with a card: `make_model(seed=0, classes=CLASSES)`."""
-
-    def make(seed: int = 0, classes: tuple[ClassInfo, ...] = CLASSES) -> Path:
-        path = tmp_path_factory.mktemp("models") / f"tiny-{seed}.onnx"
-        model = tiny_graph(seed, len(classes))
-        helper.set_model_props(model, {CARD_KEY: tiny_card(f"tiny-{seed}", classes).model_dump_json()})
-        onnx.save(model, path)
-        return path
-
-    return make
 
 
 @pytest.fixture
@@ -83,37 +15,6 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
     gpu = FakeGpu()
     gpu.install(monkeypatch)
     return gpu
-
-
-@pytest.fixture
-def project(tmp_path: Path, make_model: MakeModel) -> Path:
-    """A folder with images, a COCO file that names the classes, and a spec; returns the spec."""
-    return write_project(tmp_path, make_model)
-
-
-def write_project(folder: Path, make_model: MakeModel) -> Path:
-    """Write such a folder; all of them are equal."""
-    rng = np.random.default_rng(0)
-    for number in range(IMAGES):
-        size_hw = (12, 9) if number % 2 else (8, 10)
-        write_image(folder / f"images/{number}.png", rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8))
-    coco = {"images": [], "categories": [{"id": c.id, "name": c.name} for c in CLASSES]}
-    (folder / "train.json").write_text(json.dumps(coco))
-    spec = {
-        "data": {
-            "train": {"images": "images", "annotations": "train.json"},
-            "val": {"images": "images"},
-            "unlabelled": "ground",
-        },
-        "members": [
-            {"name": "a", "model": str(make_model(1))},
-            {"name": "b", "model": str(make_model(2)), "weight": 2},
-        ],
-        "views": "d4",
-        "runtime": "cpu",
-    }
-    (folder / "spec.yaml").write_text(json.dumps(spec))
-    return folder / "spec.yaml"
 
 
 @pytest.fixture(

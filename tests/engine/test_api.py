@@ -18,7 +18,7 @@ from seg.drawing import overlay
 from seg.engine import api, ensemble, prediction
 from seg.errors import DataError, SpecError
 from seg.spec.from_models import spec_from_models
-from tests.engine.conftest import CLASSES, IMAGES
+from tests.engine.tiny_models import CLASSES, IMAGES
 
 MakeModel = Callable[..., Path]
 

@@ -31,7 +31,8 @@ from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import MergeName, StoppingSpec, TileSpec
 from seg.views import VIEW_SETS, ViewName, ViewSetName
-from tests.engine.conftest import CLASSES, MakeModel
+from tests.engine.tiny_images import images_of_sizes
+from tests.engine.tiny_models import CLASSES, MakeModel
 
 
 class Slow(Runtime):
@@ -59,14 +60,6 @@ class Failing(Slow):
 
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         raise ZeroDivisionError
-
-
-SIZES = [(5, 7), (7, 5), (6, 6), (1, 1), (5, 7), (9, 2), (7, 5), (5, 7)]
-
-
-def images(seed: int = 0) -> list[ImageHWC]:
-    rng = np.random.default_rng(seed)
-    return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES]
 
 
 def load(models: list[Path], weights: list[float], views: ViewSetName, batch_size: int = 4) -> Ensemble:
@@ -109,7 +102,7 @@ def test_probabilities_are_those_of_the_plain_loop(
 ) -> None:
     models, weights = [make_model(1), make_model(2)], [0.7, 2.1]
     ensemble = load(models, weights, views, batch_size)
-    pictures = images()
+    pictures = images_of_sizes()
     answers = dict(ensemble.predict_all(enumerate(pictures), lambda key, merged: (key, merged.copy())))
     assert sorted(answers) == list(range(len(pictures)))
     for key, image_hwc in enumerate(pictures):
@@ -120,7 +113,7 @@ def test_probabilities_are_those_of_the_plain_loop(
 def test_an_answer_does_not_depend_on_company(make_model: MakeModel) -> None:
     """Bit by bit: a run that was cut off and resumed batches the same image with others."""
     ensemble = load([make_model(1), make_model(2)], [1.0, 2.0], "d4")
-    pictures = images()
+    pictures = images_of_sizes()
     for order in (range(len(pictures)), reversed(range(len(pictures))), [5, 0, 3]):
         answers = ensemble.predict_all(
             ((key, pictures[key]) for key in order), lambda key, merged: (key, merged.copy())
@@ -132,7 +125,7 @@ def test_an_answer_does_not_depend_on_company(make_model: MakeModel) -> None:
 
 def test_labels_are_those_of_the_probabilities(make_model: MakeModel) -> None:
     ensemble = load([make_model(1), make_model(2)], [1.0, 2.0], "d4")
-    pictures = images()
+    pictures = images_of_sizes()
     labels = dict(ensemble.label_all(enumerate(pictures), lambda key, labels_hw: (key, labels_hw)))
     for key, image_hwc in enumerate(pictures):
         np.testing.assert_array_equal(labels[key], ensemble.predict(image_hwc).labels)
@@ -141,7 +134,7 @@ def test_labels_are_those_of_the_probabilities(make_model: MakeModel) -> None:
 def test_exact_stopping_saves_passes_and_no_label(make_model: MakeModel) -> None:
     models, weights = [make_model(1), make_model(2)], [1.0, 9.0]
     ensemble = load(models, weights, "d4", batch_size=1)
-    pictures = images()
+    pictures = images_of_sizes()
     clock = Clock()
     labels = dict(
         ensemble.label_all(
@@ -186,7 +179,7 @@ def test_many_streams_give_the_bits_of_one(make_model: MakeModel) -> None:
         members=tuple(replace(m, runtime=Slow(m.runtime, streams=6)) for m in ensemble.members),
         batch_size=2,
     )
-    pictures = images()
+    pictures = images_of_sizes()
     answers = dict(slow.predict_all(enumerate(pictures), lambda key, merged: (key, merged)))
     for key, image_hwc in enumerate(pictures):
         np.testing.assert_array_equal(answers[key], ensemble.predict(image_hwc).probabilities)
@@ -197,7 +190,7 @@ def test_a_failing_runtime_ends_the_stream(make_model: MakeModel) -> None:
     (member,) = ensemble.members
     failing = replace(ensemble, members=(replace(member, runtime=Failing(member.runtime)),))
     with pytest.raises(ZeroDivisionError):
-        list(failing.label_all(enumerate(images()), lambda key, _: key))
+        list(failing.label_all(enumerate(images_of_sizes()), lambda key, _: key))
 
 
 def test_images_are_taken_only_as_fast_as_they_are_finished(make_model: MakeModel) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from seg.classes import ClassInfo, default_colour
 from seg.data.images import write_image
-from tests.engine.conftest import MakeModel
+from tests.engine.tiny_models import MakeModel
 
 CLASSES = tuple(ClassInfo(id=n, name=f"class {n}", colour=default_colour(n)) for n in range(40))
 FLOATS_A_PIXEL = 4 * len(CLASSES)
@@ -57,6 +57,7 @@ def test_a_tiled_image_never_has_its_probabilities_whole(tmp_path: Path, make_mo
     assert grown / (large**2 - small**2) < FLOATS_A_PIXEL / 4
 
 
+@pytest.mark.slow
 def test_more_images_take_no_more(tmp_path: Path, make_model: MakeModel) -> None:
     """A tenth of the probabilities of those that are more would be too much."""
     model = make_model(1, CLASSES)

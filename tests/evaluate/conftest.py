@@ -12,10 +12,8 @@ from seg.engine import Ensemble
 from seg.evaluate.tune.scorer import Scorer
 from seg.probability_codec import to_levels
 from seg.views import ViewName
-from tests.engine.conftest import CLASSES as TINY_CLASSES
-from tests.engine.conftest import MakeModel, make_model
-
-__all__ = ["MakeScorer", "make_model", "make_scorer", "write_labelled_project"]
+from tests.engine.tiny_models import CLASSES as TINY_CLASSES
+from tests.engine.tiny_models import MakeModel
 
 MakeScorer = Callable[..., Scorer]
 

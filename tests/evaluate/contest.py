@@ -20,7 +20,7 @@ from seg.evaluate.validator import check_submission
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.output import RleSpec
-from tests.engine.conftest import CLASSES
+from tests.engine.tiny_models import CLASSES
 
 SQUARE = (48, 48)
 WIDE = (32, 60)

@@ -12,7 +12,7 @@ from seg.engine import Ensemble
 from seg.evaluate.compare import compare_members
 from seg.labels import IGNORE_INDEX
 from seg.spec import load_ensemble
-from tests.engine.conftest import MakeModel
+from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import write_labelled_project
 
 

@@ -15,8 +15,7 @@ from seg.errors import DataError
 from seg.evaluate.contact_sheet import draw_ensemble, draw_submission
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
-from tests.engine.conftest import CLASSES
-from tests.engine.conftest import project as project  # noqa: PLC0414
+from tests.engine.tiny_models import CLASSES
 from tests.evaluate.contest import SQUARE, Contest
 
 

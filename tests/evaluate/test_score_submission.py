@@ -16,7 +16,7 @@ from seg.evaluate.score_submission import score_submission
 from seg.labels import IGNORE_INDEX
 from seg.spec import load_ensemble
 from seg.spec.output import RleSpec
-from tests.engine.conftest import CLASSES
+from tests.engine.tiny_models import CLASSES
 
 
 @pytest.fixture

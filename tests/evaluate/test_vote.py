@@ -15,7 +15,7 @@ from seg.errors import DataError
 from seg.evaluate.vote import Ties, vote, vote_submissions
 from seg.labels import IGNORE_INDEX
 from seg.spec.output import RleSpec
-from tests.engine.conftest import CLASSES
+from tests.engine.tiny_models import CLASSES
 
 FORM = open_format("kaggle", CLASSES, "ground", RleSpec(), str)
 

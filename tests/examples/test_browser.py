@@ -21,6 +21,8 @@ from seg.spec import load_ensemble
 from tests.export.ensembles import write_ensemble
 from tests.export.tiny import CLASSES
 
+pytestmark = pytest.mark.browser
+
 PAGE = Path(__file__).resolve().parents[2] / "examples/browser"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

@@ -23,6 +23,8 @@ from seg.spec import ExportSpec
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
 from tests.export.untrained import CLASSES, checkpoint, image
 
+pytestmark = pytest.mark.slow
+
 
 def by_hand(path: Path, image_hwc: ImageHWC) -> NDArray[np.float32]:
     """Preprocessing, network and softmax written out once more, apart from the code under test."""

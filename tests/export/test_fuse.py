@@ -124,6 +124,7 @@ def test_it_is_the_plain_loop_over_views(views: str | list[str], tmp_path: Path)
     np.testing.assert_allclose(probabilities[0], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_members_of_seg_export_with_their_own_input_modes(tmp_path: Path) -> None:
     """A network that pads and one that resizes, with what PyTorch's exporter makes of them."""
     from seg.export.export import export_checkpoint

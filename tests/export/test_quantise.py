@@ -17,6 +17,8 @@ from seg.export.precision.ranges import STEPS, clipping_values, least_error_clip
 from seg.export.precision.sensitive import quantise_within
 from tests.export.tiny import KERNELS, RNG, image, model, run
 
+pytestmark = pytest.mark.slow
+
 
 @given(arrays(np.float32, (3, 2, 2), elements=st.floats(-100, 100, width=32)), st.integers(0, 2))
 def test_a_weight_comes_back_within_half_a_step(weight: NDArray[np.float32], axis: int) -> None:

@@ -217,6 +217,7 @@ def test_a_stack_is_added_up_without_being_stacked() -> None:
     np.testing.assert_allclose(run(rewritten, image()[None]), run(plain, image()[None]), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["unet", "unetplusplus", "fpn", "manet"])
 def test_networks_answer_as_pytorch_does(
     architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -238,6 +239,7 @@ def test_networks_answer_as_pytorch_does(
     assert fewer < 0.95 * more
 
 
+@pytest.mark.slow
 def test_a_network_in_float16_is_rewritten_in_float16(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from seg.card import CARD_KEY
-from tests.engine.conftest import CLASSES, tiny_card, tiny_graph
+from tests.engine.tiny_models import CLASSES, tiny_card, tiny_graph
 from tests.hostile.case import Case, Expected, file
 
 Nodes = list[Any]

@@ -27,7 +27,7 @@ WRITE: Final = """\
 import sys
 from seg.train.checkpoint import save_checkpoint
 from seg.train.networks import build_network
-from tests.engine.conftest import CLASSES, tiny_card
+from tests.engine.tiny_models import CLASSES, tiny_card
 network = build_network("fpn", "resnet18", len(CLASSES))
 card = tiny_card("a", CLASSES).model_copy(update={"architecture": "fpn", "encoder": "resnet18"})
 save_checkpoint(__import__("pathlib").Path(sys.argv[1]), network, card)

@@ -8,7 +8,7 @@ from onnx import helper
 
 from seg.card import CARD_KEY
 from seg.data.images import write_image, write_mask
-from tests.engine.conftest import CLASSES, tiny_card, tiny_graph
+from tests.engine.tiny_models import CLASSES, tiny_card, tiny_graph
 
 DATASET = """\
 train: {images: images, masks: masks}

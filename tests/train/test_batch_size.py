@@ -16,7 +16,9 @@ from seg.train.member.lightning_module import MemberModule
 from seg.train.networks import build_network
 from seg.train.trainer import train_member
 from tests.train.conftest import CLASSES, SpecWriter
-from tests.train.test_distributed import metrics
+from tests.train.toy_metrics import metrics
+
+pytestmark = pytest.mark.slow
 
 
 def train(path: Path) -> None:

@@ -36,6 +36,8 @@ from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.trainer import train_member
 from tests.train.conftest import CLASSES, SpecWriter
 
+pytestmark = pytest.mark.slow
+
 
 def with_one_hot(labels_hw: LabelsHW, classes: int) -> NDArray[np.uint8]:
     """A student's truth whose teacher is as sure as the labels are, `[H, W, 1 + C]`."""

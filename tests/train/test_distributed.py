@@ -1,6 +1,5 @@
 """Two processes train one network: what one would, what they can, and nothing by halves."""
 
-import csv
 import os
 import signal
 import subprocess
@@ -19,6 +18,9 @@ from seg.spec import load_ensemble
 from seg.train.batches.sampling import DistributedSampler, EpochSampler
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
+from tests.train.toy_metrics import metrics
+
+pytestmark = pytest.mark.slow
 
 # Without batch normalisation, which sees other images in each process.
 RECIPE = {"architecture": "fpn", "encoder": "tu-test_convnext", "epochs": 3}
@@ -61,11 +63,6 @@ def run(spec_path: Path) -> tuple[int, str]:
     process = start(spec_path)
     _, said = process.communicate(timeout=600)
     return process.returncode, said
-
-
-def metrics(spec_path: Path) -> list[dict[str, float]]:
-    text = (spec_path.parent / "runs" / "toy" / "metrics.csv").read_text()
-    return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(text.splitlines())]
 
 
 def model(spec_path: Path) -> Path:

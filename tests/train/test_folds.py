@@ -16,6 +16,8 @@ from seg.train.splits.folds import assign_folds, split_by_fold
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 
+pytestmark = pytest.mark.slow
+
 
 @given(
     images=st.integers(4, 60),

@@ -10,7 +10,9 @@ from seg.spec import load_ensemble
 from seg.train.callbacks import run_checkpoint
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
-from tests.train.test_resume import PowerCutError, cut_at_call
+from tests.train.power_cut import PowerCutError, cut_at_call
+
+pytestmark = pytest.mark.slow
 
 
 def with_lines(path: Path, lines: str) -> Path:

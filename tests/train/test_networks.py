@@ -26,6 +26,7 @@ def test_the_docs_say_what_goes_with_what() -> None:
     assert (DOCS / "reference/architectures.md").read_text(encoding="utf-8") == architectures_page()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_every_architecture_takes_a_step(architecture: Architecture) -> None:
     own = OWN_ENCODERS.get(architecture)

@@ -22,6 +22,8 @@ from seg.train.optimiser.weight_averaging import exponential_average
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result
 
+pytestmark = pytest.mark.slow
+
 SpecWriter = Callable[..., Path]
 
 

@@ -22,13 +22,12 @@ from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result
 from seg.train.splits import decoded_split
 from seg.train.trainer import train_member
+from tests.train.power_cut import PowerCutError, cut_at_call
+
+pytestmark = pytest.mark.slow
 
 SpecWriter = Callable[..., Path]
 EPOCHS = 5
-
-
-class PowerCutError(Exception):
-    """Stands for whatever ends a process at a given place."""
 
 
 def train(spec_path: Path, *, retrain: bool = False) -> Result:
@@ -54,20 +53,6 @@ def whole(toy_spec: SpecWriter, tmp_path_factory: pytest.TempPathFactory) -> tup
     spec = toy_spec(tmp_path_factory.mktemp("whole"), epochs=EPOCHS)
     train(spec)
     return outcome(spec)
-
-
-def cut_at_call(monkeypatch: pytest.MonkeyPatch, holder: Any, name: str, call: int) -> None:
-    """Raise PowerCutError in place of the `call`-th call (from 1) of a function."""
-    whole, calls = getattr(holder, name), 0
-
-    def cut(*args: Any, **kwargs: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == call:
-            raise PowerCutError
-        return whole(*args, **kwargs)
-
-    monkeypatch.setattr(holder, name, cut)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from seg.train.soup import Ingredient, SoupResult, greedy_soup, read_ingredients
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def spec(toy_spec: SpecWriter, tmp_path_factory: pytest.TempPathFactory) -> EnsembleSpec:

@@ -15,7 +15,9 @@ from seg.train.callbacks.swa import validate_mean
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.run.record import Result
 from tests.train.conftest import SpecWriter
-from tests.train.test_resume import PowerCutError, cut_at_call
+from tests.train.power_cut import PowerCutError, cut_at_call
+
+pytestmark = pytest.mark.slow
 
 RECIPE = {"epochs": 5, "average_last": 3, "schedule": "constant"}
 

@@ -24,6 +24,8 @@ from seg.train.sweep.charts import draw_sweep
 from seg.train.sweep.write_ensemble import write_ensemble
 from seg.train.trainer import train_member
 
+pytestmark = pytest.mark.slow
+
 WriteSweep = Callable[..., Path]
 
 

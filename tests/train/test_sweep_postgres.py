@@ -20,6 +20,8 @@ from seg.errors import SpecError
 from seg.spec.sweep import load_sweep
 from seg.train.sweep import open_sweep
 
+pytestmark = pytest.mark.slow
+
 HEARTBEAT_S = 1
 
 WORKER = f"""

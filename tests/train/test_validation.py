@@ -28,6 +28,8 @@ from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
 from seg.train.trainer import train_member
 
+pytestmark = pytest.mark.slow
+
 SpecWriter = Callable[..., Path]
 
 

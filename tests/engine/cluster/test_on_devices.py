@@ -32,7 +32,10 @@ from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.prediction import RuntimeName
 from tests.engine.cluster import at_work
 
-pytestmark = pytest.mark.skipif(usable_cores() < 2, reason="needs two cores to share out")
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(usable_cores() < 2, reason="needs two cores to share out"),
+]
 
 IMAGES = 32
 VIEWS = 8

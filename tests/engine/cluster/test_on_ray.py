@@ -23,6 +23,8 @@ from seg.errors import DataError, MissingRuntimeError, ModelError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.cluster.object_store import object_store
 
+pytestmark = pytest.mark.cluster
+
 IMAGES = 64
 STORE_BYTES = 80 * 2**20
 

@@ -18,7 +18,7 @@ from seg.engine.jobs.predict import run_ensemble
 from seg.engine.member import default_pass_order
 from seg.errors import OutputError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
-from tests.engine.conftest import IMAGES
+from tests.engine.tiny_models import IMAGES
 
 
 @pytest.mark.parametrize(

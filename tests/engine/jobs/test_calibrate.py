@@ -17,7 +17,7 @@ from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
 from seg.spec import load_ensemble
 from seg.spec.edit import write_under
-from tests.engine.conftest import IMAGES
+from tests.engine.tiny_models import IMAGES
 
 
 def calibrate(path: Path, tolerance: float) -> list[Trace]:

@@ -17,6 +17,8 @@ from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal import Entry, ExpectedLabels, Journal
 from seg.errors import OutputError
 
+FORMAT_BYTES = len(b"seg journal 2\n")
+
 
 def entries(count: int) -> list[Entry]:
     rng = np.random.default_rng(count)
@@ -92,19 +94,27 @@ def test_a_kill_at_any_byte_costs_only_what_was_not_whole(tmp_path: Path) -> Non
 
 
 @given(place=st.integers(0, 10_000), value=st.integers(0, 255))
-def test_a_changed_byte_is_noticed(tmp_path_factory: pytest.TempPathFactory, place: int, value: int) -> None:
+def test_a_changed_byte_costs_its_entry_and_those_after_it(
+    tmp_path_factory: pytest.TempPathFactory, place: int, value: int
+) -> None:
     folder = tmp_path_factory.mktemp("journal")
     some = entries(3)
-    whole = bytearray(write(folder / "out.csv", some))
-    place %= len(whole)
-    whole[place] = value
-    (folder / "out.csv.journal").write_bytes(whole)
-    try:
-        with Journal(folder / "out.csv", "a run") as journal:
-            for entry in present(journal, some):
-                check(journal, entry)
-    except OutputError:
-        pass
+    ends = [len(write(folder / f"{n}.csv", some[:n])) for n in range(len(some) + 1)]
+    changed = bytearray(write(folder / "out.csv", some))
+    place %= len(changed)
+    is_same, changed[place] = changed[place] == value, value
+    path = folder / "out.csv.journal"
+    path.write_bytes(changed)
+    if place < FORMAT_BYTES and not is_same:
+        with pytest.raises(OutputError), Journal(folder / "out.csv", "a run"):
+            pass
+        assert path.read_bytes() == changed
+        return
+    whole = len(some) if is_same else sum(end <= place for end in ends[1:])
+    with Journal(folder / "out.csv", "a run") as journal:
+        assert present(journal, some) == some[:whole]
+        for entry in some[:whole]:
+            check(journal, entry)
 
 
 def test_another_run_is_refused_and_kept(tmp_path: Path) -> None:

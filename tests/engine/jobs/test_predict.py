@@ -22,7 +22,7 @@ from seg.engine.jobs.summary import images_line
 from seg.engine.submissions import rle
 from seg.errors import DataError, ModelError, OutputError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
-from tests.engine.conftest import CLASSES, IMAGES
+from tests.engine.tiny_models import CLASSES, IMAGES
 
 
 def with_output(path: Path, **output: Any) -> EnsembleSpec:

@@ -11,7 +11,7 @@ from seg.engine import Ensemble
 from seg.engine.merging.decision import Decision, decide, resized_to
 from seg.errors import SpecError
 from seg.spec import load_ensemble
-from tests.engine.test_ensemble import images
+from tests.engine.tiny_images import images_of_sizes
 
 
 def test_ties_go_to_the_lower_label() -> None:
@@ -40,7 +40,7 @@ def test_leads_are_what_the_next_class_lacks(classes: int, seed: int, has_factor
 
 def test_class_factors_of_a_spec_change_labels_and_not_probabilities(project: Path) -> None:
     spec = load_ensemble(project)
-    image_hwc = images()[0]
+    image_hwc = images_of_sizes()[0]
     plain = Ensemble.load(spec).predict(image_hwc)
     weighed = Ensemble.load(spec.model_copy(update={"class_factors": {"glass": 3.0}})).predict(image_hwc)
     np.testing.assert_array_equal(weighed.probabilities, plain.probabilities)
@@ -51,9 +51,9 @@ def test_class_factors_of_a_spec_change_labels_and_not_probabilities(project: Pa
 
 def test_class_weights_of_a_spec_weigh_members_by_class(project: Path) -> None:
     spec = load_ensemble(project)
-    a, b = (Ensemble.load(spec).only([name]).predict(images()[0]).probabilities for name in "ab")
+    a, b = (Ensemble.load(spec).only([name]).predict(images_of_sizes()[0]).probabilities for name in "ab")
     members = [spec.members[0].model_copy(update={"class_weights": {"paper": 4.0}}), spec.members[1]]
-    found = Ensemble.load(spec.model_copy(update={"members": tuple(members)})).predict(images()[0])
+    found = Ensemble.load(spec.model_copy(update={"members": tuple(members)})).predict(images_of_sizes()[0])
     share = np.array([1 / 3, 4 / 6, 1 / 3, 1 / 3])[:, None, None]
     expected = share * a + (1 - share) * b
     np.testing.assert_allclose(found.probabilities, expected / expected.sum(0), atol=1e-6)

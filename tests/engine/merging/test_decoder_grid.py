@@ -35,6 +35,8 @@ from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
 from tests.export.untrained import CLASSES, checkpoint, image
 
+pytestmark = pytest.mark.slow
+
 CELLS: Final = {"fpn": 4, "unet": 1, "deeplabv3": 8}
 SHARP: Final = 0.1
 """A temperature at which untrained networks are sure of themselves."""

@@ -28,7 +28,7 @@ from seg.engine.runtimes.open import open_runtime
 from seg.errors import MissingRuntimeError
 from seg.labels import LabelsHW, ProbabilitiesCHW
 from seg.views import VIEW_NAMES, ViewName
-from tests.engine.conftest import CLASSES, MakeModel
+from tests.engine.tiny_models import CLASSES, MakeModel
 
 ROUNDING = 2e-6
 """How far float32 sums of a plan may be off, one way and the other."""

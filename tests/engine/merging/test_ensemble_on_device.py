@@ -34,8 +34,8 @@ from seg.model_file import read_model_card
 from seg.spec import load_ensemble
 from seg.spec.prediction import RuntimeName, StoppingSpec, TileSpec
 from seg.views import VIEW_SETS
-from tests.engine.conftest import MakeModel
-from tests.engine.test_ensemble import images
+from tests.engine.tiny_images import images_of_sizes
+from tests.engine.tiny_models import MakeModel
 
 ROUNDING = 2e-6
 """How far float32 sums of a plan may be off, one way and the other."""
@@ -107,7 +107,7 @@ def brought_to_host(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_only_labels_come_back(
     on_host: Ensemble, device_ops: DeviceOps, brought_to_host: Counter[str], factors: tuple[float, ...]
 ) -> None:
-    pictures = images()
+    pictures = images_of_sizes()
     ensemble = replace(on_host, factors=factors)
     expected = labels_of(ensemble, pictures)
     assert_same(labels_of(replace(ensemble, device_ops=device_ops), pictures), expected)
@@ -120,7 +120,7 @@ def test_only_labels_come_back(
 def test_a_grid_and_tiles_take_each_sum_once(
     on_host: Ensemble, device_ops: DeviceOps, brought_to_host: Counter[str]
 ) -> None:
-    pictures = images()
+    pictures = images_of_sizes()
     expected = labels_of(on_host, pictures, grid_hw=(4, 3))
     assert_same(labels_of(replace(on_host, device_ops=device_ops), pictures, grid_hw=(4, 3)), expected)
     assert brought_to_host["sums"] == len(pictures)
@@ -131,7 +131,7 @@ def test_a_grid_and_tiles_take_each_sum_once(
 
 
 def test_probabilities_are_those_of_the_host(on_host: Ensemble, device_ops: DeviceOps) -> None:
-    for image_hwc in images():
+    for image_hwc in images_of_sizes():
         expected = on_host.predict(image_hwc)
         found = replace(on_host, device_ops=device_ops).predict(image_hwc)
         np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=ROUNDING)
@@ -140,7 +140,7 @@ def test_probabilities_are_those_of_the_host(on_host: Ensemble, device_ops: Devi
 
 def test_sums_do_not_depend_on_the_order_of_answers(on_host: Ensemble, device_ops: DeviceOps) -> None:
     """Bit by bit, with four batches under way at once, whichever comes first."""
-    pictures = images()
+    pictures = images_of_sizes()
     runs = []
     for seed in range(3):
         members = tuple(replace(m, runtime=Hesitant(m.runtime, seed)) for m in on_host.members)
@@ -158,7 +158,7 @@ def test_a_judge_and_scales_have_sums_on_the_host(on_host: Ensemble, device_ops:
     assert ensemble.device_ops_for(pass_order, has_monitor=False) is device_ops
     assert ensemble.device_ops_for(pass_order, has_monitor=True) is None
     assert ensemble.device_ops_for(scaled, has_monitor=False) is None
-    pictures = images()
+    pictures = images_of_sizes()
     stopping = build_stopping(StoppingSpec(), ensemble)
     assert_same(labels_of(ensemble, pictures, stopping=stopping), labels_of(on_host, pictures))
     both = ensemble.with_views(("identity", "scale2"))
@@ -171,7 +171,7 @@ def test_a_runtime_without_a_device_says_so(on_host: Ensemble) -> None:
         _infer_on_device = Runtime._infer_on_device
 
     with pytest.raises(NotImplementedError, match="brings its answers to the host"):
-        Elsewhere(on_host.members[0].runtime, 0).run_on_device(images()[0][None])
+        Elsewhere(on_host.members[0].runtime, 0).run_on_device(images_of_sizes()[0][None])
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_a_spec_on_one_device_merges_there(
 ) -> None:
     ensemble = Ensemble.load(load_ensemble(project))
     assert ensemble.device_ops is not None
-    pictures = images()
+    pictures = images_of_sizes()
     assert_same(labels_of(ensemble, pictures), labels_of(replace(ensemble, device_ops=None), pictures))
     assert not brought_to_host
 

@@ -19,7 +19,7 @@ from seg.engine import Ensemble
 from seg.engine.runtimes.open import usable_runtimes
 from seg.errors import ModelError
 from seg.spec import EnsembleSpec, load_ensemble
-from tests.engine.conftest import MakeModel, tiny_card, tiny_graph
+from tests.engine.tiny_models import MakeModel, tiny_card, tiny_graph
 
 RUNTIMES = ["cpu", "openvino"]
 Change = Callable[[onnx.GraphProto], None]

@@ -16,7 +16,7 @@ from seg.errors import MissingRuntimeError, ModelError
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec.prediction import RuntimeName
-from tests.engine.conftest import MakeModel
+from tests.engine.tiny_models import MakeModel
 
 IMAGES: list[ImageHWC] = [np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)]
 

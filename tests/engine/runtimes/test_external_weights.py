@@ -16,6 +16,8 @@ from seg.model_file import read_model_card
 from seg.spec.prediction import RuntimeName
 from tests.export.untrained import checkpoint, image
 
+pytestmark = pytest.mark.slow
+
 NAMES: Final[list[RuntimeName]] = ["cpu", "cuda", "openvino", "openvino-bf16"]
 DECODER: Final = Decoder(cell=4, stride=32)
 CELLS_DIFFER_BY: Final[dict[RuntimeName, float]] = {

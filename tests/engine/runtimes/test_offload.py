@@ -22,8 +22,8 @@ from seg.model_file import read_model_card
 from seg.spec import load_ensemble
 from seg.spec.prediction import StoppingSpec
 from seg.views import VIEW_SETS
-from tests.engine.conftest import MakeModel
-from tests.engine.test_ensemble import images
+from tests.engine.tiny_images import images_of_sizes
+from tests.engine.tiny_models import MakeModel
 
 FRAMES = 4
 
@@ -63,7 +63,7 @@ def member(model: Path, runtime: Runtime) -> Member:
 
 def test_the_bits_are_those_of_members_that_stay(pair: tuple[Ensemble, Ensemble]) -> None:
     staying, turning = pair
-    pictures = images()
+    pictures = images_of_sizes()
     answers = dict(turning.predict_all(enumerate(pictures), lambda key, merged: (key, merged)))
     for key, image_hwc in enumerate(pictures):
         np.testing.assert_array_equal(answers[key], staying.predict(image_hwc).probabilities)
@@ -76,7 +76,7 @@ def test_a_group_is_loaded_once_for_as_many_frames_as_are_open(
     turning = replace(turning, batch_size=1, open_frames=12)
     assert turning.streams >= 1  # which asks every member once
     loads.clear()
-    list(turning.label_all(enumerate([images()[0]] * 48), lambda key, _: key))
+    list(turning.label_all(enumerate([images_of_sizes()[0]] * 48), lambda key, _: key))
     assert loads.count("tiny-1") <= 48 // 12
     assert loads.count("tiny-2") == loads.count("tiny-3") <= 48 // 12
 
@@ -86,14 +86,14 @@ def test_stopping_goes_with_it(pair: tuple[Ensemble, Ensemble]) -> None:
     clock = Clock()
     labels = dict(
         turning.label_all(
-            enumerate(images()),
+            enumerate(images_of_sizes()),
             lambda key, labels_hw: (key, labels_hw),
             stopping=build_stopping(StoppingSpec(), turning),
             clock=clock,
         )
     )
     assert clock.passes <= clock.planned
-    for key, image_hwc in enumerate(images()):
+    for key, image_hwc in enumerate(images_of_sizes()):
         np.testing.assert_array_equal(labels[key], staying.predict(image_hwc).labels)
 
 

@@ -19,7 +19,7 @@ from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.runtimes.openvino_runtime import openvino_is_usable
 from seg.errors import SegError
 from seg.spec import load_ensemble
-from tests.engine.conftest import CLASSES, MakeModel, tiny_card
+from tests.engine.tiny_models import CLASSES, MakeModel, tiny_card
 
 TURNED = (2, 0, 3, 1)
 

@@ -17,14 +17,16 @@ from onnx.reference import ReferenceEvaluator
 from seg.engine.merging import device_graphs
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.runtimes import nvidia
-from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
+from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.gpu_libraries import GpuProvider
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.engine.runtimes.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
 from seg.engine.runtimes.ort import OrtRuntime
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.prediction import RuntimeName
-from tests.engine.conftest import MakeModel
+from tests.engine.runtime_params import runtime_params
+from tests.engine.tiny_images import image_batch
+from tests.engine.tiny_models import MakeModel
 from tests.fake_gpu import FakeGpu
 
 TWO = Streams(2, 1)
@@ -43,7 +45,7 @@ class Load(Protocol):
     def __call__(self, model: Path, streams: Streams = TWO, temperature: float = 1.0) -> Runtime: ...
 
 
-@pytest.fixture(params=list(FURTHEST))
+@pytest.fixture(params=runtime_params(FURTHEST))
 def name(request: pytest.FixtureRequest) -> RuntimeName:
     chosen: RuntimeName = request.param
     if chosen not in (*usable_runtimes(), "tensorrt-plan"):
@@ -65,17 +67,13 @@ def load(name: RuntimeName, monkeypatch: pytest.MonkeyPatch) -> Load:
     return load
 
 
-def images(count: int, height: int = 20, width: int = 30) -> ImagesNHWC:
-    return np.random.default_rng(count).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
-
-
 def test_answers_are_those_of_the_onnx_reference(
     make_model: MakeModel, name: RuntimeName, load: Load
 ) -> None:
     model = make_model(3)
     runtime = load(model)
     reference = ReferenceEvaluator(onnx.load(model))
-    for images_nhwc in (images(2), images(1, 31, 17), images(3, 1, 1)):
+    for images_nhwc in (image_batch(2), image_batch(1, 31, 17), image_batch(3, 1, 1)):
         answer = runtime.run(images_nhwc)
         assert answer.dtype == np.float32
         expected = reference.run(None, {"image": images_nhwc})
@@ -86,7 +84,7 @@ def test_answers_are_those_of_the_onnx_reference(
 def test_rows_do_not_depend_on_their_neighbours(make_model: MakeModel, load: Load) -> None:
     """Bit by bit, in batches of one size; of any size where the runtime says so."""
     runtime = load(make_model(3))
-    images_nhwc = images(5)
+    images_nhwc = image_batch(5)
     together = runtime.run(images_nhwc)
     np.testing.assert_array_equal(runtime.run(images_nhwc[::-1].copy())[::-1], together)
     if not runtime.describe().whole_batches:
@@ -96,7 +94,7 @@ def test_rows_do_not_depend_on_their_neighbours(make_model: MakeModel, load: Loa
 
 def test_streams_run_at_once_and_agree(make_model: MakeModel, load: Load) -> None:
     runtime = load(make_model(3), Streams(4, 1))
-    batches = [images(1, 20 + number % 3, 30) for number in range(24)]
+    batches = [image_batch(1, 20 + number % 3, 30) for number in range(24)]
     alone = [runtime.run(batch) for batch in batches]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(runtime.run, batches))
@@ -122,7 +120,7 @@ def test_no_stream_is_bound_to_a_core(make_model: MakeModel, load: Load) -> None
     runtime = load(make_model(3))
     bound = set()
     with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(runtime.run, images(4, 200, 300)) for _ in range(50)]
+        running = [pool.submit(runtime.run, image_batch(4, 200, 300)) for _ in range(50)]
         while not all(one.done() for one in running):
             bound |= bound_threads() - bound_before
     assert not bound
@@ -130,9 +128,9 @@ def test_no_stream_is_bound_to_a_core(make_model: MakeModel, load: Load) -> None
 
 def test_an_answer_is_the_callers_own(make_model: MakeModel, load: Load) -> None:
     runtime = load(make_model(3))
-    first = runtime.run(images(1))
+    first = runtime.run(image_batch(1))
     kept = first.copy()
-    runtime.run(255 - images(1))
+    runtime.run(255 - image_batch(1))
     np.testing.assert_array_equal(first, kept)
 
 
@@ -275,7 +273,7 @@ def test_a_node_without_a_kernel_is_named_and_arithmetic_on_shapes_is_not(
     FakeSession.built_on = "CUDAExecutionProvider"
     monkeypatch.setattr(FakeSession, "on_cpu", [node("Squeeze"), node("Mul")])
     runtime = open_runtime(make_model(3), "cuda", TWO)
-    placement = runtime.placement(images(1))
+    placement = runtime.placement(image_batch(1))
     assert (placement.counts, placement.fallen_back) == ({"CUDA": 1, "CPU": 2}, ())
     monkeypatch.setattr(FakeSession, "on_cpu", [node("Mul"), node("GridSample")])
     with pytest.raises(MissingRuntimeError, match=r"cuda.*no kernel for a GridSample \(GridSample\):"):
@@ -286,7 +284,7 @@ def test_a_device_without_room_for_a_batch_is_one_line(with_fake_device: Path, m
     FakeSession.built_on = "CUDAExecutionProvider"
     runtime = open_runtime(make_model(3), "cuda", TWO)
     with pytest.raises(MissingRuntimeError, match=r"cuda: .*Failed to allocate.*smaller batch_size") as error:
-        runtime.run(images(1))
+        runtime.run(image_batch(1))
     assert "\n" not in str(error.value)
 
 
@@ -314,12 +312,12 @@ def test_shapes_beyond_the_fixed_ones_give_the_same_bits(make_model: MakeModel) 
     """Else an image's labels would depend on which sizes came before it."""
     runtime, fresh = (OpenVinoRuntime(make_model(3), "f32", TWO) for _ in range(2))
     for height in range(FIXED_SHAPES):
-        runtime.run(images(1, 10 + height))
-    np.testing.assert_array_equal(runtime.run(images(1, 40)), fresh.run(images(1, 40)))
+        runtime.run(image_batch(1, 10 + height))
+    np.testing.assert_array_equal(runtime.run(image_batch(1, 40)), fresh.run(image_batch(1, 40)))
 
 
 def test_logits_are_divided_by_the_temperature(make_model: MakeModel, name: RuntimeName, load: Load) -> None:
-    model, images_nhwc = make_model(3), images(2)
+    model, images_nhwc = make_model(3), image_batch(2)
     plain = load(model).run(images_nhwc).astype(np.float64)
     tempered = load(model, temperature=2.0).run(images_nhwc)
     expected = np.sqrt(plain)

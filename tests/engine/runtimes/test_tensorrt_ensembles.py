@@ -18,8 +18,8 @@ from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
 from seg.errors import ModelError, SpecError
 from seg.export.tensorrt_profile import tensorrt_profile
 from seg.spec import EnsembleSpec, load_ensemble
-from tests.engine.conftest import CLASSES, MakeModel
-from tests.engine.runtimes.test_runtimes import images
+from tests.engine.tiny_images import image_batch
+from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.fake_gpu import FakeGpu
 
 ONE = Streams(1, 1)
@@ -90,6 +90,6 @@ def test_plans_travel_with_their_models(project: Path, gpu: FakeGpu, monkeypatch
     shutil.rmtree(project.parent / "a")
     FakeGpu("Fake 2").install(monkeypatch)
     assert model.parent != project.parent / "a"
-    assert PlanRuntime(model, ONE).run(images(1, 8, 8)).shape == (1, len(CLASSES), 8, 8)
+    assert PlanRuntime(model, ONE).run(image_batch(1, 8, 8)).shape == (1, len(CLASSES), 8, 8)
     packed, _ = pack(spec.model_copy(update={"runtime": "cpu", "members": spec.members[1:]}))
     assert [file.name for file in packed["b"]] == ["model.onnx"]

@@ -15,8 +15,8 @@ from seg.engine.runtimes.tensorrt_plan_file import PlanRecord, record_path
 from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
 from seg.errors import ModelError
 from seg.files import sha256_of
-from tests.engine.conftest import MakeModel
-from tests.engine.runtimes.test_runtimes import images
+from tests.engine.tiny_images import image_batch
+from tests.engine.tiny_models import MakeModel
 from tests.fake_gpu import FakeGpu
 
 ONE = Streams(1, 1)
@@ -91,8 +91,8 @@ def test_a_temperature_is_built_in(model: Path, gpu: FakeGpu) -> None:
     ):
         PlanRuntime(model, ONE, temperature=1.25)
     gpu.build_beside(model, temperature=1.25)
-    expected = open_runtime(model, "cpu", ONE, temperature=1.25).run(images(2))
-    np.testing.assert_array_equal(PlanRuntime(model, ONE, temperature=1.25).run(images(2)), expected)
+    expected = open_runtime(model, "cpu", ONE, temperature=1.25).run(image_batch(2))
+    np.testing.assert_array_equal(PlanRuntime(model, ONE, temperature=1.25).run(image_batch(2)), expected)
 
 
 def test_two_that_fit_are_named(model: Path, gpu: FakeGpu) -> None:

@@ -29,8 +29,8 @@ from seg.errors import MissingRuntimeError, ModelError
 from seg.export.plan_cache import ensure_plan
 from seg.export.tensorrt_builder import target_gpu
 from tests import fake_trt
-from tests.engine.conftest import MakeModel
-from tests.engine.runtimes.test_runtimes import images
+from tests.engine.tiny_images import image_batch
+from tests.engine.tiny_models import MakeModel
 from tests.fake_gpu import PROFILE, FakeGpu
 
 ONE, TWO = Streams(1, 1), Streams(2, 1)
@@ -50,14 +50,14 @@ def test_it_says_what_runs_the_plan(model: Path, gpu: FakeGpu) -> None:
         "tensorrt-plan (TensorRT 10.9.0, Fake 1, compute capability 9.0, 2 x 1 threads)"
     )
     assert runtime.describe().whole_batches
-    assert runtime.placement(images(1)).counts == {"TensorRT": len(onnx.load(model).graph.node)}
+    assert runtime.placement(image_batch(1)).counts == {"TensorRT": len(onnx.load(model).graph.node)}
 
 
 def test_more_threads_than_streams_wait_for_one(model: Path, gpu: FakeGpu) -> None:
     gpu.build_beside(model)
     runtime, reference = PlanRuntime(model, TWO), open_runtime(model, "cpu", TWO)
     assert len(gpu.streams) == 2
-    batches = [images(1 + number % 3, 20 + number, 30) for number in range(24)]
+    batches = [image_batch(1 + number % 3, 20 + number, 30) for number in range(24)]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(runtime.run, batches))
     for batch, answer in zip(batches, answers, strict=True):
@@ -67,7 +67,7 @@ def test_more_threads_than_streams_wait_for_one(model: Path, gpu: FakeGpu) -> No
 
 def test_images_need_not_lie_in_one_piece(model: Path, gpu: FakeGpu) -> None:
     gpu.build_beside(model)
-    turned = images(2).transpose(0, 2, 1, 3)[:, ::-1]
+    turned = image_batch(2).transpose(0, 2, 1, 3)[:, ::-1]
     np.testing.assert_array_equal(
         PlanRuntime(model, ONE).run(turned), open_runtime(model, "cpu", ONE).run(turned.copy())
     )
@@ -79,7 +79,7 @@ def test_memory_is_kept_between_batches_and_grows_with_them(model: Path, gpu: Fa
     pixels = 20 * 30
     small, large = ([n * pixels * 3, n * pixels * CLASSES * 4] for n in (1, 4))
     for count, allocated in ((1, small), (1, small), (4, large), (2, large), (4, large)):
-        runtime.run(images(count))
+        runtime.run(image_batch(count))
         assert [len(content) for content in gpu.memory.values()] == allocated
     assert gpu.sizes == small + large
 
@@ -87,7 +87,7 @@ def test_memory_is_kept_between_batches_and_grows_with_them(model: Path, gpu: Fa
 def test_what_it_holds_of_the_gpu_goes_with_it(model: Path, gpu: FakeGpu) -> None:
     gpu.build_beside(model)
     runtime = PlanRuntime(model, TWO)
-    runtime.run(images(1))
+    runtime.run(image_batch(1))
     assert gpu.memory and len(gpu.streams) == 2
     del runtime
     gc.collect()
@@ -98,14 +98,14 @@ def test_what_it_holds_of_the_gpu_goes_with_it(model: Path, gpu: FakeGpu) -> Non
 def test_a_member_whose_turn_is_over_holds_nothing(model: Path, gpu: FakeGpu) -> None:
     gpu.build_beside(model)
     swapped = OffloadedRuntime(lambda: PlanRuntime(model, TWO))
-    first = swapped.run(images(2))
+    first = swapped.run(image_batch(2))
     gc.disable()
     try:
         swapped.unload()
         assert not gpu.memory
     finally:
         gc.enable()
-    np.testing.assert_array_equal(swapped.run(images(2)), first)
+    np.testing.assert_array_equal(swapped.run(image_batch(2)), first)
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_a_batch_beyond_the_profile_is_refused(
     runtime = PlanRuntime(model, ONE)
     assert runtime.takes((*shape, 3)) is fits
     if fits:
-        assert runtime.run(images(*shape)).shape == (shape[0], CLASSES, *shape[1:])
+        assert runtime.run(image_batch(*shape)).shape == (shape[0], CLASSES, *shape[1:])
         return
     takes, given = "1x10x20, 2x20x30, 3x40x50", "x".join(map(str, shape))
     message = rf"\.plan: takes batches of {takes} .* here is one of {given}: .* export\.plan: {EXPORT}"
     with pytest.raises(ModelError, match=message):
-        runtime.run(images(*shape))
+        runtime.run(image_batch(*shape))
     assert not gpu.executed
 
 
@@ -143,12 +143,12 @@ def test_a_gpu_without_room_for_a_context_says_so(model: Path, gpu: FakeGpu) -> 
 def test_a_batch_without_room_is_refused_and_the_next_one_runs(model: Path, gpu: FakeGpu) -> None:
     gpu.build_beside(model)
     runtime = PlanRuntime(model, ONE)
-    first = runtime.run(images(1))
+    first = runtime.run(image_batch(1))
     gpu.size = gpu.allocated
     message = r"\.plan: the GPU has no room for 0 MiB more: CUDA says: out of memory: lower batch_size"
     with pytest.raises(MissingRuntimeError, match=message):
-        runtime.run(images(4))
-    np.testing.assert_array_equal(runtime.run(images(1)), first)
+        runtime.run(image_batch(4))
+    np.testing.assert_array_equal(runtime.run(image_batch(1)), first)
 
 
 def test_what_fails_on_the_gpu_is_one_line_and_leaves_the_stream_usable(model: Path, gpu: FakeGpu) -> None:
@@ -156,9 +156,11 @@ def test_what_fails_on_the_gpu_is_one_line_and_leaves_the_stream_usable(model: P
     runtime = PlanRuntime(model, ONE)
     gpu.refuses_to_execute = True
     with pytest.raises(ModelError, match=rf"\.plan: TensorRT cannot run it: Cuda failure: 700: .*{EXPORT}"):
-        runtime.run(images(1))
+        runtime.run(image_batch(1))
     gpu.refuses_to_execute = False
-    np.testing.assert_array_equal(runtime.run(images(1)), open_runtime(model, "cpu", ONE).run(images(1)))
+    np.testing.assert_array_equal(
+        runtime.run(image_batch(1)), open_runtime(model, "cpu", ONE).run(image_batch(1))
+    )
 
 
 def test_answers_of_another_size_than_the_images_are_refused(
@@ -168,7 +170,7 @@ def test_answers_of_another_size_than_the_images_are_refused(
     runtime = PlanRuntime(model, ONE)
     monkeypatch.setattr(fake_trt.Context, "get_tensor_shape", lambda *_: (1, CLASSES, -1, 30))
     with pytest.raises(ModelError, match=r"answers a batch of \(1, 20, 30, 3\) with \(1, 4, -1, 30\)"):
-        runtime.run(images(1))
+        runtime.run(image_batch(1))
 
 
 def test_without_a_device_it_says_so(model: Path, gpu: FakeGpu) -> None:
@@ -209,5 +211,10 @@ def test_a_plan_answers_as_its_model_does(name: LibraryName, model: Path) -> Non
     ensure_plan(model, library, gpu, PROFILE, 1, temperature=1.5)
     stream = GpuStream(load_plan(model, library, gpu, 1.5), load_cuda())
     reference = open_runtime(model, "cpu", ONE, temperature=1.5)
-    for images_nhwc in (images(2), images(1, 1, 1), images(8, 64, 64), images(3, 17, 31)):
+    for images_nhwc in (
+        image_batch(2),
+        image_batch(1, 1, 1),
+        image_batch(8, 64, 64),
+        image_batch(3, 17, 31),
+    ):
         np.testing.assert_allclose(stream.run(images_nhwc), reference.run(images_nhwc), atol=1e-2)

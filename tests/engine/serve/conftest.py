@@ -23,7 +23,7 @@ from seg.engine.serve.labelling.worker import work
 from seg.engine.serve.run import opened, server_of
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
-from tests.engine.conftest import MakeModel, write_project
+from tests.engine.tiny_models import MakeModel, write_project
 
 POISON = 251
 """An image that begins with this value makes the engine fail."""

@@ -20,8 +20,8 @@ from seg.engine.serve.http.connections import LINGER_BYTES
 from seg.engine.submissions.rle import decode
 from seg.errors import ModelError
 from seg.labels import ImageHWC, LabelsHW
-from tests.engine.conftest import CLASSES
 from tests.engine.serve.conftest import PATIENCE_S, POISON, Gate, serving, some_image
+from tests.engine.tiny_models import CLASSES
 
 
 def png(image_hwc: ImageHWC) -> bytes:

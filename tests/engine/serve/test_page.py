@@ -12,8 +12,10 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from seg.data.images import write_image
 from seg.engine.ensemble import Ensemble
-from tests.engine.conftest import CLASSES
 from tests.engine.serve.conftest import some_image
+from tests.engine.tiny_models import CLASSES
+
+pytestmark = pytest.mark.browser
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

@@ -30,7 +30,7 @@ from seg.errors import DataError, MissingRuntimeError
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.output import RleSpec
-from tests.engine.conftest import CLASSES
+from tests.engine.tiny_models import CLASSES
 
 HALF_A_METRE = Affine(0.5, 0, 372_000, 0, -0.5, 5_805_000)
 SIZE_HW = (24, 40)

@@ -15,7 +15,7 @@ from seg.engine.submissions.formats import FILE_FORMATS, check_ids
 from seg.errors import OutputError
 from seg.labels import LabelsHW
 from seg.spec.output import FOLDER_FORMATS, Format, RleSpec
-from tests.engine.conftest import CLASSES
+from tests.engine.tiny_models import CLASSES
 from tests.hostile_ids import IDS
 
 

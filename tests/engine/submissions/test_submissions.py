@@ -20,7 +20,7 @@ from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
 from seg.errors import DataError, OutputError
 from seg.labels import IGNORE_INDEX, LabelsHW
 from seg.spec.output import Format, RleSpec
-from tests.engine.conftest import CLASSES
+from tests.engine.tiny_models import CLASSES
 
 CLASS_IDS = np.array([c.id for c in CLASSES])
 FORMATS: tuple[Format, ...] = tuple(name for name in get_args(Format) if name != "geotiff")

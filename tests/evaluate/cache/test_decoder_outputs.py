@@ -32,6 +32,8 @@ from seg.spec import EnsembleSpec, load_ensemble
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
 from tests.export.untrained import CLASSES, checkpoint, image
 
+pytestmark = pytest.mark.slow
+
 IMAGES: Final = 4
 SURE: Final = 12.0
 """What untrained logits are multiplied with, so that it matters where they are merged."""

@@ -11,8 +11,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.report import write_report
 from seg.spec import load_ensemble
-from tests.engine.conftest import MakeModel
+from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import write_labelled_project
+
+pytestmark = pytest.mark.browser
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 A_ROW = 40

@@ -38,7 +38,7 @@ from seg.evaluate.tune.write_spec import write_back
 from seg.spec import load_ensemble
 from seg.spec.prediction import StoppingSpec
 from seg.views import VIEW_SETS
-from tests.engine.conftest import MakeModel
+from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import MakeScorer, write_labelled_project
 
 

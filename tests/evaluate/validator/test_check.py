@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,10 +77,34 @@ def test_every_mistake_is_named_with_its_line(
     assert any(expected in finding for finding in contest.findings()), contest.findings()
 
 
-@pytest.mark.parametrize("break_it", TEN.values(), ids=TEN.keys())
-def test_each_of_the_ten_is_found(contest: Contest, break_it: Callable[[Contest], None]) -> None:
-    break_it(contest)
-    assert contest.findings()
+TAKEN = "pixels have another class already"
+FOUND_OF_TEN = [
+    ["whole file: masks fit when their runs are counted along rows"],
+    ["line 2: runs count from 0", f"line 5: 3 {TAKEN}"],
+    ["line 2: runs overlap", f"line 5: 3 {TAKEN}"],
+    ["line 2: 3 numbers make no pairs"],
+    ["line 2: a run ends at pixel 2308 of 2304"],
+    [f"line 3: 202 {TAKEN}", f"line 4: 247 {TAKEN}", f"line 5: 167 {TAKEN}"],
+    ["whole file: 1 row of the spec's images missing: street_3_4"],
+    ["line 18: 'street_0_1' was there in line 2"],
+    ["whole file: starts with a byte order mark", "whole file: lines end with CR LF"],
+    ["whole file: every pixel is paper"],
+]
+
+
+@pytest.mark.parametrize(("mishap", "expected"), list(zip(TEN, FOUND_OF_TEN, strict=True)))
+def test_each_of_the_ten_is_found_alone(contest: Contest, mishap: str, expected: list[str]) -> None:
+    TEN[mishap](contest)
+    found = contest.findings()
+    assert [said[: len(start)] for said, start in zip(found, expected, strict=True)] == expected
+
+
+def test_pixels_that_two_classes_claim_are_counted(contest: Contest) -> None:
+    """Where one class takes the whole image, all others' pixels are taken."""
+    TEN["A pixel with two classes"](contest)
+    counts = np.bincount(contest.maps["street_0"].ravel(), minlength=5)
+    numbers = [int(finding.split(": ")[1].split()[0]) for finding in contest.findings()]
+    assert numbers == counts[1:4].tolist()
 
 
 def test_the_page_says_what_the_validator_says() -> None:

@@ -1,0 +1,42 @@
+"""`seg spec check` and `seg spec schema`."""
+
+import json
+from pathlib import Path
+
+from seg.data.sample import write_sample_dataset
+from tests.commands.processes import ROOT, seg
+
+
+def test_the_shipped_specs_load(tmp_path: Path) -> None:
+    write_sample_dataset(tmp_path / "quickstart/data", train=2, val=1, predict=1, size_hw=(32, 32))
+    (tmp_path / "ensembles").mkdir()
+    for name in ("quickstart", "camvid", "top5"):
+        text = (ROOT / f"ensembles/{name}.yaml").read_text(encoding="utf-8")
+        (tmp_path / f"ensembles/{name}.yaml").write_text(text, encoding="utf-8")
+        done = seg("spec", "check", tmp_path / f"ensembles/{name}.yaml")
+        assert done.returncode == 0, done.stderr
+    assert "5 members, 40 passes" in done.stdout
+
+
+def test_mistakes_in_a_spec_are_lines_with_places(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "data:\n  train: {images: a}\n  val: {images: a}\nmembers:\n- name: a\n  archtecture: fpn\n"
+    )
+    done = seg("spec", "check", path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"seg: {path}:6: members.0.archtecture: unknown key: did you mean 'architecture'?\n"
+    )
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = seg("spec", "check", tmp_path / "nothing.yaml", "--debug")
+    assert "Traceback" in done.stderr
+    assert "nothing.yaml: cannot be read" in done.stderr
+
+
+def test_the_schema_is_json() -> None:
+    schema = json.loads(seg("spec", "schema").stdout)
+    assert {"data", "members", "views", "output"} <= schema["properties"].keys()
