@@ -48,7 +48,7 @@ class CocoCheck:
                 yield Finding("error", self._path, None, problem, fix)
         yield from self._repeated_ids()
         images = {image.id for image in self._coco.images}
-        images |= {mistake.id for mistake in self._mistakes if mistake.part == "images"}
+        images |= {one.id for one in self._mistakes if one.part == "images" and isinstance(one.id, int)}
         for annotation in self._coco.annotations:
             if annotation.image_id not in images:
                 problem = f"belongs to image {annotation.image_id}, which is not there"
