@@ -176,11 +176,12 @@ def test_what_is_no_pattern_is_one_line(photos: Path, pattern: str) -> None:
 
 
 def test_a_nul_in_a_name_is_one_line(photos: Path) -> None:
-    (photos / "list.txt").write_text("a/\0left_1.png\n")
-    (sample,) = list_samples(photos / "list.txt")
+    (photos / "list.txt").write_text("a/left_1.png\na/\0left_2.png\n")
+    with pytest.raises(DataError, match=r"list\.txt:2: has a zero byte"):
+        list_samples(photos / "list.txt")
     for read in (read_image, open_raster):
         with pytest.raises(DataError, match="is not a file name"):
-            read(sample.image)
+            read(photos / "a/\0left_1.png")
 
 
 def test_a_folder_that_cannot_be_listed_says_so(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def all_begin_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         start(pool)
         assert all(handle.child.pipe.poll(60) for handle in pool._handles)
 
-    monkeypatch.setattr(ProcessPool, "begin", patiently)
+    monkeypatch.setattr(ProcessPool, "start", patiently)
 
 
 def moved(spec: EnsembleSpec, name: str) -> EnsembleSpec:

@@ -188,7 +188,7 @@ def test_frames_that_end_together_are_decided_in_one_run(
 def test_beyond_the_kinds_of_batches_that_have_a_graph_frames_are_added_up_one_by_one(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_graphs, "_SESSIONS", 1)
+    monkeypatch.setattr(device_graphs, "_MAX_SESSIONS", 1)
     ops = DeviceOps(device, len(CLASSES))
     pass_order = [PlannedPass(0, VIEWS["identity"], 1.0)]
     merges = [DeviceMerge(ops, pass_order, (3, 5)) for _ in range(4)]

@@ -152,7 +152,7 @@ def test_on_a_gpu_batches_and_layout_are_chosen_by_time(
 
     monkeypatch.setattr(auto, "open_runtime", staged)
     monkeypatch.setattr(auto, "usable_runtimes", lambda: ("cpu", "cuda"))
-    monkeypatch.setattr(auto, "milliseconds_a_pass", milliseconds_on_gpu)
+    monkeypatch.setattr(auto, "milliseconds_per_pass", milliseconds_on_gpu)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     choice = choose_runtimes([model], IMAGES, "auto")
     assert (choice.runtimes, choice.batch_size) == (("cuda",), 16)
