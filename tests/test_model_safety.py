@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from seg.card import CARD_KEY, InputCard, ModelCard, read_card
 from seg.classes import ClassInfo
+from seg.data.images import write_image
 from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.model_file import read_model_card
@@ -243,7 +244,7 @@ def test_a_card_with_any_value_is_read_or_refused(field: str, value: object) -> 
 
 def test_the_command_line_refuses_with_one_line_and_code_2(tmp_path: Path) -> None:
     path = written(tmp_path, card_of_the_future)
-    (tmp_path / "i").mkdir()
+    write_image(tmp_path / "i/a.png", np.zeros((4, 4, 3), dtype=np.uint8))
     (tmp_path / "e.yaml").write_text(
         "data:\n  train: {images: i}\n  val: {images: i}\n  classes: [c0, c1, c2]\n"
         f"members:\n- {{name: m, model: {path}}}\n"

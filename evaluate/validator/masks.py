@@ -78,17 +78,23 @@ class MaskChecks:
         return found
 
     def _is_torn(self) -> bool:
-        """Boundaries count in lengths of a line, so that a bar across the image counts alike on both axes."""
-        pixels_now, now, other = 0, 0.0, 0.0
+        """Whether boundaries are far fewer along the other axis, in pixels and in lengths of a line.
+
+        By either count alone, a bar across a long image would seem torn along one of the axes.
+        """
+        pixels_now, pixels_other, now, other = 0, 0, 0.0, 0.0
         for image_id, pixels in self._open.items():
             height, width = self._sizes[image_id]
             if height != width:
                 line, other_line = (height, width) if self._order == "columns" else (width, height)
                 boundaries = _boundaries(self._as_image(pixels, (height, width)))
+                boundaries_other = _boundaries(self._along_the_other_axis(pixels, (height, width)))
                 pixels_now += boundaries
+                pixels_other += boundaries_other
                 now += boundaries / line
-                other += _boundaries(self._along_the_other_axis(pixels, (height, width))) / other_line
-        return pixels_now >= MIN_BOUNDARIES and other < TORN * now
+                other += boundaries_other / other_line
+        is_torn = other < TORN * now and pixels_other < TORN * pixels_now
+        return pixels_now >= MIN_BOUNDARIES and is_torn
 
     def _is_transposed(self) -> bool:
         pixels_now, now, other = 0, 0.0, 0.0

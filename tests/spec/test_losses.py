@@ -46,7 +46,7 @@ def test_a_weight_may_be_left_out(tmp_path: Path) -> None:
     [
         ("loss: {fokal: 1}", "x.yaml:4: recipe.loss.fokal: unknown key: did you mean 'focal'?"),
         ("loss: {focal: {gama: 1}}", "x.yaml:4: recipe.loss.focal.gama: unknown key: did you mean 'gamma'?"),
-        ("loss: {focal: -1}", "recipe.loss.focal: above 0"),
+        ("loss: {focal: -1}", "recipe.loss.focal: at least 1e-09"),
         ("loss: {focal: much}", "recipe.loss.focal: a number, got"),
         ("loss: {focal: }", "recipe.loss: 'focal' needs a weight: focal: 1.0"),
         ("loss: {}", "recipe.loss: some loss is needed: {cross_entropy: 1.0}"),

@@ -52,8 +52,8 @@ def test_the_ends_of_a_range_are_in_it(end: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("grid: {epochs: [1, 65536]}", "less than or equal to 10000"),
-        ("search: {learning_rate: {low: 0.1, high: 1e30}}\ntrials: 2", "less than or equal to 100"),
+        ("grid: {epochs: [1, 65536]}", "at most 10000"),
+        ("search: {learning_rate: {low: 0.1, high: 1e30}}\ntrials: 2", "at most 100"),
         ("search: {learning_rate: {low: 0.1, high: .inf}}\ntrials: 2", "finite"),
         (f"grid: {{epochs: {MANY}, patience: {MANY}}}", "has 39601 combinations"),
     ],

@@ -82,11 +82,11 @@ FOUND_OF_TEN = [
     ["whole file: masks fit when their runs are counted along rows"],
     ["line 2: runs count from 0", f"line 5: 3 {TAKEN}"],
     ["line 2: runs overlap", f"line 5: 3 {TAKEN}"],
-    ["line 2: 3 numbers make no pairs"],
+    ["line 2: 3 numbers do not form pairs"],
     ["line 2: a run ends at pixel 2308 of 2304"],
     [f"line 3: 202 {TAKEN}", f"line 4: 247 {TAKEN}", f"line 5: 167 {TAKEN}"],
     ["whole file: 1 row of the spec's images missing: street_3_4"],
-    ["line 18: 'street_0_1' was there in line 2"],
+    ["line 18: 'street_0_1' is already in line 2"],
     ["whole file: starts with a byte order mark", "whole file: lines end with CR LF"],
     ["whole file: every pixel is paper"],
 ]

@@ -165,11 +165,11 @@ def test_ids_that_differ_by_an_ending_keep_their_predictions(
     [
         (
             lambda text: text.replace("\nb,", "\nc,"),
-            r":3: 'c' is not in .*sample\.csv, and its prediction would be",
+            r":3: 'c' is not in .*sample\.csv, so its prediction would be",
         ),
         (
             lambda text: text.replace("\nb,", "\nb,,"),
-            r"line 3: has 3 fields, the header has 2.*loss of predictions",
+            r"line 3: has 3 fields, the header has 2.*without losing predictions",
         ),
         (lambda text: text.replace("\n", ",more\n"), r"line 1: the header is 'id,rle_mask,more'"),
         (lambda text: text + text.splitlines()[1] + "\n", "there are duplicate ids"),
