@@ -262,7 +262,7 @@ def test_a_worker_has_one_device_and_its_share_of_the_cores_before_cuda_is_loade
         lost, again = pool.next_event(), pool.next_event()
     finally:
         pool.kill()
-    assert str(lost) == "Lost(worker='GPU 3', reason='died (exit code 0)')"
+    assert str(lost) == "Died(worker='GPU 3', reason='died (exit code 0)')"
     assert again == Ready("GPU 3")
     has = {name: json.loads(said) for name, said in pool.runs_on.items()}
     assert {name: one["devices"] for name, one in has.items()} == {"GPU 3": "3", "GPU GPU-8f2c": "GPU-8f2c"}
@@ -297,7 +297,7 @@ def test_devices_are_those_that_cuda_would_see(
 
 def test_what_a_machine_cannot_do_is_one_line(many: EnsembleSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     cores = usable_cores()
-    with pytest.raises(MissingRuntimeError, match=f"^--devices {cores + 1}: .* a core, and {cores} can be"):
+    with pytest.raises(MissingRuntimeError, match=f"^--devices {cores + 1}: .* a core, but {cores} can be"):
         run_on_devices(many, cores + 1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     for runtime in ("cuda", "tensorrt", "tensorrt-plan"):

@@ -191,7 +191,7 @@ def test_findings_name_what_to_install() -> None:
     assert both.startswith("onnxruntime and onnxruntime-gpu are both installed")
     assert driver == "no driver"
     assert curand == "runtime cuda needs nvidia-curand: pip install 'seg[cuda]'"
-    assert tensorrt == "runtime tensorrt lacks tensorrt-cu13==10.*: pip install 'tensorrt-cu13==10.*'"
+    assert tensorrt == "runtime tensorrt needs tensorrt-cu13==10.*: pip install 'tensorrt-cu13==10.*'"
 
 
 @pytest.mark.parametrize("is_handed_on", [True, False])

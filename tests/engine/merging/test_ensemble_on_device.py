@@ -170,7 +170,7 @@ def test_a_runtime_without_a_device_says_so(on_host: Ensemble) -> None:
         device = None
         _infer_on_device = Runtime._infer_on_device
 
-    with pytest.raises(NotImplementedError, match="brings its answers to the host"):
+    with pytest.raises(NotImplementedError, match="copies its probabilities to the host"):
         Elsewhere(on_host.members[0].runtime, 0).run_on_device(images_of_sizes()[0][None])
 
 

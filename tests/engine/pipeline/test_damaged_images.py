@@ -53,7 +53,7 @@ def spoil(path: Path) -> None:
 @pytest.fixture
 def land(project: Path, monkeypatch: pytest.MonkeyPatch) -> EnsembleSpec:
     """Three TIFFs that count as large, of which the second is damaged within, and a photo, in tiles."""
-    monkeypatch.setattr(raster, "LARGE_PIXELS", 1000)
+    monkeypatch.setattr(raster, "LARGE", 1000)
     folder = project.parent
     for seed, name in enumerate((*GOOD, BAD)):
         write_tiled(folder / f"land/{name}.tif", seed)
