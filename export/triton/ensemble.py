@@ -16,6 +16,7 @@ from seg.export.fuse.compose import answer_of, compose_merge
 from seg.export.fuse.fuse import FusionRequest, check_parts, ending_of, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.parts import Part, read_parts
+from seg.export.fuse.reference import reference_of
 from seg.export.triton.config import Step, config_of, ensemble_config
 from seg.export.triton.job import Job
 from seg.export.triton.repository import MODEL_FILE, Draft
@@ -39,7 +40,7 @@ def add_apart(draft: Draft, job: Job) -> FusionCheck:
     merge = _add_merge(draft, job, parts)
     try:
         verification = check_parts(
-            _chain(files, merge, job.request), parts, job.images, job.reference_of(job.spec)
+            _chain(files, merge, job.request), parts, job.images, reference_of(job.spec)
         )
     except VerificationError as error:
         raise VerificationError(f"{merge}: {error}") from error
@@ -52,7 +53,7 @@ def _add_member(draft: Draft, job: Job, member: str) -> Path:
     alone = job.spec.model_copy(update={"members": (job.spec.member(member),)})
     request = FusionRequest(_model_of(job, member), (FusedOutput.probabilities,))
     version = draft.new_version(request.name)
-    fuse_ensemble(alone, request, version / MODEL_FILE, job.images, job.reference_of(alone))
+    fuse_ensemble(alone, request, version / MODEL_FILE, job.images)
     draft.configure(version, config_of(request.name, _graph(version / MODEL_FILE), job.serving))
     return version / MODEL_FILE
 

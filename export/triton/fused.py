@@ -20,7 +20,7 @@ def add_whole(draft: Draft, job: Job) -> tuple[Path, EnsembleCard]:
     """
     version = draft.new_version(job.request.name)
     file = version / MODEL_FILE
-    card = fuse_ensemble(job.spec, job.request, file, job.images, job.reference_of(job.spec))
+    card = fuse_ensemble(job.spec, job.request, file, job.images)
     draft.configure(
         version, config_of(job.request.name, onnx.load(file, load_external_data=False), job.serving)
     )

@@ -39,8 +39,8 @@ app = typer.Typer(
     name="seg",
     help=(
         "From labelled images to a winning submission: train, export, ensemble."
-        "\n\nAn ensemble is one YAML, or some exported models; `seg data sample DIR` draws a dataset to begin with. Add --debug to any"
-        " command to see the traceback behind an error."
+        "\n\nAn ensemble is one YAML, or some exported models; `seg data sample DIR` draws a dataset to begin"
+        " with. Add --debug to any command to see the traceback behind an error."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -18,7 +18,7 @@ STDIN = "-"
 
 @contextmanager
 def with_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "Iterator[EnsembleSpec]":
-    """The spec with other images to predict: a folder, a pattern, a list, `-` for paths on stdin; or paths."""
+    """The spec with other images: a folder, a pattern, a list, `-` for paths on stdin; or paths."""
     from seg.spec.dataset import SplitSpec
 
     if images is None:
@@ -59,7 +59,9 @@ def with_output(
         except ValueError as error:
             raise SpecError(f"--output {error}, or name it with --format") from error
     if name and name.endswith("/") and form not in FOLDER_FORMATS:
-        raise SpecError(f"--output {name}: is a folder, and format {form} is a file: name a file, or --format png")
+        raise SpecError(
+            f"--output {name}: is a folder, and format {form} a file: name a file, or add --format png"
+        )
     file = Path(name).absolute() if name else spec.output.file.with_suffix(suffix_of_format(form))
     given = {key: getattr(spec.output, key) for key in spec.output.model_fields_set}
     output = validate(OutputSpec, given | {"file": file, "format": form})

@@ -16,7 +16,7 @@ MODEL_SUFFIX: Final = ".onnx"
 
 SpecOrModels = Annotated[
     list[Path],
-    typer.Argument(metavar="SPEC|MODEL...", help="The ensemble's YAML, or exported models (.onnx)."),
+    typer.Argument(metavar="SPEC|MODELS", help="The ensemble's YAML, or exported models (.onnx)."),
 ]
 Views = Annotated[
     str | None,
@@ -27,7 +27,8 @@ Weights = Annotated[
     typer.Option(metavar="NUMBER...", help="One for each model, such as 2 1; by default all are equal."),
 ]
 Runtime = Annotated[
-    str | None, typer.Option(metavar="NAME", help="What runs the models, such as cpu; by default the fastest.")
+    str | None,
+    typer.Option(metavar="NAME", help="What runs the models, such as cpu; by default the fastest."),
 ]
 Data = Annotated[
     Path | None, typer.Option(metavar="DATASET", help="A dataset's YAML: images, labels and classes.")
@@ -129,9 +130,7 @@ def _given(spec: "EnsembleSpec | MemberSpec") -> dict[str, object]:
     return {name: getattr(spec, name) for name in type(spec).model_fields if name in spec.model_fields_set}
 
 
-def _weighted(
-    members: list[dict[str, object]], weights: Sequence[float] | None
-) -> list[dict[str, object]]:
+def _weighted(members: list[dict[str, object]], weights: Sequence[float] | None) -> list[dict[str, object]]:
     from seg.spec.from_models import with_weights
 
     if not weights:

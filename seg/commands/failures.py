@@ -23,7 +23,9 @@ DEBUG_VARIABLE: Final = "SEG_DEBUG"
 _USAGE_ERROR: Final[type[Any]] = typer.BadParameter.__mro__[1]
 """click's, which typer brings under another module name from version to version."""
 
-_CONTINUES: Final = frozenset({"train", "export", "ensemble", "tune", "report", "pseudo-label", "distill", "sweep"})
+_CONTINUES: Final = frozenset(
+    {"train", "export", "ensemble", "tune", "report", "pseudo-label", "distill", "sweep"}
+)
 """Commands that go on from what an earlier run has finished."""
 
 _BEGINS_ANEW: Final = ("--restart", "--retrain", "--force")

@@ -19,7 +19,10 @@ class ListOptionCommand(TyperCommand):
 
     def _repeated(self, ctx: Any, args: Sequence[str]) -> Iterator[str]:
         repeatable: dict[str, Any] = {
-            name: option for option in self.params if getattr(option, "multiple", False) for name in option.opts
+            name: option
+            for option in self.params
+            if getattr(option, "multiple", False)
+            for name in option.opts
         }
         left = list(args)
         while left and left[0] != "--":

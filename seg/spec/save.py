@@ -20,7 +20,7 @@ def save_spec(spec: EnsembleSpec, path: Path) -> None:
     relative to the YAML's folder.
     """
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
+    yaml.default_flow_style = False  # type: ignore[assignment]
     yaml.allow_unicode = True
     yaml.sort_base_mapping_type_on_output = False
     yaml.width = LINE_WIDTH
