@@ -119,7 +119,7 @@ def ensemble(
         raise SpecError(f"--images {uri}: workers of a cluster read URIs: say which with --cluster")
     source = resolve(paths, views=views, weights=weights, runtime=runtime)
     if source.yaml is None and images is None:
-        raise SpecError("seg ensemble: models have no images of their own: name them with --images")
+        raise SpecError("models have no images of their own: name them with --images")
     spec = with_output(source.spec, output, format_, by_name=source.yaml is None)
     with with_images(spec, None if uri else images) as spec:
         if save_spec:

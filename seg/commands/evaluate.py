@@ -43,7 +43,7 @@ def evaluate(
 
     source = resolve(paths, views=views, weights=weights, runtime=runtime, data=data)
     if source.yaml is None and data is None:
-        raise SpecError("seg evaluate: models have no labels of their own: name a dataset with --data")
+        raise SpecError("models have no labels of their own: name a dataset with --data")
     spec = source.spec
     if submission is None:
         if against or json_file or csv_file:

@@ -45,7 +45,7 @@ def _split(text: str) -> list[str]:
 
 def _is_value(option: Any, word: str, ctx: Any) -> bool:
     try:
-        option.type.convert(word, option, ctx)
+        option.process_value(ctx, [word])
     except typer.BadParameter:
         return False
     return True

@@ -49,7 +49,7 @@ def show(
     wanted = [name for name in named if name not in models]
     source = resolve([Path(model) for model in models], views=views, weights=weights, runtime=runtime)
     if source.yaml is None and not wanted:
-        raise SpecError("seg show: models have no images of their own: name image files after them")
+        raise SpecError("models have no images of their own: name image files after them")
     check_picture_name(output)
     with with_images(source.spec, None if source.yaml else wanted) as spec:
         reads = (*source.reads, *files_read(spec), *map(Path, wanted), *([submission] if submission else []))

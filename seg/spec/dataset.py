@@ -73,7 +73,7 @@ class DatasetSpec(Spec):
     `unlabelled` is `ignore`, or the name of the class that pixels without an annotation belong to;
     where the classes do not name it, it becomes the first. In masks, `unlabelled_values` are the
     pixel values that count as unlabelled; 255 is not among them where it is a class's id.
-    `pseudo` are more images to train on, whose labels `seg pseudo` wrote; no fold holds them out.
+    `pseudo` are more images to train on, whose labels `seg pseudo-label` wrote; no fold holds them out.
     """
 
     train: SplitSpec | None = None
