@@ -71,7 +71,9 @@ class PseudoSplit:
         labels_hw = read_mask(path)
         known = labels_hw[labels_hw != IGNORE_INDEX]
         if known.size and known.max() >= len(self.classes):
-            raise DataError(f"{path}: holds {np.max(known)}, the label of no class: run seg pseudo-label again")
+            raise DataError(
+                f"{path}: holds {np.max(known)}, the label of no class: run seg pseudo-label again"
+            )
         return labels_hw
 
 

@@ -175,7 +175,8 @@ MISTAKES = {
     " leave one of them away",
     "ensemble SPEC --devices 2 --explain": "--explain is for one process, and --devices for several:"
     " leave one of them away",
-    "ensemble SPEC --images s3://b": "--images s3://b: workers of a cluster read URIs: say which with --cluster",
+    "ensemble SPEC --images s3://b": "--images s3://b: workers of a cluster read URIs: say which"
+    " with --cluster",
 }
 
 
