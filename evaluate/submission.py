@@ -28,6 +28,14 @@ def judge_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
 
     Raises:
         DataError: the images have no labels, the submission cannot be read, or lacks an image.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from seg.evaluate import judge_submission
+        >>> from seg.spec import load_ensemble
+        >>> metrics = judge_submission(load_ensemble("spec.yaml"), Path("submission.csv"))
+        >>> metrics.figures().images
+        6
     """
     known = SubmissionSpec(spec)
     split = _labelled(spec, known.split)

@@ -1,4 +1,4 @@
-"""`seg ensemble --cluster` and `--devices`: the run of many workers, by way of the same journal as that of one."""
+"""`seg ensemble --cluster` and `--devices`: many workers, by way of the same journal as that of one."""
 
 import time
 from collections import Counter, defaultdict

@@ -64,7 +64,7 @@ def fuse_ensemble(
     Example:
         >>> from seg.export import FusionRequest, fuse_ensemble
         >>> from seg.spec.from_models import spec_from_models
-        >>> spec = spec_from_models(["a.onnx", "b.onnx"], views="d4", weights=[2, 1])
+        >>> spec = spec_from_models(["a.onnx", "b.onnx"], views="hflip", weights=[2, 1])
         >>> card = fuse_ensemble(spec, FusionRequest("team"), "team.onnx")
         >>> card.verification.agreement > 0.999
         True
