@@ -28,7 +28,8 @@ def trial_on_this_machine(checkpoint: Path | str, data: DatasetSpec, request: Ex
     Example:
         >>> from seg.export import export_checkpoint, trial_on_this_machine, validation_images
         >>> from seg.spec import ExportSpec, load_dataset
-        >>> data, request = load_dataset("data/dataset.yaml"), ExportSpec(precision="fp16", least_agreement=0.9)
+        >>> data = load_dataset("data/dataset.yaml")
+        >>> request = ExportSpec(precision="fp16", least_agreement=0.9)
         >>> trial = trial_on_this_machine("model.safetensors", data, request)
         >>> card = export_checkpoint("model.safetensors", "model.onnx", validation_images(data), trial)
         >>> card.precision
