@@ -13,7 +13,8 @@ from seg.engine.jobs.predict import run_ensemble
 from seg.evaluate import compare, metrics, submission
 from seg.evaluate.metrics import calibration, confusion, segmentation
 from seg.spec import load_ensemble
-from tests.evaluate.conftest import MakeModel, write_labelled_project
+from tests.engine.conftest import MakeModel
+from tests.evaluate.conftest import write_labelled_project
 
 
 @pytest.mark.parametrize("module", [calibration, confusion, segmentation, compare, submission])
