@@ -28,9 +28,9 @@ def save_spec(spec: EnsembleSpec, path: Path) -> None:
     if spec.output.file != folder / _default(OutputSpec, "file"):
         values["output"] = {"file": spec.output.file, **values.get("output", {})}
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False  # type: ignore[assignment]
+    yaml.default_flow_style = False
     yaml.allow_unicode = True
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.width = LINE_WIDTH
     text = io.StringIO()
     yaml.dump(_as_yaml(values, folder), text)
