@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from seg.evaluate.metrics.calibration import Reliability
     from seg.evaluate.metrics.confusion import ConfusionMatrix
     from seg.evaluate.metrics.segmentation import SegmentationMetrics
-    from seg.evaluate.score_submission import score_submission
+    from seg.evaluate.submission_scores import score_submission
 
 __all__ = ["ConfusionMatrix", "Reliability", "SegmentationMetrics", "compare_members", "score_submission"]
 
@@ -23,7 +23,7 @@ __getattr__ = lazy_names(
         "Reliability": "seg.evaluate.metrics.calibration",
         "SegmentationMetrics": "seg.evaluate.metrics.segmentation",
         "compare_members": "seg.evaluate.compare",
-        "score_submission": "seg.evaluate.score_submission",
+        "score_submission": "seg.evaluate.submission_scores",
         "metrics": "seg.evaluate.metrics",
     },
 )

@@ -11,7 +11,7 @@ from seg.commands.shared import Overwrite, print_table
 if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison
     from seg.evaluate.metrics.segmentation import ClassScores, SegmentationScores
-    from seg.evaluate.score_submission import SubmissionComparison
+    from seg.evaluate.submission_scores import SubmissionComparison
 
 
 def evaluate(
@@ -52,7 +52,7 @@ def evaluate(
 
         _print_comparison(compare_members(spec), per_class)
         return
-    from seg.evaluate.score_submission import compare_submissions, score_submission, write_csv, write_json
+    from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
     from seg.outputs import Output
     from seg.spec.reads import files_read
 

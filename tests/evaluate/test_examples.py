@@ -10,19 +10,19 @@ import pytest
 
 import seg
 from seg.engine.jobs.predict import run_ensemble
-from seg.evaluate import compare, metrics, submission
+from seg.evaluate import compare, metrics, submission_scores
 from seg.evaluate.metrics import calibration, confusion, segmentation
 from seg.spec import load_ensemble
 from tests.engine.conftest import MakeModel
 from tests.evaluate.conftest import write_labelled_project
 
 
-@pytest.mark.parametrize("module", [calibration, confusion, segmentation, compare, submission])
+@pytest.mark.parametrize("module", [calibration, confusion, segmentation, compare, submission_scores])
 def test_the_examples_run(
     module: ModuleType, make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = load_ensemble(write_labelled_project(tmp_path, make_model))
-    if module is submission:
+    if module is submission_scores:
         run_ensemble(spec)
     monkeypatch.chdir(tmp_path)
     found = doctest.testmod(module)
