@@ -1,6 +1,8 @@
 """Evaluation: metrics, tuning, reports, and checks of submissions.
 
-from seg.evaluate import SegmentationMetrics, compare_members
+    from seg.evaluate import SegmentationMetrics, compare_members
+
+What is named here is imported when it is first used.
 """
 
 from typing import TYPE_CHECKING
