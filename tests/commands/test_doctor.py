@@ -25,7 +25,7 @@ def _only_the_cpu_is_usable(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         for name in get_args(RuntimeName)
     )
-    monkeypatch.setattr(report, "try_all", lambda: found)
+    monkeypatch.setattr(report, "check_all_runtimes", lambda: found)
 
 
 def test_the_table_has_what_is_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,7 +176,7 @@ MISTAKES = {
     " views, got 'd5'",
     "ensemble said.yaml --views hflip,hflip": "views: a view is listed twice, which would count it twice",
     "ensemble said.yaml --runtime gpu": "runtime: 'gpu' is not known: did you mean 'cpu'?",
-    "ensemble said.yaml --format pgn": "there is no format 'pgn': did you mean 'png'?",
+    "ensemble said.yaml --format pgn": "unknown format 'pgn': did you mean 'png'?",
     "ensemble said.yaml -o masks/": "--output masks/: is a folder, and format kaggle a file: name a file, or"
     " add --format png",
     "ensemble a.onnx --images photos -o x.txt": "--output x.txt: no format is known by .txt: use .csv,"

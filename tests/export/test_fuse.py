@@ -166,7 +166,7 @@ def test_the_card_says_what_is_inside(tmp_path: Path) -> None:
     assert card.gives == (FusedOutput.labels, FusedOutput.confidence)
     assert card.verification is not None
     assert (card.verification.agreement, card.verification.faults) == (1.0, 0)
-    with pytest.raises(ModelError, match="whole ensemble in one file"):
+    with pytest.raises(ModelError, match="is a fused ensemble, not a member"):
         read_model_card(path)
 
 
