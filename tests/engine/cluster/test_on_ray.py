@@ -169,7 +169,7 @@ def test_what_a_cluster_cannot_do_is_one_line(cluster: Any, many: EnsembleSpec) 
     damaged = many.running[0].model_copy(update={"model": many.output.file.with_name("plain.csv")})
     with pytest.raises(ModelError):
         run_on_cluster(many.model_copy(update={"members": (damaged,)}), "ray")
-    with pytest.raises(MissingRuntimeError, match=r"a worker has seg .*, and this machine 0\.0\.0"):
+    with pytest.raises(MissingRuntimeError, match=r"a worker has seg .*, but this machine 0\.0\.0"):
         _Actor(Job(many, ["cpu", "cpu"], cores=1, version="0.0.0")).load({})
 
 
