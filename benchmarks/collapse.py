@@ -12,9 +12,9 @@ models. A name that has no run, such as a soup that was not worth it, is left ou
 import argparse
 from pathlib import Path
 
-from seg.commands.shared import some_images
 from seg.evaluate.compare import ENSEMBLE, Comparison, Row, compare_members
 from seg.export.export import export_checkpoint, is_exported
+from seg.export.verification_images import validation_images
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
 
 HEADER = ("", "mIoU", "ms an image", "mIoU, views", "ms an image, views", "MB")
@@ -27,7 +27,7 @@ def alone(spec: EnsembleSpec, name: str) -> EnsembleSpec | None:
     if not checkpoint.exists():
         return None
     if not is_exported(checkpoint, model, None):
-        export_checkpoint(checkpoint, model, some_images(spec))
+        export_checkpoint(checkpoint, model, validation_images(spec.data))
     return EnsembleSpec(
         data=spec.data,
         members=(MemberSpec(name=name, model=model),),

@@ -22,8 +22,8 @@ import torch
 
 from seg.card import InputCard, ModelCard
 from seg.classes import ClassInfo, default_colour
-from seg.commands.fuse import fuse_verified
 from seg.data.images import write_image
+from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import save_model
@@ -139,7 +139,7 @@ def export_all(folder: Path) -> dict[str, Path]:
         "runtime": "cpu",
     }
     (folder / "team.yaml").write_text(json.dumps(spec))
-    fuse_verified("fused", load_ensemble(folder / "team.yaml"), (), folder / "fused.onnx")
+    fuse_ensemble(load_ensemble(folder / "team.yaml"), FusionRequest("fused"), folder / "fused.onnx")
     return files | {"fused": folder / "fused.onnx"}
 
 

@@ -63,6 +63,12 @@ def compare_members(spec: EnsembleSpec) -> Comparison:
     Raises:
         DataError: the validation split has no labels, or an image cannot be read.
         ModelError: a model is missing or not usable.
+
+    Example:
+        >>> from seg.evaluate import compare_members
+        >>> from seg.spec import load_ensemble
+        >>> [row.name for row in compare_members(load_ensemble("spec.yaml")).rows]
+        ['a', 'b', 'c', 'ensemble']
     """
     split = open_split(spec.data, "val")
     kept = spec.runs / "evaluation.json"

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.card import ModelCard
-from seg.class_order import Channels, channels_of
-from seg.data.labelling import known_classes
 from seg.errors import ModelError, VerificationError
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.save import atomic_model, replace_card
@@ -16,14 +14,13 @@ from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
-from seg.spec.dataset import DatasetSpec
-from seg.train.networks.checkpoint import load_checkpoint, read_checkpoint_card
+from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
 
 
 def export_checkpoint(
-    checkpoint: Path,
-    model: Path,
+    checkpoint: Path | str,
+    model: Path | str,
     images: Sequence[ImageHWC],
     trial: Trial | None = None,
     opset: int | None = None,
@@ -34,7 +31,8 @@ def export_checkpoint(
         checkpoint: the checkpoint of a finished run.
         model: the file to write.
         images: uint8 RGB of any size.
-        trial: what else than fp32 to try, and on what; None for fp32 alone.
+        trial: what else than fp32 to try, and on what, as `trial_on_this_machine` gives it; None for fp32
+            alone.
         opset: the version of ONNX's operators; by default the oldest that the graph can be written in.
 
     Returns:
@@ -44,7 +42,16 @@ def export_checkpoint(
         ModelError: the checkpoint cannot be used, or its network cannot be exported.
         VerificationError: the exported model does not agree with the checkpoint, or no requested precision
             passes.
+
+    Example:
+        >>> from seg.export import export_checkpoint, validation_images
+        >>> from seg.spec import load_dataset
+        >>> images = validation_images(load_dataset("data/dataset.yaml"))
+        >>> card = export_checkpoint("model.safetensors", "model.onnx", images)
+        >>> card.verification.label_agreement > 0.999
+        True
     """
+    checkpoint, model = Path(checkpoint), Path(model)
     network, card = load_checkpoint(checkpoint)
     exported = ExportedModel(Segmenter(network, card.input)).eval()
     card = card.model_copy(update={"checkpoint_sha256": sha256_of(checkpoint)})
@@ -59,16 +66,6 @@ def export_checkpoint(
         if trial is not None:
             card = choose_precision(temporary, exported, card, trial)
     return card
-
-
-def channels_of_checkpoint(checkpoint: Path, dataset: DatasetSpec) -> Channels:
-    """For each of the dataset's classes the channel of the checkpoint's network.
-
-    Raises:
-        ModelError: the checkpoint cannot be used, or was trained for other classes.
-    """
-    own = read_checkpoint_card(checkpoint).classes
-    return channels_of(own, known_classes(dataset) or own, checkpoint)
 
 
 def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bool:

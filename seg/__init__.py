@@ -9,28 +9,29 @@
 What is named here is imported when it is first used, so that `import seg` itself loads nothing heavy.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from seg.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from seg import evaluate, export
     from seg.engine.api import load
     from seg.engine.ensemble import Ensemble
     from seg.engine.prediction import Prediction
 
 __version__ = "0.1.0"
-__all__ = ["Ensemble", "Prediction", "__version__", "load"]
+__all__ = ["Ensemble", "Prediction", "__version__", "evaluate", "export", "load"]
 
-_MODULE_OF: Final = {
-    "Ensemble": "seg.engine.ensemble",
-    "Prediction": "seg.engine.prediction",
-    "load": "seg.engine.api",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'seg' has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULE_OF[name]), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Ensemble": "seg.engine.ensemble",
+        "Prediction": "seg.engine.prediction",
+        "evaluate": "seg.evaluate",
+        "export": "seg.export",
+        "load": "seg.engine.api",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -54,7 +54,7 @@ def connect(address: str) -> Iterator[None]:
 
     quietly: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address != "ray" and not address.startswith(CLIENT):
-        raise SpecError(f"--on: must be 'ray' or 'ray://HOST:PORT', got {address!r}")
+        raise SpecError(f"--cluster: must be 'ray' or 'ray://HOST:PORT', got {address!r}")
     try:
         if address.startswith(CLIENT):
             ray.init(address, **quietly)
@@ -63,7 +63,7 @@ def connect(address: str) -> Iterator[None]:
             ray.init(os.environ.get("RAY_ADDRESS", "local"), include_dashboard=False, **quietly)
     except (OSError, RuntimeError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MissingRuntimeError(f"--on {address}: no cluster responds: {first}") from error
+        raise MissingRuntimeError(f"--cluster {address}: no cluster responds: {first}") from error
     try:
         yield
     finally:
@@ -108,7 +108,7 @@ class _Handle(WorkerHandle):
 class RayPool(WorkerPool[_Handle]):
     """An actor for each worker; `shipment` holds its model files, as references to Ray's object store."""
 
-    option: ClassVar[str] = "--on"
+    option: ClassVar[str] = "--cluster"
 
     gpus: float
     shipment: Sequence[Any]
@@ -125,7 +125,7 @@ class RayPool(WorkerPool[_Handle]):
         done, _ = ray.wait(list(oldest), timeout=NO_WORKER_TIMEOUT_S if nobody else None)
         if not done:
             raise MissingRuntimeError(
-                f"--on: no worker could be started in {NO_WORKER_TIMEOUT_S:.0f} s: see 'ray status';"
+                f"--cluster: no worker could be started in {NO_WORKER_TIMEOUT_S:.0f} s: see 'ray status';"
                 " what is done is kept: run the same command again"
             )
         return self._answer(oldest[done[0]])
@@ -180,7 +180,7 @@ class _Actor:
 
         if self._job.version != seg.__version__:
             raise MissingRuntimeError(
-                f"--on: a worker has seg {seg.__version__}, but this machine {self._job.version}:"
+                f"--cluster: a worker has seg {seg.__version__}, but this machine {self._job.version}:"
                 " install the same version everywhere"
             )
         self._worker = Worker(replace(self._job, spec=unpack(self._job.spec, members, contents)))

@@ -1,4 +1,4 @@
-"""`seg ensemble --on` and `--devices`: a run with many workers and the same journal as a single run."""
+"""`seg ensemble --cluster` and `--devices`: a run with many workers and the same journal as a single run."""
 
 import time
 from collections import Counter, defaultdict

@@ -36,7 +36,7 @@ def fit_workers(machines: Sequence[Machine], workers: int | None, gpus: float) -
     if not 0 < wanted <= most:
         needs = f"{wanted or 1} workers with a core" + (f" and {gpus:g} GPUs each" if gpus else " each")
         raise MissingRuntimeError(
-            f"--on: the cluster has room for {most} workers, not for {needs}: see 'ray status'"
+            f"--cluster: the cluster has room for {most} workers, not for {needs}: see 'ray status'"
         )
     largest = max(machine.cores for machine in machines)
     cores = next(

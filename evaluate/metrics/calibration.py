@@ -26,7 +26,17 @@ class ReliabilityBin:
 
 
 class Reliability:
-    """Accumulates images one by one, binned by the confidence in the most probable class."""
+    """Accumulates images one by one, binned by the confidence in the most probable class.
+
+    Example:
+        >>> import numpy as np
+        >>> from seg.evaluate import Reliability
+        >>> reliability = Reliability()
+        >>> probabilities_chw = np.array([[[0.75, 0.75]], [[0.25, 0.25]]], dtype=np.float32)
+        >>> reliability.add(np.array([[0, 1]], dtype=np.uint8), probabilities_chw)
+        >>> reliability.expected_error
+        0.25
+    """
 
     def __init__(self) -> None:
         self._pixels = np.zeros(BINS)

@@ -51,6 +51,13 @@ class ConfusionMatrix:
     """Counts pixels of truth against prediction.
 
     Pixels whose truth is the ignore index are not counted; predictions of the ignore index have no class.
+
+    Example:
+        >>> import numpy as np
+        >>> from seg.evaluate import ConfusionMatrix
+        >>> truth = np.array([[0, 0, 1, 255]], dtype=np.uint8)
+        >>> ConfusionMatrix(2).add(truth, np.array([[0, 1, 1, 1]], dtype=np.uint8)).counts_cc.tolist()
+        [[1, 1, 0], [0, 1, 0]]
     """
 
     def __init__(self, classes: int) -> None:

@@ -73,7 +73,21 @@ class Intervals(NamedTuple):
 
 @dataclass(slots=True)
 class SegmentationMetrics:
-    """Accumulates the counts of images one by one."""
+    """Accumulates the counts of images one by one.
+
+    Example:
+        >>> import numpy as np
+        >>> from seg.classes import ClassInfo
+        >>> from seg.evaluate import SegmentationMetrics
+        >>> names = ["road", "car"]
+        >>> classes = [ClassInfo(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(names)]
+        >>> metrics = SegmentationMetrics(classes)
+        >>> truth = np.array([[0, 0, 1, 1]], dtype=np.uint8)
+        >>> metrics.add("a", truth, np.array([[0, 1, 1, 1]], dtype=np.uint8))
+        >>> scores = metrics.scores()
+        >>> round(scores.miou, 3), scores.pixel_accuracy
+        (0.583, 0.75)
+    """
 
     classes: Sequence[ClassInfo]
     ids: list[str] = field(default_factory=list)

@@ -44,7 +44,7 @@ Model = Callable[[ImagesNHWC], Outputs]
 """Images, uint8 `[N, H, W, 3]`, to outputs."""
 
 Reference_ = Callable[[ImageHWC], Expected]
-"""The engine, of which this room knows nothing."""
+"""What the engine gives for an image."""
 
 
 @dataclass(slots=True)

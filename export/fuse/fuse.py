@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import onnx
 
@@ -13,8 +13,10 @@ from seg.export.fuse.check import Model, Reference_, check, open_model
 from seg.export.fuse.compose import Ending, compose
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.parts import Part, read_parts
+from seg.export.fuse.reference import reference_of
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import atomic_model, replace_card, save_model
+from seg.export.verification_images import images_to_verify_on
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
 
@@ -27,22 +29,29 @@ class FusionRequest:
     """What the file is called inside, and what it gives, in this order."""
 
     name: str
-    gives: tuple[FusedOutput, ...]
+    gives: tuple[FusedOutput, ...] = (FusedOutput.labels,)
+
+    @classmethod
+    def of(cls, name: str, outputs: Sequence[FusedOutput]) -> Self:
+        """With each output once; labels where there are none."""
+        return cls(name, tuple(dict.fromkeys(outputs)) or (FusedOutput.labels,))
 
 
 def fuse_ensemble(
-    spec: EnsembleSpec, request: FusionRequest, path: Path, images: Sequence[ImageHWC], witness: Reference_
+    spec: EnsembleSpec,
+    request: FusionRequest,
+    path: Path | str,
+    images: Sequence[ImageHWC] | None = None,
 ) -> EnsembleCard:
     """Write all running members with their views, weights and merge as one ONNX file.
 
-    It takes `image`, uint8 RGB `[N, H, W, 3]`, and gives what is wished at the same size.
+    It takes `image`, uint8 RGB `[N, H, W, 3]`, and gives the outputs of the request at the same size.
 
     Args:
         spec: an ensemble whose members are exported.
-        wish: the name and the outputs.
+        request: the name and the outputs.
         path: the file to write.
-        images: what it is verified on, uint8 RGB of any size.
-        witness: what the engine says of an image.
+        images: what it is verified on, uint8 RGB of any size; by default validation images.
 
     Returns:
         The card of the fused model, with the result of the verification.
@@ -51,6 +60,14 @@ def fuse_ensemble(
         SpecError: the spec cuts images into tiles, or merges where decoders end, which is in no graph.
         ModelError: a member's model is missing, not ours, or damaged.
         VerificationError: the fused model does not agree with the engine.
+
+    Example:
+        >>> from seg.export import FusionRequest, fuse_ensemble
+        >>> from seg.spec.from_models import spec_from_models
+        >>> spec = spec_from_models(["a.onnx", "b.onnx"], views="hflip", weights=[2, 1])
+        >>> card = fuse_ensemble(spec, FusionRequest("team"), "team.onnx")
+        >>> card.verification.agreement > 0.999
+        True
     """
     if spec.tile is not None:
         raise SpecError(
@@ -60,6 +77,7 @@ def fuse_ensemble(
         raise SpecError(
             "'merge_at: decoder' is the engine's way, and a fused file merges whole images: remove it"
         )
+    path = Path(path)
     parts = read_parts(spec)
     graph = compose(parts, ending_of(spec, request, parts))
     card = _card(spec, request, parts, opset_of(graph))
@@ -67,7 +85,9 @@ def fuse_ensemble(
         card = save_model(graph, card, temporary)
         onnx.checker.check_model(temporary, full_check=True)
         try:
-            verification = check_parts(open_model(temporary), parts, images, witness)
+            verification = check_parts(
+                open_model(temporary), parts, images or images_to_verify_on(spec), reference_of(spec)
+            )
         except VerificationError as error:
             raise VerificationError(f"{path}: {error}") from error
         card = card.model_copy(update={"verification": verification})

@@ -15,6 +15,7 @@ from seg.export.fuse.compose import answer_of, compose_merge
 from seg.export.fuse.fuse import FusionRequest, check_parts, ending_of, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.parts import Part, read_parts
+from seg.export.fuse.reference import reference_of
 from seg.export.onnx_file.verification_batches import ImagesNHWC
 from seg.export.triton.config import EnsembleStep, ensemble_config, model_config
 from seg.export.triton.job import Job
@@ -40,7 +41,7 @@ def add_member_models(update: RepositoryUpdate, job: Job) -> FusionCheck:
     merge = _add_merge(update, job, parts)
     try:
         verification = check_parts(
-            _run_steps(files, merge, job.request), parts, job.images, job.reference_of(job.spec)
+            _run_steps(files, merge, job.request), parts, job.images, reference_of(job.spec)
         )
     except VerificationError as error:
         raise VerificationError(f"{merge}: {error}") from error
@@ -53,7 +54,7 @@ def _add_member(update: RepositoryUpdate, job: Job, member: str) -> Path:
     alone = job.spec.model_copy(update={"members": (job.spec.member(member),)})
     request = FusionRequest(_model_of(job, member), (FusedOutput.probabilities,))
     version = update.new_version(request.name)
-    fuse_ensemble(alone, request, version / MODEL_FILE, job.images, job.reference_of(alone))
+    fuse_ensemble(alone, request, version / MODEL_FILE, job.images)
     update.configure(version, model_config(request.name, _graph(version / MODEL_FILE), job.serving))
     return version / MODEL_FILE
 

@@ -20,7 +20,7 @@ def add_fused_model(update: RepositoryUpdate, job: Job) -> tuple[Path, EnsembleC
     """
     version = update.new_version(job.request.name)
     file = version / MODEL_FILE
-    card = fuse_ensemble(job.spec, job.request, file, job.images, job.reference_of(job.spec))
+    card = fuse_ensemble(job.spec, job.request, file, job.images)
     update.configure(
         version, model_config(job.request.name, onnx.load(file, load_external_data=False), job.serving)
     )

@@ -15,7 +15,7 @@ from seg.commands import (
     ensemble,
     evaluate,
     export,
-    pseudo,
+    pseudo_label,
     report,
     runs,
     serve,
@@ -30,6 +30,8 @@ from seg.commands import (
 )
 from seg.commands.failures import DEBUG_VARIABLE
 from seg.commands.failures import report as report_failure
+from seg.commands.list_options import ListOptionCommand
+from seg.commands.renamed import with_new_names
 from seg.commands.streams import open_streams
 from seg.errors import EXIT_USER_ERROR
 
@@ -37,8 +39,8 @@ app = typer.Typer(
     name="seg",
     help=(
         "From labelled images to a winning submission: train, export, ensemble."
-        "\n\nAn ensemble is one YAML; `seg data sample DIR` draws a dataset to begin with. Add --debug to any"
-        " command to see the traceback behind an error."
+        "\n\nAn ensemble is one YAML, or some exported models; `seg data sample DIR` draws a dataset to begin"
+        " with. Add --debug to any command to see the traceback behind an error."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -54,19 +56,19 @@ _FILES = "Files"
 _MACHINE = "This machine"
 
 app.command("train", rich_help_panel=_ROAD)(train.train)
-app.command("export", rich_help_panel=_ROAD)(export.export)
-app.command("ensemble", rich_help_panel=_ROAD)(ensemble.ensemble)
-app.command("evaluate", rich_help_panel=_FIGURES)(evaluate.evaluate)
+app.command("export", cls=ListOptionCommand, rich_help_panel=_ROAD)(export.export)
+app.command("ensemble", cls=ListOptionCommand, rich_help_panel=_ROAD)(ensemble.ensemble)
+app.command("evaluate", cls=ListOptionCommand, rich_help_panel=_FIGURES)(evaluate.evaluate)
 app.command("report", rich_help_panel=_FIGURES)(report.report)
-app.command("show", rich_help_panel=_FIGURES)(show.show)
+app.command("show", cls=ListOptionCommand, rich_help_panel=_FIGURES)(show.show)
 app.command("tune", rich_help_panel=_FIGURES)(tune.tune)
 app.command("calibrate", rich_help_panel=_FIGURES)(calibrate.calibrate)
 app.add_typer(sweep.app, name="sweep", rich_help_panel=_MODELS)
 app.add_typer(runs.app, name="runs", rich_help_panel=_MODELS)
-app.command("pseudo", rich_help_panel=_MODELS)(pseudo.pseudo)
+app.command("pseudo-label", rich_help_panel=_MODELS)(pseudo_label.pseudo_label)
 app.command("soup", rich_help_panel=_MODELS)(soup.soup)
 app.command("distill", rich_help_panel=_MODELS)(distill.distill)
-app.command("serve", rich_help_panel=_USE)(serve.serve)
+app.command("serve", cls=ListOptionCommand, rich_help_panel=_USE)(serve.serve)
 app.command("video", rich_help_panel=_USE)(video.video)
 app.add_typer(data.app, name="data", rich_help_panel=_FILES)
 app.add_typer(spec.app, name="spec", rich_help_panel=_FILES)
@@ -88,7 +90,7 @@ def _options(version: bool = typer.Option(False, "--version", help="Print the ve
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; whatever is raised becomes a line on stderr."""
     debug = "--debug" in arguments or bool(os.environ.get(DEBUG_VARIABLE))
-    given = [argument for argument in arguments if argument != "--debug"]
+    given = with_new_names([argument for argument in arguments if argument != "--debug"])
     command = ""
     try:
         open_streams()

@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg import ranges
-from seg.commands.elsewhere import elsewhere
-from seg.commands.shared import Overwrite, SpecPath, print_table, require_extra
+from seg.commands.elsewhere import STDIN, with_images, with_output
+from seg.commands.ensemble_source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.shared import Overwrite, print_table, require_extra
 from seg.experimental import marked, warnings_of
 from seg.words import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from seg.engine.jobs.explain import Explanation
+    from seg.spec import EnsembleSpec
 
 
 def ensemble(
-    path: SpecPath,
+    paths: SpecOrModels,
+    views: Views = None,
+    weights: Weights = None,
+    runtime: Runtime = None,
     strict: bool = typer.Option(False, "--strict", help="Stop at the first image that cannot be read."),
     restart: bool = typer.Option(
         False, "--restart", help="Throw away the journal of an earlier run and begin anew."
@@ -25,11 +32,29 @@ def ensemble(
         str | None,
         typer.Option(
             metavar="WHERE",
-            help="Other images: a folder, a pattern, a list (.txt, .csv), - for stdin; with --on a URI.",
+            help="The images: a folder, a pattern, a list (.txt, .csv), - for stdin; with --cluster a URI.",
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Another file to write.")
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="What to write. Of models, .csv is Kaggle's RLE, .json COCO, .npz arrays, a folder PNG.",
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz or geotiff.",
+        ),
+    ] = None,
+    save_spec: Annotated[
+        Path | None,
+        typer.Option("--save-spec", metavar="YAML", help="Also write the YAML that says all this."),
     ] = None,
     overwrite: Overwrite = False,
     memory: Annotated[
@@ -49,16 +74,16 @@ def ensemble(
             help=marked("Predict on so many GPUs of this machine (or CPU processes).", "--devices on GPUs"),
         ),
     ] = 1,
-    on: Annotated[
+    cluster: Annotated[
         str | None,
-        typer.Option(metavar="CLUSTER", help="Predict on a cluster: ray, or ray://HOST:10001."),
+        typer.Option(metavar="ADDRESS", help="Predict on a cluster: ray, or ray://HOST:10001."),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=ranges.CLUSTER_WORKERS.most,
-            help="With --on: how many engines; by default one a machine or GPU.",
+            help="With --cluster: how many engines; by default one a machine or GPU.",
         ),
     ] = None,
     gpus_per_worker: Annotated[
@@ -66,7 +91,7 @@ def ensemble(
         typer.Option(
             min=ranges.GPUS.least,
             max=ranges.GPUS.most,
-            help=marked("With --on: the GPUs of each worker; by default none.", "--gpus-per-worker"),
+            help=marked("With --cluster: the GPUs of each worker; by default none.", "--gpus-per-worker"),
         ),
     ] = None,
     explain: bool = typer.Option(
@@ -74,6 +99,9 @@ def ensemble(
     ),
 ) -> None:
     """Predict every image with all members and views, and write the submission.
+
+    An ensemble is a YAML, or exported models: seg ensemble a.onnx b.onnx --images photos/ --views d4
+    --weights 2 1 -o masks/. What an option says goes before what the YAML says.
 
     A run that was cut off goes on where it stopped. An image that cannot be read does not stop the
     others; the command then ends with code 2, naming it, and the next run tries it again.
@@ -83,24 +111,31 @@ def ensemble(
     from seg.engine.jobs.explain import explain_ensemble
     from seg.engine.jobs.predict import run_ensemble
     from seg.errors import SpecError
-    from seg.spec import load_ensemble
 
     allowed = None if memory is None else parse_bytes("--memory", memory)
     seconds = None if deadline is None else parse_duration(deadline)
     uri = images if images and "://" in images else None
-    if uri and not on:
-        raise SpecError(f"--images {uri}: workers of a cluster read URIs: say which with --on")
-    with elsewhere(load_ensemble(path), None if uri else images, output) as spec:
-        if on:
-            _refuse_with("on", "machine", deadline=deadline is not None, explain=explain, devices=devices > 1)
-            require_extra("ray", "ray", "seg ensemble --on")
+    if uri and not cluster:
+        raise SpecError(f"--images {uri}: workers of a cluster read URIs: say which with --cluster")
+    source = resolve(paths, views=views, weights=weights, runtime=runtime)
+    if source.yaml is None and images is None:
+        raise SpecError("models have no images of their own: name them with --images")
+    spec = with_output(source.spec, output, format_, by_name=source.yaml is None)
+    with with_images(spec, None if uri else images) as spec:
+        if save_spec:
+            _save(spec, save_spec, images, source.reads, overwrite)
+        if cluster:
+            _refuse_with(
+                "cluster", "machine", deadline=deadline is not None, explain=explain, devices=devices > 1
+            )
+            require_extra("ray", "ray", "seg ensemble --cluster")
             from seg.engine.cluster import run_on_cluster
 
             for line in warnings_of(["--gpus-per-worker"] if gpus_per_worker else []):
                 typer.echo(line, err=True)
             on_cluster = run_on_cluster(
                 spec,
-                on,
+                cluster,
                 images=uri,
                 workers=workers,
                 gpus=gpus_per_worker or 0.0,
@@ -108,11 +143,11 @@ def ensemble(
                 restart=restart,
                 memory=allowed,
                 overwrite=overwrite,
-                reads=(path,),
+                reads=source.reads,
             )
             typer.echo(on_cluster.text())
             return
-        _refuse_without_on(workers=workers, gpus_per_worker=gpus_per_worker)
+        _refuse_without_cluster(workers=workers, gpus_per_worker=gpus_per_worker)
         if devices > 1:
             _refuse_with("devices", "process", deadline=deadline is not None, explain=explain)
             from seg.engine.cluster import run_on_devices
@@ -124,7 +159,7 @@ def ensemble(
                 restart=restart,
                 memory=allowed,
                 overwrite=overwrite,
-                reads=(path,),
+                reads=source.reads,
             )
             typer.echo(on_devices.text())
             return
@@ -140,7 +175,7 @@ def ensemble(
             memory=allowed,
             deadline=seconds,
             overwrite=overwrite,
-            reads=(path,),
+            reads=source.reads,
         )
         typer.echo(summary.text())
 
@@ -153,12 +188,30 @@ def _refuse_with(several: str, of: str, **given: bool) -> None:
             raise SpecError(f"--{option} is for one {of}, and --{several} for several: remove one of them")
 
 
-def _refuse_without_on(**given: float | None) -> None:
+def _save(
+    spec: "EnsembleSpec", path: Path, images: str | None, reads: "Sequence[Path]", overwrite: bool
+) -> None:
+    """Write the YAML, unless its images have no place that it could name."""
+    from seg.errors import OutputError, SpecError
+    from seg.outputs import Output
+    from seg.spec.reads import files_read
+    from seg.spec.save import save_spec
+
+    if images is not None and (images == STDIN or "://" in images):
+        raise SpecError(f"--save-spec: a YAML cannot name --images {images}: name a folder or a list")
+    if path.suffix.lower() not in {".yaml", ".yml"}:
+        raise OutputError(f"--save-spec {path}: is no YAML: give it a name that ends in .yaml")
+    with Output(path, (*reads, *files_read(spec)), overwrite).writing() as final:
+        save_spec(spec, final)
+    typer.echo(f"{path}: written")
+
+
+def _refuse_without_cluster(**given: float | None) -> None:
     from seg.errors import SpecError
 
     for option, value in given.items():
         if value is not None:
-            raise SpecError(f"--{option.replace('_', '-')} is for a cluster: say which with --on")
+            raise SpecError(f"--{option.replace('_', '-')} is for a cluster: say which with --cluster")
 
 
 def _print_explanation(plan: "Explanation") -> None:

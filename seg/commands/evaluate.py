@@ -5,16 +5,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.shared import Overwrite, SpecPath, print_table
+from seg.commands.ensemble_source import Data, Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.shared import Overwrite, print_table
 
 if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison
     from seg.evaluate.metrics.segmentation import ClassScores, SegmentationScores
-    from seg.evaluate.score_submission import SubmissionComparison
+    from seg.evaluate.submission_scores import SubmissionComparison
 
 
 def evaluate(
-    path: SpecPath,
+    paths: SpecOrModels,
+    data: Data = None,
+    views: Views = None,
+    weights: Weights = None,
+    runtime: Runtime = None,
     per_class: Annotated[bool, typer.Option("--per-class", help="Also the figures of each class.")] = False,
     submission: Annotated[
         Path | None, typer.Option("--submission", help="Judge this submission, not the members.")
@@ -35,9 +40,11 @@ def evaluate(
     same. With --submission, a file in the format of the spec's output is judged, without any model.
     """
     from seg.errors import SpecError
-    from seg.spec import load_ensemble
 
-    spec = load_ensemble(path)
+    source = resolve(paths, views=views, weights=weights, runtime=runtime, data=data)
+    if source.yaml is None and data is None:
+        raise SpecError("models have no labels of their own: name a dataset with --data")
+    spec = source.spec
     if submission is None:
         if against or json_file or csv_file:
             raise SpecError("--against, --json and --csv go with --submission")
@@ -45,11 +52,11 @@ def evaluate(
 
         _print_comparison(compare_members(spec), per_class)
         return
-    from seg.evaluate.score_submission import compare_submissions, score_submission, write_csv, write_json
+    from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
     from seg.outputs import Output
     from seg.spec.reads import files_read
 
-    reads = (path, submission, *([against] if against else []), *files_read(spec))
+    reads = (*source.reads, submission, *([against] if against else []), *files_read(spec))
     json_output = json_file and Output(json_file, reads, overwrite)
     csv_output = csv_file and Output(csv_file, reads, overwrite)
     for output in (json_output, csv_output):

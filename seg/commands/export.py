@@ -1,32 +1,29 @@
 """`seg export`: one checkpoint in, one verified ONNX file out, for each member."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.formats import WHOLE, Format, convert
-from seg.commands.shared import (
-    MemberName,
-    Overwrite,
-    SpecPath,
-    chosen_members,
-    print_table,
-    require_extra,
-    some_images,
+from seg.commands.ensemble_source import (
+    Data,
+    EnsembleSource,
+    SpecOrModels,
+    Views,
+    Weights,
+    are_models,
+    resolve,
 )
+from seg.commands.formats import WHOLE, Format, convert
+from seg.commands.shared import MemberName, Overwrite, chosen_members, print_table, require_extra
 from seg.errors import ModelError, SegError
 from seg.experimental import marked
 from seg.export.fuse.output_names import FusedOutput
 
 if TYPE_CHECKING:
     from seg.card import ModelCard, PrecisionCard
-    from seg.class_order import Channels
-    from seg.export.precision.choose import Trial
-    from seg.export.precision.measure import Answer
-    from seg.spec import EnsembleSpec, ExportSpec
 
 
 class Precision(StrEnum):
@@ -40,7 +37,7 @@ class Precision(StrEnum):
 
 
 def export(
-    path: SpecPath,
+    paths: SpecOrModels,
     member: MemberName = None,
     precision: Annotated[
         Precision | None, typer.Option(help="Other than the spec's; auto takes the fastest that passes.")
@@ -56,10 +53,15 @@ def export(
     fuse: bool = typer.Option(
         False, "--fuse", help="Make one file of the whole ensemble, whose members are exported."
     ),
-    give: Annotated[
+    outputs: Annotated[
         list[FusedOutput] | None,
-        typer.Option(help="What the fused file gives; may be said again. By default labels."),
+        typer.Option(
+            metavar="NAME...", help="Of the fused file: labels (default), probabilities, confidence."
+        ),
     ] = None,
+    views: Views = None,
+    weights: Weights = None,
+    data: Data = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="PATH", help="The fused file, or the model repository."),
@@ -74,16 +76,28 @@ def export(
     """
     if fuse or format_ in WHOLE:
         _refuse_beside_whole(member, precision, format_, force)
-        _export_whole(path, format_, give or (), output, overwrite)
+        source = resolve(paths, views=views, weights=weights, data=data)
+        _write_whole(format_)(source, outputs or (), output, overwrite)
         return
-    if give or output or overwrite:
-        raise SegError("seg export: --give, --output and --overwrite are those of a fused file: add --fuse")
+    if are_models(paths):
+        raise SegError(f"{paths[0]}: is exported already: add --fuse to make one file of exported models")
+    of_whole = {
+        "--outputs": outputs,
+        "--views": views,
+        "--weights": weights,
+        "--data": data,
+        "--output": output,
+        "--overwrite": overwrite,
+    }
+    for option in (option for option, value in of_whole.items() if value):
+        raise SegError(f"seg export: {option} is about a fused file: add --fuse")
     require_extra("train", "torch", "seg export")
-    from seg.export.export import channels_of_checkpoint, export_checkpoint, is_exported
+    from seg.export.export import export_checkpoint, is_exported
     from seg.export.onnx_file.save import refuse_foreign_model
-    from seg.spec import load_ensemble
+    from seg.export.precision.trial import trial_on_this_machine
+    from seg.export.verification_images import validation_images
 
-    spec = load_ensemble(path)
+    path, spec = paths[0], resolve(paths).spec
     request = (
         spec.export if precision is None else spec.export.model_copy(update={"precision": precision.value})
     )
@@ -100,23 +114,22 @@ def export(
         else:
             if not force:
                 refuse_foreign_model(model)
-            channels = channels_of_checkpoint(checkpoint, spec.data)
-            trial = None if request.precision == "fp32" else _trial(spec, request, channels)
-            card = export_checkpoint(checkpoint, model, some_images(spec), trial, request.opset)
+            is_fp32 = request.precision == "fp32"
+            trial = None if is_fp32 else trial_on_this_machine(checkpoint, spec.data, request)
+            card = export_checkpoint(checkpoint, model, validation_images(spec.data), trial, request.opset)
             _report(one.name, model, card)
         if format_ is not Format.onnx:
-            convert(format_, spec, one, some_images(spec))
+            convert(format_, spec, one, validation_images(spec.data))
 
 
-def _export_whole(
-    path: Path, format_: Format, gives: Sequence[FusedOutput], output: Path | None, overwrite: bool
-) -> None:
+def _write_whole(
+    format_: Format,
+) -> Callable[[EnsembleSource, Sequence[FusedOutput], Path | None, bool], None]:
+    """What writes an ensemble as one file, or as a model repository."""
     from seg.commands.fuse import fuse
     from seg.commands.triton import serve, serve_apart
-    from seg.spec import load_ensemble
 
-    write = {Format.triton: serve, Format.triton_ensemble: serve_apart}.get(format_, fuse)
-    write(path, load_ensemble(path), gives, output, overwrite)
+    return {Format.triton: serve, Format.triton_ensemble: serve_apart}.get(format_, fuse)
 
 
 def _refuse_beside_whole(
@@ -131,25 +144,6 @@ def _refuse_beside_whole(
     }
     for option in (option for option, is_said in said.items() if is_said):
         raise SegError(f"seg export: {option} is about members, not the whole: do one after the other")
-
-
-def _trial(spec: "EnsembleSpec", request: "ExportSpec", channels: "Channels") -> "Trial":
-    """Precisions are measured on the very runtimes that will run them, against the dataset's labels."""
-    from seg.data import open_split
-    from seg.engine.runtimes.base import Streams
-    from seg.engine.runtimes.hardware import usable_cores
-    from seg.engine.runtimes.open import open_runtime, usable_runtimes
-    from seg.engine.runtimes.reordered import in_dataset_order
-    from seg.export.precision.choose import Trial
-
-    runtimes = {str(name): name for name in usable_runtimes()}
-
-    def open_model(model: Path, name: str) -> "Answer":
-        runtime = open_runtime(model, runtimes[name], Streams(1, usable_cores()))
-        return in_dataset_order(runtime, channels).run
-
-    train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
-    return Trial(request, train, val, tuple(runtimes), open_model)
 
 
 def _report(name: str, model: Path, card: "ModelCard") -> None:

@@ -23,7 +23,9 @@ DEBUG_VARIABLE: Final = "SEG_DEBUG"
 _USAGE_ERROR: Final[type[Any]] = typer.BadParameter.__mro__[1]
 """click's UsageError, whose module name in typer depends on the version."""
 
-_CONTINUES: Final = frozenset({"train", "export", "ensemble", "tune", "report", "pseudo", "distill", "sweep"})
+_CONTINUES: Final = frozenset(
+    {"train", "export", "ensemble", "tune", "report", "pseudo-label", "distill", "sweep"}
+)
 """Commands that resume an interrupted run."""
 
 _BEGINS_ANEW: Final = ("--restart", "--retrain", "--force")

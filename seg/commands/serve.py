@@ -5,17 +5,22 @@ from typing import Annotated
 import typer
 
 from seg import ranges
-from seg.commands.shared import SpecPath, require_extra
+from seg.commands.ensemble_source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.shared import require_extra
 
 
 def serve(
-    path: SpecPath,
+    paths: SpecOrModels,
+    views: Views = None,
+    weights: Weights = None,
+    runtime: Runtime = None,
     host: Annotated[str, typer.Option(help="Where to listen: 0.0.0.0 for the whole network.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=ranges.PORT.least, max=ranges.PORT.most, help="0 for any that is free.")
     ] = 8000,
     name: Annotated[
-        str | None, typer.Option(help="What clients call the ensemble; by default the spec's name.")
+        str | None,
+        typer.Option(help="What clients call the ensemble; by default the YAML's, or the model's, name."),
     ] = None,
     requests: Annotated[
         int,
@@ -58,8 +63,8 @@ def serve(
     from seg.commands.sizes import parse_bytes
     from seg.engine.serve.http.admission import Limits
     from seg.engine.serve.run import run_server
-    from seg.spec import load_ensemble
 
     allowed = None if memory is None else parse_bytes("--memory", memory)
     limits = Limits(requests, round(megapixels * 1e6), parse_bytes("--upload", upload), seconds, allowed)
-    run_server(load_ensemble(path), name or path.stem, host, port, limits, typer.echo)
+    source = resolve(paths, views=views, weights=weights, runtime=runtime)
+    run_server(source.spec, name or source.name, host, port, limits, typer.echo)

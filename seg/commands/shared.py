@@ -3,17 +3,14 @@
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from seg.errors import OutputError, SegError, SpecError
 
 if TYPE_CHECKING:
-    from seg.labels import ImageHWC
     from seg.spec import EnsembleSpec, MemberSpec
-
-VERIFICATION_IMAGES: Final = 6
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The ensemble's YAML.")]
 CacheLimit = Annotated[str, typer.Option("--cache-limit", help="The most that the cache of passes may hold.")]
@@ -48,15 +45,6 @@ def check_picture_name(path: Path) -> None:
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         known = ", ".join(sorted(IMAGE_SUFFIXES))
         raise OutputError(f"{path}: is not an image format that can be written: {known}")
-
-
-def some_images(spec: "EnsembleSpec") -> "list[ImageHWC]":
-    """Validation images spread evenly over the split, to verify an export on."""
-    from seg.data import open_split, read_image
-
-    samples = open_split(spec.data, "val").samples
-    step = max(1, len(samples) // VERIFICATION_IMAGES)
-    return [read_image(sample.image) for sample in samples[::step][:VERIFICATION_IMAGES]]
 
 
 def print_table(

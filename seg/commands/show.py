@@ -6,15 +6,23 @@ from typing import Annotated
 import typer
 
 from seg import ranges
-from seg.commands.shared import Overwrite, SpecPath, check_picture_name
+from seg.commands.elsewhere import with_images
+from seg.commands.ensemble_source import Runtime, Views, Weights, are_models, resolve
+from seg.commands.shared import Overwrite, check_picture_name
 
 
 def show(
-    path: SpecPath,
-    wanted: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[IMAGE]...", help="Image files, or ids of images that are predicted."),
-    ] = None,
+    named: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SPEC|MODELS [IMAGE]",
+            help="The ensemble's YAML, or exported models (.onnx); then image files, or ids of images that"
+            " the YAML predicts.",
+        ),
+    ],
+    views: Views = None,
+    weights: Weights = None,
+    runtime: Runtime = None,
     submission: Annotated[
         Path | None,
         typer.Option("--submission", metavar="FILE", help="Draw this submission; no model is run."),
@@ -32,19 +40,24 @@ def show(
     open_it: Annotated[bool, typer.Option("--open", help="Open the picture when it is written.")] = False,
 ) -> None:
     """Draw images beside their labels, where there are any, and the ensemble's or a submission's answer."""
+    from seg.errors import SpecError
     from seg.evaluate.contact_sheet import draw_ensemble, draw_submission
     from seg.outputs import Output
-    from seg.spec import load_ensemble
     from seg.spec.reads import files_read
 
-    spec = load_ensemble(path)
+    models = [name for name in named if are_models([name])] if are_models(named) else named[:1]
+    wanted = [name for name in named if name not in models]
+    source = resolve([Path(model) for model in models], views=views, weights=weights, runtime=runtime)
+    if source.yaml is None and not wanted:
+        raise SpecError("models have no images of their own: name image files after them")
     check_picture_name(output)
-    reads = (path, *files_read(spec), *map(Path, wanted or ()), *([submission] if submission else []))
-    with Output(output, reads, overwrite).writing() as final:
-        if submission is None:
-            draw_ensemble(spec, final, wanted or (), images)
-        else:
-            draw_submission(spec, submission, final, wanted or (), images)
+    with with_images(source.spec, None if source.yaml else wanted) as spec:
+        reads = (*source.reads, *files_read(spec), *map(Path, wanted), *([submission] if submission else []))
+        with Output(output, reads, overwrite).writing() as final:
+            if submission is None:
+                draw_ensemble(spec, final, wanted, images)
+            else:
+                draw_submission(spec, submission, final, wanted, images)
     typer.echo(f"{output}: written")
     if open_it:
         typer.launch(str(output))

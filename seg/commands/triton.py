@@ -6,49 +6,52 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from seg.commands.fuse import images_to_verify_on, reference_of, report, request_of, say_how_it_agrees
+from seg.commands.ensemble_source import EnsembleSource
+from seg.commands.fuse import report, say_how_it_agrees
 from seg.export.fuse.output_names import FusedOutput
 
 if TYPE_CHECKING:
     from seg.export.triton.job import Job
-    from seg.spec import EnsembleSpec
 
 
 def serve(
-    path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None, overwrite: bool
+    source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
-    """Add the fused model, under the spec's name, to the repository `output`, by default one in its runs."""
+    """Add the fused model, under its name, to the repository `output`, by default one in its runs."""
     from seg.export.triton.fused import add_fused_model
     from seg.export.triton.repository import repository_update
 
-    repository = output or spec.runs / "model_repository"
+    repository = output or source.spec.runs / "model_repository"
     with repository_update(repository, overwrite=overwrite) as update:
-        model, card = add_fused_model(update, _job(path, spec, gives))
-    report(model, spec, card)
+        model, card = add_fused_model(update, _job(source, outputs))
+    report(model, source.spec, card)
     _print_serving_command(repository)
 
 
 def serve_apart(
-    path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput], output: Path | None, overwrite: bool
+    source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Add a model for each member, one for the merge, and the ensemble that connects them."""
     from seg.export.triton.ensemble import add_member_models
     from seg.export.triton.repository import repository_update
 
-    repository = output or spec.runs / "model_repository"
+    repository = output or source.spec.runs / "model_repository"
     with repository_update(repository, overwrite=overwrite) as update:
-        verification = add_member_models(update, _job(path, spec, gives))
-    say_how_it_agrees(repository / path.stem, spec, verification)
+        verification = add_member_models(update, _job(source, outputs))
+    say_how_it_agrees(repository / source.name, source.spec, verification)
     _print_serving_command(repository)
 
 
-def _job(path: Path, spec: "EnsembleSpec", gives: Sequence[FusedOutput]) -> "Job":
+def _job(source: EnsembleSource, outputs: Sequence[FusedOutput]) -> "Job":
+    from seg.export.fuse.fuse import FusionRequest
     from seg.export.triton.config import Serving
     from seg.export.triton.job import Job
+    from seg.export.verification_images import images_to_verify_on
 
-    images, plan = images_to_verify_on(spec), spec.export.plan
+    images, plan = images_to_verify_on(source.spec), source.spec.export.plan
     height, width = plan.sizes[len(plan.sizes) // 2] if plan.sizes else images[0].shape[:2]
-    return Job(spec, request_of(path.stem, gives), Serving(plan.batch, (height, width)), images, reference_of)
+    request = FusionRequest.of(source.name, outputs)
+    return Job(source.spec, request, Serving(plan.batch, (height, width)), images)
 
 
 def _print_serving_command(repository: Path) -> None:

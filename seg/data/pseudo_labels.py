@@ -71,7 +71,9 @@ class PseudoSplit:
         labels_hw = read_mask(path)
         known = labels_hw[labels_hw != IGNORE_INDEX]
         if known.size and known.max() >= len(self.classes):
-            raise DataError(f"{path}: has label {np.max(known)}, which is no class: run seg pseudo again")
+            raise DataError(
+                f"{path}: has label {np.max(known)}, which is no class: run seg pseudo-label again"
+            )
         return labels_hw
 
 
@@ -85,6 +87,6 @@ def _read(masks: Path) -> PseudoRecord:
     try:
         return PseudoRecord.model_validate_json(regular(path).read_bytes())
     except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file: seg pseudo writes such a folder") from error
+        raise DataError(f"{path}: there is no such file: seg pseudo-label writes such a folder") from error
     except ValidationError as error:
-        raise DataError(f"{path}: is damaged: run seg pseudo again") from error
+        raise DataError(f"{path}: is damaged: run seg pseudo-label again") from error

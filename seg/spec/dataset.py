@@ -187,9 +187,9 @@ def class_list(entries: tuple[ClassEntry, ...], unlabelled: str) -> tuple[ClassI
     )
 
 
-def load_dataset(path: Path) -> DatasetSpec:
+def load_dataset(path: Path | str) -> DatasetSpec:
     """Read a dataset YAML; raises SpecError with the line of each mistake."""
-    return load(DatasetSpec, path)
+    return load(DatasetSpec, Path(path))
 
 
 def _dataset_or_its_path(value: Any, info: Any) -> Any:

@@ -259,6 +259,6 @@ class EnsembleSpec(Spec):
         )
 
 
-def load_ensemble(path: Path) -> EnsembleSpec:
+def load_ensemble(path: Path | str) -> EnsembleSpec:
     """Read an ensemble spec; raises SpecError with the line of each mistake."""
-    return load(EnsembleSpec, path)
+    return load(EnsembleSpec, Path(path))

@@ -1,11 +1,12 @@
 """An ensemble spec made of model files alone, without a YAML."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from seg.spec.dataset import DatasetSpec, SplitSpec
+from seg.spec.dataset import DatasetSpec
 from seg.spec.ensemble import EnsembleSpec
+from seg.words import counted
 
 EXPORTED_NAME = "model"
 """The stem of the files that `seg export` writes; their folder is what tells members apart."""
@@ -15,7 +16,7 @@ def spec_from_models(
     models: Sequence[Path | str],
     *,
     weights: Sequence[float] | None = None,
-    images: Path | None = None,
+    data: DatasetSpec | None = None,
     **options: object,
 ) -> EnsembleSpec:
     """The spec of exported models with the given weights.
@@ -23,25 +24,42 @@ def spec_from_models(
     Args:
         models: paths of exported ONNX files.
         weights: one for each model; by default all are equal.
-        images: a folder, a pattern or a list of the images to predict; by default none.
+        data: the images to predict, labels, and classes; by default none.
         options: further keys of an ensemble's YAML, such as `views`, `merge`, `runtime` and `tile`.
 
     Raises:
         ValueError: there is no model, or not one weight for each, or an option has no such value.
     """
+    members = members_of(models, weights)
+    return EnsembleSpec.model_validate({"data": data or DatasetSpec(), "members": members, **options})
+
+
+def members_of(
+    models: Sequence[Path | str], weights: Sequence[float] | None = None
+) -> list[dict[str, object]]:
+    """The members of a spec, as its YAML has them: a name, a model and, where any are given, a weight.
+
+    Raises:
+        ValueError: there is no model, or not one weight for each.
+    """
     if isinstance(models, str | Path):
         raise ValueError(f"models are a list of paths, got one path: [{str(models)!r}]")
     if not models:
         raise ValueError("models: at least one path is needed")
-    if weights is not None and len(weights) != len(models):
-        raise ValueError(f"weights: one for each of {len(models)} models, got {len(weights)}")
     paths = [Path(model).absolute() for model in models]
-    members = [
-        {"name": name, "model": path, "weight": weight}
-        for name, path, weight in zip(_names(paths), paths, weights or [1.0] * len(paths), strict=True)
+    members: list[dict[str, object]] = [
+        {"name": name, "model": path} for name, path in zip(_names(paths), paths, strict=True)
     ]
-    data = DatasetSpec(predict=SplitSpec(images=images.absolute())) if images else DatasetSpec()
-    return EnsembleSpec.model_validate({"data": data, "members": members, **options})
+    return members if weights is None else with_weights(members, weights)
+
+
+def with_weights(
+    members: Sequence[Mapping[str, object]], weights: Sequence[float]
+) -> list[dict[str, object]]:
+    """Members with other weights, one for each in their order; raises ValueError where there are others."""
+    if len(weights) != len(members):
+        raise ValueError(f"weights: one for each of {counted(len(members), 'model')}, got {len(weights)}")
+    return [{**member, "weight": weight} for member, weight in zip(members, weights, strict=True)]
 
 
 def _names(paths: Iterable[Path]) -> list[str]:

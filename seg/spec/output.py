@@ -1,5 +1,6 @@
 """What `seg ensemble` writes."""
 
+import os
 from pathlib import Path
 from typing import Literal, Self
 
@@ -15,9 +16,31 @@ VALUE_FORMATS: tuple[Format, ...] = ("png", "npz", "geotiff")
 
 TABLE_FORMATS: tuple[Format, ...] = (*RLE_FORMATS, "pixels")
 
-
 Values = Literal["ids", "positions"]
 """What the pixel values of a label map are: class ids, or positions in the class list, from 0."""
+
+
+def format_of_name(name: str) -> Format:
+    """The format that an output's name asks for: `.csv`, `.json`, `.npz`, or a folder of label maps.
+
+    Raises:
+        ValueError: it has another ending.
+    """
+    formats: dict[str, Format] = {".csv": "kaggle", ".json": "coco", ".npz": "npz", "": "png"}
+    suffix = "" if name.endswith(("/", os.sep)) else Path(name).suffix.lower()
+    if suffix not in formats:
+        raise ValueError(f"{name}: no format is known by {suffix}: use .csv, .json, .npz or a folder")
+    return formats[suffix]
+
+
+def suffix_of_format(name: Format) -> str:
+    """The ending of a file in a format; empty where that is a folder."""
+    match name:
+        case "coco":
+            return ".json"
+        case "npz":
+            return ".npz"
+    return "" if name in FOLDER_FORMATS else ".csv"
 
 
 class RleSpec(Spec):

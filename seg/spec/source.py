@@ -1,7 +1,7 @@
 """Reading YAML so that every error can name its line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
@@ -33,16 +33,29 @@ def load(model: type[Model], path: Path) -> Model:
     try:
         return model.model_validate(document, context={"folder": path.absolute().parent, "file": path})
     except ValidationError as error:
-        mistakes = _innermost(in_plain_words(error.errors(include_url=False), document))
+        mistakes = _mistakes(error, document)
         lines = [_describe(path, model, document, one) for one in mistakes[:MOST_LINES]]
         if len(mistakes) > MOST_LINES:
             lines.append(f"{path}: {len(mistakes) - MOST_LINES} more mistakes")
         raise SpecError("\n".join(lines)) from error
 
 
+def validate(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Values that stand in no file as a `model`; raises SpecError with a line for each thing wrong."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        lines = [_message(model, one) for one in _mistakes(error, values)[:MOST_LINES]]
+        raise SpecError("\n".join(lines)) from error
+
+
 def parse(path: Path) -> Any:
     """The YAML document at `path`, which knows its lines and comments; raises SpecError."""
     return parse_text(read_text(path), path)
+
+
+def _mistakes(error: ValidationError, document: Any) -> list[ErrorDetails]:
+    return _innermost(in_plain_words(error.errors(include_url=False), document))
 
 
 def _innermost(errors: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -52,6 +65,13 @@ def _innermost(errors: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _describe(path: Path, model: type[BaseModel], document: Any, error: ErrorDetails) -> str:
+    place, message = error["loc"], _message(model, error)
+    line = line_of(document, (*place, *_key_named_in(message, document, place)))
+    return f"{path}:{line}: {message}"
+
+
+def _message(model: type[BaseModel], error: ErrorDetails) -> str:
+    """The place within the document, and what is wrong there."""
     place = error["loc"]
     message = error["msg"].removeprefix("Value error, ")
     match error["type"]:
@@ -63,10 +83,8 @@ def _describe(path: Path, model: type[BaseModel], document: Any, error: ErrorDet
         case "literal_error":
             choices = re.findall(r"'([^']*)'", error["ctx"]["expected"])
             message = f"{error['input']!r} is not known: {did_you_mean(str(error['input']), choices)}"
-    line = line_of(document, (*place, *_key_named_in(message, document, place)))
     where = ".".join(str(part) for part in place)
-    said = printable(f"{where}: {message}" if where else message)
-    return f"{path}:{line}: {said}"
+    return printable(f"{where}: {message}" if where else message)
 
 
 def _key_named_in(message: str, document: Any, place: Sequence[str | int]) -> list[str]:

@@ -129,7 +129,7 @@ def test_a_defect_names_its_place_and_how_to_see_more(
     fail_in(monkeypatch, KeyError("x"))
     assert run(["show", "x"]) == 70
     line = capsys.readouterr().err
-    assert "a defect of seg at seg/commands/show.py:" in line
+    assert "a defect of seg at seg/commands/ensemble_source.py:" in line
     assert "KeyError: 'x': please report it with what --debug shows" in line
     assert run(["show", "x", "--debug"]) == 70
     shown = capsys.readouterr().err

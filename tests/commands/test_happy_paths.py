@@ -69,7 +69,7 @@ def test_calibrate_writes_when_images_may_be_stopped(spec: Path) -> None:
 
 def test_pseudo_writes_a_label_map_an_image(spec: Path) -> None:
     folder = spec.parent
-    seg("pseudo", spec, "--images", folder / "images", "-o", folder / "pseudo", "--confidence", "0")
+    seg("pseudo-label", spec, "--images", folder / "images", "-o", folder / "pseudo", "--confidence", "0")
     for number in range(IMAGES):
         assert read_mask(folder / f"pseudo/{number}.png").shape == (20, 14 + number)
 
@@ -91,7 +91,7 @@ WRONG: Sequence[tuple[str, ...]] = [
     ("report", "SPEC", "-o", "x.pdf.d/"),
     ("tune", "SPEC", "--picture", "x.xyz"),
     ("calibrate", "SPEC.yml"),
-    ("pseudo", "SPEC", "--images", "nowhere"),
+    ("pseudo-label", "SPEC", "--images", "nowhere"),
     ("vote", "SPEC", "nowhere.csv", "nowhere.csv"),
     ("video", "SPEC", "nowhere.mp4"),
     ("submission", "check", "SPEC", "nowhere.csv"),

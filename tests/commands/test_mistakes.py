@@ -12,15 +12,15 @@ MISTAKES = {
     "distill SPEC --student fnp/resnet18": "there is no architecture 'fnp': did you mean 'fpn'?",
     "distill SPEC --student fnp": "there is no architecture 'fnp': did you mean 'fpn'?",
     "distill SPEC --student fpn/resnet81": "there is no encoder 'resnet81': did you mean 'resnet18'?",
-    "ensemble SPEC --workers 2": "--workers is for a cluster: say which with --on",
-    "ensemble SPEC --gpus-per-worker 0": "--gpus-per-worker is for a cluster: say which with --on",
-    "ensemble SPEC --on ray --devices 2": "--devices is for one machine, and --on for several:"
+    "ensemble SPEC --workers 2": "--workers is for a cluster: say which with --cluster",
+    "ensemble SPEC --gpus-per-worker 0": "--gpus-per-worker is for a cluster: say which with --cluster",
+    "ensemble SPEC --cluster ray --devices 2": "--devices is for one machine, and --cluster for several:"
     " remove one of them",
     "ensemble SPEC --devices 2 --deadline 1h": "--deadline is for one process, and --devices for several:"
     " remove one of them",
     "ensemble SPEC --devices 2 --explain": "--explain is for one process, and --devices for several:"
     " remove one of them",
-    "ensemble SPEC --images s3://b": "--images s3://b: workers of a cluster read URIs: say which with --on",
+    "ensemble SPEC --images s3://b": "--images s3://b: workers of a cluster read URIs: say which with --cluster",
 }
 
 

@@ -155,7 +155,7 @@ def test_files_of_somebody_else_stay(project: Path) -> None:
         ("best.json", ("submission", "convert", project, submission, "--to", "coco", "-o")),
         ("best.csv", ("submission", "check", project, submission, "--fix")),
         ("poster.png", ("show", project, "-o")),
-        ("pseudo", ("pseudo", project, "--images", project.parent / "images", "-o")),
+        ("pseudo", ("pseudo-label", project, "--images", project.parent / "images", "-o")),
     )
     for name, command in commands:
         path = project.parent / name
@@ -174,7 +174,7 @@ def test_what_seg_wrote_is_written_again_without_a_word(project: Path) -> None:
         seg("submission", "convert", project, submission, "--to", "png", "-o", folder / "png")
         seg("submission", "check", project, submission, "--fix", folder / "fixed.csv")
         seg("show", project, "-o", folder / "overlay.png")
-        seg("pseudo", project, "--images", folder / "images", "-o", folder / "pseudo")
+        seg("pseudo-label", project, "--images", folder / "images", "-o", folder / "pseudo")
     assert (folder / OUTPUTS).exists()
     assert (folder / "png" / FOLDER).exists()
 

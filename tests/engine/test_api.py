@@ -97,7 +97,7 @@ def test_an_overlay_of_something_else_is_refused(
     ("arguments", "options", "problem"),
     [
         ([], {}, "at least one path is needed"),
-        (["a.onnx"], {"weights": [1, 2]}, "one for each of 1 models, got 2"),
+        (["a.onnx"], {"weights": [1, 2]}, "one for each of 1 model, got 2"),
         (["a.onnx"], {"views": "d5"}, "views are one of"),
         (["a.onnx"], {"vews": "d4"}, "vews"),
         (["a.onnx"], {"weights": [-1]}, "weight"),

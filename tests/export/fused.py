@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from seg.commands.fuse import fuse_verified
+from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.spec import EnsembleSpec
 from tests.export.ensembles import ensemble
@@ -25,5 +25,5 @@ def fused(
     folder: Path, gives: tuple[FusedOutput, ...] = EVERYTHING, **said: Any
 ) -> tuple[EnsembleSpec, Path]:
     spec = ensemble(folder, **said)
-    fuse_verified("team", spec, gives, folder / "team.onnx")
+    fuse_ensemble(spec, FusionRequest("team", gives), folder / "team.onnx")
     return spec, folder / "team.onnx"

@@ -13,11 +13,11 @@ import pytest
 from onnx import numpy_helper
 
 from seg.card import ENSEMBLE_KEY
-from seg.commands.fuse import fuse_verified
 from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.errors import ModelError
 from seg.export.fuse.card import EnsembleCard
+from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.onnx_file.save import save_model
 from seg.files import sha256_of
@@ -59,7 +59,7 @@ def test_members_that_list_their_classes_otherwise_are_turned_inside(merge: str,
     kernel.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(kernel)[order], "k1"))
     turned = CARD.model_copy(update={"classes": tuple(CARD.classes[label] for label in order)})
     save_model(other, turned, tmp_path / "b.onnx")
-    fuse_verified("team", spec, EVERYTHING, path)
+    fuse_ensemble(spec, FusionRequest("team", EVERYTHING), path)
     for name, array in run(path, images_nhwc).items():
         np.testing.assert_allclose(array, expected[name], atol=1e-6)
 
@@ -167,7 +167,7 @@ def test_the_card_says_what_is_inside(tmp_path: Path) -> None:
     assert card.gives == (FusedOutput.labels, FusedOutput.confidence)
     assert card.verification is not None
     assert (card.verification.agreement, card.verification.faults) == (1.0, 0)
-    with pytest.raises(ModelError, match="whole ensemble in one file"):
+    with pytest.raises(ModelError, match="is a fused ensemble, not a member"):
         read_model_card(path)
 
 
@@ -181,7 +181,7 @@ sys.modules.update(dict.fromkeys(["torch", "onnxslim", "segmentation_models_pyto
 from seg.commands import main
 main()
 """
-    command = [sys.executable, "-c", program, "export", str(path), "--fuse", "--give", "labels"]
+    command = [sys.executable, "-c", program, "export", str(path), "--fuse", "--outputs", "labels"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "100.0000%" in done.stdout

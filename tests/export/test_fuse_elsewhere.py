@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.commands.fuse import fuse_verified
 from seg.engine import Ensemble
 from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.tensorrt_builder import build_plan
 from tests.export.ensembles import ensemble
@@ -20,7 +20,7 @@ MERGES = ["mean", "geometric", "vote"]
 def test_openvino_gives_the_labels_of_the_engine(merge: str, tmp_path: Path) -> None:
     openvino = pytest.importorskip("openvino")
     spec = ensemble(tmp_path, merge=merge)
-    fuse_verified("team", spec, (), tmp_path / "team.onnx")
+    fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx")
     hint = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino.compile_model(tmp_path / "team.onnx", "CPU", hint)
     engine = Ensemble.load(spec)
@@ -37,6 +37,6 @@ def test_tensorrt_for_rtx_builds_a_plan_of_it(merge: str, tmp_path: Path) -> Non
     library = pytest.importorskip("tensorrt_rtx", reason="its builder, which runs on a CPU, is not installed")
     members = [{"name": "a", "model": "a.onnx"}, {"name": "c", "model": "a.onnx", "weight": 2}]
     spec = ensemble(tmp_path, merge=merge, members=members)
-    fuse_verified("team", spec, tuple(FusedOutput), tmp_path / "team.onnx")
+    fuse_ensemble(spec, FusionRequest("team", tuple(FusedOutput)), tmp_path / "team.onnx")
     profile = Profile((1, 16, 16), (2, 24, 31), (4, 40, 40))
     assert build_plan(library, tmp_path / "team.onnx", profile, 2**28, b"").plan

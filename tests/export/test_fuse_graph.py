@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from seg.commands.fuse import fuse_verified
 from seg.engine import Ensemble
+from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.onnx_file.save import save_model
 from seg.files import sha256_of
 from tests.export.ensembles import ensemble
@@ -48,7 +48,7 @@ def test_weights_are_there_once_and_networks_once_an_orientation(
 def test_members_in_an_older_opset_are_brought_up(tmp_path: Path) -> None:
     spec = ensemble(tmp_path)
     save_model(model(random_kernels(1), opset=18), CARD, tmp_path / "a.onnx")
-    card = fuse_verified("team", spec, (), tmp_path / "team.onnx")
+    card = fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx")
     assert {entry.version for entry in onnx.load(tmp_path / "team.onnx").opset_import} == {card.opset} == {18}
 
 
@@ -68,7 +68,7 @@ def test_branches_of_a_member_are_renamed_with_it(tmp_path: Path) -> None:
     built.graph.node[-1].input[0] = "chosen"
     built.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
     save_model(built, CARD, tmp_path / "a.onnx")
-    assert fuse_verified("team", spec, (), tmp_path / "team.onnx").verification is not None
+    assert fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx").verification is not None
 
 
 def test_large_weights_lie_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_large_weights_lie_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
     spec = ensemble(tmp_path)
     monkeypatch.setattr("seg.export.onnx_file.save.LARGEST_INLINE_BYTES", 0)
     monkeypatch.setattr("seg.export.onnx_file.save.SMALLEST_WEIGHT", 300)
-    card = fuse_verified("team", spec, (), tmp_path / "out/team.onnx")
+    card = fuse_ensemble(spec, FusionRequest("team"), tmp_path / "out/team.onnx")
     (beside,) = (tmp_path / "out").glob("*.data")
     assert card.weights_sha256 == sha256_of(beside)
     labels = run(tmp_path / "out/team.onnx", image(24, 31)[None])["labels"][0]

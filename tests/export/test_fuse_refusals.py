@@ -12,9 +12,9 @@ from onnx import numpy_helper
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.commands.fuse import fuse_verified
 from seg.errors import SegError, SpecError, VerificationError
 from seg.export.fuse.check import Expected, Reference_, check
+from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.onnx_file.save import save_model
 from tests.export.ensembles import ensemble, write_ensemble
@@ -93,15 +93,15 @@ def test_members_must_be_exported_and_agree_on_classes(tmp_path: Path) -> None:
     other = CARD.model_copy(update={"classes": CARD.classes[:2]})
     save_model(model(), other, tmp_path / "b.onnx")
     with pytest.raises(SegError, match=r"b\.onnx: returns 3 channels and its card has 2 classes"):
-        fuse_verified("team", spec, (), tmp_path / "team.onnx")
+        fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx")
     gold = CARD.classes[0].model_copy(update={"name": "gold"})
     other = CARD.model_copy(update={"classes": (gold, *CARD.classes[1:])})
     save_model(model(), other, tmp_path / "b.onnx")
     with pytest.raises(SegError, match=r"b\.onnx: was trained for the classes \['gold'"):
-        fuse_verified("team", spec, (), tmp_path / "team.onnx")
+        fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx")
     (tmp_path / "b.onnx").unlink()
     with pytest.raises(SegError, match=r"b\.onnx: there is no such model: export it first"):
-        fuse_verified("team", spec, (), tmp_path / "team.onnx")
+        fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_members_must_be_exported_and_agree_on_classes(tmp_path: Path) -> None:
         (["--fuse", "--force"], "--force is about members"),
         (["--fuse", "--format", "openvino"], "--format openvino is about members"),
         (["--format", "triton", "--precision", "auto"], "--precision is about members"),
-        (["--give", "labels"], "add --fuse"),
+        (["--outputs", "labels"], "add --fuse"),
         (["--fuse", "-o", "x.bin"], r"ends in \.onnx"),
     ],
 )

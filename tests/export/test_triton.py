@@ -39,7 +39,7 @@ def model_config(folder: Path) -> Any:
 
 def test_the_configuration_is_tritons_and_says_what_the_graph_says(tmp_path: Path) -> None:
     plan = {"plan": {"batch": 6, "sizes": ["20x30", "24x31", "40x50"]}}
-    folder = serve(write_ensemble(tmp_path, export=plan), "--give", "labels", "--give", "probabilities")
+    folder = serve(write_ensemble(tmp_path, export=plan), "--outputs", "labels", "--outputs", "probabilities")
     assert sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*")) == [
         ".seg-outputs",
         "1",
@@ -98,12 +98,12 @@ def test_a_configuration_of_somebody_else_is_kept(tmp_path: Path) -> None:
 def test_a_second_export_is_the_next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = write_ensemble(tmp_path)
     serve(spec)
-    folder = serve(spec, "--give", "confidence")
+    folder = serve(spec, "--outputs", "confidence")
     assert sorted(p.name for p in folder.iterdir()) == [".seg-outputs", "1", "2", "config.pbtxt"]
     assert [tensor.name for tensor in model_config(folder).output] == ["confidence"]
     monkeypatch.setattr("seg.export.fuse.check.TOLERANCE", -1.0)
     with pytest.raises(VerificationError, match=r"team/3/model\.onnx: .*not written"):
-        serve(spec, "--give", "confidence")
+        serve(spec, "--outputs", "confidence")
     assert sorted(p.name for p in folder.iterdir()) == [".seg-outputs", "1", "2", "config.pbtxt"]
     assert [p.name for p in folder.parent.iterdir()] == ["team"]
 
@@ -141,7 +141,7 @@ def run_ensemble(repository: Path, name: str, tensors: dict[str, NDArray[Any]]) 
 @pytest.mark.parametrize("merge", ["mean", "geometric"])
 def test_members_apart_come_to_the_same(merge: str, tmp_path: Path) -> None:
     spec = write_ensemble(tmp_path, merge=merge)
-    repository = serve(spec, "--give", "labels", "--give", "confidence", format_="triton-ensemble").parent
+    repository = serve(spec, "--outputs", "labels", "confidence", format_="triton-ensemble").parent
     assert sorted(p.name for p in repository.iterdir()) == ["team", "team-a", "team-b", "team_merge"]
     assert [tensor.name for tensor in model_config(repository / "team").input] == ["image"]
     found = run_ensemble(repository, "team", {"image": image(24, 31)[None]})

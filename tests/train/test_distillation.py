@@ -256,7 +256,7 @@ def test_guessed_labels_are_those_the_ensemble_is_sure_of(
     images, masks = toy_data / "val", tmp_path / "guessed"
     spec, ensemble = load_ensemble(trained), Ensemble.load(trained)
     confidence = float(np.median(ensemble.predict(images / "0.png").probabilities.max(0)))
-    asked = ["pseudo", str(trained), "--images", str(images), "-o", str(masks), "--confidence"]
+    asked = ["pseudo-label", str(trained), "--images", str(images), "-o", str(masks), "--confidence"]
     done = CliRunner().invoke(app, [*asked, str(confidence)], catch_exceptions=False)
     split = PseudoSplit(images, masks, open_split(spec.data, "train").classes)
     kept = []
@@ -291,7 +291,7 @@ def test_guessed_labels_are_the_ensembles_own_decisions(
     document |= {"class_factors": {name: 1000.0}, "runs": str(tmp_path / "runs")}
     path = trained.parent / "raised.yaml"
     YAML(typ="safe").dump(document, path)
-    asked = ["pseudo", str(path), "--images", str(images), "-o", str(masks), "--confidence", "0.02"]
+    asked = ["pseudo-label", str(path), "--images", str(images), "-o", str(masks), "--confidence", "0.02"]
     assert CliRunner().invoke(app, asked, catch_exceptions=False).exit_code == 0
     ensemble = Ensemble.load(path)
     split = PseudoSplit(images, masks, ensemble.classes)
@@ -316,7 +316,7 @@ def test_guessed_labels_are_trained_on_beside_true_ones(
     images.mkdir()
     for name in ("0.png", "1.png"):
         (images / name).write_bytes((toy_data / "val" / name).read_bytes())
-    asked = ["pseudo", str(trained), "--images", str(images), "-o", str(masks)]
+    asked = ["pseudo-label", str(trained), "--images", str(images), "-o", str(masks)]
     CliRunner().invoke(app, asked, catch_exceptions=False)
     document = YAML(typ="safe").load(toy_spec(tmp_path, epochs=1, batch_size=12))
     document["data"]["pseudo"] = {"images": "photos", "masks": "guessed"}

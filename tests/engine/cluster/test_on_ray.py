@@ -166,7 +166,7 @@ def test_what_a_cluster_cannot_do_is_one_line(cluster: Any, many: EnsembleSpec) 
 
     with pytest.raises(MissingRuntimeError, match="not for 1 workers with a core and 1 GPUs"):
         run_on_cluster(many, "ray", gpus=1)
-    with pytest.raises(SpecError, match="--on: must be 'ray' or"):
+    with pytest.raises(SpecError, match="--cluster: must be 'ray' or"):
         run_on_cluster(many, "dask")
     damaged = many.running[0].model_copy(update={"model": many.output.file.with_name("plain.csv")})
     with pytest.raises(ModelError):

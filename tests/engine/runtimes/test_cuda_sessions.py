@@ -40,7 +40,8 @@ from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.open import open_runtime
 
 nvidia.has_device = lambda: True
-for options in (nvidia.DEFAULT_OPTIONS, nvidia.CudaOptions(fixed_shapes=True, channels_last=True, memory=10**9)):
+fixed = nvidia.CudaOptions(fixed_shapes=True, channels_last=True, memory=10**9)
+for options in (nvidia.DEFAULT_OPTIONS, fixed):
     print(open_runtime(Path(sys.argv[1]), "cuda", Streams(2, 1), cuda=options).placement(None))
 ops = DeviceOps("cuda", 4)
 for session in (ops._accumulation_session((3, 2, 1)), ops._argmax_session(2)):

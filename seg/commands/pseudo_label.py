@@ -1,4 +1,4 @@
-"""`seg pseudo`: an ensemble labels images that nobody has labelled."""
+"""`seg pseudo-label`: an ensemble labels images that nobody has labelled."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seg.engine.jobs.pseudo_labels import PseudoLabelCounts
 
 
-def pseudo(
+def pseudo_label(
     path: SpecPath,
     images: Annotated[
         Path, typer.Option(metavar="WHERE", help="A folder, a pattern, or a list (.txt, .csv).")

@@ -33,6 +33,14 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
 
     Raises:
         DataError: the images have no labels, the submission cannot be read, or an image is missing.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from seg.evaluate import score_submission
+        >>> from seg.spec import load_ensemble
+        >>> metrics = score_submission(load_ensemble("spec.yaml"), Path("submission.csv"))
+        >>> metrics.scores().images
+        6
     """
     known = SubmissionSpec(spec)
     split = _labelled(spec, known.split)

@@ -12,7 +12,7 @@ from seg.commands.app import app
 from seg.data.images import write_image, write_mask
 from seg.engine.submissions import SubmissionSpec, open_format
 from seg.errors import DataError
-from seg.evaluate.score_submission import score_submission
+from seg.evaluate.submission_scores import score_submission
 from seg.labels import IGNORE_INDEX
 from seg.spec import load_ensemble
 from seg.spec.output import RleSpec

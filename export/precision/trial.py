@@ -1,0 +1,53 @@
+"""Precisions tried on the runtimes of this machine, against the labels of a dataset."""
+
+from pathlib import Path
+
+from seg.class_order import Channels, channels_of
+from seg.data import open_split
+from seg.data.labelling import known_classes
+from seg.engine.runtimes.base import Streams
+from seg.engine.runtimes.hardware import usable_cores
+from seg.engine.runtimes.open import open_runtime, usable_runtimes
+from seg.engine.runtimes.reordered import in_dataset_order
+from seg.export.precision.choose import Trial
+from seg.export.precision.measure import Answer
+from seg.spec import DatasetSpec, ExportSpec
+from seg.train.networks.checkpoint import read_checkpoint_card
+
+
+def trial_on_this_machine(checkpoint: Path | str, data: DatasetSpec, request: ExportSpec) -> Trial:
+    """What `export_checkpoint` needs to try fp16, bf16 and int8: images, labels and runtimes.
+
+    Args:
+        checkpoint: the one that is to be exported.
+        data: its `train` split calibrates int8, and its `val` split measures every precision.
+        request: which precisions are tried, and what they may cost.
+
+    Raises:
+        ModelError: the checkpoint cannot be used, or was trained for other classes.
+        DataError: a split is missing or malformed.
+
+    Example:
+        >>> from seg.export import export_checkpoint, trial_on_this_machine, validation_images
+        >>> from seg.spec import ExportSpec, load_dataset
+        >>> data = load_dataset("data/dataset.yaml")
+        >>> request = ExportSpec(precision="fp16", least_agreement=0.9)
+        >>> trial = trial_on_this_machine("model.safetensors", data, request)
+        >>> card = export_checkpoint("model.safetensors", "model.onnx", validation_images(data), trial)
+        >>> card.precision
+        'fp16'
+    """
+    channels = _channels_of(Path(checkpoint), data)
+    runtimes = {str(name): name for name in usable_runtimes()}
+
+    def open_model(model: Path, name: str) -> Answer:
+        runtime = open_runtime(model, runtimes[name], Streams(1, usable_cores()))
+        return in_dataset_order(runtime, channels).run
+
+    return Trial(request, open_split(data, "train"), open_split(data, "val"), tuple(runtimes), open_model)
+
+
+def _channels_of(checkpoint: Path, data: DatasetSpec) -> Channels:
+    """For each of the dataset's classes the channel of the checkpoint's network."""
+    own = read_checkpoint_card(checkpoint).classes
+    return channels_of(own, known_classes(data) or own, checkpoint)

@@ -1,0 +1,26 @@
+"""The images that exported and fused models are verified on."""
+
+from typing import Final
+
+from seg.data import open_split, read_image
+from seg.engine.load import sample_frames
+from seg.errors import DataError
+from seg.labels import ImageHWC
+from seg.spec import DatasetSpec, EnsembleSpec
+
+VERIFICATION_IMAGES: Final = 6
+
+
+def validation_images(data: DatasetSpec) -> list[ImageHWC]:
+    """Validation images, uint8 RGB, spread evenly over the split; raises DataError where there are none."""
+    samples = open_split(data, "val").samples
+    step = max(1, len(samples) // VERIFICATION_IMAGES)
+    return [read_image(sample.image) for sample in samples[::step][:VERIFICATION_IMAGES]]
+
+
+def images_to_verify_on(spec: EnsembleSpec) -> list[ImageHWC]:
+    """Validation images; on a machine that has none, some to predict, or a drawn one."""
+    try:
+        return validation_images(spec.data)
+    except DataError:
+        return [probe.frame_hwc for probe in sample_frames(spec)]
