@@ -20,7 +20,8 @@ MISTAKES = {
     " remove one of them",
     "ensemble SPEC --devices 2 --explain": "--explain is for one process, and --devices for several:"
     " remove one of them",
-    "ensemble SPEC --images s3://b": "--images s3://b: workers of a cluster read URIs: say which with --cluster",
+    "ensemble SPEC --images s3://b": "--images s3://b: workers of a cluster read URIs: say which"
+    " with --cluster",
 }
 
 
