@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from seg.words import counted
+
 app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=True)
 
 
@@ -29,7 +31,8 @@ def check(
             mistakes.append(str(error))
         else:
             passes = sum(len(spec.views_of(member)) for member in spec.running)
-            typer.echo(f"{file}: {len(spec.running)} members, {passes} passes an image")
+            views = "1 pass" if passes == 1 else f"{passes} passes"
+            typer.echo(f"{file}: {counted(len(spec.running), 'member')}, {views} an image")
     if mistakes:
         raise SpecError("\n".join(mistakes))
 
