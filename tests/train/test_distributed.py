@@ -118,6 +118,6 @@ def test_what_one_process_finds_wrong_is_said_once(toy_spec: SpecWriter, tmp_pat
     code, said = run(toy_spec(tmp_path, **RECIPE, batch_size=5))
     assert code == 2
     assert said.strip().splitlines()[-1] == (
-        "seg: a batch of 5 cannot be divided to 2 processes: let the recipe's batch_size be a multiple of 2"
+        "seg: a batch of 5 cannot be divided among 2 processes: make the recipe's batch_size a multiple of 2"
     )
     assert said.count("cannot be divided") == 1

@@ -85,7 +85,7 @@ def test_images_of_a_group_are_together(toy_spec: SpecWriter, tmp_path: Path) ->
     ("folds", "error", "problem"),
     [
         ("{count: 11}", DataError, "10 groups, too few for 11 folds"),
-        ("{count: 2, group: '^x'}", SpecError, "finds nothing in image '0'"),
+        ("{count: 2, group: '^x'}", SpecError, "does not match image '0'"),
         ("{count: 2, group: '('}", SpecError, "no regular expression"),
         ("{count: 2}\nmerge: mean", None, ""),
     ],

@@ -138,7 +138,7 @@ def test_rows_of_a_confusion_are_shares_of_the_truth() -> None:
     heat = confusion_heatmap(["sky", "road", "car"], np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]]))
     assert heat.percents == [[80, 20, 0], [0, 100, 0], [0, 0, 0]]
     assert heat.worst == ("sky predicted as road: 20.0 %",)
-    assert heat.tips[1][1] == "road found: 100.0 %"
+    assert heat.tips[1][1] == "road correct: 100.0 %"
 
 
 def test_labels_are_the_engine_s_where_they_are_no_tie(tmp_path: Path, make_model: MakeModel) -> None:
