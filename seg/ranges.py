@@ -19,7 +19,7 @@ class WholeRange(NamedTuple):
 
 # Training
 LEARNING_RATE: Final = Range(1e-9, 100.0)
-LEARNING_RATE_FACTOR: Final = Range(1e-6, 1000.0)
+LEARNING_RATE_FACTOR: Final = Range(1e-9, 1000.0)
 WEIGHT_DECAY: Final = Range(0.0, 10.0)
 GRADIENT_NORM: Final = Range(1e-6, 1e6)
 WEIGHT_AVERAGE_DECAY: Final = Range(0.01, 0.999999)

@@ -67,8 +67,8 @@ def whole(toy_spec: SpecWriter, tmp_path_factory: pytest.TempPathFactory) -> tup
         pytest.param(lightning.Trainer, "save_checkpoint", EPOCHS, id="in the last epoch"),
         pytest.param(RunFolder, "finish", 1, id="after the last epoch"),
         pytest.param(RunFolder, "write_record", 2, id="before the last record"),
-        pytest.param(RunFolder, "name_best", 1, id="after the last record"),
-        pytest.param(RunFolder, "drop_state", 1, id="before the state is removed"),
+        pytest.param(RunFolder, "publish_best", 1, id="after the last record"),
+        pytest.param(RunFolder, "remove_resume_state", 1, id="before the state is removed"),
     ],
 )
 def test_goes_on_from_any_cut(
