@@ -121,7 +121,7 @@ def test_a_soup_is_a_run_like_any_other(spec: EnsembleSpec, result: SoupResult) 
     member = spec.members[0].model_copy(update={"name": "soup"})
     assert train_member(spec, member).best_miou == pytest.approx(result.uniform.miou)
     save_soup(folder, "soup", result.greedy)
-    with pytest.raises(OutputError, match="no soup: give the soup another --name"):
+    with pytest.raises(OutputError, match="not a soup: give the soup another --name"):
         save_soup(RunFolder(spec.runs / "toy"), "toy", result.uniform)
 
 
@@ -144,7 +144,7 @@ def test_a_soup_needs_runs_of_one_network(spec: EnsembleSpec, result: SoupResult
         read_ingredients({"nothing": tmp_path}, train.classes)
     with pytest.raises(ModelError, match="toy: was trained for the classes"):
         read_ingredients({"toy": spec.runs / "toy"}, train.classes[:2])
-    with pytest.raises(ModelError, match=r"toy: has the classes .* in one order"):
+    with pytest.raises(ModelError, match=r"toy: has the classes .* the dataset lists them as"):
         read_ingredients({"toy": spec.runs / "toy"}, train.classes[::-1])
     other = RunFolder(tmp_path / "other")
     other.path.mkdir()
@@ -154,5 +154,5 @@ def test_a_soup_needs_runs_of_one_network(spec: EnsembleSpec, result: SoupResult
         update={"input": card.input.model_copy(update={"mode": "resize", "size_hw": (32, 32)})}
     )
     save_checkpoint(other.model, network, squeezed)
-    with pytest.raises(ModelError, match="other: its images reach the network otherwise"):
+    with pytest.raises(ModelError, match="other: its preprocessing differs from that of toy"):
         read_ingredients({"toy": spec.runs / "toy", "other": other.path}, train.classes)

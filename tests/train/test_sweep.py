@@ -220,7 +220,7 @@ def test_the_best_together_are_not_copies(write_sweep: WriteSweep, tmp_path: Pat
         ({}, "either a 'grid' or a 'search'"),
         ({"grid": {"sed": [1]}}, "'sed' is no field of a recipe"),
         ({"grid": {"seed": 1}}, "is a list of values to try"),
-        ({"grid": {"epochs": [0]}}, "greater than or equal to 1"),
+        ({"grid": {"epochs": [0]}}, "at least 1"),
         ({"search": {"seed": [1]}}, "'trials' belongs to a 'search'"),
         ({"search": {"learning_rate": {"low": 1, "high": 0.1}}, "trials": 1}, "low is below high"),
     ],

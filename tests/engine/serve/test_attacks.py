@@ -98,7 +98,7 @@ def test_a_file_that_lies_about_its_size_is_refused(case: str, client: httpx.Cli
 
 def test_a_bomb_in_what_is_no_pixel_is_not_unpacked(client: httpx.Client) -> None:
     data = with_chunk(png(some_image(1)), b"zTXt", TEXT_BOMB)
-    assert client.post("/label", content=data).status_code == 415
+    assert client.post("/label", content=data).status_code == 200
     assert peak_of_children() < DECODER_BYTES
 
 
