@@ -29,10 +29,10 @@ def model(make_model: MakeModel, tmp_path: Path) -> Path:
 
 
 def test_without_a_plan_it_says_how_to_build_one(model: Path, gpu: FakeGpu) -> None:
-    with pytest.raises(ModelError, match=rf"model\.onnx: has no plan beside it: .*{EXPORT}"):
+    with pytest.raises(ModelError, match=rf"model\.onnx: has no plan next to it: .*{EXPORT}"):
         PlanRuntime(model, ONE)
     gpu.build_beside(Path(shutil.copy(model, model.with_name("other.onnx"))))
-    with pytest.raises(ModelError, match="has no plan beside it"):
+    with pytest.raises(ModelError, match="has no plan next to it"):
         PlanRuntime(model, ONE)
 
 
@@ -87,7 +87,7 @@ def test_of_plans_for_many_gpus_its_own_is_taken(
 def test_a_temperature_is_built_in(model: Path, gpu: FakeGpu) -> None:
     gpu.build_beside(model)
     with pytest.raises(
-        ModelError, match=rf"temperature was 1\.0, is 1\.25: build one of a spec that gives .*: {EXPORT}"
+        ModelError, match=rf"temperature was 1\.0, is 1\.25: build one from a spec with .*: {EXPORT}"
     ):
         PlanRuntime(model, ONE, temperature=1.25)
     gpu.build_beside(model, temperature=1.25)
@@ -119,7 +119,7 @@ def test_other_bytes_than_were_built_are_never_loaded(
 def test_a_damaged_record_is_named(model: Path, gpu: FakeGpu) -> None:
     record = record_path(gpu.build_beside(model).path)
     record.write_text(record.read_text()[:-20])
-    with pytest.raises(ModelError, match=rf"{record.name}: is not what was written .*: remove both"):
+    with pytest.raises(ModelError, match=rf"{record.name}: is not the record of its plan: remove both"):
         PlanRuntime(model, ONE)
 
 

@@ -125,7 +125,7 @@ def test_a_batch_beyond_the_profile_is_refused(
         assert runtime.run(image_batch(*shape)).shape == (shape[0], CLASSES, *shape[1:])
         return
     takes, given = "1x10x20, 2x20x30, 3x40x50", "x".join(map(str, shape))
-    message = rf"\.plan: takes batches of {takes} .* here is one of {given}: .* export\.plan: {EXPORT}"
+    message = rf"\.plan: accepts batches of {takes} .* got {given}: .* export\.plan: {EXPORT}"
     with pytest.raises(ModelError, match=message):
         runtime.run(image_batch(*shape))
     assert not gpu.executed
@@ -169,7 +169,7 @@ def test_answers_of_another_size_than_the_images_are_refused(
     gpu.build_beside(model)
     runtime = PlanRuntime(model, ONE)
     monkeypatch.setattr(fake_trt.Context, "get_tensor_shape", lambda *_: (1, CLASSES, -1, 30))
-    with pytest.raises(ModelError, match=r"answers a batch of \(1, 20, 30, 3\) with \(1, 4, -1, 30\)"):
+    with pytest.raises(ModelError, match=r"returns \(1, 4, -1, 30\) for a batch of \(1, 20, 30, 3\)"):
         runtime.run(image_batch(1))
 
 
