@@ -14,7 +14,7 @@ from seg.spec.recipe import NetworkInput
 
 Layout = Literal["nchw", "nhwc"]
 ChannelOrder = Literal["rgb", "bgr", "grey"]
-ResampleName = Literal["nearest", "bilinear", "bicubic", "area", "bilinear-antialias", "bicubic-antialias"]
+ResampleName = Literal["nearest", "bilinear", "bicubic", "bilinear-antialias", "bicubic-antialias"]
 UpsampleName = Literal["nearest", "bilinear", "bicubic"]
 OutputKind = Literal["logits", "probabilities", "sigmoid", "sigmoid-logits", "labels"]
 
