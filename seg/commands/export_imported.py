@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from seg.commands.doctor_member import feeding_of, verdict_on
+from seg.errors import DataError
+
 if TYPE_CHECKING:
     from seg.card import ModelCard
     from seg.spec import EnsembleSpec, ExportSpec, MemberSpec
@@ -37,7 +40,19 @@ def export_imported(
         refuse_foreign_model(model)
     card = export_source(member, source, model, classes, spec.data, images_to_verify_on(spec), request)
     _say_what_is_assumed(member.name, source.path, card)
+    _say_what_scores_better(spec, member)
     return card
+
+
+def _say_what_scores_better(spec: "EnsembleSpec", member: "MemberSpec") -> None:
+    """Warn if the member scores clearly better when it is fed otherwise, where there are labels to tell."""
+    try:
+        feeding = feeding_of(spec, member)
+    except DataError:
+        return
+    verdict = verdict_on(member.name, feeding)
+    if verdict:
+        typer.echo(f"{verdict}: correct the member in the YAML, and export it again", err=True)
 
 
 def _say_what_is_assumed(name: str, source: Path, card: "ModelCard") -> None:
