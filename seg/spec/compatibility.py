@@ -52,6 +52,11 @@ def _has_class_weights(spec: "EnsembleSpec") -> bool:
 
 _GRAPHS: Final[Sequence[Use]] = ("--fuse", "--format triton-ensemble")
 
+
+def _has_specialists(spec: "EnsembleSpec") -> bool:
+    return any(member.covers for member in spec.running)
+
+
 EXCLUSIONS: Final = (
     Exclusion(
         "`merge: geometric` or `vote`", "`class_weights`", "class weights are weights of a mean",
@@ -66,6 +71,10 @@ EXCLUSIONS: Final = (
         lambda spec: spec.merge != "mean" and spec.stopping is not None,
     ),
     Exclusion(
+        "`merge: geometric` or `vote`", "`covers`", "a specialist is weighed pixel by pixel in a mean",
+        lambda spec: spec.merge != "mean" and _has_specialists(spec),
+    ),
+    Exclusion(
         "`merge_at: decoder`", "`views` with a scale", "decoders of scaled images have other grids",
         lambda spec: _merges_at_decoder(spec) and _has_scaled_views(spec),
     ),
@@ -76,6 +85,14 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`merge_at: decoder`", "`runtime: tensorrt-plan`", "graphs are cut, and a plan is whole",
         lambda spec: _merges_at_decoder(spec) and spec.runtime == "tensorrt-plan",
+    ),
+    Exclusion(
+        "`merge_at: decoder`", "`covers`", "a specialist is weighed by pixels, which exist only at the end",
+        lambda spec: _merges_at_decoder(spec) and _has_specialists(spec),
+    ),
+    Exclusion(
+        "`covers`", "`stopping`", "how much a mean can still change depends on pixels not yet predicted",
+        lambda spec: _has_specialists(spec) and spec.stopping is not None,
     ),
     Exclusion(
         "`tile`", "`stopping`", "early exit decides about whole images",
@@ -92,6 +109,10 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`seg ensemble --deadline`", "`class_weights`", "shares differ by class, so no pass can be left out",
         _has_class_weights, ("--deadline",),
+    ),
+    Exclusion(
+        "`seg ensemble --deadline`", "`covers`", "shares differ by pixel, so no pass can be left out",
+        _has_specialists, ("--deadline",),
     ),
     Exclusion(
         "`seg ensemble --deadline`", "`merge_at: decoder`", "passes are ranked at the size of the image",

@@ -15,6 +15,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "`merge: vote`": {"merge": "vote"},
     "`merge_at: decoder`": {"merge_at": "decoder"},
     "`class_weights`": {"members": [{"name": "a", "model": "a.onnx", "class_weights": {"ground": 2}}]},
+    "`covers`": {
+        "members": [
+            {"name": "a", "model": "a.onnx"},
+            {"name": "b", "model": "b.onnx", "covers": ["ground"]},
+        ]
+    },
     "`stopping`": {"stopping": "exact"},
     "`views` with a scale": {"views": ["identity", "scale1.25"]},
     "`runtime: tensorrt-plan`": {"runtime": "tensorrt-plan"},
