@@ -7,15 +7,15 @@ from typing import Final, cast, get_args
 from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.engine.submissions.base import SubmissionFormat
-from seg.engine.submissions.coco_results import CocoResults
-from seg.engine.submissions.geotiff import GeoTiffFolder, ImageOf
-from seg.engine.submissions.kaggle_rle import RowPerImage, RowPerImageAndClass
-from seg.engine.submissions.layout import TableLayout, plain_layout, sample_layout
-from seg.engine.submissions.npz import NpzFile
-from seg.engine.submissions.panoptic import CocoPanoptic
-from seg.engine.submissions.pixel_strings import PixelStrings
-from seg.engine.submissions.png_folder import PngFolder
-from seg.engine.submissions.table_kind import TableKind, kind_of
+from seg.engine.submissions.coco.coco_results import CocoResults
+from seg.engine.submissions.coco.panoptic import CocoPanoptic
+from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf
+from seg.engine.submissions.masks.npz import NpzFile
+from seg.engine.submissions.masks.png_folder import PngFolder
+from seg.engine.submissions.tables.layout import TableLayout, plain_layout, sample_layout
+from seg.engine.submissions.tables.pixel_table import PixelStrings
+from seg.engine.submissions.tables.run_length_table import RowPerImage, RowPerImageAndClass
+from seg.engine.submissions.tables.table_kind import TableKind, kind_of
 from seg.errors import DataError, SpecError
 from seg.file_names import check_file_names
 from seg.spec.base import did_you_mean

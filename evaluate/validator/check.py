@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.engine.submissions import SubmissionSpec
-from seg.engine.submissions.table_kind import TableKind
+from seg.engine.submissions.tables.table_kind import TableKind
 from seg.errors import DataError, SpecError
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
 from seg.evaluate.validator.finding import Finding

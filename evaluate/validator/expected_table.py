@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg.engine.submissions import SubmissionSpec
-from seg.engine.submissions.layout import TableLayout, plain_layout, read_sample, sample_columns
-from seg.engine.submissions.match_ids import match_ids
-from seg.engine.submissions.table_kind import TableKind, kind_of
+from seg.engine.submissions.tables.layout import TableLayout, plain_layout, read_sample, sample_columns
+from seg.engine.submissions.tables.match_ids import match_ids
+from seg.engine.submissions.tables.table_kind import TableKind, kind_of
 
 
 @dataclass(frozen=True, slots=True)

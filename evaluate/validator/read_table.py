@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg.engine.submissions.layout import TableLayout
-from seg.engine.submissions.table_kind import TableKind
-from seg.engine.submissions.tables import Row, read_table
+from seg.engine.submissions.tables.csv_file import Row, read_table
+from seg.engine.submissions.tables.layout import TableLayout
+from seg.engine.submissions.tables.table_kind import TableKind
 from seg.evaluate.validator.finding import Finding
 
 

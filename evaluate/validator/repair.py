@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.engine.submissions import SubmissionSpec
-from seg.engine.submissions.table_kind import TableKind
-from seg.engine.submissions.tables import write_table
+from seg.engine.submissions.tables.csv_file import write_table
+from seg.engine.submissions.tables.table_kind import TableKind
 from seg.errors import DataError
 from seg.evaluate.validator.check import is_needed, missing_ids
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table

@@ -19,7 +19,7 @@ from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.summary import images_line
-from seg.engine.submissions import rle
+from seg.engine.submissions.tables import rle
 from seg.errors import DataError, ModelError, OutputError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import CLASSES, IMAGES

@@ -25,7 +25,7 @@ from seg.data.raster import WindowedImage, open_raster
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_format
 from seg.engine.submissions.base import SubmissionFormat
-from seg.engine.submissions.geotiff import CLASSES_TAG
+from seg.engine.submissions.masks.geotiff import CLASSES_TAG
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
@@ -160,7 +160,7 @@ def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:
 
 
 def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seg.engine.submissions.geotiff.has_rasterio", lambda: False)
+    monkeypatch.setattr("seg.engine.submissions.masks.geotiff.has_rasterio", lambda: False)
     with pytest.raises(MissingRuntimeError, match=r"pip install 'seg\[geo\]'"):
         form_of(tmp_path)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seg.data import Sample
 from seg.engine.submissions import SubmissionFormat, open_format
-from seg.engine.submissions.match_ids import match_ids
+from seg.engine.submissions.tables.match_ids import match_ids
 from seg.errors import DataError
 from seg.spec.output import Format, RleSpec
 from tests.engine.labelled import CLASSES, HEIGHT, WIDTH, maps_of

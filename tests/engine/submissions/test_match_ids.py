@@ -21,7 +21,7 @@ from pycocotools import mask as coco_mask
 
 from seg.data import Sample
 from seg.engine.submissions import SubmissionFormat, open_format
-from seg.engine.submissions.panoptic import INDEX
+from seg.engine.submissions.coco.panoptic import INDEX
 from seg.errors import DataError
 from seg.spec.output import Format, RleSpec
 from tests.engine.labelled import CLASSES, HEIGHT, IDS, WIDTH, form_of, maps_of, write_land

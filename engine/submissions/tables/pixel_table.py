@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from seg.classes import ClassInfo
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.layout import TableLayout, read_mapped_rows
-from seg.engine.submissions.tables import Row, write_table
+from seg.engine.submissions.tables.csv_file import Row, write_table
+from seg.engine.submissions.tables.layout import TableLayout, read_mapped_rows
 from seg.errors import DataError
 from seg.labels import LabelsHW
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from seg.engine.passes.passes import Size
-from seg.engine.submissions import rle
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.layout import TableLayout, read_mapped_rows
-from seg.engine.submissions.table_kind import TableKind
-from seg.engine.submissions.tables import Row, write_table
+from seg.engine.submissions.tables import rle
+from seg.engine.submissions.tables.csv_file import Row, write_table
+from seg.engine.submissions.tables.layout import TableLayout, read_mapped_rows
+from seg.engine.submissions.tables.table_kind import TableKind
 from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.spec.output import RleSpec

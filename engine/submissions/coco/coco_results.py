@@ -20,9 +20,9 @@ from seg.data.coco_file import CocoRle
 from seg.data.rasterise import MaskHW, rasterise
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
-from seg.engine.submissions.coco_ids import CocoIds, is_coco_id
+from seg.engine.submissions.coco.coco_ids import CocoIds, is_coco_id
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.table_kind import label_of
+from seg.engine.submissions.tables.table_kind import label_of
 from seg.errors import DataError
 from seg.files import atomic_path
 from seg.labels import IGNORE_INDEX, LabelsHW

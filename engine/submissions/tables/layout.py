@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg.engine.submissions.match_ids import match_ids
-from seg.engine.submissions.table_kind import TableKind
-from seg.engine.submissions.tables import Row, read_table
+from seg.engine.submissions.tables.csv_file import Row, read_table
+from seg.engine.submissions.tables.match_ids import match_ids
+from seg.engine.submissions.tables.table_kind import TableKind
 from seg.errors import DataError
 
 _SHOWN = 60
