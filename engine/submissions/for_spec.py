@@ -10,9 +10,11 @@ from seg.data.raster import open_raster
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.formats import open_format
+from seg.engine.submissions.tables.open_table import open_table
+from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
 from seg.spec import EnsembleSpec
-from seg.spec.output import Format
+from seg.spec.output import Format, OutputSpec
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,16 @@ class SubmissionSpec:
         return self.split.classes
 
     def form(self, name: Format | None = None) -> SubmissionFormat:
-        """The spec's format, or another format with the same classes."""
+        """The spec's format, or another format with the same classes, without what only the spec's has."""
         output = self.spec.output
-        form = name or output.format
-        return open_format(
-            form,
-            self.classes,
-            self.spec.data.unlabelled,
-            output.rle,
-            self.image_of,
-            samples=self.split.samples,
-            values=output.values,
-            sample=output.sample if form == output.format else None,
-        )
+        if name and name != output.format:
+            output = OutputSpec(file=output.file, format=name, size=output.size)
+        return open_format(output, self.classes, self.spec.data.unlabelled, self.image_of, self.split.samples)
+
+    @cached_property
+    def table(self) -> TableFormat:
+        """The format of the spec's CSV; raises DataError as `open_table`."""
+        return open_table(self.spec.output, self.classes, self.spec.data.unlabelled, self.split.samples)
 
     def size_of(self, image_id: str) -> Size:
         """The size of an image's label map: the spec's output size, or the image's own.

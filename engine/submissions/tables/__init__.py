@@ -1,1 +1,1 @@
-"""Tables: submissions as a CSV of run lengths or pixel values, in the columns, ids and rows that a contest wants."""
+"""Submissions as a CSV of run lengths or pixel values, in the columns, ids and rows of a contest."""

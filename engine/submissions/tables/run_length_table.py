@@ -1,12 +1,7 @@
-"""Kaggle's two run-length formats.
-
-kaggle            a row for each image and class: `ImageId_ClassId,EncodedPixels`
-kaggle-per-image  a row for each image: `ImageId`, then a column for each class but the unlabelled
-                  one, with the class's name as header (`EncodedPixels` where there is only one)
-"""
+"""CSVs of run lengths: a row for each image and class, or for each image with all its classes."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,12 +11,74 @@ from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.tables import rle
-from seg.engine.submissions.tables.csv_file import Row, write_table
-from seg.engine.submissions.tables.layout import TableLayout, read_mapped_rows
-from seg.engine.submissions.tables.table_kind import TableKind
+from seg.engine.submissions.tables.table_format import Key, TableFormat
+from seg.engine.submissions.tables.table_rows import TableRow, read_rows, write_rows
 from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.spec.output import RleSpec
+
+
+class RunLengthTable:
+    """Empty classes have the contest's text, or no row; pixels of no row have the unlabelled class."""
+
+    def __init__(self, classes: int, style: TableFormat) -> None:
+        self._classes = classes
+        self._style = style
+
+    def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
+        write_rows(path, self._style, itertools.chain.from_iterable(map(self._rows, images)))
+
+    def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
+        registry = ImageRegistry(size_of)
+        rows = read_rows(path, self._style)
+        for image_id, rows_of_image in itertools.groupby(rows, key=lambda row: row.image_id):
+            canvas: _Canvas | None = None
+            line_of: dict[str, int] = {}
+            for row in rows_of_image:
+                self._check_class(path, row, line_of)
+                if canvas is None:
+                    size_hw = registry.register(f"{path}:{row.line}", image_id)
+                    canvas = _Canvas(path, size_hw, self._classes, self._style.background, self._style.rle)
+                for label, text in zip(self._labels_of(row.key), row.values, strict=True):
+                    canvas.add(row.line, label, text)
+            if canvas:
+                yield image_id, canvas.labels_hw()
+
+    def _check_class(self, path: Path, row: TableRow, line_of: dict[str, int]) -> None:
+        """Raise DataError for a class that is unknown, or that an earlier row of the image has."""
+        style, class_text = self._style, row.key[1]
+        if style.has_row_for_each_class and class_text not in style.label_of_class:
+            raise DataError(f"{path}:{row.line}: {unknown_class(style, row.key)}")
+        if class_text in line_of:
+            raise DataError(
+                f"{path}:{row.line}: {style.show(row.key)!r} is already in line {line_of[class_text]}:"
+                " keep one"
+            )
+        line_of[class_text] = row.line
+
+    def _labels_of(self, key: Key) -> Sequence[int]:
+        """The classes of a row's values."""
+        return (
+            (self._style.label_of_class[key[1]],)
+            if self._style.has_row_for_each_class
+            else self._style.labels
+        )
+
+    def _rows(self, image: LabelledImage) -> Iterator[tuple[Key, Sequence[str]]]:
+        image_id, labels_hw = image
+        encoded = rle.encode(labels_hw, self._classes, self._style.rle)
+        for key in self._style.keys_of_image(image_id):
+            values = [encoded[label] for label in self._labels_of(key)]
+            if any(values) or self._style.rle.empty != "drop":
+                yield key, values
+
+
+def unknown_class(style: TableFormat, key: Key) -> str:
+    """The problem of a row that names no known class."""
+    known = f"known are {', '.join(style.label_of_class)}"
+    if style.class_column is not None:
+        return f"{key[1]!r} is not a class: {known}"
+    return f"{style.show(key)!r} does not end in a class id: {known}"
 
 
 class _Canvas:
@@ -51,91 +108,3 @@ class _Canvas:
             yield
         except DataError as error:
             raise DataError(f"{self._path}:{self._line}: {error}") from error
-
-
-class RowPerImageAndClass:
-    """A row for each image and class; empty classes have the style's empty text, or no row."""
-
-    def __init__(self, classes: int, kind: TableKind, layout: TableLayout, style: RleSpec) -> None:
-        self._classes = classes
-        self._kind = kind
-        self._layout = layout
-        self._style = style
-
-    def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
-        rows = itertools.chain.from_iterable(map(self._rows, images))
-        write_table(path, self._layout.header, self._layout.arrange_rows(rows))
-
-    def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
-        registry = ImageRegistry(size_of)
-        for image_id, rows in itertools.groupby(
-            self._body(path), key=lambda row: self._kind.split(row[1])[0]
-        ):
-            canvas: _Canvas | None = None
-            line_of: dict[str, int] = {}
-            for line, row_id, text in rows:
-                class_id = self._kind.split(row_id)[1]
-                if class_id not in self._kind.label_of_id:
-                    known = ", ".join(self._kind.label_of_id)
-                    raise DataError(
-                        f"{path}:{line}: {row_id!r} does not end in a class id: known are {known}"
-                    )
-                if class_id in line_of:
-                    raise DataError(
-                        f"{path}:{line}: {row_id!r} is already in line {line_of[class_id]}: keep one"
-                    )
-                line_of[class_id] = line
-                canvas = canvas or self._canvas(path, registry.register(f"{path}:{line}", image_id))
-                canvas.add(line, self._kind.label_of_id[class_id], text)
-            if canvas:
-                yield image_id, canvas.labels_hw()
-
-    def _body(self, path: Path) -> Iterator[tuple[int, str, str]]:
-        """Lines, ids and run lengths, grouped by image if a sample's order separates them."""
-        rows = ((line, row_id, text) for line, (row_id, text) in read_mapped_rows(path, self._layout))
-        if self._layout.file_ids is None:
-            return rows
-        position = {image_id: at for at, image_id in enumerate(map(self._image_of, self._layout.file_ids))}
-        return iter(sorted(rows, key=lambda row: position.get(self._image_of(row[1]), len(position))))
-
-    def _image_of(self, row_id: str) -> str:
-        return self._kind.split(row_id)[0]
-
-    def _canvas(self, path: Path, size_hw: Size) -> _Canvas:
-        return _Canvas(path, size_hw, self._classes, self._kind.background, self._style)
-
-    def _rows(self, image: LabelledImage) -> Iterator[Row]:
-        image_id, labels_hw = image
-        encoded = rle.encode(labels_hw, self._classes, self._style)
-        for row_id, label in zip(
-            self._kind.row_ids([image_id]), self._kind.label_of_id.values(), strict=True
-        ):
-            if encoded[label] or self._style.empty != "drop":
-                yield row_id, encoded[label]
-
-
-class RowPerImage:
-    """A row for each image; pixels that no column covers have the unlabelled class."""
-
-    def __init__(self, classes: int, kind: TableKind, layout: TableLayout, style: RleSpec) -> None:
-        self._classes = classes
-        self._kind = kind
-        self._layout = layout
-        self._style = style
-
-    def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
-        write_table(path, self._layout.header, self._layout.arrange_rows(map(self._row, images)))
-
-    def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
-        registry = ImageRegistry(size_of)
-        for line, (image_id, *texts) in read_mapped_rows(path, self._layout):
-            size_hw = registry.register(f"{path}:{line}", image_id)
-            canvas = _Canvas(path, size_hw, self._classes, self._kind.background, self._style)
-            for label, text in zip(self._kind.labels, texts, strict=True):
-                canvas.add(line, label, text)
-            yield image_id, canvas.labels_hw()
-
-    def _row(self, image: LabelledImage) -> Row:
-        image_id, labels_hw = image
-        runs = rle.encode(labels_hw, self._classes, self._style)
-        return image_id, *(runs[label] for label in self._kind.labels)

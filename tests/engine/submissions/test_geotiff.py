@@ -29,7 +29,7 @@ from seg.engine.submissions.masks.geotiff import CLASSES_TAG
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.output import RleSpec
+from seg.spec.output import OutputSpec
 from tests.engine.tiny_models import CLASSES
 
 HALF_A_METRE = Affine(0.5, 0, 372_000, 0, -0.5, 5_805_000)
@@ -62,7 +62,8 @@ def ortho(path: Path, **said: Any) -> Path:
 
 
 def form_of(folder: Path) -> SubmissionFormat:
-    return open_format("geotiff", CLASSES, "ignore", RleSpec(), lambda image: str(folder / f"{image}.tif"))
+    output = OutputSpec(format="geotiff")
+    return open_format(output, CLASSES, "ignore", lambda image: str(folder / f"{image}.tif"))
 
 
 def test_labels_lie_where_their_image_lies(tmp_path: Path) -> None:
