@@ -52,9 +52,12 @@ def open_format(
     def table() -> TableFormat:
         return open_table(output, classes, unlabelled, samples)
 
+    def run_lengths() -> SubmissionFormat:
+        return RunLengthTable(len(classes), table(), [sample.id for sample in samples])
+
     formats: dict[Format, Callable[[], SubmissionFormat]] = {
-        "kaggle": lambda: RunLengthTable(len(classes), table()),
-        "kaggle-per-image": lambda: RunLengthTable(len(classes), table()),
+        "kaggle": run_lengths,
+        "kaggle-per-image": run_lengths,
         "pixels": lambda: PixelTable(classes, table()),
         "coco": lambda: CocoResults(classes, unlabelled, samples),
         "coco-panoptic": lambda: CocoPanoptic(classes, samples),

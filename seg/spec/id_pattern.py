@@ -66,10 +66,11 @@ def parse_pattern(text: str) -> Pattern:
             )
     if parts[-1][1] != CLASS:
         return Pattern(parts)
-    separator = parts[-1][0]
-    if not separator:
+    before = parts[-1][0]
+    rest = before.rstrip(_SEPARATORS)
+    if rest == before:
         raise ValueError("{class} needs a separator before it, as in '{name}_{class}'")
-    return Pattern(parts[:-1], separator)
+    return Pattern((*parts[:-1], (rest, None)), before.removeprefix(rest))
 
 
 def _parsed(text: str) -> Iterator[tuple[str, str | None]]:

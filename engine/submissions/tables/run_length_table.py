@@ -21,15 +21,17 @@ from seg.spec.output import RleSpec
 class RunLengthTable:
     """Empty classes have the contest's text, or no row; pixels of no row have the unlabelled class."""
 
-    def __init__(self, classes: int, style: TableFormat) -> None:
+    def __init__(self, classes: int, style: TableFormat, image_ids: Sequence[str]) -> None:
         self._classes = classes
         self._style = style
+        self._image_ids = image_ids
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         write_rows(path, self._style, itertools.chain.from_iterable(map(self._rows, images)))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         registry = ImageRegistry(size_of)
+        found = set()
         rows = read_rows(path, self._style)
         for image_id, rows_of_image in itertools.groupby(rows, key=lambda row: row.image_id):
             canvas: _Canvas | None = None
@@ -37,12 +39,20 @@ class RunLengthTable:
             for row in rows_of_image:
                 self._check_class(path, row, line_of)
                 if canvas is None:
-                    size_hw = registry.register(f"{path}:{row.line}", image_id)
-                    canvas = _Canvas(path, size_hw, self._classes, self._style.background, self._style.rle)
+                    canvas = self._canvas(path, registry.register(f"{path}:{row.line}", image_id))
                 for label, text in zip(self._labels_of(row.key), row.values, strict=True):
                     canvas.add(row.line, label, text)
             if canvas:
+                found.add(image_id)
                 yield image_id, canvas.labels_hw()
+        if self._style.rle.empty == "drop":
+            for image_id in self._image_ids:
+                if image_id not in found:
+                    size_hw = registry.register(str(path), image_id)
+                    yield image_id, self._canvas(path, size_hw).labels_hw()
+
+    def _canvas(self, path: Path, size_hw: Size) -> "_Canvas":
+        return _Canvas(path, size_hw, self._classes, self._style.background, self._style.rle)
 
     def _check_class(self, path: Path, row: TableRow, line_of: dict[str, int]) -> None:
         """Raise DataError for a class that is unknown, or that an earlier row of the image has."""
