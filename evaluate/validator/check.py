@@ -37,7 +37,7 @@ def check_submission(
         spec: of the classes, format, sizes and, without a sample, the images.
         sample: the contest's sample submission with the expected ids and order.
         look_at_images: whether masks are compared with the images' edges.
-        most_bytes: the contest's limit for all files together.
+        max_bytes: the contest's limit for all files together.
 
     Raises:
         DataError: the file is not a submission, or the sample is not in this format.
@@ -47,7 +47,7 @@ def check_submission(
         raise SpecError(f"{sample}: a sample is not used with format {spec.output.format}: remove it")
     known = SubmissionSpec(spec.model_copy(update={"output": with_sample(spec.output, sample)}))
     masks = MaskChecks(known, look_at_images)
-    if spec.output.format not in RLE_FORMATS:
+    if spec.output.format not in TABLE_FORMATS:
         return [*_check_size(path, max_bytes), *_check_maps(known, path, masks), *masks.findings()]
     expected = expected_table(known)
     rows, findings = read_rows(path, expected.style, set(expected.keys))
@@ -55,9 +55,13 @@ def check_submission(
     findings += _check_bytes(path)
     match = expected.match([row.key for row in rows])
     findings += _check_ids(rows, match, expected)
-    for row in rows:
-        findings += _check_runs(known, row, expected.spec_image(match.get(row.key, row.key)), masks)
-    findings += masks.findings()
+    if spec.output.format in RLE_FORMATS:
+        for row in rows:
+            findings += _check_runs(known, row, expected.spec_image(match.get(row.key, row.key)), masks)
+        findings += masks.findings()
+    elif not findings:
+        # The strict reader of pixels needs the right columns and ids.
+        findings += [*_check_maps(known, path, masks), *masks.findings()]
     return sorted(findings, key=lambda finding: finding.line or 0)
 
 

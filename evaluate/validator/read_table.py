@@ -1,5 +1,6 @@
 """Tolerant reading of a table of run lengths, with findings on its header and rows."""
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,19 +37,19 @@ def read_rows(
     Args:
         expected: rows, which tell a header from a row.
     """
-    lines = list(read_table(path))
-    line, header = lines[0] if lines else (1, [])
+    lines = read_table(path)
+    number, header = next(lines, (1, []))
     is_row = len(header) == len(style.header) and _is_expected(style, header, expected)
-    found, findings = _header(line, header, style, is_row)
+    found, findings = _header(number, header, style, is_row)
     rows = []
-    for line, fields in lines if is_row else lines[1:]:
+    for line, fields in itertools.chain([(number, header)] if is_row else [], lines):
         if len(fields) != len(found.header):
             problem = f"has {len(fields)} fields, the header has {len(found.header)}"
             findings.append(Finding(line, problem, "quote fields with commas"))
             continue
         key = found.key_of_fields(fields)
         cells = _cells(style, key, found.values(fields))
-        if not cells:
+        if style.has_row_for_each_class and not cells:
             findings.append(Finding(line, unknown_class(style, key), "write one of these"))
         rows.append(TableRow(line, key, style.show(key), cells))
     return rows, findings
@@ -93,6 +94,6 @@ def _reordered(style: TableFormat, header: Row) -> TableFormat:
 
 def _cells(style: TableFormat, key: Key, texts: Sequence[str]) -> tuple[Cell, ...]:
     if not style.has_row_for_each_class:
-        return tuple(Cell(label, text) for label, text in zip(style.labels, texts, strict=True))
+        return tuple(map(Cell, style.labels, texts))
     label = style.label_of_class.get(key[1])
     return () if label is None else (Cell(label, texts[0]),)
