@@ -152,7 +152,8 @@ def test_trash_has_the_file_name_of_the_json_and_the_class_of_every_pixel(
         "predict": coco,
         "unlabelled": "Background",
     }
-    for number, sample in enumerate(({}, {"sample": str(folder / "sample_submission.csv")})):
+    samples: list[dict[str, str]] = [{}, {"sample": str(folder / "sample_submission.csv")}]
+    for number, sample in enumerate(samples):
         output = {"format": "pixels", "id": "{file_name}", "size": 256, **sample}
         spec = EnsembleSpec.model_validate({"data": data, "members": [{"name": "a"}], "output": output})
         maps = [(one.id, labels_hw) for one in SubmissionSpec(spec).split.samples]

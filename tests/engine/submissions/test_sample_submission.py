@@ -196,14 +196,15 @@ def test_any_contests_csv_reads_back(
     """Without a sample, and with that submission as the sample of another, whose bytes are then the same."""
     folder = tmp_path_factory.mktemp("csv")
     has_rows_of_images = "format" in output or "img" in output.get("columns", ())
-    rle = {"order": order, "first": first, "empty": "" if empty == "drop" and has_rows_of_images else empty}
-    rle = {} if output.get("format") == "pixels" else {"rle": rle}
+    empty = "" if empty == "drop" and has_rows_of_images else empty
+    style = {"order": order, "first": first, "empty": empty}
+    rle: dict[str, Any] = {} if output.get("format") == "pixels" else {"rle": style}
     samples = [Sample(name, Path(f"{name}.png"), file_name=f"{name}.png") for name in FOLDERS]
     form = open_format(OutputSpec(**output, **rle), CLASSES, "ground", str, samples)
     maps = maps_of(FOLDERS, seed)
     form.write(folder / "a.csv", maps)
     assert_same_maps(form, folder / "a.csv", maps)
-    if through_sample and rle.get("rle", {}).get("empty") != "drop":
+    if through_sample and empty != "drop":
         kept = {key: value for key, value in output.items() if key in ("format", "id", "classes")}
         sampled = OutputSpec(**kept, **rle, sample=folder / "a.csv")
         form = open_format(sampled, CLASSES, "ground", str, samples)
