@@ -1,5 +1,6 @@
 """The submission of a spec: its format, and the expected size of each label map."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,11 +9,12 @@ from seg.classes import ClassInfo
 from seg.data import Split, open_split
 from seg.data.raster import open_raster
 from seg.engine.passes.passes import Size
-from seg.engine.submissions.base import SubmissionFormat
+from seg.engine.submissions.base import LabelledImage, SubmissionFormat
 from seg.engine.submissions.formats import open_format
 from seg.engine.submissions.tables.open_table import open_table
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
+from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
 from seg.spec.output import Format, OutputSpec
 
@@ -37,6 +39,18 @@ class SubmissionSpec:
         if name and name != output.format:
             output = OutputSpec(file=output.file, format=name, size=output.size)
         return open_format(output, self.classes, self.spec.data.unlabelled, self.image_of, self.split.samples)
+
+    def in_order(self, images: Iterable[LabelledImage]) -> Iterator[LabelledImage]:
+        """Images in the order of the split; those that come early are kept until it is their turn."""
+        rest, early = iter(images), dict[str, LabelsHW]()
+        for sample in self.split.samples:
+            while sample.id not in early:
+                image_id, labels_hw = next(rest, (None, None))
+                if image_id is None or labels_hw is None:
+                    break
+                early[image_id] = labels_hw
+            if sample.id in early:
+                yield sample.id, early.pop(sample.id)
 
     @cached_property
     def table(self) -> TableFormat:

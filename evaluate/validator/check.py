@@ -119,7 +119,9 @@ def _check_ids(rows: Sequence[TableRow], match: dict[Key, Key], expected: Expect
     missing = missing_keys(match, expected)
     if missing:
         shown = _sample_of([expected.style.show(key) for key in missing])
-        yield Finding(None, f"{_rows(missing)} of {expected.source} missing: {shown}", "add empty ones", True)
+        has_runs = expected.style.has_run_lengths
+        problem = f"{_rows(missing)} of {expected.source} missing: {shown}"
+        yield Finding(None, problem, "add empty ones" if has_runs else "predict them", has_runs)
     extra = [row for row in rows if row.key not in match]
     if extra:
         problem = f"{_rows(extra)} not in {expected.source}: {_sample_of([row.id for row in extra])}"

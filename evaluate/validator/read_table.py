@@ -1,7 +1,7 @@
 """Tolerant reading of a table of run lengths, with findings on its header and rows."""
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,12 +21,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row with its key, its id in messages, and its valid cells."""
+    """A row with its key, its id in messages, its values, and the classes of run lengths among these."""
 
     line: int
     key: Key
     id: str
-    cells: tuple[Cell, ...]
+    values: tuple[str, ...]
+    labels: tuple[int, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return tuple(map(Cell, self.labels, self.values))
 
 
 def read_rows(
@@ -39,7 +44,7 @@ def read_rows(
     """
     lines = read_table(path)
     number, header = next(lines, (1, []))
-    is_row = len(header) == len(style.header) and _is_expected(style, header, expected)
+    is_row = len(header) == len(style.header) and style.key_of_fields(header) in expected
     found, findings = _header(number, header, style, is_row)
     rows = []
     for line, fields in itertools.chain([(number, header)] if is_row else [], lines):
@@ -48,15 +53,13 @@ def read_rows(
             findings.append(Finding(line, problem, "quote fields with commas"))
             continue
         key = found.key_of_fields(fields)
-        cells = _cells(style, key, found.values(fields))
-        if style.has_row_for_each_class and not cells:
-            findings.append(Finding(line, unknown_class(style, key), "write one of these"))
-        rows.append(TableRow(line, key, style.show(key), cells))
+        labels = style.labels
+        if style.has_row_for_each_class:
+            labels = tuple(label for name, label in style.label_of_class.items() if name == key[1])
+            if not labels:
+                findings.append(Finding(line, unknown_class(style, key), "write one of these"))
+        rows.append(TableRow(line, key, style.show(key), tuple(found.values(fields)), labels))
     return rows, findings
-
-
-def _is_expected(style: TableFormat, fields: Row, expected: Collection[Key]) -> bool:
-    return style.key_of_fields(fields) in expected
 
 
 def _header(line: int, header: Row, style: TableFormat, is_row: bool) -> tuple[TableFormat, list[Finding]]:
@@ -90,10 +93,3 @@ def _reordered(style: TableFormat, header: Row) -> TableFormat:
         value_columns=tuple(map(place, style.value_columns)),
         class_column=None if style.class_column is None else place(style.class_column),
     )
-
-
-def _cells(style: TableFormat, key: Key, texts: Sequence[str]) -> tuple[Cell, ...]:
-    if not style.has_row_for_each_class:
-        return tuple(map(Cell, style.labels, texts))
-    label = style.label_of_class.get(key[1])
-    return () if label is None else (Cell(label, texts[0]),)

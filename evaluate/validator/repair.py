@@ -13,7 +13,7 @@ from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.read_table import TableRow, read_rows
 from seg.evaluate.validator.run_lengths import read_runs, repair_runs
 from seg.spec import EnsembleSpec
-from seg.spec.output import RLE_FORMATS
+from seg.spec.output import TABLE_FORMATS
 
 
 def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, output: Path) -> int:
@@ -25,11 +25,11 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, outpu
         The number of rows that were changed, added or removed.
 
     Raises:
-        DataError: the format is not a table of run lengths, an id is duplicate, runs cannot be repaired, or a
-            prediction would be lost.
+        DataError: the format is not a table, an id is duplicate, runs cannot be repaired, a row of pixels is
+            missing, or a prediction would be lost.
     """
-    if spec.output.format not in RLE_FORMATS:
-        raise DataError(f"{path}: only tables of run lengths can be repaired, not {spec.output.format}")
+    if spec.output.format not in TABLE_FORMATS:
+        raise DataError(f"{path}: only tables can be repaired, not {spec.output.format}")
     known = SubmissionSpec(spec.model_copy(update={"output": with_sample(spec.output, sample)}))
     expected = expected_table(known)
     rows, findings = read_rows(path, expected.style, set(expected.keys))
@@ -39,12 +39,15 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, outpu
     cells_of = {
         key: _repaired_cells(known, path, row, expected.spec_image(key)) for key, row in row_of.items()
     }
-    cells_of |= dict.fromkeys(missing_keys(match, expected), _empty_row(expected.style))
+    missing = missing_keys(match, expected)
+    if missing and not expected.style.has_run_lengths:
+        raise DataError(f"{path}: row {expected.style.show(missing[0])!r} is missing: predict its pixels")
+    cells_of |= dict.fromkeys(missing, _empty_row(expected.style))
     if expected.drops_empty:
         cells_of = {key: cells for key, cells in cells_of.items() if any(cells)}
     kept = [(key, cells_of[key]) for key in expected.keys if key in cells_of]
     write_rows(output, expected.style, kept)
-    same = sum(cells_of.get(row.key) == _texts(row) for row in rows)
+    same = sum(cells_of.get(row.key) == row.values for row in rows)
     return len(kept) - same + len(rows) - len(row_of)
 
 
@@ -70,6 +73,8 @@ def _check_no_loss(
 
 
 def _repaired_cells(known: SubmissionSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
+    if not row.cells:
+        return row.values
     height, width = known.size_of(image_id)
     style = known.spec.output.rle
     texts = []
@@ -79,10 +84,6 @@ def _repaired_cells(known: SubmissionSpec, path: Path, row: TableRow, image_id: 
             raise DataError(f"{path}:{row.line}: its runs cannot be repaired: encode the mask again")
         texts.append(text)
     return tuple(texts)
-
-
-def _texts(row: TableRow) -> tuple[str, ...]:
-    return tuple(cell.text for cell in row.cells)
 
 
 def _empty_row(style: TableFormat) -> tuple[str, ...]:

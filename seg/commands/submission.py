@@ -90,7 +90,8 @@ def convert(
     form = parse_format(source) if source else None
     target = submission_output(known.spec, output, name=name, reads=(path, submission), overwrite=overwrite)
     with target.writing() as final:
-        known.form(name).write(final, known.form(form).read(submission, known.size_of))
+        images = known.form(form).read(submission, known.size_of)
+        known.form(name).write(final, known.in_order(images))
     typer.echo(f"{output}: written")
 
 

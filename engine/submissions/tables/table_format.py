@@ -50,6 +50,11 @@ class TableFormat:
     def has_row_for_each_class(self) -> bool:
         return bool(self.label_of_class)
 
+    @property
+    def has_run_lengths(self) -> bool:
+        """Whether values are run lengths of classes; else they are the pixels of an image."""
+        return bool(self.labels or self.label_of_class)
+
     def keys_of_image(self, image_id: str) -> Iterator[Key]:
         """The rows of an image."""
         name = self.ids.get(image_id, image_id)

@@ -1,7 +1,7 @@
 """The formats that can be imported, by name."""
 
 from importlib import import_module
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
 from seg.data.importers.base import Importer
 from seg.errors import SpecError
@@ -22,6 +22,7 @@ def importer_of(name: Format) -> Importer:
 
 def parse_format(text: str) -> Format:
     """Check a format's name; raises SpecError with the nearest name."""
-    if text not in FORMATS:
-        raise SpecError(f"unknown format {text!r}: {did_you_mean(text, FORMATS)}")
-    return cast(Format, text)
+    for name in FORMATS:
+        if text == name:
+            return name
+    raise SpecError(f"unknown format {text!r}: {did_you_mean(text, FORMATS)}")

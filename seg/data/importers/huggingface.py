@@ -50,7 +50,8 @@ def _images(
 ) -> Iterator[ImportedImage]:
     names = {value: name for name, value in value_of.items()}
     for file, table in tables.items():
-        splits = [split for part in file.parts if (split := base.split_of(part)) != "train"]
+        splits = [base.split_of(part) for part in file.parts]
+        split = next((split for split in splits if split != "train"), splits[-1])
         image, mask = (_column(folder / file, table.schema_arrow.names, known) for known in (_IMAGES, _MASKS))
         number = 0
         for batch in table.iter_batches(_ROWS_AT_ONCE, columns=[image, mask]):
@@ -65,7 +66,7 @@ def _images(
                     ImportedObject(names.get(value, str(value)), index_hw == value) for value in values
                 ]
                 dropped["row without a labelled pixel (kept as unlabelled)"] += not objects
-                yield ImportedImage(Path(name), index_hw.shape, objects, (*splits, "train")[0], content)
+                yield ImportedImage(Path(name), index_hw.shape, objects, split, content)
                 number += 1
 
 

@@ -86,5 +86,4 @@ def patch_of(data: bytes) -> MaskHW:
             pixels = np.asarray(image.getchannel("A") if "A" in image.getbands() else image)
     except OSError as error:
         raise ValueError("a mask is not an image") from error
-    patch_hw: MaskHW = pixels.reshape(*pixels.shape[:2], -1).any(-1)
-    return patch_hw
+    return np.asarray(pixels.reshape(*pixels.shape[:2], -1).any(-1), dtype=np.bool_)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seg.commands.app import app
 from seg.engine.submissions import LabelledImage, SubmissionSpec
 from seg.evaluate.validator import check_submission
 from seg.labels import LabelsHW
@@ -99,7 +100,8 @@ def test_severstal_has_a_row_a_class_and_none_of_the_background(
             runs = "257 2 513 2" if (image, class_id) == ("0002eb1b", 3) else ""
             expected.append(row.format(image=image, runs=runs, class_id=class_id))
     painted = {"0002eb1b": (slice(0, 2), slice(1, 3), 3)}
-    for number, output in enumerate(({"sample": folder / sample}, {**by_hand, "drop": ["background"]})):
+    outputs: list[dict[str, Any]] = [{"sample": folder / sample}, {**by_hand, "drop": ["background"]}]
+    for number, output in enumerate(outputs):
         spec = spec_of(images, STEEL, **output)
         assert written(spec, maps_of(spec, painted), tmp_path / f"{number}.csv").splitlines() == expected
     spec = spec_of(images, STEEL, **by_hand, classes=[4, 3], rle={"empty": "drop"})
@@ -129,9 +131,11 @@ def test_uw_madison_has_ids_made_of_folders_and_runs_along_rows(layouts: Path, t
 def test_hubmap_has_a_row_an_image_without_ending(layouts: Path, tmp_path: Path) -> None:
     folder = layouts / "08hubmap"
     painted = {"b9a3865fc": (slice(0, 3), slice(0, 1), 1)}
-    for number, output in enumerate(
-        ({"sample": folder / "sample_submission.csv"}, {"columns": ["id", "predicted"]})
-    ):
+    outputs: list[dict[str, Any]] = [
+        {"sample": folder / "sample_submission.csv"},
+        {"columns": ["id", "predicted"]},
+    ]
+    for number, output in enumerate(outputs):
         spec = spec_of({"images": folder / "test"}, ["background", "glomerulus"], **output)
         text = written(spec, maps_of(spec, painted), tmp_path / f"{number}.csv")
         assert text == "id,predicted\nb9a3865fc,1 3\n"
@@ -161,3 +165,36 @@ def test_trash_has_the_file_name_of_the_json_and_the_class_of_every_pixel(
         SubmissionSpec(spec).form().write(path, maps)
         assert path.read_text() == expected
         assert check_submission(spec, path, spec.output.sample, look_at_images=False) == []
+
+
+def test_label_maps_become_the_contests_csv_and_come_back(layouts: Path, tmp_path: Path) -> None:
+    """Through the command line: PNGs of any order to the CSV of the sample, without a finding, and back."""
+    folder = layouts / "06severstal"
+    spec = {
+        "data": {
+            "train": {"images": "/none", "masks": "/none"},
+            "predict": {"images": str(folder / "test_images")},
+            "classes": STEEL,
+            "unlabelled": "background",
+        },
+        "members": [{"name": "a"}],
+        "output": {"sample": str(folder / "sample_submission.csv")},
+    }
+    (tmp_path / "spec.yaml").write_text(json.dumps(spec))
+    (tmp_path / "in").mkdir()
+    random = np.random.default_rng(0)
+    for name in ("0002eb1b", "0002e74a"):
+        labels_hw = random.integers(0, 5, (8, 50), dtype=np.uint8).repeat(32, 0).repeat(32, 1)
+        Image.fromarray(labels_hw).save(tmp_path / f"in/{name}.png")
+
+    def seg(*words: str) -> None:
+        done = CliRunner().invoke(app, ["submission", words[0], str(tmp_path / "spec.yaml"), *words[1:]])
+        assert done.exit_code == 0, done.output
+
+    csv_file = str(tmp_path / "a.csv")
+    seg("convert", str(tmp_path / "in"), "--from", "png", "--to", "kaggle", "-o", csv_file)
+    seg("check", csv_file, "--no-images")
+    seg("convert", csv_file, "--to", "png", "-o", str(tmp_path / "out"))
+    for name in ("0002eb1b", "0002e74a"):
+        both = [np.asarray(Image.open(tmp_path / place / f"{name}.png")) for place in ("in", "out")]
+        np.testing.assert_array_equal(*both)

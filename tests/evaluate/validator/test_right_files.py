@@ -255,6 +255,13 @@ def test_rows_of_pixels_are_those_of_the_sample(tmp_path: Path, change: Any, fin
     spec.output.file.write_text("\n".join(change(rows)) + "\n")
     (found,) = findings_of(spec)
     assert re.search(finding, found)
+    mended = tmp_path / "mended.csv"
+    if " row " in found:
+        with pytest.raises(DataError, match=r"predict its pixels|would be lost"):
+            repair_submission(spec, spec.output.file, spec.output.sample, mended)
+        return
+    repair_submission(spec, spec.output.file, spec.output.sample, mended)
+    assert mended.read_text().splitlines() == rows
 
 
 def test_a_column_of_classes_is_checked_and_mended(tmp_path: Path) -> None:
