@@ -3,6 +3,7 @@
 The images and samples are replicas of the contests' folders.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.engine.submissions import LabelledImage, SubmissionSpec
