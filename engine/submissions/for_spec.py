@@ -17,6 +17,7 @@ from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
 from seg.spec.output import Format, OutputSpec
+from seg.spec.source import validate
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class SubmissionSpec:
         """The spec's format, or another format with the same classes, without what only the spec's has."""
         output = self.spec.output
         if name and name != output.format:
-            output = OutputSpec(file=output.file, format=name, size=output.size)
+            output = validate(OutputSpec, output.keys_in_format(name))
         return open_format(output, self.classes, self.spec.data.unlabelled, self.image_of, self.split.samples)
 
     def in_order(self, images: Iterable[LabelledImage]) -> Iterator[LabelledImage]:

@@ -1,8 +1,9 @@
 """What `seg ensemble` writes."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -59,6 +60,21 @@ ColumnName = Annotated[str, Field(min_length=1)]
 ClassText = Annotated[int, Field(strict=True)] | Annotated[str, Field(strict=True, min_length=1)]
 
 
+_CONTEST_KEYS: Final = frozenset({"sample", "columns", "id", "classes", "drop"})
+"""Those that describe the CSV of one contest."""
+
+_FORMATS_OF_KEY: Final[Mapping[str, tuple[Format, ...]]] = {
+    "rle": RLE_FORMATS,
+    "classes": RLE_FORMATS,
+    "drop": RLE_FORMATS,
+    "sample": TABLE_FORMATS,
+    "columns": TABLE_FORMATS,
+    "id": TABLE_FORMATS,
+    "values": VALUE_FORMATS,
+}
+"""The formats in which a key has a meaning; keys that are not here have one in all."""
+
+
 class OutputSpec(Spec):
     """The submission."""
 
@@ -91,6 +107,14 @@ class OutputSpec(Spec):
     values: Values = "ids"
     """Pixel values of `png`, `npz` and `geotiff`: class ids, or positions in the class list, from 0."""
 
+    def keys_in_format(self, name: Format) -> dict[str, Any]:
+        """The keys that were given and have a meaning in a format; those of a contest only in their own."""
+        return {
+            key: getattr(self, key)
+            for key in self.model_fields_set - {"format"}
+            if name in _FORMATS_OF_KEY.get(key, (name,)) and (name == self.format or key not in _CONTEST_KEYS)
+        } | {"format": name}
+
     @field_validator("file")
     @classmethod
     def _has_a_name(cls, file: Path) -> Path:
@@ -100,16 +124,7 @@ class OutputSpec(Spec):
 
     @model_validator(mode="after")
     def _keys_apply_to_the_format(self) -> Self:
-        applicable: dict[str, tuple[Format, ...]] = {
-            "rle": RLE_FORMATS,
-            "classes": RLE_FORMATS,
-            "drop": RLE_FORMATS,
-            "sample": TABLE_FORMATS,
-            "columns": TABLE_FORMATS,
-            "id": TABLE_FORMATS,
-            "values": VALUE_FORMATS,
-        }
-        for key, formats in applicable.items():
+        for key, formats in _FORMATS_OF_KEY.items():
             if key in self.model_fields_set and self.format not in formats:
                 raise ValueError(f"{key!r} has no meaning for format {self.format}: remove it")
         return self

@@ -36,6 +36,13 @@ def test_a_path_without_the_part_is_refused() -> None:
         parse_pattern("day{d}").fill("x", "case30/a.png")
 
 
+def test_another_format_keeps_what_has_a_meaning_there() -> None:
+    spec = OutputSpec(format="kaggle", size=8, rle={"order": "rows"}, id="{stem}", drop=["ground"])
+    assert spec.keys_in_format("png") == {"format": "png", "size": (8, 8)}
+    assert spec.keys_in_format("kaggle-per-image").keys() == {"format", "size", "rle"}
+    assert OutputSpec.model_validate(spec.keys_in_format("kaggle")) == spec
+
+
 @pytest.mark.parametrize(
     ("output", "problem"),
     [

@@ -8,8 +8,7 @@ from typing import Final
 from seg.errors import DataError
 
 _IDS: Final = frozenset(
-    {"id", "image", "imageid", "imageclassid", "imageidclassid", "idclass", "img", "imgid", "imagename"}
-    | {"filename", "file", "name", "fname"}
+    {"image", "imageclass", "imagelabel", "idclass", "img", "imagename", "filename", "file", "name", "fname"}
 )
 _CLASSES: Final = frozenset({"class", "classid", "classname", "category", "categoryid", "label", "labelid"})
 
@@ -49,14 +48,14 @@ def find_columns(place: str, header: Sequence[str], class_names: Collection[str]
             f" each class ({', '.join(class_names)})"
         )
     others = [at for at in range(len(header)) if at != row_class]
-    named = [at for at in others if _key(header[at]) in _IDS]
+    named = [at for at in others if _key(header[at]) in _IDS or _key(header[at]).endswith("id")]
     of_ids = named[0] if named else others[0]
     return Columns(of_ids, tuple(at for at in others if at != of_ids), row_class)
 
 
 def names_class(column: str) -> bool:
     """Whether a column of ids is named as if its ids named classes, too, such as `ImageId_ClassId`."""
-    return "class" in _key(column) and _key(column) not in _CLASSES
+    return ("class" in _key(column) or "label" in _key(column)) and _key(column) not in _CLASSES
 
 
 def _first_named(header: Sequence[str], names: Collection[str]) -> int | None:

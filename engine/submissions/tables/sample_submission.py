@@ -104,19 +104,27 @@ def _with_classes(
         return replace(style, label_of_class=row_classes.of_texts(place, texts))
     row_ids = list(dict.fromkeys(fields[style.id_column] for _, fields in table.rows))
     separator = parse_pattern(output.id).class_separator if output.id else None
-    if separator is None and len(_match(row_ids, samples, ids)) == len(row_ids):
-        return replace(style, labels=(row_classes.single(f"{place}:1"),))
-    style = replace(style, class_separator=separator or "_")
-    names_with_separators = {c.name: label for label, c in enumerate(row_classes.classes)}
-    for known in ({}, names_with_separators | row_classes.written):
+    images = _match(row_ids, samples, ids)
+    if separator is not None or len(images) < len(row_ids):
+        style = replace(style, class_separator=separator or "_")
+        if texts := _classes_in_ids(style, row_ids, row_classes, samples, ids):
+            return replace(style, label_of_class=row_classes.of_texts(place, texts))
+    # Where no id is an image's, that is what is wrong.
+    labels = [row_classes.single(f"{place}:1")] if images else row_classes.foreground[:1]
+    return replace(style, labels=tuple(labels))
+
+
+def _classes_in_ids(
+    style: TableFormat, row_ids: Sequence[str], row_classes: RowClasses, samples: Sequence[Sample], ids: Ids
+) -> list[str]:
+    """The classes at the ends of ids, split off at the last separator or where a class's name begins."""
+    by_name = {c.name: label for label, c in enumerate(row_classes.classes)}
+    for known in ({}, by_name | row_classes.written):
         splitting = replace(style, label_of_class=known)
         keys = [splitting.split_id(row_id) for row_id in row_ids]
         if _match(image_ids(keys), samples, ids):
-            texts = [class_text for _, class_text in keys]
-            return replace(style, label_of_class=row_classes.of_texts(place, texts))
-    if _match(row_ids, samples, ids):
-        row_classes.single(f"{place}:1")
-    return replace(style, labels=tuple(row_classes.foreground[:1]))
+            return [class_text for _, class_text in keys]
+    return []
 
 
 def _match(names: Sequence[str], samples: Sequence[Sample], ids: Ids) -> dict[str, str]:
