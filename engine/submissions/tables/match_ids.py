@@ -3,7 +3,6 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Final
 
 from seg.data import Sample
@@ -35,7 +34,8 @@ def match_images(theirs: Iterable[str], samples: Sequence[Sample]) -> dict[str, 
     match: dict[str, str] = {}
     left = list(dict.fromkeys(theirs))
     for matching in (_by_id, _by_path, _by_parts):
-        match |= matching(left, [sample for sample in samples if sample.id not in set(match.values())])
+        matched = set(match.values())
+        match |= matching(left, [sample for sample in samples if sample.id not in matched])
         left = [name for name in left if name not in match]
         if not left:
             break
@@ -90,8 +90,9 @@ def _unchanged(image_id: str) -> str:
 
 
 def _without_suffix(image_id: str) -> str:
-    ending = PurePosixPath(image_id).suffix
-    return image_id.removesuffix(ending) if ending.lower() in IMAGE_SUFFIXES else image_id
+    stem, dot, ending = image_id.rpartition(".")
+    is_suffix = f"{dot}{ending}".lower() in IMAGE_SUFFIXES and stem and not stem.endswith("/")
+    return stem if is_suffix else image_id
 
 
 def _base_name(image_id: str) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from seg.data import Sample
 from seg.engine.submissions.tables.columns import Columns, find_columns
@@ -14,6 +15,9 @@ from seg.engine.submissions.tables.row_classes import RowClasses
 from seg.engine.submissions.tables.table_format import Key, TableFormat, image_ids
 from seg.errors import DataError
 from seg.spec.id_pattern import parse_pattern
+
+_LOOKED_AT: Final = 100
+"""Rows that tell which column has the ids."""
 
 Ids = Mapping[str, str]
 """The id in the CSV of each image, where the spec has a pattern for it."""
@@ -88,7 +92,7 @@ def _columns(table: SampleTable, columns: Columns, samples: Sequence[Sample], id
     """The columns, told by the ids in them where there are two; ids may be in the second."""
     if len(table.header) != 2 or columns.classes:
         return columns
-    first, second = ([fields[at] for _, fields in table.rows] for at in (0, 1))
+    first, second = ([fields[at] for _, fields in table.rows[:_LOOKED_AT]] for at in (0, 1))
     if not _match(first, samples, ids) and _match(second, samples, ids):
         return Columns(1, (0,))
     return columns

@@ -199,5 +199,5 @@ def test_label_maps_become_the_contests_csv_and_come_back(layouts: Path, tmp_pat
     seg("check", csv_file, "--no-images")
     seg("convert", csv_file, "--to", "png", "-o", str(tmp_path / "out"))
     for name in ("0002eb1b", "0002e74a"):
-        both = [np.asarray(Image.open(tmp_path / place / f"{name}.png")) for place in ("in", "out")]
-        np.testing.assert_array_equal(*both)
+        read, wanted = (np.asarray(Image.open(tmp_path / place / f"{name}.png")) for place in ("out", "in"))
+        np.testing.assert_array_equal(read, wanted)
