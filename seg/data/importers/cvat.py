@@ -22,7 +22,7 @@ def read_cvat(source: Path, dropped: Dropped) -> ImportedDataset:
     file = next(iter(sorted(source.glob("*.xml"))), source / "annotations.xml") if source.is_dir() else source
     try:
         root = fromstring(bytes_of(file))
-    except ParseError as error:
+    except (ParseError, LookupError, ValueError) as error:
         raise DataError(f"{file}: is not XML: {error}") from error
     dropped["track of a video"] += len(root.findall("track"))
     names = [label.text or "" for label in root.findall(".//labels/label/name")]

@@ -23,6 +23,7 @@ def to_pixels(ring: Ring, image: Path, crs: str | None, size_hw: tuple[int, int]
         crs is None and any(0 <= x <= size_hw[1] and 0 <= y <= size_hw[0] for x, y, *_ in ring)
     ):
         return ring
+    from rasterio._err import CPLE_BaseError
     from rasterio.errors import RasterioError
     from rasterio.warp import transform
 
@@ -31,7 +32,7 @@ def to_pixels(ring: Ring, image: Path, crs: str | None, size_hw: tuple[int, int]
         xs, ys = [point[0] for point in ring], [point[1] for point in ring]
         if image_crs is not None:
             xs, ys = transform(crs or _WGS84, image_crs, xs, ys)[:2]
-    except RasterioError as error:
+    except (RasterioError, CPLE_BaseError) as error:
         raise ValueError(f"coordinates cannot be brought to {image_crs}: {error}") from error
     inverse = ~affine
     return [

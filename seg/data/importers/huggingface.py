@@ -1,8 +1,6 @@
 """Hugging Face datasets: parquet files with images and index masks as encoded bytes; needs pyarrow.
 
-Class names are those of `id2label.json` beside the files, or else the values; 255 is unlabelled.
-
-Source: the page of Hugging Face on image datasets.
+Class names are those of `id2label.json` beside the files, or else the values; 255 is unlabelled. Source: the page of Hugging Face on image datasets.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,21 +51,26 @@ def _images(
         splits = [base.split_of(part) for part in file.parts]
         split = next((split for split in splits if split != "train"), splits[-1])
         image, mask = (_column(folder / file, table.schema_arrow.names, known) for known in (_IMAGES, _MASKS))
-        number = 0
-        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=[image, mask]):
-            for row in batch.to_pylist():
-                with base.parsing(folder / file, "Hugging Face"):
-                    index_hw = decode_index_map(row[mask]["bytes"])
-                    content = row[image]["bytes"]
-                    suffix = ".png" if content.startswith(b"\x89PNG") else ".jpg"
-                name = f"{file.with_suffix('').as_posix().replace('/', '-')}_{number:06}{suffix}"
-                values = [value for value in np.unique(index_hw).tolist() if value != IGNORE_INDEX]
-                objects = [
-                    ImportedObject(names.get(value, str(value)), index_hw == value) for value in values
-                ]
-                dropped["row without a labelled pixel (kept as unlabelled)"] += not objects
-                yield ImportedImage(Path(name), index_hw.shape, objects, split, content)
-                number += 1
+        for number, row in enumerate(_rows(folder / file, table, [image, mask])):
+            with base.parsing(folder / file, "Hugging Face"):
+                index_hw = decode_index_map(row[mask]["bytes"])
+                content = row[image]["bytes"]
+                suffix = ".png" if content.startswith(b"\x89PNG") else ".jpg"
+            name = f"{file.with_suffix('').as_posix().replace('/', '-')}_{number:06}{suffix}"
+            values = [value for value in np.unique(index_hw).tolist() if value != IGNORE_INDEX]
+            objects = [ImportedObject(names.get(value, str(value)), index_hw == value) for value in values]
+            dropped["row without a labelled pixel (kept as unlabelled)"] += not objects
+            yield ImportedImage(Path(name), index_hw.shape, objects, split, content)
+
+
+def _rows(file: Path, table: "ParquetFile", columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    from pyarrow import ArrowException
+
+    try:
+        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=columns):
+            yield from batch.to_pylist()
+    except (ArrowException, OSError) as error:
+        raise DataError(f"{file}: is damaged: {str(error).splitlines()[0]}") from error
 
 
 def _column(file: Path, columns: Sequence[str], known: Sequence[str]) -> Any:

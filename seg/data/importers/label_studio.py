@@ -33,7 +33,7 @@ def _images(file: Path, tasks: Sequence[Any], dropped: Dropped) -> Iterator[Impo
     finder = ImageFinder(file.parent)
     for number, task in enumerate(tasks):
         with base.parsing(file.with_name(f"{file.name}: task {number}"), "Label Studio"):
-            place = next(text for text in task["data"].values() if isinstance(text, str) and "." in text)
+            (place, *_) = (text for text in task["data"].values() if isinstance(text, str) and "." in text)
             name = unquote(place.partition("?d=")[2] or place.partition("?")[0])
             image = finder.find(name) or finder.find(_UPLOAD.sub("", name.rpartition("/")[2]))
             if image is None:
