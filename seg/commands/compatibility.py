@@ -91,8 +91,24 @@ page is written by `python -m seg.commands.compatibility` from the tables that t
 _ELSEWHERE: Final = """\
 Some are found later, where a model or the memory must be known: `merge_at: decoder` and members that resize;
 `--deadline` and a `--memory` that makes members take turns; `seg tune` with `runtime: tensorrt-plan` and a
-member's `temperature`. Keys within one section, such as `masks` and `annotations`, have their rule in the
-[reference of all keys](spec.md).
+member's `temperature`.
+
+## Within a section
+
+| one | the other | why |
+|---|---|---|
+| `annotations` | `masks` | a split has one kind of label |
+| `ids` | `annotations`, `masks` | labels choose their images themselves |
+| `model` of a member | any key of the recipe | a finished model is not trained |
+| `grid` of a sweep | `search`, `trials` | a sweep has one way to choose |
+| `output.rle` | formats without run lengths in text | there is nothing to write so |
+| `output.values` | formats other than `png`, `npz`, `geotiff` | other formats have no pixel values |
+| `output.sample`, `columns`, `id` | formats other than `kaggle`, `kaggle-per-image`, `pixels` | they are about a CSV |
+| `output.classes`, `drop` | formats other than `kaggle`, `kaggle-per-image` | other formats have all classes |
+| `output.sample` | `output.columns` | the sample has the columns |
+| `output.classes` | `output.drop` | one lists classes with rows, the other those without |
+| `{class}` in `output.id` | a column of classes | the class is in one place |
+| `rle.empty: drop` | a row for each image, a sample with rows | their rows are fixed |
 
 [Architectures and encoders](architectures.md) and [what can be exported](export-matrix.md) have their own
 tables.

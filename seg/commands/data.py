@@ -91,6 +91,34 @@ def preview(
     typer.echo(f"{output}: written")
 
 
+@app.command("import")
+def import_(
+    form: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="labelme, label-studio, cvat, yolo, supervisely, mapillary, geojson or huggingface.",
+        ),
+    ],
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="The dataset's folder, or its file.")],
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a dataset of an annotation tool as COCO with a dataset YAML; images stay where they are.
+
+    Prints what was dropped, such as points and lines, which have no area.
+    """
+    from seg.data.importers import import_dataset, parse_format
+
+    report = import_dataset(parse_format(form), source, folder, overwrite=overwrite)
+    for split, images in report.images.items():
+        typer.echo(f"{split}: {counted(images, 'image')}, {counted(report.objects[split], 'object')}")
+    typer.echo(f"classes: {printable(', '.join(report.classes))}")
+    for what, count in sorted(report.dropped.items()):
+        typer.echo(f"dropped: {count} x {printable(what)}")
+    typer.echo(f"{folder / 'dataset.yaml'}: written")
+
+
 def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":
     from seg.spec import load_dataset, load_ensemble
 

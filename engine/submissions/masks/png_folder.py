@@ -14,9 +14,9 @@ import numpy as np
 from seg.classes import ClassInfo
 from seg.data.images import read_index_map
 from seg.engine.submissions.base import LabelledImage, SizeOf
-from seg.engine.submissions.check_size import check_header_size
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.values import PixelValues, ValuesHW
+from seg.engine.submissions.masks.check_size import check_header_size
+from seg.engine.submissions.masks.pixel_values import PixelValues, ValuesHW
 from seg.errors import DataError
 from seg.file_names import FileNames, id_of_name
 from seg.outputs import output_folder

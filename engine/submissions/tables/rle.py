@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.submissions.number_text import join_numbers, split_numbers
+from seg.engine.submissions.tables.number_text import join_numbers, split_numbers
 from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.spec.output import RleSpec

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from seg.classes import ClassInfo
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.layout import TableLayout, read_mapped_rows
-from seg.engine.submissions.tables import Row, write_table
+from seg.engine.submissions.tables.table_format import Key, TableFormat
+from seg.engine.submissions.tables.table_rows import read_rows, write_rows
 from seg.errors import DataError
 from seg.labels import LabelsHW
 
@@ -19,32 +19,33 @@ MAX_DIGITS: Final = 18
 """The most digits of a class id that fit into an int64."""
 
 
-class PixelStrings:
+class PixelTable:
     """Class ids separated by single spaces."""
 
-    def __init__(self, classes: Sequence[ClassInfo], layout: TableLayout) -> None:
-        self._layout = layout
+    def __init__(self, classes: Sequence[ClassInfo], style: TableFormat) -> None:
+        self._style = style
         self._words = np.array([str(c.id) for c in classes])
         self._ids = np.array([c.id for c in classes], dtype=np.int64)
         self._by_id = self._ids.argsort()
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
-        write_table(path, self._layout.header, self._layout.arrange_rows(map(self._row, images)))
+        write_rows(path, self._style, map(self._row, images))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         registry = ImageRegistry(size_of)
-        for line, (image_id, text) in read_mapped_rows(path, self._layout):
-            height, width = registry.register(f"{path}:{line}", image_id)
-            ids = _numbers(path, line, text)
+        for row in read_rows(path, self._style):
+            height, width = registry.register(f"{path}:{row.line}", row.image_id)
+            ids = _numbers(path, row.line, row.values[0])
             if len(ids) != height * width:
-                raise DataError(f"{path}:{line}: has {len(ids)} pixels, not {height} x {width}")
-            yield image_id, self._labels(path, line, ids).reshape(height, width)
+                raise DataError(f"{path}:{row.line}: has {len(ids)} pixels, not {height} x {width}")
+            yield row.image_id, self._labels(path, row.line, ids).reshape(height, width)
 
-    def _row(self, image: LabelledImage) -> Row:
+    def _row(self, image: LabelledImage) -> tuple[Key, list[str]]:
         image_id, labels_hw = image
         if labels_hw.size and labels_hw.max() >= len(self._words):
             raise DataError(f"{image_id}: has pixels without a class, which this format cannot store")
-        return image_id, " ".join(self._words[labels_hw.ravel()].tolist())
+        (key,) = self._style.keys_of_image(image_id)
+        return key, [" ".join(self._words[labels_hw.ravel()].tolist())]
 
     def _labels(self, path: Path, line: int, ids: NDArray[np.int64]) -> LabelsHW:
         ascending = self._ids[self._by_id]

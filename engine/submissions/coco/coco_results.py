@@ -20,9 +20,8 @@ from seg.data.coco_file import CocoRle
 from seg.data.rasterise import MaskHW, rasterise
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
-from seg.engine.submissions.coco_ids import CocoIds, is_coco_id
+from seg.engine.submissions.coco.coco_ids import CocoIds, is_coco_id
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.table_kind import label_of
 from seg.errors import DataError
 from seg.files import atomic_path
 from seg.labels import IGNORE_INDEX, LabelsHW
@@ -38,7 +37,8 @@ class CocoResults:
 
     def __init__(self, classes: Sequence[ClassInfo], unlabelled: str, samples: Sequence[Sample]) -> None:
         self._classes = classes
-        self._background = label_of(classes, unlabelled)
+        names = [c.name for c in classes]
+        self._background = names.index(unlabelled) if unlabelled in names else IGNORE_INDEX
         self._image_ids = [sample.id for sample in samples]
         self._coco_ids = CocoIds(samples)
 

@@ -11,7 +11,7 @@ from seg.classes import ClassInfo
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.values import PixelValues
+from seg.engine.submissions.masks.pixel_values import PixelValues
 from seg.errors import DataError
 from seg.file_names import FileNames, id_of_name
 from seg.files import DAMAGED_ZIP, atomic_path

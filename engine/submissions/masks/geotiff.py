@@ -12,9 +12,9 @@ from seg.data.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
-from seg.engine.submissions.check_size import check_claimed_size
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.values import PixelValues, ValuesHW
+from seg.engine.submissions.masks.check_size import check_claimed_size
+from seg.engine.submissions.masks.pixel_values import PixelValues, ValuesHW
 from seg.errors import DataError, MissingRuntimeError
 from seg.file_names import FileNames, id_of_name
 from seg.outputs import output_folder
