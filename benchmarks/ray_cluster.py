@@ -52,7 +52,7 @@ def shrink_images(spec: EnsembleSpec, count: int, side: int, folder: Path) -> No
 
 
 def on_images(spec: EnsembleSpec, images: Path, output: Path) -> EnsembleSpec:
-    data = spec.data.model_copy(update={"predict": SplitSpec(images=images)})
+    data = spec.data.model_copy(update={"predict": SplitSpec(images=(images,))})
     moved = spec.output.model_copy(update={"file": output, "size": None})
     return spec.model_copy(update={"data": data, "output": moved, "runtime": "cpu"})
 

@@ -31,7 +31,7 @@ def with_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "It
             where = Path(images).absolute()
         else:
             where = _listed(images, Path(folder) / "images.txt")
-        data = spec.data.model_copy(update={"predict": SplitSpec(images=where)})
+        data = spec.data.model_copy(update={"predict": SplitSpec(images=(where,))})
         yield spec.model_copy(update={"data": data})
 
 
