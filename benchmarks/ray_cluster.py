@@ -25,7 +25,7 @@ from seg.data import open_split, read_image
 from seg.data.images import write_image
 from seg.engine.jobs.predict import run_ensemble
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.dataset import SplitSpec
+from seg.spec.split import SplitSpec
 
 STORE_BYTES = 200 * 2**20
 

@@ -19,7 +19,7 @@ STDIN = "-"
 @contextmanager
 def with_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "Iterator[EnsembleSpec]":
     """The spec with other images: a folder, a pattern, a list, `-` for paths on stdin; or paths."""
-    from seg.spec.dataset import SplitSpec
+    from seg.spec.split import SplitSpec
 
     if images is None:
         yield spec

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from seg.classes import ClassInfo, Colour, default_colour
 from seg.errors import DataError
@@ -47,12 +55,22 @@ def _share_alone(value: Any) -> Any:
     return {"share": value} if is_number else value
 
 
+def _kind_of_val(value: Any) -> str:
+    is_share = isinstance(value, ShareSpec) or (isinstance(value, dict) and "share" in value)
+    return "(share)" if is_share else "(images)"
+
+
+_ImagesOrShare = Annotated[
+    Annotated[SplitSpec, Tag("(images)")] | Annotated[ShareSpec, Tag("(share)")], Discriminator(_kind_of_val)
+]
+
+
 class DatasetSpec(Spec):
     """A dataset. A split may be absent until a command needs it."""
 
     train: SplitSpec | None = None
     """The images to train on."""
-    val: Annotated[SplitSpec | ShareSpec | None, BeforeValidator(_share_alone)] = None
+    val: Annotated[_ImagesOrShare | None, BeforeValidator(_share_alone)] = None
     """The images to measure on: the best epoch, precision, weights. Or a share of `train`, such as 0.2."""
     predict: SplitSpec | None = None
     """The images of the submission. Default: those of `val`."""
@@ -83,7 +101,7 @@ class DatasetSpec(Spec):
             return values
         if isinstance(listed := values.get("classes"), str | Path):
             values = {**values, "classes": _listed_in(listed, info)}
-        return without_unlabelled(values) if values.get("unlabelled_classes") else values
+        return without_unlabelled(values) if _is_list_of_names(values.get("unlabelled_classes")) else values
 
     @field_validator("classes")
     @classmethod
@@ -192,12 +210,11 @@ def without_unlabelled(values: dict[str, Any]) -> dict[str, Any]:
     """
     values = dict(values)
     names = values.pop("unlabelled_classes")
-    names = [names] if isinstance(names, str) else list(names)
     entries = [
         {"id": position, **({"name": entry} if isinstance(entry, str) else dict(entry))}
         for position, entry in enumerate(values.get("classes") or ())
     ]
-    known = [entry.get("name") for entry in entries]
+    known = [str(entry.get("name")) for entry in entries]
     for name in names:
         if name not in known:
             raise ValueError(
@@ -212,6 +229,10 @@ def without_unlabelled(values: dict[str, Any]) -> dict[str, Any]:
     colours = [entry["colour"] for entry in removed if entry.get("colour")]
     values["unlabelled_colours"] = [*values.get("unlabelled_colours", ()), *colours]
     return values
+
+
+def _is_list_of_names(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(name, str) for name in value)
 
 
 def _listed_in(listed: str | Path, info: ValidationInfo) -> list[dict[str, Any]]:

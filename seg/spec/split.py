@@ -1,7 +1,7 @@
 """One split of a dataset YAML: its images, and where their labels are."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,7 @@ from seg.spec.base import LocalPath, Seed, Spec, one_or_several, within
 from seg.spec.labels_table import LabelsTableSpec
 from seg.spec.masks import MasksSpec
 
-_LABELS = ("annotations", "masks", "labels")
+_LABELS: Final = {"annotations": "annotations (COCO)", "masks": "masks", "labels": "labels (run lengths)"}
 
 ImagePaths = Annotated[tuple[LocalPath, ...], one_or_several(str), Field(min_length=1)]
 
@@ -49,7 +49,7 @@ class SplitSpec(Spec):
     def _one_kind_of_label(self) -> Self:
         given = [name for name in _LABELS if getattr(self, name)]
         if len(given) > 1:
-            raise ValueError(f"{given[0]!r} and {given[1]!r} exclude each other: keep one")
+            raise ValueError(f"{_LABELS[given[0]]} and {_LABELS[given[1]]} exclude each other: keep one")
         if self.annotations and (self.list or self.id or len(self.images) > 1):
             raise ValueError(
                 "a COCO JSON lists its images itself: remove 'list' and 'id', and name one folder of images"

@@ -57,5 +57,5 @@ def labels_of_classes(paths: Mapping[int, Path], size_hw: Size, unlabelled: int)
 
 def _is_above(path: Path, threshold: float) -> NDArray[np.bool_]:
     values = read_mask_values(path, lossy=threshold > 0)
-    is_above: NDArray[np.bool_] = values > threshold
-    return is_above if is_above.ndim == 2 else is_above.any(axis=-1)
+    is_above: NDArray[np.bool_] = np.atleast_3d(values > threshold)
+    return np.asarray(is_above.any(axis=-1))

@@ -40,12 +40,13 @@ class IndexMasks:
         in_table_hw = np.minimum(values_hw, len(label_of_value) - 1)
         unknown_hw = ~is_known[in_table_hw] | (values_hw != in_table_hw)
         if unknown_hw.any():
-            values, counts = np.unique(values_hw[unknown_hw], return_counts=True)
+            unknown, counts = np.unique(values_hw[unknown_hw], return_counts=True)
             raise DataError(
-                f"{path}: has pixel values {with_counts(values.tolist(), counts)}, the id of no class: name"
+                f"{path}: has pixel values {with_counts(unknown.tolist(), counts)}, the id of no class: name"
                 " it under 'classes' or list it under 'unlabelled_values'"
             )
-        return label_of_value[in_table_hw]
+        labels_hw: LabelsHW = label_of_value[in_table_hw]
+        return labels_hw
 
     @cached_property
     def _tables(self) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

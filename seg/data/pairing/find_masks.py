@@ -44,9 +44,9 @@ def find_masks(images: Sequence[FoundImage], spec: MasksSpec) -> list[Masks]:
             for name, where in spec.of_class.items()
         ]
         return [tuple(masks) for masks in zip(*by_class, strict=True)]
-    places = (
-        spec.to if len(spec.to or ()) > 1 else (spec.to or ()) * (1 + max(image.source for image in images))
-    )
+    places = spec.to or ()
+    if len(places) == 1:
+        places *= 1 + max(image.source for image in images)
     found: list[Masks] = []
     for source, where in enumerate(places):
         own = [image for image in images if image.source == source]
@@ -104,8 +104,8 @@ def _filled(image: FoundImage, where: Path, captures: Captures) -> tuple[Path, .
     except KeyError as error:
         known = ", ".join(f"{{{name}}}" for name in captures)
         raise DataError(
-            f"masks: '{where}' has the placeholder {{{error.args[0]}}}, which the images do not have: they have"
-            f" {known}"
+            f"masks: '{where}' has the placeholder {{{error.args[0]}}}, which the images do not have: they"
+            f" have {known}"
         ) from error
     if "*" not in path.name:
         return (path,)

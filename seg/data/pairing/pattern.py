@@ -84,8 +84,10 @@ def _compiled(text: str, of_placeholder: str) -> re.Pattern[str]:
     def expression(part: re.Match[str]) -> str:
         name, folders, star, one, fixed = part.groups()
         if name:
-            again, _ = name in seen, seen.add(name)
-            return f"(?P={name})" if again else f"(?P<{name}>{of_placeholder})"
+            if name in seen:
+                return f"(?P={name})"
+            seen.add(name)
+            return f"(?P<{name}>{of_placeholder})"
         if folders:
             return "(?:[^/]+/)*"
         return "[^/]*" if star else "[^/]" if one else re.escape(fixed)

@@ -46,14 +46,14 @@ def read_rows(spec: LabelsTableSpec, classes: Sequence[ClassInfo], background: i
     Raises:
         DataError: the file cannot be read, a column is missing, or a class is unknown.
     """
-    lines = list(_lines(spec.file))
+    lines = list(table_lines(spec.file))
     if not lines:
         raise DataError(f"{spec.file}: is empty: a header and a row an image are expected")
     (_, header), *rows = lines
     label_of = _label_of(classes)
     image_column = _required(spec, header, "id")
     by_class = {place: label_of[name] for place, name in enumerate(header) if name in label_of}
-    runs_column = _column(spec, header, "runs")
+    runs_column = column_of(spec, header, "runs")
     if runs_column is None and by_class:
         return [
             TableRow(line, row[image_column], label, row[place])
@@ -61,7 +61,7 @@ def read_rows(spec: LabelsTableSpec, classes: Sequence[ClassInfo], background: i
             for place, label in by_class.items()
         ]
     runs_column = _required(spec, header, "runs")
-    class_column = _column(spec, header, "class")
+    class_column = column_of(spec, header, "class")
     if class_column is not None:
         return [
             TableRow(
@@ -96,7 +96,8 @@ def _without_class_column(
     return [TableRow(line, image, labels[0], runs) for line, image, runs in rows]
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+def table_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV with their line numbers, the header first; raises DataError."""
     csv.field_size_limit(sys.maxsize)
     try:
         text = bytes_of(path).decode("utf-8-sig")
@@ -126,7 +127,7 @@ def _label(file: Path, line: int, name: str, label_of: Mapping[str, int]) -> int
 
 
 def _required(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -> int:
-    place = _column(spec, header, kind)
+    place = column_of(spec, header, kind)
     if place is None:
         raise DataError(
             f"{spec.file}: no column is known to be {kind!r}: name it with 'columns: {{ {kind}: ... }}', it"
@@ -135,7 +136,8 @@ def _required(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -
     return place
 
 
-def _column(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -> int | None:
+def column_of(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -> int | None:
+    """The place of a column, by the name that the spec gives or by a usual one; raises DataError."""
     if (name := spec.columns.get(kind)) is not None:
         if name not in header:
             raise DataError(f"{spec.file}: has no column {name!r}: {did_you_mean(name, header)}")

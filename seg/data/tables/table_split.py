@@ -81,8 +81,9 @@ class TableSplit:
             named = ", ".join(repr(row.image) for row in self.rows[:_EXAMPLES])
             images = ", ".join(repr(sample.id) for sample in self.samples[:_EXAMPLES])
             raise DataError(
-                f"{self.table.file}: none of its {counted(len(self.rows), 'row')} is of an image: it has {named},"
-                f" and the images are {images}: give images the ids of the table with 'id' and a pattern"
+                f"{self.table.file}: none of its {counted(len(self.rows), 'row')} is of an image: it has"
+                f" {named}, and the images are {images}: give images the ids of the table with 'id' and a"
+                " pattern"
             )
         return found
 

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from seg.spec.class_lists.tables import parse_colour
 
