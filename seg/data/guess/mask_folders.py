@@ -30,7 +30,7 @@ def guess_masks(found: Survey) -> Guess | None:
     images_of, masks_of = by_split(images, found.folder), by_split(masks, found.folder)
     labelled: dict[SplitName | None, _Labelled] = {}
     for name, own in images_of.items():
-        if (chosen := _chosen(own, masks_of.get(name, masks), found.folder)) is not None:
+        if (chosen := _chosen(own, masks_of.get(name) or masks_of.get(None, []), found.folder)) is not None:
             labelled[name] = chosen
     name = "train" if "train" in labelled else None
     if name not in labelled:

@@ -126,10 +126,15 @@ def _affixes(image: str, mask: str) -> tuple[tuple[str, str], tuple[str, str]] |
         before, _, after = mask.partition(image)
         return ("", before), ("", after)
     core = _common_words(image, mask)
-    if len(core) > 1:
+    if len(core) > 1 and not (_has_digit(image[len(core) :]) and _has_digit(mask[len(core) :])):
         return ("", ""), (image[len(core) :], mask[len(core) :])
     core = _common_words(image[::-1], mask[::-1])[::-1]
     return ((image[: -len(core)], mask[: -len(core)]), ("", "")) if len(core) > 1 else None
+
+
+def _has_digit(text: str) -> bool:
+    """Whether a rest may be a number, which names an image."""
+    return any(map(str.isdigit, text))
 
 
 def _common_words(first: str, second: str) -> str:

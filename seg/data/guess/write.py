@@ -15,7 +15,7 @@ _PLAIN: Final = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null|~)$)[A-Za-
 
 def yaml_of(guess: Guess, folder: Path) -> str:
     """The YAML; its paths are relative to `folder`, in which it is to be written."""
-    lines = [f"# {guess.layout}, as `seg data guess` sees it; please check:"]
+    lines = [f"# {guess.layout}, as `seg data guess` sees it" + ("; please check:" if guess.unsure else "")]
     lines += [f"# - {one}" for one in guess.unsure]
     for key, value in guess.dataset.items():
         text = _text(value, folder)
