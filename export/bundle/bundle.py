@@ -1,15 +1,17 @@
 """A folder with models, spec, wheels and scripts, from which an ensemble predicts without internet."""
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 import seg
-from seg.errors import ModelError
+from seg.errors import ModelError, SpecError
 from seg.export.bundle.request import BundleRequest
 from seg.export.bundle.wheels import download_wheels
 from seg.files import sha256_of, write_text
@@ -17,9 +19,10 @@ from seg.member_files import MemberFile, read_member_files
 from seg.model_safety import load_graph, weights_beside
 from seg.outputs import Output, output_folder
 from seg.spec import EnsembleSpec, MemberSpec
-from seg.spec.dataset import ClassEntry, DatasetSpec, SplitSpec
+from seg.spec.dataset import ClassEntry, DatasetSpec
 from seg.spec.reads import files_read
 from seg.spec.save import save_spec
+from seg.spec.split import SplitSpec
 
 MANIFEST: Final = "manifest.json"
 SCRIPTS: Final = ("install.sh", "predict.py")
@@ -28,6 +31,9 @@ PREDICTING: Final = frozenset(
     {"views", "merge", "merge_at", "class_factors", "stopping", "tile", "runtime", "batch_size"}
 )
 """The keys of a spec that say how it predicts."""
+
+_VARIABLE: Final = re.compile(r"[*?\[{]")
+"""What a part of a pattern of images has, and a folder has not."""
 
 MERGING: Final = frozenset({"weight", "class_weights", "temperature", "views"})
 """The same for a member."""
@@ -109,17 +115,29 @@ def _bundled_member(member: MemberSpec, folder: Path) -> MemberSpec:
 
 
 def _dataset(spec: EnsembleSpec, first: MemberFile, folder: Path) -> DatasetSpec:
-    predicted = spec.data.to_predict if spec.data.predict or spec.data.val else None
-    lists = {
-        key: folder / f"list{path.suffix}"
-        for key in ("annotations", "ids")
-        if predicted is not None and (path := getattr(predicted, key))
-    }
     return DatasetSpec(
-        predict=SplitSpec(images=folder / "images", **lists),
+        predict=_hidden_images(spec.data.predict, folder),
         classes=tuple(ClassEntry(name=c.name, id=c.id, colour=c.colour) for c in first.card.classes),
         unlabelled=spec.data.unlabelled,
     )
+
+
+def _hidden_images(known: SplitSpec | None, folder: Path) -> SplitSpec:
+    """The images that are linked beside the spec, found and named as those of the spec are.
+
+    Raises:
+        SpecError: they lie in several folders.
+    """
+    if known is None:
+        return SplitSpec(images=(folder / "images",))
+    if len(known.images) > 1:
+        raise SpecError("data: predict: images: a bundle predicts one folder: name a pattern")
+    lists = {
+        key: folder / f"list{path.suffix}" for key in ("annotations", "list") if (path := getattr(known, key))
+    }
+    pattern = takewhile(lambda part: _VARIABLE.search(part) is None, known.images[0].parts)
+    rest = known.images[0].parts[len(tuple(pattern)) :]
+    return SplitSpec(images=(Path(folder, "images", *rest),), id=known.id, **lists)
 
 
 def _write_manifest(folder: Path, request: BundleRequest) -> None:

@@ -97,14 +97,14 @@ member's `temperature`.
 
 | one | the other | why |
 |---|---|---|
-| `annotations` | `masks` | a split has one kind of label |
-| `ids` | `annotations`, `masks` | labels choose their images themselves |
+| `annotations` | `masks`, `labels` | a split has one kind of label |
+| `list`, `id` | `annotations` | a COCO JSON lists its images itself |
 | `model` of a member | any key of the recipe | a finished model is not trained |
 | `grid` of a sweep | `search`, `trials` | a sweep has one way to choose |
 | `output.rle` | formats without run lengths in text | there is nothing to write so |
 | `output.values` | formats other than `png`, `npz`, `geotiff` | other formats have no pixel values |
-| `output.sample`, `columns`, `id` | formats other than `kaggle`, `kaggle-per-image`, `pixels` | they are about a CSV |
-| `output.classes`, `drop` | formats other than `kaggle`, `kaggle-per-image` | other formats have all classes |
+| `output.sample`, `columns`, `id` | formats that are no CSV | they are about a CSV |
+| `output.classes`, `drop` | formats without run lengths | other formats have all classes |
 | `output.sample` | `output.columns` | the sample has the columns |
 | `output.classes` | `output.drop` | one lists classes with rows, the other those without |
 | `{class}` in `output.id` | a column of classes | the class is in one place |

@@ -17,7 +17,7 @@ from seg.export.bundle.bundle import write_bundle
 from seg.export.bundle.request import BundleRequest
 from seg.export.bundle.wheels import compatible_platforms, requirements_for, requires_of
 from seg.files import sha256_of
-from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec import EnsembleSpec, SplitSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel, write_project
 
 REQUEST = BundleRequest("3.12", "manylinux_2_28_x86_64", ())
@@ -36,7 +36,7 @@ def spec(tmp_path: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch)
 
 def test_it_predicts_what_the_ensemble_predicts(spec: EnsembleSpec, tmp_path: Path) -> None:
     """From a moved copy, without the project, in a process of its own."""
-    images = spec.data.to_predict.images
+    (images,) = spec.data.to_predict.images
     expected = tmp_path / "expected.csv"
     run_ensemble(spec.model_copy(update={"output": spec.output.model_copy(update={"file": expected})}))
     write_bundle(spec, tmp_path / "bundle", REQUEST)
@@ -51,6 +51,16 @@ def test_it_predicts_what_the_ensemble_predicts(spec: EnsembleSpec, tmp_path: Pa
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (here / "submission.csv").read_bytes() == expected.read_bytes()
+
+
+def test_images_of_a_pattern_keep_it(spec: EnsembleSpec, tmp_path: Path) -> None:
+    images = tmp_path / "project" / "{case}" / "*.png"
+    predict = SplitSpec(images=(images,), id="{case}_{stem}")
+    patterned = spec.model_copy(update={"data": spec.data.model_copy(update={"predict": predict})})
+    write_bundle(patterned, tmp_path / "bundle", REQUEST)
+    found = load_ensemble(tmp_path / "bundle/ensemble.yaml").data.to_predict
+    assert found.images == (tmp_path / "bundle/images/{case}/*.png",)
+    assert found.id == "{case}_{stem}"
 
 
 def test_the_manifest_has_every_file(spec: EnsembleSpec, tmp_path: Path) -> None:

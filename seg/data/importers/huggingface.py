@@ -1,6 +1,7 @@
 """Hugging Face datasets: parquet files with images and index masks as encoded bytes; needs pyarrow.
 
-Class names are those of `id2label.json` beside the files, or else the values; 255 is unlabelled. Source: the page of Hugging Face on image datasets.
+Class names are those of `id2label.json` beside the files, or else the values; 255 is unlabelled. Source: the
+page of Hugging Face on image datasets.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
