@@ -11,7 +11,7 @@ import numpy as np
 from seg.card import CARD_KEY
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
-from seg.export.onnx_file.verify import LEAST_AGREEMENT
+from seg.export.onnx_file.compare import LEAST_AGREEMENT
 from seg.files import regular, remove_leftovers, scratch_folder
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card

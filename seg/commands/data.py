@@ -47,7 +47,7 @@ def check(
 
     if _is_ensemble(file):
         spec = load_ensemble(file)
-        report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.model is None])
+        report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.has_recipe])
     else:
         report = check_dataset(load_dataset(file))
     _print_report(report)
@@ -102,7 +102,7 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
         data = load_dataset(file)
         return data, whole_image_recipe(data)
     spec = load_ensemble(file)
-    trained = [one for one in chosen_members(file, spec, member) if one.model is None]
+    trained = [one for one in chosen_members(file, spec, member) if one.has_recipe]
     if not trained:
         raise SpecError(f"{file}: {member or 'every member'} is a finished model: there is nothing to train")
     return spec.data, spec.recipe_of(trained[0])

@@ -2,82 +2,29 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from seg import ranges
 from seg.classes import ClassInfo
 from seg.experimental import marked
-from seg.spec.base import LocalPath, Spec, Temperature, Weight
+from seg.spec.base import LocalPath, Spec
 from seg.spec.by_class import by_class
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
+from seg.spec.member import MemberSpec, Views, as_network_input
 from seg.spec.output import OutputSpec
 from seg.spec.prediction import BatchSize, ByClass, MergeName, MergePlace, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
 from seg.spec.student import StudentSpec
-from seg.views import VIEW_SETS, ViewName, ViewSetName, without_scale
-
-
-def _names_of_views(value: Any) -> Any:
-    if isinstance(value, str):
-        if value not in VIEW_SETS:
-            sets = ", ".join(VIEW_SETS)
-            raise ValueError(f"views are one of {sets}, or a list of views, got {value!r}")
-        return VIEW_SETS[value]
-    if isinstance(value, list) and len(set(map(str, value))) != len(value):
-        raise ValueError("a view is listed twice, which would count it twice")
-    return value
-
-
-Views = Annotated[
-    tuple[ViewName, ...],
-    Field(min_length=1),
-    BeforeValidator(_names_of_views, json_schema_input_type=ViewSetName | list[ViewName]),
-]
-"""The views of an image that are predicted and merged; written as a set's name or a list."""
-
-MEMBER_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-"""A member's name is also that of its folder in `runs`."""
+from seg.views import VIEW_SETS, ViewName, without_scale
 
 MOST_MEMBERS: Final = 1000
 
 LoggerName = Literal["tensorboard", "mlflow"]
 """Where the figures of training go beside `metrics.csv`."""
-
-
-class MemberSpec(RecipeSpec):
-    """One member: a recipe or a finished model. Keys that are not set come from the ensemble's `recipe`."""
-
-    name: str = Field(pattern=MEMBER_NAME)
-    """The member's name, and that of its folder in `runs`."""
-    model: LocalPath | None = None
-    """A finished model, exported to ONNX. It takes the place of a recipe."""
-    weight: Weight = 1.0
-    """Share in the merge, relative to the other members. A member with weight 0 is not run."""
-    class_weights: ByClass = Field(default_factory=dict)
-    """Factors on the member's weight for single classes, by name."""
-    temperature: Temperature = 1.0
-    """Divides the member's logits before its softmax. Above 1 its probabilities are less extreme."""
-    views: Views | None = None
-    """Views of this member. Default: those of the ensemble."""
-    note: str | None = None
-    """A note, shown by `seg runs`."""
-    fold: int | None = Field(default=None, ge=0, le=ranges.FOLDS.most)
-    """The fold, from 0, that is held out of training and used for validation. Needs `folds`."""
-
-    @model_validator(mode="after")
-    def _a_model_needs_no_recipe(self) -> Self:
-        given = self.model_fields_set & RecipeSpec.model_fields.keys()
-        if self.model and given:
-            raise ValueError(
-                f"'model' names a finished model, so {sorted(given)[0]!r} has no meaning here:"
-                " remove one of them"
-            )
-        return self
 
 
 class EnsembleSpec(Spec):
@@ -170,6 +117,26 @@ class EnsembleSpec(Spec):
         return self
 
     @model_validator(mode="after")
+    def _a_specialist_has_others(self) -> Self:
+        specialist = next((member.name for member in self.running if member.covers), None)
+        if specialist is None:
+            return self
+        if self.merge != "mean":
+            raise ValueError(
+                f"{specialist}: 'covers' goes with merge: mean, not {self.merge}: remove one of them"
+            )
+        if self.merge_at == "decoder":
+            raise ValueError(
+                f"{specialist}: 'covers' weighs pixels, which merge_at: decoder has only at the end: remove"
+                " one of them"
+            )
+        if all(member.covers for member in self.running):
+            raise ValueError(
+                f"{specialist}: 'covers' needs a member that knows all classes: add one, or remove it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _cells_can_be_added_up(self) -> Self:
         if self.merge_at == "image":
             return self
@@ -204,6 +171,8 @@ class EnsembleSpec(Spec):
             return f"'stopping' goes with merge: mean, not {self.merge}: remove one of them"
         if self.merge_at == "decoder":
             return "'stopping' judges pixels, which merge_at: decoder has only at the end: remove one of them"
+        if any(member.covers for member in self.running):
+            return "'stopping' counts what passes can still change, which 'covers' hides: remove one of them"
         return "'stopping' judges whole images and 'tile' cuts them: remove one of them" if self.tile else ""
 
     @model_validator(mode="after")
@@ -227,6 +196,8 @@ class EnsembleSpec(Spec):
             field: getattr(member, field)
             for field in member.model_fields_set & RecipeSpec.model_fields.keys()
         }
+        if "input" in own:
+            own["input"] = as_network_input(member.input)
         return self.recipe.model_copy(update=own)
 
     def member_of(self, student: StudentSpec) -> MemberSpec:
