@@ -60,8 +60,9 @@ def run_ensemble(
     ends_at = None if deadline is None else time.monotonic() + deadline
     if deadline is not None and spec.stopping:
         raise SpecError("--deadline drops passes, but 'stopping' needs them all: remove one of the two")
-    if deadline is not None and any(member.class_weights for member in spec.running):
-        raise SpecError("--deadline drops passes, but 'class_weights' needs them all: remove one of the two")
+    for key in ("class_weights", "covers"):
+        if deadline is not None and any(getattr(member, key) for member in spec.running):
+            raise SpecError(f"--deadline drops passes, but '{key}' needs them all: remove one of the two")
     if deadline is not None and spec.merge_at == "decoder":
         raise SpecError("--deadline ranks passes at the size of the image: remove 'merge_at: decoder'")
     check_calibration(spec)

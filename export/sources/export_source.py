@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,14 @@ from seg.errors import ModelError, VerificationError
 from seg.export.onnx_file.compare import compare
 from seg.export.onnx_file.save import atomic_model, replace_card
 from seg.export.onnx_file.verification_batches import ImagesNHWC
+from seg.export.precision.request import fulfils
 from seg.export.sources.declaration import Declaration
 from seg.export.sources.reference import reference_probabilities
 from seg.export.sources.resolve import resolve
 from seg.export.sources.source import RawNetwork, Source
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
-from seg.spec import MemberSpec
-from seg.spec.dataset import UNLABELLED_IGNORED
+from seg.spec import DatasetSpec, ExportSpec, MemberSpec
 
 _AS_JSON: Any = TypeAdapter(Declaration)
 
@@ -33,9 +34,9 @@ def export_source(
     source: Source,
     model: Path,
     ours: Sequence[ClassInfo],
-    unlabelled: str,
+    data: DatasetSpec,
     images: Sequence[ImageHWC],
-    opset: int | None = None,
+    request: ExportSpec,
 ) -> ModelCard:
     """Export an opened source to `model` and compare the result with it on `images`.
 
@@ -44,21 +45,21 @@ def export_source(
         source: the opened file or folder.
         model: the file to write.
         ours: the dataset's classes.
-        unlabelled: what unlabelled pixels mean: `ignore`, or a class.
+        data: the dataset, whose splits precisions other than fp32 are tried on.
         images: uint8 RGB of any size.
-        opset: the version of ONNX's operators; by default the oldest that the graph can be written in.
+        request: the precision and opset.
 
     Raises:
         ModelError: the declaration is not complete, or does not fit the source.
-        VerificationError: fewer than 99.9% of the labels are the source's.
+        VerificationError: fewer than 99.9% of the labels are the source's, or no precision passes.
     """
-    declared = resolve(member, source.facts, ours, None if unlabelled == UNLABELLED_IGNORED else unlabelled)
+    declared = resolve(member, source.facts, ours, None if data.ignores_unlabelled else data.unlabelled)
     card = ModelCard(
         name=member.name,
         architecture=source.architecture,
         encoder=source.encoder,
         classes=tuple(ours),
-        unlabelled=unlabelled,
+        unlabelled=data.unlabelled,
         input=declared.input.card,
         source=SourceCard(
             kind=source.kind,
@@ -71,7 +72,7 @@ def export_source(
     )
     network = source.network(declared.output.name)
     with atomic_model(model) as temporary:
-        card = source.write(declared, card, temporary, opset)
+        card = source.write(declared, card, temporary, request.opset)
         try:
             verification = compare(
                 temporary,
@@ -84,13 +85,45 @@ def export_source(
             raise VerificationError(str(error).replace(str(temporary), str(model))) from error
         card = card.model_copy(update={"verification": verification})
         replace_card(temporary, card)
+        if request.precision not in ("fp32", card.precision):
+            card = _in_asked_precision(source, declared, card, temporary, data, request)
     return card
 
 
+def _in_asked_precision(
+    source: Source,
+    declared: Declaration,
+    card: ModelCard,
+    path: Path,
+    data: DatasetSpec,
+    request: ExportSpec,
+) -> ModelCard:
+    """Try other precisions of the verified model; a network that is not fp32 stays as it is."""
+    if card.precision != "fp32":
+        if request.precision == "auto":
+            return card
+        raise ModelError(
+            f"{source.path}: is {card.precision} already, and stays so: precision {request.precision} is not"
+            " made of it"
+        )
+    # It needs torch, which a network that is exported as it is does not.
+    from seg.export.precision.choose import choose_precision
+    from seg.export.precision.trial import trial_of_classes
+
+    half = source.half
+    trial = trial_of_classes(card.classes, source.path, data, request)
+    write_half = partial(half.write, declared, opset=request.opset) if half else None
+    return choose_precision(path, write_half, card, trial)
+
+
 def is_exported_source(
-    member: MemberSpec, source_sha256: str, ours: Sequence[ClassInfo], model: Path
+    member: MemberSpec,
+    source_sha256: str,
+    ours: Sequence[ClassInfo],
+    model: Path,
+    request: ExportSpec | None,
 ) -> bool:
-    """Whether `model` exists, is verified, and was made of this source as it is declared now."""
+    """Whether `model` is there, verified, of this source as it is declared now, and as requested."""
     if not model.exists():
         return False
     try:
@@ -102,6 +135,7 @@ def is_exported_source(
         and card.source is not None
         and card.source.sha256 == source_sha256
         and card.source.declared_sha256 == declared_sha256(member, ours)
+        and (request is None or fulfils(card, request))
     )
 
 

@@ -48,6 +48,7 @@ class OnnxSource:
     kind: str = "onnx"
     architecture: str = "onnx"
     encoder: str = ""
+    half: None = None
 
     @classmethod
     def open(cls, path: Path, fed: ImportedInput, returned: ImportedOutput) -> Self:

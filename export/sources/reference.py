@@ -45,7 +45,7 @@ def reference_probabilities(
     ours_chw = np.einsum("ck,khw->chw", np.array(declared.classes.parts, dtype=np.float32), theirs_khw)
     if declared.classes.renormalises:
         ours_chw /= np.maximum(ours_chw.sum(axis=0), np.float32(1e-12))
-    return ours_chw.astype(np.float32)
+    return np.asarray(ours_chw, dtype=np.float32)
 
 
 def _tiles(image_hwc: ImageHWC, declared: InputDeclaration) -> Iterator[tuple[int, int, ImageHWC]]:
@@ -79,7 +79,7 @@ def prepared(image_hwc: ImageHWC, declared: InputDeclaration) -> NDArray[Any]:
         values_hwc = values_hwc[:, :, ::-1]
     elif declared.channels == "grey":
         values_hwc = (values_hwc * _GREY).sum(axis=2, keepdims=True)
-    mean, std = np.float32(declared.mean), np.float32(declared.std)
+    mean, std = (np.array(numbers, dtype=np.float32) for numbers in (declared.mean, declared.std))
     values_hwc = (values_hwc * np.float32(declared.scale) - mean) / std
     if declared.dtype == "uint8":
         values_hwc = np.clip(np.rint(values_hwc), 0, 255)
@@ -92,8 +92,10 @@ def _as_planes(raw: NDArray[Any], declared: OutputDeclaration) -> Floats:
     image = raw[0]
     if declared.kind == "labels":
         labels_hw = image if image.ndim == 2 else image[..., 0] if declared.layout == "nhwc" else image[0]
-        return (labels_hw[None] == np.arange(declared.count)[:, None, None]).astype(np.float32)
-    return (np.moveaxis(image, 2, 0) if declared.layout == "nhwc" else image).astype(np.float32)
+        planes = labels_hw[None] == np.arange(declared.count)[:, None, None]
+    else:
+        planes = np.moveaxis(image, 2, 0) if declared.layout == "nhwc" else image
+    return np.asarray(planes, dtype=np.float32)
 
 
 def _probabilities(planes_khw: Floats, declared: OutputDeclaration) -> Floats:

@@ -18,20 +18,36 @@ returns, nothing converted.
 class Source(Protocol):
     """An opened file or folder of a member with `checkpoint` or `onnx`.
 
-    Attributes:
-        path: of the file or folder.
-        sha256: of its weights.
-        kind: such as `onnx` or `state_dict`, for the card.
-        architecture, encoder: for the card; the encoder is empty where that has no meaning.
-        facts: what it says of itself.
+    Its class may be a dataclass with these as fields.
     """
 
-    path: Path
-    sha256: str
-    kind: str
-    architecture: str
-    encoder: str
-    facts: SourceFacts
+    @property
+    def path(self) -> Path:
+        """The file or folder."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its weights."""
+
+    @property
+    def kind(self) -> str:
+        """Such as `onnx` or `state_dict`, for the card."""
+
+    @property
+    def architecture(self) -> str:
+        """For the card."""
+
+    @property
+    def encoder(self) -> str:
+        """For the card; empty where that has no meaning."""
+
+    @property
+    def facts(self) -> SourceFacts:
+        """What it says of itself."""
+
+    @property
+    def half(self) -> "Source | None":
+        """The same network in float16; None where it cannot be had."""
 
     def network(self, output_name: str | None) -> RawNetwork:
         """The bare network, with the output of that name."""

@@ -75,7 +75,7 @@ app.add_typer(spec.app, name="spec", rich_help_panel=_FILES)
 app.add_typer(submission.app, name="submission", rich_help_panel=_FILES)
 app.command("vote", rich_help_panel=_FILES)(submission.vote)
 app.add_typer(tune.app, name="cache", rich_help_panel=_FILES)
-app.command("doctor", rich_help_panel=_MACHINE)(doctor.doctor)
+app.add_typer(doctor.app, name="doctor", rich_help_panel=_MACHINE)
 
 
 @app.callback(invoke_without_command=True)

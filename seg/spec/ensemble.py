@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from seg.classes import ClassInfo
 from seg.experimental import marked
 from seg.spec.base import LocalPath, Spec
-from seg.spec.by_class import by_class
+from seg.spec.by_class import by_class, covered_by
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
@@ -223,10 +223,22 @@ class EnsembleSpec(Spec):
         return by_class("class_factors", self.class_factors, classes)
 
     def class_weights_of(self, classes: Sequence[ClassInfo]) -> tuple[tuple[float, ...], ...]:
-        """The same for `class_weights` of the members that have weight."""
-        return tuple(
+        """The same for `class_weights` of the members that have weight; 0 for classes they do not cover."""
+        factors = (
             by_class(f"members: {member.name}: class_weights", member.class_weights, classes)
             for member in self.running
+        )
+        return tuple(
+            tuple(factor * known for factor, known in zip(own or (1.0,) * len(classes), covered, strict=True))
+            if covered
+            else own
+            for own, covered in zip(factors, self.coverage_of(classes), strict=True)
+        )
+
+    def coverage_of(self, classes: Sequence[ClassInfo]) -> tuple[tuple[float, ...], ...]:
+        """For each member that has weight 1 for each class that it covers, else 0; empty if it covers all."""
+        return tuple(
+            covered_by(f"members: {member.name}: covers", member.covers, classes) for member in self.running
         )
 
 
