@@ -3,7 +3,7 @@
 Each kind of file is opened by a module of its own, which finds the network and what is known of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from seg.export.onnx_file.cleanup import clean_up_network
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import save_model, weight_bytes
 from seg.export.onnx_file.to_onnx import export_graph
+from seg.export.precision.half import HalfNetwork
 from seg.export.rewrite import rewrite
 from seg.export.sources.declaration import Declaration, InputDeclaration, SourceFacts
 from seg.export.sources.source import RawNetwork
@@ -50,6 +51,11 @@ class TorchSource:
     module: nn.Module
     has_free_size: bool = True
     notes: tuple[str, ...] = ()
+
+    @property
+    def half(self) -> "TorchSource":
+        """The same network with weights and sums in float16."""
+        return replace(self, module=HalfNetwork(self.module).eval())
 
     def network(self, output_name: str | None) -> RawNetwork:
         """The module; it has one output, whatever its name."""

@@ -27,7 +27,7 @@ from seg.export.sources.state_dict.smp_options import (
 )
 from seg.spec.architectures import OWN_ENCODERS, SmpArchitecture
 from seg.train.networks.blank import build_blank
-from seg.train.networks.build import create_network
+from seg.train.networks.build import NO_OPTIONS, create_network
 from seg.train.networks.check_weights import check_tensor
 from seg.train.networks.encoders import check_architecture
 from seg.train.networks.state_dict_file import StateDict
@@ -79,7 +79,7 @@ def recognise(
     state_dict: StateDict,
     architecture: str | None = None,
     encoder: str | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
 ) -> Recognised:
     """Find and build the network of a state dict that has the network's own names.
 
@@ -97,7 +97,7 @@ def recognise(
     tensors, notes = _own_tensors(path, state_dict)
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     compared: list[Candidate] = []
-    for candidates in _candidates(shapes, architecture, encoder, options or {}):
+    for candidates in _candidates(shapes, architecture, encoder, options):
         fitting = [candidate for candidate in candidates if _fits(candidate, shapes)]
         compared += candidates
         if fitting:
@@ -167,7 +167,7 @@ def _smp_candidates(
     depths = encoder_depths(architecture, shapes)
     for depth in depths:
         names = (encoder,) if encoder else matching_encoders(own, build, depth)
-        yield [Candidate(architecture, name, classes, {**found, "encoder_depth": depth}) for name in names]
+        yield [Candidate(architecture, name, classes, {"encoder_depth": depth, **found}) for name in names]
     nearest = {**found, "encoder_depth": depths[0]}
     names = (encoder,) if encoder else nearest_encoders(own, build, depths[0])
     yield [Candidate(architecture, name, classes, nearest) for name in names]
