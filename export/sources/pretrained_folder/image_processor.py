@@ -43,9 +43,7 @@ def input_facts(folder: Path, usual_side: int | None) -> tuple[dict[str, Any], t
         facts |= {"mean": _numbers(processor.image_mean), "std": _numbers(processor.image_std)}
     notes = []
     if _get(processor, "do_reduce_labels"):
-        notes.append(
-            "do_reduce_labels: its class 0 was label 1 of its training data, whose label 0 it ignores"
-        )
+        notes.append("do_reduce_labels: its class 0 was label 1 of its training data, which had no label 0")
     if not _get(processor, "do_resize"):
         return facts | {"mode": "pad"}, tuple(notes)
     size_hw, is_exact = _size(processor, usual_side)

@@ -11,7 +11,7 @@ TASK = "the task is semantic"
 
 
 class LogitsOnly(nn.Module):
-    """A network for semantic segmentation: its logits, float32 `[N, C, h, w]`, usually smaller than images."""
+    """A network for semantic segmentation: its logits, float32 `[N, C, h, w]`, mostly smaller than images."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -25,14 +25,14 @@ class LogitsOnly(nn.Module):
 class SemanticMap(nn.Module):
     """A network that predicts masks with a class each: the sum over masks of class x mask probability.
 
-    The sum is divided by the number of masks, so that scores are 0 to 1; what they are of one another decides.
+    The sum is divided by the number of masks, so that scores are 0 to 1.
     Source: `post_process_semantic_segmentation` of each network's image processor.
     """
 
     def __init__(
         self, network: nn.Module, masks_hw: tuple[int, int] | None, task: Tensor | None = None
     ) -> None:
-        """`masks_hw` is the size that masks are brought to first; `task` are the tokens that OneFormer reads."""
+        """`masks_hw` is the size that masks are brought to first; `task` are tokens that OneFormer reads."""
         super().__init__()
         self.network = network
         self.masks_hw = masks_hw

@@ -1,4 +1,4 @@
-"""A folder that smp's `save_pretrained` wrote: a network, and the preprocessing if albumentations saved it."""
+"""A folder of smp's `save_pretrained`: a network, and its preprocessing if albumentations saved that."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -53,7 +53,7 @@ def open_smp_folder(folder: Path, config: Mapping[str, Any]) -> TorchSource:
 
 
 def _with_preprocessing(folder: Path, facts: SourceFacts) -> SourceFacts:
-    """The facts with mean, std and size of the preprocessing that lies beside the weights, if there is one."""
+    """The facts, with mean, std and size of the preprocessing beside the weights, if there is one."""
     for path in sorted(folder.glob(_PREPROCESSING)):
         for step in _steps(read_json(path).get("transform")):
             name = str(step.get("__class_fullname__", "")).rpartition(".")[2]
