@@ -50,12 +50,16 @@ class SplitSpec(Spec):
         return bool(self.annotations or self.masks)
 
 
+ClassId = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+"""The number of a class in masks, annotations and submissions."""
+
+
 class ClassEntry(Spec):
     """One class. A name alone is enough."""
 
     name: str
     """The name of the class."""
-    id: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
+    id: ClassId | None = None
     """The number in masks and submissions. Default: the id of the COCO category of this name; for masks the
     position in the list.
     """
