@@ -9,9 +9,10 @@
 What is named here is imported when it is first used, so that `import seg` itself loads nothing heavy.
 """
 
-from typing import TYPE_CHECKING
-
 from seg.lazy import lazy_names
+
+TYPE_CHECKING = False
+"""As `typing` has it, whose import takes longer than that of all else here."""
 
 if TYPE_CHECKING:
     from seg import evaluate, export

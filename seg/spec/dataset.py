@@ -32,12 +32,16 @@ PixelValue = Annotated[int, Field(ge=0, le=MAX_PIXEL_VALUE)]
 _CLASSES_OR_THEIR_FILE: Final = BeforeValidator(lambda value: value, json_schema_input_type=str | list[Any])
 
 
+ClassId = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+"""The number of a class in masks, annotations and submissions."""
+
+
 class ClassEntry(Spec):
     """One class. A name alone is enough."""
 
     name: str
     """The name of the class."""
-    id: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
+    id: ClassId | None = None
     """The number in masks and submissions. Default: the id of the COCO category of this name; for masks the
     position in the list.
     """
