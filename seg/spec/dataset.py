@@ -10,6 +10,7 @@ from seg.classes import ClassInfo, Colour, default_colour
 from seg.errors import DataError
 from seg.labels import MAX_CLASSES
 from seg.spec.base import LocalPath, Spec, path_beside
+from seg.spec.groups import GROUP_OR_PATTERN
 from seg.spec.pseudo import PseudoSpec
 from seg.spec.source import load
 
@@ -79,6 +80,11 @@ class DatasetSpec(Spec):
     """The images of the submission. Default: those of `val`."""
     pseudo: PseudoSpec | None = None
     """More images to train on, labelled by `seg pseudo-label`. No fold holds them out."""
+    group: GROUP_OR_PATTERN | None = None
+    """Which images resemble one another, because they show one patient, slide, place, drive or day: a pattern
+    on file names, a column of a table, or metadata. Folds, tuning and intervals keep a group together.
+    Default: groups are looked for by names and near-duplicates.
+    """
     classes: tuple[ClassEntry, ...] | None = Field(default=None, min_length=2, max_length=MAX_CLASSES)
     """The classes in order. Required for masks; for COCO the default is the categories by id."""
     unlabelled: str = UNLABELLED_IGNORED
