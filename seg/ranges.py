@@ -65,6 +65,7 @@ LOST_POINTS: Final = Range(0.0, 100.0)
 IMAGES: Final = WholeRange(1, 1_000_000)
 
 # The command line
+SCENES: Final = WholeRange(3, 99)
 DRAWN_IMAGES: Final = WholeRange(1, 256)
 DEVICES: Final = WholeRange(1, 64)
 CLUSTER_WORKERS: Final = WholeRange(1, 1024)

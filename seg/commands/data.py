@@ -24,11 +24,19 @@ def sample(
         int,
         typer.Option(min=ranges.SEED.least, max=ranges.SEED.most, help="Another seed draws other images."),
     ] = 0,
+    scenes: Annotated[
+        int | None,
+        typer.Option(
+            min=ranges.SCENES.least,
+            max=ranges.SCENES.most,
+            help="Draw so many places with their own light, ground and classes, no place in two splits.",
+        ),
+    ] = None,
 ) -> None:
     """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
     from seg.data.sample import write_sample_dataset
 
-    written = write_sample_dataset(folder, seed=seed)
+    written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
 
 

@@ -19,6 +19,7 @@ from seg.errors import DataError
 from seg.labels import MAX_CLASSES
 from seg.spec.base import Spec, did_you_mean, path_beside
 from seg.spec.class_lists import PRESETS, read_class_list
+from seg.spec.groups import GROUP_OR_PATTERN
 from seg.spec.pseudo import PseudoSpec
 from seg.spec.source import load
 from seg.spec.split import ShareSpec, SplitSpec
@@ -80,6 +81,11 @@ class DatasetSpec(Spec):
     """The images of the submission. Default: those of `val`."""
     pseudo: PseudoSpec | None = None
     """More images to train on, labelled by `seg pseudo-label`. No fold holds them out."""
+    group: GROUP_OR_PATTERN | None = None
+    """Which images resemble one another, because they show one patient, slide, place, drive or day: a pattern
+    on file names, a column of a table, or metadata. Folds, tuning and intervals keep a group together.
+    Default: groups are looked for by names and near-duplicates.
+    """
     classes: Annotated[tuple[ClassEntry, ...] | None, _CLASSES_OR_THEIR_FILE] = Field(
         default=None, min_length=1, max_length=MAX_CLASSES
     )
