@@ -80,6 +80,8 @@ def _of_header(
         columns.row_class,
         background=row_classes.background,
         rle=output.rle,
+        empty=output.empty.replace("drop", ""),
+        drops_empty=output.empty == "drop",
         ids=ids,
     )
     separator = parse_pattern(output.id).class_separator if output.id else None
@@ -93,6 +95,6 @@ def _of_header(
     is_joined = separator is not None or (output.id is None and names_class(header[columns.id]))
     if columns.row_class is not None or is_joined:
         return replace(table, class_separator=separator or "_", label_of_class=row_classes.written)
-    if output.rle.empty == "drop":
-        raise DataError(f"{place}: has a row for each image: set rle.empty to '', '-1' or '1 0'")
+    if table.drops_empty:
+        raise DataError(f"{place}: has a row for each image: set output.empty to '', '-1' or '1 0'")
     return replace(table, labels=(row_classes.single(place),))

@@ -57,8 +57,8 @@ def follow_sample(
             these images. The message has three ids of each side and the nearest form of id.
     """
     place, output = str(table.path), row_classes.output
-    if output.rle.empty == "drop":
-        raise DataError(f"{place}: all its rows are wanted: set rle.empty to '', '-1' or '1 0'")
+    if output.empty == "drop":
+        raise DataError(f"{place}: all its rows are wanted: set output.empty to '', '-1' or '1 0'")
     has_pixels = output.format == "pixels"
     names = [] if has_pixels else [c.name for c in row_classes.classes]
     columns = _columns(table, find_columns(f"{place}:1", table.header, names), samples, ids)
@@ -69,6 +69,7 @@ def follow_sample(
         columns.row_class,
         background=row_classes.background,
         rle=output.rle,
+        empty=output.empty,
     )
     if has_pixels and columns.row_class is not None:
         raise DataError(f"{place}:1: has a column of classes, but a row of format pixels has all classes")
