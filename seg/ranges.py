@@ -44,6 +44,12 @@ NETWORK_SIDE: Final = WholeRange(1, 8192)
 """The side of a network's input: a crop, a tile, or a fixed input size."""
 IMAGE_SIDE: Final = WholeRange(1, 32768)
 
+# Labels
+MASK_THRESHOLD: Final = Range(0, 2**32 - 1)
+COLOUR_TOLERANCE: Final = WholeRange(0, 127)
+INSTANCE_DIVISOR: Final = WholeRange(2, 2**24)
+HELD_OUT_SHARE: Final = Range(0.001, 0.999)
+
 # Prediction and export
 BATCH: Final = WholeRange(1, 4096)
 TOLERANCE: Final = Range(0.0, 0.99)

@@ -64,7 +64,7 @@ def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[Ima
     """
     if images is not None:
         return _numbered(spec, _below(images))
-    listed = _uris_in(spec.data.to_predict.images)
+    listed = _uris_in(spec.data.to_predict.images[0])
     if listed:
         samples = samples_with_ids(Path(), [Path(_without_query(uri)) for uri in listed])
         return [

@@ -1,4 +1,4 @@
-"""`seg data`: write the built-in dataset, check a dataset, and preview training crops."""
+"""`seg data`: write the built-in dataset, guess and check a dataset, and preview training crops."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seg.data.check_dataset import CheckReport, SplitReport
     from seg.spec import DatasetSpec, RecipeSpec
 
-app = typer.Typer(help="Write the built-in dataset; check your own.", no_args_is_help=True)
+app = typer.Typer(help="Write the built-in dataset; describe and check your own.", no_args_is_help=True)
 
 
 @app.command()
@@ -54,6 +54,36 @@ def check(
     failing = [finding for finding in report.findings if strict or finding.severity == "error"]
     if failing:
         raise DataError(f"{file}: {counted(len(failing), 'finding' if strict else 'error')}")
+
+
+@app.command()
+def guess(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of images and labels.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="YAML", help="Write the YAML instead of printing it."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Look at a folder, and print the dataset YAML for it, with what is unsure as comments.
+
+    Labels of annotation tools, such as labelme's, are named with the command that imports them.
+    """
+    from seg.data.guess import guess_dataset
+    from seg.data.guess.write import yaml_of
+    from seg.files import write_text
+    from seg.outputs import Output
+
+    found = guess_dataset(folder)
+    if found.import_format:
+        typer.echo(f"{folder}: {found.layout}. Import it:")
+        typer.echo(f"  seg data import {found.import_format} {folder} OUT")
+    elif output is None:
+        typer.echo(yaml_of(found, Path.cwd()), nl=False)
+    else:
+        with Output(output, (), overwrite).writing() as final:
+            write_text(final, yaml_of(found, output.absolute().parent))
+        typer.echo(f"{output}: written: {found.layout}")
 
 
 @app.command()

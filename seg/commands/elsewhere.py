@@ -19,7 +19,7 @@ STDIN = "-"
 @contextmanager
 def with_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "Iterator[EnsembleSpec]":
     """The spec with other images: a folder, a pattern, a list, `-` for paths on stdin; or paths."""
-    from seg.spec.dataset import SplitSpec
+    from seg.spec.split import SplitSpec
 
     if images is None:
         yield spec
@@ -31,7 +31,7 @@ def with_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "It
             where = Path(images).absolute()
         else:
             where = _listed(images, Path(folder) / "images.txt")
-        data = spec.data.model_copy(update={"predict": SplitSpec(images=where)})
+        data = spec.data.model_copy(update={"predict": SplitSpec(images=(where,))})
         yield spec.model_copy(update={"data": data})
 
 
