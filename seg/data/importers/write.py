@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from seg.classes import is_background
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.data.importers.formats import Format, importer_of
 from seg.data.rasterise import rasterise
@@ -145,7 +146,7 @@ def _yaml(
     name: Format, source: Path, dataset: ImportedDataset, splits: Sequence[str], classes: Iterable[str]
 ) -> str:
     """The dataset YAML; pixels without an object are of the format's own background, if it has one."""
-    own = next((one for one in classes if one.strip("_").lower() == "background"), dataset.unlabelled)
+    own = next(filter(is_background, classes), dataset.unlabelled)
     unlabelled = own if dataset.unlabelled != UNLABELLED_IGNORED else UNLABELLED_IGNORED
     return "".join(
         [

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.engine.submissions.rle import encode
+from seg.engine.submissions.tables.rle import encode
 from seg.labels import LabelsHW
 from seg.spec.class_lists.presets import PRESETS
 from seg.spec.output import RleSpec
@@ -20,10 +20,11 @@ HEIGHT, WIDTH = 24, 32
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A layout by its name, and the function that draws it into a folder."""
+    """A layout by its name, the function that draws it into a folder, and the `output` of its contest."""
 
     name: str
     draw: Callable[[Path], None]
+    output: str = ""
 
 
 def labels_of(seed: int, values: Sequence[int]) -> LabelsHW:
@@ -138,7 +139,7 @@ def draw_severstal(folder: Path) -> None:
         runs = encode(labels_of(number, [0, 1, 3]), 4)
         rows += [f"{name},{label},{runs[label]}\n" for label in (3, 1) if number]
     write(folder / "train.csv", "".join(rows))
-    write(folder / "sample_submission.csv", "ImageId,EncodedPixels,ClassId\nffff.jpg,1 1,1\n")
+    write(folder / "sample_submission.csv", "ImageId,EncodedPixels,ClassId\nffff.jpg,1 1,1\nffff.jpg,1 1,3\n")
     photo(folder / "test_images/ffff.jpg", 9)
 
 
@@ -242,10 +243,14 @@ READ_IN_PLACE: Final = (
     Replica("ADE20K", draw_ade20k),
     Replica("CamVid", draw_camvid),
     Replica("LoveDA", draw_loveda),
-    Replica("Carvana", draw_carvana),
+    Replica("Carvana", draw_carvana, '{ columns: [img, rle_mask], id: "{name}.jpg" }'),
     Replica("ISIC", draw_isic),
-    Replica("Severstal: run lengths", draw_severstal),
-    Replica("UW-Madison GI tract: run lengths along rows, ids of folders", draw_uw_madison),
+    Replica("Severstal: run lengths", draw_severstal, "{ sample: sample_submission.csv }"),
+    Replica(
+        "UW-Madison GI tract: run lengths along rows, ids of folders",
+        draw_uw_madison,
+        "{ columns: [id, class, predicted], classes: [large_bowel, stomach], rle: { order: rows } }",
+    ),
     Replica("Roboflow masks", draw_roboflow_masks),
     Replica("Roboflow COCO", draw_roboflow_coco),
     Replica("CVAT masks", draw_cvat_masks),
