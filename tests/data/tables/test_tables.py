@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from seg.engine.submissions.rle import encode
+from seg.engine.submissions.tables.rle import encode
 
 from seg.data import open_split
 from seg.data.check_dataset import check_dataset
