@@ -102,7 +102,7 @@ class OutputSpec(Spec):
     """
     classes: Annotated[tuple[ClassText, ...], Field(min_length=1)] | None = None
     """The classes with rows or columns in a CSV, by id or by name, which is also what the CSV calls them."""
-    empty: Literal["", "-1", "1 0", "drop"] = ""
+    empty: Literal["", "-", "-1", "1 0", "drop"] = ""
     """The run lengths of a class without pixels. `drop` writes no row."""
     drop: tuple[str, ...] = ()
     """Names of classes without rows or columns in a CSV, such as the background."""
@@ -153,5 +153,5 @@ class OutputSpec(Spec):
         if self.id and parse_pattern(self.id).class_separator and self.format not in RLE_FORMATS:
             raise ValueError(f"a row of format {self.format} has all classes: remove '{{class}}' from 'id'")
         if self.empty == "drop" and self.format == "kaggle-per-image":
-            raise ValueError("a row for each image has all classes: 'empty' is '', '-1' or '1 0' there")
+            raise ValueError("a row for each image has all classes: 'empty' is '', '-', '-1' or '1 0' there")
         return self

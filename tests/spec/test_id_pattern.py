@@ -71,7 +71,7 @@ def test_another_format_keeps_what_has_a_meaning_there() -> None:
         ({"classes": []}, "at least 1"),
         ({"drop": ["a"], "format": "pixels"}, "'drop' has no meaning for format pixels"),
         ({"drop": ["a", "a"]}, "'drop' names 'a' twice"),
-        ({"empty": "drop", "format": "kaggle-per-image"}, "'empty' is '', '-1' or '1 0' there"),
+        ({"empty": "drop", "format": "kaggle-per-image"}, "'empty' is '', '-', '-1' or '1 0' there"),
     ],
 )
 def test_nonsense_is_refused_when_the_spec_is_read(output: dict[str, object], problem: str) -> None:

@@ -96,5 +96,5 @@ def _of_header(
         table = replace(table, class_separator=separator or "_")
         return row_classes.in_table(table, label_of_class=row_classes.written)
     if table.drops_empty:
-        raise DataError(f"{place}: has a row for each image: set output.empty to '', '-1' or '1 0'")
+        raise DataError(f"{place}: has a row for each image: set output.empty to '', '-', '-1' or '1 0'")
     return row_classes.in_table(table, labels=(row_classes.single(place),))

@@ -58,7 +58,7 @@ def follow_sample(
     """
     place, output = str(table.path), row_classes.output
     if output.empty == "drop":
-        raise DataError(f"{place}: all its rows are wanted: set output.empty to '', '-1' or '1 0'")
+        raise DataError(f"{place}: all its rows are wanted: set output.empty to '', '-', '-1' or '1 0'")
     has_pixels = output.format == "pixels"
     names = [] if has_pixels else [c.name for c in row_classes.classes]
     columns = _columns(table, find_columns(f"{place}:1", table.header, names), samples, ids)

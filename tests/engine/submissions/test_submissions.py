@@ -29,7 +29,7 @@ STYLES: list[dict[str, Any]] = [
     {"rle": {"order": order, "first": first}, "empty": empty}
     for order in ("columns", "rows")
     for first in (0, 1)
-    for empty in ("", "-1", "1 0")
+    for empty in ("", "-", "-1", "1 0")
 ]
 
 
