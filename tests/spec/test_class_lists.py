@@ -41,7 +41,8 @@ def classes(folder: Path, name: str, text: str) -> list[dict[str, Any]]:
         ("data.yaml", "names:\n  0: a\n  3: b\n", [{"name": "a", "id": 0}, {"name": "b", "id": 3}]),
         (
             "meta.json",
-            '{"classes": [{"title": "Sky", "id": 9, "color": "#808080"}, {"title": "Car", "color": "#400080"}]}',
+            '{"classes": [{"title": "Sky", "id": 9, "color": "#808080"},'
+            ' {"title": "Car", "color": "#400080"}]}',
             [SKY, CAR],
         ),
         (

@@ -39,12 +39,8 @@ def _images(file: Path, tasks: Sequence[Any], dropped: Dropped) -> Iterator[Impo
                 dropped["task whose image is not there"] += 1
                 continue
             size_hw = base.size_of(image)
-            results = [
-                result
-                for annotation in task["annotations"]
-                if not annotation.get("was_cancelled")
-                for result in annotation["result"]
-            ]
+            kept = [one for one in task["annotations"] if not one.get("was_cancelled")]
+            results = [result for annotation in kept for result in annotation["result"]]
             objects = [_object(result, size_hw, dropped) for result in results]
         yield ImportedImage(image, size_hw, [one for one in objects if one])
 
