@@ -3,6 +3,7 @@
 import pytest
 
 from seg.errors import SpecError
+from seg.spec import EnsembleSpec
 from seg.spec.id_pattern import parse_pattern
 from seg.spec.output import OutputSpec, RleSpec
 from seg.spec.source import validate
@@ -40,6 +41,19 @@ def test_the_former_place_of_empty_still_works(capsys: pytest.CaptureFixture[str
     spec = validate(OutputSpec, {"rle": {"order": "rows", "empty": "-1"}})
     assert spec == OutputSpec(rle=RleSpec(order="rows"), empty="-1")
     assert "output.rle.empty is now output.empty" in capsys.readouterr().err
+
+
+def test_run_lengths_that_are_counted_otherwise_than_the_labels_are_refused() -> None:
+    labels = {"file": "train.csv", "order": "rows"}
+    data = {"train": {"images": "a", "labels": labels}, "classes": ["a"], "unlabelled": "b"}
+    spec: dict[str, object] = {"data": data, "members": [{"name": "a"}]}
+    with pytest.raises(
+        SpecError, match=r"have order: rows, .* set output: \{rle: \{order: rows\}\}, or columns"
+    ):
+        validate(EnsembleSpec, spec | {"output": {"sample": "s.csv"}})
+    validate(EnsembleSpec, spec | {"output": {"sample": "s.csv", "rle": {"order": "columns"}}})
+    validate(EnsembleSpec, spec | {"output": {"sample": "s.csv", "format": "pixels"}})
+    validate(EnsembleSpec, spec)
 
 
 def test_another_format_keeps_what_has_a_meaning_there() -> None:
