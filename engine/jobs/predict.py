@@ -22,11 +22,12 @@ from seg.engine.pipeline.timing import Clock
 from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import check_ids
 from seg.engine.submissions.output import submission_output
-from seg.errors import DataError, SpecError
+from seg.errors import DataError
 from seg.labels import LabelsHW
 from seg.member_files import read_member_files
 from seg.progress import progress
 from seg.spec import EnsembleSpec
+from seg.spec.compatibility import refuse_exclusions
 from seg.words import counted
 
 _HEADER_BYTES: Final = 2**16
@@ -59,12 +60,8 @@ def run_ensemble(
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that names the fix.
     """
     ends_at = None if deadline is None else time.monotonic() + deadline
-    if deadline is not None and spec.stopping:
-        raise SpecError("--deadline drops passes, but 'stopping' needs them all: remove one of the two")
-    if deadline is not None and any(member.class_weights for member in spec.running):
-        raise SpecError("--deadline drops passes, but 'class_weights' needs them all: remove one of the two")
-    if deadline is not None and spec.merge_at == "decoder":
-        raise SpecError("--deadline ranks passes at the size of the image: remove 'merge_at: decoder'")
+    if deadline is not None:
+        refuse_exclusions(spec, "--deadline")
     check_calibration(spec)
     output, samples = spec.output, open_split(spec.data, "predict").samples
     check_ids(output.format, (sample.id for sample in samples))

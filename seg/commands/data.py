@@ -24,11 +24,19 @@ def sample(
         int,
         typer.Option(min=ranges.SEED.least, max=ranges.SEED.most, help="Another seed draws other images."),
     ] = 0,
+    scenes: Annotated[
+        int | None,
+        typer.Option(
+            min=ranges.SCENES.least,
+            max=ranges.SCENES.most,
+            help="Draw so many places with their own light, ground and classes, no place in two splits.",
+        ),
+    ] = None,
 ) -> None:
     """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
     from seg.data.sample import write_sample_dataset
 
-    written = write_sample_dataset(folder, seed=seed)
+    written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
 
 
@@ -47,7 +55,7 @@ def check(
 
     if _is_ensemble(file):
         spec = load_ensemble(file)
-        report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.model is None])
+        report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.has_recipe])
     else:
         report = check_dataset(load_dataset(file))
     _print_report(report)
@@ -160,7 +168,7 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
         data = load_dataset(file)
         return data, whole_image_recipe(data)
     spec = load_ensemble(file)
-    trained = [one for one in chosen_members(file, spec, member) if one.model is None]
+    trained = [one for one in chosen_members(file, spec, member) if one.has_recipe]
     if not trained:
         raise SpecError(f"{file}: {member or 'every member'} is a finished model: there is nothing to train")
     return spec.data, spec.recipe_of(trained[0])

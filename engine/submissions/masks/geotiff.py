@@ -9,6 +9,7 @@ import numpy as np
 
 from seg.classes import ClassInfo
 from seg.data.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
+from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
@@ -51,7 +52,7 @@ class GeoTiffFolder:
     def __init__(self, classes: Sequence[ClassInfo], image_of: ImageOf, values: Values) -> None:
         """Raises MissingRuntimeError if rasterio is not installed."""
         if not has_rasterio():
-            raise MissingRuntimeError("format geotiff needs rasterio: pip install 'seg[geo]'")
+            raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
         self._classes = classes
         self._image_of = image_of
         self._values = PixelValues(classes, values, _TYPES)

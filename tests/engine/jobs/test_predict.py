@@ -142,7 +142,7 @@ def test_no_path_on_stdin_is_said_so(project: Path) -> None:
 def test_an_explanation_and_a_deadline_exclude_each_other(project: Path) -> None:
     done = CliRunner().invoke(app, ["ensemble", str(project), "--explain", "--deadline", "1h"])
     assert isinstance(done.exception, SpecError)
-    assert "--explain predicts nothing" in str(done.exception)
+    assert "--deadline and --explain exclude each other" in str(done.exception)
 
 
 def test_a_title_wider_than_its_table_stays_whole(project: Path) -> None:

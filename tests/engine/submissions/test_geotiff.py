@@ -162,7 +162,7 @@ def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:
 
 def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg.engine.submissions.masks.geotiff.has_rasterio", lambda: False)
-    with pytest.raises(MissingRuntimeError, match=r"pip install 'seg\[geo\]'"):
+    with pytest.raises(MissingRuntimeError, match=r"pip install 'segensemble\[geo\]'"):
         form_of(tmp_path)
 
 
