@@ -29,7 +29,7 @@ def find_columns(place: str, header: Sequence[str], class_names: Collection[str]
     if len(set(header)) < len(header):
         raise DataError(f"{place}: two columns have one name: {_shown(header)}")
     of_classes = [at for at, name in enumerate(header) if name in class_names]
-    if len(of_classes) == len(header) - 1:
+    if of_classes and len(of_classes) == len(header) - 1:
         (of_ids,) = set(range(len(header))) - set(of_classes)
         return Columns(of_ids, tuple(of_classes), classes=tuple(header[at] for at in of_classes))
     row_class = known_column(header, "class") if len(header) == 3 else None

@@ -101,6 +101,7 @@ def test_a_class_is_written_in_its_own_column(tmp_path: Path) -> None:
             r"has no row 'b_27' of a predicted image",
         ),
         ("kaggle", "Id,Predicted\na,\nb,\n", r"nothing tells the class of a row"),
+        ("kaggle", "id\na\nb\n", r":1: its columns are 'id'"),
         ("pixels", "id,pixels,usage\na,,\nb,,\n", r":1: its columns are"),
     ],
 )
