@@ -56,6 +56,11 @@ def default_colour(position: int) -> Colour:
     return (round(red * 255), round(green * 255), round(blue * 255))
 
 
+def is_background(name: str) -> bool:
+    """Whether a class is named as annotation tools name what is no object: `background`, `_background_`."""
+    return name.strip("_").lower() == "background"
+
+
 def same_classes(first: Sequence[ClassInfo], second: Sequence[ClassInfo]) -> bool:
     """Whether two class lists mean the same labels; colours may differ."""
     return [(c.id, c.name) for c in first] == [(c.id, c.name) for c in second]

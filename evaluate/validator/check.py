@@ -161,7 +161,7 @@ def missing_keys(match: dict[Key, Key], expected: ExpectedTable) -> list[Key]:
     missing = [key for key in expected.keys if key not in matched]
     if expected.is_sample:
         return missing
-    if expected.drops_empty:
+    if expected.style.drops_empty:
         return []
     has_background = any(map(expected.style.is_of_background, matched))
     return [key for key in missing if has_background or not expected.style.is_of_background(key)]
@@ -169,7 +169,7 @@ def missing_keys(match: dict[Key, Key], expected: ExpectedTable) -> list[Key]:
 
 def is_needed(row: TableRow, style: TableFormat) -> bool:
     """Whether a row has a prediction that would be lost without it."""
-    empty = (*EMPTY_CELLS, style.rle.empty)
+    empty = (*EMPTY_CELLS, style.empty)
     has_runs = not row.cells or any(cell.text.strip() not in empty for cell in row.cells)
     return has_runs and not style.is_of_background(row.key)
 
@@ -180,7 +180,7 @@ def _check_runs(known: SubmissionSpec, row: TableRow, image_id: str, masks: Mask
     except DataError:
         return
     for cell in row.cells:
-        runs = read_runs(cell.text, size_hw[0] * size_hw[1], known.spec.output.rle)
+        runs = read_runs(cell.text, size_hw[0] * size_hw[1], known.table.rle, known.table.empty)
         for mistake in runs.mistakes:
             yield Finding(row.line, mistake.problem, mistake.fix, mistake.is_fixable)
         if overlap := masks.add_runs(image_id, cell.label, runs.pairs, size_hw):

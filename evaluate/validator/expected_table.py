@@ -25,11 +25,6 @@ class ExpectedTable:
     def is_sample(self) -> bool:
         return self.style.rows is not None
 
-    @property
-    def drops_empty(self) -> bool:
-        """Whether classes without pixels have no row."""
-        return self.style.rle.empty == "drop"
-
     def match(self, found: Sequence[Key]) -> dict[Key, Key]:
         """The expected row of each row of a file, whose image may be written differently; see `match_ids`."""
         name_of = match_ids(image_ids(found), image_ids(self.keys))

@@ -43,7 +43,7 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, outpu
     if missing and not expected.style.has_run_lengths:
         raise DataError(f"{path}: row {expected.style.show(missing[0])!r} is missing: predict its pixels")
     cells_of |= dict.fromkeys(missing, _empty_row(expected.style))
-    if expected.drops_empty:
+    if expected.style.drops_empty:
         cells_of = {key: cells for key, cells in cells_of.items() if any(cells)}
     kept = [(key, cells_of[key]) for key in expected.keys if key in cells_of]
     write_rows(output, expected.style, kept)
@@ -76,10 +76,10 @@ def _repaired_cells(known: SubmissionSpec, path: Path, row: TableRow, image_id: 
     if not row.cells:
         return row.values
     height, width = known.size_of(image_id)
-    style = known.spec.output.rle
+    rle, empty = known.table.rle, known.table.empty
     texts = []
     for cell in row.cells:
-        text = repair_runs(read_runs(cell.text, height * width, style), style)
+        text = repair_runs(read_runs(cell.text, height * width, rle, empty), rle, empty)
         if text is None:
             raise DataError(f"{path}:{row.line}: its runs cannot be repaired: encode the mask again")
         texts.append(text)
@@ -87,4 +87,4 @@ def _repaired_cells(known: SubmissionSpec, path: Path, row: TableRow, image_id: 
 
 
 def _empty_row(style: TableFormat) -> tuple[str, ...]:
-    return (style.rle.empty.replace("drop", ""),) * len(style.value_columns)
+    return (style.empty,) * len(style.value_columns)

@@ -29,11 +29,11 @@ class Runs:
     mistakes: tuple[RunMistake, ...]
 
 
-def read_runs(text: str, pixels: int, style: RleSpec) -> Runs:
+def read_runs(text: str, pixels: int, style: RleSpec, empty: str = "") -> Runs:
     """Parse a cell of an image with `pixels` pixels."""
     nothing = np.zeros((0, 2), dtype=np.int64)
-    if text.strip() in (*EMPTY_CELLS, style.empty):
-        return Runs(nothing, _empty_mistakes(text, style))
+    if text.strip() in (*EMPTY_CELLS, empty):
+        return Runs(nothing, _empty_mistakes(text, empty))
     if not _NUMBERS.fullmatch(text.strip()):
         return Runs(
             nothing, (RunMistake(f"{text[:30]!r} is not a list of numbers", "encode the mask again"),)
@@ -48,10 +48,10 @@ def read_runs(text: str, pixels: int, style: RleSpec) -> Runs:
     return Runs(pairs, tuple(_mistakes(text, pairs, pixels, style)))
 
 
-def _empty_mistakes(text: str, style: RleSpec) -> tuple[RunMistake, ...]:
-    if style.empty in (text, "drop"):
+def _empty_mistakes(text: str, empty: str) -> tuple[RunMistake, ...]:
+    if text == empty:
         return ()
-    return (RunMistake(f"a class without pixels is {style.empty!r} here, got {text!r}", "write that", True),)
+    return (RunMistake(f"a class without pixels is {empty!r} here, got {text!r}", "write that", True),)
 
 
 def _mistakes(text: str, pairs: NDArray[np.int64], pixels: int, style: RleSpec) -> list[RunMistake]:
@@ -82,7 +82,7 @@ def _mistakes(text: str, pairs: NDArray[np.int64], pixels: int, style: RleSpec) 
     return found
 
 
-def repair_runs(runs: Runs, style: RleSpec) -> str | None:
+def repair_runs(runs: Runs, style: RleSpec, empty: str = "") -> str | None:
     """The repaired cell, or None if the repair is not safe."""
     if any(not mistake.is_fixable for mistake in runs.mistakes):
         return None
@@ -93,5 +93,5 @@ def repair_runs(runs: Runs, style: RleSpec) -> str | None:
         else:
             merged.append([start, length])
     if not merged:
-        return style.empty.replace("drop", "")
+        return empty
     return " ".join(f"{start + style.first} {length}" for start, length in merged)

@@ -15,7 +15,7 @@ from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
 from seg.spec.member import MemberSpec, Views, as_network_input
-from seg.spec.output import OutputSpec
+from seg.spec.output import RLE_FORMATS, OutputSpec
 from seg.spec.prediction import BatchSize, ByClass, MergeName, MergePlace, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
@@ -99,6 +99,21 @@ class EnsembleSpec(Spec):
             if member.fold >= self.folds.count:
                 raise ValueError(
                     f"{member.name}: there is no fold {member.fold} of {self.folds.count}: they begin with 0"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _runs_are_counted_as_in_the_labels(self) -> Self:
+        labels = self.data.train.labels if self.data.train else None
+        output = self.output
+        if labels is None or not (output.sample or output.columns) or "rle" in output.model_fields_set:
+            return self
+        for key in ("order", "first") if output.format in RLE_FORMATS else ():
+            theirs, ours = getattr(labels, key), getattr(output.rle, key)
+            if theirs != ours:
+                raise ValueError(
+                    f"the labels' run lengths have {key}: {theirs}, and those of the output {key}: {ours}:"
+                    f" set output: {{rle: {{{key}: {theirs}}}}}, or {ours} if the contest wants that"
                 )
         return self
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from seg.notices import notice
 from seg.spec.base import LocalPath, SizeHW, Spec
 from seg.spec.id_pattern import IdPattern, parse_pattern
 
@@ -52,21 +53,20 @@ class RleSpec(Spec):
     """Whether pixels are numbered down the columns or along the rows."""
     first: Literal[0, 1] = 1
     """The number of the first pixel."""
-    empty: Literal["", "-1", "1 0", "drop"] = ""
-    """The text for a class without pixels. `drop` writes no row."""
 
 
 ColumnName = Annotated[str, Field(min_length=1)]
 ClassText = Annotated[int, Field(strict=True)] | Annotated[str, Field(strict=True, min_length=1)]
 
 
-_CONTEST_KEYS: Final = frozenset({"sample", "columns", "id", "classes", "drop"})
+_CONTEST_KEYS: Final = frozenset({"sample", "columns", "id", "classes", "drop", "empty"})
 """Those that describe the CSV of one contest."""
 
 _FORMATS_OF_KEY: Final[Mapping[str, tuple[Format, ...]]] = {
     "rle": RLE_FORMATS,
     "classes": RLE_FORMATS,
     "drop": RLE_FORMATS,
+    "empty": RLE_FORMATS,
     "sample": TABLE_FORMATS,
     "columns": TABLE_FORMATS,
     "id": TABLE_FORMATS,
@@ -102,6 +102,8 @@ class OutputSpec(Spec):
     """
     classes: Annotated[tuple[ClassText, ...], Field(min_length=1)] | None = None
     """The classes with rows or columns in a CSV, by id or by name, which is also what the CSV calls them."""
+    empty: Literal["", "-", "-1", "1 0", "drop"] = ""
+    """The run lengths of a class without pixels. `drop` writes no row."""
     drop: tuple[str, ...] = ()
     """Names of classes without rows or columns in a CSV, such as the background."""
     values: Values = "ids"
@@ -114,6 +116,16 @@ class OutputSpec(Spec):
             for key in self.model_fields_set - {"format"}
             if name in _FORMATS_OF_KEY.get(key, (name,)) and (name == self.format or key not in _CONTEST_KEYS)
         } | {"format": name}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_was_in_rle(cls, values: Any) -> Any:
+        rle = values.get("rle") if isinstance(values, dict) else None
+        if not isinstance(rle, dict) or "empty" not in rle:
+            return values
+        notice("output.rle.empty is now output.empty: the old name goes in the next release")
+        rest = {key: value for key, value in rle.items() if key != "empty"}
+        return {"empty": rle["empty"], **values, "rle": rest}
 
     @field_validator("file")
     @classmethod
@@ -140,6 +152,6 @@ class OutputSpec(Spec):
                 raise ValueError(f"{key!r} names {doubled!r} twice: name it once")
         if self.id and parse_pattern(self.id).class_separator and self.format not in RLE_FORMATS:
             raise ValueError(f"a row of format {self.format} has all classes: remove '{{class}}' from 'id'")
-        if self.rle.empty == "drop" and self.format == "kaggle-per-image":
-            raise ValueError("a row for each image has all classes: 'rle.empty' is '', '-1' or '1 0' there")
+        if self.empty == "drop" and self.format == "kaggle-per-image":
+            raise ValueError("a row for each image has all classes: 'empty' is '', '-', '-1' or '1 0' there")
         return self

@@ -1,16 +1,10 @@
 """The columns of a CSV told by their names: ids, classes, and run lengths or pixel values."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
 
+from seg.data.tables.column_names import NAMES, known_column, plain_name
 from seg.errors import DataError
-
-_IDS: Final = frozenset(
-    {"image", "imageclass", "imagelabel", "idclass", "img", "imagename", "filename", "file", "name", "fname"}
-)
-_CLASSES: Final = frozenset({"class", "classid", "classname", "category", "categoryid", "label", "labelid"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +29,10 @@ def find_columns(place: str, header: Sequence[str], class_names: Collection[str]
     if len(set(header)) < len(header):
         raise DataError(f"{place}: two columns have one name: {_shown(header)}")
     of_classes = [at for at, name in enumerate(header) if name in class_names]
-    if len(of_classes) == len(header) - 1:
+    if of_classes and len(of_classes) == len(header) - 1:
         (of_ids,) = set(range(len(header))) - set(of_classes)
         return Columns(of_ids, tuple(of_classes), classes=tuple(header[at] for at in of_classes))
-    row_class = None
-    if len(header) == 3:
-        row_class = _first_named(header, _CLASSES)
+    row_class = known_column(header, "class") if len(header) == 3 else None
     if len(header) != (2 if row_class is None else 3) or of_classes:
         raise DataError(
             f"{place}: its columns are {_shown(header)}, but known are an id, run lengths or pixels, and"
@@ -48,22 +40,15 @@ def find_columns(place: str, header: Sequence[str], class_names: Collection[str]
             f" each class ({', '.join(class_names)})"
         )
     others = [at for at in range(len(header)) if at != row_class]
-    named = [at for at in others if _key(header[at]) in _IDS or _key(header[at]).endswith("id")]
-    of_ids = named[0] if named else others[0]
+    named = known_column(header, "id")
+    of_ids = others[0] if named is None else named
     return Columns(of_ids, tuple(at for at in others if at != of_ids), row_class)
 
 
 def names_class(column: str) -> bool:
     """Whether a column of ids is named as if its ids named classes, too, such as `ImageId_ClassId`."""
-    return ("class" in _key(column) or "label" in _key(column)) and _key(column) not in _CLASSES
-
-
-def _first_named(header: Sequence[str], names: Collection[str]) -> int | None:
-    return next((at for at, name in enumerate(header) if _key(name) in names), None)
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    plain = plain_name(column)
+    return ("class" in plain or "label" in plain) and plain not in NAMES["class"]
 
 
 def _shown(header: Sequence[str]) -> str:

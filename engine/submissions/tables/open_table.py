@@ -62,7 +62,7 @@ def ids_of(output: OutputSpec, samples: Sequence[Sample]) -> dict[str, str]:
 def _default_header(row_classes: RowClasses) -> tuple[str, ...]:
     if row_classes.output.format != "kaggle-per-image":
         return _HEADERS[row_classes.output.format]
-    names = [row_classes.classes[label].name for label in row_classes.foreground]
+    names = [row_classes.classes[label].name for label in row_classes.labelled]
     return ("ImageId", *(names if len(names) > 1 else ["EncodedPixels"]))
 
 
@@ -78,8 +78,9 @@ def _of_header(
         columns.id,
         columns.values,
         columns.row_class,
-        background=row_classes.background,
         rle=output.rle,
+        empty=output.empty.replace("drop", ""),
+        drops_empty=output.empty == "drop",
         ids=ids,
     )
     separator = parse_pattern(output.id).class_separator if output.id else None
@@ -89,10 +90,11 @@ def _of_header(
     if has_pixels:
         return table
     if columns.classes:
-        return replace(table, labels=row_classes.of_columns(place, columns))
+        return row_classes.in_table(table, labels=row_classes.of_columns(place, columns))
     is_joined = separator is not None or (output.id is None and names_class(header[columns.id]))
     if columns.row_class is not None or is_joined:
-        return replace(table, class_separator=separator or "_", label_of_class=row_classes.written)
-    if output.rle.empty == "drop":
-        raise DataError(f"{place}: has a row for each image: set rle.empty to '', '-1' or '1 0'")
-    return replace(table, labels=(row_classes.single(place),))
+        table = replace(table, class_separator=separator or "_")
+        return row_classes.in_table(table, label_of_class=row_classes.written)
+    if table.drops_empty:
+        raise DataError(f"{place}: has a row for each image: set output.empty to '', '-', '-1' or '1 0'")
+    return row_classes.in_table(table, labels=(row_classes.single(place),))

@@ -2,7 +2,7 @@
 
 Source: the evaluation page of Kaggle's segmentation contests. A run may continue from the bottom
 of one column to the top of the next; a class without pixels is the empty string. An `RleSpec` describes
-contests that count along rows or from 0, or want -1 for an empty class.
+contests that count along rows or from 0.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,10 @@ _NUMPY_ORDER: Final[dict[str, Literal["C", "F"]]] = {"rows": "C", "columns": "F"
 def encode(labels_hw: LabelsHW, classes: int, style: RleSpec = KAGGLE) -> list[str]:
     """The run-length encoding of every class of a label map.
 
-    A class without pixels gets the style's empty text, and the empty string if its row is dropped.
+    A class without pixels gets the empty string.
     """
-    empty = style.empty.replace("drop", "")
     if not labels_hw.size:
-        return [empty] * classes
+        return [""] * classes
     pixels = (labels_hw if style.order == "rows" else cv2.transpose(labels_hw)).ravel()
     starts = np.concatenate(([0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1))
     lengths = np.diff(starts, append=pixels.size)
@@ -37,7 +36,7 @@ def encode(labels_hw: LabelsHW, classes: int, style: RleSpec = KAGGLE) -> list[s
     order = np.argsort(labels, kind="stable")
     pairs = np.stack((starts[order] + style.first, lengths[order]), axis=1)
     bounds = np.searchsorted(labels[order], np.arange(classes + 1))
-    return [text or empty for text in join_numbers(pairs.ravel(), 2 * bounds)]
+    return join_numbers(pairs.ravel(), 2 * bounds)
 
 
 def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
@@ -47,7 +46,7 @@ def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
         DataError: the text is not a list of pairs, or its runs overlap, are empty, out of order or outside an
             image of `pixels` pixels.
     """
-    if text in ("", style.empty):
+    if not text:
         return np.zeros((0, 2), dtype=np.int64)
     numbers = split_numbers(text)
     if numbers is None or len(numbers) % 2:

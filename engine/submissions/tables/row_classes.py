@@ -1,12 +1,13 @@
 """The classes that a CSV has rows or columns for, and what it calls them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from seg.classes import ClassInfo
+from seg.classes import ClassInfo, is_background
 from seg.engine.submissions.tables.columns import Columns
+from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX
 from seg.spec.base import did_you_mean
@@ -49,21 +50,34 @@ class RowClasses:
         """The labels of the classes that the spec drops; raises DataError as `written`."""
         return {self._label_of_name(name, "drop") for name in self.output.drop}
 
-    @cached_property
-    def background(self) -> int:
+    def background_beside(self, labels: Collection[int]) -> int:
         """The label of pixels that no row covers: of the unlabelled class, or the only one without rows."""
         names = [c.name for c in self.classes]
         if self.unlabelled in names:
             return names.index(self.unlabelled)
-        left_out = set(range(len(names))) - set(self.written.values())
+        left_out = set(range(len(names))) - set(labels)
         return left_out.pop() if len(left_out) == 1 else IGNORE_INDEX
 
     @property
-    def foreground(self) -> list[int]:
+    def labelled(self) -> list[int]:
         """The labels of `written` without the unlabelled class, unless the spec lists it."""
         if self.output.classes is not None:
             return list(self.written.values())
-        return [label for label in self.written.values() if label != self.background]
+        return [label for label in self.written.values() if self.classes[label].name != self.unlabelled]
+
+    @property
+    def foreground(self) -> list[int]:
+        """The labels of `labelled` without a class named background, unless the spec lists it."""
+        if self.output.classes is not None:
+            return self.labelled
+        return [label for label in self.labelled if not is_background(self.classes[label].name)]
+
+    def in_table(
+        self, table: TableFormat, *, label_of_class: Mapping[str, int] = {}, labels: tuple[int, ...] = ()
+    ) -> TableFormat:
+        """A table with the classes of its rows, or of its columns, and the background beside these."""
+        background = self.background_beside(labels or list(label_of_class.values()))
+        return replace(table, label_of_class=label_of_class, labels=labels, background=background)
 
     def single(self, place: str) -> int:
         """The only class of run lengths whose class nothing names; raises DataError if there are several."""

@@ -41,11 +41,11 @@ class RunLengthTable:
                 if canvas is None:
                     canvas = self._canvas(path, registry.register(f"{path}:{row.line}", image_id))
                 for label, text in zip(self._labels_of(row.key), row.values, strict=True):
-                    canvas.add(row.line, label, text)
+                    canvas.add(row.line, label, "" if text == self._style.empty else text)
             if canvas:
                 found.add(image_id)
                 yield image_id, canvas.labels_hw()
-        if self._style.rle.empty == "drop":
+        if self._style.drops_empty:
             for image_id in self._image_ids:
                 if image_id not in found:
                     size_hw = registry.register(str(path), image_id)
@@ -79,8 +79,8 @@ class RunLengthTable:
         encoded = rle.encode(labels_hw, self._classes, self._style.rle)
         for key in self._style.keys_of_image(image_id):
             values = [encoded[label] for label in self._labels_of(key)]
-            if any(values) or self._style.rle.empty != "drop":
-                yield key, values
+            if any(values) or not self._style.drops_empty:
+                yield key, [value or self._style.empty for value in values]
 
 
 def unknown_class(style: TableFormat, key: Key) -> str:

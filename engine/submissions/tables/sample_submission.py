@@ -57,8 +57,8 @@ def follow_sample(
             these images. The message has three ids of each side and the nearest form of id.
     """
     place, output = str(table.path), row_classes.output
-    if output.rle.empty == "drop":
-        raise DataError(f"{place}: all its rows are wanted: set rle.empty to '', '-1' or '1 0'")
+    if output.empty == "drop":
+        raise DataError(f"{place}: all its rows are wanted: set output.empty to '', '-', '-1' or '1 0'")
     has_pixels = output.format == "pixels"
     names = [] if has_pixels else [c.name for c in row_classes.classes]
     columns = _columns(table, find_columns(f"{place}:1", table.header, names), samples, ids)
@@ -67,13 +67,13 @@ def follow_sample(
         columns.id,
         columns.values,
         columns.row_class,
-        background=row_classes.background,
         rle=output.rle,
+        empty=output.empty,
     )
     if has_pixels and columns.row_class is not None:
         raise DataError(f"{place}:1: has a column of classes, but a row of format pixels has all classes")
     if columns.classes:
-        style = replace(style, labels=row_classes.of_columns(f"{place}:1", columns))
+        style = row_classes.in_table(style, labels=row_classes.of_columns(f"{place}:1", columns))
     elif not has_pixels:
         style = _with_classes(style, table, row_classes, samples, ids)
     rows = tuple(style.key_of_fields(fields) for _, fields in table.rows)
@@ -105,17 +105,17 @@ def _with_classes(
     place, output = str(table.path), row_classes.output
     if style.class_column is not None:
         texts = [fields[style.class_column] for _, fields in table.rows]
-        return replace(style, label_of_class=row_classes.of_texts(place, texts))
+        return row_classes.in_table(style, label_of_class=row_classes.of_texts(place, texts))
     row_ids = list(dict.fromkeys(fields[style.id_column] for _, fields in table.rows))
     separator = parse_pattern(output.id).class_separator if output.id else None
     images = _match(row_ids, samples, ids)
     if separator is not None or len(images) < len(row_ids):
         style = replace(style, class_separator=separator or "_")
         if texts := _classes_in_ids(style, row_ids, row_classes, samples, ids):
-            return replace(style, label_of_class=row_classes.of_texts(place, texts))
+            return row_classes.in_table(style, label_of_class=row_classes.of_texts(place, texts))
     # Where no id is an image's, that is what is wrong.
     labels = [row_classes.single(f"{place}:1")] if images else row_classes.foreground[:1]
-    return replace(style, labels=tuple(labels))
+    return row_classes.in_table(style, labels=tuple(labels))
 
 
 def _classes_in_ids(

@@ -30,6 +30,8 @@ class TableFormat:
         labels: the class of each of `value_columns`, if a row has run lengths of all classes.
         background: the label of pixels without a class: the unlabelled class's, or the ignore index.
         rle: how run lengths are written.
+        empty: the run lengths of a class without pixels.
+        drops_empty: whether a row without pixels is not written.
         ids: the id in the CSV of each image; images that are missing here have the same id in both.
         rows: all rows in the sample's order; None if the rows follow the images.
     """
@@ -43,6 +45,8 @@ class TableFormat:
     labels: tuple[int, ...] = ()
     background: int = IGNORE_INDEX
     rle: RleSpec = field(default_factory=RleSpec)
+    empty: str = ""
+    drops_empty: bool = False
     ids: Mapping[str, str] = field(default_factory=dict)
     rows: tuple[Key, ...] | None = None
 

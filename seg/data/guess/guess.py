@@ -4,7 +4,7 @@ from pathlib import Path
 
 from seg.data.guess.annotations import guess_annotations
 from seg.data.guess.coco import guess_coco
-from seg.data.guess.mask_folders import guess_masks
+from seg.data.guess.mask_folders import guess_masks, guess_objects
 from seg.data.guess.result import Guess
 from seg.data.guess.survey import survey
 from seg.data.guess.tables import guess_tables
@@ -20,7 +20,7 @@ def guess_dataset(folder: Path) -> Guess:
         DataError: the folder is missing, or has no layout that is known.
     """
     found = survey(folder.absolute())
-    for recognise in (guess_coco, guess_masks, guess_annotations, guess_tables):
+    for recognise in (guess_coco, guess_masks, guess_objects, guess_annotations, guess_tables):
         if (guess := recognise(found)) is not None:
             return guess
     raise DataError(

@@ -1,10 +1,11 @@
 """Images and masks in folders: which masks are of which images, in each split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from seg.data.guess.class_masks import class_of_family, masks_of_objects
 from seg.data.guess.mask_classes import MaskClasses, classes_of, content_of
 from seg.data.guess.pair_names import MaskFamily, families_of
 from seg.data.guess.result import Guess
@@ -14,6 +15,10 @@ from seg.data.guess.split_lists import split_lists
 from seg.data.guess.survey import Survey, by_split, common_folder
 from seg.spec.dataset import SplitName
 
+_HELD_OUT: Final = (
+    "val: a random fifth of the training images; images of one scene belong together: see 'group'"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Labelled:
@@ -22,6 +27,15 @@ class _Labelled:
     images: Sequence[Path]
     family: MaskFamily
     others: Sequence[MaskFamily]
+    of_class: Mapping[str, MaskFamily]
+
+    def keys(self, root: Path, encoding: Mapping[str, Any]) -> dict[str, Any]:
+        """`images` and `masks` of the split."""
+        if not self.of_class:
+            return split_keys(self.images, self.family, root, encoding)
+        by_class = {name: split_keys(self.images, one, root, {}) for name, one in self.of_class.items()}
+        masks = {name: keys["masks"] for name, keys in by_class.items()}
+        return {**next(iter(by_class.values())), "masks": {"of_class": masks}}
 
 
 def guess_masks(found: Survey) -> Guess | None:
@@ -36,22 +50,55 @@ def guess_masks(found: Survey) -> Guess | None:
     if name not in labelled:
         return None
     train = labelled[name]
-    classes = classes_of(found, list(train.family.pairs.values()))
+    if train.of_class:
+        classes = MaskClasses({"classes": list(train.of_class), "unlabelled": "background"})
+        classes.unsure.append(
+            "masks: a file for each class; where classes overlap, a pixel has the smaller's"
+        )
+    else:
+        classes = classes_of(found, list(train.family.pairs.values()))
     unsure = [*classes.unsure, *_others(found, train)]
     splits = _splits(found, labelled, images_of, classes, unsure)
     return Guess("images and masks", {**splits, **classes.dataset}, tuple(unsure))
+
+
+def guess_objects(found: Survey) -> Guess | None:
+    """A mask for each object in a folder beside that of the image, as in `0a7d/images` and `0a7d/masks`."""
+    images, masks = images_and_masks(found.folder, found.pictures)
+    images_of = by_split(images, found.folder)
+    train = images_of.get("train") or images_of.get(None, [])
+    pairs = masks_of_objects(train, masks)
+    if not pairs:
+        return None
+    image, (mask, *_) = next(iter(pairs.items()))
+    where = image.parent.parent.parent / "{group}"
+    dataset: dict[str, Any] = {
+        "train": {
+            "images": where / image.parent.name / f"*{image.suffix}",
+            "masks": {"to": where / mask.parent.name / f"*{mask.suffix}", "binary": 127},
+        },
+        "val": 0.2,
+    }
+    if "predict" in images_of:
+        dataset["predict"] = {"images": images_key(images_of["predict"])}
+    unsure = ("masks: a file for each object, which are united", _HELD_OUT)
+    return Guess("a mask for each object", {**dataset, "classes": ["background", "foreground"]}, unsure)
 
 
 def _chosen(images: Sequence[Path], masks: Sequence[Path], root: Path) -> _Labelled | None:
     """The masks that pair most images; of several, ids rather than colours or instances."""
     families = [family for family in families_of(images, masks, root) if family.pattern]
     families.sort(key=lambda family: (-len(family.pairs), _rank(family)))
-    return _Labelled(images, families[0], families[1:]) if families else None
+    if not families:
+        return None
+    of_class = class_of_family(families)
+    others = [family for family in families[1:] if family not in of_class.values()]
+    return _Labelled(images, families[0], others, of_class)
 
 
 def _rank(family: MaskFamily) -> tuple[int, bool, str]:
     words = " ".join(family.role).lower()
-    usual = ("labelids", "class", "mask")
+    usual = ("labelids", "manual", "class", "label", "mask")
     unusual = ("instance", "object", "color", "colour", "trainids")
     place = next((number for number, word in enumerate(usual) if word in words), len(usual))
     content = content_of(list(family.pairs.values())[:1])
@@ -66,23 +113,18 @@ def _splits(
     unsure: list[str],
 ) -> dict[str, Any]:
     train = labelled.get("train") or labelled[None]
-    keys = split_keys(train.images, train.family, found.folder, classes.masks)
+    keys = train.keys(found.folder, classes.masks)
     lists = split_lists(found, train.images) if "train" not in labelled else {}
     splits: dict[str, Any] = {"train": keys | ({"list": lists.get("train") or lists[None]} if lists else {})}
     if "val" in labelled:
-        splits["val"] = split_keys(
-            labelled["val"].images, labelled["val"].family, found.folder, classes.masks
-        )
+        splits["val"] = labelled["val"].keys(found.folder, classes.masks)
     elif "val" in lists:
         splits["val"] = keys | {"list": lists["val"]}
     else:
         splits["val"] = 0.2
-        unsure.append(
-            "val: a random fifth of the training images; images of one scene belong together: see 'group'"
-        )
+        unsure.append(_HELD_OUT)
     if "predict" in labelled:
-        test = labelled["predict"]
-        splits["predict"] = split_keys(test.images, test.family, found.folder, classes.masks)
+        splits["predict"] = labelled["predict"].keys(found.folder, classes.masks)
     elif "predict" in images_of:
         splits["predict"] = {"images": images_key(images_of["predict"])}
     elif "predict" in lists:

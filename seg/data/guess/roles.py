@@ -14,7 +14,7 @@ from seg.data.image_header import LostBandsError
 from seg.errors import DataError
 
 _MASK: Final = re.compile(
-    r"mask|label|annot|segm|ground.?truth|manual|matte|(?<![a-z])gt(?![a-z])|gt(fine|coarse)|(?<![a-z])seg(?![a-z])",
+    r"mask|label|anno|segm|ground.?truth|manual|matte|instance|panoptic|trimap|colormap|(?<![a-z])gt(?![a-z])|gt(fine|coarse)|(?<![a-z])seg(?![a-z])",
     re.IGNORECASE,
 )
 _IMAGE: Final = re.compile(r"image|img|photo|jpeg|scan|rgb|frame|picture", re.IGNORECASE)

@@ -6,6 +6,7 @@ from typing import Any
 
 from seg.data.guess.pair_names import MaskFamily, NamePattern
 from seg.data.guess.survey import common_folder
+from seg.data.image_files import images_in
 
 
 def images_key(images: Sequence[Path]) -> Path:
@@ -22,14 +23,27 @@ def split_keys(
     where = common_folder(images)
     masks: Path | str
     if (folder := _folder_of_same_names(where, pairs)) is not None:
-        keys: dict[str, Any] = {"images": where}
+        keys: dict[str, Any] = {"images": _alone(images, pairs)}
         masks = folder
     elif all(image.parent == mask.parent for image, mask in pairs.items()) and not pattern.after[0]:
-        keys, masks = {"images": where}, f"{pattern.before[1]}{{stem}}{pattern.after[1]}{pattern.suffix}"
+        keys, masks = (
+            {"images": _alone(images, pairs)},
+            f"{pattern.before[1]}{{stem}}{pattern.after[1]}{pattern.suffix}",
+        )
     else:
         keys, masks = _patterns(images, pattern, root)
     keys["masks"] = {"to": masks, **encoding} if encoding else masks
     return keys
+
+
+def _alone(images: Sequence[Path], pairs: Mapping[Path, Path]) -> Path:
+    """The folder of the images; where other pictures are there, too, that are not their masks, a pattern."""
+    where = common_folder(images)
+    others = set(images_in(where)) - set(images) - set(pairs.values())
+    if not others:
+        return where
+    is_deep = any(image.parent != where for image in images)
+    return where / ("**/" if is_deep else "") / f"*{images[0].suffix}"
 
 
 def _folder_of_same_names(where: Path, pairs: Mapping[Path, Path]) -> Path | None:
@@ -62,7 +76,7 @@ def _patterns(images: Sequence[Path], pattern: NamePattern, root: Path) -> tuple
     ]
     if not varying and not pattern.before[0] and not pattern.after[0]:
         name = f"{pattern.before[1]}{{stem}}{pattern.after[1]}{pattern.suffix}"
-        return {"images": root.joinpath(*folders)}, root.joinpath(*of_mask, name)
+        return {"images": _alone(images, {})}, root.joinpath(*of_mask, name)
     folders = [
         "*" if place in names and place not in used else folder for place, folder in enumerate(folders)
     ]

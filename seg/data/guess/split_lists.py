@@ -11,16 +11,18 @@ from seg.errors import DataError
 from seg.spec.dataset import SplitName
 
 _CHECKED = 20
+_ALL = frozenset({"trainval", "default", "all"})
+"""Names of lists of images of no split, of which some may be held out."""
 
 
 def split_lists(found: Survey, images: Sequence[Path]) -> dict[SplitName | None, Path]:
-    """The list of each split; for `None` one that names no split, such as CVAT's `default.txt`."""
+    """The list of each split; for `None` that of all labelled images, such as CVAT's `default.txt`."""
     lookup = ImageLookup(samples_with_ids(found.folder, images))
     lists: dict[SplitName | None, Path] = {}
     for path in sorted(found.of_kind(".txt", ".csv"), key=lambda path: ("egment" not in str(path), path)):
-        if _names_images(path, lookup):
+        if (split_of(path.stem) or path.stem in _ALL) and _names_images(path, lookup):
             lists.setdefault(split_of(path.stem), path)
-    return lists if "train" in lists else {None: lists[None]} if None in lists and len(lists) == 1 else {}
+    return lists if "train" in lists or None in lists else {}
 
 
 def _names_images(path: Path, lookup: ImageLookup) -> bool:

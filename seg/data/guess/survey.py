@@ -19,6 +19,7 @@ _SPLITS: Final[dict[str, SplitName]] = {
     **dict.fromkeys(("test", "testing", "predict"), "predict"),
 }
 _WORDS: Final = re.compile(r"[A-Za-z]+")
+_LABEL_WORD: Final = re.compile(r"(annot|annotations?|masks?|labels?|images?|img|gt|set)$")
 MOST_FILES: Final = 1_000_000
 
 
@@ -70,8 +71,8 @@ def survey(folder: Path) -> Survey:
 
 
 def split_of(text: str) -> SplitName | None:
-    """The split that a name tells, such as `train_images` or `instances_val2017`; None for `trainval`."""
-    words = [word.lower() for word in _WORDS.findall(text)]
+    """The split that a name tells, such as `train_images`, `trainannot` or `val2017`; None for `trainval`."""
+    words = [_LABEL_WORD.sub("", word.lower()) for word in _WORDS.findall(text)]
     found = {_SPLITS[word] for word in words if word in _SPLITS}
     return found.pop() if len(found) == 1 else None
 

@@ -1,7 +1,7 @@
 """Hugging Face datasets: parquet files with images and index masks as encoded bytes; needs pyarrow.
 
-Class names are those of `id2label.json` beside the files, or else the values; 255 is unlabelled. Source: the
-page of Hugging Face on image datasets.
+Class names are those of `id2label.json` beside the files, or else the values; 255 is unlabelled.
+Source: the page of Hugging Face on image datasets.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -74,8 +74,7 @@ def _rows(file: Path, table: "ParquetFile", columns: Sequence[str]) -> Iterator[
         raise DataError(f"{file}: is damaged: {str(error).splitlines()[0]}") from error
 
 
-def _column(file: Path, columns: Sequence[str], known: Sequence[str]) -> Any:
-    found = next((name for name in known if name in columns), None)
-    if found is None:
+def _column(file: Path, columns: Sequence[str], known: Sequence[str]) -> str:
+    if not (found := [name for name in known if name in columns]):
         raise DataError(f"{file}: has the columns {', '.join(columns)}, but none of {', '.join(known)}")
-    return found
+    return found[0]

@@ -33,21 +33,22 @@ def _images(file: Path, tasks: Sequence[Any], dropped: Dropped) -> Iterator[Impo
     finder = ImageFinder(file.parent)
     for number, task in enumerate(tasks):
         with base.parsing(file.with_name(f"{file.name}: task {number}"), "Label Studio"):
-            (place, *_) = (text for text in task["data"].values() if isinstance(text, str) and "." in text)
-            name = unquote(place.partition("?d=")[2] or place.partition("?")[0])
-            image = finder.find(name) or finder.find(_UPLOAD.sub("", name.rpartition("/")[2]))
+            places = [text for text in task["data"].values() if isinstance(text, str)]
+            image = next(filter(None, (_image_at(place, finder) for place in places)), None)
             if image is None:
                 dropped["task whose image is not there"] += 1
                 continue
             size_hw = base.size_of(image)
-            results = [
-                result
-                for annotation in task.get("annotations", task.get("completions", []))
-                if not annotation.get("was_cancelled")
-                for result in annotation["result"]
-            ]
+            kept = [one for one in task["annotations"] if not one.get("was_cancelled")]
+            results = [result for annotation in kept for result in annotation["result"]]
             objects = [_object(result, size_hw, dropped) for result in results]
         yield ImportedImage(image, size_hw, [one for one in objects if one])
+
+
+def _image_at(place: str, finder: ImageFinder) -> Path | None:
+    """The image at a URL of Label Studio: an upload, or a file of its local storage."""
+    name = unquote(place.partition("?d=")[2] or place.partition("?")[0])
+    return finder.find(name) or finder.find(_UPLOAD.sub("", name.rpartition("/")[2]))
 
 
 def _object(result: dict[str, Any], size_hw: tuple[int, int], dropped: Dropped) -> ImportedObject | None:

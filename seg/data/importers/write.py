@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from seg.classes import is_background
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.data.importers.formats import Format, importer_of
 from seg.data.rasterise import rasterise
@@ -20,6 +21,7 @@ from seg.spec.dataset import UNLABELLED_IGNORED
 
 YAML_NAME: Final = "dataset.yaml"
 _SPLITS: Final = ("train", "val", "predict")
+_HELD_OUT: Final = 0.2
 _DIGITS: Final = 10
 """From this length on, a name of digits is not taken for an id."""
 
@@ -52,10 +54,9 @@ def import_dataset(name: Format, source: Path, target: Path, *, overwrite: bool 
         report.classes = _classes(dataset, images)
         if not report.classes:
             raise DataError(f"{source}: has no object with a class")
-        splits = [split for split in _SPLITS if report.images[split]]
-        for split in splits:
+        for split in images:
             _write_coco(folder / f"{split}.json", images[split], report.classes)
-        text = _yaml(name, source, dataset, splits, report.classes)
+        text = _yaml(name, dataset, report)
         (folder / YAML_NAME).write_text(text, encoding="utf-8", newline="\n")
     report.dropped = +report.dropped
     return report
@@ -141,16 +142,15 @@ def _write_coco(path: Path, entries: Sequence[_Entry], id_of: Mapping[str, int])
     path.write_text(json.dumps(document) + "\n", encoding="utf-8", newline="\n")
 
 
-def _yaml(
-    name: Format, source: Path, dataset: ImportedDataset, splits: Sequence[str], classes: Iterable[str]
-) -> str:
+def _yaml(name: Format, dataset: ImportedDataset, report: ImportReport) -> str:
     """The dataset YAML; pixels without an object are of the format's own background, if it has one."""
-    own = next((one for one in classes if one.strip("_").lower() == "background"), dataset.unlabelled)
-    unlabelled = own if dataset.unlabelled != UNLABELLED_IGNORED else UNLABELLED_IGNORED
-    return "".join(
-        [
-            f"# Written by `seg data import {name}`. Images stay where they were.\n",
-            *(f"{split}: {{ images: ., annotations: {split}.json }}\n" for split in splits),
-            f"unlabelled: {json.dumps(unlabelled)}\n",
-        ]
-    )
+    unlabelled = dataset.unlabelled
+    if unlabelled != UNLABELLED_IGNORED:
+        unlabelled = next(filter(is_background, report.classes), unlabelled)
+    lines = [f"# Written by `seg data import {name}`. Images stay where they were."]
+    for split in _SPLITS:
+        if report.images[split]:
+            lines.append(f"{split}: {{ images: ., annotations: {split}.json }}")
+        elif split == "val" and report.images["train"] > 1:
+            lines.append(f"val: {_HELD_OUT} # a random share of the training images")
+    return "\n".join([*lines, f"unlabelled: {json.dumps(unlabelled)}", ""])

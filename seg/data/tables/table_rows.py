@@ -5,26 +5,14 @@ import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from seg.classes import ClassInfo
 from seg.data.image_files import bytes_of
+from seg.data.tables.column_names import known_column
 from seg.errors import DataError
 from seg.spec.base import did_you_mean
 from seg.spec.labels_table import LabelsTableSpec, TableColumn
-
-_NAMES: Final[Mapping[TableColumn, tuple[str, ...]]] = {
-    "id": (
-        "imageid", "image", "img", "id", "imagename", "filename", "file", "name", "imageidclassid",
-        "imagelabel", "idclass", "imageclass",
-    ),
-    "class": ("classid", "class", "label", "classname", "category", "categoryid", "labelid"),
-    "runs": (
-        "encodedpixels", "rle", "rlemask", "maskrle", "segmentation", "encoding", "annotation", "predicted",
-        "mask", "runs", "runlengths", "prediction", "predictionstring",
-    ),
-}  # fmt: skip
-"""Names of columns, in small letters and without `_`, spaces and hyphens."""
 
 
 class TableRow(NamedTuple):
@@ -142,5 +130,4 @@ def column_of(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -
         if name not in header:
             raise DataError(f"{spec.file}: has no column {name!r}: {did_you_mean(name, header)}")
         return list(header).index(name)
-    plain = ["".join(filter(str.isalnum, name.lower())) for name in header]
-    return next((plain.index(name) for name in _NAMES[kind] if name in plain), None)
+    return known_column(header, kind)

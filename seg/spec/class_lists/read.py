@@ -19,6 +19,7 @@ CLASS_LIST_NAMES: Final = (
     "objectInfo150.txt",
     "data.yaml",
     "meta.json",
+    "config.json",
     "classes.txt",
 )
 """File names under which datasets and tools write class lists."""

@@ -79,7 +79,10 @@ def label_studio(folder: Path) -> None:
     }
     cancelled = {"was_cancelled": True, "result": results}
     tasks = [
-        {"data": {"image": "/data/upload/1/0123abcd-a.png"}, "annotations": [cancelled, {"result": results}]},
+        {
+            "data": {"note": "1. A note.", "image": "/data/upload/1/0123abcd-a.png"},
+            "annotations": [cancelled, {"result": results}],
+        },
         {"data": {"img": "/data/local-files/?d=images%2Fb.png"}, "annotations": [{"result": [brush]}]},
         {"data": {"image": "/data/upload/1/gone.png"}, "annotations": []},
     ]

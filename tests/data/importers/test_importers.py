@@ -17,7 +17,7 @@ from seg.data.importers import FORMATS, import_dataset, parse_format
 from seg.errors import DataError, OutputError, SpecError
 from seg.labels import IGNORE_INDEX
 from seg.spec import load_dataset
-from tests.data.importers.sources import HEIGHT, SOURCES, WIDTH, square_hw
+from tests.data.importers.sources import HEIGHT, SOURCES, WIDTH, image_at, json_at, square_hw
 
 SQUARE = {"polygon": square_hw()}
 
@@ -221,3 +221,15 @@ def test_a_spoilt_file_is_one_line_and_nothing_is_written(
 def test_an_unknown_format_names_the_nearest() -> None:
     with pytest.raises(SpecError, match="did you mean 'labelme'"):
         parse_format("label-me")
+
+
+def test_training_images_are_held_out_where_none_are_for_validation(tmp_path: Path) -> None:
+    outline = {"label": "crack", "points": [[1, 1], [9, 1], [9, 6]], "shape_type": "polygon"}
+    for number in range(10):
+        image_at(tmp_path / f"in/{number}.png")
+        json_at(tmp_path / f"in/{number}.json", {"shapes": [outline], "imagePath": f"{number}.png"})
+    import_dataset("labelme", tmp_path / "in", tmp_path / "out")
+    dataset = load_dataset(tmp_path / "out/dataset.yaml")
+    images = [{sample.id for sample in open_split(dataset, name).samples} for name in ("train", "val")]
+    assert [len(ids) for ids in images] == [8, 2]
+    assert not set.intersection(*images)

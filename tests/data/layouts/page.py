@@ -9,7 +9,9 @@ from typing import Final
 
 from seg.data.guess import guess_dataset
 from seg.data.guess.write import yaml_of
-from tests.data.layouts.replicas import READ_IN_PLACE
+from seg.engine.submissions import SubmissionSpec
+from seg.spec import load_ensemble
+from tests.data.layouts.replicas import READ_IN_PLACE, labels_of
 
 INTRODUCTION: Final = """\
 # My data looks like this
@@ -17,15 +19,17 @@ INTRODUCTION: Final = """\
 `seg data guess FOLDER` looks at a folder, tells its layout and prints the dataset YAML for it, with what it
 is unsure of as comments. `-o dataset.yaml` writes it. Below is what it prints for folders like those of
 public datasets and annotation tools. Compare yours with the trees, and correct the YAML where it is not
-what you want: [data](data.md) describes every form of pairing and of labels.
+what you want: [data](data.md) describes every form of pairing and of labels, [submissions](submissions.md) of
+the contest's CSV.
 
 Labels of annotation tools (labelme, Label Studio, CVAT's XML, YOLO outlines, Supervisely, GeoJSON, Hugging
-Face) are imported first; `seg data guess` prints the command.
+Face) are [imported](importing.md) first; `seg data guess` prints the command.
 
 This page is written by `python -m tests.data.layouts.page` from folders that the tests draw, and a test
 compares it.
 """
 _MOST_FILES: Final = 3
+_WIDTH: Final = 70
 
 
 def page() -> str:
@@ -37,7 +41,24 @@ def page() -> str:
             replica.draw(folder)
             yaml = yaml_of(guess_dataset(folder), folder)
             parts.append(f"## {replica.name}\n\n```text\n{tree(folder)}\n```\n\n```yaml\n{yaml}```\n")
+            if replica.output:
+                parts.append(
+                    f"The contest's CSV, in an ensemble's YAML, and its first lines:\n\n```yaml\noutput:"
+                    f" {replica.output}\n```\n\n```text\n{first_lines(replica.output, yaml, folder)}\n```\n"
+                )
     return "\n".join(parts)
+
+
+def first_lines(output: str, dataset: str, folder: Path) -> str:
+    """The first lines of a submission of drawn label maps, cut off."""
+    (folder / "dataset.yaml").write_text(dataset)
+    spec = f"data: dataset.yaml\nmembers: [{{ name: a }}]\noutput: {output}\n"
+    (folder / "spec.yaml").write_text(spec)
+    known = SubmissionSpec(load_ensemble(folder / "spec.yaml"))
+    drawn = labels_of(0, range(len(known.classes)))
+    known.form().write(folder / "submission.csv", [(sample.id, drawn) for sample in known.split.samples])
+    lines = (folder / "submission.csv").read_text().splitlines()[:_MOST_FILES]
+    return "\n".join(f"{line[:_WIDTH]} ..." if len(line) > _WIDTH else line for line in lines)
 
 
 def tree(folder: Path) -> str:

@@ -20,10 +20,11 @@ HEIGHT, WIDTH = 24, 32
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A layout by its name, and the function that draws it into a folder."""
+    """A layout by its name, the function that draws it into a folder, and the `output` of its contest."""
 
     name: str
     draw: Callable[[Path], None]
+    output: str = ""
 
 
 def labels_of(seed: int, values: Sequence[int]) -> LabelsHW:
@@ -130,6 +131,35 @@ def draw_isic(folder: Path) -> None:
         save(folder / f"ISIC2018_Task1_Training_GroundTruth/ISIC_{number:07}_segmentation.png", mask)
 
 
+def draw_drive(folder: Path) -> None:
+    for split, numbers in (("training", range(21, 25)), ("test", range(1, 3))):
+        for number in numbers:
+            photo(folder / f"{split}/images/{number:02}_{split}.tif", number)
+            save(folder / f"{split}/1st_manual/{number:02}_manual1.gif", labels_of(number, [0, 1]))
+            save(folder / f"{split}/mask/{number:02}_{split}_mask.gif", labels_of(number + 50, [0, 1]))
+
+
+def draw_data_science_bowl(folder: Path) -> None:
+    for number in range(4):
+        name = f"{number}0a7d3f5b{number}"
+        photo(folder / f"stage1_train/{name}/images/{name}.png", number)
+        for one in range(2):
+            mask = folder / f"stage1_train/{name}/masks/{number}{one}1c2d.png"
+            save(mask, np.roll(labels_of(number, [0, 255]), 9 * one, 1))
+    photo(folder / "stage1_test/77ff/images/77ff.png", 9)
+
+
+def draw_classes_in_folders(folder: Path) -> None:
+    for number in range(4):
+        photo(folder / f"images/{number:03}.jpg", number)
+        labels_hw = labels_of(number, [0, 1, 2])
+        for label, name in ((1, "building"), (2, "road")):
+            save(
+                folder / f"masks/{name}/{number:03}.png",
+                np.where(labels_hw == label, 255, 0).astype(np.uint8),
+            )
+
+
 def draw_severstal(folder: Path) -> None:
     rows = ["ImageId,ClassId,EncodedPixels\n"]
     for number in range(4):
@@ -138,7 +168,7 @@ def draw_severstal(folder: Path) -> None:
         runs = encode(labels_of(number, [0, 1, 3]), 4)
         rows += [f"{name},{label},{runs[label]}\n" for label in (3, 1) if number]
     write(folder / "train.csv", "".join(rows))
-    write(folder / "sample_submission.csv", "ImageId,EncodedPixels,ClassId\nffff.jpg,1 1,1\n")
+    write(folder / "sample_submission.csv", "ImageId,EncodedPixels,ClassId\nffff.jpg,1 1,1\nffff.jpg,1 1,3\n")
     photo(folder / "test_images/ffff.jpg", 9)
 
 
@@ -242,10 +272,17 @@ READ_IN_PLACE: Final = (
     Replica("ADE20K", draw_ade20k),
     Replica("CamVid", draw_camvid),
     Replica("LoveDA", draw_loveda),
-    Replica("Carvana", draw_carvana),
+    Replica("Carvana", draw_carvana, '{ columns: [img, rle_mask], id: "{name}.jpg" }'),
     Replica("ISIC", draw_isic),
-    Replica("Severstal: run lengths", draw_severstal),
-    Replica("UW-Madison GI tract: run lengths along rows, ids of folders", draw_uw_madison),
+    Replica("DRIVE", draw_drive),
+    Replica("A mask for each object (Data Science Bowl 2018)", draw_data_science_bowl),
+    Replica("A folder of masks for each class", draw_classes_in_folders),
+    Replica("Severstal: run lengths", draw_severstal, "{ sample: sample_submission.csv }"),
+    Replica(
+        "UW-Madison GI tract: run lengths along rows, ids of folders",
+        draw_uw_madison,
+        "{ columns: [id, class, predicted], classes: [large_bowel, stomach], rle: { order: rows } }",
+    ),
     Replica("Roboflow masks", draw_roboflow_masks),
     Replica("Roboflow COCO", draw_roboflow_coco),
     Replica("CVAT masks", draw_cvat_masks),

@@ -25,6 +25,8 @@ LABELS = {
     "LoveDA": (1, [0, 1, 2, 3], {}),
     "Carvana": (1, [0, 1], {}),
     "ISIC": (0, [0, 255], {255: 1}),
+    "DRIVE": (21, [0, 1], {}),
+    "A folder of masks for each class": (1, [0, 1, 2], {}),
     "Severstal: run lengths": (1, [0, 1, 3], {3: 2}),
     "UW-Madison GI tract: run lengths along rows, ids of folders": (1, [0, 1, 2], {}),
     "Roboflow masks": (0, [0, 1, 2], {}),

@@ -222,7 +222,7 @@ def test_images_in_a_bucket_are_those_of_the_folder(
         below = images_to_predict(many, f"s3://photos/drive{query}")
         listing = tmp_path / "uris.txt"
         listing.write_text("".join(f"s3://photos/drive/{one.id}.png{query}\n" for one in by_path))
-        source = many.data.to_predict.model_copy(update={"images": listing})
+        source = many.data.to_predict.model_copy(update={"images": (listing,)})
         listed = images_to_predict(
             many.model_copy(update={"data": many.data.model_copy(update={"predict": source})})
         )

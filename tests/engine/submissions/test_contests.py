@@ -107,7 +107,7 @@ def test_severstal_has_a_row_a_class_and_none_of_the_background(
     for number, output in enumerate(outputs):
         spec = spec_of(images, STEEL, **output)
         assert written(spec, maps_of(spec, painted), tmp_path / f"{number}.csv").splitlines() == expected
-    spec = spec_of(images, STEEL, **by_hand, classes=[4, 3], rle={"empty": "drop"})
+    spec = spec_of(images, STEEL, **by_hand, classes=[4, 3], empty="drop")
     only = row.format(image="0002eb1b", runs="257 2 513 2", class_id=3)
     assert written(spec, maps_of(spec, painted), tmp_path / "drop.csv") == f"{header}\n{only}\n"
 

@@ -101,6 +101,7 @@ def test_a_class_is_written_in_its_own_column(tmp_path: Path) -> None:
             r"has no row 'b_27' of a predicted image",
         ),
         ("kaggle", "Id,Predicted\na,\nb,\n", r"nothing tells the class of a row"),
+        ("kaggle", "id\na\nb\n", r":1: its columns are 'id'"),
         ("pixels", "id,pixels,usage\na,,\nb,,\n", r":1: its columns are"),
     ],
 )
@@ -197,8 +198,8 @@ def test_any_contests_csv_reads_back(
     folder = tmp_path_factory.mktemp("csv")
     has_rows_of_images = "format" in output or "img" in output.get("columns", ())
     empty = "" if empty == "drop" and has_rows_of_images else empty
-    style = {"order": order, "first": first, "empty": empty}
-    rle: dict[str, Any] = {} if output.get("format") == "pixels" else {"rle": style}
+    style = {"rle": {"order": order, "first": first}, "empty": empty}
+    rle: dict[str, Any] = {} if output.get("format") == "pixels" else style
     samples = [Sample(name, Path(f"{name}.png"), file_name=f"{name}.png") for name in FOLDERS]
     form = open_format(OutputSpec(**output, **rle), CLASSES, "ground", str, samples)
     maps = maps_of(FOLDERS, seed)
@@ -264,7 +265,7 @@ def test_a_header_alone_is_followed_and_rows_follow_the_images(tmp_path: Path) -
         ({"classes": [7, 8]}, "no class has the id 8"),
         ({"classes": ["raod"]}, "no class is named 'raod': did you mean 'road'"),
         ({"drop": ["grund"]}, "no class is named 'grund': did you mean 'ground'"),
-        ({"columns": ["id", "rle"], "classes": [7], "rle": {"empty": "drop"}}, "has a row for each image"),
+        ({"columns": ["id", "rle"], "classes": [7], "empty": "drop"}, "has a row for each image"),
     ],
 )
 def test_a_csv_that_cannot_be_meant_is_one_line(output: dict[str, Any], problem: str) -> None:

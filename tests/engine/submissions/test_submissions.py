@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -19,23 +19,22 @@ from pycocotools import mask as coco_mask
 from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
 from seg.errors import DataError, OutputError
 from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.spec.output import Format, OutputSpec, RleSpec
+from seg.spec.output import Format, OutputSpec
 from tests.engine.tiny_models import CLASSES
 
 CLASS_IDS = np.array([c.id for c in CLASSES])
 FORMATS: tuple[Format, ...] = tuple(name for name in get_args(Format) if name != "geotiff")
 """All but the one that takes something over from images, which has tests of its own."""
-STYLES = [
-    RleSpec(order=order, first=first, empty=empty)
+STYLES: list[dict[str, Any]] = [
+    {"rle": {"order": order, "first": first}, "empty": empty}
     for order in ("columns", "rows")
     for first in (0, 1)
-    for empty in ("", "-1")
+    for empty in ("", "-", "-1", "1 0")
 ]
 
 
-def form_of(name: Format, style: RleSpec | None = None, unlabelled: str = "ground") -> SubmissionFormat:
-    output = OutputSpec(format=name) if style is None else OutputSpec(format=name, rle=style)
-    return open_format(output, CLASSES, unlabelled, str)
+def form_of(name: Format, **style: Any) -> SubmissionFormat:
+    return open_format(OutputSpec(format=name, **style), CLASSES, "ground", str)
 
 
 def images_of(seed: int, count: int = 3) -> list[LabelledImage]:
@@ -75,9 +74,9 @@ def test_reading_undoes_writing(tmp_path_factory: pytest.TempPathFactory, name: 
 
 @pytest.mark.parametrize("name", ["kaggle", "kaggle-per-image"])
 @pytest.mark.parametrize("style", STYLES, ids=str)
-def test_every_style_of_run_lengths_reads_back(tmp_path: Path, name: Format, style: RleSpec) -> None:
+def test_every_style_of_run_lengths_reads_back(tmp_path: Path, name: Format, style: dict[str, Any]) -> None:
     images = images_of(5)
-    form = form_of(name, style)
+    form = form_of(name, **style)
     form.write(tmp_path / "a.csv", images)
     assert_same(list(read_back(form, tmp_path / "a.csv", images)), images)
 
@@ -85,16 +84,16 @@ def test_every_style_of_run_lengths_reads_back(tmp_path: Path, name: Format, sty
 def test_styles_differ_as_they_say(tmp_path: Path) -> None:
     labels_hw: LabelsHW = np.array([[1, 1, 0], [0, 1, 0]], dtype=np.uint8)
 
-    def runs(style: RleSpec) -> list[str]:
-        form_of("kaggle", style).write(tmp_path / "a.csv", [("x", labels_hw)])
+    def runs(**style: Any) -> list[str]:
+        form_of("kaggle", **style).write(tmp_path / "a.csv", [("x", labels_hw)])
         with (tmp_path / "a.csv").open(newline="") as file:
             return [row["EncodedPixels"] for row in csv.DictReader(file)]
 
-    assert runs(RleSpec()) == ["2 1 5 2", "1 1 3 2", "", ""]
-    assert runs(RleSpec(first=0)) == ["1 1 4 2", "0 1 2 2", "", ""]
-    assert runs(RleSpec(order="rows")) == ["3 2 6 1", "1 2 5 1", "", ""]
-    assert runs(RleSpec(empty="-1")) == ["2 1 5 2", "1 1 3 2", "-1", "-1"]
-    assert runs(RleSpec(empty="drop")) == ["2 1 5 2", "1 1 3 2"]
+    assert runs() == ["2 1 5 2", "1 1 3 2", "", ""]
+    assert runs(rle={"first": 0}) == ["1 1 4 2", "0 1 2 2", "", ""]
+    assert runs(rle={"order": "rows"}) == ["3 2 6 1", "1 2 5 1", "", ""]
+    assert runs(empty="-1") == ["2 1 5 2", "1 1 3 2", "-1", "-1"]
+    assert runs(empty="drop") == ["2 1 5 2", "1 1 3 2"]
 
 
 def test_coco_masks_are_those_of_pycocotools(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_two_classes_raise_no_alarm(tmp_path: Path, form: Format, images: int) -
 
 @pytest.mark.parametrize("empty", ["", "-1", "drop"])
 def test_rows_that_are_left_out_for_lack_of_pixels_raise_no_alarm(tmp_path: Path, empty: str) -> None:
-    spec = contest_of(tmp_path, {"a": ONE, "b": ONE * 0}, ["Background", "ship"], rle={"empty": empty})
+    spec = contest_of(tmp_path, {"a": ONE, "b": ONE * 0}, ["Background", "ship"], empty=empty)
     assert findings_of(spec) == []
     lines = spec.output.file.read_text().splitlines()
     spec.output.file.write_text("\n".join(line for line in lines if "_0" not in line) + "\n")

@@ -3,8 +3,9 @@
 import pytest
 
 from seg.errors import SpecError
+from seg.spec import EnsembleSpec
 from seg.spec.id_pattern import parse_pattern
-from seg.spec.output import OutputSpec
+from seg.spec.output import OutputSpec, RleSpec
 from seg.spec.source import validate
 
 SLICE = "case30/case30_day0/scans/slice_0001_80_96_1.50_1.50.png"
@@ -36,6 +37,25 @@ def test_a_path_without_the_part_is_refused() -> None:
         parse_pattern("day{d}").fill("x", "case30/a.png")
 
 
+def test_the_former_place_of_empty_still_works(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = validate(OutputSpec, {"rle": {"order": "rows", "empty": "-1"}})
+    assert spec == OutputSpec(rle=RleSpec(order="rows"), empty="-1")
+    assert "output.rle.empty is now output.empty" in capsys.readouterr().err
+
+
+def test_run_lengths_that_are_counted_otherwise_than_the_labels_are_refused() -> None:
+    labels = {"file": "train.csv", "order": "rows"}
+    data = {"train": {"images": "a", "labels": labels}, "classes": ["a"], "unlabelled": "b"}
+    spec: dict[str, object] = {"data": data, "members": [{"name": "a"}]}
+    with pytest.raises(
+        SpecError, match=r"have order: rows, .* set output: \{rle: \{order: rows\}\}, or columns"
+    ):
+        validate(EnsembleSpec, spec | {"output": {"sample": "s.csv"}})
+    validate(EnsembleSpec, spec | {"output": {"sample": "s.csv", "rle": {"order": "columns"}}})
+    validate(EnsembleSpec, spec | {"output": {"sample": "s.csv", "format": "pixels"}})
+    validate(EnsembleSpec, spec)
+
+
 def test_another_format_keeps_what_has_a_meaning_there() -> None:
     spec = OutputSpec(format="kaggle", size=8, rle={"order": "rows"}, id="{stem}", drop=["ground"])
     assert spec.keys_in_format("png") == {"format": "png", "size": (8, 8)}
@@ -65,7 +85,7 @@ def test_another_format_keeps_what_has_a_meaning_there() -> None:
         ({"classes": []}, "at least 1"),
         ({"drop": ["a"], "format": "pixels"}, "'drop' has no meaning for format pixels"),
         ({"drop": ["a", "a"]}, "'drop' names 'a' twice"),
-        ({"rle": {"empty": "drop"}, "format": "kaggle-per-image"}, "'rle.empty' is '', '-1' or '1 0' there"),
+        ({"empty": "drop", "format": "kaggle-per-image"}, "'empty' is '', '-', '-1' or '1 0' there"),
     ],
 )
 def test_nonsense_is_refused_when_the_spec_is_read(output: dict[str, object], problem: str) -> None:
