@@ -59,8 +59,7 @@ class InputDeclaration:
         )
 
     def _rgb(self, numbers: list[float]) -> tuple[float, float, float]:
-        first, *_, last = numbers
-        middle = numbers[len(numbers) // 2]
+        first, middle, last = numbers[0], numbers[len(numbers) // 2], numbers[-1]
         return (last, middle, first) if self.channels == "bgr" else (first, middle, last)
 
 

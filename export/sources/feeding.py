@@ -22,6 +22,9 @@ AS_DECLARED: Final = "as declared"
 CLEAR_GAIN: Final = 0.02
 """By how much a reading's mIoU must be above that of the declaration to be named."""
 
+CLEAR_ORDER_GAIN: Final = 0.1
+"""The same for the order in which the classes fit best, which is chosen from many."""
+
 CLEAR_LOG_LOSS: Final = 0.9
 """What the log loss must fall to, as a share, for a reading with equal labels to be named."""
 
@@ -41,12 +44,14 @@ Labelled = tuple[ImageHWC, LabelsHW]
 class Score:
     """A reading and its mIoU and mean log loss on a few labelled images.
 
-    The log loss is None where only the order of the classes differs.
+    The log loss is None where the order of the classes differs. `changes` is the number of things in which
+    the reading differs from the declaration.
     """
 
     name: str
     miou: float
     log_loss: float | None
+    changes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,12 @@ class Feeding:
 
     @property
     def better(self) -> Score | None:
-        """The best reading, if it is clearly better than the declaration."""
+        """The simplest of the best readings, if they are clearly better than the declaration."""
         others = self.scores[1:]
-        best = max(others, key=lambda score: score.miou, default=None)
-        if best is not None and best.miou >= self.declared.miou + CLEAR_GAIN:
-            return best
+        best = max((score.miou for score in others), default=0.0)
+        if best >= self.declared.miou + CLEAR_GAIN:
+            near = [score for score in others if score.miou >= best - CLEAR_GAIN / 2]
+            return min(near, key=lambda score: (score.changes, -score.miou))
         return next((one for one in others if self._is_other_kind(one)), None)
 
     def _is_other_kind(self, other: Score) -> bool:
@@ -87,6 +93,10 @@ class _Tried:
     @property
     def miou(self) -> float:
         return _miou(self.counts_cc)
+
+    @property
+    def changes(self) -> int:
+        return 0 if self.reading.name == AS_DECLARED else 1 + self.reading.name.count(";")
 
 
 def check_feeding(source: Source, declared: Declaration, split: Split) -> Feeding:
@@ -112,10 +122,10 @@ def check_feeding(source: Source, declared: Declaration, split: Split) -> Feedin
         again = readings_of(best.reading.declared, source.facts, is_bounded=is_bounded)
         tried += _try_all(network, _joined(best.reading, again, declared), images)
     names = [c.name for c in declared.classes.ours]
-    scores = [Score(one.reading.name, one.miou, one.log_loss) for one in tried]
+    scores = [Score(one.reading.name, one.miou, one.log_loss, one.changes) for one in tried]
     scores += [score for one in (whole, best) for score in _in_other_orders(one, names)]
     ranked = sorted(dict.fromkeys(scores), key=lambda score: -score.miou)
-    return Feeding(len(images), (Score(AS_DECLARED, whole.miou, whole.log_loss), *ranked))
+    return Feeding(len(images), (Score(AS_DECLARED, whole.miou, whole.log_loss, 0), *ranked))
 
 
 def _spread(split: Split, count: int) -> list[Labelled]:
@@ -184,16 +194,19 @@ def _in_other_orders(tried: _Tried, names: Sequence[str]) -> Iterator[Score]:
     classes = len(names)
     prefix = "" if tried.reading.name == AS_DECLARED else f"{tried.reading.name}; "
     for step in (1, -1):
-        yield _reordered(tried, f"{prefix}classes shifted by {step:+d}", np.roll(np.arange(classes), -step))
+        shifted = np.roll(np.arange(classes), -step)
+        yield _reordered(tried, f"{prefix}classes shifted by {step:+d}", shifted, 1)
     order = _best_order(tried.counts_cc)
     moved = [f"{names[old]} is {names[new]}" for new, old in enumerate(order) if new != old]
     if moved:
-        yield _reordered(tried, f"{prefix}classes: {', '.join(moved)}", order)
+        best = _reordered(tried, f"{prefix}classes: {', '.join(moved)}", order, len(moved))
+        if best.miou >= tried.miou + CLEAR_ORDER_GAIN:
+            yield best
 
 
-def _reordered(tried: _Tried, name: str, order: NDArray[np.intp]) -> Score:
+def _reordered(tried: _Tried, name: str, order: NDArray[np.intp], moved: int) -> Score:
     """The score where what was predicted as class `order[c]` is class c."""
-    return Score(name, _miou(tried.counts_cc[:, order]), None)
+    return Score(name, _miou(tried.counts_cc[:, order]), None, tried.changes + moved)
 
 
 def _best_order(counts_cc: NDArray[np.int64]) -> NDArray[np.intp]:

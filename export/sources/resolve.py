@@ -34,6 +34,8 @@ def resolve(
     assumed: list[str] = []
     fed = _input(member, facts, assumed)
     count = facts.count or len(member.output.classes or facts.names)
+    if not count and "labels" in (member.output.kind, facts.kind):
+        count = max((int(name) + 1 for name in member.classes or () if name.isdecimal()), default=len(ours))
     if not count:
         raise ModelError(
             f"{member.source}: does not say how many classes it has: add 'output: {{ classes: [...] }}' with"
