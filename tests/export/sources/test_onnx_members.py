@@ -1,15 +1,17 @@
 """ONNX files of many forms under the contract, each against PyTorch fed by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
+from onnx import helper
 from torch import Tensor
 from torch.nn import functional
 
@@ -288,3 +290,55 @@ def test_a_model_of_seg_is_no_source(tmp_path: Path) -> None:
     model = export(write_foreign(tmp_path / "theirs.onnx"), Form({}, {"scale": "1/255"}))
     with pytest.raises(ModelError, match="was exported by seg: name it with 'model'"):
         export(model, Form({}, {"scale": "1/255"}))
+
+
+def with_custom_operator(model: onnx.ModelProto) -> None:
+    model.opset_import.append(helper.make_opsetid("theirs", 1))
+    model.graph.node[0].domain = "theirs"
+
+
+def with_loop(model: onnx.ModelProto) -> None:
+    model.graph.node[0].op_type = "Loop"
+
+
+def with_weights_elsewhere(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../etc/passwd")
+
+
+def with_three_axes(model: onnx.ModelProto) -> None:
+    del model.graph.input[0].type.tensor_type.shape.dim[0]
+
+
+def with_double_images(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+
+
+def with_two_inputs(model: onnx.ModelProto) -> None:
+    model.graph.input.add(name="scale_factor")
+
+
+DAMAGES = [
+    (with_custom_operator, "operator 'theirs.Conv'"),
+    (with_loop, "has a Loop"),
+    (with_weights_elsewhere, "not a file beside it"),
+    (with_three_axes, "expected four axes"),
+    (with_double_images, "is double: images are float, float16 or uint8"),
+    (with_two_inputs, r"has 2 inputs \(x, scale_factor\)"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES, ids=[message for _, message in DAMAGES])
+def test_an_unsafe_or_unusable_file_is_one_line(
+    tmp_path: Path, damage: Callable[[onnx.ModelProto], None], message: str
+) -> None:
+    path = write_foreign(tmp_path / "theirs.onnx")
+    model = onnx.load(path)
+    damage(model)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=message) as caught:
+        export(path, Form({}, {"scale": 1}))
+    assert "\n" not in str(caught.value)
+    assert [one.name for one in tmp_path.iterdir()] == ["theirs.onnx"]
