@@ -35,7 +35,7 @@ def map_classes(
     """
     known = list(member.covers) or [c.name for c in ours]
     _check_known(member, known, ours)
-    theirs = _names_by_channel(member, said, count, is_apart, known, background, assumed)
+    theirs = _names_by_channel(member, said, count, is_apart, known, ours, background, assumed)
     target = _targets(member, theirs, known, ours)
     has_rest = is_apart and (REST in target or bool(member.covers) or len(known) > count)
     if has_rest and REST not in target and not member.covers:
@@ -75,6 +75,7 @@ def _names_by_channel(
     count: int,
     is_apart: bool,
     known: Sequence[str],
+    ours: Sequence[ClassInfo],
     background: str | None,
     assumed: list[str],
 ) -> list[str]:
@@ -90,7 +91,7 @@ def _names_by_channel(
     if member.classes:
         return numbers
     without = [name for name in known if name != (background or known[0])]
-    for names in (known, *([without] if is_apart else ())):
+    for names in (known, [c.name for c in ours], *([without] if is_apart else ())):
         if len(names) == count:
             assumed.append(f"classes in the dataset's order: {', '.join(names)}")
             return list(names)

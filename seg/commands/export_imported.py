@@ -25,13 +25,18 @@ def export_imported(
         is_asked: whether they were asked for, so that a model exported otherwise is exported again.
         force: export again, and replace a file of others.
     """
-    from seg.data.labelling import labelling_of
+    from seg.data.labelling import known_classes
     from seg.export.onnx_file.save import refuse_foreign_model
     from seg.export.sources.export_source import export_source, is_exported_source
     from seg.export.sources.open_source import open_source
     from seg.export.verification_images import images_to_verify_on
 
-    model, classes = spec.model(member), labelling_of(spec.data).classes
+    model, classes = spec.model(member), known_classes(spec.data)
+    if not classes:
+        raise DataError(
+            f"data: has no classes on this machine, which those of {member.name} are mapped to: list them in"
+            " 'classes'"
+        )
     source = open_source(member)
     if not force:
         if is_exported_source(member, source.sha256, classes, model, request if is_asked else None):
