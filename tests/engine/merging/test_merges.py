@@ -166,11 +166,10 @@ def test_members_that_know_some_classes_vote_on_these(
 
 
 def test_a_sure_specialist_and_its_generalist_meet_in_the_middle() -> None:
-    generalist = np.broadcast_to(np.float32([0.2, 0.6, 0.1, 0.1])[:, None, None], (CLASSES, *SIZE))
-    specialist = np.broadcast_to(np.float32([1.0, 0.0, 0.0, 0.0])[:, None, None], (CLASSES, *SIZE))
+    said = np.array([[0.2, 0.6, 0.1, 0.1], [1.0, 0.0, 0.0, 0.0]], dtype=np.float32)
     shares = class_shares([1, 1], [[], [1, 0, 0, 0]])
     pass_order = [
         replace(p, class_shares=own) for p, own in zip(plan_of([1, 1], [0, 1]), shares, strict=True)
     ]
-    found = merged("mean", pass_order, [np.array(generalist), np.array(specialist)])
+    found = merged("mean", pass_order, [np.tile(one[:, None, None], (1, *SIZE)) for one in said])
     np.testing.assert_allclose(found[:, 0, 0], [0.6, 0.3, 0.05, 0.05], atol=1e-4)

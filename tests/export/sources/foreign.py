@@ -48,7 +48,7 @@ def write_foreign(
     shape = [first, colours, *free] if layout == "nchw" else [first, *free, colours]
     weight = kernel(channels, colours, 3) * gain
     nodes: list[onnx.NodeProto] = []
-    constants = {"weight": weight}
+    constants: dict[str, Any] = {"weight": weight}
     value = "x"
 
     def add(operator: str, inputs: list[str], **attributes: Any) -> str:

@@ -153,8 +153,8 @@ def by_hand(form: Form, image_hwc: NDArray[np.uint8]) -> Tensor:
 
     if form.input.get("mode") == "tile" and size:
         rows = [
-            torch.cat([at(network_by_hand(form, tile), size) for tile in row.split(size[1], 3)], 3)
-            for row in x.split(size[0], 2)
+            torch.cat([at(network_by_hand(form, tile), size) for tile in torch.split(row, size[1], 3)], 3)
+            for row in torch.split(x, size[0], 2)
         ]
         out = torch.cat(rows, 2)
     else:
