@@ -49,6 +49,7 @@ class OnnxSource:
     architecture: str = "onnx"
     encoder: str = ""
     half: None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, path: Path, fed: ImportedInput, returned: ImportedOutput) -> Self:

@@ -1,6 +1,5 @@
 """Open the source of a member that was trained elsewhere."""
 
-from seg.errors import ModelError
 from seg.export.sources.onnx_source import OnnxSource
 from seg.export.sources.source import Source
 from seg.spec import MemberSpec
@@ -14,4 +13,8 @@ def open_source(member: MemberSpec) -> Source:
     """
     if member.onnx is not None:
         return OnnxSource.open(member.onnx, member.input, member.output)
-    raise ModelError(f"{member.checkpoint}: is not read yet")
+    if member.checkpoint is not None:
+        from seg.export.sources.open_checkpoint import open_checkpoint
+
+        return open_checkpoint(member.checkpoint, member)
+    raise ValueError(f"{member.name} was not trained elsewhere")

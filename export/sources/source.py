@@ -46,6 +46,10 @@ class Source(Protocol):
         """What it says of itself."""
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Lines for the user on what was recognised and chosen."""
+
+    @property
     def half(self) -> "Source | None":
         """The same network in float16; None where it cannot be had."""
 

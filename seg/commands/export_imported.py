@@ -43,6 +43,8 @@ def export_imported(
             typer.echo(f"{member.name}: exported already: {model}")
             return None
         refuse_foreign_model(model)
+    for note in source.notes:
+        typer.echo(f"{member.name}: {note}")
     card = export_source(member, source, model, classes, spec.data, images_to_verify_on(spec), request)
     _say_what_is_assumed(member.name, source.path, card)
     _say_what_scores_better(spec, member)
