@@ -22,8 +22,8 @@ from seg.export.onnx_file.to_onnx import export_graph
 from seg.export.precision.half import HalfNetwork
 from seg.export.rewrite import rewrite
 from seg.export.sources.declaration import Declaration, InputDeclaration, SourceFacts
+from seg.export.sources.graph.wrap import wrap
 from seg.export.sources.source import RawNetwork
-from seg.export.sources.wrap import wrap
 from seg.model_safety import LARGEST_MODEL_BYTES
 
 OUTPUT: Final = "output"

@@ -8,7 +8,7 @@ from seg.commands.shared import SpecPath, chosen_members, print_table
 from seg.errors import SpecError
 
 if TYPE_CHECKING:
-    from seg.export.sources.feeding import Feeding
+    from seg.export.sources.feeding.check import Feeding
     from seg.spec import EnsembleSpec, MemberSpec
 
 
@@ -43,7 +43,7 @@ def feeding_of(spec: "EnsembleSpec", member: "MemberSpec") -> "Feeding":
     """The scores of a member's declaration and of others; raises DataError where there are no labels."""
     from seg.data import open_split
     from seg.data.labelling import labelling_of
-    from seg.export.sources.feeding import check_feeding
+    from seg.export.sources.feeding.check import check_feeding
     from seg.export.sources.open_source import open_source
     from seg.export.sources.resolve import resolve
 

@@ -14,7 +14,7 @@ from seg.data.labelling import labelling_of
 from seg.errors import ModelError
 from seg.export.sources.classes import map_classes
 from seg.export.sources.export_source import export_source
-from seg.export.sources.onnx_source import OnnxSource
+from seg.export.sources.onnx_source.open import OnnxSource
 from seg.spec import DatasetSpec, ExportSpec
 from tests.export.sources.foreign import member, write_foreign
 from tests.export.tiny import image

@@ -18,7 +18,7 @@ from torch.nn import functional
 from seg.data.labelling import labelling_of
 from seg.errors import ModelError, VerificationError
 from seg.export.sources.export_source import export_source, is_exported_source
-from seg.export.sources.onnx_source import OnnxSource
+from seg.export.sources.onnx_source.open import OnnxSource
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec, MemberSpec
 from tests.export.sources.foreign import DATA, kernel, member, write_foreign

@@ -9,9 +9,9 @@ from onnx import TensorProto, compose, helper
 from seg.export.fuse.builder import Graph
 from seg.export.onnx_file.opset import in_opset, lower_opset, opset_of
 from seg.export.sources.declaration import Declaration
-from seg.export.sources.epilogue import add_epilogue
-from seg.export.sources.onnx_facts import shape_of, the_input, the_output
-from seg.export.sources.prologue import add_prologue
+from seg.export.sources.graph.epilogue import add_epilogue
+from seg.export.sources.graph.prologue import add_prologue
+from seg.export.sources.onnx_source.facts import shape_of, the_input, the_output
 from seg.model_file import INPUT, OUTPUT
 
 OPSET: Final = 18

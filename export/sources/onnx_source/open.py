@@ -15,8 +15,8 @@ from seg.errors import ModelError
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import save_model
 from seg.export.sources.declaration import Declaration, SourceFacts
-from seg.export.sources.free_batch import free_batch
-from seg.export.sources.onnx_facts import (
+from seg.export.sources.graph.wrap import wrap
+from seg.export.sources.onnx_source.facts import (
     facts_of_input,
     is_ultralytics,
     kind_of_output,
@@ -26,8 +26,8 @@ from seg.export.sources.onnx_facts import (
     the_input,
     the_output,
 )
+from seg.export.sources.onnx_source.free_batch import free_batch
 from seg.export.sources.source import RawNetwork
-from seg.export.sources.wrap import wrap
 from seg.files import sha256_of
 from seg.model_safety import load_graph
 from seg.spec.imported import ImportedInput, ImportedOutput

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seg.data import Split, read_image
 from seg.errors import ModelError
 from seg.export.sources.declaration import Declaration
-from seg.export.sources.readings import Reading, readings_of
+from seg.export.sources.feeding.readings import Reading, readings_of
 from seg.export.sources.reference import prepared, reference_probabilities
 from seg.export.sources.source import RawNetwork, Source
 from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
