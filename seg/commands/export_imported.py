@@ -10,6 +10,7 @@ from seg.errors import DataError
 
 if TYPE_CHECKING:
     from seg.card import ModelCard
+    from seg.export.sources.source import Source
     from seg.spec import EnsembleSpec, ExportSpec, MemberSpec
 
 
@@ -47,14 +48,14 @@ def export_imported(
         typer.echo(f"{member.name}: {note}")
     card = export_source(member, source, model, classes, spec.data, images_to_verify_on(spec), request)
     _say_what_is_assumed(member.name, source.path, card)
-    _say_what_scores_better(spec, member)
+    _say_what_scores_better(spec, member, source)
     return card
 
 
-def _say_what_scores_better(spec: "EnsembleSpec", member: "MemberSpec") -> None:
+def _say_what_scores_better(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> None:
     """Warn if the member scores clearly better when it is fed otherwise, where there are labels to tell."""
     try:
-        feeding = feeding_of(spec, member)
+        feeding = feeding_of(spec, member, source)
     except DataError:
         return
     verdict = verdict_on(member.name, feeding)
