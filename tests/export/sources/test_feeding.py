@@ -25,7 +25,9 @@ IMAGENET = {"scale": "1/255", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.22
 class ColourNetwork:
     """A network in plain numpy: a class for each colour, if the image is normalised as ImageNet's, in BGR."""
 
-    path, sha256, kind, architecture, encoder, half = Path("theirs.pth"), "", "state_dict", "", "", None
+    path, sha256, kind, architecture, encoder = Path("theirs.pth"), "", "state_dict", "", ""
+    half: None = None
+    notes: tuple[str, ...] = ()
 
     def __init__(self, gives: str = "logits", size_hw: tuple[int, int] | None = None) -> None:
         self.facts = SourceFacts(count=len(NAMES), size_hw=size_hw)
