@@ -115,12 +115,18 @@ def _targets(
         if their is None:
             raise ModelError(
                 f"{member.name}: 'classes' names {name!r}, which is no class of {member.source}:"
-                f" {did_you_mean(name, theirs)}"
+                f" {_known(name, theirs)}"
             )
         if their in target:
             raise ModelError(f"{member.name}: 'classes' names {their!r} twice, by name and by number")
         target[their] = our
     return target
+
+
+def _known(name: str, theirs: Sequence[str]) -> str:
+    if theirs == [str(channel) for channel in range(len(theirs))]:
+        return f"use its numbers, 0 to {len(theirs) - 1}, or name them with 'output: {{ classes: [...] }}'"
+    return did_you_mean(name, theirs)
 
 
 def _check_covered(member: MemberSpec, target: dict[str, str], known: Sequence[str]) -> None:

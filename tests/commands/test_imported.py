@@ -66,7 +66,12 @@ def test_doctor_member_prints_all_readings(folder: Path, capsys: pytest.CaptureF
     path = spec(folder, theirs({"scale": "1/255"}))
     assert run(["doctor", "member", "theirs", path]) == 0
     printed = capsys.readouterr().out
-    for reading in ("as declared", "channels: bgr", "classes shifted by -1", "mode: resize, size: 256"):
+    for reading in (
+        "as declared",
+        "channels: bgr",
+        "classes shifted by one (road is sky)",
+        "mode: resize, size: 256",
+    ):
         assert reading in printed
     assert not (folder / "runs").exists()
     assert run(["doctor", "member", "their", path]) == 2

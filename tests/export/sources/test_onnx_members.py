@@ -342,3 +342,21 @@ def test_an_unsafe_or_unusable_file_is_one_line(
         export(path, Form({}, {"scale": 1}))
     assert "\n" not in str(caught.value)
     assert [one.name for one in tmp_path.iterdir()] == ["theirs.onnx"]
+
+
+def test_a_larger_stride_is_found_by_trying(tmp_path: Path) -> None:
+    """The network adds what it pooled 64 times to what it was given."""
+    path = tmp_path / "theirs.onnx"
+    text = """<ir_version: 8, opset_import: ["": 18]>
+        theirs (float[N, 3, H, W] x) => (float[N, 3, H, W] prediction)
+        <float[4] scales = {1, 1, 64, 64}> {
+            pooled = AveragePool <kernel_shape = [64, 64], strides = [64, 64]> (x)
+            large = Resize <mode = "nearest"> (pooled, , scales)
+            prediction = Add (x, large)
+        }"""
+    onnx.save(onnx.parser.parse_model(text), path)
+    form = Form({}, {"scale": "1/255"})
+    card = read_model_card(export(path, form))
+    assert card.input.stride == 64
+    with pytest.raises(ModelError, match=r"cannot run it on an image of 160x224: .*'input\.stride'"):
+        export(path, Form({}, {"scale": "1/255", "stride": 32}))
