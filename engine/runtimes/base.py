@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ class RuntimeInfo:
     the same size.
     """
 
-    name: RuntimeName
+    name: RuntimeName | Literal["python"]
     library: str
     device: str
     streams: Streams
@@ -116,7 +116,7 @@ class Runtime(ABC):
             raise
         except Exception as error:  # runtimes' exceptions have no common base
             raise self.contract.failure(images_nhwc.shape, error) from error
-        self.contract.check(images_nhwc.shape, probabilities.shape, str(probabilities.dtype))
+        self.contract.check(images_nhwc.shape, probabilities)
         return probabilities
 
     @abstractmethod

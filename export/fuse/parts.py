@@ -7,7 +7,6 @@ import onnx
 
 from seg.card import ModelCard
 from seg.engine.passes.shares import class_shares
-from seg.errors import SpecError
 from seg.export.fuse.reorder import reorder_classes
 from seg.export.onnx_file.opset import in_opset, opset_of
 from seg.files import sha256_of
@@ -46,15 +45,8 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
     """The models of all members that have weight, in one opset.
 
     Raises:
-        SpecError: a view has a scale.
         ModelError: a model is missing, not ours, damaged, or has other classes than the dataset.
     """
-    for member in spec.running:
-        if scaled := [view for view in spec.views_of(member) if SYMMETRIES[view].scale != 1]:
-            raise SpecError(
-                f"members: {member.name}: views: a fused file has no {scaled[0]}, as graphs resize otherwise"
-                " than the engine: leave it away"
-            )
     files = read_member_files(spec)
     models = [onnx.load(file.path) for file in files]
     opset = max(LEAST_OPSET, *map(opset_of, models))

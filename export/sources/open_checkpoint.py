@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+from seg.distribution import install_advice
 from seg.errors import MissingRuntimeError, ModelError
 from seg.export.sources.pretrained_folder.config_file import read_json
 from seg.export.sources.pretrained_folder.smp_folder import CLASS_KEY, open_smp_folder
@@ -30,7 +31,7 @@ def open_checkpoint(path: Path, member: MemberSpec) -> TorchSource:
     if CLASS_KEY in config:
         return open_smp_folder(path, config)
     if importlib.util.find_spec("transformers") is None:
-        raise MissingRuntimeError(f"{path}: is a folder of transformers: pip install 'seg[hf]'")
+        raise MissingRuntimeError(f"{path}: is a folder of transformers: {install_advice('hf')}")
     from seg.export.sources.pretrained_folder.transformers_folder import open_transformers_folder
 
     return open_transformers_folder(path, config)

@@ -10,6 +10,7 @@ from seg.classes import ClassInfo
 from seg.experimental import marked
 from seg.spec.base import LocalPath, Spec
 from seg.spec.by_class import by_class, covered_by
+from seg.spec.compatibility import exclusions_in
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
@@ -19,7 +20,7 @@ from seg.spec.prediction import BatchSize, ByClass, MergeName, MergePlace, Runti
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
 from seg.spec.student import StudentSpec
-from seg.views import VIEW_SETS, ViewName, without_scale
+from seg.views import VIEW_SETS, ViewName
 
 MOST_MEMBERS: Final = 1000
 
@@ -108,77 +109,18 @@ class EnsembleSpec(Spec):
         return self
 
     @model_validator(mode="after")
-    def _class_weights_go_with_the_mean(self) -> Self:
-        weighed = next((member.name for member in self.members if member.class_weights), None)
-        if weighed is not None and self.merge != "mean":
-            raise ValueError(
-                f"{weighed}: 'class_weights' go with merge: mean, not {self.merge}: remove one of them"
-            )
+    def _no_option_excludes_another(self) -> Self:
+        if found := exclusions_in(self):
+            raise ValueError("; ".join(one.message for one in found))
         return self
 
     @model_validator(mode="after")
     def _a_specialist_has_others(self) -> Self:
         specialist = next((member.name for member in self.running if member.covers), None)
-        if specialist is None:
-            return self
-        if self.merge != "mean":
-            raise ValueError(
-                f"{specialist}: 'covers' goes with merge: mean, not {self.merge}: remove one of them"
-            )
-        if self.merge_at == "decoder":
-            raise ValueError(
-                f"{specialist}: 'covers' weighs pixels, which merge_at: decoder has only at the end: remove"
-                " one of them"
-            )
-        if all(member.covers for member in self.running):
+        if specialist is not None and all(member.covers for member in self.running):
             raise ValueError(
                 f"{specialist}: 'covers' needs a member that knows all classes: add one, or remove it"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _cells_can_be_added_up(self) -> Self:
-        if self.merge_at == "image":
-            return self
-        if self.merge != "mean":
-            raise ValueError(
-                f"'merge_at: decoder' goes with merge: mean, not {self.merge}: remove one of them"
-            )
-        if self.runtime == "tensorrt-plan":
-            raise ValueError(
-                "'merge_at: decoder' cuts graphs, and the plans of runtime: tensorrt-plan are whole: remove"
-                " one of them"
-            )
-        for member in self.running:
-            scaled = next((view for view in self.views_of(member) if without_scale(view) != view), None)
-            if scaled:
-                raise ValueError(
-                    f"{member.name}: 'merge_at: decoder' adds up cells of one size, and the view {scaled}"
-                    " has others: remove one of them"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _stopping_knows_what_is_missing(self) -> Self:
-        if self.stopping and self.against_stopping:
-            raise ValueError(self.against_stopping)
-        return self
-
-    @property
-    def against_stopping(self) -> str:
-        """Why images cannot be stopped before all passes are done; empty where they can."""
-        if self.merge != "mean":
-            return f"'stopping' goes with merge: mean, not {self.merge}: remove one of them"
-        if self.merge_at == "decoder":
-            return "'stopping' judges pixels, which merge_at: decoder has only at the end: remove one of them"
-        if any(member.covers for member in self.running):
-            return "'stopping' counts what passes can still change, which 'covers' hides: remove one of them"
-        return "'stopping' judges whole images and 'tile' cuts them: remove one of them" if self.tile else ""
-
-    @model_validator(mode="after")
-    def _tiles_keep_their_size(self) -> Self:
-        if self.tile and self.output.size:
-            raise ValueError("tiled images are written at their own size: remove 'tile' or 'output.size'")
         return self
 
     @property
