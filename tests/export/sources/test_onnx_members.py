@@ -15,6 +15,7 @@ from onnx import helper
 from torch import Tensor
 from torch.nn import functional
 
+from seg.card import ModelCard
 from seg.data.labelling import labelling_of
 from seg.errors import ModelError, VerificationError
 from seg.export.sources.export_source import export_source, is_exported_source
@@ -187,6 +188,10 @@ def test_a_file_of_any_form_becomes_a_member(tmp_path: Path, form: Form) -> None
     card = read_model_card(model)
     assert card.verification is not None and card.verification.label_agreement > 0.999
     assert card.source is not None and card.source.kind == "onnx"
+    precisions = {"float16": "fp16", "int8": "int8"}
+    assert card.precision == precisions.get(
+        "int8" if form.made.get("int8") else form.made.get("dtype"), "fp32"
+    )
 
 
 def run_file(model: Path, batch_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -360,3 +365,20 @@ def test_a_larger_stride_is_found_by_trying(tmp_path: Path) -> None:
     assert card.input.stride == 64
     with pytest.raises(ModelError, match=r"cannot run it on an image of 160x224: .*'input\.stride'"):
         export(path, Form({}, {"scale": "1/255", "stride": 32}))
+
+
+@pytest.mark.parametrize("asked", ["auto", "int8"])
+def test_a_file_in_fp16_stays_so(tmp_path: Path, asked: str) -> None:
+    path = write_foreign(tmp_path / "theirs.onnx", dtype="float16")
+    one = declared_member(path, Form({}, {"scale": "1/255"}))
+    source, images = OnnxSource.open(path, one.input, one.output), [image(32, 32)]
+    request = ExportSpec.model_validate({"precision": asked})
+
+    def write() -> ModelCard:
+        return export_source(one, source, tmp_path / "model.onnx", CLASSES, DATA, images, request)
+
+    if asked == "auto":
+        assert write().precision == "fp16"
+    else:
+        with pytest.raises(ModelError, match="is fp16 already, and stays so"):
+            write()
