@@ -49,7 +49,7 @@ def randomised(network: nn.Module) -> nn.Module:
         if name.endswith("running_var"):
             tensor.fill_(1.5)
         elif tensor.is_floating_point():
-            tensor += 0.02 * torch.randn(tensor.shape, generator=generator)
+            tensor.add_(0.02 * torch.randn(tensor.shape, generator=generator))
     return network.eval()
 
 
