@@ -71,9 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument(
-        "--encoder-weights", type=Path, help="safetensors of the encoder"
-    )
+    parser.add_argument("--encoder-weights", type=Path, help="safetensors of the encoder")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--images", type=int, default=120, help="of the training split")
     given = parser.parse_args()
