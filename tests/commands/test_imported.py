@@ -1,6 +1,8 @@
 """Members that were trained elsewhere, through the command line."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +113,11 @@ def test_specialists_go_with_the_mean_of_whole_passes(
         assert "'covers'" in capsys.readouterr().err
     assert run(["ensemble", spec(folder, members[1])]) == 2
     assert "needs a member that knows all classes" in capsys.readouterr().err
+
+
+def test_an_onnx_member_is_exported_without_torch(folder: Path) -> None:
+    blocked = "import sys; sys.modules['torch'] = None; from seg.commands.app import run; "
+    script = f"{blocked} sys.exit(run(['export', {spec(folder, theirs(RIGHT))!r}]))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "runs/theirs/model.onnx").exists()
