@@ -26,7 +26,11 @@ Tensors = dict[str, torch.Tensor]
 SMP: list[tuple[str, str, dict[str, Any]]] = [
     ("unet", "resnet18", {"encoder_depth": 4, "decoder_channels": (64, 32, 16, 8)}),
     ("unet", "mit_b0", {}),
-    ("unetplusplus", "resnet18", {"decoder_attention_type": "scse", "decoder_channels": (64, 48, 32, 32, 16)}),
+    (
+        "unetplusplus",
+        "resnet18",
+        {"decoder_attention_type": "scse", "decoder_channels": (64, 32, 32, 32, 16)},
+    ),
     ("manet", "mobilenet_v2", {"decoder_pab_channels": 32}),
     ("linknet", "resnet18", {"decoder_use_norm": False}),
     ("fpn", "timm-efficientnet-b0", {"decoder_merge_policy": "cat", "decoder_pyramid_channels": 64}),
