@@ -74,7 +74,7 @@ def _named(function: PredictFunction) -> Path:
 
 
 def _nothing(spec: EnsembleSpec) -> LoadedMembers:
-    return LoadedMembers((), 1 if spec.batch_size == "auto" else spec.batch_size, ())
+    return LoadedMembers((), 1 if spec.batch_size == "auto" else spec.batch_size, (), ())
 
 
 def _numbered(names: Sequence[str] | None) -> tuple[ClassInfo, ...]:

@@ -27,7 +27,9 @@ def open_torchscript(path: Path, member: MemberSpec) -> TorchSource:
     """
     check_script(path)
     try:
-        program = torch.jit.load(path, map_location="cpu").eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.jit.load(path, map_location="cpu").eval()
     except Exception as error:  # damaged archives raise all kinds of exceptions
         raise ModelError(f"{path}: PyTorch cannot load it: {first_line(error)}: copy it again") from error
     source = open_module(program, path, "TorchScript", sha256_of(path), member)

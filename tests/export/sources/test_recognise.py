@@ -1,5 +1,6 @@
 """Networks of smp, torchvision and seg are recognised by their weights, in whatever they are wrapped."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -25,7 +26,11 @@ Tensors = dict[str, torch.Tensor]
 SMP: list[tuple[str, str, dict[str, Any]]] = [
     ("unet", "resnet18", {"encoder_depth": 4, "decoder_channels": (64, 32, 16, 8)}),
     ("unet", "mit_b0", {}),
-    ("unetplusplus", "resnet18", {"decoder_attention_type": "scse", "decoder_channels": (64, 48, 32, 16, 8)}),
+    (
+        "unetplusplus",
+        "resnet18",
+        {"decoder_attention_type": "scse", "decoder_channels": (64, 32, 32, 32, 16)},
+    ),
     ("manet", "mobilenet_v2", {"decoder_pab_channels": 32}),
     ("linknet", "resnet18", {"decoder_use_norm": False}),
     ("fpn", "timm-efficientnet-b0", {"decoder_merge_policy": "cat", "decoder_pyramid_channels": 64}),
@@ -40,6 +45,15 @@ SMP: list[tuple[str, str, dict[str, Any]]] = [
 
 def found(path: Path, **hints: Any) -> Recognised:
     return recognise(path, without_prefix(path, read_state_dict(path)), **hints)
+
+
+def network_of_smp(architecture: str, encoder: str, **options: Any) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network: nn.Module = smp.create_model(
+            architecture, encoder, encoder_weights=None, classes=CLASSES, **options
+        )
+    return randomised(network)
 
 
 def randomised(network: nn.Module) -> nn.Module:
@@ -61,9 +75,7 @@ def images() -> torch.Tensor:
 def test_a_network_of_smp_computes_the_same(
     architecture: str, encoder: str, options: dict[str, Any], tmp_path: Path
 ) -> None:
-    network = randomised(
-        smp.create_model(architecture, encoder, encoder_weights=None, classes=CLASSES, **options)
-    )
+    network = network_of_smp(architecture, encoder, **options)
     torch.save(
         {"epoch": 3, "net": {f"module.{n}": t for n, t in network.state_dict().items()}}, tmp_path / "w.pt"
     )
@@ -75,16 +87,12 @@ def test_a_network_of_smp_computes_the_same(
 
 
 def test_a_vision_transformer_is_recognised_with_its_encoder_named(tmp_path: Path) -> None:
-    options = {"decoder_intermediate_channels": (32, 32, 64, 64), "decoder_fusion_channels": 32}
-    network = randomised(
-        smp.create_model(
-            "dpt",
-            "tu-vit_tiny_patch16_224",
-            encoder_weights=None,
-            classes=CLASSES,
-            dynamic_img_size=True,
-            **options,
-        )
+    network = network_of_smp(
+        "dpt",
+        "tu-vit_tiny_patch16_224",
+        dynamic_img_size=True,
+        decoder_intermediate_channels=(32, 32, 64, 64),
+        decoder_fusion_channels=32,
     )
     torch.save(network.state_dict(), tmp_path / "w.pt")
     recognised = found(tmp_path / "w.pt", architecture="dpt", encoder="tu-vit_tiny_patch16_224")
@@ -116,8 +124,7 @@ def test_a_classic_is_recognised(architecture: str, encoder: str, tmp_path: Path
 
 @pytest.fixture(scope="module")
 def unet() -> Tensors:
-    state: Tensors = randomised(smp.Unet("resnet18", encoder_weights=None, classes=CLASSES)).state_dict()
-    return state
+    return network_of_smp("unet", "resnet18").state_dict()
 
 
 def prefixed(prefix: str) -> Callable[[Tensors], object]:

@@ -101,7 +101,7 @@ def _change(folder: Path, **changes: object) -> None:
         (lambda f: (f / "config.json").unlink(), "config.json: there is no such file"),
         (lambda f: _change(f, model_type="bert"), "is a 'bert' of transformers, and known are beit, "),
         (lambda f: _change(f, decoder_hidden_size=8), "transformers cannot load it: "),
-        (lambda f: _change(f, depths=[1, 1, 2, 1]), "it lacks 'segformer.encoder"),
+        (lambda f: _change(f, depths=[1, 1, 2, 1]), "it lacks 'segformer."),
         (lambda f: (f / "model.safetensors").write_bytes(b"{"), "transformers cannot load it: "),
         (lambda f: (f / "model.safetensors").unlink(), "transformers cannot load it: "),
         (lambda f: (f / "preprocessor_config.json").write_text("[]"), "image processor cannot be read: "),

@@ -210,7 +210,7 @@ FAMILIES: Final[Mapping[str, tuple[Callable[[], Any], str, dict[str, Any]]]] = {
     "maskformer": (_maskformer, "MaskFormerImageProcessor", {}),
     "mask2former": (_mask2former, "Mask2FormerImageProcessor", {}),
     "oneformer": (_oneformer, "MaskFormerImageProcessor", {}),
-    "eomt": (_eomt, "EomtImageProcessor", {}),
+    "eomt": (_eomt, "EomtImageProcessor", {"size": {"shortest_edge": SIDE, "longest_edge": SIDE}}),
 }
 """For each family what makes its network, and the name and settings of its image processor."""
 
