@@ -143,3 +143,13 @@ def test_nothing_is_said_of_a_member_that_is_fed_rightly(data: DatasetSpec) -> N
     assert feeding.better is None
     assert feeding.declared.miou > 0.95
     assert len(feeding.scores) > 6
+
+
+def test_a_specialist_is_scored_on_what_it_knows(data: DatasetSpec) -> None:
+    source = ColourNetwork()
+    split, known = open_split(data, "val"), {"covers": ["sky"], "classes": {"0": "sky"}}
+    right = check_feeding(source, declaration(source, data, input=RIGHT, **known), split)
+    assert right.better is None
+    assert right.declared.miou > 0.95
+    wrong = check_feeding(source, declaration(source, data, input=IMAGENET, **known), split)
+    assert wrong.better is not None and wrong.better.name == "channels: bgr"
