@@ -13,7 +13,8 @@ from seg.engine.early_exit.pass_samples import pass_shares, sample_passes
 from seg.engine.early_exit.ranking import RankedPasses, rank_passes
 from seg.engine.early_exit.rounds import order_in_rounds
 from seg.engine.early_exit.rules import Stopping
-from seg.engine.load import load_members
+from seg.engine.from_models import Model, load_models
+from seg.engine.load import LoadedMembers, load_members
 from seg.engine.member import Member, default_pass_order
 from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import DeviceOps
@@ -89,7 +90,43 @@ class Ensemble:
         """
         if not isinstance(spec, EnsembleSpec):
             spec = load_ensemble(Path(spec))
-        loaded = load_members(spec, memory, cores, runtimes)
+        return cls._of_loaded(spec, load_members(spec, memory, cores, runtimes))
+
+    @classmethod
+    def from_models(
+        cls,
+        models: Sequence[Model],
+        *,
+        classes: Sequence[str] | None = None,
+        weights: Sequence[float] | None = None,
+        **options: object,
+    ) -> Self:
+        """Load exported models, and take functions for what cannot be exported.
+
+        Args:
+            models: paths of exported models, and functions from RGB images, uint8 `[N, H, W, 3]`, to
+                probabilities, float32 `[N, C, H, W]`. A function is called for one batch at a time.
+            classes: the names of the classes, needed if all models are functions.
+            weights: one for each model; by default all are equal.
+            options: further keys of an ensemble's YAML: `views`, `merge`, `tile`, ...
+
+        Raises:
+            ValueError: an option has no such value, or no model says the classes.
+            SpecError, ModelError, MissingRuntimeError: one line that names the fix.
+
+        Example:
+            >>> import numpy as np
+            >>> from seg import Ensemble
+            >>> def uniform(images_nhwc):
+            ...     return np.full((len(images_nhwc), 4, *images_nhwc.shape[1:3]), 0.25, np.float32)
+            >>> ensemble = Ensemble.from_models(["a.onnx", uniform], views="hflip", weights=[3, 1])
+            >>> ensemble.predict("a.png").labels.shape
+            (21, 34)
+        """
+        return cls._of_loaded(*load_models(models, classes, weights, options))
+
+    @classmethod
+    def _of_loaded(cls, spec: EnsembleSpec, loaded: LoadedMembers) -> Self:
         return cls(
             loaded.members,
             loaded.batch_size,

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from seg.export.export import export_checkpoint
     from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
     from seg.export.precision.trial import trial_on_this_machine
+    from seg.export.pytorch_module import export_module
     from seg.export.verification_images import validation_images
 
 __all__ = [
     "FusionRequest",
     "export_checkpoint",
+    "export_module",
     "fuse_ensemble",
     "trial_on_this_machine",
     "validation_images",
@@ -28,6 +30,7 @@ __getattr__ = lazy_names(
     {
         "FusionRequest": "seg.export.fuse.fuse",
         "export_checkpoint": "seg.export.export",
+        "export_module": "seg.export.pytorch_module",
         "fuse": "seg.export.fuse",
         "fuse_ensemble": "seg.export.fuse.fuse",
         "trial_on_this_machine": "seg.export.precision.trial",

@@ -5,7 +5,7 @@ than a plane. The order of additions is the caller's, and decides the last bit o
 """
 
 from collections.abc import Sequence
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never
 
 import cv2
 import numpy as np
@@ -18,6 +18,8 @@ from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.shares import specialist_classes
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import MergeName
+
+LEAST_PROPORTION: Final = 1e-4
 
 
 class Merge(Protocol):
@@ -87,15 +89,19 @@ def normalised(
 
 
 def _fill_up(sum_chw: ProbabilitiesCHW, is_specialist: Sequence[bool]) -> None:
-    """Give the classes of no specialist what those of specialists leave of 1, in their own proportions."""
-    if not any(is_specialist):
+    """Give the classes of no specialist what those of specialists leave of 1, in their own proportions.
+
+    `LEAST_PROPORTION` is added to each, so that nothing divides by a sum that is nearly 0.
+    """
+    if not any(is_specialist) or all(is_specialist):
         return
     left_hw = np.ones(sum_chw.shape[1:], dtype=np.float32)
-    others_hw = np.full_like(left_hw, MIN_PROBABILITY)
+    others_hw = np.zeros_like(left_hw)
     for plane_hw, is_own in zip(sum_chw, is_specialist, strict=True):
         if is_own:
             left_hw -= plane_hw
         else:
+            np.add(plane_hw, np.float32(LEAST_PROPORTION), out=plane_hw)
             others_hw += plane_hw
     np.maximum(left_hw, 0, out=left_hw)
     left_hw /= others_hw

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ class RuntimeInfo:
     the same size.
     """
 
-    name: RuntimeName
+    name: RuntimeName | Literal["python"]
     library: str
     device: str
     streams: Streams

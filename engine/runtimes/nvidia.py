@@ -148,7 +148,7 @@ def unusable(name: GpuProvider, reason: str) -> MissingRuntimeError:
 
 
 @contextlib.contextmanager
-def device_errors(name: RuntimeName) -> Iterator[None]:
+def device_errors(name: str) -> Iterator[None]:
     """Turn failures of a device, such as too little memory, into one-line errors; not those of the CPU.
 
     Raises:

@@ -174,7 +174,7 @@ def _check_available(precision: Precision) -> None:
             raise _missing(_NAMES[precision], "this processor has no bf16: set runtime: openvino")
 
 
-def _missing(name: RuntimeName, reason: str) -> MissingRuntimeError:
+def _missing(name: str, reason: str) -> MissingRuntimeError:
     return MissingRuntimeError(f"runtime {name}: not usable here: {reason}")
 
 

@@ -16,7 +16,7 @@ from seg.evaluate.cache.decoder_outputs import low_resolution_pass
 from seg.evaluate.cache.store import PassKey, ProbabilityCache
 from seg.labels import ImageHWC, ProbabilitiesCHW
 from seg.progress import Advance
-from seg.spec.prediction import MergePlace, RuntimeName
+from seg.spec.prediction import MergePlace
 from seg.views import VIEW_SETS, ViewName
 
 ROUNDS: Final = 2
@@ -32,7 +32,7 @@ class CachedModel:
     tile: str
 
     @property
-    def runtime(self) -> RuntimeName:
+    def runtime(self) -> str:
         return self.member.runtime.describe().name
 
     @property

@@ -24,7 +24,7 @@ from seg.files import atomic_path, regular, write_text
 from seg.labels import ProbabilitiesCHW
 from seg.notices import notice
 from seg.probability_codec import LevelsCHW, LogsCHW, to_levels, to_logs
-from seg.spec.prediction import MergePlace, RuntimeName
+from seg.spec.prediction import MergePlace
 from seg.views import ViewName
 
 _SUFFIX: Final = ".b2nd"
@@ -47,7 +47,7 @@ class PassKey:
     """
 
     model_sha256: str
-    runtime: RuntimeName
+    runtime: str
     view: ViewName
     image_sha256: str
     place: MergePlace = "image"
@@ -122,7 +122,7 @@ class ProbabilityCache:
         os.utime(path)
         return stored_chw
 
-    def stored_speed(self, model_sha256: str, runtime: RuntimeName, variant: str = "") -> float | None:
+    def stored_speed(self, model_sha256: str, runtime: str, variant: str = "") -> float | None:
         """The stored milliseconds a pass of the model, or None."""
         path = self._speed_file(model_sha256, runtime, variant)
         try:
@@ -136,9 +136,7 @@ class ProbabilityCache:
         notice(f"{path}: is not a valid time: it is measured again")
         return None
 
-    def store_speed(
-        self, model_sha256: str, runtime: RuntimeName, milliseconds: float, variant: str = ""
-    ) -> None:
+    def store_speed(self, model_sha256: str, runtime: str, milliseconds: float, variant: str = "") -> None:
         with self._errors_named():
             write_text(
                 _without_folder(self._speed_file(model_sha256, runtime, variant)), f"{milliseconds:.3f}\n"
@@ -178,10 +176,10 @@ class ProbabilityCache:
         folder = self._model_folder(key.model_sha256, key.runtime, key.variant)
         return folder / key.view / f"{key.image_sha256[:_DIGITS]}{_CODES[key.place]}{_SUFFIX}"
 
-    def _speed_file(self, model_sha256: str, runtime: RuntimeName, variant: str) -> Path:
+    def _speed_file(self, model_sha256: str, runtime: str, variant: str) -> Path:
         return self._model_folder(model_sha256, runtime, variant) / "milliseconds"
 
-    def _model_folder(self, model_sha256: str, runtime: RuntimeName, variant: str) -> Path:
+    def _model_folder(self, model_sha256: str, runtime: str, variant: str) -> Path:
         return self.folder / "-".join(filter(None, (model_sha256[:_DIGITS], runtime, variant)))
 
 

@@ -6,6 +6,7 @@ from typing import assert_never
 
 import numpy as np
 
+from seg.engine.merging.merges import LEAST_PROPORTION
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
 from seg.engine.passes.shares import specialist_classes
 from seg.export.fuse.builder import CLASS_AXIS, Graph
@@ -60,24 +61,22 @@ def _normalise(graph: Graph, scores: str) -> None:
 
 def _filled_up(graph: Graph, scores: str, is_specialist: Sequence[bool]) -> str:
     """The scores, those of no specialist's classes scaled to what the others leave of 1."""
-    if not any(is_specialist):
+    if not any(is_specialist) or all(is_specialist):
         return scores
     axes = graph.constant("merge/axes", np.array([CLASS_AXIS], dtype=np.int64))
-    mine = np.array(is_specialist).reshape(-1, 1, 1)
-    sums = []
-    for name, mask in (("specialists", mine), ("others", ~mine)):
-        ours = graph.add(
-            "Mul", [scores, graph.constant(f"merge/{name}", np.float32(mask))], f"merge/of_{name}"
-        )
-        sums.append(graph.add("ReduceSum", [ours, axes], f"merge/sum_of_{name}", keepdims=1))
-    least = graph.constant("merge/least_probability", np.float32(MIN_PROBABILITY))
-    left = graph.add("Sub", [graph.constant("merge/one", np.float32(1)), sums[0]], "merge/left")
-    left = graph.add("Max", [left, graph.constant("merge/zero", np.float32(0))], "merge/left_for_others")
-    others = graph.add("Add", [sums[1], least], "merge/others_above_zero")
-    scaled = graph.add("Mul", [scores, graph.add("Div", [left, others], "merge/filling")], "merge/scaled")
-    return graph.add(
-        "Where", [graph.constant("merge/is_specialist", mine), scores, scaled], "merge/filled_up"
+    is_mine = np.array(is_specialist).reshape(-1, 1, 1)
+    mine = graph.constant("merge/mine", np.float32(is_mine))
+    others = graph.constant("merge/others", np.float32(~is_mine))
+    least = graph.constant("merge/least", np.float32(LEAST_PROPORTION) * ~is_mine)
+    one, zero = (graph.constant(f"merge/{name}", np.float32(n)) for name, n in (("one", 1), ("zero", 0)))
+    scores = graph.add("Add", [scores, least], "merge/above_zero")
+    of_mine, of_others = (
+        graph.add("ReduceSum", [graph.add("Mul", [scores, mask], f"{mask}_scores"), axes], f"{mask}_sum")
+        for mask in (mine, others)
     )
+    left = graph.add("Max", [graph.add("Sub", [one, of_mine], "merge/beside_mine"), zero], "merge/left")
+    scaled = graph.add("Mul", [scores, graph.add("Div", [left, of_others], "merge/filling")], "merge/scaled")
+    return graph.add("Where", [graph.constant("merge/is_mine", is_mine), scores, scaled], "merge/filled_up")
 
 
 def _logarithm(graph: Graph, answer: Answer) -> str:

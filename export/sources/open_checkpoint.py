@@ -1,4 +1,4 @@
-"""Open a member's `checkpoint`: a file of weights, or a folder of transformers or smp."""
+"""Open a member's `checkpoint`: a file of weights, a program, or a folder of transformers or smp."""
 
 import importlib.util
 from pathlib import Path
@@ -7,6 +7,8 @@ from seg.distribution import install_advice
 from seg.errors import MissingRuntimeError, ModelError
 from seg.export.sources.pretrained_folder.config_file import read_json
 from seg.export.sources.pretrained_folder.smp_folder import CLASS_KEY, open_smp_folder
+from seg.export.sources.program.archive import archive_kind
+from seg.export.sources.program.torchscript import open_torchscript
 from seg.export.sources.state_dict.open import open_state_dict
 from seg.export.sources.torch_source import TorchSource
 from seg.spec import MemberSpec
@@ -24,7 +26,16 @@ def open_checkpoint(path: Path, member: MemberSpec) -> TorchSource:
     architecture = member.architecture if "architecture" in given else None
     encoder = member.encoder if "encoder" in given else None
     if not path.is_dir():
-        return open_state_dict(path, architecture, encoder)
+        match archive_kind(path):
+            case "TorchScript":
+                return open_torchscript(path, member)
+            case "torch.export program":
+                raise ModelError(
+                    f"{path}: is a program of torch.export, whose loading may run code: export it with"
+                    " torch.onnx.export, and name that file with 'onnx'"
+                )
+            case _:
+                return open_state_dict(path, architecture, encoder)
     for name in sorted({"architecture", "encoder"} & given):
         raise ModelError(f"{member.name}: {path} says its network itself: remove '{name}'")
     config = read_json(path / "config.json")

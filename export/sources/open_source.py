@@ -1,6 +1,6 @@
 """Open the source of a member that was trained elsewhere."""
 
-from seg.export.sources.onnx_source import OnnxSource
+from seg.export.sources.onnx_source.open import OnnxSource
 from seg.export.sources.source import Source
 from seg.spec import MemberSpec
 

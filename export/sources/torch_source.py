@@ -3,6 +3,7 @@
 Each kind of file is opened by a module of its own, which finds the network and what is known of it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +23,8 @@ from seg.export.onnx_file.to_onnx import export_graph
 from seg.export.precision.half import HalfNetwork
 from seg.export.rewrite import rewrite
 from seg.export.sources.declaration import Declaration, InputDeclaration, SourceFacts
+from seg.export.sources.graph.wrap import wrap
 from seg.export.sources.source import RawNetwork
-from seg.export.sources.wrap import wrap
 from seg.model_safety import LARGEST_MODEL_BYTES
 
 OUTPUT: Final = "output"
@@ -40,6 +41,7 @@ class TorchSource:
         module: from prepared images, float32, to one tensor, in evaluation mode.
         has_free_size: whether it can be exported for images of any size.
         notes: lines for the user on what was recognised and chosen.
+        for_export: makes the module that is exported, of an example, if that is another.
     """
 
     path: Path
@@ -51,10 +53,13 @@ class TorchSource:
     module: nn.Module
     has_free_size: bool = True
     notes: tuple[str, ...] = ()
+    for_export: Callable[[Tensor], nn.Module] | None = None
 
     @property
-    def half(self) -> "TorchSource":
-        """The same network with weights and sums in float16."""
+    def half(self) -> "TorchSource | None":
+        """The same network with weights and sums in float16; None for a program, whose types are fixed."""
+        if self.for_export is not None:
+            return None
         return replace(self, module=HalfNetwork(self.module).eval())
 
     def network(self, output_name: str | None) -> RawNetwork:
@@ -96,7 +101,8 @@ class TorchSource:
             first = 2 if fed.layout == "nchw" else 1
             free |= {first: fed.stride * torch.export.Dim("h"), first + 1: fed.stride * torch.export.Dim("w")}
         example = torch.zeros((_EXAMPLE_IMAGES, *shape))
-        graph = export_graph(_Named(self.module), example, free, f"{self.path}: {self.architecture}", OUTPUT)
+        network = self.for_export(example) if self.for_export else self.module
+        graph = export_graph(_Named(network), example, free, f"{self.path}: {self.architecture}", OUTPUT)
         return clean_up_network(graph)
 
 

@@ -8,7 +8,8 @@ from seg.commands.shared import SpecPath, chosen_members, print_table
 from seg.errors import SpecError
 
 if TYPE_CHECKING:
-    from seg.export.sources.feeding import Feeding
+    from seg.export.sources.feeding.check import Feeding
+    from seg.export.sources.source import Source
     from seg.spec import EnsembleSpec, MemberSpec
 
 
@@ -21,13 +22,16 @@ def doctor_member(
     Colours in the other order, no division by 255, other means and deviations, resized or padded, classes
     shifted or in another order, a softmax too many: each on a few labelled validation images.
     """
+    from seg.data import open_split
+    from seg.export.sources.open_source import open_source
     from seg.spec import load_ensemble
 
     spec = load_ensemble(path)
     (member,) = chosen_members(path, spec, name)
     if member.source is None:
         raise SpecError(f"{path}: {name} was not trained elsewhere, so it cannot be fed wrongly")
-    feeding = feeding_of(spec, member)
+    open_split(spec.data, "val").labels(0)  # Missing labels are reported before a network is opened.
+    feeding = feeding_of(spec, member, open_source(member))
     print_table(
         f"{name}: scores on {feeding.images} images",
         ("reading", "mIoU", "log loss"),
@@ -39,17 +43,15 @@ def doctor_member(
     typer.echo(verdict_on(name, feeding) or f"{name}: no other reading is clearly better")
 
 
-def feeding_of(spec: "EnsembleSpec", member: "MemberSpec") -> "Feeding":
+def feeding_of(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> "Feeding":
     """The scores of a member's declaration and of others; raises DataError where there are no labels."""
     from seg.data import open_split
     from seg.data.labelling import labelling_of
-    from seg.export.sources.feeding import check_feeding
-    from seg.export.sources.open_source import open_source
+    from seg.export.sources.feeding.check import check_feeding
     from seg.export.sources.resolve import resolve
 
     split = open_split(spec.data, "val")
     split.labels(0)
-    source = open_source(member)
     background = None if spec.data.ignores_unlabelled else spec.data.unlabelled
     declared = resolve(member, source.facts, labelling_of(spec.data).classes, background)
     return check_feeding(source, declared, split)

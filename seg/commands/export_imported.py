@@ -10,6 +10,7 @@ from seg.errors import DataError
 
 if TYPE_CHECKING:
     from seg.card import ModelCard
+    from seg.export.sources.source import Source
     from seg.spec import EnsembleSpec, ExportSpec, MemberSpec
 
 
@@ -25,13 +26,18 @@ def export_imported(
         is_asked: whether they were asked for, so that a model exported otherwise is exported again.
         force: export again, and replace a file of others.
     """
-    from seg.data.labelling import labelling_of
+    from seg.data.labelling import known_classes
     from seg.export.onnx_file.save import refuse_foreign_model
     from seg.export.sources.export_source import export_source, is_exported_source
     from seg.export.sources.open_source import open_source
     from seg.export.verification_images import images_to_verify_on
 
-    model, classes = spec.model(member), labelling_of(spec.data).classes
+    model, classes = spec.model(member), known_classes(spec.data)
+    if not classes:
+        raise DataError(
+            f"data: has no classes on this machine, which those of {member.name} are mapped to: list them in"
+            " 'classes'"
+        )
     source = open_source(member)
     if not force:
         if is_exported_source(member, source.sha256, classes, model, request if is_asked else None):
@@ -42,14 +48,14 @@ def export_imported(
         typer.echo(f"{member.name}: {note}")
     card = export_source(member, source, model, classes, spec.data, images_to_verify_on(spec), request)
     _say_what_is_assumed(member.name, source.path, card)
-    _say_what_scores_better(spec, member)
+    _say_what_scores_better(spec, member, source)
     return card
 
 
-def _say_what_scores_better(spec: "EnsembleSpec", member: "MemberSpec") -> None:
+def _say_what_scores_better(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> None:
     """Warn if the member scores clearly better when it is fed otherwise, where there are labels to tell."""
     try:
-        feeding = feeding_of(spec, member)
+        feeding = feeding_of(spec, member, source)
     except DataError:
         return
     verdict = verdict_on(member.name, feeding)

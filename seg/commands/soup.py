@@ -62,8 +62,13 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
     from seg.spec.base import did_you_mean
 
     members = {member.name: spec.run_folder(member) for member in spec.members if member.has_recipe}
+    elsewhere = {member.name for member in spec.members if member.source}
     found = {}
     for run in runs or members:
+        if run in elsewhere:
+            raise SpecError(
+                f"{path}: {run} was trained elsewhere, and a soup averages runs of seg train: leave it out"
+            )
         if run not in members and not Path(run).is_dir():
             if not members:
                 raise SpecError(

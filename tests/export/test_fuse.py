@@ -48,6 +48,24 @@ def test_it_says_what_the_engine_says(merge: str, tmp_path: Path) -> None:
     assert [str(found[give].dtype) for give in EVERYTHING] == ["uint8", "float32", "float32"]
 
 
+def test_members_that_know_some_classes_are_merged_as_in_the_engine(tmp_path: Path) -> None:
+    members = [
+        {"name": "a", "model": "a.onnx"},
+        {"name": "b", "model": "b.onnx", "weight": 2, "covers": ["c1"]},
+        {"name": "c", "model": "b.onnx", "covers": ["c0", "c1"], "class_weights": {"c1": 3}},
+    ]
+    spec, path = fused(tmp_path, members=members)
+    engine = Ensemble.load(spec)
+    images = [image(24, 31, seed) for seed in range(3)]
+    found = run(path, np.stack(images))
+    without = engine.only(["a"])
+    for row, image_hwc in enumerate(images):
+        expected = engine.predict(image_hwc)
+        np.testing.assert_array_equal(found["labels"][row], expected.labels)
+        np.testing.assert_allclose(found["probabilities"][row], expected.probabilities, atol=1e-6)
+        assert (without.predict(image_hwc).labels != expected.labels).any()
+
+
 @pytest.mark.parametrize("merge", ["mean", "vote"])
 def test_members_that_list_their_classes_otherwise_are_turned_inside(merge: str, tmp_path: Path) -> None:
     """The same network with its last kernel's rows in another order, and a card that says so."""

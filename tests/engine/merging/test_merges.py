@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.engine.merging.decision import decide
-from seg.engine.merging.merges import new_merge
+from seg.engine.merging.merges import LEAST_PROPORTION, new_merge
 from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
@@ -118,3 +118,58 @@ def test_the_answer_of_one_pass_is_its_own(name: MergeName) -> None:
     result = merged(name, plan_of([1], [0]), samples)
     np.testing.assert_array_equal(decide(result), samples[0].argmax(0))
     np.testing.assert_allclose(result.sum(0), 1, atol=1e-6)
+
+
+def specialists_by_brute_force(
+    samples: Answers, weights: list[float], covers: list[tuple[int, ...]]
+) -> ProbabilitiesCHW:
+    """Pixel by pixel, in Python's numbers: what knows a class says its probability; others share the rest."""
+    found = np.zeros((CLASSES, *SIZE))
+    special = {label for own in covers for label in own}
+    for y, x in np.ndindex(*SIZE):
+        for label in range(CLASSES):
+            voters = [n for n, own in enumerate(covers) if not own or label in own]
+            total = sum(weights[n] for n in voters)
+            found[label, y, x] = sum(weights[n] / total * float(samples[n][label, y, x]) for n in voters)
+        left = max(0.0, 1 - sum(found[label, y, x] for label in special))
+        ordinary = set(range(CLASSES)) - special
+        others = sum(found[label, y, x] + LEAST_PROPORTION for label in ordinary)
+        for label in ordinary if special else ():
+            found[label, y, x] = (found[label, y, x] + LEAST_PROPORTION) * left / others
+        found[:, y, x] /= found[:, y, x].sum()
+    return found.astype(np.float32)
+
+
+@given(
+    weights=st.lists(st.floats(0.1, 9), min_size=2, max_size=4),
+    covers=st.lists(
+        st.sampled_from([(), (1,), (3,), (1, 2), (0, 2, 3), (0, 1, 2, 3)]), min_size=3, max_size=3
+    ),
+    seed=st.integers(0, 99),
+)
+def test_members_that_know_some_classes_vote_on_these(
+    weights: list[float], covers: list[tuple[int, ...]], seed: int
+) -> None:
+    known = [(), *covers][: len(weights)]
+    samples = answers(len(weights), seed)
+    factors = [[float(label in own) for label in range(CLASSES)] if own else [] for own in known]
+    shares = class_shares(weights, factors)
+    pass_order = [
+        replace(p, class_shares=own)
+        for p, own in zip(plan_of(weights, list(range(len(weights)))), shares, strict=True)
+    ]
+    covered = [() if set(own) == set(range(CLASSES)) else own for own in known]
+    expected = specialists_by_brute_force(samples, weights, covered)
+    found = merged("mean", pass_order, samples)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
+
+
+def test_a_sure_specialist_and_its_generalist_meet_in_the_middle() -> None:
+    said = np.array([[0.2, 0.6, 0.1, 0.1], [1.0, 0.0, 0.0, 0.0]], dtype=np.float32)
+    shares = class_shares([1, 1], [[], [1, 0, 0, 0]])
+    pass_order = [
+        replace(p, class_shares=own) for p, own in zip(plan_of([1, 1], [0, 1]), shares, strict=True)
+    ]
+    found = merged("mean", pass_order, [np.tile(one[:, None, None], (1, *SIZE)) for one in said])
+    np.testing.assert_allclose(found[:, 0, 0], [0.6, 0.3, 0.05, 0.05], atol=1e-4)

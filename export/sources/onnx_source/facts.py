@@ -2,6 +2,7 @@
 
 import ast
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import onnx
 from onnx import TensorProto
 
+from seg.card import PrecisionName
 from seg.errors import ModelError
 from seg.export.sources.declaration import InputType
 from seg.spec.imported import Layout, OutputKind
@@ -44,6 +46,9 @@ _KEEPS_KIND: Final = frozenset(
     }
     | {"QuantizeLinear", "Upsample"}
 )
+_QUANTISING: Final = frozenset(
+    {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger"}
+)
 _NAME_KEYS: Final = ("names", "classes", "class_names", "labels", "id2label")
 _CHANNELS: Final = (1, 3)
 
@@ -77,6 +82,8 @@ def the_output(path: Path, model: onnx.ModelProto, name: str | None) -> onnx.Val
             raise ModelError(f"{path}: has no output {name!r}: outputs are {listed}")
         return found[0]
     images = [one for one in outputs if len(shape_of(one)) in (0, 3, 4)]
+    if not images:
+        raise ModelError(f"{path}: none of its outputs is an image: {listed}: it predicts no class per pixel")
     if len(images) != 1:
         raise ModelError(
             f"{path}: has {len(images)} outputs that may be the prediction: name one of {listed} with"
@@ -134,6 +141,14 @@ def kind_of_output(model: onnx.ModelProto, value: onnx.ValueInfoProto) -> Output
     return _KIND_OF.get(node.op_type) if node is not None else None
 
 
+def precision_of(model: onnx.ModelProto) -> PrecisionName:
+    """The precision that the network computes in: int8 where it quantises, fp16 where weights are float16."""
+    if any(node.op_type in _QUANTISING for node in model.graph.node):
+        return "int8"
+    types = Counter(tensor.data_type for tensor in model.graph.initializer)
+    return "fp16" if types[TensorProto.FLOAT16] > types[TensorProto.FLOAT] else "fp32"
+
+
 def layout_of_output(
     path: Path, shape: Sequence[int], size_hw: tuple[int, int], declared: Layout | None
 ) -> tuple[Layout, int]:
@@ -153,7 +168,12 @@ def layout_of_output(
     if shape[1] * width == shape[2] * height:
         possible.append(("nhwc", shape[3]))
     if declared:
-        possible = [(declared, shape[1] if declared == "nchw" else shape[3])]
+        possible = [one for one in possible if one[0] == declared]
+        if not possible:
+            raise ModelError(
+                f"{path}: returns {_shown(shape)} for an image of {height}x{width}, which is not {declared}:"
+                " correct 'output.layout'"
+            )
     if len(possible) != 1:
         raise ModelError(
             f"{path}: the shape {_shown(shape)} of its output does not say its layout: add"

@@ -20,10 +20,14 @@ _OTHER_KIND: Final[dict[OutputKind, OutputKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A declaration that differs in one thing; `name` is that thing as the YAML would have it."""
+    """A declaration that differs in one thing; `name` is that thing as the YAML would have it.
+
+    `changes` is the number of its keys in the YAML that change.
+    """
 
     name: str
     declared: Declaration
+    changes: int = 1
 
 
 def readings_of(declared: Declaration, facts: SourceFacts, *, is_bounded: bool) -> Iterator[Reading]:
@@ -35,7 +39,7 @@ def readings_of(declared: Declaration, facts: SourceFacts, *, is_bounded: bool) 
         is_bounded: whether all that the network returns lies in 0..1.
     """
     for name, fed in _inputs(declared.input, facts):
-        yield Reading(name, replace(declared, input=fed))
+        yield Reading(name, replace(declared, input=fed), _changes(declared.input, fed))
     other = _OTHER_KIND.get(declared.output.kind)
     if other and is_bounded == (other in {"probabilities", "sigmoid"}):
         yield Reading(f"output.kind: {other}", replace(declared, output=replace(declared.output, kind=other)))
@@ -46,8 +50,10 @@ def _inputs(fed: InputDeclaration, facts: SourceFacts) -> Iterator[tuple[str, In
         swapped = replace(fed, channels="rgb" if fed.channels == "bgr" else "bgr")
         yield f"channels: {swapped.channels}", swapped
     if fed.dtype != "uint8":
+        tried = [fed]
         for name, scaled in _scales(fed):
-            if not _is_same_scale(scaled, fed):
+            if not any(_is_same_scale(scaled, other) for other in tried):
+                tried.append(scaled)
                 yield name, scaled
     yield from _modes(fed, facts)
 
@@ -55,6 +61,8 @@ def _inputs(fed: InputDeclaration, facts: SourceFacts) -> Iterator[tuple[str, In
 def _scales(fed: InputDeclaration) -> Iterator[tuple[str, InputDeclaration]]:
     count = len(fed.mean)
     zero, one, half = (0.0,) * count, (1.0,) * count, (0.5,) * count
+    yield "scale: 1/255", replace(fed, scale=1 / 255)
+    yield "scale: 1", replace(fed, scale=1.0)
     yield "scale: 1, no mean and std", replace(fed, scale=1.0, mean=zero, std=one)
     yield "scale: 1/255, no mean and std", replace(fed, scale=1 / 255, mean=zero, std=one)
     yield "scale: 1/255, mean: 0.5, std: 0.5", replace(fed, scale=1 / 255, mean=half, std=half)
@@ -62,6 +70,11 @@ def _scales(fed: InputDeclaration) -> Iterator[tuple[str, InputDeclaration]]:
         order = -1 if fed.channels == "bgr" else 1
         imagenet = replace(fed, scale=1 / 255, mean=IMAGENET_MEAN[::order], std=IMAGENET_STD[::order])
         yield "scale: 1/255, mean and std of ImageNet", imagenet
+
+
+def _changes(first: InputDeclaration, second: InputDeclaration) -> int:
+    keys = ("channels", "scale", "mean", "std", "mode")
+    return sum(getattr(first, key) != getattr(second, key) for key in keys)
 
 
 def _is_same_scale(first: InputDeclaration, second: InputDeclaration) -> bool:

@@ -7,7 +7,7 @@ from onnx import TensorProto
 
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.sources.declaration import ClassMapping, Declaration, OutputDeclaration
-from seg.export.sources.prologue import Sizes, resize, tile_counts
+from seg.export.sources.graph.prologue import Sizes, resize, tile_counts
 from seg.model_file import OUTPUT
 from seg.temperature import TEMPERATURE
 

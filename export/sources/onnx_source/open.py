@@ -15,25 +15,31 @@ from seg.errors import ModelError
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import save_model
 from seg.export.sources.declaration import Declaration, SourceFacts
-from seg.export.sources.free_batch import free_batch
-from seg.export.sources.onnx_facts import (
+from seg.export.sources.graph.wrap import wrap
+from seg.export.sources.onnx_source.facts import (
     facts_of_input,
     is_ultralytics,
     kind_of_output,
     layout_of_output,
     names_in_metadata,
+    precision_of,
     shape_of,
     the_input,
     the_output,
 )
+from seg.export.sources.onnx_source.free_batch import free_batch
+from seg.export.sources.resolve import USUAL_STRIDE
 from seg.export.sources.source import RawNetwork
-from seg.export.sources.wrap import wrap
 from seg.files import sha256_of
 from seg.model_safety import load_graph
 from seg.spec.imported import ImportedInput, ImportedOutput
 
-_TRIED_SIDE: Final = 256
-_ERRORS_ONLY: Final = 3
+_TRIED_STRIDES: Final = (USUAL_STRIDE, 2 * USUAL_STRIDE, 4 * USUAL_STRIDE)
+_TRIED_SIDES: Final = (5, 7)
+"""In strides: odd, so that a network that needs a larger one cannot be run."""
+
+_FATAL_ONLY: Final = 4
+_LONGEST_REASON: Final = 200
 _ULTRALYTICS: Final[Mapping[str, Any]] = {"channels": "rgb", "scale": 1 / 255}
 
 
@@ -64,6 +70,8 @@ class OnnxSource:
             ModelError: the file is damaged, unsafe or exported by seg, ONNX Runtime cannot run it, or it does
                 not say what it must and nothing is declared.
         """
+        if not path.exists():
+            raise ModelError(f"{path}: there is no such file: correct 'onnx'")
         model = load_graph(path)
         if any(entry.key.startswith("seg.") for entry in model.metadata_props):
             is_fused = any(entry.key == ENSEMBLE_KEY for entry in model.metadata_props)
@@ -72,14 +80,17 @@ class OnnxSource:
         source, output = the_input(path, model), the_output(path, model, returned.name)
         facts = facts_of_input(path, source, fed.layout)
         session = _open_session(path)
-        size_hw = _tried_size(path, shape_of(source), facts, fed)
-        shape = _tried_shape(path, session, facts, shape_of(source)[0], size_hw, output.name)
+        sizes = _sizes_to_try(path, facts["size_hw"], fed)
+        trial = _Trial(path, session, facts, shape_of(source)[0], output.name)
+        stride, size_hw, shape = trial.first_that_runs(sizes)
         layout, channels = layout_of_output(path, shape, size_hw, returned.layout)
         kind = kind_of_output(model, output)
         names = names_in_metadata(model)
         is_labels = (returned.kind or kind) == "labels"
         if is_labels and channels != 1:
-            raise ModelError(f"{path}: returns {channels} channels, which 'output.kind: labels' has not")
+            raise ModelError(
+                f"{path}: returns {channels} channels, and labels have one: correct 'output.kind'"
+            )
         return cls(
             path,
             sha256_of(path),
@@ -87,6 +98,7 @@ class OnnxSource:
                 **facts,
                 **(_ULTRALYTICS if is_ultralytics(model) else {}),
                 kind=kind,
+                stride=stride,
                 count=None if is_labels else channels,
                 names=names,
                 output_name=output.name,
@@ -117,52 +129,79 @@ class OnnxSource:
         if batch is not None:
             free_batch(model, source, batch)
         wrapped = wrap(model, declaration, self.path, opset)
-        return save_model(wrapped, card.model_copy(update={"opset": opset_of(wrapped)}), path)
+        written = {"opset": opset_of(wrapped), "precision": precision_of(model)}
+        return save_model(wrapped, card.model_copy(update=written), path)
 
 
-def _tried_size(
-    path: Path, shape: tuple[int | None, ...], facts: Mapping[str, Any], fed: ImportedInput
-) -> tuple[int, int]:
-    """The size that the network is tried at: its own, or the declared one; ModelError if they differ."""
-    fixed, declared = facts["size_hw"], fed.size
-    if fixed and declared and fixed != declared:
+def _sizes_to_try(
+    path: Path, fixed: tuple[int, int] | None, fed: ImportedInput
+) -> dict[tuple[int, int], int | None]:
+    """Sizes that the network may run at, each with the stride that it would tell of, if any.
+
+    Raises:
+        ModelError: the declared size or mode is not that of the network.
+    """
+    if fixed and fed.size not in (None, fixed):
         raise ModelError(
-            f"{path}: takes images of {fixed[0]}x{fixed[1]}, and 'input.size' is {declared[0]}x{declared[1]}:"
-            " remove it"
+            f"{path}: takes images of {fixed[0]}x{fixed[1]}, and 'input.size' is another: remove it"
         )
-    if fixed and fed.mode == "pad" and "mode" in fed.model_fields_set:
+    if fixed and fed.mode == "pad" and fed.is_said("mode"):
         raise ModelError(
             f"{path}: takes images of {fixed[0]}x{fixed[1]} only, which mode pad does not give: name resize"
             " or tile"
         )
-    return fixed or declared or (_TRIED_SIDE, _TRIED_SIDE * 2)
+    size_hw = fixed or fed.size
+    if size_hw:
+        return {size_hw: None}
+    if fed.stride:
+        return {_odd_multiple(fed.stride): None}
+    return {_odd_multiple(stride): stride if stride != USUAL_STRIDE else None for stride in _TRIED_STRIDES}
 
 
-def _tried_shape(
-    path: Path,
-    session: onnxruntime.InferenceSession,
-    facts: Mapping[str, Any],
-    batch: int | None,
-    size_hw: tuple[int, int],
-    output_name: str,
-) -> tuple[int, ...]:
-    """The shape of the output for an empty image of that size."""
-    channels = facts["input_channels"]
-    sides = (channels, *size_hw) if facts["input_layout"] == "nchw" else (*size_hw, channels)
-    empty = np.zeros((batch or 1, *sides), dtype=facts["dtype"])
-    try:
-        output = session.run([output_name], {session.get_inputs()[0].name: empty})[0]
-    except Exception as error:
+def _odd_multiple(stride: int) -> tuple[int, int]:
+    height, width = _TRIED_SIDES
+    return (height * stride, width * stride)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A network that is run on empty images; `batch` is how many it takes, None if any number."""
+
+    path: Path
+    session: onnxruntime.InferenceSession
+    facts: Mapping[str, Any]
+    batch: int | None
+    output_name: str
+
+    def first_that_runs(
+        self, sizes: Mapping[tuple[int, int], int | None]
+    ) -> tuple[int | None, tuple[int, int], tuple[int, ...]]:
+        """The stride and size that the network first runs at, and the shape of its output then.
+
+        Raises:
+            ModelError: it runs at none of the sizes.
+        """
+        reason = ""
+        for size_hw, stride in sizes.items():
+            try:
+                return stride, size_hw, self._output_shape(size_hw)
+            except Exception as error:  # the exceptions of ONNX Runtime have no common base of their own
+                reason = reason or f"on an image of {size_hw[0]}x{size_hw[1]}: {_first_line(error)}"
         raise ModelError(
-            f"{path}: ONNX Runtime cannot run it on an image of {size_hw[0]}x{size_hw[1]}:"
-            f" {_first_line(error)}: name its size with 'input: {{ size: ... }}'"
-        ) from error
-    return tuple(np.shape(output))
+            f"{self.path}: ONNX Runtime cannot run it {reason}: correct 'input.size' or 'input.stride'"
+        )
+
+    def _output_shape(self, size_hw: tuple[int, int]) -> tuple[int, ...]:
+        channels = self.facts["input_channels"]
+        sides = (channels, *size_hw) if self.facts["input_layout"] == "nchw" else (*size_hw, channels)
+        empty = np.zeros((self.batch or 1, *sides), dtype=self.facts["dtype"])
+        output = self.session.run([self.output_name], {self.session.get_inputs()[0].name: empty})[0]
+        return tuple(np.shape(output))
 
 
 def _open_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
@@ -170,4 +209,4 @@ def _open_session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return str(error).splitlines()[0][:_LONGEST_REASON]

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import Split, read_image
-from seg.errors import ModelError
+from seg.errors import DataError, ModelError
 from seg.export.sources.declaration import Declaration
-from seg.export.sources.readings import Reading, readings_of
+from seg.export.sources.feeding.readings import Reading, readings_of
 from seg.export.sources.reference import prepared, reference_probabilities
 from seg.export.sources.source import RawNetwork, Source
 from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
@@ -22,12 +22,16 @@ AS_DECLARED: Final = "as declared"
 CLEAR_GAIN: Final = 0.02
 """By how much a reading's mIoU must be above that of the declaration to be named."""
 
+CLEAR_ORDER_GAIN: Final = 0.1
+"""The same for the order in which the classes fit best, which is chosen from many."""
+
 CLEAR_LOG_LOSS: Final = 0.9
 """What the log loss must fall to, as a share, for a reading with equal labels to be named."""
 
-FEWEST_IMAGES: Final = 2
 MOST_IMAGES: Final = 6
 SECONDS: Final = 45.0
+"""So long the check may take, or about so long where one image takes seconds."""
+
 _RUNS_AN_IMAGE: Final = 18
 """About as many readings are tried in both rounds."""
 
@@ -41,12 +45,14 @@ Labelled = tuple[ImageHWC, LabelsHW]
 class Score:
     """A reading and its mIoU and mean log loss on a few labelled images.
 
-    The log loss is None where only the order of the classes differs.
+    The log loss is None where the order of the classes differs. `changes` tells how much of the declaration
+    changes.
     """
 
     name: str
     miou: float
     log_loss: float | None
+    changes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,12 @@ class Feeding:
 
     @property
     def better(self) -> Score | None:
-        """The best reading, if it is clearly better than the declaration."""
+        """The simplest of the best readings, if they are clearly better than the declaration."""
         others = self.scores[1:]
-        best = max(others, key=lambda score: score.miou, default=None)
-        if best is not None and best.miou >= self.declared.miou + CLEAR_GAIN:
-            return best
+        best = max((score.miou for score in others), default=0.0)
+        if best >= self.declared.miou + CLEAR_GAIN:
+            near = [score for score in others if score.miou >= best - CLEAR_GAIN / 2]
+            return min(near, key=lambda score: (score.changes, -score.miou))
         return next((one for one in others if self._is_other_kind(one)), None)
 
     def _is_other_kind(self, other: Score) -> bool:
@@ -100,22 +107,32 @@ def check_feeding(source: Source, declared: Declaration, split: Split) -> Feedin
     """
     network = source.network(declared.output.name)
     start = time.perf_counter()
-    first = [_labelled(split, 0)]
-    _try(network, Reading(AS_DECLARED, declared), first)
+    reference_probabilities(network, _labelled(split, 0)[0], declared)
     seconds = time.perf_counter() - start
-    images = _spread(split, int(np.clip(SECONDS / (_RUNS_AN_IMAGE * seconds), FEWEST_IMAGES, MOST_IMAGES)))
-    whole = _try(network, Reading(AS_DECLARED, declared), images)
+    images = _spread(split, int(np.clip(SECONDS / (_RUNS_AN_IMAGE * seconds), 1, MOST_IMAGES)))
+    if all((labels_hw == IGNORE_INDEX).all() for _, labels_hw in images):
+        raise DataError("data.val: has no labelled pixel in the images that members are tried on")
+    whole = _try(network, Reading(AS_DECLARED, declared, 0), images)
     is_bounded = _is_bounded(network, declared, images[0][0])
     tried = _try_all(network, list(readings_of(declared, source.facts, is_bounded=is_bounded)), images)
     best = max(tried, key=lambda one: one.miou, default=whole)
-    if best.miou >= whole.miou + CLEAR_GAIN:
+    is_clear = best.miou >= whole.miou + CLEAR_GAIN
+    if is_clear and time.perf_counter() - start < SECONDS:
         again = readings_of(best.reading.declared, source.facts, is_bounded=is_bounded)
         tried += _try_all(network, _joined(best.reading, again, declared), images)
-    names = [c.name for c in declared.classes.ours]
-    scores = [Score(one.reading.name, one.miou, one.log_loss) for one in tried]
-    scores += [score for one in (whole, best) for score in _in_other_orders(one, names)]
+    told_apart = declared.classes.told_apart
+    known = [
+        c.name
+        for c, label in zip(declared.classes.ours, told_apart, strict=True)
+        if told_apart.count(label) == 1
+    ]
+    names = [*known, *(["other classes"] if len(known) < len(told_apart) else [])]
+    scores = [Score(one.reading.name, one.miou, one.log_loss, one.reading.changes) for one in tried]
+    scores += [
+        score for one in ((whole, best) if is_clear else (whole,)) for score in _in_other_orders(one, names)
+    ]
     ranked = sorted(dict.fromkeys(scores), key=lambda score: -score.miou)
-    return Feeding(len(images), (Score(AS_DECLARED, whole.miou, whole.log_loss), *ranked))
+    return Feeding(len(images), (Score(AS_DECLARED, whole.miou, whole.log_loss, 0), *ranked))
 
 
 def _spread(split: Split, count: int) -> list[Labelled]:
@@ -131,7 +148,7 @@ def _joined(best: Reading, others: Iterable[Reading], declared: Declaration) -> 
     """The best reading with each of the others, without those that lead back to the declaration."""
     changed = best.name.split(":")[0]
     return [
-        Reading(f"{best.name}; {other.name}", other.declared)
+        Reading(f"{best.name}; {other.name}", other.declared, best.changes + other.changes)
         for other in others
         if other.declared != declared and other.name.split(":")[0] != changed
     ]
@@ -149,13 +166,16 @@ def _try_all(network: RawNetwork, readings: Sequence[Reading], images: Sequence[
 
 
 def _try(network: RawNetwork, reading: Reading, images: Sequence[Labelled]) -> _Tried:
-    classes = len(reading.declared.classes.ours)
+    told_apart = np.array(reading.declared.classes.told_apart)
+    classes = int(told_apart.max()) + 1
     counts_cc = np.zeros((classes, classes), dtype=np.int64)
     losses: list[NDArray[np.float32]] = []
     for image_hwc, labels_hw in images:
         probabilities_chw = reference_probabilities(network, image_hwc, reading.declared)
         known = labels_hw != IGNORE_INDEX
-        truth_n, probabilities_cn = labels_hw[known].astype(np.intp), probabilities_chw[:, known]
+        truth_n = told_apart[labels_hw[known]]
+        probabilities_cn = np.zeros((classes, len(truth_n)), dtype=np.float32)
+        np.add.at(probabilities_cn, told_apart, probabilities_chw[:, known])
         cells = truth_n * classes + probabilities_cn.argmax(0)
         counts_cc += np.bincount(cells, minlength=classes**2).reshape(classes, classes)
         own_n = np.take_along_axis(probabilities_cn, truth_n[None], axis=0)
@@ -184,16 +204,20 @@ def _in_other_orders(tried: _Tried, names: Sequence[str]) -> Iterator[Score]:
     classes = len(names)
     prefix = "" if tried.reading.name == AS_DECLARED else f"{tried.reading.name}; "
     for step in (1, -1):
-        yield _reordered(tried, f"{prefix}classes shifted by {step:+d}", np.roll(np.arange(classes), -step))
+        shifted = np.roll(np.arange(classes), -step)
+        first = f"{names[shifted[0]]} is {names[0]}"
+        yield _reordered(tried, f"{prefix}classes shifted by one ({first})", shifted, 1)
     order = _best_order(tried.counts_cc)
     moved = [f"{names[old]} is {names[new]}" for new, old in enumerate(order) if new != old]
     if moved:
-        yield _reordered(tried, f"{prefix}classes: {', '.join(moved)}", order)
+        best = _reordered(tried, f"{prefix}classes: {', '.join(moved)}", order, len(moved))
+        if best.miou >= tried.miou + CLEAR_ORDER_GAIN:
+            yield best
 
 
-def _reordered(tried: _Tried, name: str, order: NDArray[np.intp]) -> Score:
+def _reordered(tried: _Tried, name: str, order: NDArray[np.intp], moved: int) -> Score:
     """The score where what was predicted as class `order[c]` is class c."""
-    return Score(name, _miou(tried.counts_cc[:, order]), None)
+    return Score(name, _miou(tried.counts_cc[:, order]), None, tried.reading.changes + moved)
 
 
 def _best_order(counts_cc: NDArray[np.int64]) -> NDArray[np.intp]:

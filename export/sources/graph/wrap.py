@@ -9,9 +9,9 @@ from onnx import TensorProto, compose, helper
 from seg.export.fuse.builder import Graph
 from seg.export.onnx_file.opset import in_opset, lower_opset, opset_of
 from seg.export.sources.declaration import Declaration
-from seg.export.sources.epilogue import add_epilogue
-from seg.export.sources.onnx_facts import shape_of, the_input, the_output
-from seg.export.sources.prologue import add_prologue
+from seg.export.sources.graph.epilogue import add_epilogue
+from seg.export.sources.graph.prologue import add_prologue
+from seg.export.sources.onnx_source.facts import shape_of, the_input, the_output
 from seg.model_file import INPUT, OUTPUT
 
 OPSET: Final = 18
@@ -42,7 +42,10 @@ def wrap(model: onnx.ModelProto, declared: Declaration, path: Path, opset: int |
         list(graph.constants.values()),
     )
     wrapped = helper.make_model(
-        whole, opset_imports=network.opset_import, ir_version=network.ir_version, producer_name="seg"
+        whole,
+        opset_imports=[helper.make_opsetid("", opset_of(network))],
+        ir_version=network.ir_version,
+        producer_name="seg",
     )
     _drop_unused(wrapped)
     lower_opset(wrapped, opset)
@@ -57,8 +60,23 @@ def _add_network(graph: Graph, network: onnx.ModelProto, source: str, fed: str, 
         names[tensor.name] = graph.keep(tensor, f"{_SCOPE}/{tensor.name}")
     copy = onnx.GraphProto(name=own.name, node=own.node)
     compose.add_prefix_graph(copy, f"{_SCOPE}/", inplace=True, name_map=names)
-    graph.extend(copy.node)
+    graph.extend(_as_nodes_and_weights(graph, copy))
     return f"{_SCOPE}/{output}"
+
+
+def _as_nodes_and_weights(graph: Graph, network: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The network's nodes, each with a name of its own; its constants are kept as weights."""
+    nodes: list[onnx.NodeProto] = []
+    taken: set[str] = set()
+    for position, node in enumerate(network.node):
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            graph.keep(node.attribute[0].t, node.output[0])
+            continue
+        if not node.name.removeprefix(f"{_SCOPE}/") or node.name in taken:
+            node.name = f"{_SCOPE}/{node.op_type}_{position}"
+        taken.add(node.name)
+        nodes.append(node)
+    return nodes
 
 
 def _drop_unused(model: onnx.ModelProto) -> None:

@@ -24,7 +24,7 @@ RESIZE: Final[dict[str, dict[str, Any]]] = {
     },
     "bilinear": {"mode": "linear"},
     "bicubic": {"mode": "cubic"},
-    "bilinear-antialias": {"mode": "linear", "antialias": 1},
+    "bilinear-antialias": {"mode": "linear", "antialias": 1, "exclude_outside": 1},
     "bicubic-antialias": {"mode": "cubic", "antialias": 1, "cubic_coeff_a": -0.5, "exclude_outside": 1},
 }
 """The attributes of a Resize by its name in the YAML."""

@@ -1,0 +1,1 @@
+"""Programs that PyTorch wrote: TorchScript, and torch.export."""
