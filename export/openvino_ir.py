@@ -1,6 +1,5 @@
 """OpenVINO IR: a model in two files, which loads faster than ONNX, with the card inside."""
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +8,7 @@ import cv2
 import numpy as np
 
 from seg.card import CARD_KEY
+from seg.engine.runtimes.openvino_library import has_openvino, import_openvino
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
 from seg.export.onnx_file.verify import LEAST_AGREEMENT
@@ -33,10 +33,9 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
         ModelError: the model is not ours, or OpenVINO cannot read it.
         VerificationError: their labels do not agree.
     """
-    if importlib.util.find_spec("openvino") is None:
+    if not has_openvino():
         raise MissingRuntimeError("openvino is not installed: pip install 'seg[openvino]'")
-    import openvino
-
+    openvino = import_openvino()
     card = read_model_card(model)
     core = openvino.Core()
     try:

@@ -13,7 +13,7 @@ Prepare = Callable[[Path], None]
 Expected = Literal["refused", "accepted", "either", "interrupted"]
 
 MOST_LINES: Final = 25
-_OURS: Final = re.compile(r"seg: |.*: \d+/\d+ \w+|.*(again|anew|left out)\b")
+_OURS: Final = re.compile(r"seg: |.*: \d+/\d+ \w+|.*: \d+ workers with |.*(again|anew|left out)\b")
 """Lines of an error, of progress, and of what is made anew."""
 
 
