@@ -81,8 +81,8 @@ def verdict(case: Case, outcome: Outcome) -> str:
 
 
 def _has_not_begun(outcome: Outcome) -> bool:
-    """Whether Ctrl-C came before the first line of ours, which nothing of ours can answer."""
-    return outcome.code == -signal.SIGINT and "/seg/" not in outcome.stderr
+    """Whether Ctrl-C came before `main` is called, which nothing of ours can answer."""
+    return outcome.code == -signal.SIGINT and ", in main\n" not in outcome.stderr
 
 
 def file(name: str, content: str | bytes) -> Prepare:
