@@ -1,6 +1,5 @@
 """OpenVINO IR: a model in two files, which loads faster than ONNX, with the card inside."""
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +9,7 @@ import numpy as np
 
 from seg.card import CARD_KEY
 from seg.distribution import install_advice
+from seg.engine.runtimes.openvino_library import has_openvino, import_openvino
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
 from seg.export.onnx_file.compare import LEAST_AGREEMENT
@@ -34,10 +34,9 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
         ModelError: the model is not ours, or OpenVINO cannot read it.
         VerificationError: their labels do not agree.
     """
-    if importlib.util.find_spec("openvino") is None:
+    if not has_openvino():
         raise MissingRuntimeError(f"openvino is not installed: {install_advice('openvino')}")
-    import openvino
-
+    openvino = import_openvino()
     card = read_model_card(model)
     core = openvino.Core()
     try:

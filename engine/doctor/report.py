@@ -1,7 +1,6 @@
 """The report of `seg doctor`: everything about a machine that belongs in a bug report."""
 
 import contextlib
-import importlib.util
 import os
 import platform
 import sys
@@ -17,6 +16,7 @@ from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.runtime_checks import RuntimeCheck, check_all_runtimes
 from seg.engine.runtimes.gpu_libraries import DRIVER, SYSTEM, Library, libraries_of
 from seg.engine.runtimes.hardware import memory_limit, processor_name, usable_cores
+from seg.engine.runtimes.openvino_library import has_openvino, import_openvino
 from seg.spec.prediction import RuntimeName
 
 PACKAGES: Final = (
@@ -116,13 +116,11 @@ def _machine() -> Machine:
 
 
 def _openvino_devices() -> dict[str, tuple[str, ...]]:
-    if importlib.util.find_spec("openvino") is None:
+    if not has_openvino():
         return {}
     # A broken OpenVINO also fails its check, which reports why.
     with contextlib.suppress(ImportError, OSError, RuntimeError):
-        import openvino
-
-        core: Any = openvino.Core()
+        core: Any = import_openvino().Core()
         return {
             device: tuple(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
             for device in core.available_devices

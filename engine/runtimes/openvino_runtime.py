@@ -1,6 +1,5 @@
 """OpenVINO on the CPU, in fp32, or in bf16 if the processor supports it."""
 
-import importlib.util
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from seg.distribution import install_advice
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.decoder_cut import Bypass, bypasses_of
+from seg.engine.runtimes.openvino_library import has_openvino, import_openvino
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.prediction import RuntimeName
 from seg.temperature import TEMPERATURE, no_place
@@ -42,8 +42,7 @@ class OpenVinoRuntime(Runtime):
     ) -> None:
         """Load the file `model`, with external weights from its own folder."""
         _check_available(precision)
-        import openvino
-
+        openvino = import_openvino()
         self._core: Any = openvino.Core()
         try:
             self._model: Any = self._core.read_model(model)
@@ -131,8 +130,7 @@ class OpenVinoRuntime(Runtime):
 
 
 def _set_temperature(model: Any, value: float, path: Path) -> None:
-    from openvino import opset13
-
+    opset13 = import_openvino().opset13
     for node in model.get_ops():
         if node.get_friendly_name() == TEMPERATURE:
             node.output(0).replace(opset13.constant(np.float32(value)).output(0))
@@ -164,12 +162,10 @@ _NAMES: dict[Precision, RuntimeName] = {"f32": "openvino", "bf16": "openvino-bf1
 
 
 def _check_available(precision: Precision) -> None:
-    if importlib.util.find_spec("openvino") is None:
+    if not has_openvino():
         raise _missing(_NAMES[precision], f"it is not installed: {install_advice('openvino')}")
     if precision == "bf16":
-        import openvino
-
-        able: list[str] = openvino.Core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
+        able: list[str] = import_openvino().Core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
         if "BF16" not in able:
             raise _missing(_NAMES[precision], "this processor has no bf16: set runtime: openvino")
 

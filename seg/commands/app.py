@@ -109,6 +109,8 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as left:
         return left.exit_code
     except SystemExit as left:
+        if isinstance(left.__context__, OSError):  # As rich answers a closed pipe.
+            return report_failure(left.__context__, command, given, debug=debug)
         return left.code if isinstance(left.code, int) else EXIT_USER_ERROR
     except BaseException as error:
         return report_failure(error, command, given, debug=debug)

@@ -17,6 +17,7 @@ CODECS: Final = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}
 """The codec for each suffix that can be written."""
 
 _FFMPEG_QUIET: Final = "-8"
+_ONLY_FILES: Final = "protocol_whitelist;file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,12 @@ def refuse_unknown_ending(path: Path) -> None:
 def _open_video(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
-    # FFmpeg writes directly to stderr unless this variable is set.
+    # FFmpeg writes directly to stderr, and opens what a playlist names, unless these are set.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
-    capture = cv2.VideoCapture(str(path))
+    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _ONLY_FILES)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # Other libraries would try after it, and one writes to stderr.
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise DataError(f"{path}: is not a video that can be decoded")
     return capture

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from tests.hostile import (
+    cases_caches,
     cases_commands,
     cases_disk,
     cases_environment,
@@ -20,6 +21,7 @@ from tests.hostile import (
     cases_models,
     cases_options,
     cases_submissions,
+    cases_videos,
     cases_weights,
     cases_yaml,
 )
@@ -39,7 +41,10 @@ KINDS: Final = {
     "outputs": cases_disk.outputs,
     "guesses": cases_disk.guesses,
     "calibrations": cases_disk.calibrations,
+    "caches": cases_caches.cases,
+    "softlabels": cases_caches.soft_labels,
     "images": cases_images.cases,
+    "videos": cases_videos.cases,
     "models": cases_models.cases,
     "weights": cases_weights.cases,
     "submissions": cases_submissions.cases,

@@ -13,7 +13,7 @@ Prepare = Callable[[Path], None]
 Expected = Literal["refused", "accepted", "either", "interrupted"]
 
 MOST_LINES: Final = 25
-_OURS: Final = re.compile(r"seg: |.*: \d+/\d+ \w+|.*(again|anew|left out)\b")
+_OURS: Final = re.compile(r"seg: |.*: \d+/\d+ \w+|.*: \d+ workers with |.*(again|anew|left out)\b")
 """Lines of an error, of progress, and of what is made anew."""
 
 
@@ -81,8 +81,8 @@ def verdict(case: Case, outcome: Outcome) -> str:
 
 
 def _has_not_begun(outcome: Outcome) -> bool:
-    """Whether Ctrl-C came before the first line of ours, which nothing of ours can answer."""
-    return outcome.code == -signal.SIGINT and "/seg/" not in outcome.stderr
+    """Whether Ctrl-C came before `main` is called, which nothing of ours can answer."""
+    return outcome.code == -signal.SIGINT and ", in main\n" not in outcome.stderr
 
 
 def file(name: str, content: str | bytes) -> Prepare:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.hostile.case import Case, both, file
+from tests.hostile.cases_environment import SUBMISSION
 
 COMMANDS: Final[dict[str, str]] = {
     "train": "FILE",
@@ -82,7 +83,7 @@ OTHER_KINDS: Final[dict[str, tuple[str, ...]]] = {
 
 
 def cases() -> Iterator[Case]:
-    files = both(_odd_files, file("one.csv", "ImageId,ClassId,EncodedPixels\n0,2,1 3\n"))
+    files = both(_odd_files, file("one.csv", SUBMISSION))
     for words, form in COMMANDS.items():
         command = tuple(words.split())
         yield Case(f"{words} without arguments", command)

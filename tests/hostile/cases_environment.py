@@ -11,7 +11,7 @@ from typing import Final
 
 from tests.hostile.case import Case, Prepare, both, file
 
-SUBMISSION: Final = "ImageId,ClassId,EncodedPixels\n0,2,1 3\n"
+SUBMISSION: Final = "ImageId_ClassId,EncodedPixels\n0_1,1 3\n"
 
 COMMANDS: Final = (
     "ensemble spec.yaml",

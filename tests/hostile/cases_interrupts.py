@@ -1,9 +1,11 @@
 """Ctrl-C at any time: at the first line of the program, during imports, at work, at the end."""
 
+import json
 from collections.abc import Iterator
 from typing import Final
 
-from tests.hostile.case import Case, file
+from tests.hostile.case import Case, both, file
+from tests.hostile.cases_disk import RECORD
 from tests.hostile.cases_environment import SUBMISSION
 
 COMMANDS: Final = (
@@ -26,26 +28,38 @@ COMMANDS: Final = (
     "serve spec.yaml --port=0",
     "data sample sample",
     "data check dataset.yaml",
-    "data preview spec.yaml",
+    "data preview recipe.yaml",
     "spec check spec.yaml",
-    "submission check spec.yaml one.csv",
+    "submission check spec.yaml all.csv",
     "submission convert spec.yaml one.csv --to=png -o out",
     "vote spec.yaml one.csv one.csv",
     "cache ls",
     "doctor",
 )
 
+RECIPE: Final = """\
+data: dataset.yaml
+recipe: {architecture: fpn, encoder: resnet18, crop: 64}
+members: [{name: a}]
+"""
+
 SECONDS: Final = (0.0, 0.01, 0.02, 0.05, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 
 
 def cases() -> Iterator[Case]:
-    one = file("one.csv", SUBMISSION)
+    rows = "".join(f"{image}_{label},1 3\n" for image in range(8) for label in range(4))
+    files = both(
+        file("one.csv", SUBMISSION),
+        file("all.csv", f"ImageId_ClassId,EncodedPixels\n{rows}"),
+        file("runs/r/run.json", json.dumps(RECORD)),
+        file("recipe.yaml", RECIPE),
+    )
     for seconds in SECONDS:
         for words in COMMANDS:
             yield Case(
                 f"{words} after {seconds} s",
                 tuple(words.split()),
-                one,
+                files,
                 "interrupted",
                 interrupted_after=seconds,
             )

@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.hostile.case import Case, both, edited, file
 
-HEAD: Final = "ImageId,ClassId,EncodedPixels\n"
+HEAD: Final = "ImageId_ClassId,EncodedPixels\n"
 
 
 def _archive(*, flags: int = 0, method: int = 0, content: bytes = b"x" * 60) -> bytes:
@@ -26,29 +26,29 @@ TABLES: Final[dict[str, str | bytes]] = {
     "nothing": "",
     "a header": HEAD,
     "bytes": bytes(range(256)),
-    "NUL": f"{HEAD}0,1,1 \0\n",
-    "UTF-16": f"{HEAD}0,1,1 3\n".encode("utf-16"),
+    "NUL": f"{HEAD}0_1,1 \0\n",
+    "UTF-16": f"{HEAD}0_1,1 3\n".encode("utf-16"),
     "other columns": "a,b\n1,2\n",
-    "columns twice": "ImageId,ImageId,EncodedPixels\n0,1,1 3\n",
-    "short rows": f"{HEAD}0\n",
-    "long rows": f"{HEAD}0,1,1 3,4,5\n",
-    "an open quote": f'{HEAD}0,1,"1 3\n',
-    "an unknown image": f"{HEAD}nobody,1,1 3\n",
-    "an unknown class": f"{HEAD}0,77,1 3\n",
-    "a class that is a text": f"{HEAD}0,x,1 3\n",
-    "an odd number of runs": f"{HEAD}0,1,1 3 5\n",
-    "runs of texts": f"{HEAD}0,1,a b\n",
-    "negative runs": f"{HEAD}0,1,-5 3\n",
-    "negative lengths": f"{HEAD}0,1,5 -3\n",
-    "runs from 0": f"{HEAD}0,1,0 3\n",
-    "runs beyond": f"{HEAD}0,1,1 999999999999\n",
-    "runs of 5,000 digits": f"{HEAD}0,1,{'9' * 5000} 1\n",
-    "runs out of order": f"{HEAD}0,1,9 3 1 3\n",
-    "runs that overlap": f"{HEAD}0,1,1 9 3 3\n",
-    "rows twice": f"{HEAD}0,1,1 3\n0,1,1 3\n",
-    "a long cell": f"{HEAD}0,1,{'1 1 ' * 100_000}\n",
-    "fractions": f"{HEAD}0,1,1.5 3\n",
-    "infinity": f"{HEAD}0,1,inf 3\n",
+    "columns twice": "ImageId_ClassId,ImageId_ClassId\n0_1,1 3\n",
+    "short rows": f"{HEAD}0_1\n",
+    "long rows": f"{HEAD}0_1,1 3,4,5\n",
+    "an open quote": f'{HEAD}0_1,"1 3\n',
+    "an unknown image": f"{HEAD}nobody_1,1 3\n",
+    "an unknown class": f"{HEAD}0_77,1 3\n",
+    "a class that is a text": f"{HEAD}0_x,1 3\n",
+    "an odd number of runs": f"{HEAD}0_1,1 3 5\n",
+    "runs of texts": f"{HEAD}0_1,a b\n",
+    "negative runs": f"{HEAD}0_1,-5 3\n",
+    "negative lengths": f"{HEAD}0_1,5 -3\n",
+    "runs from 0": f"{HEAD}0_1,0 3\n",
+    "runs beyond": f"{HEAD}0_1,1 999999999999\n",
+    "runs of 5,000 digits": f"{HEAD}0_1,{'9' * 5000} 1\n",
+    "runs out of order": f"{HEAD}0_1,9 3 1 3\n",
+    "runs that overlap": f"{HEAD}0_1,1 9 3 3\n",
+    "rows twice": f"{HEAD}0_1,1 3\n0_1,1 3\n",
+    "a long cell": f"{HEAD}0_1,{'1 1 ' * 100_000}\n",
+    "fractions": f"{HEAD}0_1,1.5 3\n",
+    "infinity": f"{HEAD}0_1,inf 3\n",
 }
 
 COMMANDS: Final = (
@@ -81,23 +81,23 @@ SAMPLES: Final[dict[str, str | bytes]] = {
     "nothing": "",
     "a header": HEAD,
     "bytes": bytes(range(256)),
-    "NUL": b"ImageId,ClassId,EncodedPixels\n\0,1,\n",
+    "NUL": HEAD.encode() + b"\0_1,\n",
     "UTF-16": HEAD.encode("utf-16"),
     "other columns": "a,b\n1,2\n",
-    "an unknown image": f"{HEAD}nobody,1,\n",
-    "an unknown class": f"{HEAD}0,77,\n",
-    "short rows": f"{HEAD}0\n",
-    "rows twice": f"{HEAD}0,1,\n0,1,\n",
-    "an open quote": f'{HEAD}"0,1,\n',
-    "a long cell": f"{HEAD}0,1,{'9' * 300_000}\n",
-    "one column": "ImageId\n0\n",
+    "an unknown image": f"{HEAD}nobody_1,\n",
+    "an unknown class": f"{HEAD}0_77,\n",
+    "short rows": f"{HEAD}0_1\n",
+    "rows twice": f"{HEAD}0_1,\n0_1,\n",
+    "an open quote": f'{HEAD}"0_1,\n',
+    "a long cell": f"{HEAD}0_1,{'9' * 300_000}\n",
+    "one column": "ImageId_ClassId\n0_1\n",
 }
 
 
 def cases() -> Iterator[Case]:
     for name, content in SAMPLES.items():
         sample = edited("spec.yaml", "runtime: cpu", "runtime: cpu\noutput: {sample: sample.csv}")
-        files = both(file("sample.csv", content), file("sub.csv", f"{HEAD}0,1,1 3\n"))
+        files = both(file("sample.csv", content), file("sub.csv", f"{HEAD}0_1,1 3\n"))
         yield Case(f"sample: {name}", ("ensemble", "spec.yaml"), both(sample, files), "either", "sample.csv")
         check = (*COMMANDS[0], "--sample=sample.csv")
         yield Case(f"check a sample: {name}", check, files, "either")
