@@ -136,6 +136,7 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
                 m.class_weights,
                 m.temperature,
                 spec.views_of(m),
+                *([m.covers] if m.covers else []),
             )
             for m, file in zip(spec.running, read_member_files(spec), strict=True)
         ],

@@ -10,7 +10,9 @@ from seg.spec import EnsembleSpec
 
 
 def ensemble_fingerprint(spec: EnsembleSpec) -> str:
-    """The hash of the models' content, weights, temperatures, views, merge, class factors, tiles and grid."""
+    """The hash of the models' content, weights, covered classes, temperatures, views, merge, class factors,
+    tiles and grid.
+    """
     return _hash(
         {
             "members": [
@@ -20,6 +22,7 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
                     member.class_weights,
                     member.temperature,
                     spec.views_of(member),
+                    *([member.covers] if member.covers else []),
                 )
                 for member, file in zip(spec.running, read_member_files(spec), strict=True)
             ],

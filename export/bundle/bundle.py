@@ -35,7 +35,7 @@ PREDICTING: Final = frozenset(
 _VARIABLE: Final = re.compile(r"[*?\[{]")
 """What a part of a pattern of images has, and a folder has not."""
 
-MERGING: Final = frozenset({"weight", "class_weights", "temperature", "views"})
+MERGING: Final = frozenset({"weight", "class_weights", "covers", "temperature", "views"})
 """The same for a member."""
 
 

@@ -1,6 +1,9 @@
 """The classes of a network as those of the dataset, by name: renamed, reordered, merged, left out."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from seg.classes import ClassInfo
 from seg.errors import ModelError
@@ -9,12 +12,33 @@ from seg.spec import MemberSpec
 from seg.spec.base import did_you_mean
 from seg.spec.imported import REST
 
+_NO_NAME: Final = re.compile(r"(label|class)?[ _-]?\d+", re.IGNORECASE)
+"""What libraries call classes that nobody named."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkClasses:
+    """The classes of a network.
+
+    Attributes:
+        count: how many there are.
+        is_apart: whether each has a probability of its own, so that a pixel may be of none.
+        said: their names by channel as the source says them, or none.
+    """
+
+    count: int
+    is_apart: bool = False
+    said: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that somebody gave them, or none."""
+        return () if all(_NO_NAME.fullmatch(name) for name in self.said) else self.said
+
 
 def map_classes(
     member: MemberSpec,
-    said: Sequence[str],
-    count: int,
-    is_apart: bool,
+    network: NetworkClasses,
     ours: Sequence[ClassInfo],
     background: str | None,
     assumed: list[str],
@@ -23,9 +47,7 @@ def map_classes(
 
     Args:
         member: with the names by channel, the mapping and the covered classes that its YAML declares.
-        said: the names by channel that the source says, or none.
-        count: the number of the network's classes.
-        is_apart: whether each of them has a probability of its own, so that a pixel may be of none.
+        network: its classes.
         ours: the dataset's classes.
         background: the dataset's class of unlabelled pixels, if it has one.
         assumed: lines on what nobody said are added here.
@@ -35,25 +57,24 @@ def map_classes(
     """
     known = list(member.covers) or [c.name for c in ours]
     _check_known(member, known, ours)
-    theirs = _names_by_channel(member, said, count, is_apart, known, ours, background, assumed)
-    target = _targets(member, theirs, known, ours)
-    has_rest = is_apart and (REST in target or bool(member.covers) or len(known) > count)
-    if has_rest and REST not in target and not member.covers:
-        missing = [name for name in known if name not in target.values()]
-        if len(missing) == 1:
-            target[REST] = missing[0]
-            assumed.append(f"classes: {{ rest: {missing[0]} }}")
+    theirs = _names_by_channel(member, network, ours, background, assumed)
+    target = _targets(member, theirs, known)
+    has_rest = network.is_apart and (REST in target or bool(member.covers) or len(known) > network.count)
+    missing = [name for name in known if name not in target.values()]
+    if has_rest and REST not in target and not member.covers and len(missing) == 1:
+        target[REST] = missing[0]
+        assumed.append(f"classes: {{ rest: {missing[0]} }}")
     _check_covered(member, target, known)
     channels = [*theirs, REST] if has_rest else theirs
     rows = [[float(target.get(name, target.get(REST)) == c.name) for name in channels] for c in ours]
-    unmapped = [name for name in channels if name not in target and REST not in target]
+    is_unmapped = REST not in target and any(name not in target for name in channels)
     if member.covers:
         rows = _rest_to_others(rows, channels, target, member, ours)
     mapping = ClassMapping(
         theirs=tuple(channels),
         ours=tuple(ours),
         parts=tuple(map(tuple, rows)),
-        renormalises=bool(unmapped) and not member.covers,
+        renormalises=is_unmapped and not member.covers,
     )
     return mapping, has_rest
 
@@ -71,43 +92,37 @@ def _check_known(member: MemberSpec, known: Sequence[str], ours: Sequence[ClassI
 
 def _names_by_channel(
     member: MemberSpec,
-    said: Sequence[str],
-    count: int,
-    is_apart: bool,
-    known: Sequence[str],
+    network: NetworkClasses,
     ours: Sequence[ClassInfo],
     background: str | None,
     assumed: list[str],
 ) -> list[str]:
-    """Declared names; else the source's, where they are used or known; else the dataset's; else numbers."""
-    numbers = [str(channel) for channel in range(count)]
-    for names, whose in ((member.output.classes, "'output.classes' has"), (said, "it names")):
+    """Declared names; else the source's; else the dataset's, if as many are known; else numbers."""
+    count = network.count
+    for names, whose in ((member.output.classes, "'output.classes' has"), (network.names, "it names")):
         if names and len(names) != count:
             raise ModelError(f"{member.source}: has {count} classes and {whose} {len(names)}: correct it")
-    if member.output.classes:
-        return list(member.output.classes)
-    if said and (member.classes or set(said) & set(known)):
-        return list(said)
+    if member.output.classes or network.names:
+        return list(member.output.classes or network.names)
     if member.classes:
-        return numbers
-    without = [name for name in known if name != (background or known[0])]
-    for names in (known, [c.name for c in ours], *([without] if is_apart else ())):
-        if len(names) == count:
-            assumed.append(f"classes in the dataset's order: {', '.join(names)}")
-            return list(names)
-    hint = f" ({', '.join(list(said)[:12])})" if said else ""
+        return [str(channel) for channel in range(count)]
+    known, all_names = list(member.covers), [c.name for c in ours]
+    without = [name for name in all_names if name != (background or all_names[0])]
+    for candidate in (known, all_names, *([without] if network.is_apart else ())):
+        if len(candidate) == count:
+            assumed.append(f"classes in the dataset's order: {', '.join(candidate)}")
+            return candidate
     raise ModelError(
-        f"{member.source}: has {count} classes{hint} and the dataset {len(known)}: say which is which with"
-        " 'classes: { theirs: Ours }', by name or number"
+        f"{member.source}: has {count} classes and the dataset {len(ours)}: say which is which with"
+        " 'classes: { NUMBER: Ours }'"
     )
 
 
-def _targets(
-    member: MemberSpec, theirs: Sequence[str], known: Sequence[str], ours: Sequence[ClassInfo]
-) -> dict[str, str]:
+def _targets(member: MemberSpec, theirs: Sequence[str], known: Sequence[str]) -> dict[str, str]:
     """For each of their classes, by name, ours that it belongs to; those that are left out are not there."""
     if member.classes is None:
-        return {name: name for name in theirs if name in known}
+        ours_of = {_plain(name): name for name in known}
+        return {name: ours_of[_plain(name)] for name in theirs if _plain(name) in ours_of}
     numbers = {str(channel): name for channel, name in enumerate(theirs)}
     target: dict[str, str] = {}
     for name, our in member.classes.items():
@@ -123,6 +138,11 @@ def _targets(
     return target
 
 
+def _plain(name: str) -> str:
+    """A name without what differs between datasets that mean the same."""
+    return name.casefold().replace("_", " ").replace("-", " ")
+
+
 def _known(name: str, theirs: Sequence[str]) -> str:
     if theirs == [str(channel) for channel in range(len(theirs))]:
         return f"use its numbers, 0 to {len(theirs) - 1}, or name them with 'output: {{ classes: [...] }}'"
@@ -131,13 +151,14 @@ def _known(name: str, theirs: Sequence[str]) -> str:
 
 def _check_covered(member: MemberSpec, target: dict[str, str], known: Sequence[str]) -> None:
     missing = [name for name in known if name not in target.values()]
-    if missing:
-        fix = (
-            "remove it from 'covers', or map a class to it with 'classes'"
-            if member.covers
-            else "map a class to it with 'classes', or list those that the member knows in 'covers'"
-        )
-        raise ModelError(f"{member.name}: no class of {member.source} belongs to {missing[0]!r}: {fix}")
+    if not missing:
+        return
+    fix = (
+        "remove it from 'covers', or map a class to it with 'classes: { theirs: Ours }'"
+        if member.covers
+        else "map a class to it with 'classes: { theirs: Ours }', or list what the member knows in 'covers'"
+    )
+    raise ModelError(f"{member.name}: no class of {member.source} belongs to {missing[0]!r}: {fix}")
 
 
 def _rest_to_others(

@@ -115,6 +115,14 @@ class ClassMapping:
         return tuple(row.index(1.0) for row in self.parts)
 
     @property
+    def told_apart(self) -> tuple[int, ...]:
+        """For each of ours a number: its own, or the last for all those that a specialist does not know."""
+        is_shared = [any(0 < part < 1 for part in row) for row in self.parts]
+        known = len(is_shared) - sum(is_shared)
+        own = iter(range(known))
+        return tuple(known if shared else next(own) for shared in is_shared)
+
+    @property
     def is_identity(self) -> bool:
         return self.order == tuple(range(len(self.theirs)))
 

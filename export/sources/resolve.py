@@ -5,7 +5,7 @@ from typing import Final
 
 from seg.classes import ClassInfo
 from seg.errors import ModelError
-from seg.export.sources.classes import map_classes
+from seg.export.sources.classes import NetworkClasses, map_classes
 from seg.export.sources.declaration import Declaration, InputDeclaration, OutputDeclaration, SourceFacts
 from seg.spec import MemberSpec
 from seg.spec.imported import OutputKind
@@ -42,7 +42,8 @@ def resolve(
             " their names by channel"
         )
     kind = member.output.kind or facts.kind or _usual_kind(count, assumed)
-    classes, has_rest = map_classes(member, facts.names, count, kind in _APART, ours, background, assumed)
+    network = NetworkClasses(count, kind in _APART, facts.names)
+    classes, has_rest = map_classes(member, network, ours, background, assumed)
     output = OutputDeclaration(
         kind=kind,
         count=count,

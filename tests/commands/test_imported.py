@@ -1,6 +1,8 @@
 """Members that were trained elsewhere, through the command line."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,10 @@ from numpy.typing import NDArray
 
 from seg.commands.app import run
 from seg.data.images import write_image, write_mask
+from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.model_file import read_model_card
+from seg.spec import load_ensemble
+from seg.spec.save import save_spec
 from tests.export.sources.foreign import NAMES, write_foreign
 from tests.export.tiny import image
 
@@ -111,3 +116,29 @@ def test_specialists_go_with_the_mean_of_whole_passes(
         assert "'covers'" in capsys.readouterr().err
     assert run(["ensemble", spec(folder, members[1])]) == 2
     assert "needs a member that knows all classes" in capsys.readouterr().err
+
+
+def test_an_onnx_member_is_exported_without_torch(folder: Path) -> None:
+    blocked = "import sys; sys.modules['torch'] = None; from seg.commands.app import run; "
+    script = f"{blocked} sys.exit(run(['export', {spec(folder, theirs(RIGHT))!r}]))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "runs/theirs/model.onnx").exists()
+
+
+def test_what_a_member_covers_is_in_the_fingerprint_of_a_run(folder: Path) -> None:
+    members = (theirs(RIGHT), {**theirs(RIGHT), "name": "cars"})
+    assert run(["export", spec(folder, *members)]) == 0
+    plain = ensemble_fingerprint(load_ensemble(spec(folder, *members)))
+    covering = load_ensemble(spec(folder, members[0], {**members[1], "covers": ["car"]}))
+    assert ensemble_fingerprint(covering) != plain
+
+
+def test_a_spec_with_such_members_is_saved_as_it_is(folder: Path) -> None:
+    keys = {"output": {"kind": "logits", "classes": list(NAMES)}, "classes": {"sky": "sky", "rest": "road"}}
+    fed = {**RIGHT, "mean": [1, 2, 3], "std": 2, "size": "32x64", "resample": "bicubic"}
+    loaded = load_ensemble(
+        spec(folder, theirs(fed, **keys), {**theirs(RIGHT, covers=["car"]), "name": "cars"})
+    )
+    save_spec(loaded, folder / "saved.yaml")
+    assert load_ensemble(folder / "saved.yaml") == loaded

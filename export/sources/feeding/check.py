@@ -119,7 +119,13 @@ def check_feeding(source: Source, declared: Declaration, split: Split) -> Feedin
         judged.append(best)
         again = readings_of(best.reading.declared, source.facts, is_bounded=is_bounded)
         tried += _try_all(network, _joined(best.reading, again, declared), images)
-    names = [c.name for c in declared.classes.ours]
+    told_apart = declared.classes.told_apart
+    known = [
+        c.name
+        for c, label in zip(declared.classes.ours, told_apart, strict=True)
+        if told_apart.count(label) == 1
+    ]
+    names = [*known, *(["other classes"] if len(known) < len(told_apart) else [])]
     scores = [Score(one.reading.name, one.miou, one.log_loss, one.reading.changes) for one in tried]
     scores += [score for one in judged for score in _in_other_orders(one, names)]
     ranked = sorted(dict.fromkeys(scores), key=lambda score: -score.miou)
@@ -157,13 +163,16 @@ def _try_all(network: RawNetwork, readings: Sequence[Reading], images: Sequence[
 
 
 def _try(network: RawNetwork, reading: Reading, images: Sequence[Labelled]) -> _Tried:
-    classes = len(reading.declared.classes.ours)
+    told_apart = np.array(reading.declared.classes.told_apart)
+    classes = int(told_apart.max()) + 1
     counts_cc = np.zeros((classes, classes), dtype=np.int64)
     losses: list[NDArray[np.float32]] = []
     for image_hwc, labels_hw in images:
         probabilities_chw = reference_probabilities(network, image_hwc, reading.declared)
         known = labels_hw != IGNORE_INDEX
-        truth_n, probabilities_cn = labels_hw[known].astype(np.intp), probabilities_chw[:, known]
+        truth_n = told_apart[labels_hw[known]]
+        probabilities_cn = np.zeros((classes, len(truth_n)), dtype=np.float32)
+        np.add.at(probabilities_cn, told_apart, probabilities_chw[:, known])
         cells = truth_n * classes + probabilities_cn.argmax(0)
         counts_cc += np.bincount(cells, minlength=classes**2).reshape(classes, classes)
         own_n = np.take_along_axis(probabilities_cn, truth_n[None], axis=0)

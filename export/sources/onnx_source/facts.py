@@ -2,6 +2,7 @@
 
 import ast
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import onnx
 from onnx import TensorProto
 
+from seg.card import PrecisionName
 from seg.errors import ModelError
 from seg.export.sources.declaration import InputType
 from seg.spec.imported import Layout, OutputKind
@@ -43,6 +45,9 @@ _KEEPS_KIND: Final = frozenset(
         "DequantizeLinear",
     }
     | {"QuantizeLinear", "Upsample"}
+)
+_QUANTISING: Final = frozenset(
+    {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger"}
 )
 _NAME_KEYS: Final = ("names", "classes", "class_names", "labels", "id2label")
 _CHANNELS: Final = (1, 3)
@@ -134,6 +139,14 @@ def kind_of_output(model: onnx.ModelProto, value: onnx.ValueInfoProto) -> Output
     while node is not None and node.op_type in _KEEPS_KIND:
         node = made_by.get(node.input[0])
     return _KIND_OF.get(node.op_type) if node is not None else None
+
+
+def precision_of(model: onnx.ModelProto) -> PrecisionName:
+    """The precision that the network computes in: int8 where it quantises, fp16 where weights are float16."""
+    if any(node.op_type in _QUANTISING for node in model.graph.node):
+        return "int8"
+    types = Counter(tensor.data_type for tensor in model.graph.initializer)
+    return "fp16" if types[TensorProto.FLOAT16] > types[TensorProto.FLOAT] else "fp32"
 
 
 def layout_of_output(

@@ -22,6 +22,7 @@ from seg.export.sources.onnx_source.facts import (
     kind_of_output,
     layout_of_output,
     names_in_metadata,
+    precision_of,
     shape_of,
     the_input,
     the_output,
@@ -128,7 +129,8 @@ class OnnxSource:
         if batch is not None:
             free_batch(model, source, batch)
         wrapped = wrap(model, declaration, self.path, opset)
-        return save_model(wrapped, card.model_copy(update={"opset": opset_of(wrapped)}), path)
+        written = {"opset": opset_of(wrapped), "precision": precision_of(model)}
+        return save_model(wrapped, card.model_copy(update=written), path)
 
 
 def _sizes_to_try(

@@ -1,5 +1,7 @@
 """Small ONNX files as other frameworks export them, and members of the classes sky, road and car."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from seg.spec import DatasetSpec, MemberSpec
+from seg.data.labelling import labelling_of
+from seg.export.sources.export_source import export_source
+from seg.export.sources.onnx_source.open import OnnxSource
+from seg.spec import DatasetSpec, ExportSpec, MemberSpec
+from tests.export.tiny import image
 
 NAMES = ("sky", "road", "car")
 DATA = DatasetSpec.model_validate({"classes": list(NAMES)})
+CLASSES = labelling_of(DATA).classes
 TYPES = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "uint8": TensorProto.UINT8}
 
 
@@ -99,3 +106,28 @@ def write_foreign(
     helper.set_model_props(model, metadata or {})
     onnx.save(model, path)
     return path
+
+
+@dataclass
+class Form:
+    """How a file is made, and what its YAML declares."""
+
+    made: Mapping[str, Any]
+    input: Mapping[str, Any]
+    output: Mapping[str, Any] = field(default_factory=dict)
+    classes: Mapping[str, str] | None = None
+    tolerance: float = 2e-5
+
+
+def declared_member(path: Path, form: Form) -> MemberSpec:
+    classes = {} if form.classes is None else {"classes": form.classes}
+    return member(path, input=form.input, output=form.output, **classes)
+
+
+def export(path: Path, form: Form) -> Path:
+    one = declared_member(path, form)
+    source = OnnxSource.open(path, one.input, one.output)
+    images = [image(37, 45, seed) for seed in range(3)]
+    target = path.parent / "model.onnx"
+    export_source(one, source, target, CLASSES, DATA, images, ExportSpec())
+    return target

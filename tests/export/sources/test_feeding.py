@@ -25,7 +25,9 @@ IMAGENET = {"scale": "1/255", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.22
 class ColourNetwork:
     """A network in plain numpy: a class for each colour, if the image is normalised as ImageNet's, in BGR."""
 
-    path, sha256, kind, architecture, encoder, half = Path("theirs.pth"), "", "state_dict", "", "", None
+    path, sha256, kind, architecture, encoder = Path("theirs.pth"), "", "state_dict", "", ""
+    half: None = None
+    notes: tuple[str, ...] = ()
 
     def __init__(self, gives: str = "logits", size_hw: tuple[int, int] | None = None) -> None:
         self.facts = SourceFacts(count=len(NAMES), size_hw=size_hw)
@@ -141,3 +143,13 @@ def test_nothing_is_said_of_a_member_that_is_fed_rightly(data: DatasetSpec) -> N
     assert feeding.better is None
     assert feeding.declared.miou > 0.95
     assert len(feeding.scores) > 6
+
+
+def test_a_specialist_is_scored_on_what_it_knows(data: DatasetSpec) -> None:
+    source = ColourNetwork()
+    split, known = open_split(data, "val"), {"covers": ["sky"], "classes": {"0": "sky"}}
+    right = check_feeding(source, declaration(source, data, input=RIGHT, **known), split)
+    assert right.better is None
+    assert right.declared.miou > 0.95
+    wrong = check_feeding(source, declaration(source, data, input=IMAGENET, **known), split)
+    assert wrong.better is not None and wrong.better.name == "channels: bgr"

@@ -1,7 +1,5 @@
 """ONNX files of many forms under the contract, each against PyTorch fed by hand."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,33 +9,20 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
-from onnx import helper
 from torch import Tensor
 from torch.nn import functional
 
-from seg.data.labelling import labelling_of
+from seg.card import ModelCard
 from seg.errors import ModelError, VerificationError
 from seg.export.sources.export_source import export_source, is_exported_source
 from seg.export.sources.onnx_source.open import OnnxSource
 from seg.model_file import read_model_card
-from seg.spec import ExportSpec, MemberSpec
-from tests.export.sources.foreign import DATA, kernel, member, write_foreign
+from seg.spec import ExportSpec
+from tests.export.sources.foreign import CLASSES, DATA, Form, declared_member, export, kernel, write_foreign
 from tests.export.tiny import image
 
-CLASSES = labelling_of(DATA).classes
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 CAFFE = {"scale": 1, "mean": [103.5, 116.3, 123.7], "std": [57.4, 57.1, 58.4]}
-
-
-@dataclass
-class Form:
-    """How a file is made, and what its YAML declares."""
-
-    made: Mapping[str, Any]
-    input: Mapping[str, Any]
-    output: Mapping[str, Any] = field(default_factory=dict)
-    classes: Mapping[str, str] | None = None
-    tolerance: float = 2e-5
 
 
 FORMS = {
@@ -82,20 +67,6 @@ FORMS = {
         {"size_hw": (24, 24), "ending": "ArgMax", "flat_labels": True}, {"scale": "1/255"}
     ),
 }
-
-
-def declared_member(path: Path, form: Form) -> MemberSpec:
-    classes = {} if form.classes is None else {"classes": form.classes}
-    return member(path, input=form.input, output=form.output, **classes)
-
-
-def export(path: Path, form: Form) -> Path:
-    one = declared_member(path, form)
-    source = OnnxSource.open(path, one.input, one.output)
-    images = [image(37, 45, seed) for seed in range(3)]
-    target = path.parent / "model.onnx"
-    export_source(one, source, target, CLASSES, DATA, images, ExportSpec())
-    return target
 
 
 def size_of(form: Form) -> tuple[int, int] | None:
@@ -187,6 +158,10 @@ def test_a_file_of_any_form_becomes_a_member(tmp_path: Path, form: Form) -> None
     card = read_model_card(model)
     assert card.verification is not None and card.verification.label_agreement > 0.999
     assert card.source is not None and card.source.kind == "onnx"
+    precisions = {"float16": "fp16", "int8": "int8"}
+    assert card.precision == precisions.get(
+        "int8" if form.made.get("int8") else form.made.get("dtype"), "fp32"
+    )
 
 
 def run_file(model: Path, batch_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -229,42 +204,6 @@ def declared(path: Path, form: Form) -> tuple[Any, Any]:
     return one.input, one.output
 
 
-REFUSED = {
-    "does not say how pixels are scaled": (Form({}, {}), "how its pixels are scaled: add 'input: { scale"),
-    "two outputs": (Form({"second_output": True}, {"scale": 1}), "name one of auxiliary"),
-    "no such output": (
-        Form({}, {"scale": 1}, {"name": "masks"}),
-        "no output 'masks': outputs are prediction",
-    ),
-    "another size": (Form({"size_hw": (8, 8)}, {"scale": 1, "size": 16}), "takes images of 8x8"),
-    "padding to one size": (
-        Form({"size_hw": (8, 8)}, {"scale": 1, "mode": "pad"}),
-        "which mode pad does not",
-    ),
-    "grey for colours": (Form({}, {"scale": 1, "channels": "grey"}), "takes 3 channels"),
-    "another layout": (Form({"size_hw": (8, 8)}, {"scale": 1, "layout": "nhwc"}), "in nhwc has 8 channels"),
-    "other classes": (Form({"channels": 5}, {"scale": 1}), "has 5 classes and the dataset 3"),
-    "classes of others": (
-        Form({"channels": 3}, {"scale": 1}, classes={"0": "sky", "1": "raod"}),
-        "'raod', which is no class of the dataset: did you mean 'road'",
-    ),
-    "a class that is left": (
-        Form({}, {"scale": 1}, classes={"0": "sky", "1": "road"}),
-        "no class of .* belongs to 'car'",
-    ),
-    "a number too many": (Form({}, {"scale": 1}, classes={"7": "sky"}), "names '7', which is no class of"),
-}
-
-
-@pytest.mark.parametrize(("form", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_guessed_is_asked_for(tmp_path: Path, form: Form, message: str) -> None:
-    path = write_foreign(tmp_path / "theirs.onnx", **form.made)
-    with pytest.raises(ModelError, match=message) as caught:
-        export(path, form)
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "model.onnx").exists()
-
-
 def test_a_network_that_is_not_its_source_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,73 +214,6 @@ def test_a_network_that_is_not_its_source_is_not_written(
     with pytest.raises(VerificationError, match=r"agreement with theirs\.onnx as declared"):
         export(write_foreign(tmp_path / "theirs.onnx"), Form({}, {"scale": "1/255"}))
     assert [path.name for path in tmp_path.iterdir()] == ["theirs.onnx"]
-
-
-@pytest.mark.parametrize("content", [b"", b"no model", b"\x08\x07" * 40])
-def test_a_broken_file_is_one_line(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "theirs.onnx"
-    path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"theirs\.onnx") as caught:
-        export(path, Form({}, {"scale": 1}))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_model_of_seg_is_no_source(tmp_path: Path) -> None:
-    model = export(write_foreign(tmp_path / "theirs.onnx"), Form({}, {"scale": "1/255"}))
-    with pytest.raises(ModelError, match="was exported by seg: name it with 'model'"):
-        export(model, Form({}, {"scale": "1/255"}))
-
-
-def with_custom_operator(model: onnx.ModelProto) -> None:
-    model.opset_import.append(helper.make_opsetid("theirs", 1))
-    model.graph.node[0].domain = "theirs"
-
-
-def with_loop(model: onnx.ModelProto) -> None:
-    model.graph.node[0].op_type = "Loop"
-
-
-def with_weights_elsewhere(model: onnx.ModelProto) -> None:
-    tensor = model.graph.initializer[0]
-    tensor.ClearField("raw_data")
-    tensor.data_location = onnx.TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="../../etc/passwd")
-
-
-def with_three_axes(model: onnx.ModelProto) -> None:
-    del model.graph.input[0].type.tensor_type.shape.dim[0]
-
-
-def with_double_images(model: onnx.ModelProto) -> None:
-    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
-
-
-def with_two_inputs(model: onnx.ModelProto) -> None:
-    model.graph.input.add(name="scale_factor")
-
-
-DAMAGES = [
-    (with_custom_operator, "operator 'theirs.Conv'"),
-    (with_loop, "has a Loop"),
-    (with_weights_elsewhere, "not a file beside it"),
-    (with_three_axes, "expected four axes"),
-    (with_double_images, "is double: images are float, float16 or uint8"),
-    (with_two_inputs, r"has 2 inputs \(x, scale_factor\)"),
-]
-
-
-@pytest.mark.parametrize(("damage", "message"), DAMAGES, ids=[message for _, message in DAMAGES])
-def test_an_unsafe_or_unusable_file_is_one_line(
-    tmp_path: Path, damage: Callable[[onnx.ModelProto], None], message: str
-) -> None:
-    path = write_foreign(tmp_path / "theirs.onnx")
-    model = onnx.load(path)
-    damage(model)
-    path.write_bytes(model.SerializeToString())
-    with pytest.raises(ModelError, match=message) as caught:
-        export(path, Form({}, {"scale": 1}))
-    assert "\n" not in str(caught.value)
-    assert [one.name for one in tmp_path.iterdir()] == ["theirs.onnx"]
 
 
 def test_a_larger_stride_is_found_by_trying(tmp_path: Path) -> None:
@@ -360,3 +232,20 @@ def test_a_larger_stride_is_found_by_trying(tmp_path: Path) -> None:
     assert card.input.stride == 64
     with pytest.raises(ModelError, match=r"cannot run it on an image of 160x224: .*'input\.stride'"):
         export(path, Form({}, {"scale": "1/255", "stride": 32}))
+
+
+@pytest.mark.parametrize("asked", ["auto", "int8"])
+def test_a_file_in_fp16_stays_so(tmp_path: Path, asked: str) -> None:
+    path = write_foreign(tmp_path / "theirs.onnx", dtype="float16")
+    one = declared_member(path, Form({}, {"scale": "1/255"}))
+    source, images = OnnxSource.open(path, one.input, one.output), [image(32, 32)]
+    request = ExportSpec.model_validate({"precision": asked})
+
+    def write() -> ModelCard:
+        return export_source(one, source, tmp_path / "model.onnx", CLASSES, DATA, images, request)
+
+    if asked == "auto":
+        assert write().precision == "fp16"
+    else:
+        with pytest.raises(ModelError, match="is fp16 already, and stays so"):
+            write()
