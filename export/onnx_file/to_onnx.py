@@ -65,7 +65,7 @@ def _export(model: ExportedModel, card: ModelCard, opset: int) -> onnx.ModelProt
     side = card.input.stride * _EXAMPLE_SIDE_IN_STRIDES
     example = torch.zeros((2, side + 1, side + 3, 3), dtype=torch.uint8)
     free = {0: torch.export.Dim("N"), 1: torch.export.Dim("H"), 2: torch.export.Dim("W")}
-    return export_graph(model, example, free, f"{card.name}: {card.architecture}", OUTPUT, opset)
+    return export_graph(model.eval(), example, free, f"{card.name}: {card.architecture}", OUTPUT, opset)
 
 
 def export_graph(
@@ -79,7 +79,7 @@ def export_graph(
     """Export a module with one input, `image`, and one output.
 
     Args:
-        module: is set to evaluation mode.
+        module: in evaluation mode.
         example: a batch of two images.
         free: the axes that are free, each with its `torch.export.Dim`.
         name: of the module in messages.
@@ -92,7 +92,7 @@ def export_graph(
     with _silence_exporter(), torch.no_grad():
         try:
             program = torch.onnx.export(
-                module.eval(),
+                module,
                 (example,),
                 dynamo=True,
                 opset_version=opset,
@@ -100,6 +100,7 @@ def export_graph(
                 input_names=[INPUT],
                 output_names=[output],
                 external_data=False,
+                custom_translation_table={torch.ops.aten._is_all_true.default: _is_all_true},
                 optimize=True,
                 verbose=False,
             )
@@ -110,6 +111,14 @@ def export_graph(
         raise TypeError("torch.onnx.export returned no program")
     graph: onnx.ModelProto = program.model_proto
     return graph
+
+
+def _is_all_true(values: Any) -> Any:
+    """`torch.all` without axes, which PyTorch 2.15 does not translate."""
+    from onnxscript import opset18
+
+    whole = opset18.Cast(values, to=onnx.TensorProto.INT32)
+    return opset18.Cast(opset18.ReduceMin(whole, keepdims=0), to=onnx.TensorProto.BOOL)
 
 
 @contextlib.contextmanager
