@@ -106,7 +106,8 @@ def _names_by_channel(
         return list(member.output.classes or network.names)
     if member.classes:
         return [str(channel) for channel in range(count)]
-    known, all_names = list(member.covers), [c.name for c in ours]
+    known: list[str] = list(member.covers)
+    all_names = [c.name for c in ours]
     without = [name for name in all_names if name != (background or all_names[0])]
     for candidate in (known, all_names, *([without] if network.is_apart else ())):
         if len(candidate) == count:
