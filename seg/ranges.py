@@ -49,6 +49,7 @@ PIXEL_SCALE: Final = Range(1e-6, 1000.0)
 PIXEL_MEAN: Final = Range(-1e6, 1e6)
 PIXEL_STD: Final = Range(1e-9, 1e6)
 STRIDE: Final = WholeRange(1, 1024)
+DILATION: Final = WholeRange(1, 256)
 
 # Labels
 MASK_THRESHOLD: Final = Range(0, 2**32 - 1)

@@ -100,6 +100,7 @@ def export_graph(
                 input_names=[INPUT],
                 output_names=[output],
                 external_data=False,
+                custom_translation_table={torch.ops.aten._is_all_true.default: _is_all_true},
                 optimize=True,
                 verbose=False,
             )
@@ -110,6 +111,14 @@ def export_graph(
         raise TypeError("torch.onnx.export returned no program")
     graph: onnx.ModelProto = program.model_proto
     return graph
+
+
+def _is_all_true(values: Any) -> Any:
+    """`torch.all` without axes, which PyTorch 2.15 does not translate."""
+    from onnxscript import opset18
+
+    whole = opset18.Cast(values, to=onnx.TensorProto.INT32)
+    return opset18.Cast(opset18.ReduceMin(whole, keepdims=0), to=onnx.TensorProto.BOOL)
 
 
 @contextlib.contextmanager

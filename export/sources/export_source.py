@@ -141,7 +141,7 @@ def is_exported_source(
 
 def declared_sha256(member: MemberSpec, ours: Sequence[ClassInfo]) -> str:
     """A SHA-256 of what the YAML declares of a source, and of the dataset's classes."""
-    keys = {"architecture", "encoder", "input", "output", "classes", "covers"}
+    keys = {"architecture", "encoder", "options", "input", "output", "classes", "covers"}
     declared = member.model_dump(mode="json", include=keys, exclude_unset=True)
     text = json.dumps([declared, [(c.id, c.name) for c in ours]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

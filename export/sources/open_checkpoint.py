@@ -25,6 +25,7 @@ def open_checkpoint(path: Path, member: MemberSpec) -> TorchSource:
     given = member.model_fields_set
     architecture = member.architecture if "architecture" in given else None
     encoder = member.encoder if "encoder" in given else None
+    options = member.options.model_dump(exclude_none=True)
     if not path.is_dir():
         match archive_kind(path):
             case "TorchScript":
@@ -35,8 +36,8 @@ def open_checkpoint(path: Path, member: MemberSpec) -> TorchSource:
                     " torch.onnx.export, and name that file with 'onnx'"
                 )
             case _:
-                return open_state_dict(path, architecture, encoder)
-    for name in sorted({"architecture", "encoder"} & given):
+                return open_state_dict(path, architecture, encoder, options)
+    for name in sorted({"architecture", "encoder", "options"} & given):
         raise ModelError(f"{member.name}: {path} says its network itself: remove '{name}'")
     config = read_json(path / "config.json")
     if CLASS_KEY in config:

@@ -40,6 +40,7 @@ _Scale = Annotated[
 ]
 _Mean = Annotated[float, within(ranges.PIXEL_MEAN)]
 _Std = Annotated[float, within(ranges.PIXEL_STD)]
+DilationRate = Annotated[int, within(ranges.DILATION)]
 _PER_CHANNEL = BeforeValidator(_one_or_three, json_schema_input_type=float | list[float])
 Means = Annotated[tuple[_Mean, ...], Field(min_length=1, max_length=3), _PER_CHANNEL]
 Stds = Annotated[tuple[_Std, ...], Field(min_length=1, max_length=3), _PER_CHANNEL]
@@ -118,6 +119,17 @@ class ImportedOutput(Spec):
             if (names or ()).count(name) > 1:
                 raise ValueError(f"class {name!r} is named twice: give each channel a name of its own")
         return names
+
+
+class HiddenOptions(Spec):
+    """Options of a decoder of smp that change its output and none of its weights. Default: those of smp."""
+
+    encoder_output_stride: Literal[8, 16, 32] | None = None
+    """The stride of the encoder's last features, of `deeplabv3`, `deeplabv3plus` and `pan`."""
+    decoder_atrous_rates: tuple[DilationRate, DilationRate, DilationRate] | None = None
+    """The dilations of `deeplabv3` and `deeplabv3plus`."""
+    decoder_interpolation: Literal["nearest", "bilinear", "bicubic"] | None = None
+    """How the decoder upsamples, of `unet`, `unetplusplus`, `manet`, `fpn` and `pan`."""
 
 
 def _texts(value: Any) -> Any:

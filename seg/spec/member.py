@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from seg import ranges
 from seg.spec.base import LocalPath, Temperature, Weight
-from seg.spec.imported import ClassNames, ImportedInput, ImportedOutput
+from seg.spec.imported import ClassNames, HiddenOptions, ImportedInput, ImportedOutput
 from seg.spec.prediction import ByClass
 from seg.spec.recipe import NetworkInput, RecipeSpec
 from seg.views import VIEW_SETS, ViewName, ViewSetName
@@ -42,11 +42,11 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-_IMPORTED: Final = frozenset({"output", "classes"})
+_IMPORTED: Final = frozenset({"output", "classes", "options"})
 _BESIDE: Final = {
     "model": ("a finished model", frozenset[str]()),
     "checkpoint": ("a network that is trained already", _IMPORTED | {"architecture", "encoder", "input"}),
-    "onnx": ("a network that is trained already", _IMPORTED | {"input"}),
+    "onnx": ("a network that is trained already", _IMPORTED - {"options"} | {"input"}),
 }
 """For each origin of a member other than a recipe: what it is, and the keys that go with it."""
 
@@ -64,6 +64,8 @@ class MemberSpec(RecipeSpec):
     """
     onnx: LocalPath | None = None
     """An ONNX file that was exported elsewhere."""
+    options: HiddenOptions = HiddenOptions()
+    """Options of a checkpoint's network that its weights do not show."""
     input: ImportedInput = ImportedInput()
     """How images reach the network. Keys other than `mode` and `size` are for one that was trained elsewhere.
     """

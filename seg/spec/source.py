@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from seg.errors import SpecError
 from seg.spec.base import did_you_mean
-from seg.spec.wording import in_plain_words
+from seg.spec.wording import in_plain_words, literal_values
 from seg.spec.yaml_text import parse_text, read_text
 from seg.words import printable
 
@@ -81,7 +81,7 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
             known = _fields_at(model, place[:-1])
             message = f"unknown key: {did_you_mean(str(place[-1]), known)}"
         case "literal_error":
-            choices = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+            choices = literal_values(error["ctx"]["expected"])
             message = f"{error['input']!r} is not known: {did_you_mean(str(error['input']), choices)}"
     where = ".".join(str(part) for part in place)
     return printable(f"{where}: {message}" if where else message)

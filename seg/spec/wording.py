@@ -70,8 +70,13 @@ def _expected(error: ErrorDetails) -> str:
     elif kind == "string_pattern_mismatch":
         expected = "letters, digits, '.', '_' and '-', and first a letter or digit"
     elif kind == "literal_error":
-        expected = " or ".join(re.findall(r"'([^']*)'", context["expected"]))
+        expected = " or ".join(literal_values(context["expected"]))
     return expected
+
+
+def literal_values(expected: str) -> list[str]:
+    """The values of a Literal, as pydantic lists them: `'a', 'b' or 'c'`, or `8, 16 or 32`."""
+    return re.findall(r"'([^']*)'", expected) or re.findall(r"\d+", expected)
 
 
 def _entries(count: int) -> str:

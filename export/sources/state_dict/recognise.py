@@ -136,10 +136,10 @@ def _candidates(
     shapes: Shapes, architecture: str | None, encoder: str | None, options: Mapping[str, Any]
 ) -> Iterator[list[Candidate]]:
     """The networks to compare with, the likeliest first: those that are given, or all that may fit."""
-    if architecture is not None and encoder is not None:
-        check_architecture(architecture, encoder)
     classes = head_classes(shapes)
     of_smp = architecture or smp_architecture(shapes)
+    if of_smp is not None and encoder is not None:
+        check_architecture(of_smp, encoder)
     if classes is not None and of_smp in get_args(SmpArchitecture):
         yield from _smp_candidates(cast(SmpArchitecture, of_smp), encoder, classes, shapes, options)
         return

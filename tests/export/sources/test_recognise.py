@@ -13,9 +13,11 @@ from torch import nn
 from torchvision import models
 
 from seg.errors import ModelError
+from seg.export.sources.open_checkpoint import open_checkpoint
 from seg.export.sources.state_dict.network_prefix import without_prefix
 from seg.export.sources.state_dict.open import open_state_dict
 from seg.export.sources.state_dict.recognise import Recognised, recognise
+from seg.spec import MemberSpec
 from seg.spec.architectures import TorchvisionArchitecture
 from seg.train.networks import build_network
 from seg.train.networks.state_dict_file import read_state_dict
@@ -186,6 +188,16 @@ def test_what_weights_do_not_show_is_said(tmp_path: Path) -> None:
     network = smp.DeepLabV3Plus("resnet18", encoder_weights=None, classes=CLASSES)
     torch.save(network.state_dict(), tmp_path / "w.pth")
     assert any("encoder_output_stride 16" in note for note in found(tmp_path / "w.pth").notes)
+
+
+def test_what_weights_do_not_show_can_be_set(tmp_path: Path) -> None:
+    network = network_of_smp("deeplabv3plus", "resnet18", encoder_output_stride=8)
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    declared = {"name": "m", "checkpoint": str(tmp_path / "w.pth"), "options": {"encoder_output_stride": 8}}
+    source = open_checkpoint(tmp_path / "w.pth", MemberSpec.model_validate(declared))
+    with torch.no_grad():
+        assert torch.equal(source.module(images()), network(images()))
+        assert not torch.equal(found(tmp_path / "w.pth").network(images()), network(images()))
 
 
 def without(state: Tensors, name: str) -> Tensors:
