@@ -106,9 +106,11 @@ def _names_by_channel(
         return list(member.output.classes or network.names)
     if member.classes:
         return [str(channel) for channel in range(count)]
-    known, all_names = list(member.covers), [c.name for c in ours]
-    without = [name for name in all_names if name != (background or all_names[0])]
-    for candidate in (known, all_names, *([without] if network.is_apart else ())):
+    all_names = [c.name for c in ours]
+    candidates = [list(member.covers), all_names]
+    if network.is_apart:
+        candidates.append([name for name in all_names if name != (background or all_names[0])])
+    for candidate in candidates:
         if len(candidate) == count:
             assumed.append(f"classes in the dataset's order: {', '.join(candidate)}")
             return candidate

@@ -170,7 +170,7 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
     spec = load_ensemble(file)
     trained = [one for one in chosen_members(file, spec, member) if one.has_recipe]
     if not trained:
-        raise SpecError(f"{file}: {member or 'every member'} is a finished model: there is nothing to train")
+        raise SpecError(f"{file}: {member or 'every member'} is trained already: there is nothing to train")
     return spec.data, spec.recipe_of(trained[0])
 
 

@@ -76,6 +76,8 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
                 )
             raise SpecError(f"{path}: {run!r} is neither a member nor a folder: {did_you_mean(run, members)}")
         found[run] = members.get(run, Path(run))
+    if not found:
+        raise SpecError(f"{path}: no member has a run of seg train, which a soup averages: name some runs")
     return found
 
 

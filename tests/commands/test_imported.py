@@ -87,6 +87,8 @@ def test_such_a_member_is_not_trained(folder: Path, capsys: pytest.CaptureFixtur
     path = spec(folder, theirs(RIGHT))
     assert run(["train", path]) == 0
     assert capsys.readouterr().out.startswith("theirs: was trained elsewhere: ")
+    assert run(["soup", path]) == 2
+    assert "no member has a run of seg train" in capsys.readouterr().err
     assert run(["soup", path, "theirs"]) == 2
     assert "theirs was trained elsewhere, and a soup averages runs" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import Split, read_image
-from seg.errors import ModelError
+from seg.errors import DataError, ModelError
 from seg.export.sources.declaration import Declaration
 from seg.export.sources.feeding.readings import Reading, readings_of
 from seg.export.sources.reference import prepared, reference_probabilities
@@ -28,9 +28,10 @@ CLEAR_ORDER_GAIN: Final = 0.1
 CLEAR_LOG_LOSS: Final = 0.9
 """What the log loss must fall to, as a share, for a reading with equal labels to be named."""
 
-FEWEST_IMAGES: Final = 2
 MOST_IMAGES: Final = 6
 SECONDS: Final = 45.0
+"""So long the check may take, or about so long where one image takes seconds."""
+
 _RUNS_AN_IMAGE: Final = 18
 """About as many readings are tried in both rounds."""
 
@@ -106,17 +107,17 @@ def check_feeding(source: Source, declared: Declaration, split: Split) -> Feedin
     """
     network = source.network(declared.output.name)
     start = time.perf_counter()
-    first = [_labelled(split, 0)]
-    _try(network, Reading(AS_DECLARED, declared, 0), first)
+    reference_probabilities(network, _labelled(split, 0)[0], declared)
     seconds = time.perf_counter() - start
-    images = _spread(split, int(np.clip(SECONDS / (_RUNS_AN_IMAGE * seconds), FEWEST_IMAGES, MOST_IMAGES)))
+    images = _spread(split, int(np.clip(SECONDS / (_RUNS_AN_IMAGE * seconds), 1, MOST_IMAGES)))
+    if all((labels_hw == IGNORE_INDEX).all() for _, labels_hw in images):
+        raise DataError("data.val: has no labelled pixel in the images that members are tried on")
     whole = _try(network, Reading(AS_DECLARED, declared, 0), images)
     is_bounded = _is_bounded(network, declared, images[0][0])
     tried = _try_all(network, list(readings_of(declared, source.facts, is_bounded=is_bounded)), images)
     best = max(tried, key=lambda one: one.miou, default=whole)
-    judged = [whole]
-    if best.miou >= whole.miou + CLEAR_GAIN:
-        judged.append(best)
+    is_clear = best.miou >= whole.miou + CLEAR_GAIN
+    if is_clear and time.perf_counter() - start < SECONDS:
         again = readings_of(best.reading.declared, source.facts, is_bounded=is_bounded)
         tried += _try_all(network, _joined(best.reading, again, declared), images)
     told_apart = declared.classes.told_apart
@@ -127,7 +128,9 @@ def check_feeding(source: Source, declared: Declaration, split: Split) -> Feedin
     ]
     names = [*known, *(["other classes"] if len(known) < len(told_apart) else [])]
     scores = [Score(one.reading.name, one.miou, one.log_loss, one.reading.changes) for one in tried]
-    scores += [score for one in judged for score in _in_other_orders(one, names)]
+    scores += [
+        score for one in ((whole, best) if is_clear else (whole,)) for score in _in_other_orders(one, names)
+    ]
     ranked = sorted(dict.fromkeys(scores), key=lambda score: -score.miou)
     return Feeding(len(images), (Score(AS_DECLARED, whole.miou, whole.log_loss, 0), *ranked))
 
