@@ -13,22 +13,22 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import segmentation_models_pytorch as smp
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
 CLASSES = 11
 VOID = 11
-MEAN, STD = np.float32([0.5, 0.5, 0.5]), np.float32([0.5, 0.5, 0.5])
+MEAN, STD = np.full(3, 0.5, np.float32), np.full(3, 0.5, np.float32)
 
 
 def read(image: Path, masks: Path) -> tuple[torch.Tensor, torch.Tensor]:
     """An image, float32 `[3, H, W]`, and its labels, int64 `[H, W]`."""
-    rgb_hwc = cv2.cvtColor(cv2.imread(str(image)), cv2.COLOR_BGR2RGB)
-    labels_hw = cv2.imread(str(masks / f"{image.stem}.png"), cv2.IMREAD_UNCHANGED)
+    rgb_hwc = np.asarray(Image.open(image).convert("RGB"))
+    labels_hw = np.array(Image.open(masks / f"{image.stem}.png"))
     normalised_hwc = (rgb_hwc / np.float32(255) - MEAN) / STD
     return torch.from_numpy(normalised_hwc.transpose(2, 0, 1)), torch.from_numpy(labels_hw).long()
 
@@ -95,7 +95,7 @@ def main() -> None:
         for images, labels in batches(train, given.data / "train_masks", 224, 8, epoch):
             loss = nn.functional.cross_entropy(network(images), labels, ignore_index=VOID)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
         print(f"epoch {epoch + 1}: loss {loss.item():.3f}", flush=True)

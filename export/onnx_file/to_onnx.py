@@ -117,8 +117,9 @@ def _is_all_true(values: Any) -> Any:
     """`torch.all` without axes, which PyTorch 2.15 does not translate."""
     from onnxscript import opset18
 
-    whole = opset18.Cast(values, to=onnx.TensorProto.INT32)
-    return opset18.Cast(opset18.ReduceMin(whole, keepdims=0), to=onnx.TensorProto.BOOL)
+    operators: Any = opset18
+    whole = operators.Cast(values, to=onnx.TensorProto.INT32)
+    return operators.Cast(operators.ReduceMin(whole, keepdims=0), to=onnx.TensorProto.BOOL)
 
 
 @contextlib.contextmanager

@@ -102,7 +102,7 @@ def _load(folder: Path, family: str) -> tuple[nn.Module, tuple[str, ...]]:
     return network, unused
 
 
-def _module(folder: Path, family: str, network: nn.Module, size_hw: tuple[int, int] | None) -> nn.Module:
+def _module(folder: Path, family: str, network: Any, size_hw: tuple[int, int] | None) -> nn.Module:
     match family:
         case "mask2former":
             return SemanticMap(network, _MASKS_HW)

@@ -29,7 +29,7 @@ def open_torchscript(path: Path, member: MemberSpec) -> TorchSource:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = torch.jit.load(path, map_location="cpu").eval()
+            program = torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except Exception as error:  # damaged archives raise all kinds of exceptions
         raise ModelError(f"{path}: PyTorch cannot load it: {first_line(error)}: copy it again") from error
     source = open_module(program, path, "TorchScript", sha256_of(path), member)

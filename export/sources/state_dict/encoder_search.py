@@ -57,7 +57,8 @@ def build_encoder(name: str, depth: int) -> nn.Module:
 
 def build_vit_encoder(name: str, depth: int) -> nn.Module:
     """An encoder as smp's DPT has it, whose features all come from blocks of one stride."""
-    return TimmViTEncoder(name.removeprefix("tu-"), pretrained=False, depth=depth)
+    encoder: nn.Module = TimmViTEncoder(name.removeprefix("tu-"), pretrained=False, depth=depth)
+    return encoder
 
 
 def _distance(given: Shapes, build: BuildEncoder, name: str, depth: int) -> int:

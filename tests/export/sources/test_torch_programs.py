@@ -16,6 +16,7 @@ from seg.errors import ModelError
 from seg.export import export_module
 from seg.export.sources.export_source import export_source
 from seg.export.sources.open_source import open_source
+from seg.labels import ImageHWC, LabelsHW
 from seg.model_file import read_model_card
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
 from tests.export.untrained import CLASSES, image
@@ -58,23 +59,20 @@ def deprecated() -> Iterator[None]:
         yield
 
 
-def expected_labels(module: nn.Module, image_hwc: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def expected_labels(module: nn.Module, image_hwc: ImageHWC) -> LabelsHW:
     """Of an image whose sides are even: logits of the module, upsampled, and the largest."""
     batch = torch.from_numpy(image_hwc).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
         logits = module(batch)
     logits = logits["out"] if isinstance(logits, dict) else logits
-    size_hw = image_hwc.shape[:2]
-    labels: np.ndarray = (  # type: ignore[type-arg]
-        nn.functional.interpolate(logits, size_hw, mode="bilinear", align_corners=False).argmax(1).numpy()
-    )
-    return labels[0]
+    upsampled = nn.functional.interpolate(logits, image_hwc.shape[:2], mode="bilinear", align_corners=False)
+    return np.asarray(upsampled[0].argmax(0).numpy(), dtype=np.uint8)
 
 
-def labels_of(model: Path, image_hwc: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def labels_of(model: Path, image_hwc: ImageHWC) -> LabelsHW:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    labels: np.ndarray = session.run(None, {"image": image_hwc[None]})[0].argmax(1)[0]  # type: ignore[type-arg]
-    return labels
+    (probabilities,) = session.run(None, {"image": image_hwc[None]})
+    return np.asarray(probabilities[0].argmax(0), dtype=np.uint8)
 
 
 def test_a_module_is_exported_from_python(tmp_path: Path) -> None:
