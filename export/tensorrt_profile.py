@@ -6,7 +6,7 @@ from seg.data import open_split
 from seg.data.read_sample import read_sample
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.spec import EnsembleSpec
-from seg.spec.ensemble import MemberSpec
+from seg.spec.member import MemberSpec
 from seg.views import SYMMETRIES
 
 SAMPLED_IMAGES: Final = 50

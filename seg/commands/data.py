@@ -24,11 +24,19 @@ def sample(
         int,
         typer.Option(min=ranges.SEED.least, max=ranges.SEED.most, help="Another seed draws other images."),
     ] = 0,
+    scenes: Annotated[
+        int | None,
+        typer.Option(
+            min=ranges.SCENES.least,
+            max=ranges.SCENES.most,
+            help="Draw so many places with their own light, ground and classes, no place in two splits.",
+        ),
+    ] = None,
 ) -> None:
     """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
     from seg.data.sample import write_sample_dataset
 
-    written = write_sample_dataset(folder, seed=seed)
+    written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
 
 
@@ -47,7 +55,7 @@ def check(
 
     if _is_ensemble(file):
         spec = load_ensemble(file)
-        report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.model is None])
+        report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.has_recipe])
     else:
         report = check_dataset(load_dataset(file))
     _print_report(report)
@@ -121,6 +129,34 @@ def preview(
     typer.echo(f"{output}: written")
 
 
+@app.command("import")
+def import_(
+    form: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="labelme, label-studio, cvat, yolo, supervisely, mapillary, geojson or huggingface.",
+        ),
+    ],
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="The dataset's folder, or its file.")],
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a dataset of an annotation tool as COCO with a dataset YAML; images stay where they are.
+
+    Prints what was dropped, such as points and lines, which have no area.
+    """
+    from seg.data.importers import import_dataset, parse_format
+
+    report = import_dataset(parse_format(form), source, folder, overwrite=overwrite)
+    for split, images in report.images.items():
+        typer.echo(f"{split}: {counted(images, 'image')}, {counted(report.objects[split], 'object')}")
+    typer.echo(f"classes: {printable(', '.join(report.classes))}")
+    for what, count in sorted(report.dropped.items()):
+        typer.echo(f"dropped: {count} x {printable(what)}")
+    typer.echo(f"{folder / 'dataset.yaml'}: written")
+
+
 def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":
     from seg.spec import load_dataset, load_ensemble
 
@@ -132,7 +168,7 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
         data = load_dataset(file)
         return data, whole_image_recipe(data)
     spec = load_ensemble(file)
-    trained = [one for one in chosen_members(file, spec, member) if one.model is None]
+    trained = [one for one in chosen_members(file, spec, member) if one.has_recipe]
     if not trained:
         raise SpecError(f"{file}: {member or 'every member'} is a finished model: there is nothing to train")
     return spec.data, spec.recipe_of(trained[0])

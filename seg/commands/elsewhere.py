@@ -63,8 +63,7 @@ def with_output(
             f"--output {name}: is a folder, and format {form} a file: name a file, or add --format png"
         )
     file = Path(name).absolute() if name else spec.output.file.with_suffix(suffix_of_format(form))
-    given = {key: getattr(spec.output, key) for key in spec.output.model_fields_set}
-    output = validate(OutputSpec, given | {"file": file, "format": form})
+    output = validate(OutputSpec, spec.output.keys_in_format(form) | {"file": file})
     return spec.model_copy(update={"output": output})
 
 

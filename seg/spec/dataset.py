@@ -22,6 +22,7 @@ from seg.labels import MAX_CLASSES
 from seg.pixel_range import Band, Percent, PixelRange, Window
 from seg.spec.base import Spec, did_you_mean, path_beside
 from seg.spec.class_lists import PRESETS, read_class_list
+from seg.spec.groups import GROUP_OR_PATTERN
 from seg.spec.pseudo import PseudoSpec
 from seg.spec.source import load
 from seg.spec.split import ShareSpec, SplitSpec
@@ -35,12 +36,16 @@ PixelValue = Annotated[int, Field(ge=0, le=MAX_PIXEL_VALUE)]
 _CLASSES_OR_THEIR_FILE: Final = BeforeValidator(lambda value: value, json_schema_input_type=str | list[Any])
 
 
+ClassId = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+"""The number of a class in masks, annotations and submissions."""
+
+
 class ClassEntry(Spec):
     """One class. A name alone is enough."""
 
     name: str
     """The name of the class."""
-    id: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
+    id: ClassId | None = None
     """The number in masks and submissions. Default: the id of the COCO category of this name; for masks the
     position in the list.
     """
@@ -79,6 +84,11 @@ class DatasetSpec(Spec):
     """The images of the submission. Default: those of `val`."""
     pseudo: PseudoSpec | None = None
     """More images to train on, labelled by `seg pseudo-label`. No fold holds them out."""
+    group: GROUP_OR_PATTERN | None = None
+    """Which images resemble one another, because they show one patient, slide, place, drive or day: a pattern
+    on file names, a column of a table, or metadata. Folds, tuning and intervals keep a group together.
+    Default: groups are looked for by names and near-duplicates.
+    """
     classes: Annotated[tuple[ClassEntry, ...] | None, _CLASSES_OR_THEIR_FILE] = Field(
         default=None, min_length=1, max_length=MAX_CLASSES
     )

@@ -83,10 +83,13 @@ def test_views_are_a_set_or_a_list(tmp_path: Path) -> None:
         ("recipe:\n  crop: big", "x.yaml:7: recipe.crop: a size is a number"),
         ("recipe:\n  input: {mode: resize}", "x.yaml:7: recipe.input: 'size' belongs to mode 'resize'"),
         ("recipe:\n  loss: {cross_entrpy: 1}", "did you mean 'cross_entropy'?"),
-        ("views: d4\nstopping: exact\nmerge: vote", "x.yaml:7: 'stopping' goes with merge: mean"),
+        (
+            "views: d4\nstopping: exact\nmerge: vote",
+            "x.yaml:8: 'merge: geometric' or 'vote' and",
+        ),
         (
             "tile: {size: 64}\noutput:\n  file: x\n  size: 9",
-            "x.yaml:6: tiled images are written at their own",
+            "x.yaml:6: 'tile' and 'output.size' exclude each other: tiled images",
         ),
         ("views: d4\noutput:\n  format: png\n  rle: {}", "x.yaml:9: output: 'rle' has no meaning"),
         ("batch_size: [", "x.yaml:7: not valid YAML"),

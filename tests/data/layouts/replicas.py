@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.engine.submissions.rle import encode
+from seg.engine.submissions.tables.rle import encode
 from seg.labels import LabelsHW
 from seg.spec.class_lists.presets import PRESETS
 from seg.spec.output import RleSpec

@@ -14,7 +14,7 @@ from seg.data import open_split
 from seg.data.check_dataset import check_dataset
 from seg.data.images import write_image
 from seg.data.tables.run_lengths import decode_run_lengths
-from seg.engine.submissions.rle import encode
+from seg.engine.submissions.tables.rle import encode
 from seg.errors import DataError
 from seg.spec import DatasetSpec
 from seg.spec.output import RleSpec
