@@ -55,7 +55,7 @@ def _with_bands(values: NDArray[Any]) -> DeepHWB:
 def _decode_dicom(data: bytes) -> NDArray[Any]:
     try:
         import pydicom
-        from pydicom.pixels import apply_rescale
+        from pydicom.pixels.processing import apply_rescale
     except ImportError as error:
         raise DataError("DICOM files are read by pydicom: pip install pydicom") from error
 

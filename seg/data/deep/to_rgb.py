@@ -42,7 +42,7 @@ def _ends(values_hwb: DeepHWB, pixel_range: PixelRange) -> tuple[DeepHWB, DeepHW
         low, high = pixel_range.range
     else:
         return _percentiles(values_hwb, pixel_range.percentile or (0, 100))
-    return np.float32([low]), np.float32([high])
+    return np.array([low], np.float32), np.array([high], np.float32)
 
 
 def _percentiles(values_hwb: DeepHWB, ends: tuple[float, float]) -> tuple[DeepHWB, DeepHWB]:
@@ -50,4 +50,4 @@ def _percentiles(values_hwb: DeepHWB, ends: tuple[float, float]) -> tuple[DeepHW
     bands = np.moveaxis(values_hwb, -1, 0)
     finite = (band[np.isfinite(band)] for band in bands)
     lows, highs = zip(*(np.percentile(band, ends) if band.size else (0, 1) for band in finite), strict=True)
-    return np.float32(lows), np.float32(highs)
+    return np.array(lows, np.float32), np.array(highs, np.float32)
