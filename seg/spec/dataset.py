@@ -153,6 +153,19 @@ class DatasetSpec(Spec):
         return self
 
     @model_validator(mode="after")
+    def _masks_are_of_the_classes(self) -> Self:
+        names = [c.name for c in class_list(self.classes or (), self.unlabelled)]
+        for masks in (split.masks for split in self._listed_splits if split.masks and self.classes):
+            if masks.binary is not None and len(names) != 2:
+                raise ValueError(f"'binary' masks are of two classes, and there are {len(names)}")
+            for name in masks.of_class or ():
+                if name not in names:
+                    raise ValueError(
+                        f"'of_class' has {name!r}, which is no class: {did_you_mean(name, names)}"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _one_pixel_range(self) -> Self:
         try:
             _ = self.pixel_range

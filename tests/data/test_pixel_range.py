@@ -19,9 +19,12 @@ from seg.data.deep.to_rgb import to_rgb
 from seg.data.images import write_mask
 from seg.data.raster import silence_georeferencing_warnings
 from seg.data.read_sample import open_sample, read_sample, size_of_sample
-from seg.errors import DataError, SpecError
+from seg.errors import DataError, ModelError, SpecError
+from seg.member_files import read_member_files
 from seg.pixel_range import PixelRange
 from seg.spec import DatasetSpec, load_dataset
+from seg.spec.from_models import spec_from_models
+from tests.engine.tiny_models import write_model
 
 CT = np.linspace(900, 1050, 12 * 16).reshape(12, 16)
 """A structure within 150 of 65536 levels."""
@@ -173,3 +176,10 @@ def test_the_card_has_a_range_only_where_there_is_one() -> None:
     assert "pixel_range" not in plain.model_dump_json()
     deep = plain.model_copy(update={"pixel_range": PixelRange(bands=(4, 3, 2), range=(0, 10_000))})
     assert InputCard.model_validate_json(deep.model_dump_json()) == deep
+
+
+def test_a_member_that_learnt_from_another_range_is_refused(tmp_path: Path) -> None:
+    model = write_model(tmp_path)
+    spec = spec_from_models([model], data=DatasetSpec.model_validate({"range": (0, 10)}))
+    with pytest.raises(ModelError, match=r"of 8 bits, the dataset has range: \[0.0, 10.0\]"):
+        read_member_files(spec)
