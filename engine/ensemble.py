@@ -27,6 +27,7 @@ from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.base import did_you_mean
 from seg.spec.prediction import MergeName, RuntimeName, TileSpec
@@ -143,6 +144,11 @@ class Ensemble:
         return self.members[0].card.classes
 
     @property
+    def pixel_range(self) -> PixelRange | None:
+        """How image files of other bands or more than 8 bits are read; None for 8 bits."""
+        return self.members[0].card.input.pixel_range
+
+    @property
     def passes(self) -> int:
         """The number of passes of an image, or of each of its tiles."""
         return sum(len(member.views) for member in self.members)
@@ -184,7 +190,7 @@ class Ensemble:
             ModelError: a member cannot run it, or its probabilities are not finite.
         """
         name = str(image) if isinstance(image, Path | str) else None
-        images = [(name, as_raster(image))]
+        images = [(name, as_raster(image, self.pixel_range))]
         return next(self.predict_all(images, lambda _, merged: self._prediction(merged)))
 
     def predict_many(self, images: "Iterable[ImageHWC | Path | str | Image]") -> Iterator[Prediction]:
@@ -205,7 +211,7 @@ class Ensemble:
         """
         finished: dict[int, Prediction] = {}
         due = 0
-        numbered = ((number, as_raster(image)) for number, image in enumerate(images))
+        numbered = ((number, as_raster(image, self.pixel_range)) for number, image in enumerate(images))
         for number, prediction in self.predict_all(numbered, lambda n, m: (n, self._prediction(m))):
             finished[number] = prediction
             while due in finished:

@@ -9,7 +9,8 @@ import numpy as np
 
 from seg.card import ModelCard
 from seg.data import open_split
-from seg.data.raster import Raster, open_raster
+from seg.data.raster import Raster
+from seg.data.read_sample import open_sample
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.tiles import lay_out
@@ -205,7 +206,7 @@ def sample_frames(spec: EnsembleSpec) -> list[SampleFrame]:
     try:
         samples = open_split(spec.data, "predict").samples
         chosen = samples[:: max(1, len(samples) // SAMPLE_FRAMES)][:SAMPLE_FRAMES]
-        return [_sample_frame(open_raster(sample.image), spec.tile) for sample in chosen]
+        return [_sample_frame(open_sample(sample), spec.tile) for sample in chosen]
     except DataError:
         slope = np.linspace(0, 255, SYNTHETIC_SIDE, dtype=np.uint8)
         drawn_hwc = np.stack(np.broadcast_arrays(slope, slope[:, None], slope[::-1]), axis=-1)

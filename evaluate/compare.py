@@ -14,8 +14,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from seg.data import Sample, Split, open_split, read_image
+from seg.data import Sample, Split, open_split
 from seg.data.content_hash import hash_of_images
+from seg.data.read_sample import read_sample
 from seg.engine import Ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
@@ -123,7 +124,7 @@ def _score(ensemble: Ensemble, split: Split, advance: Advance) -> tuple[Scores, 
 
 
 def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
-    return ((index, read_image(sample.image)) for index, sample in enumerate(samples))
+    return ((index, read_sample(sample)) for index, sample in enumerate(samples))
 
 
 def _fingerprint(spec: EnsembleSpec, split: Split) -> str:

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from seg.classes import ClassInfo
-from seg.data import Sample, Split, open_split, read_image
+from seg.data import Sample, Split, open_split
 from seg.data.images import write_image
+from seg.data.read_sample import read_sample
 from seg.drawing import captioned, contact_sheet, enlarged, legend, overlay
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
@@ -109,7 +110,7 @@ def _draw(
     clear = spec.data.background(predictions.classes)
 
     def row(one: SheetImage) -> list[ImageHWC]:
-        image_hwc = read_image(one.sample.image)
+        image_hwc = read_sample(one.sample)
         maps = [split.labels(one.index)] if truth and one.index is not None else []
         maps.append(_resized_to_image(image_hwc, predictions.labels_of(one.sample, image_hwc)))
         drawn = [overlay(image_hwc, labels_hw, predictions.classes, clear=clear) for labels_hw in maps]

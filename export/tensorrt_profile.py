@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from seg.data import open_split, read_image
+from seg.data import open_split
+from seg.data.read_sample import read_sample
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.spec import EnsembleSpec
 from seg.spec.member import MemberSpec
@@ -37,7 +38,6 @@ def _sizes_to_predict(spec: EnsembleSpec) -> list[tuple[int, int]]:
         return [spec.tile.size]
     samples = open_split(spec.data, "predict").samples
     images = [
-        read_image(sample.image)
-        for sample in samples[:: max(1, len(samples) // SAMPLED_IMAGES)][:SAMPLED_IMAGES]
+        read_sample(sample) for sample in samples[:: max(1, len(samples) // SAMPLED_IMAGES)][:SAMPLED_IMAGES]
     ]
     return [(image.shape[0], image.shape[1]) for image in images]

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from seg.data import open_split, read_image
+from seg.data import open_split
+from seg.data.read_sample import read_sample
 from seg.engine.load import sample_frames
 from seg.errors import DataError
 from seg.labels import ImageHWC
@@ -15,7 +16,7 @@ def validation_images(data: DatasetSpec) -> list[ImageHWC]:
     """Validation images, uint8 RGB, spread evenly over the split; raises DataError where there are none."""
     samples = open_split(data, "val").samples
     step = max(1, len(samples) // VERIFICATION_IMAGES)
-    return [read_image(sample.image) for sample in samples[::step][:VERIFICATION_IMAGES]]
+    return [read_sample(sample) for sample in samples[::step][:VERIFICATION_IMAGES]]
 
 
 def images_to_verify_on(spec: EnsembleSpec) -> list[ImageHWC]:

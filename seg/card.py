@@ -4,12 +4,21 @@ The same JSON is in the safetensors metadata of a checkpoint and in `metadata_pr
 under the key `seg.card`. The card of a fused ensemble is under `seg.ensemble`.
 """
 
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from seg.classes import ClassInfo
 from seg.errors import ModelError
+from seg.pixel_range import PixelRange
 
 CARD_KEY: Final = "seg.card"
 ENSEMBLE_KEY: Final = "seg.ensemble"
@@ -28,7 +37,8 @@ class InputCard(_Part):
 
     `pad` repeats the last row and column until height and width are multiples of `stride`, and
     crops the result; `resize` goes to `size_hw` and back; `tile` cuts tiles of `size_hw`. `mean` and
-    `std` are for RGB in 0..1.
+    `std` are for RGB in 0..1. `pixel_range` says how images of other bands or more than 8 bits become the
+    uint8 RGB image that the graph takes.
     """
 
     mode: Literal["pad", "resize", "tile"] = "pad"
@@ -36,6 +46,14 @@ class InputCard(_Part):
     size_hw: tuple[int, int] | None = None
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    pixel_range: PixelRange | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_a_range_of_8_bits(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if self.pixel_range is None:
+            del values["pixel_range"]
+        return values
 
 
 class TrainingCard(_Part):

@@ -9,6 +9,7 @@ from seg.card import ModelCard
 from seg.class_order import Channels, channels_of, is_reordered
 from seg.classes import ClassInfo
 from seg.data.labelling import known_classes
+from seg.errors import ModelError
 from seg.files import sha256_of
 from seg.model_file import read_model_card
 from seg.spec import EnsembleSpec
@@ -62,9 +63,21 @@ def _read(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]
     if not paths:
         return ()
     cards = [read_model_card(path) for path in paths]
+    for path, card in zip(paths, cards, strict=True):
+        _refuse_other_pixels(path, card, dataset)
     known = known_classes(dataset)
     wanted, whose = (known, "the dataset") if known else (cards[0].classes, "the first member")
     return tuple(_member_file(path, card, wanted, whose) for path, card in zip(paths, cards, strict=True))
+
+
+def _refuse_other_pixels(path: Path, card: ModelCard, dataset: DatasetSpec) -> None:
+    """Raise ModelError if a model learnt from images in another pixel range than the dataset's."""
+    learnt, ours = card.input.pixel_range, dataset.pixel_range
+    if learnt != ours:
+        raise ModelError(
+            f"{path}: was trained on images of {learnt or '8 bits'}, the dataset has {ours or '8 bits'}: give"
+            " the dataset the same 'bands' and 'range', 'percentile' or 'window'"
+        )
 
 
 def _member_file(path: Path, card: ModelCard, wanted: tuple[ClassInfo, ...], whose: str) -> MemberFile:

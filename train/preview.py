@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from seg.classes import ClassInfo
-from seg.data import open_split, read_image
+from seg.data import open_split
+from seg.data.read_sample import read_sample
 from seg.data.split import Split
 from seg.drawing import captioned, contact_sheet, enlarged, legend, overlay
 from seg.errors import DataError
@@ -75,7 +76,7 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
 
 def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
     """A recipe without augmentation whose crop is the size of the first image; raises DataError."""
-    height, width = read_image(_training_split(data).samples[0].image).shape[:2]
+    height, width = read_sample(_training_split(data).samples[0]).shape[:2]
     return RecipeSpec(
         batch_size=2,
         crop=(height, width),

@@ -10,10 +10,12 @@ from seg.data import Sample, open_split
 from seg.data.image_files import IMAGE_SUFFIXES
 from seg.data.images import decode_image
 from seg.data.list_samples import LIST_SUFFIXES, first_column
-from seg.data.raster import Raster, open_raster
+from seg.data.raster import Raster
+from seg.data.read_sample import open_sample
 from seg.data.split import samples_with_ids
 from seg.engine.image_source import ImageSource
 from seg.errors import DataError
+from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 
 if TYPE_CHECKING:
@@ -35,11 +37,12 @@ class ImageRef:
     version: str = ""
     coco_id: int | None = None
     file_name: str = ""
+    pixel_range: PixelRange | None = None
 
     @property
     def sample(self) -> Sample:
         """The image as a sample of a dataset."""
-        return Sample(self.id, Path(self.place), self.coco_id, self.file_name)
+        return Sample(self.id, Path(self.place), self.coco_id, self.file_name, pixel_range=self.pixel_range)
 
     def source(self) -> ImageSource:
         """Its file and the file's current version."""
@@ -62,6 +65,8 @@ def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[Ima
     Raises:
         DataError: there are no images, or the store cannot be reached.
     """
+    if spec.data.pixel_range and (images is not None or _uris_in(spec.data.to_predict.images[0])):
+        raise DataError("images in a store are read with 8 bits: copy them here to read them in a range")
     if images is not None:
         return _numbered(spec, _below(images))
     listed = _uris_in(spec.data.to_predict.images[0])
@@ -77,13 +82,18 @@ def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[Ima
 def local_images(spec: EnsembleSpec) -> list[ImageRef]:
     """The images of a spec with local paths; raises DataError."""
     samples = open_split(spec.data, "predict").samples
-    return [ImageRef(one.id, str(one.image), coco_id=one.coco_id, file_name=one.file_name) for one in samples]
+    return [
+        ImageRef(
+            one.id, str(one.image), coco_id=one.coco_id, file_name=one.file_name, pixel_range=one.pixel_range
+        )
+        for one in samples
+    ]
 
 
 def read_image_ref(image: ImageRef) -> Raster:
     """Read an image, whole or by window; raises DataError."""
     if not is_uri(image.place):
-        return open_raster(Path(image.place))
+        return open_sample(image.sample)
     filesystem, path = _open(image.place)
     try:
         with filesystem.open_input_stream(path) as file:

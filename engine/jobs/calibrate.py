@@ -12,15 +12,16 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data import Sample, open_split, read_image
+from seg.data import Sample, open_split
 from seg.data.raster import Raster
+from seg.data.read_sample import open_sample, read_sample
 from seg.engine.early_exit.rounds import round_ends
 from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Rule, Stopping, uncertainty_level
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.merging.decision import Decision
 from seg.engine.passes.passes import PassOrder, Size
-from seg.engine.pipeline.prefetch import Reader, read_sample
+from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
 from seg.errors import SpecError
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
@@ -85,7 +86,7 @@ def calibrate_ensemble(
     order = _rank_passes(ensemble, samples[:: max(1, len(samples) // MAX_RANKED)][:MAX_RANKED])
     traces: list[Trace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
-        images = (image_hwc for _, image_hwc in Reader(read_sample, Clock(), strict=True).read(samples))
+        images = (image_hwc for _, image_hwc in Reader(open_sample, Clock(), strict=True).read(samples))
         passes = ensemble.passes_in_order(order)
 
         def name_of(number: int) -> str:
@@ -115,7 +116,7 @@ def _rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ..
 
         def images() -> Iterator[tuple[str, ImageHWC]]:
             for sample in samples:
-                yield sample.id, read_image(sample.image)
+                yield sample.id, read_sample(sample)
                 advance()
 
         return ensemble.rank_in_rounds(images())

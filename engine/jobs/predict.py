@@ -7,6 +7,7 @@ from typing import Final
 
 from seg.data import Sample, open_split
 from seg.data.image_header import image_size
+from seg.data.read_sample import open_sample
 from seg.engine.early_exit.deadline import DeadlineSchedule
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import Ensemble
@@ -17,7 +18,7 @@ from seg.engine.jobs.journal import Entry, ExpectedLabels, Journal
 from seg.engine.jobs.stopping import build_stopping, check_calibration
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import PassOrder
-from seg.engine.pipeline.prefetch import Reader, read_sample
+from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import check_ids
@@ -100,7 +101,7 @@ def _predict(
     strict: bool,
 ) -> RunSummary:
     clock = Clock()
-    reader = Reader(read_sample, clock, strict)
+    reader = Reader(open_sample, clock, strict)
 
     def finish(sample: Sample, labels_hw: LabelsHW) -> bytes:
         with clock.stage("encode"):

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from seg.data import Sample, read_image
+from seg.data import Sample
+from seg.data.read_sample import read_sample
 from seg.engine.ensemble import Ensemble
 from seg.files import remove_all_leftovers
 from seg.labels import ImageHWC, ProbabilitiesCHW
@@ -36,4 +37,4 @@ def make_soft_labels(spec: EnsembleSpec, samples: Sequence[Sample], kept: SoftLa
 
 
 def _images(samples: Sequence[Sample]) -> Iterator[tuple[Sample, ImageHWC]]:
-    return ((sample, read_image(sample.image)) for sample in samples)
+    return ((sample, read_sample(sample)) for sample in samples)

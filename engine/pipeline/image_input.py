@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 import numpy as np
 
 from seg.data.raster import Raster, open_raster
+from seg.data.read_sample import read_in_range
 from seg.labels import ImageHWC
+from seg.pixel_range import PixelRange
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -14,15 +16,16 @@ if TYPE_CHECKING:
 CHANNELS: Final = 3
 
 
-def as_raster(image: "ImageHWC | Path | str | Image") -> Raster:
-    """The pixels of an image, uint8 RGB `[H, W, 3]`.
+def as_raster(image: "ImageHWC | Path | str | Image", pixel_range: PixelRange | None = None) -> Raster:
+    """The pixels of an image, uint8 RGB `[H, W, 3]`; a file is read in the pixel range.
 
     Raises:
         ValueError: it is an array of another type or shape, or a PIL image that is not RGB.
         DataError: it is a file that cannot be read.
     """
     if isinstance(image, Path | str):
-        return open_raster(Path(image))
+        path = Path(image)
+        return open_raster(path) if pixel_range is None else read_in_range(path, pixel_range)
     if _is_pil(image):
         if image.mode != "RGB":
             raise ValueError(f"a PIL image is RGB, got mode {image.mode}: image.convert('RGB')")

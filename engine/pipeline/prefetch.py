@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Generic, TypeVar
 
-from seg.data import Sample
-from seg.data.raster import Raster, open_raster
+from seg.data.raster import Raster
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.hardware import usable_cores
 from seg.errors import DataError
@@ -28,11 +27,6 @@ def readers_for(cores: int) -> int:
     of 16 cores keeps up with a GPU that takes 1,000 images a second.
     """
     return min(MAX_AHEAD, max(MIN_READERS, cores // 3))
-
-
-def read_sample(sample: Sample) -> Raster:
-    """The image of a sample, whole or by window; raises DataError."""
-    return open_raster(sample.image)
 
 
 @dataclass(slots=True)

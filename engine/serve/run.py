@@ -22,7 +22,7 @@ from seg.engine.serve.http.metrics import Metrics
 from seg.engine.serve.labelling.engine import Engine, EngineProcess
 from seg.engine.serve.labelling.memory import default_memory
 from seg.engine.serve.labelling.worker import EngineOptions
-from seg.errors import OutputError
+from seg.errors import OutputError, SpecError
 from seg.spec import EnsembleSpec
 
 OTHER_FILES: Final = 256
@@ -42,6 +42,8 @@ def run_server(
     Raises:
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
+    if spec.data.pixel_range:
+        raise SpecError("data: images in a range of values are not served yet: serve members of 8-bit images")
     limits = replace(limits, connections=min(limits.connections, _allow_files(limits.connections)))
     with _listening(host, port) as listener:
         options = EngineOptions(spec, name, _memory(limits), _beside(), limits.pixels)

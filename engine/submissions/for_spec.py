@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from seg.classes import ClassInfo
-from seg.data import Split, open_split
-from seg.data.raster import open_raster
+from seg.data import Sample, Split, open_split
+from seg.data.read_sample import open_sample
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SubmissionFormat
 from seg.engine.submissions.formats import open_format
@@ -64,20 +63,23 @@ class SubmissionSpec:
         Raises:
             DataError: there is no such image, or it cannot be read.
         """
-        image = self.image_of(image_id)
+        sample = self._sample_of(image_id)
         if self.spec.output.size:
             return self.spec.output.size
         if image_id not in self._sizes:
-            height, width = open_raster(Path(image)).shape[:2]
+            height, width = open_sample(sample).shape[:2]
             self._sizes[image_id] = height, width
         return self._sizes[image_id]
 
     def image_of(self, image_id: str) -> str:
         """The path of an image; raises DataError if there is none of that id."""
-        image = self._images.get(image_id)
-        if image is None:
+        return str(self._sample_of(image_id).image)
+
+    def _sample_of(self, image_id: str) -> Sample:
+        sample = self._samples.get(image_id)
+        if sample is None:
             raise DataError(f"{image_id!r} is not an image of the spec's 'predict' split")
-        return str(image)
+        return sample
 
     @cached_property
     def _sizes(self) -> dict[str, Size]:
@@ -85,5 +87,5 @@ class SubmissionSpec:
         return {}
 
     @cached_property
-    def _images(self) -> dict[str, Path]:
-        return {sample.id: sample.image for sample in self.split.samples}
+    def _samples(self) -> dict[str, Sample]:
+        return {sample.id: sample for sample in self.split.samples}

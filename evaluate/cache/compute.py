@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from seg.data import Sample, read_image
-from seg.data.raster import open_raster
+from seg.data import Sample
+from seg.data.read_sample import open_sample, read_sample
 from seg.engine import Ensemble
 from seg.engine.member import Member
 from seg.engine.passes.finite import is_finite, not_finite
@@ -77,7 +77,7 @@ def measured_speed(
     if known is not None:
         return known
     predictor = ensemble.only([model.member.name]).with_views(VIEW_SETS["none"])
-    images = [(index, read_image(sample.image)) for index, sample in enumerate(samples)]
+    images = [(index, read_sample(sample)) for index, sample in enumerate(samples)]
     milliseconds = min(_milliseconds_per_pass(predictor, images) for _ in range(ROUNDS))
     cache.store_speed(model.sha256, model.runtime, milliseconds, model.variant)
     return milliseconds
@@ -94,7 +94,7 @@ def _compute_low_resolution(
 ) -> None:
     def keep(entry: tuple[Sample, str]) -> None:
         sample, sha256 = entry
-        image = open_raster(sample.image)
+        image = open_sample(sample)
         cells_chw = low_resolution_pass(model.member, decoder, view, image, ensemble.tile)
         if not is_finite(cells_chw):
             raise not_finite(model.member.name, sample.id)
@@ -106,7 +106,7 @@ def _compute_low_resolution(
 
 
 def _images(wanted: Wanted) -> Iterator[tuple[tuple[Sample, str], ImageHWC]]:
-    return ((image, read_image(image[0].image)) for image in wanted)
+    return ((image, read_sample(image[0])) for image in wanted)
 
 
 def _milliseconds_per_pass(predictor: Ensemble, images: Sequence[tuple[int, ImageHWC]]) -> float:

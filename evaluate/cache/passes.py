@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from seg.data import Split
-from seg.data.raster import open_raster
+from seg.data.read_sample import open_sample
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
 from seg.engine.runtimes.decoder_cut import Decoder
@@ -71,7 +71,7 @@ class Passes:
             return Frames(
                 lambda member, view: self._whole(self._cache.get, member, view, image), self.coverage
             )
-        size_hw = open_raster(self.split.samples[image].image).shape[:2]
+        size_hw = open_sample(self.split.samples[image]).shape[:2]
         return LowResolutionFrames(
             lambda member, view: self._whole(self._cache.get_low_resolution, member, view, image),
             lay_out(size_hw, self.ensemble.tile),

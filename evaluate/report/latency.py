@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from seg.data import Sample, read_image
+from seg.data import Sample
+from seg.data.read_sample import read_sample
 from seg.engine import Ensemble
 from seg.engine.jobs.summary import STREAM_STAGES
 from seg.engine.pipeline.timing import Clock, Stage
@@ -11,7 +12,7 @@ from seg.labels import ImageHWC
 
 def time_stages(ensemble: Ensemble, samples: tuple[Sample, ...]) -> dict[Stage, float]:
     """The share of each stage in the time of these images, from pixels to label maps."""
-    images = [(sample.id, read_image(sample.image)) for sample in samples]
+    images = [(sample.id, read_sample(sample)) for sample in samples]
     _run(ensemble, images[:1], Clock())
     clock = Clock()
     _run(ensemble, images, clock)

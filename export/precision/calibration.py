@@ -4,7 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from seg.data import Split, read_image
+from seg.data import Split
+from seg.data.read_sample import read_sample
 from seg.labels import IGNORE_INDEX, ImageHWC
 
 LABELS_READ: Final = 500
@@ -23,7 +24,7 @@ def covering_images(split: Split, count: int) -> list[ImageHWC]:
         gain[chosen] = -np.inf
         chosen.append(int(gain.argmax()))
         seen += shares[chosen[-1]]
-    return [read_image(split.samples[candidates[position]].image) for position in sorted(chosen)]
+    return [read_sample(split.samples[candidates[position]]) for position in sorted(chosen)]
 
 
 def _class_shares(split: Split, index: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seg.card import CandidateCard, PrecisionName
-from seg.data import Split, read_image
+from seg.data import Split
+from seg.data.read_sample import read_sample
 from seg.errors import VerificationError
 from seg.export.onnx_file.verification_batches import verification_batches, verification_sizes
 from seg.labels import ImageHWC
@@ -65,7 +66,7 @@ def take_reference(answer: Answer, split: Split, stride: int) -> Reference:
     labels = []
     for index in indices:
         image = split.samples[index]
-        probabilities = answer(read_image(image.image)[None])
+        probabilities = answer(read_sample(image)[None])
         if not np.isfinite(probabilities.sum()):
             raise VerificationError(
                 f"the fp32 model's probabilities are not finite on validation image {image.id}: train it"
@@ -141,7 +142,7 @@ def _agreement(ours: Sequence[NDArray[np.uint8]], theirs: Sequence[NDArray[np.ui
 
 
 def _images(split: Split, indices: Sequence[int]) -> Iterator[ImageHWC]:
-    return (read_image(split.samples[index].image) for index in indices)
+    return (read_sample(split.samples[index]) for index in indices)
 
 
 def _count(split: Split, indices: Sequence[int], labels: Sequence[NDArray[np.uint8]]) -> Tensor:

@@ -20,16 +20,19 @@ from seg.data.labelling import Labelling, labelling_of
 from seg.data.learnability import PixelCounts, crop_findings, learnable_findings
 from seg.data.mask_split import MaskSplit
 from seg.data.raster import open_large_tiff
+from seg.data.read_sample import read_in_range
 from seg.data.subset_split import Subset
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, ImageHWC
+from seg.pixel_range import PixelRange
 from seg.progress import progress
 from seg.spec.dataset import DatasetSpec, SplitName
 from seg.spec.recipe import RecipeSpec
 from seg.spec.split import ShareSpec, SplitSpec
 
 _OPAQUE: Final = 255
+_LEAST_CONTRAST: Final = 2.0
 
 
 @dataclass(slots=True)
@@ -114,7 +117,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
         except DataError as error:
             findings.append(_open_failure(dataset.split(name), error))
         else:
-            seen[name] = _check_split(split, labelling.classes, reports[-1], findings)
+            seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset.pixel_range)
     findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
     if dataset.train:
         counts = reports[0].counts
@@ -164,7 +167,11 @@ def _open_failure(spec: SplitSpec, error: DataError) -> Finding:
 
 
 def _check_split(
-    split: SplitCheck, classes: Sequence[ClassInfo], report: SplitReport, findings: list[Finding]
+    split: SplitCheck,
+    classes: Sequence[ClassInfo],
+    report: SplitReport,
+    findings: list[Finding],
+    pixel_range: PixelRange | None,
 ) -> dict[Path, str]:
     """Check all images and labels of a split; returns a digest of each image's pixels."""
     digests: dict[Path, str] = {}
@@ -174,7 +181,7 @@ def _check_split(
         for index, path in enumerate(split.images):
             size_hw = None
             try:
-                size_hw = _check_image(path, digests, findings)
+                size_hw = _check_image(path, digests, findings, pixel_range)
             except DataError as error:
                 findings.append(error_in(path, error, "replace or remove the image"))
             check_labels = split.check_labels(index, size_hw)
@@ -186,8 +193,15 @@ def _check_split(
     return digests
 
 
-def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding]) -> Size:
+def _check_image(
+    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange | None
+) -> Size:
     """Check an image; returns its size. Of an image that is read by window, only the size is checked."""
+    if pixel_range is not None:
+        image_hwc = read_in_range(path, pixel_range)
+        findings += _flat(path, image_hwc)
+        digests[path] = _digest(image_hwc)
+        return image_hwc.shape[0], image_hwc.shape[1]
     windowed = open_large_tiff(path)
     if windowed is not None:
         return windowed.shape[:2]
@@ -195,6 +209,13 @@ def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding]) 
     findings += _transparency(path, bands_hwc)
     digests[path] = _digest(without_alpha(bands_hwc))
     return bands_hwc.shape[0], bands_hwc.shape[1]
+
+
+def _flat(path: Path, image_hwc: ImageHWC) -> Iterator[Finding]:
+    """A warning if the range leaves nothing to see."""
+    if image_hwc.std() < _LEAST_CONTRAST:
+        problem = f"is nearly flat in this range: its values are {image_hwc.min()}..{image_hwc.max()} of 255"
+        yield Finding("warning", path, None, problem, "choose another 'range', 'percentile' or 'window'")
 
 
 def _transparency(path: Path, bands_hwc: BandsHWC) -> Iterator[Finding]:

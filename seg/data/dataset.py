@@ -1,5 +1,6 @@
 """Open the splits of a dataset: COCO, masks, tables of run lengths, images alone, and pseudo-labels."""
 
+from dataclasses import replace
 from functools import partial
 
 from seg.data.coco_split import CocoSplit
@@ -24,13 +25,19 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
         name = "val"
     split = open_undivided(dataset, name)
     if isinstance(dataset.val, ShareSpec) and name != "predict":
-        train, held_out = hold_out(split, dataset.val)
+        train, held_out = hold_out(split, dataset.val, dataset.group)
         return train if name == "train" else held_out
     return split
 
 
 def open_undivided(dataset: DatasetSpec, name: SplitName) -> Split:
     """Open one split; with a `val` that is a share, all images of `train`. Raises DataError."""
+    split = _open(dataset, name)
+    split.samples = tuple(replace(sample, pixel_range=dataset.pixel_range) for sample in split.samples)
+    return split
+
+
+def _open(dataset: DatasetSpec, name: SplitName) -> CocoSplit | MaskSplit | TableSplit | FolderSplit:
     spec = dataset.split(name)
     read_labelling = partial(labelling_of, dataset)
     if spec.annotations:

@@ -62,7 +62,7 @@ class MaskSplit:
         return digest.hexdigest()
 
     def labels(self, index: int) -> LabelsHW:
-        return self._decode(self.samples[index].image, self.masks[index])
+        return self._decode(self.samples[index], self.masks[index])
 
     @cached_property
     def _decode(self) -> DecodeMasks:

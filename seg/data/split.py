@@ -9,6 +9,7 @@ from typing import Protocol
 from seg.classes import ClassInfo
 from seg.errors import DataError
 from seg.labels import LabelsHW
+from seg.pixel_range import PixelRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,15 @@ class Sample:
     """One image of a split. `id` is its unique name in submissions; see `samples_with_ids`.
 
     `coco_id` is its number in a COCO JSON, if there is one. `file_name` is the path that the dataset gives
-    it: that of the COCO JSON, or that below the folder of images.
+    it: that of the COCO JSON, or that below the folder of images. `pixel_range` says how an image of other
+    bands or more than 8 bits is read; see `seg.data.read_sample`.
     """
 
     id: str
     image: Path
     coco_id: int | None = None
     file_name: str = ""
+    pixel_range: PixelRange | None = None
 
 
 class Split(Protocol):

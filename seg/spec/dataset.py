@@ -8,7 +8,9 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    FiniteFloat,
     Tag,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -17,6 +19,7 @@ from pydantic import (
 from seg.classes import ClassInfo, Colour, default_colour
 from seg.errors import DataError
 from seg.labels import MAX_CLASSES
+from seg.pixel_range import Band, Percent, PixelRange, Window
 from seg.spec.base import Spec, did_you_mean, path_beside
 from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.groups import GROUP_OR_PATTERN
@@ -103,6 +106,17 @@ class DatasetSpec(Spec):
     unlabelled_classes: tuple[str, ...] = ()
     """Entries of `classes` that are no classes to learn: their ids and colours count as unlabelled."""
 
+    bands: tuple[Band, ...] | None = None
+    """Of images with other bands than red, green and blue: the three that are read as these, or one as grey.
+    The first is 1.
+    """
+    range: tuple[FiniteFloat, FiniteFloat] | None = None
+    """Of images with more than 8 bits: the values that become 0 and 255, such as `[0, 10000]`."""
+    percentile: tuple[Percent, Percent] | None = None
+    """The same, by percentiles of each image, such as `[1, 99]`."""
+    window: Window | None = None
+    """The same, by a window: `{ level: 40, width: 400 }`."""
+
     @model_validator(mode="before")
     @classmethod
     def _known_classes_only(cls, values: Any, info: ValidationInfo) -> Any:
@@ -137,6 +151,33 @@ class DatasetSpec(Spec):
         if count > MAX_CLASSES:
             raise ValueError(f"with {self.unlabelled!r} there are more than {MAX_CLASSES} classes")
         return self
+
+    @model_validator(mode="after")
+    def _masks_are_of_the_classes(self) -> Self:
+        names = [c.name for c in class_list(self.classes or (), self.unlabelled)]
+        for masks in (split.masks for split in self._listed_splits if split.masks and self.classes):
+            if masks.binary is not None and len(names) != 2:
+                raise ValueError(f"'binary' masks are of two classes, and there are {len(names)}")
+            for name in masks.of_class or ():
+                if name not in names:
+                    raise ValueError(
+                        f"'of_class' has {name!r}, which is no class: {did_you_mean(name, names)}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _one_pixel_range(self) -> Self:
+        try:
+            _ = self.pixel_range
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        return self
+
+    @property
+    def pixel_range(self) -> PixelRange | None:
+        """How images of other bands or more than 8 bits are read; None if images have 8 bits."""
+        given = {name: getattr(self, name) for name in PixelRange.model_fields}
+        return PixelRange(**given) if any(value is not None for value in given.values()) else None
 
     @model_validator(mode="after")
     def _a_share_of_something(self) -> Self:

@@ -53,6 +53,15 @@ def test_images_of_a_group_are_on_one_side(tmp_path: Path) -> None:
     assert len(val) == 2
 
 
+def test_groups_of_the_dataset_are_kept_together(tmp_path: Path) -> None:
+    data = DatasetSpec.model_validate(
+        {**dataset(tmp_path, 0.2, NAMES).model_dump(exclude_unset=True), "group": r"^(p\d+)_"}
+    )
+    train, val = ({name.split("_")[0] for name in ids(data, split)} for split in ("train", "val"))
+    assert not train & val
+    assert len(val) == 2
+
+
 def test_each_class_has_its_share(tmp_path: Path) -> None:
     data = dataset(tmp_path, {"share": 0.2, "stratify": "classes"}, NAMES, rare=5)
     assert len(set(ids(data, "val")) & set(NAMES[:5])) == 1

@@ -79,6 +79,7 @@ def with_input_size_crop(recipe: RecipeSpec) -> RecipeSpec:
 def card_of(job: Job, input_card: InputCard) -> MakeCard:
     """The function that makes the model cards of a job's checkpoints."""
     recipe = job.recipe
+    pixel_range = next((sample.pixel_range for sample in job.train.samples), None)
 
     def card(epoch: int, miou: float) -> ModelCard:
         training = TrainingCard(
@@ -95,7 +96,7 @@ def card_of(job: Job, input_card: InputCard) -> MakeCard:
             encoder=recipe.encoder,
             classes=job.train.classes,
             unlabelled=job.unlabelled,
-            input=input_card,
+            input=input_card.model_copy(update={"pixel_range": pixel_range}),
             training=training,
         )
 

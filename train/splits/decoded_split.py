@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from seg.classes import ClassInfo
-from seg.data import Split, read_image
+from seg.data import Split
+from seg.data.read_sample import read_sample
 from seg.errors import DataError
 from seg.labels import ImageHWC, LabelsHW
 from seg.progress import Advance
@@ -69,8 +70,9 @@ class DecodedSplit:
         return self._split.labels(index)
 
     def _decode(self, index: int) -> Pair:
-        path = self._split.samples[index].image
-        image_hwc, labels_hw = read_image(path), self._split.labels(index)
+        sample = self._split.samples[index]
+        path = sample.image
+        image_hwc, labels_hw = read_sample(sample), self._split.labels(index)
         if image_hwc.shape[:2] != labels_hw.shape:
             raise DataError(
                 f"{path}: has size {image_hwc.shape[:2]} and its labels {labels_hw.shape}"

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data import Split, read_image
+from seg.data import Split
+from seg.data.read_sample import read_sample
 from seg.errors import DataError, ModelError
 from seg.export.sources.declaration import Declaration
 from seg.export.sources.feeding.readings import Reading, readings_of
@@ -141,7 +142,7 @@ def _spread(split: Split, count: int) -> list[Labelled]:
 
 
 def _labelled(split: Split, index: int) -> Labelled:
-    return read_image(split.samples[index].image), split.labels(index)
+    return read_sample(split.samples[index]), split.labels(index)
 
 
 def _joined(best: Reading, others: Iterable[Reading], declared: Declaration) -> list[Reading]:

@@ -1,34 +1,40 @@
 """A share of the training images, held out to measure on."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.division.stratify import assign_parts
+from seg.data.groups.given import given_labels
 from seg.data.pairing.pattern import Pattern
 from seg.data.split import Split
 from seg.data.subset_split import Subset
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX
 from seg.progress import progress
+from seg.spec.groups import GroupSpec
 from seg.spec.split import ShareSpec
 
 _THREADS = 4
 
 
-def hold_out(whole: Split, spec: ShareSpec) -> tuple[Subset, Subset]:
+def hold_out(whole: Split, spec: ShareSpec, group: GroupSpec | None) -> tuple[Subset, Subset]:
     """The images to train on, and those held out.
 
+    Args:
+        group: the dataset's groups, which the share's own replace.
+
     Raises:
-        SpecError: the group's pattern does not match an image's id.
+        SpecError: an image has no group.
         DataError: there are too few images or groups, or labels cannot be read.
     """
-    groups = [_group_of(sample.id, spec.group) for sample in whole.samples]
+    groups = _groups(whole, spec, group)
     names = len(set(groups))
     if names < 2:
-        what = "image" if spec.group is None else "group"
+        what = "group" if spec.group or group else "image"
         raise DataError(
             f"val: share: the training images are {names} {what}: there must be 2 to hold one out"
         )
@@ -40,9 +46,15 @@ def hold_out(whole: Split, spec: ShareSpec) -> tuple[Subset, Subset]:
     return Subset(whole, np.flatnonzero(~held_out).tolist()), Subset(whole, np.flatnonzero(held_out).tolist())
 
 
-def _group_of(image: str, group: str | None) -> str:
-    if group is None:
-        return image
+def _groups(whole: Split, spec: ShareSpec, group: GroupSpec | None) -> Sequence[str]:
+    if spec.group is not None:
+        return [_group_of(sample.id, spec.group) for sample in whole.samples]
+    if group is not None:
+        return given_labels(whole.samples, group)
+    return [sample.id for sample in whole.samples]
+
+
+def _group_of(image: str, group: str) -> str:
     pattern = Pattern(group)
     try:
         captures = pattern.match(image)

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.raster import LARGE, open_raster
+from seg.data.raster import LARGE
+from seg.data.read_sample import open_sample
 from seg.data.split import Sample
 from seg.labels import ImageHWC
 from seg.progress import progress
@@ -87,7 +88,7 @@ def _thumbnail(sample: Sample) -> NDArray[np.float32]:
 
 
 def _pixels(sample: Sample) -> ImageHWC:
-    raster = open_raster(sample.image)
+    raster = open_sample(sample)
     height, width = raster.shape[:2]
     if height * width <= LARGE:
         return raster[:, :]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from seg.data.guess.annotations import guess_annotations
 from seg.data.guess.coco import guess_coco
+from seg.data.guess.depth import with_pixel_range
 from seg.data.guess.mask_folders import guess_masks, guess_objects
 from seg.data.guess.result import Guess
 from seg.data.guess.survey import survey
@@ -22,7 +23,7 @@ def guess_dataset(folder: Path) -> Guess:
     found = survey(folder.absolute())
     for recognise in (guess_coco, guess_masks, guess_objects, guess_annotations, guess_tables):
         if (guess := recognise(found)) is not None:
-            return guess
+            return with_pixel_range(guess)
     raise DataError(
         f"{folder}: no labels are recognised: seg reads COCO JSONs, masks beside images or in a folder of"
         " their own, and tables of run lengths, and imports those of annotation tools"

@@ -1,23 +1,21 @@
 """The label map of an image from its masks, by the encoding that the dataset's YAML gives."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from seg.classes import Colour
-from seg.data.decoding import upright_size
-from seg.data.image_files import bytes_of
 from seg.data.labelling import Labelling
 from seg.data.masks.binary_masks import BinaryMasks, labels_of_classes
 from seg.data.masks.colour_masks import ColourMasks
 from seg.data.masks.index_masks import IndexMasks
 from seg.data.masks.mask_values import read_mask_values
 from seg.data.pairing.find_masks import Masks
-from seg.errors import DataError
+from seg.data.read_sample import size_of_sample
+from seg.data.split import Sample
 from seg.labels import LabelsHW
 from seg.spec.dataset import DatasetSpec
 from seg.spec.masks import MasksSpec
 
-DecodeMasks = Callable[[Path, Masks], LabelsHW]
+DecodeMasks = Callable[[Sample, Masks], LabelsHW]
 """Decodes the masks of an image to its label map, uint8 `[H, W]`; raises DataError."""
 
 
@@ -42,7 +40,7 @@ def _by_content(index: IndexMasks, label_of: Mapping[Colour, int]) -> DecodeMask
     """Ids in masks of one channel, colours in those of three, if the classes have colours."""
     colours = ColourMasks(label_of) if label_of else None
 
-    def decode(_: Path, masks: Masks) -> LabelsHW:
+    def decode(_: Sample, masks: Masks) -> LabelsHW:
         path = masks[0].path
         values = read_mask_values(path)
         if values.ndim == 3 and colours:
@@ -55,13 +53,9 @@ def _by_content(index: IndexMasks, label_of: Mapping[Colour, int]) -> DecodeMask
 def _by_class(labelling: Labelling) -> DecodeMasks:
     label_of = {c.name: label for label, c in enumerate(labelling.classes)}
 
-    def decode(image: Path, masks: Masks) -> LabelsHW:
+    def decode(sample: Sample, masks: Masks) -> LabelsHW:
         paths = {label_of[mask.of_class]: mask.path for mask in masks if mask.of_class is not None}
-        try:
-            size_hw = upright_size(bytes_of(image))
-        except ValueError as error:
-            raise DataError(f"{image}: {error}") from error
-        return labels_of_classes(paths, size_hw, labelling.unlabelled)
+        return labels_of_classes(paths, size_of_sample(sample), labelling.unlabelled)
 
     return decode
 

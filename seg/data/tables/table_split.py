@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Final
 
 from seg.classes import ClassInfo
-from seg.data.decoding import upright_size
 from seg.data.image_files import bytes_of
 from seg.data.labelling import Labelling, ReadLabelling
 from seg.data.painting import PaintedObject, paint, painted_object
 from seg.data.pairing.find_images import listed_samples
 from seg.data.pairing.lookup import ImageLookup
+from seg.data.read_sample import size_of_sample
 from seg.data.tables.run_lengths import decode_run_lengths
 from seg.data.tables.table_rows import TableRow, read_rows
 from seg.errors import DataError
@@ -50,11 +50,7 @@ class TableSplit:
         return digest.hexdigest()
 
     def labels(self, index: int) -> LabelsHW:
-        image = self.samples[index].image
-        try:
-            size_hw = upright_size(bytes_of(image))
-        except ValueError as error:
-            raise DataError(f"{image}: {error}") from error
+        size_hw = size_of_sample(self.samples[index])
         return paint(size_hw, self.objects(index, size_hw), self._labelling.unlabelled)
 
     def objects(self, index: int, size_hw: tuple[int, int]) -> list[PaintedObject]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import ValidationError
 
 from seg.data import open_split
 from seg.data.images import write_image
@@ -179,3 +180,19 @@ def test_damaged_masks_are_one_line(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(DataError, match=r"m\.png: is cut off or damaged"):
         read_mask_values(path)
+
+
+@pytest.mark.parametrize(
+    ("masks", "problem"),
+    [
+        ({"to": "m", "binary": 127}, "'binary' masks are of two classes, and there are 3"),
+        ({"of_class": {"bb": "m"}}, "'of_class' has 'bb', which is no class: did you mean 'b'"),
+        ({"to": "m", "of_class": {"b": "m"}}, "give one of them"),
+        ({"to": "m", "divide": 10, "tolerance": 3}, "'tolerance' and 'divide' exclude each other"),
+    ],
+)
+def test_encodings_that_do_not_fit_the_classes_are_refused(
+    tmp_path: Path, masks: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        labels(tmp_path, masks)

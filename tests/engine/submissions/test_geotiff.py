@@ -184,7 +184,7 @@ def test_a_large_image_is_predicted_by_window_as_it_is_whole(
 ) -> None:
     run_ensemble(over_land)
     by_window = (over_land.output.file / "a.tif").read_bytes()
-    monkeypatch.setattr("seg.engine.pipeline.prefetch.open_raster", read_image)
+    monkeypatch.setattr("seg.data.read_sample.open_raster", read_image)
     run_ensemble(over_land, restart=True)
     assert (over_land.output.file / "a.tif").read_bytes() == by_window
 

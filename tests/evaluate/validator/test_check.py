@@ -189,6 +189,6 @@ def test_an_image_is_decoded_once_for_all_its_rows(contest: Contest, monkeypatch
         opened.append(path)
         return open_raster(path)
 
-    monkeypatch.setattr("seg.engine.submissions.for_spec.open_raster", counted)
+    monkeypatch.setattr("seg.data.read_sample.open_raster", counted)
     check_submission(contest.spec, contest.path, look_at_images=False)
     assert sorted(path.stem for path in opened) == sorted(contest.maps)
