@@ -1,5 +1,6 @@
 """The command `seg show`: a contact sheet of images, labels, and predictions."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,13 +93,13 @@ def _choose(split: Split, wanted: Sequence[str], count: int) -> list[SheetImage]
 
 
 def _find(split: Split, name: str) -> SheetImage:
-    path = Path(name)
+    path = os.path.realpath(name)
     for index, sample in enumerate(split.samples):
-        if sample.id == name or sample.image.resolve() == path.resolve():
+        if sample.id == name or os.path.realpath(sample.image) == path:
             return SheetImage(sample, index)
-    if not path.is_file():
+    if not Path(name).is_file():
         raise DataError(f"{name}: is neither an image file nor the id of an image of the predict split")
-    return SheetImage(Sample(path.stem, path), None)
+    return SheetImage(Sample(Path(name).stem, Path(name)), None)
 
 
 def _draw(

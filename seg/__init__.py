@@ -9,9 +9,10 @@
 What is named here is imported when it is first used, so that `import seg` itself loads nothing heavy.
 """
 
-from typing import TYPE_CHECKING
-
 from seg.lazy import lazy_names
+
+TYPE_CHECKING = False
+"""As `typing` has it, whose import takes longer than that of all else here."""
 
 if TYPE_CHECKING:
     from seg import evaluate, export
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from seg.engine.ensemble import Ensemble
     from seg.engine.prediction import Prediction
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Ensemble", "Prediction", "__version__", "evaluate", "export", "load"]
 
 __getattr__ = lazy_names(

@@ -1,11 +1,14 @@
 """Public names of a package that are imported when they are first used."""
 
 import importlib
-from collections.abc import Callable, Mapping
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 
-def lazy_names(package: str, module_of: Mapping[str, str]) -> Callable[[str], Any]:
+def lazy_names(package: str, module_of: "Mapping[str, str]") -> "Callable[[str], Any]":
     """The `__getattr__` of a package.
 
     Args:
@@ -13,7 +16,7 @@ def lazy_names(package: str, module_of: Mapping[str, str]) -> Callable[[str], An
         module_of: the module that defines each name; a name may also be that of the module itself.
     """
 
-    def get(name: str) -> Any:
+    def get(name: str) -> "Any":
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = importlib.import_module(module_of[name])

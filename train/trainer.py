@@ -194,7 +194,7 @@ def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Sp
     counts = count_class_pixels(labelled)
     findings = [
         *learnable_findings(data, labelled.classes, counts),
-        *crop_findings(data.split("train").images, recipe, counts.largest_hw),
+        *crop_findings(data.split("train").images[0], recipe, counts.largest_hw),
     ]
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
@@ -275,6 +275,7 @@ def _fit(
     checkpoint: RunCheckpoint,
     last: Path | None,
 ) -> None:
+    on_interrupt = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, loaders.train, loaders.val, ckpt_path=last, weights_only=True)
     except DataError as error:
@@ -284,7 +285,7 @@ def _fit(
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
         # Lightning turns Ctrl-C into SystemExit, and then ignores further ones.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, on_interrupt)
         raise KeyboardInterrupt from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         if last is None or checkpoint.has_begun or isinstance(error, torch.OutOfMemoryError):

@@ -131,7 +131,10 @@ def _print_rules(tuned_on: str, judged_on: str, images: Images, draws: Iterator[
 
 def _pixels(images: Images, names: Sequence[str]) -> MemberPixels:
     levels = [images.levels[name][..., :PIXELS].transpose(1, 0, 2) for name in names]
-    return MemberPixels(np.stack([from_levels(one) for one in levels]), images.labels_in[:, :PIXELS])
+    known_mc = np.ones((len(names), len(images.prior)), np.float32)
+    return MemberPixels(
+        np.stack([from_levels(one) for one in levels]), images.labels_in[:, :PIXELS], known_mc
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 import seg
+from seg.distribution import install_advice
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.runtime_checks import RuntimeCheck, check_all_runtimes
 from seg.engine.runtimes.gpu_libraries import DRIVER, SYSTEM, Library, libraries_of
@@ -139,4 +140,4 @@ def _version(package: str) -> str | None:
 def _advice(package: str) -> str:
     if package in (DRIVER, SYSTEM):
         return ""
-    return ": pip install " + ("'seg[cuda]'" if package.startswith("nvidia-") else f"'{package}'")
+    return ": " + (install_advice("cuda") if package.startswith("nvidia-") else f"pip install '{package}'")

@@ -116,7 +116,7 @@ class Runtime(ABC):
             raise
         except Exception as error:  # runtimes' exceptions have no common base
             raise self.contract.failure(images_nhwc.shape, error) from error
-        self.contract.check(images_nhwc.shape, probabilities.shape, str(probabilities.dtype))
+        self.contract.check(images_nhwc.shape, probabilities)
         return probabilities
 
     @abstractmethod

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from seg.distribution import install_advice
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.decoder_cut import Bypass, bypasses_of
 from seg.errors import MissingRuntimeError, ModelError
@@ -164,7 +165,7 @@ _NAMES: dict[Precision, RuntimeName] = {"f32": "openvino", "bf16": "openvino-bf1
 
 def _check_available(precision: Precision) -> None:
     if importlib.util.find_spec("openvino") is None:
-        raise _missing(_NAMES[precision], "it is not installed: pip install 'seg[openvino]'")
+        raise _missing(_NAMES[precision], f"it is not installed: {install_advice('openvino')}")
     if precision == "bf16":
         import openvino
 

@@ -12,6 +12,7 @@ Criterion = Literal["mean", "worst-group"]
 """What is tuned for: the mIoU of all images, or that of the group with the lowest."""
 
 MOST_FOLDS: Final = 8
+BLOCKS: Final = 4
 
 GroupI = NDArray[np.intp]
 """The number of each image's group."""
@@ -32,6 +33,11 @@ def fold_groups(group_i: GroupI, most: int = MOST_FOLDS) -> GroupI:
         fold_g[group] = images_f.argmin()
         images_f[fold_g[group]] += images_g[group]
     return fold_g[group_i]
+
+
+def blocks(images: int) -> GroupI:
+    """Four blocks of images that follow one another."""
+    return np.arange(images) * BLOCKS // images
 
 
 def sum_by_group(counts_icc: CountsICC, group_i: GroupI) -> NDArray[np.int64]:

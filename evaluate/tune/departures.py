@@ -10,17 +10,17 @@ Sources: of the exponent, Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-
 Adjustment", 2021; of the shrinkage of factors, James and Stein, "Estimation with Quadratic Loss", 1961.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.by_group import GroupI, fold_groups
+from seg.evaluate.tune.by_group import GroupI, blocks, fold_groups
 from seg.evaluate.tune.class_factors import fit_factors, normalised
 from seg.evaluate.tune.member_pixels import MemberPixels
-from seg.evaluate.tune.scorer import CountsICC, miou
+from seg.evaluate.tune.scorer import CountsICC
 from seg.evaluate.tune.weights import best_member, equal_weights, fit_weights
 
 MIN_SHARE: Final = 1e-6
@@ -80,10 +80,14 @@ class Part:
 
 
 class Departures:
-    """Fits of departures on all images, and judgements of them on groups that were left out."""
+    """Fits of departures on all images, and judgements of them on groups that were left out.
+
+    `part_i` has the group of each image; of one group, a block of images that follow one another.
+    """
 
     def __init__(self, pixels: MemberPixels, group_i: GroupI, prior_c: NDArray[np.float64]) -> None:
-        self._fold_i = fold_groups(group_i)
+        self.part_i = group_i if group_i.max() else blocks(len(group_i))
+        self._fold_i = fold_groups(self.part_i)
         self._whole = Part(pixels, prior_c)
         folds = range(int(self._fold_i.max()) + 1)
         self._others = [Part(pixels.of_images(self._fold_i != fold), prior_c) for fold in folds]
@@ -95,19 +99,10 @@ class Departures:
         return self._fit(self._whole, departure)
 
     def judge(self, departure: Departure) -> CountsICC:
-        """Counts of each image, by fits on the groups of other folds; with one group, by no fit."""
+        """Counts of each image, by fits on the groups of other folds."""
         if departure not in self._judged:
             self._judged[departure] = self._count_left_out(lambda part: self._fit(part, departure))
         return self._judged[departure]
-
-    def best_at_home(self, tried: Sequence[Departure]) -> Departure:
-        """The departure with the highest mIoU on the images that it is fitted on."""
-
-        def at_home(departure: Departure) -> float:
-            fitted = self.fit(departure)
-            return miou(self._whole.pixels.counts(fitted.weights_m, fitted.factors_c))
-
-        return max(tried, key=at_home)
 
     def fit_best_member(self) -> Fitted:
         """The member that is best on all images."""

@@ -6,7 +6,7 @@ pixels, merged as the spec says.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Self
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.decision import Decision
-from seg.evaluate.cache.merge import CachedImage, Frames
+from seg.evaluate.cache.merge import CachedImage, Coverage, Frames
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.passes import Passes
 from seg.evaluate.metrics.confusion import ConfusionMatrix, totals_of
@@ -48,12 +48,14 @@ class Scorer:
         labels_in: uint8 `[I, n]`.
         levels: by member and view, uint8 `[I, C, n]`.
         positions: of the images in their split.
+        coverage: as of `Passes`.
     """
 
     names: tuple[str, ...]
     views: tuple[Views, ...]
     labels_in: NDArray[np.uint8]
     levels: dict[tuple[int, ViewName], NDArray[np.uint8]]
+    coverage: Coverage = ()
     positions: tuple[int, ...] = ()
 
     @cached_property
@@ -63,7 +65,11 @@ class Scorer:
     def subsampled(self, every: int) -> Self:
         """A scorer of every n-th pixel."""
         levels = {key: values[..., ::every] for key, values in self.levels.items()}
-        return type(self)(self.names, self.views, self.labels_in[:, ::every], levels)
+        return replace(self, labels_in=self.labels_in[:, ::every], levels=levels)
+
+    def knows_all_classes(self, mixture: Mixture) -> bool:
+        """Whether some member of the mixture knows all classes, without which it is no ensemble."""
+        return not self.coverage or any(not self.coverage[member] for member in mixture.members)
 
     def miou(self, mixture: Mixture) -> float:
         return miou(self.counts(mixture))
@@ -86,7 +92,7 @@ class Scorer:
     @cached_property
     def _frames(self) -> Frames:
         """All images side by side as one frame, `[C, I, n]`."""
-        return Frames(lambda member, view: self.levels[member, view].transpose(1, 0, 2))
+        return Frames(lambda member, view: self.levels[member, view].transpose(1, 0, 2), self.coverage)
 
 
 def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
@@ -111,7 +117,7 @@ def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
                     levels[member, view].append(planes[:, pixels])
             advance()
     stacked = {key: np.stack(values) for key, values in levels.items()}
-    return Scorer(passes.names, passes.views, np.stack(labels), stacked, tuple(positions))
+    return Scorer(passes.names, passes.views, np.stack(labels), stacked, passes.coverage, tuple(positions))
 
 
 def count_all(passes: Passes, mixtures: Sequence[Mixture], images: Iterable[int]) -> list[CountsICC]:

@@ -24,6 +24,8 @@ def _useful_views_of(scorer: Scorer, member: int, group_i: GroupI) -> Views:
         return scorer.counts(Mixture.single(member, of_members))
 
     views = scorer.views[member]
+    if not scorer.knows_all_classes(Mixture.single(member, scorer.views)):
+        return views
     counts_icc = count(views)
     while len(views) > 1:
         shorter = [tuple(view for view in views if view != dropped) for dropped in views]

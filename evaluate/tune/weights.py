@@ -60,7 +60,7 @@ def greedy_weights(pixels: MemberPixels) -> WeightsM:
 
 
 def _miou(pixels: MemberPixels, weights_m: WeightsM) -> float:
-    return miou(pixels.counts(weights_m))
+    return miou(pixels.counts(weights_m)) if pixels.knows_all_classes(weights_m) else -1.0
 
 
 def _moves(weights_m: WeightsM, step: float) -> list[WeightsM]:

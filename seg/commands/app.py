@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from seg.commands import (
+    bundle,
     calibrate,
     data,
     distill,
@@ -68,6 +69,7 @@ app.add_typer(runs.app, name="runs", rich_help_panel=_MODELS)
 app.command("pseudo-label", rich_help_panel=_MODELS)(pseudo_label.pseudo_label)
 app.command("soup", rich_help_panel=_MODELS)(soup.soup)
 app.command("distill", rich_help_panel=_MODELS)(distill.distill)
+app.command("bundle", cls=ListOptionCommand, rich_help_panel=_USE)(bundle.bundle)
 app.command("serve", cls=ListOptionCommand, rich_help_panel=_USE)(serve.serve)
 app.command("video", rich_help_panel=_USE)(video.video)
 app.add_typer(data.app, name="data", rich_help_panel=_FILES)
@@ -75,25 +77,30 @@ app.add_typer(spec.app, name="spec", rich_help_panel=_FILES)
 app.add_typer(submission.app, name="submission", rich_help_panel=_FILES)
 app.command("vote", rich_help_panel=_FILES)(submission.vote)
 app.add_typer(tune.app, name="cache", rich_help_panel=_FILES)
-app.command("doctor", rich_help_panel=_MACHINE)(doctor.doctor)
+app.add_typer(doctor.app, name="doctor", rich_help_panel=_MACHINE)
 
 
 @app.callback(invoke_without_command=True)
-def _options(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+def _options(
+    context: typer.Context, version: bool = typer.Option(False, "--version", help="Print the version.")
+) -> None:
     if version:
         from seg import __version__
 
         typer.echo(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        context.fail("a command is missing")
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; whatever is raised becomes a line on stderr."""
     debug = "--debug" in arguments or bool(os.environ.get(DEBUG_VARIABLE))
-    given = with_new_names([argument for argument in arguments if argument != "--debug"])
+    given = [argument for argument in arguments if argument != "--debug"]
     command = ""
     try:
         open_streams()
+        given = with_new_names(given)
         root = typer.main.get_command(app)
         command = _named_in(given, root)
         with root.make_context("seg", given) as context:

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails, from_json
 from seg.data.image_files import bytes_of
 from seg.errors import DataError
 from seg.labels import MAX_CLASSES
+from seg.spec.dataset import ClassId
 
 Side = Annotated[int, Field(ge=1, le=65536)]
 
@@ -32,7 +33,7 @@ class CocoImage(_Part):
 
 
 class CocoCategory(_Part):
-    id: int
+    id: ClassId
     name: str
 
 

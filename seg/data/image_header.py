@@ -5,6 +5,7 @@ than red, green and blue.
 """
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -38,6 +39,15 @@ _PNG_CHUNK: Final = 12
 """Bytes of a chunk beside its data: length, type and checksum."""
 
 _NO_PIXELS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP"})
+_MOST_PARTS: Final = 10_000
+"""Chunks or segments before or beside the pixels; Pillow reads each in Python."""
+
+_FILL: Final = re.compile(rb"\xff+")
+_WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xDA)})
+"""JPEG markers that nothing belongs to."""
+_SCAN: Final = 0xDA
+"""The JPEG marker behind which the pixels begin."""
+
 _KINDS: Final[Mapping[bytes, type[ImageFile]]] = {
     _PNG: PngImageFile,
     _JPEG: JpegImageFile,
@@ -105,7 +115,11 @@ def open_image(data: bytes) -> ImageFile:
     deep = _deep_tiff(damage_as_value_error(lambda: _tiff_tags(data))) if kind is TiffImageFile else ""
     if deep:
         raise LostBandsError(deep + _with_values(kind, data))
-    image = damage_as_value_error(lambda: kind(BytesIO(without_text(data) if kind is PngImageFile else data)))
+    if kind is PngImageFile:
+        data = without_text(data)
+    elif kind is JpegImageFile:
+        data = without_fill_bytes(data)
+    image = damage_as_value_error(lambda: kind(BytesIO(data)))
     if isinstance(image, PngImageFile) and ";16" in str(image.tile[0].args):
         raise LostBandsError(f"{counted(len(image.getbands()), 'band')} of 16 bits{_with_values(kind, data)}")
     return image
@@ -119,14 +133,44 @@ def without_text(png: bytes) -> bytes:
     """A PNG without its texts and its colour profile, on which no pixel depends.
 
     Compressed ones may unpack to any size, and Pillow refuses the whole image for it.
+
+    Raises:
+        ValueError: it has too many chunks beside its pixels.
     """
-    kept, place = [png[: len(_PNG)]], len(_PNG)
+    kept, others, place = [png[: len(_PNG)]], 0, len(_PNG)
     while place < len(png):
         end = place + _PNG_CHUNK + int.from_bytes(png[place : place + 4])
-        if png[place + 4 : place + 8] not in _NO_PIXELS:
+        kind = png[place + 4 : place + 8]
+        if kind not in _NO_PIXELS:
             kept.append(png[place:end])
+            others += kind != b"IDAT"
+        if others > _MOST_PARTS:
+            raise ValueError(f"has more than {_MOST_PARTS} chunks beside its pixels: save it again")
         place = end
     return b"".join(kept)
+
+
+def without_fill_bytes(jpeg: bytes) -> bytes:
+    """A JPEG without the fill bytes before its markers, which Pillow reads one by one.
+
+    Source: ITU-T T.81, B.1.1.2.
+
+    Raises:
+        ValueError: its segments are cut off, damaged, or too many.
+    """
+    kept, place = [jpeg[:2]], 2
+    while fill := _FILL.match(jpeg, place):
+        marker = fill.end()
+        if marker + 3 > len(jpeg):
+            break
+        if jpeg[marker] == _SCAN:
+            return b"".join([*kept, jpeg[marker - 1 :]])
+        has_length = jpeg[marker] not in _WITHOUT_LENGTH
+        place = marker + 1 + (int.from_bytes(jpeg[marker + 1 : marker + 3]) if has_length else 0)
+        kept.append(jpeg[marker - 1 : place])
+        if len(kept) > _MOST_PARTS:
+            raise ValueError(f"has more than {_MOST_PARTS} segments before its pixels: save it again")
+    raise ValueError("is cut off or damaged: its pixels are not found")
 
 
 def is_deep_grey_png(data: bytes) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seg.data.image_header import image_size
+from seg.data.image_header import image_size, without_fill_bytes
 
 SIDES = st.integers(1, 300)
 KINDS = {
@@ -76,4 +76,34 @@ def test_a_tile_larger_than_its_picture_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"%PDF-1.7", b"<svg/>", b"RIFF\0\0\0\0WAVEfmt ", b"BM"])
 def test_other_kinds_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"a PNG, JPEG, WebP, BMP or TIFF|is cut off"):
+        image_size(data)
+
+
+@given(counts=st.lists(st.integers(0, 3000), min_size=30, max_size=30))
+def test_fill_bytes_before_markers_are_left_out(counts: list[int]) -> None:
+    """Of a JPEG whose markers before its pixels are found by their lengths, by hand."""
+    jpeg = encoded(".jpg", np.zeros((20, 30, 3), dtype=np.uint8))
+    filled, place = jpeg[:2], 2
+    for count in counts:
+        end = place + 2 + int.from_bytes(jpeg[place + 2 : place + 4])
+        filled += b"\xff" * count + jpeg[place:end]
+        if jpeg[place + 1] == 0xDA:
+            break
+        place = end
+    filled += jpeg[end:]
+    assert without_fill_bytes(filled) == jpeg
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\xff\xd8" + b"\xff" * 5_000_000, "cut off or damaged"),
+        (b"\xff\xd8" * 2_500_000, "more than 10000 segments"),
+        (b"\xff\xd8" + b"\xff\xe1\0\2" * 1_250_000, "more than 10000 segments"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0\0\0\0abCd\0\0\0\0" * 400_000, "more than 10000 chunks"),
+    ],
+    ids=["fill bytes", "markers", "segments", "chunks"],
+)
+def test_parts_that_pillow_reads_one_by_one_are_bounded(data: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
         image_size(data)

@@ -1,15 +1,15 @@
 """`python -m tests.hostile [--fast] [KIND...]`: all hostile cases, or those of some kinds, with counts.
 
-Prints each case that is not clean; then how many there are, how many are clean, and the most time and memory
-that one took. Ends with code 1 where one is not clean.
+Prints each case that is not clean, and a row of a table for each kind: how many there are, how many are
+clean, and the most processor time and memory that one took. Ends with code 1 where one is not clean.
 """
 
 import sys
 import tempfile
-from collections import Counter
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from tests.hostile import (
     cases_commands,
@@ -23,7 +23,7 @@ from tests.hostile import (
     cases_weights,
     cases_yaml,
 )
-from tests.hostile.case import verdict
+from tests.hostile.case import Outcome, verdict
 from tests.hostile.isolated import run_case
 from tests.hostile.project import write_project
 
@@ -65,27 +65,46 @@ def main(arguments: list[str]) -> int:
     is_fast = "--fast" in arguments
     kinds = FAST if is_fast else arguments or KINDS
     load_modules(with_torch=not is_fast)
-    dirty: Counter[str] = Counter()
-    total = 0
-    longest: tuple[float, str] = (0.0, "")
-    largest: tuple[int, str] = (0, "")
+    say(Counts.HEAD)
+    total = Counts("all")
     with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
         project = Path(folder) / "project"
         write_project(project)
         for kind in kinds:
+            counts = Counts(kind)
             for case in islice(KINDS[kind](), 0, None, ONE_OF if is_fast else 1):
-                name = f"{kind}: {case.name}"
                 outcome = run_case(case, project)
-                total += 1
-                longest = max(longest, (outcome.seconds, name))
-                largest = max(largest, (outcome.megabytes, name))
-                if problem := verdict(case, outcome):
-                    dirty[kind] += 1
-                    say(f"{name}: {problem[:300]}")
-    say(f"{total} cases, {total - dirty.total()} clean, {dirty.total()} not: {dict(dirty)}")
-    say(f"longest: {longest[0]:.1f} s: {longest[1]}")
-    say(f"largest: {largest[0]} MB: {largest[1]}")
-    return 1 if dirty else 0
+                problem = verdict(case, outcome)
+                counts.add(outcome, is_clean=not problem)
+                total.add(outcome, is_clean=not problem)
+                if problem:
+                    say(f"{kind}: {case.name}: {problem[:300]}")
+            say(counts.row())
+    say(total.row())
+    return 0 if total.clean == total.cases else 1
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many cases of a kind are clean, and the most that one took: a row of a table in Markdown."""
+
+    HEAD: ClassVar = "| kind | cases | clean | longest, s | largest, MB |\n|---|---|---|---|---|"
+
+    kind: str
+    cases: int = 0
+    clean: int = 0
+    seconds: float = 0.0
+    megabytes: int = 0
+
+    def add(self, outcome: Outcome, *, is_clean: bool) -> None:
+        self.cases += 1
+        self.clean += is_clean
+        self.seconds = max(self.seconds, outcome.seconds)
+        self.megabytes = max(self.megabytes, outcome.megabytes)
+
+    def row(self) -> str:
+        figures = f"{self.cases} | {self.clean} | {self.seconds:.1f} | {self.megabytes}"
+        return f"| {self.kind} | {figures} |"
 
 
 def load_modules(*, with_torch: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import struct
 import zlib
 from collections.abc import Iterator
@@ -166,7 +167,8 @@ def guesses() -> Iterator[Case]:
     for name, content in JUNK.items():
         made = both(spec, file("pseudo/pseudo.json", content))
         yield Case(f"pseudo.json: {name}", ("train", "spec.yaml"), made, says="pseudo")
-        masks = both(spec, file("pseudo/pseudo.json", record), file("pseudo/0.png", content))
+        masks = both(spec, _copied("masks", "pseudo"), file("pseudo/pseudo.json", record))
+        masks = both(masks, file("pseudo/0.png", content))
         yield Case(f"a pseudo mask: {name}", ("train", "spec.yaml"), masks, says="pseudo/0.png")
 
 
@@ -224,6 +226,13 @@ def _special(place: str, put: Prepare) -> Prepare:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         put(path)
+
+    return prepare
+
+
+def _copied(source: str, target: str) -> Prepare:
+    def prepare(folder: Path) -> None:
+        shutil.copytree(folder / source, folder / target)
 
     return prepare
 

@@ -1,4 +1,4 @@
-"""Ctrl-C at any time: while Python starts, during imports, at work, at the end."""
+"""Ctrl-C at any time: at the first line of the program, during imports, at work, at the end."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -35,7 +35,7 @@ COMMANDS: Final = (
     "doctor",
 )
 
-SECONDS: Final = (0.05, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+SECONDS: Final = (0.0, 0.01, 0.02, 0.05, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 
 
 def cases() -> Iterator[Case]:

@@ -25,7 +25,7 @@ members:
 
 WRITE: Final = """\
 import sys
-from seg.train.checkpoint import save_checkpoint
+from seg.train.networks.checkpoint import save_checkpoint
 from seg.train.networks import build_network
 from tests.engine.tiny_models import CLASSES, tiny_card
 network = build_network("fpn", "resnet18", len(CLASSES))

@@ -25,7 +25,8 @@ LARGEST: Final = 4 * 2**30
 """Bytes that a case cannot go beyond, so that the machine stays usable; what it may take is far less."""
 POLL_S: Final = 0.005
 ROOT: Final = Path(__file__).resolve().parents[2]
-PROGRAM: Final = "from seg.commands import main; main()"
+PROGRAM: Final = "import os; os.close({}); from seg.commands import main; main()"
+"""Closes a file descriptor before its first line of ours, so that the start of Python is not counted."""
 
 
 def run_case(case: Case, project: Path) -> Outcome:
@@ -68,7 +69,7 @@ def run_forked(case: Case, folder: Path, scratch: Path) -> Outcome:
         code=os.waitstatus_to_exitcode(status),
         stdout=(scratch / "stdout").read_text(encoding="utf-8", errors="replace"),
         stderr=(scratch / "stderr").read_text(encoding="utf-8", errors="replace"),
-        seconds=time.monotonic() - start,
+        seconds=usage.ru_utime + usage.ru_stime,
         megabytes=max(0, usage.ru_maxrss - _held_by_a_fork()) // 1024,
         hung=hung,
     )
@@ -99,7 +100,8 @@ def _run(case: Case, folder: Path, scratch: Path, beginning: int) -> NoReturn:
         _enter(folder, scratch)
         case.inside(folder)
         if case.anew or case.interrupted_after is not None:
-            os.execv(sys.executable, [sys.executable, "-c", PROGRAM, *case.command])
+            os.set_inheritable(beginning, True)
+            os.execv(sys.executable, [sys.executable, "-c", PROGRAM.format(beginning), *case.command])
         os.close(beginning)
         code = _run_here(case.command)
     except BaseException:

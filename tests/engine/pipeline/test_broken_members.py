@@ -80,6 +80,12 @@ BREAKS: dict[str, tuple[Change, str]] = {
         ending(one("Add", "fixed"), fixed=np.zeros((1, 4, 8, 8), np.float32)),
         "fails on 1 image of 20x30",
     ),
+    # The image is black, for which all classes are equally likely.
+    "negative": (ending(one("Neg")), r"gives the probability -0\.25 "),
+    "logits": (ending(one("Log")), r"gives the probability -1\.386 "),
+    "percentages": (ending(one("Mul", "hundred"), hundred=np.float32(100)), r"gives the probability 25 "),
+    "halves": (ending(one("Add", "own")), r"gives probabilities that sum to 2 "),
+    "nothing": (ending(one("Sub", "own")), r"gives probabilities that sum to 0 "),
 }
 
 

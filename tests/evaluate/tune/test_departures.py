@@ -27,9 +27,8 @@ def pixels_of(scorer: Scorer) -> MemberPixels:
 def bent(pixels: MemberPixels, factors_ic: NDArray[np.float64]) -> MemberPixels:
     """The same members with probabilities of classes multiplied, image by image."""
     probabilities = pixels.probabilities_mcin * factors_ic.T[None, :, :, None]
-    return MemberPixels(
-        (probabilities / probabilities.sum(1, keepdims=True)).astype(np.float32), pixels.labels_in
-    )
+    shares = (probabilities / probabilities.sum(1, keepdims=True)).astype(np.float32)
+    return replace(pixels, probabilities_mcin=shares)
 
 
 def test_counts_are_those_of_the_scorer(make_scorer: MakeScorer) -> None:
@@ -56,7 +55,7 @@ def test_nothing_is_judged_on_the_group_that_it_was_fitted_on(make_scorer: MakeS
     probabilities = noisy.probabilities_mcin.copy()
     probabilities[0][:, :6], probabilities[1][:, 6:] = perfect_in[:, :6], perfect_in[:, 6:]
     halves = number_groups(["a"] * 6 + ["b"] * 6)
-    departures = Departures(MemberPixels(probabilities, noisy.labels_in), halves, EVEN)
+    departures = Departures(replace(noisy, probabilities_mcin=probabilities), halves, EVEN)
     judged = miou(departures.judge_best_member())
     assert judged < 0.5
     assert miou(departures.judge(Departure(weights=1.0))) == pytest.approx(judged, abs=0.05)
@@ -128,12 +127,22 @@ def test_few_groups_allow_little(make_scorer: MakeScorer, groups: int, least_all
 def test_the_worst_group_can_be_asked_for(make_scorer: MakeScorer) -> None:
     """One member is better on most groups, the other on the hardest."""
     easy, hard = pixels_of(make_scorer([0.8, 2.0], images=18)), pixels_of(make_scorer([12.0, 3.0], images=6))
-    pixels = MemberPixels(
-        np.concatenate([easy.probabilities_mcin, hard.probabilities_mcin], axis=2),
-        np.concatenate([easy.labels_in, hard.labels_in]),
+    pixels = replace(
+        easy,
+        probabilities_mcin=np.concatenate([easy.probabilities_mcin, hard.probabilities_mcin], axis=2),
+        labels_in=np.concatenate([easy.labels_in, hard.labels_in]),
     )
     group_i = np.arange(24) // 3
     departures = Departures(pixels, group_i, EVEN)
     mean, worst = (choose_departure(departures, group_i, one) for one in ("mean", "worst-group"))
     reached = [score(departures.judge(one), group_i, "worst-group") for one in (mean, worst)]
     assert reached[1] > reached[0]
+
+
+def test_a_member_that_knows_some_classes_counts_for_those(make_scorer: MakeScorer) -> None:
+    scorer = replace(make_scorer([2.0, 0.5]), coverage=((), (1.0, 1.0, 0.0, 0.0)))
+    mixture = Mixture.of((1, 3), scorer.views)
+    pixels = pixels_of(scorer)
+    np.testing.assert_allclose(pixels.merged(np.array(mixture.weights)), scorer.merged(mixture), atol=1e-4)
+    assert best_member(pixels).tolist() == [1, 0]
+    assert fit_weights(pixels)[0] > 0
