@@ -70,12 +70,12 @@ def error_of_gain(
     if groups < 2:
         return float("inf")
     first_gcc, second_gcc = sum_by_group(first_icc, group_i), sum_by_group(second_icc, group_i)
-    number_g = np.arange(groups)
+    others = np.arange(groups - 1)
     without_g = np.array(
         [
-            score(first_gcc[kept], number_g[kept], criterion)
-            - score(second_gcc[kept], number_g[kept], criterion)
-            for kept in (number_g != group for group in range(groups))
+            score(np.delete(first_gcc, group, axis=0), others, criterion)
+            - score(np.delete(second_gcc, group, axis=0), others, criterion)
+            for group in range(groups)
         ]
     )
     return float(np.sqrt((groups - 1) / groups * ((without_g - without_g.mean()) ** 2).sum()))

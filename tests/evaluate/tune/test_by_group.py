@@ -42,5 +42,11 @@ def test_an_error_is_that_of_leaving_each_group_out() -> None:
     gains = [miou(first[group_i != group]) - miou(second[group_i != group]) for group in range(4)]
     expected = np.sqrt(3 * np.var(gains))
     assert error_of_gain(first, second, group_i) == pytest.approx(expected)
+    lowest = [
+        min(miou(first[group_i == group]) for group in range(4) if group != left_out)
+        - min(miou(second[group_i == group]) for group in range(4) if group != left_out)
+        for left_out in range(4)
+    ]
+    assert error_of_gain(first, second, group_i, "worst-group") == pytest.approx(np.sqrt(3 * np.var(lowest)))
     assert error_of_gain(first, first, group_i) == 0
     assert error_of_gain(first, second, np.zeros(8, np.intp)) == np.inf

@@ -19,7 +19,9 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.budget import Budget
+from seg.evaluate.tune.evidence import evidence_of
 from seg.evaluate.tune.importance import disagreement, value_members
+from seg.evaluate.tune.judge_split import judge_split
 from seg.evaluate.tune.pareto_plot import draw_pareto
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.sub_ensembles import pareto_front, price_sub_ensembles
@@ -189,3 +191,33 @@ def test_sub_ensembles_are_drawn(project: Path, tmp_path: Path) -> None:
     tuned = tune(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
     draw_pareto(tmp_path / "pareto.svg", tuned)
     assert "val mIoU" in (tmp_path / "pareto.svg").read_text()
+
+
+def test_what_was_judged_is_said_and_kept_once_in_the_yaml(project: Path, tmp_path: Path) -> None:
+    spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
+    tuned = tune(spec, cache)
+    evidence = evidence_of(tuned)
+    assert "points of mIoU over equal weights on groups that were left out, of 6 images" in evidence
+    for _ in range(2):
+        write_back(project, spec, tuned.chosen, tuned.passes.split.classes, evidence)
+    lines = [line for line in project.read_text().splitlines() if line.startswith("# seg tune: ")]
+    assert lines == [f"# seg tune: {evidence}"]
+    assert load_ensemble(project).members[0].weight == 1
+
+
+def test_no_gain_is_claimed_of_one_group(project: Path, tmp_path: Path) -> None:
+    spec = load_ensemble(project)
+    one = spec.data.model_copy(update={"group": GroupSpec(pattern="png$")})
+    tuned = tune(spec.model_copy(update={"data": one}), ProbabilityCache(tmp_path / "cache"))
+    assert "gain on other images cannot be measured" in evidence_of(tuned)
+    assert tuned.candidates["equal weights"].mixture.views == tuned.passes.views
+    assert all(weight > 0 for weight in tuned.chosen.weights)
+
+
+def test_another_split_judges_what_was_chosen(project: Path, tmp_path: Path) -> None:
+    spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
+    judged = judge_split(spec, tune(spec, cache), "train", cache)
+    assert judged.scores["chosen"].miou == pytest.approx(1.0, abs=0.01)
+    assert judged.scores["equal weights"].gain == 0
+    equal = compare_members(spec).rows[-1].viewed.miou
+    assert judged.scores["equal weights"].miou == pytest.approx(equal, abs=0.005)
