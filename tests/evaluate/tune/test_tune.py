@@ -28,6 +28,7 @@ from seg.evaluate.tune.sub_ensembles import pareto_front, price_sub_ensembles
 from seg.evaluate.tune.useful_views import useful_views
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import load_ensemble
+from seg.spec.groups import GroupSpec
 from seg.views import VIEW_SETS
 from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import MakeScorer, write_labelled_project
