@@ -90,7 +90,8 @@ class MemberPixels:
         """The mean over the members that know a class, normalised as the engine does."""
         members = np.flatnonzero(weights_m).tolist()
         shares = class_shares(weights_m[members].tolist(), [self.known_mc[m].tolist() for m in members])
-        mean_cin = np.einsum("mc,mcin->cin", np.float32(shares), self.probabilities_mcin[members])
+        shares_mc = np.array(shares, dtype=np.float32)
+        mean_cin: ScoresCIN = np.einsum("mc,mcin->cin", shares_mc, self.probabilities_mcin[members])
         pass_order = [
             PlannedPass(member, VIEWS["identity"], 1.0, own)
             for member, own in zip(members, shares, strict=True)

@@ -21,7 +21,7 @@ def shared_groups(dataset: DatasetSpec) -> Iterator[Finding]:
         # The file has a finding of its own already.
         return
     except SpecError as error:
-        yield error_in(dataset.split("val").images, error, "correct 'group' of the dataset")
+        yield error_in(dataset.split("val").place, error, "correct 'group' of the dataset")
         return
     trained_on = set(groups.labels[: len(train)])
     shared: dict[str, list[Path]] = defaultdict(list)

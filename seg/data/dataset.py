@@ -24,7 +24,7 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
         name = "val"
     split = open_undivided(dataset, name)
     if isinstance(dataset.val, ShareSpec) and name != "predict":
-        train, held_out = hold_out(split, dataset.val)
+        train, held_out = hold_out(split, dataset.val, dataset.group)
         return train if name == "train" else held_out
     return split
 

@@ -84,7 +84,7 @@ class ShareSpec(Spec):
     """The share of the images, such as 0.2."""
     group: str | None = None
     """A pattern of image ids, such as `{patient}_*`: images with the same text for its placeholders are on
-    the same side.
+    the same side. Default: `group` of the dataset, if it is given.
     """
     stratify: Literal["classes"] | None = None
     """`classes`: each class has its share of images, as far as groups allow. It reads all labels once."""

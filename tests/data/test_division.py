@@ -11,6 +11,7 @@ from seg.data.check_dataset import check_dataset
 from seg.data.images import write_image, write_mask
 from seg.errors import DataError, SpecError
 from seg.spec import DatasetSpec, load_dataset
+from seg.spec.groups import GroupSpec
 
 
 def dataset(folder: Path, val: Any, names: list[str], rare: int = 0) -> DatasetSpec:
@@ -48,6 +49,13 @@ def test_another_seed_holds_out_others(tmp_path: Path) -> None:
 
 def test_images_of_a_group_are_on_one_side(tmp_path: Path) -> None:
     data = dataset(tmp_path, {"share": 0.2, "group": "{patient}_*"}, NAMES)
+    train, val = ({name.split("_")[0] for name in ids(data, split)} for split in ("train", "val"))
+    assert not train & val
+    assert len(val) == 2
+
+
+def test_the_groups_of_the_dataset_are_on_one_side(tmp_path: Path) -> None:
+    data = dataset(tmp_path, 0.2, NAMES).model_copy(update={"group": GroupSpec(pattern="^p[0-9]+")})
     train, val = ({name.split("_")[0] for name in ids(data, split)} for split in ("train", "val"))
     assert not train & val
     assert len(val) == 2

@@ -7,28 +7,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.division.stratify import assign_parts
+from seg.data.groups import group_images
 from seg.data.pairing.pattern import Pattern
 from seg.data.split import Split
 from seg.data.subset_split import Subset
 from seg.errors import DataError, SpecError
 from seg.labels import IGNORE_INDEX
 from seg.progress import progress
+from seg.spec.groups import GroupSpec
 from seg.spec.split import ShareSpec
 
 _THREADS = 4
 
 
-def hold_out(whole: Split, spec: ShareSpec) -> tuple[Subset, Subset]:
+def hold_out(whole: Split, spec: ShareSpec, group: GroupSpec | None = None) -> tuple[Subset, Subset]:
     """The images to train on, and those held out.
+
+    `group` is the dataset's. It counts where the share has no pattern of its own.
 
     Raises:
         SpecError: the group's pattern does not match an image's id.
         DataError: there are too few images or groups, or labels cannot be read.
     """
-    groups = [_group_of(sample.id, spec.group) for sample in whole.samples]
+    if group and not spec.group:
+        groups = list(group_images(whole.samples, group).labels)
+    else:
+        groups = [_group_of(sample.id, spec.group) for sample in whole.samples]
     names = len(set(groups))
     if names < 2:
-        what = "image" if spec.group is None else "group"
+        what = "group" if spec.group or group else "image"
         raise DataError(
             f"val: share: the training images are {names} {what}: there must be 2 to hold one out"
         )
