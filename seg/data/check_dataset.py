@@ -118,7 +118,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
             seen[name] = _check_split(split, labelling.classes, reports[-1], findings)
     findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
     if seen.get("train") and seen.get("val"):
-        findings += shared_groups(dataset)
+        findings += shared_groups(dataset, {finding.file for finding in findings})
     if dataset.train:
         counts = reports[0].counts
         findings += learnable_findings(dataset, labelling.classes, counts)

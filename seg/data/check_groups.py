@@ -1,7 +1,7 @@
 """Check that no group of images is in both the training and the validation split."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from seg.data.dataset import open_split
@@ -12,8 +12,11 @@ from seg.spec.dataset import DatasetSpec
 from seg.words import counted
 
 
-def shared_groups(dataset: DatasetSpec) -> Iterator[Finding]:
-    """A warning for each group that training and validation share: scores of it are too high."""
+def shared_groups(dataset: DatasetSpec, known: Collection[Path] = ()) -> Iterator[Finding]:
+    """A warning for each group that training and validation share: scores of it are too high.
+
+    `known` are images that have a finding already.
+    """
     try:
         train, val = (open_split(dataset, name).samples for name in ("train", "val"))
         groups = group_images((*train, *val), dataset.group)
@@ -26,7 +29,7 @@ def shared_groups(dataset: DatasetSpec) -> Iterator[Finding]:
     trained_on = set(groups.labels[: len(train)])
     shared: dict[str, list[Path]] = defaultdict(list)
     for sample, group in zip(val, groups.labels[len(train) :], strict=True):
-        if group in trained_on:
+        if group in trained_on and sample.image not in known:
             shared[group].append(sample.image)
     for group, images in shared.items():
         problem = (
