@@ -1,9 +1,9 @@
 """The choice of a departure from equal weights: how much may be fitted depends on the number of groups.
 
-Weights and the exponent are few numbers: what is best on groups that were left out is taken. Class factors
-are many: the smallest strength within one standard error of the best is taken. So it is for the weights where
-there is one group, of which only images that resemble the others can be left out. These rules and their
-numbers are chosen by the simulation of `docs/design/tuning.md`.
+Weights are few numbers: what is best on groups that were left out is taken. Of the exponent and of class
+factors, it is the smallest strength within one standard error of the best. With one group, only images that
+resemble the others can be left out, and weights are what to be careful of. These rules and their numbers are
+chosen by the simulation of `docs/design/tuning.md`.
 """
 
 from collections.abc import Sequence
@@ -21,28 +21,28 @@ FACTORS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 ENOUGH_GROUPS: Final = 5
 """From so many groups on, class factors are fitted."""
 
-FEW_GROUPS_EXPONENTS: Final = (0.0, 0.05, 0.1, 0.15)
+WEIGHTS_OF_FEW: Final = (0.0, 0.25, 0.5)
+EXPONENTS_OF_FEW: Final = (0.0, 0.05, 0.1)
 """With fewer groups."""
-
-ONE_GROUP_WEIGHTS: Final = (0.0, 0.25, 0.5)
-ONE_GROUP_EXPONENTS: Final = (0.0, 0.05, 0.1)
-"""With one group, of which blocks of images that follow one another are left out."""
 
 
 def choose_departure(departures: Departures, group_i: GroupI, criterion: Criterion = "mean") -> Departure:
     """The departure that is expected to be best on other groups."""
     groups = int(group_i.max()) + 1
-    by_score = partial(_score, departures, criterion=criterion)
-    if groups == 1:
-        weighted = [Departure(weights=one) for one in ONE_GROUP_WEIGHTS]
-        chosen = _smallest_within_error(departures, weighted, criterion)
-        return max((replace(chosen, exponent=one) for one in ONE_GROUP_EXPONENTS), key=by_score)
-    chosen = max((Departure(weights=one) for one in WEIGHTS), key=by_score)
-    exponents = EXPONENTS if groups >= ENOUGH_GROUPS else FEW_GROUPS_EXPONENTS
-    chosen = max((replace(chosen, exponent=one) for one in exponents), key=by_score)
+    best = partial(_best, departures, criterion=criterion)
+    careful = partial(_smallest_within_error, departures, criterion=criterion)
     if groups < ENOUGH_GROUPS:
-        return chosen
-    return _smallest_within_error(departures, [replace(chosen, factors=one) for one in FACTORS], criterion)
+        of_weights, of_exponent = (careful, best) if groups == 1 else (best, careful)
+        chosen = of_weights([Departure(weights=one) for one in WEIGHTS_OF_FEW])
+        return of_exponent([replace(chosen, exponent=one) for one in EXPONENTS_OF_FEW])
+    chosen = best([Departure(weights=one) for one in WEIGHTS])
+    chosen = careful([replace(chosen, exponent=one) for one in EXPONENTS])
+    return careful([replace(chosen, factors=one) for one in FACTORS])
+
+
+def _best(departures: Departures, tried: Sequence[Departure], criterion: Criterion) -> Departure:
+    """The best departure; among equals, the smallest."""
+    return max(tried, key=lambda one: _score(departures, one, criterion))
 
 
 def _score(departures: Departures, departure: Departure, criterion: Criterion) -> float:
@@ -53,7 +53,7 @@ def _smallest_within_error(
     departures: Departures, tried: Sequence[Departure], criterion: Criterion
 ) -> Departure:
     """The first departure that is at most one standard error below the best."""
-    top = max(tried, key=lambda one: _score(departures, one, criterion))
+    top = _best(departures, tried, criterion)
     for one in tried[: tried.index(top)]:
         loss = _score(departures, top, criterion) - _score(departures, one, criterion)
         if loss <= error_of_gain(departures.judge(top), departures.judge(one), departures.part_i, criterion):
