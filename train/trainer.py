@@ -177,7 +177,7 @@ def _splits(
     if spec.folds is None or member.fold is None:
         val = open_split(spec.data, "val")
     else:
-        train, val = split_by_fold(train, spec.folds, member.fold)
+        train, val = split_by_fold(train, spec.folds, member.fold, spec.data.group)
     more = [*open_pseudo(spec.data), *([distillation.images] if distillation and distillation.images else [])]
     return train, (ConcatSplit((train, *more)) if more else train), val
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +54,8 @@ class Images:
 
 
 def save(path: Path, images: Images) -> None:
-    members = {f"member {name}": levels for name, levels in images.levels.items()}
-    np.savez_compressed(path, labels=images.labels_in, groups=images.groups, prior=images.prior, **members)
+    arrays: dict[str, Any] = {f"member {name}": levels for name, levels in images.levels.items()}
+    np.savez_compressed(path, labels=images.labels_in, groups=images.groups, prior=images.prior, **arrays)
 
 
 def load(path: Path) -> Images:

@@ -25,7 +25,7 @@ from seg.views import ViewName
 MAX_BYTES: Final = 2**28
 """The most bytes of the sampled probabilities of all passes, a byte each."""
 
-MAX_PIXELS: Final = 2000
+MAX_PIXELS: Final = 1000
 """The most pixels of one image; more add little, since neighbours agree."""
 
 CountsICC = NDArray[np.int64]
@@ -47,6 +47,7 @@ class Scorer:
     Attributes:
         labels_in: uint8 `[I, n]`.
         levels: by member and view, uint8 `[I, C, n]`.
+        positions: of the images in their split.
         coverage: as of `Passes`.
     """
 
@@ -55,16 +56,11 @@ class Scorer:
     labels_in: NDArray[np.uint8]
     levels: dict[tuple[int, ViewName], NDArray[np.uint8]]
     coverage: Coverage = ()
+    positions: tuple[int, ...] = ()
 
     @cached_property
     def classes(self) -> int:
         return int(next(iter(self.levels.values())).shape[1])
-
-    def of_images(self, images: Sequence[int]) -> Self:
-        """A scorer of some of the images."""
-        chosen = list(images)
-        levels = {key: values[chosen] for key, values in self.levels.items()}
-        return replace(self, labels_in=self.labels_in[chosen], levels=levels)
 
     def subsampled(self, every: int) -> Self:
         """A scorer of every n-th pixel."""
@@ -105,6 +101,7 @@ def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
     count = min(MAX_PIXELS, MAX_BYTES // (len(keys) * passes.classes * max(1, passes.images)))
     random = np.random.default_rng(seed)
     labels: list[LabelsHW] = []
+    positions: list[int] = []
     levels: dict[tuple[int, ViewName], list[NDArray[np.uint8]]] = {key: [] for key in keys}
     with progress("sample", passes.images, unit="images") as advance:
         for image in range(passes.images):
@@ -113,13 +110,14 @@ def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
             if known.size:
                 pixels = random.choice(known, count)
                 labels.append(truth[pixels])
+                positions.append(image)
                 cached_image = passes.cached_image(image)
                 for member, view in keys:
                     planes = cached_image.levels(member, view).reshape(passes.classes, -1)
                     levels[member, view].append(planes[:, pixels])
             advance()
     stacked = {key: np.stack(values) for key, values in levels.items()}
-    return Scorer(passes.names, passes.views, np.stack(labels), stacked, passes.coverage)
+    return Scorer(passes.names, passes.views, np.stack(labels), stacked, passes.coverage, tuple(positions))
 
 
 def count_all(passes: Passes, mixtures: Sequence[Mixture], images: Iterable[int]) -> list[CountsICC]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.fit import UPRIGHT
 from seg.evaluate.tune.importance import MAX_EXACT_MEMBERS
 from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.useful_views import UPRIGHT
 
 
 @dataclass(frozen=True, slots=True)

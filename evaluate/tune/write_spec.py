@@ -7,16 +7,21 @@ from typing import Final
 from seg.classes import ClassInfo
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.spec import EnsembleSpec
-from seg.spec.splice import Place, Value, set_values
+from seg.spec.splice import Place, Value, set_comment, set_values
 from seg.views import VIEW_SETS, ViewSetName
+from seg.words import printable
 
 DIGITS: Final = 4
+COMMENT: Final = "# seg tune: "
 
 
-def write_back(path: Path, spec: EnsembleSpec, mixture: Mixture, classes: Sequence[ClassInfo]) -> None:
+def write_back(
+    path: Path, spec: EnsembleSpec, mixture: Mixture, classes: Sequence[ClassInfo], evidence: str = ""
+) -> None:
     """Set weight, temperature and views of every member, merge and class factors in the spec's own file.
 
-    A member without weight stays, with weight 0, so that a later tuning can take it back.
+    A member without weight stays, with weight 0, so that a later tuning can take it back. The evidence
+    becomes a comment above the members, in place of that of an earlier tuning.
     """
     changes: dict[Place, Value] = {}
     for position, member in enumerate(spec.members):
@@ -36,6 +41,8 @@ def write_back(path: Path, spec: EnsembleSpec, mixture: Mixture, classes: Sequen
     if factors != spec.class_factors:
         changes["class_factors",] = factors
     set_values(path, changes)
+    if evidence:
+        set_comment(path, "members", COMMENT, printable(evidence))
 
 
 def _by_name(classes: Sequence[ClassInfo], values: Sequence[float]) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """`seg tune`: find the best members, weights, views and merge on the validation images."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,6 +11,8 @@ from seg.errors import OutputError
 
 if TYPE_CHECKING:
     from seg.evaluate.tune import Tuned
+    from seg.evaluate.tune.candidates import Candidate
+    from seg.evaluate.tune.judge_split import Judgement
 
 Picture = Annotated[
     Path | None,
@@ -28,21 +30,31 @@ def tune(
         help="The cost limit per image: milliseconds (50ms), or passes of the fastest member (5x).",
     ),
     keep: bool = typer.Option(True, "--write/--no-write", help="Write the result into the YAML."),
+    criterion: Annotated[
+        Literal["mean", "worst-group"],
+        typer.Option("--criterion", help="Tune for the mIoU of all images, or of the group with the lowest."),
+    ] = "mean",
+    judge: Annotated[
+        Literal["train", "predict"] | None,
+        typer.Option("--judge", help="Also score the result on this split, which needs labels."),
+    ] = None,
     picture: Picture = None,
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
-    """Find weights, views, merge, temperatures and class factors, and write them into the YAML.
+    """Find weights, views and class factors, and write them into the YAML.
 
-    Everything is measured on the validation images. Every pass is computed once and cached, so that another
-    run computes none. A fit must beat equal weights and the best member on images that it was not fitted on,
-    by more than the noise. If the spec has `stopping`, it is calibrated again.
+    Everything is fitted on the validation images, and judged on groups of them that were left out: drives,
+    patients, places. The fewer groups there are, the less is fitted. Every pass is computed once and cached,
+    so that another run computes none. If the spec has `stopping`, it is calibrated again.
     """
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.sizes import parse_bytes
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.budget import Budget
+    from seg.evaluate.tune.evidence import evidence_of
+    from seg.evaluate.tune.judge_split import judge_split
     from seg.evaluate.tune.pareto_plot import draw_pareto
     from seg.evaluate.tune.write_spec import write_back
     from seg.outputs import Output
@@ -57,9 +69,10 @@ def tune(
     if chart:
         chart.check()
     cache = ProbabilityCache()
-    tuned = find(spec, cache, Budget.parse(budget) if budget else None)
+    tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion)
+    judged = judge_split(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)
-    _print_fits(tuned)
+    _print_candidates(tuned)
     _print_calibration(tuned)
     _print_members(tuned)
     _print_disagreement(tuned)
@@ -69,8 +82,10 @@ def tune(
             draw_pareto(final, tuned)
         typer.echo(f"{picture}: drawn")
     _print_verdict(tuned)
+    if judged:
+        _print_judgement(judge or "", judged)
     if keep:
-        write_back(path, spec, tuned.chosen, tuned.passes.split.classes)
+        write_back(path, spec, tuned.chosen, tuned.passes.split.classes, evidence_of(tuned))
         typer.echo(f"written to {path}")
         if spec.stopping is not None:
             calibrate_stopping(path, load_ensemble(path))
@@ -82,30 +97,50 @@ def _check_picture(path: Path) -> None:
         raise OutputError(f"{path}: is not a chart format: {', '.join(CHARTS)}")
 
 
-def _print_fits(tuned: "Tuned") -> None:
-    trials, per_pass = tuned.trials, tuned.passes.milliseconds
+def _print_candidates(tuned: "Tuned") -> None:
+    per_pass = tuned.passes.milliseconds
     rows = [
         (
             name,
             f"{tuned.mious[name]:.4f}",
-            "{:.4f}..{:.4f}".format(*tuned.intervals[name]),
-            f"{trials.mean(name):.4f} ± {trials.spread(name):.4f}",
-            f"{100 * trials.gain(name, 'equal weights'):+.2f}",
-            f"{trials.wins(name, 'equal weights')}/{len(trials.mious[name])}",
-            str(mixture.passes),
-            f"{mixture.milliseconds(per_pass):.0f}",
+            "{:.4f}..{:.4f}".format(*tuned.intervals[name]) if tuned.groups.count > 1 else "-",
+            *_left_out(candidate),
+            str(candidate.mixture.passes),
+            f"{candidate.mixture.milliseconds(per_pass):.0f}",
         )
-        for name, mixture in tuned.mixtures.items()
+        for name, candidate in tuned.candidates.items()
     ]
-    header = ("", "val mIoU", "95 %", "unseen halves", "over equal, points", "wins", "passes", "ms an image")
+    header = (
+        "",
+        "val mIoU",
+        "95 %",
+        "groups left out",
+        "over equal, points",
+        "worst group",
+        "passes",
+        "ms an image",
+    )
     print_table(
-        f"fitted on {tuned.passes.images} images, {tuned.passes.computed} passes computed", header, rows
+        f"{tuned.groups}, about {tuned.independent:.0f} independent; {tuned.passes.computed} passes computed",
+        header,
+        rows,
     )
     if tuned.passes.at_decoder:
         typer.echo(
             "merge_at: decoder: val mIoU and its interval are of labels merged where decoders end, as seg"
-            " ensemble gives them; fits, unseen halves and all below are of pixels merged at the image's size"
+            " ensemble gives them; groups left out and all below are of pixels merged at the image's size"
         )
+
+
+def _left_out(candidate: "Candidate") -> tuple[str, str, str]:
+    scores = candidate.left_out
+    if scores is None:
+        return ("-", "-", "-")
+    return (
+        f"{scores.score:.4f}",
+        f"{100 * scores.gain:+.2f} ± {100 * scores.error:.2f}",
+        f"{scores.worst:.4f}",
+    )
 
 
 def _print_calibration(tuned: "Tuned") -> None:
@@ -163,13 +198,13 @@ def _print_front(tuned: "Tuned") -> None:
 
 
 def _print_verdict(tuned: "Tuned") -> None:
+    from seg.evaluate.tune.evidence import evidence_of
+
     chosen, names = tuned.chosen, tuned.passes.names
-    typer.echo(f"chosen: {tuned.selection.name}: {tuned.selection.reason}")
+    typer.echo(f"chosen: {evidence_of(tuned)}")
     for member in chosen.members:
-        tempered = f", temperature {chosen.temperature(member):.3g}" if chosen.temperatures else ""
         typer.echo(
-            f"  {names[member]}: weight {chosen.weights[member]:.4g}{tempered},"
-            f" views {', '.join(chosen.views[member])}"
+            f"  {names[member]}: weight {chosen.weights[member]:.4g}, views {', '.join(chosen.views[member])}"
         )
     if chosen.factors:
         classes = tuned.passes.split.classes
@@ -177,8 +212,23 @@ def _print_verdict(tuned: "Tuned") -> None:
         typer.echo(f"  class factors: {', '.join(said)}")
     if not tuned.worth_it:
         typer.echo(
-            "the ensemble does not beat the best member beyond the noise: it may not be worth its cost"
+            "the ensemble does not beat the best member on groups left out: it may not be worth its cost"
         )
+
+
+def _print_judgement(split: str, judged: "Judgement") -> None:
+    rows = [
+        (
+            name,
+            f"{one.miou:.4f}",
+            f"{100 * one.gain:+.2f}" + (f" ± {100 * one.error:.2f}" if judged.groups.count > 1 else ""),
+            f"{one.worst:.4f}",
+        )
+        for name, one in judged.scores.items()
+    ]
+    print_table(
+        f"judged on {split}: {judged.groups}", ("", "mIoU", "over equal, points", "worst group"), rows
+    )
 
 
 def cache_list() -> None:

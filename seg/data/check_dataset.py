@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from seg.classes import ClassInfo
 from seg.data.check_coco import CocoCheck
 from seg.data.check_folders import ImageCheck, MaskCheck, TableCheck
+from seg.data.check_groups import shared_groups
 from seg.data.dataset import open_split, open_undivided
 from seg.data.decoding import BandsHWC
 from seg.data.findings import CheckedLabels, Finding, error_in
@@ -119,6 +120,8 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
         else:
             seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset.pixel_range)
     findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
+    if seen.get("train") and seen.get("val"):
+        findings += shared_groups(dataset, {finding.file for finding in findings})
     if dataset.train:
         counts = reports[0].counts
         findings += learnable_findings(dataset, labelling.classes, counts)

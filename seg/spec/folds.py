@@ -16,7 +16,7 @@ class FoldsSpec(Spec):
     """Number of folds."""
     group: str | None = None
     """A regular expression on image ids. Images with the same match, or the same first group in parentheses,
-    are in one fold.
+    are in one fold. Default: the groups of the dataset.
     """
     seed: Seed = 0
     """Seed of the split."""

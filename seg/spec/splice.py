@@ -33,6 +33,21 @@ def set_values(path: Path, values: Mapping[Place, Value]) -> None:
     write_text(path, text)
 
 
+def set_comment(path: Path, key: str, beginning: str, comment: str) -> None:
+    """Write a comment line above a key of the file, in place of earlier ones with the same beginning.
+
+    Raises:
+        SpecError: the file cannot be read, or is no YAML.
+    """
+    lines = read_text(path).splitlines(keepends=True)
+    text = "".join(line for line in lines if not line.startswith(beginning))
+    parse_text(text, path)
+    root = YAML(typ="rt", pure=True).compose(text)
+    mark = next(name.start_mark.index for name, _ in root.value if name.value == key)
+    start = 0 if root.flow_style else mark
+    write_text(path, f"{text[:start]}{beginning}{comment}{_BREAK}{text[start:]}")
+
+
 def _with(text: str, place: Place, spelled: str) -> str:
     *way, key = place
     mapping = _walk(YAML(typ="rt", pure=True).compose(text), way)

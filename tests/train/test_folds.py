@@ -13,6 +13,7 @@ from seg.data.division.stratify import assign_parts
 from seg.errors import DataError, SpecError
 from seg.spec import load_ensemble
 from seg.spec.folds import FoldsSpec
+from seg.spec.groups import GroupSpec
 from seg.train.splits.folds import split_by_fold
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
@@ -110,3 +111,13 @@ def test_a_fold_needs_folds(toy_spec: SpecWriter, tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("folds: {count: 2}", ""))
     with pytest.raises(SpecError, match="toy: 'fold' needs 'folds'"):
         load_ensemble(path)
+
+
+def test_the_groups_of_the_dataset_are_in_one_fold(toy_spec: SpecWriter, tmp_path: Path) -> None:
+    train = open_split(load_ensemble(toy_spec(tmp_path)).data, "train")
+    by_last_digit = GroupSpec(pattern=r"(\d)\.[a-z]+$")
+    kept, held_out = split_by_fold(train, FoldsSpec(count=2), 0, by_last_digit)
+    digits = [{sample.id[-1] for sample in part.samples} for part in (kept, held_out)]
+    assert digits[0]
+    assert digits[1]
+    assert not digits[0] & digits[1]

@@ -1,26 +1,31 @@
 """Cross-validation folds, stratified by class and grouped: the images of a group are in one fold."""
 
-import re
-
 import numpy as np
 
 from seg.data import Split
 from seg.data.division.stratify import assign_parts
+from seg.data.groups import group_images, match_group
 from seg.data.subset_split import Subset
 from seg.errors import DataError, SpecError
+from seg.notices import notice
 from seg.spec.folds import FoldsSpec
+from seg.spec.groups import GroupSpec
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.decoded_split import DecodedSplit
 
 
-def split_by_fold(train: Split, folds: FoldsSpec, fold: int) -> tuple[Subset, Subset]:
+def split_by_fold(
+    train: Split, folds: FoldsSpec, fold: int, group: GroupSpec | None = None
+) -> tuple[Subset, Subset]:
     """The training images of all other folds, and those of `fold`, which are held out.
+
+    `group` is the dataset's. It counts where the folds have no pattern of their own.
 
     Raises:
         SpecError: an image has no group.
         DataError: there are fewer groups than folds, or labels cannot be read.
     """
-    groups = [_group_name(sample.id, folds.group) for sample in train.samples]
+    groups = _groups(train, folds, group)
     if len(set(groups)) < folds.count:
         raise DataError(
             f"the training images form {len(set(groups))} groups, too few for {folds.count} folds:"
@@ -33,10 +38,22 @@ def split_by_fold(train: Split, folds: FoldsSpec, fold: int) -> tuple[Subset, Su
     )
 
 
-def _group_name(image: str, group: str | None) -> str:
-    if group is None:
-        return image
-    found = re.search(group, image)
+def _groups(train: Split, folds: FoldsSpec, group: GroupSpec | None) -> tuple[str, ...]:
+    """The group of each image: by the pattern of the folds, or those of the dataset."""
+    if folds.group is not None:
+        return tuple(_group_name(sample.id, folds.group) for sample in train.samples)
+    groups = group_images(train.samples, group)
+    if groups.source == "found" and groups.count < folds.count:
+        notice(
+            f"folds: {groups}, too few for {folds.count} folds: images of a group are in several folds, so"
+            " scores are too high; say 'group' in the dataset if they are independent"
+        )
+        return tuple(sample.id for sample in train.samples)
+    return groups.labels
+
+
+def _group_name(image: str, pattern: str) -> str:
+    found = match_group(image, pattern)
     if found is None:
-        raise SpecError(f"folds: group: {group!r} does not match image {image!r}: it must match every id")
-    return next((part for part in found.groups() if part is not None), found.group())
+        raise SpecError(f"folds: group: {pattern!r} does not match image {image!r}: it must match every id")
+    return found

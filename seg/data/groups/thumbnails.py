@@ -84,7 +84,7 @@ def _thumbnail(sample: Sample) -> NDArray[np.float32]:
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32).ravel()
     centred = grey - grey.mean()
     length = float(np.linalg.norm(centred))
-    return centred / length if length > 0 else centred
+    return np.asarray(centred / length if length > 0 else centred, dtype=np.float32)
 
 
 def _pixels(sample: Sample) -> ImageHWC:

@@ -7,12 +7,15 @@ import pytest
 from PIL import ExifTags, Image
 from pydantic import ValidationError
 
+from seg.data.check_dataset import check_dataset
+from seg.data.check_groups import shared_groups
 from seg.data.groups import group_images, independent_images
-from seg.data.images import write_image
+from seg.data.images import write_image, write_mask
 from seg.data.list_samples import list_samples
 from seg.data.split import Sample
 from seg.errors import SpecError
 from seg.labels import ImageHWC
+from seg.spec.dataset import DatasetSpec
 from seg.spec.groups import GroupSpec
 
 
@@ -142,3 +145,24 @@ def test_the_drives_of_camvid_are_found(shared_data: Path) -> None:
     for split, drives_of_split in (("train", {"0001TP", "0006R0", "0016E5"}), ("val", {"0016E5"})):
         groups = group_images(list_samples(shared_data / "camvid" / split), None)
         assert set(groups.labels) == drives_of_split
+
+
+def test_a_group_in_both_splits_is_a_leak(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    images = drives(random)
+    for name, image_hwc in images.items():
+        split = "train" if name < "north_0006" else "val"
+        write_image(tmp_path / split / name, image_hwc)
+        write_mask(tmp_path / f"{split}_masks" / name, random.integers(0, 2, (48, 64)).astype(np.uint8))
+    dataset = DatasetSpec.model_validate(
+        {
+            split: {"images": tmp_path / split, "masks": tmp_path / f"{split}_masks"}
+            for split in ("train", "val")
+        }
+        | {"classes": ["a", "b"]}
+    )
+    shared = [one for one in check_dataset(dataset).findings if "of group" in one.problem]
+    assert [one.file.name for one in shared] == ["north_0006.png"]
+    assert "and 5 others of the validation split are of group 'north' (found)" in shared[0].problem
+    by_file = dataset.model_copy(update={"group": GroupSpec(pattern=".*")})
+    assert not list(shared_groups(by_file))

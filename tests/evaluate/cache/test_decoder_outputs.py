@@ -1,6 +1,7 @@
 """What is evaluated of an ensemble that merges where decoders end, against the engine's own answers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.report.findings import measure_ensemble
 from seg.evaluate.report.image_view import view_image
 from seg.evaluate.tune import tune
-from seg.evaluate.tune.fit import OTHER_MERGES
+from seg.evaluate.tune.scorer import count_all, miou
 from seg.evaluate.tune.write_spec import write_back
 from seg.export.export import export_checkpoint
 from seg.probability_codec import from_levels
@@ -175,13 +176,16 @@ def test_what_tuning_judges_is_what_the_written_spec_predicts(
     tuned = tune(spec, cache)
     assert tuned.passes.computed == IMAGES * 4
     assert tune(spec, cache).passes.computed == 0
-    assert not OTHER_MERGES & tuned.mixtures.keys()
-    for name in ("equal weights", "simplex, temperatures", "simplex, class weights"):
+    classes = tuned.passes.split.classes
+    equal = tuned.candidates["equal weights"].mixture
+    factored = replace(equal, factors=tuple(1 + 0.5 * (label == 1) for label in range(len(classes))))
+    for mixture in (equal, factored, tuned.chosen):
         written = tmp_path / "written.yaml"
         written.write_text(path.read_text())
-        write_back(written, spec, tuned.mixtures[name], tuned.passes.split.classes)
+        write_back(written, spec, mixture, classes)
         assert load_ensemble(written).merge_at == "decoder"
-        assert tuned.mious[name] == pytest.approx(miou_of(load_ensemble(written)), abs=0.01)
+        (counts_icc,) = count_all(tuned.passes, [mixture], range(IMAGES))
+        assert miou(counts_icc) == pytest.approx(miou_of(load_ensemble(written)), abs=0.01)
 
 
 def test_passes_of_another_place_or_other_tiles_are_others(models: Models, tmp_path: Path) -> None:

@@ -19,24 +19,16 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.budget import Budget
-from seg.evaluate.tune.fit import (
-    FITS,
-    best_single,
-    equal_weights,
-    greedy,
-    hand_weights,
-    simplex,
-    useful_views,
-)
+from seg.evaluate.tune.evidence import evidence_of
 from seg.evaluate.tune.importance import disagreement, value_members
+from seg.evaluate.tune.judge_split import judge_split
 from seg.evaluate.tune.pareto_plot import draw_pareto
 from seg.evaluate.tune.scorer import Scorer
-from seg.evaluate.tune.select_fit import is_worth_its_cost, select_fit
-from seg.evaluate.tune.split_half import SplitHalfResults, random_splits, split_half_validation
 from seg.evaluate.tune.sub_ensembles import pareto_front, price_sub_ensembles
+from seg.evaluate.tune.useful_views import useful_views
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import load_ensemble
-from seg.spec.prediction import StoppingSpec
+from seg.spec.groups import GroupSpec
 from seg.views import VIEW_SETS
 from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import MakeScorer, write_labelled_project
@@ -59,33 +51,11 @@ def test_a_score_is_that_of_torchmetrics(make_scorer: MakeScorer, weights: tuple
     assert scorer.miou(mixture) == pytest.approx(by_hand(scorer, mixture), abs=1e-3)
 
 
-def test_fits_come_close_to_the_best_of_a_grid(make_scorer: MakeScorer) -> None:
-    scorer = make_scorer([1.5, 2.5, 4.0])
-    grid = [Mixture.of((a, b, 10 - a - b), scorer.views) for a in range(11) for b in range(11 - a)]
-    best = max(scorer.miou(mixture) for mixture in grid)
-    assert scorer.miou(greedy(scorer)) >= best - 0.01
-    assert scorer.miou(simplex(scorer)) >= max(best - 0.005, scorer.miou(greedy(scorer)))
-    assert scorer.miou(best_single(scorer)) <= best
-
-
-def test_no_fit_is_below_the_best_member_where_it_may_choose_it(make_scorer: MakeScorer) -> None:
-    scorer = make_scorer([0.8, 9.0, 9.0])
-    alone = scorer.miou(best_single(scorer))
-    assert best_single(scorer).members == (0,)
-    assert scorer.miou(equal_weights(scorer)) < alone
-    assert scorer.miou(greedy(scorer)) >= alone
-
-
-def test_hand_weights_go_down_the_list(make_scorer: MakeScorer) -> None:
-    weights = hand_weights(make_scorer([3.0, 1.0, 2.0])).weights
-    assert weights[1] > weights[2] > weights[0]
-    assert sum(weights) == pytest.approx(1)
-
-
 def test_a_view_that_harms_is_dropped(make_scorer: MakeScorer) -> None:
     harmful = {(0, "hflip"): 30.0}
     scorer = make_scorer([1.5, 1.5], views=("identity", "hflip"), harmful=harmful)
-    assert useful_views(scorer) == (("identity",), ("identity", "hflip"))
+    assert useful_views(scorer, np.arange(12)) == (("identity",), ("identity", "hflip"))
+    assert useful_views(scorer, np.zeros(12, np.intp)) == scorer.views
 
 
 def test_shapley_values_are_the_mean_over_all_orders(make_scorer: MakeScorer) -> None:
@@ -131,52 +101,13 @@ def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) ->
 
 def test_a_budget_picks_the_best_within_it(make_scorer: MakeScorer) -> None:
     scorer = make_scorer([1.5, 2.0, 2.5])
-    front = pareto_front(price_sub_ensembles(scorer, equal_weights(scorer), (10.0, 4.0, 7.0)))
+    front = pareto_front(price_sub_ensembles(scorer, Mixture.of((1, 1, 1), scorer.views), (10.0, 4.0, 7.0)))
     assert Budget.parse("4ms").best_of(front, 4.0).members == (1,)
     assert Budget.parse("100x").best_of(front, 4.0) == front[-1].mixture
     with pytest.raises(SpecError, match=r"cheapest member takes 4\.0 ms"):
         Budget.parse("3 ms").best_of(front, 4.0)
     with pytest.raises(SpecError, match="50ms or 5x"):
         Budget.parse("fast")
-
-
-def test_halves_are_disjoint_and_whole() -> None:
-    for first, second in random_splits(9):
-        assert sorted(first + second) == list(range(9))
-        assert abs(len(first) - len(second)) <= 1
-
-
-def test_equal_weights_stay_where_members_are_alike(make_scorer: MakeScorer) -> None:
-    scorer = make_scorer([2.0, 2.0, 2.0], images=16)
-    fits = {
-        name: FITS[name] for name in ("best member", "equal weights", "hand weights", "greedy", "simplex")
-    }
-    trials = split_half_validation(scorer, fits, random_splits(16))
-    selection = select_fit(trials, {name: scorer.miou(fit(scorer)) for name, fit in fits.items()})
-    assert selection.name == "equal weights"
-    assert is_worth_its_cost(trials, "equal weights")
-
-
-def test_weights_are_fitted_where_that_pays(make_scorer: MakeScorer) -> None:
-    scorer = make_scorer([1.4, 1.4, 12.0, 12.0], images=16)
-    trials = split_half_validation(scorer, FITS, random_splits(16))
-    selection = select_fit(trials, {name: scorer.miou(fit(scorer)) for name, fit in FITS.items()})
-    assert selection.name not in ("equal weights", "best member")
-    assert trials.is_better(selection.name, "equal weights")
-
-
-def test_a_gain_within_the_noise_is_no_gain() -> None:
-    steady = np.full(10, 0.5)
-    trials = SplitHalfResults(
-        {"best member": steady - 0.1, "equal weights": steady, "greedy": steady + np.tile([0.05, -0.04], 5)},
-        {},
-    )
-    on_all = dict.fromkeys(trials.mious, 0.5)
-    assert select_fit(trials, on_all).name == "equal weights"
-    assert select_fit(trials, on_all | {"equal weights": 0.4}).name == "best member"
-    assert trials.noise("greedy", "equal weights") == pytest.approx(
-        np.std([0.05, -0.04] * 5, ddof=1) * np.sqrt(0.1 + 1)
-    )
 
 
 @pytest.fixture
@@ -257,27 +188,37 @@ def test_temperatures_and_factors_are_written_and_taken_back(project: Path) -> N
     assert not any(member.class_weights for member in again.members)
 
 
-def test_an_ensemble_is_held_to_the_best_that_one_member_gives() -> None:
-    steady = np.linspace(0.5, 0.51, 10)
-    trials = SplitHalfResults(
-        {
-            "best member": steady,
-            "equal weights": steady - 0.1,
-            "best member, class factors": steady + 0.05,
-            "simplex, class factors": steady + 0.05 + np.tile([0.001, -0.001], 5),
-        },
-        {},
-    )
-    assert is_worth_its_cost(trials, "best member, class factors")
-    assert not is_worth_its_cost(trials, "simplex, class factors")
-
-
-def test_an_ensemble_that_stops_is_tuned_for_the_mean(project: Path, tmp_path: Path) -> None:
-    spec = load_ensemble(project).model_copy(update={"stopping": StoppingSpec()})
-    assert not {"vote", "geometric mean"} & set(tune(spec, ProbabilityCache(tmp_path / "cache")).mixtures)
-
-
 def test_sub_ensembles_are_drawn(project: Path, tmp_path: Path) -> None:
     tuned = tune(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
     draw_pareto(tmp_path / "pareto.svg", tuned)
     assert "val mIoU" in (tmp_path / "pareto.svg").read_text()
+
+
+def test_what_was_judged_is_said_and_kept_once_in_the_yaml(project: Path, tmp_path: Path) -> None:
+    spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
+    tuned = tune(spec, cache)
+    evidence = evidence_of(tuned)
+    assert "points of mIoU over equal weights on groups that were left out, of 6 images" in evidence
+    for _ in range(2):
+        write_back(project, spec, tuned.chosen, tuned.passes.split.classes, evidence)
+    lines = [line for line in project.read_text().splitlines() if line.startswith("# seg tune: ")]
+    assert lines == [f"# seg tune: {evidence}"]
+    assert load_ensemble(project).members[0].weight == 1
+
+
+def test_no_gain_is_claimed_of_one_group(project: Path, tmp_path: Path) -> None:
+    spec = load_ensemble(project)
+    one = spec.data.model_copy(update={"group": GroupSpec(pattern="png$")})
+    tuned = tune(spec.model_copy(update={"data": one}), ProbabilityCache(tmp_path / "cache"))
+    assert "gain on other images cannot be measured" in evidence_of(tuned)
+    assert tuned.candidates["equal weights"].mixture.views == tuned.passes.views
+    assert all(weight > 0 for weight in tuned.chosen.weights)
+
+
+def test_another_split_judges_what_was_chosen(project: Path, tmp_path: Path) -> None:
+    spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
+    judged = judge_split(spec, tune(spec, cache), "train", cache)
+    assert judged.scores["chosen"].miou == pytest.approx(1.0, abs=0.01)
+    assert judged.scores["equal weights"].gain == 0
+    equal = compare_members(spec).rows[-1].viewed.miou
+    assert judged.scores["equal weights"].miou == pytest.approx(equal, abs=0.005)

@@ -1,4 +1,4 @@
-"""Class factors, class weights and temperatures against brute force and answers that were bent on purpose."""
+"""Class factors and temperatures against brute force and probabilities that were bent on purpose."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.class_weights import FACTORS, miou_by_value, with_class_factors, with_class_weights
+from seg.evaluate.tune.class_factors import FACTORS, fit_factors, miou_by_value
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.temperature import calibrate_members
 from seg.probability_codec import to_levels
-from seg.views import VIEW_SETS
 from tests.evaluate.conftest import MakeScorer
 
 
@@ -40,36 +39,17 @@ def test_all_factors_of_a_class_are_judged_at_once(make_scorer: MakeScorer, labe
 def test_a_class_that_gets_too_little_gets_its_factor_back(make_scorer: MakeScorer) -> None:
     """A member whose probabilities of one class were divided by eight."""
     plain = make_scorer([1.0], images=40)
-    mixture = Mixture.single(0, plain.views)
-    bent = plain.merged(mixture) * np.array([1, 1, 1 / 8, 1], dtype=np.float32)[:, None, None]
-    levels_icn = to_levels((bent / bent.sum(0)).transpose(1, 0, 2))
-    scorer = Scorer(plain.names, plain.views, plain.labels_in, {(0, "identity"): levels_icn})
-    weighed = with_class_factors(scorer, mixture)
-    others = np.delete(np.array(weighed.factors), 2)
-    assert 4 < weighed.factors[2] / others.mean() < 16
-    assert np.prod(weighed.factors) == pytest.approx(1)
-    assert scorer.miou(weighed) > scorer.miou(mixture) + 0.05
-    assert scorer.miou(weighed) == pytest.approx(plain.miou(mixture), abs=0.02)
-
-
-def test_members_that_know_different_classes_get_weights_for_them(make_scorer: MakeScorer) -> None:
-    """Each of two members is blind for two of the classes, where it guesses one of them."""
-    sharp = make_scorer([0.3], images=30)
-    levels = {}
-    for member, blind in enumerate(((0, 1), (2, 3))):
-        said_icn = sharp.merged(Mixture.single(0, sharp.views)).transpose(1, 0, 2).copy()
-        guess_in = np.random.default_rng(member).random((30, sharp.labels_in.shape[1]))
-        both_in = said_icn[:, blind].sum(1)
-        said_icn[:, blind[0]], said_icn[:, blind[1]] = both_in * guess_in, both_in * (1 - guess_in)
-        levels[member, VIEW_SETS["none"][0]] = to_levels(said_icn)
-    scorer = Scorer(("a", "b"), (VIEW_SETS["none"],) * 2, sharp.labels_in, levels)
-    plain = Mixture.of((1, 1), scorer.views)
-    weighed = with_class_weights(scorer, plain)
-    a, b = np.array(weighed.class_weights)
-    assert (a[:2] < b[:2]).all()
-    assert (a[2:] > b[2:]).all()
-    np.testing.assert_allclose((a + b) / 2, 1)
-    assert scorer.miou(weighed) > scorer.miou(with_class_factors(scorer, plain)) + 0.02
+    truth_cin = plain.merged(Mixture.single(0, plain.views))
+    bent_cin = truth_cin * np.array([1, 1, 1 / 8, 1], dtype=np.float32)[:, None, None]
+    factors = fit_factors(bent_cin, plain.labels_in)
+    assert 4 < factors[2] / np.delete(factors, 2).mean() < 16
+    assert np.prod(factors) == pytest.approx(1)
+    bent, mended = (
+        (one_cin.argmax(0) == plain.labels_in).mean()
+        for one_cin in (bent_cin, bent_cin * factors[:, None, None])
+    )
+    assert mended > bent + 0.05
+    assert mended == pytest.approx((truth_cin.argmax(0) == plain.labels_in).mean(), abs=0.02)
 
 
 @pytest.mark.parametrize("sureness", [0.5, 1.0, 2.0])

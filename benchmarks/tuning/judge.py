@@ -1,0 +1,141 @@
+"""The simulation that chooses the rules of tuning: tune on some groups, judge on others, many times.
+
+    python -m benchmarks.tuning.judge scenes.npz 1 2 3 5 8 12
+    python -m benchmarks.tuning.judge camvid.npz 1 2
+
+prints points of mIoU over equal weights, and over the better of equal weights and best member, on images that
+nothing was fitted on: the mean, the worst, and how often below. They are of other groups, or random images of
+all groups. The probabilities come from `benchmarks.tuning.scenes` and `benchmarks.tuning.camvid`.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from benchmarks.tuning.members import Images, load
+from seg.evaluate.tune.by_group import number_groups
+from seg.evaluate.tune.choose_departure import choose_departure
+from seg.evaluate.tune.class_factors import fit_factors
+from seg.evaluate.tune.departures import Departure, Departures, Fitted
+from seg.evaluate.tune.member_pixels import MemberPixels
+from seg.evaluate.tune.scorer import miou
+from seg.evaluate.tune.weights import best_member, fit_weights
+from seg.probability_codec import from_levels
+
+PIXELS = 250
+"""Of an image, of those that are stored."""
+
+Draw = tuple[NDArray[np.bool_], NDArray[np.bool_], Sequence[str]]
+"""The images to tune on and to judge on, and the groups of the first."""
+
+Rule = Callable[[MemberPixels, Sequence[str], NDArray[np.float64]], Fitted]
+
+
+def best(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+    return Fitted(best_member(pixels), np.ones(pixels.classes))
+
+
+def equal(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+    return Fitted(np.full(pixels.members, 1 / pixels.members), np.ones(pixels.classes))
+
+
+def weights_only(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+    return Fitted(fit_weights(pixels), np.ones(pixels.classes))
+
+
+def shrunk_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+    departures = Departures(pixels, number_groups(groups), prior)
+    return departures.fit(Departure(weights=0.5))
+
+
+def free_factors(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+    """What was chosen before there were groups: free weights and factors, judged on halves of the same."""
+    weights_m = fit_weights(pixels)
+    return Fitted(weights_m, fit_factors(pixels.merged(weights_m), pixels.labels_in))
+
+
+def new_rule(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+    group_i = number_groups(groups)
+    departures = Departures(pixels, group_i, prior)
+    return departures.fit(choose_departure(departures, group_i))
+
+
+RULES: dict[str, Rule] = {
+    "best member": best,
+    "free factors (before)": free_factors,
+    "weights only": weights_only,
+    "weights, half shrunk": shrunk_weights,
+    "new rule": new_rule,
+}
+
+
+def main(members: Path, groups: list[int], draws: int = 10) -> None:
+    images = load(members)
+    typer.echo(
+        "| tuned on | judged on | rule | over equal: mean | worst | below | over the better: mean | above |"
+    )
+    typer.echo("|---|---|---|---:|---:|---:|---:|---:|")
+    for count in groups:
+        _print_rules(f"{count} groups", "other groups", images, _shifts(images, count, draws))
+    for count in groups:
+        _print_rules(
+            f"as many images as in {count}", "other images", images, _exchangeable(images, count, draws)
+        )
+
+
+def _shifts(images: Images, count: int, draws: int) -> Iterator[Draw]:
+    """Some groups to tune on, all others to judge on; each choice once."""
+    names = sorted(set(images.groups))
+    random = np.random.default_rng(0)
+    subsets = {tuple(sorted(random.permutation(names)[:count].tolist())): None for _ in range(100 * draws)}
+    for chosen in list(subsets)[:draws]:
+        tuned = np.isin(images.groups, chosen)
+        yield tuned, ~tuned, images.groups[tuned].tolist()
+
+
+def _exchangeable(images: Images, count: int, draws: int) -> Iterator[Draw]:
+    """Random images to tune on, each a group of its own, and all others to judge on."""
+    total = len(images.groups)
+    tuned_on = total * count // len(set(images.groups))
+    for seed in range(draws):
+        tuned = np.zeros(total, np.bool_)
+        tuned[np.random.default_rng(seed).permutation(total)[:tuned_on]] = True
+        yield tuned, ~tuned, [str(number) for number in range(tuned_on)]
+
+
+def _member_sets(names: Sequence[str]) -> list[tuple[str, ...]]:
+    return [tuple(names[:3]), tuple(names[-3:]), tuple(names)]
+
+
+def _print_rules(tuned_on: str, judged_on: str, images: Images, draws: Iterator[Draw]) -> None:
+    scores: dict[str, list[float]] = defaultdict(list)
+    for tuned, judged, groups in draws:
+        for names in _member_sets(list(images.levels)):
+            pixels = _pixels(images, names)
+            here, there = pixels.of_images(tuned), pixels.of_images(judged)
+            for name, rule in {"equal weights": equal, **RULES}.items():
+                fitted = rule(here, groups, images.prior)
+                scores[name].append(100 * miou(there.counts(fitted.weights_m, fitted.factors_c)))
+    over = {name: np.array(scores[name]) - np.array(scores["equal weights"]) for name in RULES}
+    better = np.maximum(over["best member"], 0)
+    for name, points in over.items():
+        typer.echo(
+            f"| {tuned_on} | {judged_on} | {name} | {points.mean():+.2f} | {points.min():+.2f} |"
+            f" {(points < 0).mean():.0%} | {(points - better).mean():+.2f} | {(points > better).mean():.0%} |"
+        )
+
+
+def _pixels(images: Images, names: Sequence[str]) -> MemberPixels:
+    levels = [images.levels[name][..., :PIXELS].transpose(1, 0, 2) for name in names]
+    known_mc = np.ones((len(names), len(images.prior)), np.float32)
+    return MemberPixels(
+        np.stack([from_levels(one) for one in levels]), images.labels_in[:, :PIXELS], known_mc
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,52 @@
+"""Folds of groups, scores by group and standard errors, against simple loops."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seg.evaluate.tune.by_group import (
+    error_of_gain,
+    fold_groups,
+    number_groups,
+    score,
+    sum_by_group,
+    worst_group,
+)
+from seg.evaluate.tune.scorer import miou
+
+
+@given(st.lists(st.sampled_from("abcdefghijkl"), min_size=1, max_size=60))
+def test_folds_keep_groups_whole_and_none_is_empty(labels: list[str]) -> None:
+    group_i = number_groups(labels)
+    fold_i = fold_groups(group_i, most=5)
+    assert len(set(zip(group_i.tolist(), fold_i.tolist(), strict=True))) == len(set(labels))
+    assert set(fold_i.tolist()) == set(range(min(5, len(set(labels)))))
+
+
+def test_scores_are_those_of_the_groups() -> None:
+    random = np.random.default_rng(0)
+    counts_icc = random.integers(1, 50, (9, 3, 3))
+    group_i = np.array([0, 0, 1, 1, 1, 2, 2, 2, 2])
+    by_hand = [miou(counts_icc[group_i == group]) for group in range(3)]
+    assert worst_group(counts_icc, group_i) == min(by_hand)
+    assert score(counts_icc, group_i, "worst-group") == min(by_hand)
+    assert score(counts_icc, group_i, "mean") == miou(counts_icc)
+    np.testing.assert_array_equal(sum_by_group(counts_icc, group_i).sum(0), counts_icc.sum(0))
+
+
+def test_an_error_is_that_of_leaving_each_group_out() -> None:
+    random = np.random.default_rng(1)
+    first, second = random.integers(1, 50, (2, 8, 3, 3))
+    group_i = np.arange(8) // 2
+    gains = [miou(first[group_i != group]) - miou(second[group_i != group]) for group in range(4)]
+    expected = np.sqrt(3 * np.var(gains))
+    assert error_of_gain(first, second, group_i) == pytest.approx(expected)
+    lowest = [
+        min(miou(first[group_i == group]) for group in range(4) if group != left_out)
+        - min(miou(second[group_i == group]) for group in range(4) if group != left_out)
+        for left_out in range(4)
+    ]
+    assert error_of_gain(first, second, group_i, "worst-group") == pytest.approx(np.sqrt(3 * np.var(lowest)))
+    assert error_of_gain(first, first, group_i) == 0
+    assert error_of_gain(first, second, np.zeros(8, np.intp)) == np.inf
