@@ -8,12 +8,13 @@ import pytest
 
 from seg.data import open_split
 from seg.engine import Ensemble
-from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.report.predictors import predictors_of
 from seg.evaluate.tune import tune
-from seg.evaluate.tune.fit import best_single, greedy, simplex
+from seg.evaluate.tune.member_pixels import MemberPixels
+from seg.evaluate.tune.scorer import miou
+from seg.evaluate.tune.weights import best_member, equal_weights, fit_weights, greedy_weights
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel
@@ -45,12 +46,14 @@ def test_fits_keep_a_member_that_knows_all(make_scorer: MakeScorer, covered: tup
     """The specialist is by far the best of them, and no ensemble alone."""
     coverage = tuple(float(label in covered) for label in range(4))
     scorer = replace(make_scorer([2.5, 0.1]), coverage=((), coverage))
-    assert best_single(scorer).members == (0,)
-    for fit in (greedy, simplex):
-        mixture = fit(scorer)
-        assert 0 in mixture.members
-        assert scorer.miou(mixture) >= scorer.miou(best_single(scorer))
-    assert scorer.miou(Mixture.of([1, 1], scorer.views)) > scorer.miou(best_single(scorer))
+    pixels = MemberPixels.of(scorer, scorer.views)
+    alone = best_member(pixels)
+    assert alone.tolist() == [1, 0]
+    for fit in (greedy_weights, fit_weights):
+        weights_m = fit(pixels)
+        assert weights_m[0] > 0
+        assert miou(pixels.counts(weights_m)) >= miou(pixels.counts(alone))
+    assert miou(pixels.counts(equal_weights(2))) > miou(pixels.counts(alone))
 
 
 def test_a_tuned_spec_can_be_loaded(tmp_path: Path, make_model: MakeModel) -> None:
@@ -58,6 +61,5 @@ def test_a_tuned_spec_can_be_loaded(tmp_path: Path, make_model: MakeModel) -> No
     path.write_text(path.read_text().replace('"name": "b",', '"name": "b", "covers": ["paper"],'))
     spec = load_ensemble(path)
     tuned = tune(spec, ProbabilityCache(tmp_path / "cache"))
-    assert not {"vote", "geometric mean", "simplex, class weights"} & tuned.mixtures.keys()
     write_back(path, spec, tuned.chosen, tuned.passes.split.classes)
     assert any(member.weight and not member.covers for member in load_ensemble(path).members)
