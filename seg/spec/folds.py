@@ -1,12 +1,10 @@
 """Cross-validation: the training images in folds, of which each member holds one out."""
 
-import re
 from typing import Annotated
-
-from pydantic import field_validator
 
 from seg import ranges
 from seg.spec.base import Seed, Spec, within
+from seg.spec.groups import GroupPattern
 
 
 class FoldsSpec(Spec):
@@ -14,18 +12,9 @@ class FoldsSpec(Spec):
 
     count: Annotated[int, within(ranges.FOLDS)]
     """Number of folds."""
-    group: str | None = None
-    """A regular expression on image ids. Images with the same match, or the same first group in parentheses,
-    are in one fold. Default: the groups of the dataset.
+    group: GroupPattern | None = None
+    """A pattern of image ids, as in `group` of a dataset: images of a group are in one fold. Default: the
+    groups of the dataset.
     """
     seed: Seed = 0
     """Seed of the split."""
-
-    @field_validator("group")
-    @classmethod
-    def _compiles(cls, group: str | None) -> str | None:
-        try:
-            re.compile(group or "")
-        except re.error as error:
-            raise ValueError(f"{group!r} is no regular expression: {error}") from error
-        return group

@@ -1,21 +1,44 @@
 """Groups of images that resemble one another: frames of a drive, slices of a patient, tiles of a slide."""
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from seg.spec.base import LocalPath, Spec
 
 Metadata = Literal["camera", "day"]
 
+_PLACEHOLDER: Final = re.compile(r"\{[A-Za-z_]\w*\}")
+
+
+def has_placeholders(pattern: str) -> bool:
+    """Whether it is a pattern such as `{patient}_*`. Braces of a regular expression hold numbers."""
+    return _PLACEHOLDER.search(pattern) is not None
+
+
+def _compiles(pattern: str) -> str:
+    if not has_placeholders(pattern):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                f"{pattern!r} has no placeholder, and is no regular expression: {error}"
+            ) from error
+    return pattern
+
+
+GroupPattern = Annotated[str, AfterValidator(_compiles)]
+"""A pattern with placeholders, or a regular expression, that tells the group of an image."""
+
 
 class GroupSpec(Spec):
     """What tells the group of an image: one of three. A string is a pattern."""
 
-    pattern: str | None = None
-    """A regular expression, searched in the file's name, or in its path if the expression has a `/`. Images
-    with the same match, or the same first group in parentheses, belong together.
+    pattern: GroupPattern | None = None
+    """A pattern of the file's name, or of its path if the pattern has a `/`: with placeholders such as
+    `{patient}_*`, or a regular expression. Images with the same text for the placeholders, or the same match
+    (of the first parentheses), belong together.
     """
     column: str | None = None
     """The name of a column of the table `table`."""
@@ -23,15 +46,6 @@ class GroupSpec(Spec):
     """A CSV with a header. Its first column has ids or file names of images."""
     metadata: Metadata | None = None
     """EXIF data: `camera` (make, model and serial number) or `day`."""
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str | None) -> str | None:
-        try:
-            re.compile(pattern or "")
-        except re.error as error:
-            raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
-        return pattern
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from seg import ranges
 from seg.spec.base import LocalPath, Seed, Spec, one_or_several, within
+from seg.spec.groups import GroupPattern
 from seg.spec.labels_table import LabelsTableSpec
 from seg.spec.masks import MasksSpec
 
@@ -82,9 +83,9 @@ class ShareSpec(Spec):
 
     share: Annotated[float, within(ranges.HELD_OUT_SHARE)]
     """The share of the images, such as 0.2."""
-    group: str | None = None
-    """A pattern of image ids, such as `{patient}_*`: images with the same text for its placeholders are on
-    the same side. Default: the dataset's `group`, if it has one.
+    group: GroupPattern | None = None
+    """A pattern of image ids such as `{patient}_*`, as in `group` of a dataset: images of a group are on the
+    same side. Default: the dataset's `group`, if it has one.
     """
     stratify: Literal["classes"] | None = None
     """`classes`: each class has its share of images, as far as groups allow. It reads all labels once."""

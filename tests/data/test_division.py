@@ -82,7 +82,7 @@ def test_one_image_is_held_out_of_few(tmp_path: Path) -> None:
 def test_what_cannot_be_divided_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the training images are 1 image: there must be 2"):
         ids(dataset(tmp_path, 0.2, ["a"]), "val")
-    with pytest.raises(SpecError, match=r"'\{p\}-\*' does not match the image"):
+    with pytest.raises(SpecError, match=r"'\{p\}-\*' does not match image 'a'"):
         ids(dataset(tmp_path, {"share": 0.2, "group": "{p}-*"}, NAMES), "val")
 
 

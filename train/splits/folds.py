@@ -4,9 +4,9 @@ import numpy as np
 
 from seg.data import Split
 from seg.data.division.stratify import assign_parts
-from seg.data.groups import group_images, match_group
+from seg.data.groups import group_images, groups_by_pattern
 from seg.data.subset_split import Subset
-from seg.errors import DataError, SpecError
+from seg.errors import DataError
 from seg.notices import notice
 from seg.spec.folds import FoldsSpec
 from seg.spec.groups import GroupSpec
@@ -41,7 +41,7 @@ def split_by_fold(
 def _groups(train: Split, folds: FoldsSpec, group: GroupSpec | None) -> tuple[str, ...]:
     """The group of each image: by the pattern of the folds, or those of the dataset."""
     if folds.group is not None:
-        return tuple(_group_name(sample.id, folds.group) for sample in train.samples)
+        return groups_by_pattern([sample.id for sample in train.samples], folds.group, "folds: group")
     groups = group_images(train.samples, group)
     if groups.source == "found" and groups.count < folds.count:
         notice(
@@ -50,10 +50,3 @@ def _groups(train: Split, folds: FoldsSpec, group: GroupSpec | None) -> tuple[st
         )
         return tuple(sample.id for sample in train.samples)
     return groups.labels
-
-
-def _group_name(image: str, pattern: str) -> str:
-    found = match_group(image, pattern)
-    if found is None:
-        raise SpecError(f"folds: group: {pattern!r} does not match image {image!r}: it must match every id")
-    return found

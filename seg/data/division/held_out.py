@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.division.stratify import assign_parts
-from seg.data.groups.given import given_labels
-from seg.data.pairing.pattern import Pattern
+from seg.data.groups.given import given_labels, groups_by_pattern
 from seg.data.split import Split
 from seg.data.subset_split import Subset
-from seg.errors import DataError, SpecError
+from seg.errors import DataError
 from seg.labels import IGNORE_INDEX
 from seg.progress import progress
 from seg.spec.groups import GroupSpec
@@ -48,21 +47,10 @@ def hold_out(whole: Split, spec: ShareSpec, group: GroupSpec | None) -> tuple[Su
 
 def _groups(whole: Split, spec: ShareSpec, group: GroupSpec | None) -> Sequence[str]:
     if spec.group is not None:
-        return [_group_of(sample.id, spec.group) for sample in whole.samples]
+        return groups_by_pattern([sample.id for sample in whole.samples], spec.group, "val: group")
     if group is not None:
         return given_labels(whole.samples, group)
     return [sample.id for sample in whole.samples]
-
-
-def _group_of(image: str, group: str) -> str:
-    pattern = Pattern(group)
-    try:
-        captures = pattern.match(image)
-    except ValueError as error:
-        raise SpecError(f"val: group: {group!r} {error}") from error
-    if captures is None:
-        raise SpecError(f"val: group: {group!r} does not match the image {image!r}: it must match every id")
-    return "\n".join(captures.values())
 
 
 def _has_classes(split: Split) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """Groups of images that resemble one another: nothing is judged on a copy of what it was fitted on."""
 
-from seg.data.groups.given import match_group
+from seg.data.groups.given import groups_by_pattern
 from seg.data.groups.groups import Groups, group_images, independent_images
 
-__all__ = ["Groups", "group_images", "independent_images", "match_group"]
+__all__ = ["Groups", "group_images", "groups_by_pattern", "independent_images"]

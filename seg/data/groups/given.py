@@ -10,10 +10,11 @@ from typing import Final
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from seg.data.image_files import bytes_of
+from seg.data.pairing.pattern import Pattern
 from seg.data.split import Sample
 from seg.errors import DataError, SpecError
 from seg.spec.base import did_you_mean
-from seg.spec.groups import GroupSpec, Metadata
+from seg.spec.groups import GroupSpec, Metadata, has_placeholders
 
 _CAMERA: Final = (ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.BodySerialNumber)
 _DAY: Final = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTime)
@@ -27,7 +28,9 @@ def given_labels(samples: Sequence[Sample], spec: GroupSpec) -> tuple[str, ...]:
         DataError: the table or an image cannot be read.
     """
     if spec.pattern is not None:
-        return tuple(_matched(sample, spec.pattern) for sample in samples)
+        in_path = "/" in spec.pattern
+        names = [sample.image.as_posix() if in_path else sample.image.name for sample in samples]
+        return groups_by_pattern(names, spec.pattern, "group")
     if spec.table is not None and spec.column is not None:
         return _of_table(samples, spec.table, spec.column)
     assert spec.metadata is not None
@@ -35,16 +38,38 @@ def given_labels(samples: Sequence[Sample], spec: GroupSpec) -> tuple[str, ...]:
 
 
 def match_group(name: str, pattern: str) -> str | None:
-    """The first group in parentheses that takes part in the match, or the match itself; None without one."""
+    """The group of an image by a pattern of its name or path; None without a match.
+
+    Args:
+        pattern: with placeholders, of the whole name or the end of a path; or a regular expression.
+
+    Raises:
+        ValueError: a pattern with placeholders matches in more than one way.
+    """
+    if has_placeholders(pattern):
+        end = "/".join(name.split("/")[-pattern.count("/") - 1 :])
+        captures = Pattern(pattern).match(end)
+        return None if captures is None else "\n".join(captures.values())
     found = re.search(pattern, name)
     return found and next((part for part in found.groups() if part is not None), found.group())
 
 
-def _matched(sample: Sample, pattern: str) -> str:
-    name = sample.image.as_posix() if "/" in pattern else sample.image.name
-    group = match_group(name, pattern)
+def groups_by_pattern(names: Sequence[str], pattern: str, place: str) -> tuple[str, ...]:
+    """The group of each image by its name; `place` is the key that has the pattern.
+
+    Raises:
+        SpecError: the pattern does not match a name, or in more than one way.
+    """
+    return tuple(_matched(name, pattern, place) for name in names)
+
+
+def _matched(name: str, pattern: str, place: str) -> str:
+    try:
+        group = match_group(name, pattern)
+    except ValueError as error:
+        raise SpecError(f"{place}: {pattern!r} {error}") from error
     if group is None:
-        raise SpecError(f"group: {pattern!r} does not match image {name!r}: it must match every image")
+        raise SpecError(f"{place}: {pattern!r} does not match image {name!r}: it must match every image")
     return group
 
 

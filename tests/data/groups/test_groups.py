@@ -93,6 +93,10 @@ def test_copies_count_once(tmp_path: Path) -> None:
         (r"^[^_]+", ("a", "a", "b")),
         (r"_(\d)", ("1", "2", "1")),
         (r"/([^/]+)/[^/]+$", ("day", "day", "night")),
+        ("{scene}_*", ("a", "a", "b")),
+        ("*_{number}.png", ("1", "2", "1")),
+        ("{time}/*", ("day", "day", "night")),
+        (r"[a-z]{1}_", ("a_", "a_", "b_")),
     ],
 )
 def test_a_pattern_is_searched_in_names_or_paths(
@@ -125,6 +129,12 @@ def test_exif_tells_camera_and_day(tmp_path: Path) -> None:
     assert group_images([with_exif], GroupSpec(metadata="day")).labels == ("2026:11:26",)
     with pytest.raises(SpecError, match=r"b\.jpg has no camera in its EXIF data"):
         group_images([without], GroupSpec(metadata="camera"))
+
+
+def test_placeholders_that_match_in_two_ways_are_refused() -> None:
+    samples = [Sample("a_1_2", Path("a_1_2.png"))]
+    with pytest.raises(SpecError, match=r"group: '\{a\}_\{b\}.png' matches 'a_1_2.png' in two ways"):
+        group_images(samples, GroupSpec(pattern="{a}_{b}.png"))
 
 
 def test_an_image_that_a_pattern_does_not_match_is_named() -> None:
