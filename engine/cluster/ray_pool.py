@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -53,10 +55,11 @@ def connect(address: str) -> Iterator[None]:
     import ray
 
     quietly: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address != "ray" and not address.startswith(CLIENT):
+    if address != "ray" and not re.match(f"{CLIENT}[^:/]", address):
         raise SpecError(f"--cluster: must be 'ray' or 'ray://HOST:PORT', got {address!r}")
     try:
         if address.startswith(CLIENT):
+            warnings.filterwarnings("ignore", message="Ray Client connection timed out")
             ray.init(address, **quietly)
         else:
             # By default Ray searches for an earlier cluster on this machine, for minutes.

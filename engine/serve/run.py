@@ -132,8 +132,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, TypeError, UnicodeError) as error:  # The latter for names that no host can have.
+        reason = getattr(error, "strerror", None) or error
         raise OutputError(f"--host {host} --port {port}: cannot be listened at: {reason}") from error
     with listener:
         yield listener

@@ -91,7 +91,7 @@ class ProbabilityCache:
             chunks=(1, *stored_chw.shape[1:]),
             cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, nthreads=1),
         ).to_cframe()
-        with self._errors_named(), atomic_path(_without_folder(self._path(key))) as temporary:
+        with self._errors_named(), atomic_path(_cleared(self._path(key))) as temporary:
             temporary.write_bytes(_HEAD.pack(_FORMAT, zlib.crc32(frame)) + frame)
 
     def get(self, key: PassKey) -> LevelsCHW:
@@ -126,7 +126,7 @@ class ProbabilityCache:
         """The stored milliseconds a pass of the model, or None."""
         path = self._speed_file(model_sha256, runtime, variant)
         try:
-            milliseconds = float(path.read_text(encoding="utf-8"))
+            milliseconds = float(regular(path).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
@@ -138,9 +138,7 @@ class ProbabilityCache:
 
     def store_speed(self, model_sha256: str, runtime: str, milliseconds: float, variant: str = "") -> None:
         with self._errors_named():
-            write_text(
-                _without_folder(self._speed_file(model_sha256, runtime, variant)), f"{milliseconds:.3f}\n"
-            )
+            write_text(_cleared(self._speed_file(model_sha256, runtime, variant)), f"{milliseconds:.3f}\n")
 
     def contents_by_model(self) -> list[ModelContent]:
         """The contents of the cache by model, the least recently used first."""
@@ -189,10 +187,12 @@ def default_folder() -> Path:
     return Path(home) / "seg" / "probabilities"
 
 
-def _without_folder(path: Path) -> Path:
-    """The path, after removing a folder in its place, which cannot belong to this cache."""
+def _cleared(path: Path) -> Path:
+    """The path of a file of this cache, after removing what is no file, such as a folder, in its place."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
+    elif not path.is_file():
+        path.unlink(missing_ok=True)
     return path
 
 

@@ -83,7 +83,7 @@ def resolve(
     if len(paths) > 1:
         raise SpecError(f"{paths[1]}: name one YAML, or exported models, which end in {MODEL_SUFFIX}")
     spec = load_ensemble(paths[0])
-    if views or weights or runtime or dataset:
+    if views is not None or weights or runtime is not None or dataset:
         spec = _revised(spec, dataset, views, weights, runtime)
     return EnsembleSource(spec, paths[0].stem, paths[0])
 
@@ -119,7 +119,7 @@ def _revised(
     from seg.spec.source import validate
 
     members = _weighted([_given(member) for member in spec.members], weights)
-    if views:
+    if views is not None:
         members = [{key: value for key, value in member.items() if key != "views"} for member in members]
     changes = {"members": members, **({"data": data} if data else {}), **_options(views, runtime)}
     return validate(EnsembleSpec, _given(spec) | changes)
@@ -146,8 +146,8 @@ def _options(views: str | None, runtime: str | None) -> dict[str, Any]:
     from seg.views import SYMMETRIES
 
     found: dict[str, Any] = {}
-    if views:
+    if views is not None:
         found["views"] = views.split(",") if "," in views or views in SYMMETRIES else views
-    if runtime:
+    if runtime is not None:
         found["runtime"] = runtime
     return found

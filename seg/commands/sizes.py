@@ -11,7 +11,7 @@ _UNITS: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 def parse_bytes(place: str, text: str) -> int:
     """`20GB` as a number of bytes; raises SpecError, naming the place, where it is no such size."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", text.strip().upper())
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", text.strip().upper(), re.ASCII)
     if found is None:
         raise SpecError(f"{place}: is a size such as 500MB or 20GB, got {text!r}")
     size = float(found[1]) * _UNITS[found[2]]

@@ -20,6 +20,7 @@ from tests.hostile import (
     cases_interrupts,
     cases_models,
     cases_options,
+    cases_serve,
     cases_submissions,
     cases_videos,
     cases_weights,
@@ -32,6 +33,7 @@ from tests.hostile.project import write_project
 KINDS: Final = {
     "yaml": cases_yaml.cases,
     "options": cases_options.cases,
+    "serving": cases_serve.cases,
     "commands": cases_commands.cases,
     "environment": cases_environment.cases,
     "interrupts": cases_interrupts.cases,

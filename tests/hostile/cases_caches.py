@@ -99,8 +99,8 @@ def _cached(place: str, content: str | bytes | Prepare) -> Prepare:
     name = next(name for name in sorted(_cache()) if name.endswith("milliseconds") == (place != "pass"))
 
     def prepare(folder: Path) -> None:
-        for path, data in _cache().items():
-            file(path, data)(folder)
+        for cached, data in _cache().items():
+            file(cached, data)(folder)
         path = folder / name
         if not callable(content):
             file(name, content)(folder)
