@@ -22,14 +22,13 @@ from seg.labels import MAX_CLASSES
 from seg.pixel_range import Band, Percent, PixelRange, Window
 from seg.spec.base import Spec, did_you_mean, path_beside
 from seg.spec.class_lists import PRESETS, read_class_list
+from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled
 from seg.spec.groups import GROUP_OR_PATTERN
 from seg.spec.pseudo import PseudoSpec
 from seg.spec.source import load
 from seg.spec.split import ShareSpec, SplitSpec
 
 UNLABELLED_IGNORED = "ignore"
-UNLABELLED_VALUES: Final = (255,)
-MAX_PIXEL_VALUE: Final = 255
 SplitName = Literal["train", "val", "predict"]
 PixelValue = Annotated[int, Field(ge=0, le=MAX_PIXEL_VALUE)]
 
@@ -251,35 +250,6 @@ class DatasetSpec(Spec):
         if found is None:
             raise DataError(f"data: has no {name!r} split: add '{name}: {{ images: ... }}'")
         return found
-
-
-def without_unlabelled(values: dict[str, Any]) -> dict[str, Any]:
-    """A dataset's values with its `unlabelled_classes` as unlabelled values and colours.
-
-    Raises:
-        ValueError: one of them is no class.
-    """
-    values = dict(values)
-    names = values.pop("unlabelled_classes")
-    entries = [
-        {"id": position, **({"name": entry} if isinstance(entry, str) else dict(entry))}
-        for position, entry in enumerate(values.get("classes") or ())
-    ]
-    known = [str(entry.get("name")) for entry in entries]
-    for name in names:
-        if name not in known:
-            raise ValueError(
-                f"'unlabelled_classes' has {name!r}, which is no class: {did_you_mean(name, known)}"
-            )
-    values["classes"] = [entry for entry in entries if entry["name"] not in names]
-    removed = [entry for entry in entries if entry["name"] in names]
-    kept_ids = {entry["id"] for entry in values["classes"]}
-    default = [value for value in UNLABELLED_VALUES if value not in kept_ids]
-    in_a_mask = [entry["id"] for entry in removed if 0 <= entry["id"] <= MAX_PIXEL_VALUE]
-    values["unlabelled_values"] = [*dict.fromkeys([*values.get("unlabelled_values", default), *in_a_mask])]
-    colours = [entry["colour"] for entry in removed if entry.get("colour")]
-    values["unlabelled_colours"] = [*values.get("unlabelled_colours", ()), *colours]
-    return values
 
 
 def _is_list_of_names(value: Any) -> bool:
