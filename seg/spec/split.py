@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from seg import ranges
+from seg.notices import notice
 from seg.spec.base import LocalPath, Seed, Spec, one_or_several, within
 from seg.spec.groups import GroupPattern
 from seg.spec.labels_table import LabelsTableSpec
@@ -42,8 +43,9 @@ class SplitSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _renamed(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "ids" in value:
-            raise ValueError("'ids' is called 'list' now")
+        if isinstance(value, dict) and "ids" in value and "list" not in value:
+            notice("data: 'ids' is called 'list' now, and will be unknown in the next release: rename it")
+            return {"list" if key == "ids" else key: inner for key, inner in value.items()}
         return value
 
     @model_validator(mode="after")

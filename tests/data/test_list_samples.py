@@ -6,12 +6,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from seg.data import read_image
 from seg.data.list_samples import list_samples
 from seg.data.raster import open_raster
 from seg.errors import DataError
+from seg.notices import notice
 from seg.spec.split import SplitSpec
 
 FILES = ["a/left_1.png", "a/left_2.jpg", "b/right_1.png", "b/c/left_3.png"]
@@ -193,6 +193,8 @@ def test_a_folder_that_cannot_be_listed_says_so(photos: Path, monkeypatch: pytes
         list_samples(photos)
 
 
-def test_the_old_name_of_a_list_is_told() -> None:
-    with pytest.raises(ValidationError, match="'ids' is called 'list' now"):
-        SplitSpec.model_validate({"images": "a", "ids": "c"})
+def test_the_old_name_of_a_list_still_works(capsys: pytest.CaptureFixture[str]) -> None:
+    notice.cache_clear()
+    split = SplitSpec.model_validate({"images": "a", "ids": "c"})
+    assert split.list == Path("c")
+    assert "'ids' is called 'list' now" in capsys.readouterr().err
