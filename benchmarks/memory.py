@@ -58,7 +58,7 @@ def write_spec(spec: EnsembleSpec, members: int, tile: int | None, folder: Path)
     document = {
         "data": {
             "train": {
-                "images": str(train.images),
+                "images": str(train.images[0]),
                 "annotations": train.annotations and str(train.annotations),
             },
             "val": {"images": "images"},

@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchmetrics import JaccardIndex
 
 from seg.labels import IGNORE_INDEX
-from seg.spec.dataset import SplitSpec
 from seg.spec.recipe import Precision, RecipeSpec
+from seg.spec.split import SplitSpec
 from seg.train.networks.pretrained import load_encoder_file
 
 Sample = tuple[torch.Tensor, torch.Tensor]
@@ -32,7 +32,7 @@ class CocoImages(Dataset[Sample]):
     """Image and label map of each COCO image, read and drawn whenever they are asked for."""
 
     def __init__(self, split: SplitSpec, transform: albu.Compose) -> None:
-        self.folder, self.transform = split.images, transform
+        self.folder, self.transform = split.images[0], transform
         self.coco = COCO(str(split.annotations))
         self.ids = sorted(self.coco.getImgIds())
         self.label_of = {number: label for label, number in enumerate(sorted(self.coco.getCatIds()))}

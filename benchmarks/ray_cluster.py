@@ -25,7 +25,7 @@ from seg.data import open_split, read_image
 from seg.data.images import write_image
 from seg.engine.jobs.predict import run_ensemble
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.dataset import SplitSpec
+from seg.spec.split import SplitSpec
 
 STORE_BYTES = 200 * 2**20
 
@@ -52,7 +52,7 @@ def shrink_images(spec: EnsembleSpec, count: int, side: int, folder: Path) -> No
 
 
 def on_images(spec: EnsembleSpec, images: Path, output: Path) -> EnsembleSpec:
-    data = spec.data.model_copy(update={"predict": SplitSpec(images=images)})
+    data = spec.data.model_copy(update={"predict": SplitSpec(images=(images,))})
     moved = spec.output.model_copy(update={"file": output, "size": None})
     return spec.model_copy(update={"data": data, "output": moved, "runtime": "cpu"})
 

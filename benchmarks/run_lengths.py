@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from seg.engine.submissions import rle
+from seg.engine.submissions.tables import rle
 from seg.labels import LabelsHW
 
 Way = Callable[[], object]

@@ -157,7 +157,8 @@ def _open_member(
 def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> DeviceOps | None:
     """The device merge, if all runtimes leave their probabilities on the GPU."""
     on_one_device = {runtime.device for runtime in runtimes} == {"cuda"}
-    is_plain_mean = spec.merge == "mean" and spec.merge_at == "image"
+    has_specialists = any(member.covers for member in spec.running)
+    is_plain_mean = spec.merge == "mean" and spec.merge_at == "image" and not has_specialists
     return DeviceOps("cuda", classes) if on_one_device and is_plain_mean else None
 
 

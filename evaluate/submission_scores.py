@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seg.data import Split
 from seg.engine.submissions import SubmissionSpec
-from seg.engine.submissions.tables import write_table
+from seg.engine.submissions.tables.csv_file import write_table
 from seg.errors import DataError
 from seg.evaluate.metrics.segmentation import (
     ClassScores,

@@ -10,6 +10,8 @@ from seg.export.onnx_file.save import atomic_model, replace_card
 from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.onnx_file.verify import verify
 from seg.export.precision.choose import Trial, choose_precision
+from seg.export.precision.half import in_half
+from seg.export.precision.request import fulfils
 from seg.files import sha256_of
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
@@ -64,7 +66,12 @@ def export_checkpoint(
         card = card.model_copy(update={"verification": verification})
         replace_card(temporary, card)
         if trial is not None:
-            card = choose_precision(temporary, exported, card, trial)
+            card = choose_precision(
+                temporary,
+                lambda half_card, path: write_onnx(in_half(exported), half_card, path, opset),
+                card,
+                trial,
+            )
     return card
 
 
@@ -79,15 +86,5 @@ def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bo
     return (
         card.verification is not None
         and card.checkpoint_sha256 == sha256_of(checkpoint)
-        and (request is None or _fulfils(card, request))
+        and (request is None or fulfils(card, request))
     )
-
-
-def _fulfils(card: ModelCard, request: ExportSpec) -> bool:
-    choice = card.precision_choice
-    if request.opset not in (None, card.opset):
-        return False
-    if choice is None:
-        return card.precision == request.precision
-    asked = (choice.asked, choice.least_agreement, choice.largest_loss)
-    return asked == (request.precision, request.least_agreement, request.largest_loss)

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 
 from seg.card import CARD_KEY
+from seg.distribution import install_advice
 from seg.engine.runtimes.openvino_library import has_openvino, import_openvino
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
-from seg.export.onnx_file.verify import LEAST_AGREEMENT
+from seg.export.onnx_file.compare import LEAST_AGREEMENT
 from seg.files import regular, remove_leftovers, scratch_folder
 from seg.labels import ImageHWC
 from seg.model_file import read_model_card
@@ -34,7 +35,7 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
         VerificationError: their labels do not agree.
     """
     if not has_openvino():
-        raise MissingRuntimeError("openvino is not installed: pip install 'seg[openvino]'")
+        raise MissingRuntimeError(f"openvino is not installed: {install_advice('openvino')}")
     openvino = import_openvino()
     card = read_model_card(model)
     core = openvino.Core()

@@ -5,7 +5,7 @@ from typing import Final
 from seg.data import open_split, read_image
 from seg.engine.runtimes.tensorrt_plan_file import Profile
 from seg.spec import EnsembleSpec
-from seg.spec.ensemble import MemberSpec
+from seg.spec.member import MemberSpec
 from seg.views import SYMMETRIES
 
 SAMPLED_IMAGES: Final = 50

@@ -6,7 +6,7 @@ under the key `seg.card`. The card of a fused ensemble is under `seg.ensemble`.
 
 from typing import ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from seg.classes import ClassInfo
 from seg.errors import ModelError
@@ -27,11 +27,11 @@ class InputCard(_Part):
     """How the exported graph brings an image of any size to the network.
 
     `pad` repeats the last row and column until height and width are multiples of `stride`, and
-    crops the result; `resize` goes to `size_hw` and back, bilinearly. `mean` and `std` are for RGB
-    in 0..1.
+    crops the result; `resize` goes to `size_hw` and back; `tile` cuts tiles of `size_hw`. `mean` and
+    `std` are for RGB in 0..1.
     """
 
-    mode: Literal["pad", "resize"] = "pad"
+    mode: Literal["pad", "resize", "tile"] = "pad"
     stride: int = Field(default=32, ge=1)
     size_hw: tuple[int, int] | None = None
     mean: tuple[float, float, float]
@@ -58,6 +58,22 @@ class VerificationCard(_Part):
     sizes_hw: tuple[tuple[int, int], ...]
     largest_difference: float
     label_agreement: float
+
+
+class SourceCard(_Part):
+    """A network that was trained elsewhere: where it came from and how it is fed.
+
+    `declared_sha256` is that of what the YAML declares of it and of the dataset's classes. `declaration` is
+    complete, and `assumed` says what nobody declared. In `verification` the exported model is compared with
+    the source, whose images other code prepared.
+    """
+
+    kind: str
+    file: str
+    sha256: str
+    declared_sha256: str
+    declaration: dict[str, JsonValue]
+    assumed: tuple[str, ...] = ()
 
 
 class CandidateCard(_Part):
@@ -117,6 +133,7 @@ class ModelCard(StoredCard):
     unlabelled: str
     input: InputCard
     training: TrainingCard | None = None
+    source: SourceCard | None = None
     checkpoint_sha256: str | None = None
     precision: PrecisionName = "fp32"
     precision_choice: PrecisionCard | None = None

@@ -44,6 +44,18 @@ NETWORK_SIDE: Final = WholeRange(1, 8192)
 """The side of a network's input: a crop, a tile, or a fixed input size."""
 IMAGE_SIDE: Final = WholeRange(1, 32768)
 
+# Networks that were trained elsewhere
+PIXEL_SCALE: Final = Range(1e-6, 1000.0)
+PIXEL_MEAN: Final = Range(-1e6, 1e6)
+PIXEL_STD: Final = Range(1e-9, 1e6)
+STRIDE: Final = WholeRange(1, 1024)
+
+# Labels
+MASK_THRESHOLD: Final = Range(0, 2**32 - 1)
+COLOUR_TOLERANCE: Final = WholeRange(0, 127)
+INSTANCE_DIVISOR: Final = WholeRange(2, 2**24)
+HELD_OUT_SHARE: Final = Range(0.001, 0.999)
+
 # Prediction and export
 BATCH: Final = WholeRange(1, 4096)
 TOLERANCE: Final = Range(0.0, 0.99)
@@ -53,6 +65,7 @@ LOST_POINTS: Final = Range(0.0, 100.0)
 IMAGES: Final = WholeRange(1, 1_000_000)
 
 # The command line
+SCENES: Final = WholeRange(3, 99)
 DRAWN_IMAGES: Final = WholeRange(1, 256)
 DEVICES: Final = WholeRange(1, 64)
 CLUSTER_WORKERS: Final = WholeRange(1, 1024)

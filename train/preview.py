@@ -88,7 +88,7 @@ def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
 def _training_split(data: DatasetSpec) -> Split:
     split = open_split(data, "train")
     if not split.samples:
-        raise DataError(f"{data.split('train').images}: the training split has no images")
+        raise DataError(f"{data.split('train').images[0]}: the training split has no images")
     return split
 
 

@@ -194,7 +194,7 @@ def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Sp
     counts = count_class_pixels(labelled)
     findings = [
         *learnable_findings(data, labelled.classes, counts),
-        *crop_findings(data.split("train").images, recipe, counts.largest_hw),
+        *crop_findings(data.split("train").images[0], recipe, counts.largest_hw),
     ]
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:

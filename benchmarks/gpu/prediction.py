@@ -50,7 +50,7 @@ def predict(call: Call, contenders: Mapping[str, Contender]) -> None:
 def submission_of(spec: EnsembleSpec) -> SubmissionFormat:
     """The spec's submission, for the classes of its models."""
     card = read_model_card(spec.model(spec.members[0]))
-    return open_format(spec.output.format, card.classes, card.unlabelled, spec.output.rle, str)
+    return open_format(spec.output, card.classes, card.unlabelled, str)
 
 
 def written_labels(spec: EnsembleSpec) -> Iterator[tuple[str, LabelsHW]]:

@@ -25,7 +25,7 @@ UNKNOWN_VERSION: Final = "not asked"
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """A reference to an image: id, path or URI, the store's version, and the number in a COCO JSON.
+    """A reference to an image: id, path or URI, the store's version, and number and path in the dataset.
 
     Files have no version.
     """
@@ -34,11 +34,12 @@ class ImageRef:
     place: str
     version: str = ""
     coco_id: int | None = None
+    file_name: str = ""
 
     @property
     def sample(self) -> Sample:
         """The image as a sample of a dataset."""
-        return Sample(self.id, Path(self.place), self.coco_id)
+        return Sample(self.id, Path(self.place), self.coco_id, self.file_name)
 
     def source(self) -> ImageSource:
         """Its file and the file's current version."""
@@ -63,17 +64,20 @@ def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[Ima
     """
     if images is not None:
         return _numbered(spec, _below(images))
-    listed = _uris_in(spec.data.to_predict.images)
+    listed = _uris_in(spec.data.to_predict.images[0])
     if listed:
         samples = samples_with_ids(Path(), [Path(_without_query(uri)) for uri in listed])
-        return [ImageRef(one.id, uri, UNKNOWN_VERSION) for one, uri in zip(samples, listed, strict=True)]
+        return [
+            ImageRef(one.id, uri, UNKNOWN_VERSION, file_name=one.file_name)
+            for one, uri in zip(samples, listed, strict=True)
+        ]
     return local_images(spec)
 
 
 def local_images(spec: EnsembleSpec) -> list[ImageRef]:
     """The images of a spec with local paths; raises DataError."""
     samples = open_split(spec.data, "predict").samples
-    return [ImageRef(sample.id, str(sample.image), coco_id=sample.coco_id) for sample in samples]
+    return [ImageRef(one.id, str(one.image), coco_id=one.coco_id, file_name=one.file_name) for one in samples]
 
 
 def read_image_ref(image: ImageRef) -> Raster:
@@ -119,17 +123,24 @@ def _below(uri: str) -> list[ImageRef]:
         raise DataError(f"{uri}: has no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     scheme, query = uri.partition("://")[0], uri[len(_without_query(uri)) :]
     return [
-        ImageRef(sample.id, f"{scheme}://{sample.image}{query}", found[sample.image])
+        ImageRef(
+            sample.id, f"{scheme}://{sample.image}{query}", found[sample.image], file_name=sample.file_name
+        )
         for sample in samples_with_ids(Path(folder), list(found))
     ]
 
 
 def _numbered(spec: EnsembleSpec, refs: Sequence[ImageRef]) -> list[ImageRef]:
-    """Images with their numbers in the spec's COCO JSON, if it has one."""
+    """Images with their numbers and paths in the spec's COCO JSON, if it has one."""
     if not spec.data.to_predict.annotations:
         return list(refs)
-    coco_ids = {sample.id: sample.coco_id for sample in open_split(spec.data, "predict").samples}
-    return [replace(image, coco_id=coco_ids.get(image.id)) for image in refs]
+    known = {sample.id: sample for sample in open_split(spec.data, "predict").samples}
+    return [
+        replace(image, coco_id=known[image.id].coco_id, file_name=known[image.id].file_name)
+        if image.id in known
+        else image
+        for image in refs
+    ]
 
 
 def _open(uri: str) -> "tuple[FileSystem, str]":

@@ -116,17 +116,9 @@ def _run(
     target = submission_output(spec, output.file, reads=(*images, *reads), overwrite=overwrite)
     target.check()
     places = {image.id: image.place for image in refs}
-    form = open_format(
-        output.format,
-        classes,
-        spec.data.unlabelled,
-        output.rle,
-        places.__getitem__,
-        samples=[image.sample for image in refs],
-        values=output.values,
-        sample=output.sample,
-    )
-    fingerprint = run_fingerprint(spec, [image.sample for image in refs])
+    images_of_run = [image.sample for image in refs]
+    form = open_format(output, classes, spec.data.unlabelled, places.__getitem__, images_of_run)
+    fingerprint = run_fingerprint(spec, images_of_run)
     expected = ExpectedLabels(len(classes), lambda _: output.size)
     with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
         missing = [image for image in refs if not journal.has(image.id, image.source())]

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-NEEDS_PACKAGE: Final = "nvidia-ml-py is not installed: pip install 'seg[cuda]'"
+from seg.distribution import install_advice
+
+NEEDS_PACKAGE: Final = f"nvidia-ml-py is not installed: {install_advice('cuda')}"
 
 
 class Device(BaseModel):

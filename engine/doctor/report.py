@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 import seg
+from seg.distribution import install_advice
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.runtime_checks import RuntimeCheck, check_all_runtimes
 from seg.engine.runtimes.gpu_libraries import DRIVER, SYSTEM, Library, libraries_of
@@ -137,4 +138,4 @@ def _version(package: str) -> str | None:
 def _advice(package: str) -> str:
     if package in (DRIVER, SYSTEM):
         return ""
-    return ": pip install " + ("'seg[cuda]'" if package.startswith("nvidia-") else f"'{package}'")
+    return ": " + (install_advice("cuda") if package.startswith("nvidia-") else f"pip install '{package}'")

@@ -26,7 +26,8 @@ from seg.errors import SpecError
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.progress import progress
 from seg.spec import EnsembleSpec
-from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec
+from seg.spec.compatibility import refuse_exclusions
+from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
 
 DIGITS: Final = 6
 
@@ -78,8 +79,7 @@ def calibrate_ensemble(
         SpecError: stopping is not compatible with the spec's merge or tiles, or there are fewer images.
         DataError, ModelError, MissingRuntimeError: one line that names the fix.
     """
-    if spec.against_stopping:
-        raise SpecError(spec.against_stopping)
+    refuse_exclusions(spec.model_copy(update={"stopping": StoppingSpec()}))
     samples = _random_samples(open_split(spec.data, split).samples, count)
     ensemble = Ensemble.load(spec)
     order = _rank_passes(ensemble, samples[:: max(1, len(samples) // MAX_RANKED)][:MAX_RANKED])

@@ -4,6 +4,7 @@ Each holds one float32 `[C, H, W]`, whatever the number of passes, and makes no 
 than a plane. The order of additions is the caller's, and decides the last bit of a sum.
 """
 
+from collections.abc import Sequence
 from typing import Protocol, assert_never
 
 import cv2
@@ -14,6 +15,7 @@ from seg.engine.merging.decision import decide
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
 from seg.engine.passes.finite import is_finite
 from seg.engine.passes.passes import PassOrder, Size
+from seg.engine.passes.shares import specialist_classes
 from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import MergeName
 
@@ -72,12 +74,34 @@ class MeanMerge:
 def normalised(
     sum_chw: ProbabilitiesCHW, pass_order: PassOrder, missing_c: NDArray[np.float64]
 ) -> ProbabilitiesCHW:
-    """Normalise a weighted sum of probabilities in place, so that it sums to 1 over C; see `MeanMerge`."""
+    """Normalise a weighted sum of probabilities in place, so that it sums to 1 over C; see `MeanMerge`.
+
+    Where a member knows some classes only, the others are scaled to what these leave.
+    """
     if pass_order[0].class_shares:
+        _fill_up(sum_chw, specialist_classes([planned.class_shares for planned in pass_order]))
         sum_chw /= sum_chw.sum(axis=0)
     elif not np.isclose(missing_c[0], 0.0, atol=1e-6):
         sum_chw *= np.float32(1.0 / (1.0 - missing_c[0]))
     return sum_chw
+
+
+def _fill_up(sum_chw: ProbabilitiesCHW, is_specialist: Sequence[bool]) -> None:
+    """Give the classes of no specialist what those of specialists leave of 1, in their own proportions."""
+    if not any(is_specialist):
+        return
+    left_hw = np.ones(sum_chw.shape[1:], dtype=np.float32)
+    others_hw = np.full_like(left_hw, MIN_PROBABILITY)
+    for plane_hw, is_own in zip(sum_chw, is_specialist, strict=True):
+        if is_own:
+            left_hw -= plane_hw
+        else:
+            others_hw += plane_hw
+    np.maximum(left_hw, 0, out=left_hw)
+    left_hw /= others_hw
+    for label, is_own in enumerate(is_specialist):
+        if not is_own:
+            sum_chw[label] *= left_hw
 
 
 class GeometricMerge:

@@ -10,7 +10,8 @@ def class_shares(
 
     Args:
         weights: of the members.
-        class_weights: the factors of a member's weight for each class, or empty.
+        class_weights: the factors of a member's weight for each class, or empty; 0 for a class that it does
+            not know. A class that no member knows is shared by weight alone.
 
     Returns:
         A share for each class; empty for all members if none has class weights.
@@ -22,5 +23,15 @@ def class_shares(
         [weight * one for one in own or [1.0] * classes]
         for weight, own in zip(weights, class_weights, strict=True)
     ]
+    for label in range(classes):
+        if not any(own[label] for own in scaled):
+            for own, weight in zip(scaled, weights, strict=True):
+                own[label] = weight
     totals = [sum(by_class) for by_class in zip(*scaled, strict=True)]
     return [tuple(one / total for one, total in zip(own, totals, strict=True)) for own in scaled]
+
+
+def specialist_classes(shares: Sequence[Sequence[float]]) -> tuple[bool, ...]:
+    """For each class whether a specialist, which has no share in other classes, has a share in it."""
+    specialists = [own for own in shares if 0 in own]
+    return tuple(any(by_class) for by_class in zip(*specialists, strict=True))

@@ -7,6 +7,7 @@ import importlib
 from types import ModuleType
 from typing import Any, Final
 
+from seg.distribution import install_advice
 from seg.errors import MissingRuntimeError
 
 DEVICE: Final = 0
@@ -18,7 +19,7 @@ def load_cuda() -> ModuleType:
     try:
         return importlib.import_module("cuda.bindings.runtime")
     except ModuleNotFoundError as error:
-        raise MissingRuntimeError("cuda-bindings is not installed: pip install 'seg[tensorrt]'") from error
+        raise MissingRuntimeError(f"cuda-bindings is not installed: {install_advice('tensorrt')}") from error
 
 
 def result_of(cuda: ModuleType, returned: tuple[Any, ...]) -> Any:

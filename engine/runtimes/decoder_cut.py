@@ -58,6 +58,8 @@ def find_decoder(model: Path, card: ModelCard) -> Decoder:
     Raises:
         ModelError: the model cannot be cut.
     """
+    if card.source is not None:
+        raise ModelError(f"{model}: was trained elsewhere, so the end of its decoder is not known: {_ADVICE}")
     if card.input.mode != "pad":
         raise ModelError(
             f"{model}: resizes images to its own size, so its decoder's grid is not that of other members:"

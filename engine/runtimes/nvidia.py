@@ -10,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
+from seg.distribution import install_advice
 from seg.engine.runtimes.gpu_libraries import GpuProvider, load_libraries
 from seg.errors import MissingRuntimeError, OutputError
 from seg.spec.prediction import RuntimeName
@@ -26,8 +27,8 @@ WSL2: Final = Path("/dev/dxg")
 """The device file by which Windows passes its GPU on to Linux."""
 
 _REQUIREMENTS: Final[dict[GpuProvider, str]] = {
-    "cuda": "it needs an NVIDIA driver, and CUDA with cuDNN (pip install 'seg[cuda]'; seg doctor says what is"
-    " missing); or set runtime: cpu",
+    "cuda": "it needs an NVIDIA driver, and CUDA with cuDNN"
+    f" ({install_advice('cuda')}; seg doctor says what is missing); or set runtime: cpu",
     "tensorrt": "it needs what runtime: cuda needs, and the libraries of TensorRT 10; or set runtime: cuda",
 }
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from seg.distribution import install_advice
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.decoder_cut import Bypass, bypasses_of
 from seg.engine.runtimes.openvino_library import has_openvino, import_openvino
@@ -162,7 +163,7 @@ _NAMES: dict[Precision, RuntimeName] = {"f32": "openvino", "bf16": "openvino-bf1
 
 def _check_available(precision: Precision) -> None:
     if not has_openvino():
-        raise _missing(_NAMES[precision], "it is not installed: pip install 'seg[openvino]'")
+        raise _missing(_NAMES[precision], f"it is not installed: {install_advice('openvino')}")
     if precision == "bf16":
         able: list[str] = import_openvino().Core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
         if "BF16" not in able:

@@ -5,6 +5,7 @@ import importlib.util
 from types import ModuleType
 from typing import Any, Final, Literal
 
+from seg.distribution import install_advice
 from seg.errors import MissingRuntimeError
 
 LibraryName = Literal["tensorrt", "tensorrt_rtx"]
@@ -16,7 +17,7 @@ def load_library(name: LibraryName) -> ModuleType:
     """Import TensorRT; raises MissingRuntimeError with the package to install."""
     package = name.replace("_", "-")
     if importlib.util.find_spec(name) is None:
-        raise MissingRuntimeError(f"{package} is not installed: pip install 'seg[{EXTRA[name]}]'")
+        raise MissingRuntimeError(f"{package} is not installed: {install_advice(EXTRA[name])}")
     library = importlib.import_module(name)
     if int(library.__version__.split(".")[0]) < OLDEST[name]:
         raise MissingRuntimeError(

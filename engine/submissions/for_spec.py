@@ -1,5 +1,6 @@
 """The submission of a spec: its format, and the expected size of each label map."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,11 +9,15 @@ from seg.classes import ClassInfo
 from seg.data import Split, open_split
 from seg.data.raster import open_raster
 from seg.engine.passes.passes import Size
-from seg.engine.submissions.base import SubmissionFormat
+from seg.engine.submissions.base import LabelledImage, SubmissionFormat
 from seg.engine.submissions.formats import open_format
+from seg.engine.submissions.tables.open_table import open_table
+from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
+from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
-from seg.spec.output import Format
+from seg.spec.output import Format, OutputSpec
+from seg.spec.source import validate
 
 
 @dataclass(frozen=True)
@@ -30,19 +35,28 @@ class SubmissionSpec:
         return self.split.classes
 
     def form(self, name: Format | None = None) -> SubmissionFormat:
-        """The spec's format, or another format with the same classes."""
+        """The spec's format, or another format with the same classes, without what only the spec's has."""
         output = self.spec.output
-        form = name or output.format
-        return open_format(
-            form,
-            self.classes,
-            self.spec.data.unlabelled,
-            output.rle,
-            self.image_of,
-            samples=self.split.samples,
-            values=output.values,
-            sample=output.sample if form == output.format else None,
-        )
+        if name and name != output.format:
+            output = validate(OutputSpec, output.keys_in_format(name))
+        return open_format(output, self.classes, self.spec.data.unlabelled, self.image_of, self.split.samples)
+
+    def in_order(self, images: Iterable[LabelledImage]) -> Iterator[LabelledImage]:
+        """Images in the order of the split; those that come early are kept until it is their turn."""
+        rest, early = iter(images), dict[str, LabelsHW]()
+        for sample in self.split.samples:
+            while sample.id not in early:
+                image_id, labels_hw = next(rest, (None, None))
+                if image_id is None or labels_hw is None:
+                    break
+                early[image_id] = labels_hw
+            if sample.id in early:
+                yield sample.id, early.pop(sample.id)
+
+    @cached_property
+    def table(self) -> TableFormat:
+        """The format of the spec's CSV; raises DataError as `open_table`."""
+        return open_table(self.spec.output, self.classes, self.spec.data.unlabelled, self.split.samples)
 
     def size_of(self, image_id: str) -> Size:
         """The size of an image's label map: the spec's output size, or the image's own.

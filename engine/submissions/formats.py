@@ -1,25 +1,24 @@
 """Opening a submission format by name, and checks of ids and class ids."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Final, cast, get_args
 
 from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.engine.submissions.base import SubmissionFormat
-from seg.engine.submissions.coco_results import CocoResults
-from seg.engine.submissions.geotiff import GeoTiffFolder, ImageOf
-from seg.engine.submissions.kaggle_rle import RowPerImage, RowPerImageAndClass
-from seg.engine.submissions.layout import TableLayout, plain_layout, sample_layout
-from seg.engine.submissions.npz import NpzFile
-from seg.engine.submissions.panoptic import CocoPanoptic
-from seg.engine.submissions.pixel_strings import PixelStrings
-from seg.engine.submissions.png_folder import PngFolder
-from seg.engine.submissions.table_kind import TableKind, kind_of
+from seg.engine.submissions.coco.coco_results import CocoResults
+from seg.engine.submissions.coco.panoptic import CocoPanoptic
+from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf
+from seg.engine.submissions.masks.npz import NpzFile
+from seg.engine.submissions.masks.png_folder import PngFolder
+from seg.engine.submissions.tables.open_table import open_table
+from seg.engine.submissions.tables.pixel_table import PixelTable
+from seg.engine.submissions.tables.run_length_table import RunLengthTable
+from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError, SpecError
 from seg.file_names import check_file_names
 from seg.spec.base import did_you_mean
-from seg.spec.output import Format, RleSpec, Values
+from seg.spec.output import Format, OutputSpec
 
 FILE_FORMATS: Final[Mapping[Format, str]] = {
     "coco-panoptic": ".png",
@@ -31,24 +30,18 @@ FILE_FORMATS: Final[Mapping[Format, str]] = {
 
 
 def open_format(
-    name: Format,
+    output: OutputSpec,
     classes: Sequence[ClassInfo],
     unlabelled: str,
-    rle: RleSpec,
     image_of: ImageOf,
-    *,
     samples: Sequence[Sample] = (),
-    values: Values = "ids",
-    sample: Path | None = None,
 ) -> SubmissionFormat:
-    """The format of that name.
+    """The format of a spec's output.
 
     Args:
         unlabelled: the class of pixels without a label, or `ignore`.
         image_of: the path of an image by its id, for formats that copy metadata from it.
         samples: the images of the submission.
-        values: the meaning of pixel values in label maps.
-        sample: the contest's sample submission, whose header, ids and order a table follows.
 
     Raises:
         MissingRuntimeError: the format needs a package that is not installed.
@@ -56,22 +49,23 @@ def open_format(
     """
     _refuse_shared_ids(classes)
 
-    def table() -> tuple[TableKind, TableLayout]:
-        kind = kind_of(name, classes, unlabelled)
-        image_ids = [image.id for image in samples]
-        return kind, plain_layout(kind) if sample is None else sample_layout(sample, kind, image_ids)
+    def table() -> TableFormat:
+        return open_table(output, classes, unlabelled, samples)
+
+    def run_lengths() -> SubmissionFormat:
+        return RunLengthTable(len(classes), table(), [sample.id for sample in samples])
 
     formats: dict[Format, Callable[[], SubmissionFormat]] = {
-        "kaggle": lambda: RowPerImageAndClass(len(classes), *table(), rle),
-        "kaggle-per-image": lambda: RowPerImage(len(classes), *table(), rle),
-        "pixels": lambda: PixelStrings(classes, table()[1]),
+        "kaggle": run_lengths,
+        "kaggle-per-image": run_lengths,
+        "pixels": lambda: PixelTable(classes, table()),
         "coco": lambda: CocoResults(classes, unlabelled, samples),
         "coco-panoptic": lambda: CocoPanoptic(classes, samples),
-        "png": lambda: PngFolder(classes, values),
-        "npz": lambda: NpzFile(classes, values),
-        "geotiff": lambda: GeoTiffFolder(classes, image_of, values),
+        "png": lambda: PngFolder(classes, output.values),
+        "npz": lambda: NpzFile(classes, output.values),
+        "geotiff": lambda: GeoTiffFolder(classes, image_of, output.values),
     }
-    return formats[name]()
+    return formats[output.format]()
 
 
 def check_ids(name: Format, image_ids: Iterable[str]) -> None:

@@ -18,6 +18,9 @@ from seg.labels import ProbabilitiesCHW
 from seg.probability_codec import LevelsCHW, LogsCHW, from_levels, from_logs, to_levels
 from seg.views import ViewName
 
+Coverage = tuple[tuple[float, ...], ...]
+"""See `EnsembleSpec.coverage_of`."""
+
 
 class CachedImage(Protocol):
     """All cached passes of one image."""
@@ -34,23 +37,25 @@ class CachedImage(Protocol):
 class Frames:
     """An image whose passes are stored and merged at its own size.
 
-    `read` returns levels in the image's orientation by member and view, uint8 `[C, H, W]`.
+    `read` returns levels in the image's orientation by member and view, uint8 `[C, H, W]`. `coverage` has for
+    each member 1 or 0 for each class, or nothing if it knows all.
     """
 
-    def __init__(self, read: Callable[[int, ViewName], LevelsCHW]) -> None:
+    def __init__(self, read: Callable[[int, ViewName], LevelsCHW], coverage: Coverage = ()) -> None:
         def probabilities(member: int, view: ViewName, temperature: float) -> ProbabilitiesCHW:
             return from_levels(read(member, view), temperature)
 
         self.levels = read
+        self._coverage = coverage
         self._probabilities = functools.cache(probabilities)
 
     def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
         return _merged(mixture, self._probabilities, self._new_merge)
 
-    @staticmethod
-    def _new_merge(mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
+    def _new_merge(self, mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
         classes, height, width = first_chw.shape
-        return new_merge(mixture.merge, _pass_order_of(mixture), classes, (height, width))
+        pass_order = _pass_order_of(mixture, self._coverage)
+        return new_merge(mixture.merge, pass_order, classes, (height, width))
 
 
 class LowResolutionFrames:
@@ -107,10 +112,11 @@ def _merged(
     return merge.merged()
 
 
-def _pass_order_of(mixture: Mixture) -> PassOrder:
+def _pass_order_of(mixture: Mixture, coverage: Coverage = ()) -> PassOrder:
     """The passes of a mixture; their probabilities are already in the image's orientation."""
     members = mixture.members
-    own = class_shares([mixture.weights[m] for m in members], [mixture.class_weights_of(m) for m in members])
+    factors = [_known(mixture.class_weights_of(m), coverage[m] if coverage else ()) for m in members]
+    own = class_shares([mixture.weights[m] for m in members], factors)
     shares = dict(zip(members, own, strict=True))
     return [
         PlannedPass(
@@ -121,3 +127,10 @@ def _pass_order_of(mixture: Mixture) -> PassOrder:
         )
         for member, _ in passes_of_mixture(mixture)
     ]
+
+
+def _known(class_weights: tuple[float, ...], covered: tuple[float, ...]) -> tuple[float, ...]:
+    """Class weights, 0 for classes that a member does not know."""
+    if not covered:
+        return class_weights
+    return tuple(a * b for a, b in zip(class_weights or (1.0,) * len(covered), covered, strict=True))

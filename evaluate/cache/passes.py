@@ -10,7 +10,7 @@ from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_speed
-from seg.evaluate.cache.merge import CachedImage, Frames, LowResolutionFrames
+from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
 from seg.evaluate.cache.mixture import Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.files import sha256_of
@@ -36,6 +36,7 @@ class Passes:
         names: of the members.
         views: of each member, from which tuning selects.
         milliseconds: wall time of one pass of each member.
+        coverage: see `EnsembleSpec.coverage_of`; empty if all members know all classes.
         computed: the number of passes that were not in the cache.
         ensemble: all members, loaded.
     """
@@ -43,6 +44,7 @@ class Passes:
     names: tuple[str, ...]
     views: tuple[Views, ...]
     milliseconds: tuple[float, ...]
+    coverage: Coverage
     split: Split
     computed: int
     ensemble: Ensemble
@@ -66,7 +68,9 @@ class Passes:
     def cached_image(self, image: int) -> CachedImage:
         """All passes of one image."""
         if not self.at_decoder:
-            return Frames(lambda member, view: self._whole(self._cache.get, member, view, image))
+            return Frames(
+                lambda member, view: self._whole(self._cache.get, member, view, image), self.coverage
+            )
         size_hw = open_raster(self.split.samples[image].image).shape[:2]
         return LowResolutionFrames(
             lambda member, view: self._whole(self._cache.get_low_resolution, member, view, image),
@@ -105,6 +109,7 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
     """
     split.labels(0)  # Missing labels are reported before hours of passes.
     ensemble = Ensemble.load(_without_temperatures(spec))
+    coverage = spec.coverage_of(ensemble.classes)
     images = tuple(sha256_of(sample.image) for sample in split.samples)
     models = tuple(
         CachedModel(member, file.fingerprint, _tiling_name(spec.tile))
@@ -129,6 +134,7 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
         names=tuple(member.name for member in ensemble.members),
         views=tuple(member.views for member in ensemble.members),
         milliseconds=tuple(measured_speed(cache, ensemble, model, split.samples[:TIMED]) for model in models),
+        coverage=coverage if any(coverage) else (),
         split=split,
         computed=len(missing),
         ensemble=ensemble,

@@ -30,7 +30,7 @@ def best_single(scorer: Scorer) -> Mixture:
         for views in ([UPRIGHT] * len(scorer.names), scorer.views)
         for member in members
     ]
-    return max(choices, key=scorer.miou)
+    return max(filter(scorer.knows_all_classes, choices), key=scorer.miou)
 
 
 def equal_weights(scorer: Scorer) -> Mixture:
@@ -63,7 +63,7 @@ def greedy(
             replace(Mixture.of((counts + one).tolist(), views), temperatures=temperatures)
             for one in np.eye(len(views))
         ]
-        scores = [scorer.miou(mixture) for mixture in grown]
+        scores = [scorer.miou(one) if scorer.knows_all_classes(one) else -1.0 for one in grown]
         chosen = int(np.argmax(scores))
         counts[chosen] += 1
         if scores[chosen] > best_miou:
@@ -79,7 +79,8 @@ def simplex(scorer: Scorer, temperatures: tuple[float, ...] = ()) -> Mixture:
     best_miou = scorer.miou(best)
     for step in SIMPLEX_STEPS:
         while True:
-            moved = {mixture: scorer.miou(mixture) for mixture in _moves(best, step)}
+            moves = filter(scorer.knows_all_classes, _moves(best, step))
+            moved = {mixture: scorer.miou(mixture) for mixture in moves}
             winner = max(moved, key=lambda mixture: moved[mixture], default=best)
             if winner is best or moved[winner] <= best_miou:
                 break
@@ -151,6 +152,9 @@ FITS: Final[Mapping[str, Fit]] = {
 
 OTHER_MERGES: Final = frozenset({"vote", "geometric mean"})
 """Fits that do not merge by the mean."""
+
+BY_CLASS: Final = frozenset({"simplex, class weights"})
+"""Fits that weigh classes apart, as members do that know some classes only."""
 
 
 def _moves(mixture: Mixture, step: float) -> list[Mixture]:

@@ -6,7 +6,7 @@ pixels, merged as the spec says.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Self
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.decision import Decision
-from seg.evaluate.cache.merge import CachedImage, Frames
+from seg.evaluate.cache.merge import CachedImage, Coverage, Frames
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.passes import Passes
 from seg.evaluate.metrics.confusion import ConfusionMatrix, totals_of
@@ -47,12 +47,14 @@ class Scorer:
     Attributes:
         labels_in: uint8 `[I, n]`.
         levels: by member and view, uint8 `[I, C, n]`.
+        coverage: as of `Passes`.
     """
 
     names: tuple[str, ...]
     views: tuple[Views, ...]
     labels_in: NDArray[np.uint8]
     levels: dict[tuple[int, ViewName], NDArray[np.uint8]]
+    coverage: Coverage = ()
 
     @cached_property
     def classes(self) -> int:
@@ -62,12 +64,16 @@ class Scorer:
         """A scorer of some of the images."""
         chosen = list(images)
         levels = {key: values[chosen] for key, values in self.levels.items()}
-        return type(self)(self.names, self.views, self.labels_in[chosen], levels)
+        return replace(self, labels_in=self.labels_in[chosen], levels=levels)
 
     def subsampled(self, every: int) -> Self:
         """A scorer of every n-th pixel."""
         levels = {key: values[..., ::every] for key, values in self.levels.items()}
-        return type(self)(self.names, self.views, self.labels_in[:, ::every], levels)
+        return replace(self, labels_in=self.labels_in[:, ::every], levels=levels)
+
+    def knows_all_classes(self, mixture: Mixture) -> bool:
+        """Whether some member of the mixture knows all classes, without which it is no ensemble."""
+        return not self.coverage or any(not self.coverage[member] for member in mixture.members)
 
     def miou(self, mixture: Mixture) -> float:
         return miou(self.counts(mixture))
@@ -90,7 +96,7 @@ class Scorer:
     @cached_property
     def _frames(self) -> Frames:
         """All images side by side as one frame, `[C, I, n]`."""
-        return Frames(lambda member, view: self.levels[member, view].transpose(1, 0, 2))
+        return Frames(lambda member, view: self.levels[member, view].transpose(1, 0, 2), self.coverage)
 
 
 def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
@@ -113,7 +119,7 @@ def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
                     levels[member, view].append(planes[:, pixels])
             advance()
     stacked = {key: np.stack(values) for key, values in levels.items()}
-    return Scorer(passes.names, passes.views, np.stack(labels), stacked)
+    return Scorer(passes.names, passes.views, np.stack(labels), stacked, passes.coverage)
 
 
 def count_all(passes: Passes, mixtures: Sequence[Mixture], images: Iterable[int]) -> list[CountsICC]:

@@ -29,6 +29,7 @@ def price_sub_ensembles(scorer: Scorer, mixture: Mixture, per_pass_ms: Sequence[
         SubEnsemble(candidate, scorer.miou(candidate), candidate.milliseconds(per_pass_ms))
         for viewed in dict.fromkeys((mixture, upright))
         for candidate in _sub_ensembles(scorer, viewed)
+        if scorer.knows_all_classes(candidate)
     ]
 
 

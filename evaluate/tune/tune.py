@@ -14,7 +14,7 @@ from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.segmentation import intervals_of
 from seg.evaluate.tune.budget import Budget
-from seg.evaluate.tune.fit import FITS, OTHER_MERGES
+from seg.evaluate.tune.fit import BY_CLASS, FITS, OTHER_MERGES
 from seg.evaluate.tune.importance import MemberValue, disagreement, value_members
 from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
 from seg.evaluate.tune.select_fit import EQUAL, Selection, is_worth_its_cost, select_fit
@@ -74,9 +74,10 @@ def tune(spec: EnsembleSpec, cache: ProbabilityCache, budget: Budget | None = No
     _check_enough(spec, len(split.samples))
     passes = open_passes(spec, split, cache)
     scorer = sample_pixels(passes)
-    # Early exit and merging of low-resolution probabilities need the mean.
-    only_mean = spec.stopping or passes.at_decoder
-    fits = {name: fit for name, fit in FITS.items() if not (only_mean and name in OTHER_MERGES)}
+    # Early exit, merging of low-resolution probabilities and members that know some classes need the mean.
+    only_mean = spec.stopping or passes.at_decoder or passes.coverage
+    left_out = (OTHER_MERGES if only_mean else frozenset()) | (BY_CLASS if passes.coverage else frozenset())
+    fits = {name: fit for name, fit in FITS.items() if name not in left_out}
     trials = split_half_validation(scorer, fits, random_splits(len(scorer.labels_in)))
     mixtures = {name: fit(scorer) for name, fit in fits.items()}
     counts = _count(passes, mixtures)

@@ -1,12 +1,12 @@
 """The checks of a submission, in order: the file, its rows, their runs, and the masks."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from seg.engine.submissions import SubmissionSpec
-from seg.engine.submissions.table_kind import TableKind
+from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.errors import DataError, SpecError
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
 from seg.evaluate.validator.finding import Finding
@@ -16,7 +16,7 @@ from seg.evaluate.validator.run_lengths import EMPTY_CELLS, read_runs
 from seg.files import regular
 from seg.labels import IGNORE_INDEX
 from seg.spec import EnsembleSpec
-from seg.spec.output import RLE_FORMATS, TABLE_FORMATS
+from seg.spec.output import RLE_FORMATS, TABLE_FORMATS, OutputSpec
 from seg.words import counted
 
 SHOWN: Final = 3
@@ -37,7 +37,7 @@ def check_submission(
         spec: of the classes, format, sizes and, without a sample, the images.
         sample: the contest's sample submission with the expected ids and order.
         look_at_images: whether masks are compared with the images' edges.
-        most_bytes: the contest's limit for all files together.
+        max_bytes: the contest's limit for all files together.
 
     Raises:
         DataError: the file is not a submission, or the sample is not in this format.
@@ -45,20 +45,23 @@ def check_submission(
     """
     if sample is not None and spec.output.format not in TABLE_FORMATS:
         raise SpecError(f"{sample}: a sample is not used with format {spec.output.format}: remove it")
-    output = spec.output.model_copy(update={"sample": sample})
-    known = SubmissionSpec(spec.model_copy(update={"output": output}))
+    known = SubmissionSpec(spec.model_copy(update={"output": with_sample(spec.output, sample)}))
     masks = MaskChecks(known, look_at_images)
-    if spec.output.format not in RLE_FORMATS:
+    if spec.output.format not in TABLE_FORMATS:
         return [*_check_size(path, max_bytes), *_check_maps(known, path, masks), *masks.findings()]
-    expected = expected_table(known, sample)
-    rows, findings = read_rows(path, expected.kind, expected.layout, set(expected.ids))
+    expected = expected_table(known)
+    rows, findings = read_rows(path, expected.style, set(expected.keys))
     findings += _check_size(path, max_bytes)
     findings += _check_bytes(path)
-    match = expected.match([row.id for row in rows])
+    match = expected.match([row.key for row in rows])
     findings += _check_ids(rows, match, expected)
-    for row in rows:
-        findings += _check_runs(known, row, expected.spec_image(match.get(row.id, row.id)), masks)
-    findings += masks.findings()
+    if spec.output.format in RLE_FORMATS:
+        for row in rows:
+            findings += _check_runs(known, row, expected.spec_image(match.get(row.key, row.key)), masks)
+        findings += masks.findings()
+    elif not findings:
+        # The strict reader of pixels needs the right columns and ids.
+        findings += [*_check_maps(known, path, masks), *masks.findings()]
     return sorted(findings, key=lambda finding: finding.line or 0)
 
 
@@ -99,25 +102,35 @@ def _check_bytes(path: Path) -> Iterator[Finding]:
         yield Finding(None, "the last line has no end", "end it", True)
 
 
-def _check_ids(rows: Sequence[TableRow], match: dict[str, str], expected: ExpectedTable) -> Iterator[Finding]:
-    found = [row.id for row in rows]
-    for row_id, count in Counter(found).items():
-        if count > 1:
-            lines = [row.line for row in rows if row.id == row_id]
-            yield Finding(lines[1], f"{row_id!r} is already in line {lines[0]}", "keep one of them")
-    yield from _check_spelling(rows, match, expected.source)
-    missing = missing_ids(match, expected)
+def with_sample(output: OutputSpec, sample: Path | None) -> OutputSpec:
+    """The output with a sample, whose columns take the place of the spec's."""
+    return output.model_copy(update={"sample": sample} | ({"columns": None} if sample else {}))
+
+
+def _check_ids(rows: Sequence[TableRow], match: dict[Key, Key], expected: ExpectedTable) -> Iterator[Finding]:
+    lines_of: dict[Key, list[int]] = defaultdict(list)
+    for row in rows:
+        lines_of[row.key].append(row.line)
+    for key, lines in lines_of.items():
+        if len(lines) > 1:
+            shown = expected.style.show(key)
+            yield Finding(lines[1], f"{shown!r} is already in line {lines[0]}", "keep one of them")
+    yield from _check_spelling(rows, match, expected)
+    missing = missing_keys(match, expected)
     if missing:
-        problem = f"{_rows(missing)} of {expected.source} missing: {_sample_of(missing)}"
-        yield Finding(None, problem, "add empty ones", True)
-    extra = [row for row in rows if row.id not in match]
+        shown = _sample_of([expected.style.show(key) for key in missing])
+        has_runs = expected.style.has_run_lengths
+        problem = f"{_rows(missing)} of {expected.source} missing: {shown}"
+        yield Finding(None, problem, "add empty ones" if has_runs else "predict them", has_runs)
+    extra = [row for row in rows if row.key not in match]
     if extra:
         problem = f"{_rows(extra)} not in {expected.source}: {_sample_of([row.id for row in extra])}"
-        is_fixable = not any(is_needed(row, expected.kind) for row in extra)
+        is_fixable = not any(is_needed(row, expected.style) for row in extra)
         yield Finding(extra[0].line, problem, "remove them", is_fixable)
     if not missing and not extra:
-        order = [match[row_id] for row_id in found]
-        right = [row_id for row_id in expected.ids if row_id in set(order)]
+        order = [match[row.key] for row in rows]
+        present = set(order)
+        right = [key for key in expected.keys if key in present]
         if order != right and sorted(order) == sorted(right):
             line = next(row.line for row, a, b in zip(rows, order, right, strict=True) if a != b)
             yield Finding(
@@ -125,36 +138,40 @@ def _check_ids(rows: Sequence[TableRow], match: dict[str, str], expected: Expect
             )
 
 
-def _check_spelling(rows: Sequence[TableRow], match: dict[str, str], source: str) -> Iterator[Finding]:
-    other = [row for row in rows if match.get(row.id, row.id) != row.id]
+def _check_spelling(
+    rows: Sequence[TableRow], match: dict[Key, Key], expected: ExpectedTable
+) -> Iterator[Finding]:
+    other = [row for row in rows if match.get(row.key, row.key) != row.key]
     if other:
         first = other[0]
+        wanted = expected.style.show(match[first.key])
         problem = (
-            f"{_rows(other)} with ids that {source} writes differently: {first.id!r} for {match[first.id]!r}"
+            f"{_rows(other)} with ids that {expected.source} writes differently: {first.id!r} for {wanted!r}"
         )
         yield Finding(first.line, problem, "write them as there", True)
 
 
-def missing_ids(match: dict[str, str], expected: ExpectedTable) -> list[str]:
+def missing_keys(match: dict[Key, Key], expected: ExpectedTable) -> list[Key]:
     """The expected rows that a file must have but has not.
 
     Without a sample a file may leave out rows without pixels if its format allows that, and all rows of the
     unlabelled class.
     """
     matched = set(match.values())
-    missing = [row_id for row_id in expected.ids if row_id not in matched]
+    missing = [key for key in expected.keys if key not in matched]
     if expected.is_sample:
         return missing
     if expected.drops_empty:
         return []
-    has_background = any(map(expected.kind.is_of_background, matched))
-    return [row_id for row_id in missing if has_background or not expected.kind.is_of_background(row_id)]
+    has_background = any(map(expected.style.is_of_background, matched))
+    return [key for key in missing if has_background or not expected.style.is_of_background(key)]
 
 
-def is_needed(row: TableRow, kind: TableKind) -> bool:
+def is_needed(row: TableRow, style: TableFormat) -> bool:
     """Whether a row has a prediction that would be lost without it."""
-    has_runs = not row.cells or any(cell.text.strip() not in EMPTY_CELLS for cell in row.cells)
-    return has_runs and not kind.is_of_background(row.id)
+    empty = (*EMPTY_CELLS, style.rle.empty)
+    has_runs = not row.cells or any(cell.text.strip() not in empty for cell in row.cells)
+    return has_runs and not style.is_of_background(row.key)
 
 
 def _check_runs(known: SubmissionSpec, row: TableRow, image_id: str, masks: MaskChecks) -> Iterator[Finding]:

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from seg.engine.submissions import SubmissionSpec
-from seg.engine.submissions.layout import TableLayout, plain_layout, read_sample, sample_columns
-from seg.engine.submissions.match_ids import match_ids
-from seg.engine.submissions.table_kind import TableKind, kind_of
+from seg.engine.submissions.tables.match_ids import match_ids
+from seg.engine.submissions.tables.table_format import Key, TableFormat, image_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,54 +14,38 @@ class ExpectedTable:
 
     Attributes:
         source: of the expectation, for messages.
-        ids: of all rows, in order.
-        image_of: the ids of the spec's images by those of `ids`.
-        is_sample: whether the source is a sample submission.
-        leaves_out_empty: whether classes without pixels have no row.
+        keys: of all rows, in order.
     """
 
     source: str
-    kind: TableKind
-    layout: TableLayout
-    ids: Sequence[str]
-    image_of: dict[str, str]
-    is_sample: bool
-    drops_empty: bool
+    style: TableFormat
+    keys: Sequence[Key]
 
-    def match(self, found: Sequence[str]) -> dict[str, str]:
-        """The expected row id of each row of a file; see `match_ids`."""
-        return match_ids(found, self.ids, self.kind.split)
+    @property
+    def is_sample(self) -> bool:
+        return self.style.rows is not None
 
-    def spec_image(self, row_id: str) -> str:
+    @property
+    def drops_empty(self) -> bool:
+        """Whether classes without pixels have no row."""
+        return self.style.rle.empty == "drop"
+
+    def match(self, found: Sequence[Key]) -> dict[Key, Key]:
+        """The expected row of each row of a file, whose image may be written differently; see `match_ids`."""
+        name_of = match_ids(image_ids(found), image_ids(self.keys))
+        expected = set(self.keys)
+        named = ((key, (name_of.get(key[0], key[0]), key[1])) for key in found)
+        return {key: wanted for key, wanted in named if wanted in expected}
+
+    def spec_image(self, key: Key) -> str:
         """The spec's id of a row's image, or the row's own if the spec has no such image."""
-        image_id = self.kind.split(row_id)[0]
-        return self.image_of.get(image_id, image_id)
+        return self.style.image_of(key[0])
 
 
-def expected_table(known: SubmissionSpec, sample: Path | None) -> ExpectedTable:
-    """The expected table; raises DataError if the sample cannot be read or has wrong columns."""
-    kind = kind_of(known.spec.output.format, known.classes, known.spec.data.unlabelled)
-    images = [image.id for image in known.split.samples]
-    ours = list(kind.row_ids(images))
-    if sample is None:
-        return ExpectedTable(
-            source="the spec's images",
-            kind=kind,
-            layout=plain_layout(kind),
-            ids=ours,
-            image_of=dict(zip(images, images, strict=True)),
-            is_sample=False,
-            drops_empty=known.spec.output.rle.empty == "drop",
-        )
-    table = read_sample(sample)
-    places = sample_columns(table, kind, ours)
-    ids = [fields[places[0]] for _, fields in table.rows]
-    return ExpectedTable(
-        source=str(sample),
-        kind=kind,
-        layout=TableLayout(table.header, places),
-        ids=ids,
-        image_of=match_ids([kind.split(row_id)[0] for row_id in ids], images, lambda name: (name, "")),
-        is_sample=True,
-        drops_empty=False,
-    )
+def expected_table(known: SubmissionSpec) -> ExpectedTable:
+    """The expected table; raises DataError if the sample does not fit the spec."""
+    style, sample = known.table, known.spec.output.sample
+    if style.rows is not None:
+        return ExpectedTable(str(sample), style, style.rows)
+    keys = [key for image in known.split.samples for key in style.keys_of_image(image.id)]
+    return ExpectedTable("the spec's images", style, keys)

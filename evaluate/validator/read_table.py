@@ -1,12 +1,13 @@
 """Tolerant reading of a table of run lengths, with findings on its header and rows."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seg.engine.submissions.layout import TableLayout
-from seg.engine.submissions.table_kind import TableKind
-from seg.engine.submissions.tables import Row, read_table
+from seg.engine.submissions.tables.csv_file import Row, read_table
+from seg.engine.submissions.tables.run_length_table import unknown_class
+from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.evaluate.validator.finding import Finding
 
 
@@ -20,65 +21,75 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row with its id, for an image or for one class of it, and its valid cells."""
+    """A row with its key, its id in messages, its values, and the classes of run lengths among these."""
 
     line: int
+    key: Key
     id: str
-    cells: tuple[Cell, ...]
+    values: tuple[str, ...]
+    labels: tuple[int, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return tuple(map(Cell, self.labels, self.values))
 
 
 def read_rows(
-    path: Path, kind: TableKind, layout: TableLayout, expected: Collection[str]
+    path: Path, style: TableFormat, expected: Collection[Key]
 ) -> tuple[list[TableRow], list[Finding]]:
     """All rows, and findings on the table itself. Raises DataError if it is not a CSV.
 
     Args:
-        layout: the expected header.
-        wanted: expected row ids, which tell a header from a row.
+        expected: rows, which tell a header from a row.
     """
-    lines = list(read_table(path))
-    line, header = lines[0] if lines else (1, [])
-    places, findings = _columns(line, header, layout, expected)
-    is_row = len(header) == len(layout.header) and header[layout.columns[0]] in expected
+    lines = read_table(path)
+    number, header = next(lines, (1, []))
+    is_row = len(header) == len(style.header) and style.key_of_fields(header) in expected
+    found, findings = _header(number, header, style, is_row)
     rows = []
-    for line, fields in lines if is_row else lines[1:]:
-        if len(fields) != len(layout.header):
-            problem = f"has {len(fields)} fields, the header has {len(layout.header)}"
+    for line, fields in itertools.chain([(number, header)] if is_row else [], lines):
+        if len(fields) != len(found.header):
+            problem = f"has {len(fields)} fields, the header has {len(found.header)}"
             findings.append(Finding(line, problem, "quote fields with commas"))
             continue
-        row_id, *texts = (fields[place] for place in places)
-        cells = _cells(kind, row_id, texts)
-        if not cells:
-            known = ", ".join(kind.label_of_id)
-            findings.append(Finding(line, f"{row_id!r} does not end in a class id", f"known: {known}"))
-        rows.append(TableRow(line, row_id, cells))
+        key = found.key_of_fields(fields)
+        labels = style.labels
+        if style.has_row_for_each_class:
+            labels = tuple(label for name, label in style.label_of_class.items() if name == key[1])
+            if not labels:
+                findings.append(Finding(line, unknown_class(style, key), "write one of these"))
+        rows.append(TableRow(line, key, style.show(key), tuple(found.values(fields)), labels))
     return rows, findings
 
 
-def _columns(
-    line: int, header: Row, layout: TableLayout, expected: Collection[str]
-) -> tuple[Sequence[int], list[Finding]]:
-    """The positions of our columns in a file, and findings on its header."""
-    if tuple(header) == layout.header:
-        return layout.columns, []
-    shown, right = ",".join(header)[:60], f"it should be {','.join(layout.header)!r}"
-    if len(header) != len(layout.header):
-        return layout.columns, [Finding(line, f"the header is {shown!r}", right)]
-    if header[layout.columns[0]] in expected:
-        return layout.columns, [
-            Finding(line, f"there is no header: the first line is {shown!r}", right, True)
-        ]
-    names = [layout.header[place] for place in layout.columns]
-    if sorted(header) == sorted(names):
+def _header(line: int, header: Row, style: TableFormat, is_row: bool) -> tuple[TableFormat, list[Finding]]:
+    """The format with the columns where the file has them, and findings on its header."""
+    if tuple(header) == style.header:
+        return style, []
+    shown, right = ",".join(header)[:60], f"it should be {','.join(style.header)!r}"
+    if len(header) != len(style.header):
+        return style, [Finding(line, f"the header is {shown!r}", right)]
+    if is_row:
+        return style, [Finding(line, f"there is no header: the first line is {shown!r}", right, True)]
+    if sorted(header) == sorted(style.header):
         found = Finding(line, f"the header is {shown!r}: its columns have another order", right, True)
-        return [header.index(name) for name in names], [found]
-    # Columns of classes are identified by name only.
-    is_sure = len(names) == 2 or [header[place] for place in layout.columns[1:]] == names[1:]
-    return layout.columns, [Finding(line, f"the header is {shown!r}", right, is_sure)]
+        return _reordered(style, header), [found]
+    # Columns of classes, and of three columns each, are identified by name only.
+    is_sure = len(style.header) == 2 or (
+        style.class_column is None
+        and [header[at] for at in style.value_columns] == [style.header[at] for at in style.value_columns]
+    )
+    return style, [Finding(line, f"the header is {shown!r}", right, is_sure)]
 
 
-def _cells(kind: TableKind, row_id: str, texts: Sequence[str]) -> tuple[Cell, ...]:
-    if not kind.label_of_id:
-        return tuple(Cell(label, text) for label, text in zip(kind.labels, texts, strict=True))
-    label = kind.label_of_id.get(kind.split(row_id)[1])
-    return () if label is None else (Cell(label, texts[0]),)
+def _reordered(style: TableFormat, header: Row) -> TableFormat:
+    def place(column: int) -> int:
+        return header.index(style.header[column])
+
+    return replace(
+        style,
+        header=tuple(header),
+        id_column=place(style.id_column),
+        value_columns=tuple(map(place, style.value_columns)),
+        class_column=None if style.class_column is None else place(style.class_column),
+    )

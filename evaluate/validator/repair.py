@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.engine.submissions import SubmissionSpec
-from seg.engine.submissions.table_kind import TableKind
-from seg.engine.submissions.tables import write_table
+from seg.engine.submissions.tables.table_format import Key, TableFormat
+from seg.engine.submissions.tables.table_rows import write_rows
 from seg.errors import DataError
-from seg.evaluate.validator.check import is_needed, missing_ids
+from seg.evaluate.validator.check import is_needed, missing_keys, with_sample
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
 from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.read_table import TableRow, read_rows
 from seg.evaluate.validator.run_lengths import read_runs, repair_runs
 from seg.spec import EnsembleSpec
-from seg.spec.output import RLE_FORMATS, RleSpec
+from seg.spec.output import TABLE_FORMATS
 
 
 def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, output: Path) -> int:
@@ -25,27 +25,29 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, outpu
         The number of rows that were changed, added or removed.
 
     Raises:
-        DataError: the format is not a table of run lengths, an id is duplicate, runs cannot be repaired, or a
-            prediction would be lost.
+        DataError: the format is not a table, an id is duplicate, runs cannot be repaired, a row of pixels is
+            missing, or a prediction would be lost.
     """
-    if spec.output.format not in RLE_FORMATS:
-        raise DataError(f"{path}: only tables of run lengths can be repaired, not {spec.output.format}")
-    known = SubmissionSpec(spec)
-    expected = expected_table(known, sample)
-    rows, findings = read_rows(path, expected.kind, expected.layout, set(expected.ids))
-    match = expected.match([row.id for row in rows])
+    if spec.output.format not in TABLE_FORMATS:
+        raise DataError(f"{path}: only tables can be repaired, not {spec.output.format}")
+    known = SubmissionSpec(spec.model_copy(update={"output": with_sample(spec.output, sample)}))
+    expected = expected_table(known)
+    rows, findings = read_rows(path, expected.style, set(expected.keys))
+    match = expected.match([row.key for row in rows])
     _check_no_loss(path, rows, findings, match, expected)
-    row_of = {match[row.id]: row for row in rows if row.id in match}
+    row_of = {match[row.key]: row for row in rows if row.key in match}
     cells_of = {
-        row_id: _repaired_cells(known, path, row, expected.spec_image(row_id))
-        for row_id, row in row_of.items()
+        key: _repaired_cells(known, path, row, expected.spec_image(key)) for key, row in row_of.items()
     }
-    cells_of |= dict.fromkeys(missing_ids(match, expected), _empty_row(expected.kind, spec.output.rle))
+    missing = missing_keys(match, expected)
+    if missing and not expected.style.has_run_lengths:
+        raise DataError(f"{path}: row {expected.style.show(missing[0])!r} is missing: predict its pixels")
+    cells_of |= dict.fromkeys(missing, _empty_row(expected.style))
     if expected.drops_empty:
-        cells_of = {row_id: cells for row_id, cells in cells_of.items() if any(cells)}
-    kept = [(row_id, *cells_of[row_id]) for row_id in expected.ids if row_id in cells_of]
-    write_table(output, expected.layout.header, map(expected.layout.to_file_order, kept))
-    same = sum(cells_of.get(row.id) == _texts(row) for row in rows)
+        cells_of = {key: cells for key, cells in cells_of.items() if any(cells)}
+    kept = [(key, cells_of[key]) for key in expected.keys if key in cells_of]
+    write_rows(output, expected.style, kept)
+    same = sum(cells_of.get(row.key) == row.values for row in rows)
     return len(kept) - same + len(rows) - len(row_of)
 
 
@@ -53,17 +55,17 @@ def _check_no_loss(
     path: Path,
     rows: Sequence[TableRow],
     findings: Sequence[Finding],
-    match: dict[str, str],
+    match: dict[Key, Key],
     expected: ExpectedTable,
 ) -> None:
     """Raise DataError if a prediction of the file would be lost."""
-    if len({row.id for row in rows}) < len(rows):
+    if len({row.key for row in rows}) < len(rows):
         raise DataError(f"{path}: there are duplicate ids: remove the wrong rows")
     unsure = next((finding for finding in findings if not finding.is_fixable), None)
     if unsure is not None:
         raise DataError(f"{path}: {unsure}: it cannot be repaired without losing predictions")
     for row in rows:
-        if row.id not in match and is_needed(row, expected.kind):
+        if row.key not in match and is_needed(row, expected.style):
             raise DataError(
                 f"{path}:{row.line}: {row.id!r} is not in {expected.source}, so its prediction would be lost:"
                 " rename the row, or remove it"
@@ -71,6 +73,8 @@ def _check_no_loss(
 
 
 def _repaired_cells(known: SubmissionSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
+    if not row.cells:
+        return row.values
     height, width = known.size_of(image_id)
     style = known.spec.output.rle
     texts = []
@@ -82,9 +86,5 @@ def _repaired_cells(known: SubmissionSpec, path: Path, row: TableRow, image_id: 
     return tuple(texts)
 
 
-def _texts(row: TableRow) -> tuple[str, ...]:
-    return tuple(cell.text for cell in row.cells)
-
-
-def _empty_row(kind: TableKind, style: RleSpec) -> tuple[str, ...]:
-    return (style.empty.replace("drop", ""),) * (len(kind.header) - 1)
+def _empty_row(style: TableFormat) -> tuple[str, ...]:
+    return (style.rle.empty.replace("drop", ""),) * len(style.value_columns)

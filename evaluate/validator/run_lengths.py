@@ -32,7 +32,7 @@ class Runs:
 def read_runs(text: str, pixels: int, style: RleSpec) -> Runs:
     """Parse a cell of an image with `pixels` pixels."""
     nothing = np.zeros((0, 2), dtype=np.int64)
-    if text.strip() in EMPTY_CELLS:
+    if text.strip() in (*EMPTY_CELLS, style.empty):
         return Runs(nothing, _empty_mistakes(text, style))
     if not _NUMBERS.fullmatch(text.strip()):
         return Runs(

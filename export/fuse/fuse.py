@@ -7,7 +7,7 @@ from typing import Final, Self
 
 import onnx
 
-from seg.errors import SpecError, VerificationError
+from seg.errors import VerificationError
 from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
 from seg.export.fuse.check import Model, Reference_, check, open_model
 from seg.export.fuse.compose import Ending, compose
@@ -19,6 +19,7 @@ from seg.export.onnx_file.save import atomic_model, replace_card, save_model
 from seg.export.verification_images import images_to_verify_on
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec
+from seg.spec.compatibility import refuse_exclusions
 
 EXACT: Final = frozenset({"fp32", "bf16"})
 """Precisions whose file is in float32."""
@@ -69,14 +70,7 @@ def fuse_ensemble(
         >>> card.verification.agreement > 0.999
         True
     """
-    if spec.tile is not None:
-        raise SpecError(
-            "'tile' cuts images, which one graph cannot: remove it and give the file whole images"
-        )
-    if spec.merge_at == "decoder":
-        raise SpecError(
-            "'merge_at: decoder' is the engine's way, and a fused file merges whole images: remove it"
-        )
+    refuse_exclusions(spec, "--fuse")
     path = Path(path)
     parts = read_parts(spec)
     graph = compose(parts, ending_of(spec, request, parts))

@@ -7,6 +7,7 @@ from typing import assert_never
 import numpy as np
 
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
+from seg.engine.passes.shares import specialist_classes
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.parts import Part
 from seg.model_file import OUTPUT
@@ -28,7 +29,8 @@ def add_merge(graph: Graph, merge: MergeName, answers: Sequence[Answer]) -> None
         case "mean":
             weighted = [_weighted(graph, one, one.value) for one in answers]
             if answers[0].part.class_shares:
-                _normalise(graph, _sum(graph, weighted, "merge/sum"))
+                is_specialist = specialist_classes([one.part.class_shares for one in answers])
+                _normalise(graph, _filled_up(graph, _sum(graph, weighted, "merge/sum"), is_specialist))
             else:
                 _sum(graph, weighted, OUTPUT)
         case "geometric":
@@ -54,6 +56,28 @@ def _normalise(graph: Graph, scores: str) -> None:
     axes = graph.constant("merge/axes", np.array([CLASS_AXIS], dtype=np.int64))
     total = graph.add("ReduceSum", [scores, axes], "merge/total", keepdims=1)
     graph.add("Div", [scores, total], OUTPUT)
+
+
+def _filled_up(graph: Graph, scores: str, is_specialist: Sequence[bool]) -> str:
+    """The scores, those of no specialist's classes scaled to what the others leave of 1."""
+    if not any(is_specialist):
+        return scores
+    axes = graph.constant("merge/axes", np.array([CLASS_AXIS], dtype=np.int64))
+    mine = np.array(is_specialist).reshape(-1, 1, 1)
+    sums = []
+    for name, mask in (("specialists", mine), ("others", ~mine)):
+        ours = graph.add(
+            "Mul", [scores, graph.constant(f"merge/{name}", np.float32(mask))], f"merge/of_{name}"
+        )
+        sums.append(graph.add("ReduceSum", [ours, axes], f"merge/sum_of_{name}", keepdims=1))
+    least = graph.constant("merge/least_probability", np.float32(MIN_PROBABILITY))
+    left = graph.add("Sub", [graph.constant("merge/one", np.float32(1)), sums[0]], "merge/left")
+    left = graph.add("Max", [left, graph.constant("merge/zero", np.float32(0))], "merge/left_for_others")
+    others = graph.add("Add", [sums[1], least], "merge/others_above_zero")
+    scaled = graph.add("Mul", [scores, graph.add("Div", [left, others], "merge/filling")], "merge/scaled")
+    return graph.add(
+        "Where", [graph.constant("merge/is_specialist", mine), scores, scaled], "merge/filled_up"
+    )
 
 
 def _logarithm(graph: Graph, answer: Answer) -> str:

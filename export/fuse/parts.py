@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import onnx
-from onnx import version_converter
 
 from seg.card import ModelCard
 from seg.engine.passes.shares import class_shares
-from seg.errors import ModelError, SpecError
 from seg.export.fuse.reorder import reorder_classes
-from seg.export.onnx_file.opset import convert_to_opset, opset_of
+from seg.export.onnx_file.opset import in_opset, opset_of
 from seg.files import sha256_of
 from seg.member_files import read_member_files
 from seg.spec import EnsembleSpec
@@ -47,15 +45,8 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
     """The models of all members that have weight, in one opset.
 
     Raises:
-        SpecError: a view has a scale.
         ModelError: a model is missing, not ours, damaged, or has other classes than the dataset.
     """
-    for member in spec.running:
-        if scaled := [view for view in spec.views_of(member) if SYMMETRIES[view].scale != 1]:
-            raise SpecError(
-                f"members: {member.name}: views: a fused file has no {scaled[0]}, as graphs resize otherwise"
-                " than the engine: leave it away"
-            )
     files = read_member_files(spec)
     models = [onnx.load(file.path) for file in files]
     opset = max(LEAST_OPSET, *map(opset_of, models))
@@ -75,21 +66,9 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
             share=member.weight / total / len(spec.views_of(member)),
             class_shares=tuple(share / len(spec.views_of(member)) for share in own),
             views=spec.views_of(member),
-            model=_in_opset(model, opset, file.path),
+            model=in_opset(model, opset, file.path),
             card=file.card,
             sha256=sha256,
         )
         for member, own, model, file, sha256 in zip(spec.running, shares, models, files, hashes, strict=True)
     )
-
-
-def _in_opset(model: onnx.ModelProto, opset: int, path: object) -> onnx.ModelProto:
-    if opset_of(model) == opset or convert_to_opset(model, opset):
-        return model
-    try:
-        return version_converter.convert_version(model, opset)
-    except RuntimeError as error:  # the converter's own exceptions derive from it
-        reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"{path}: cannot be brought from opset {opset_of(model)} to {opset}: {reason}"
-        ) from error

@@ -13,22 +13,32 @@ from seg.model_safety import LARGEST_MODEL_BYTES
 from seg.temperature import TEMPERATURE
 
 _SCOPES: Final = "pkg.torch.onnx.name_scopes"
-_WRAPPER_PREFIXES: Final = ("segmenter.network.network.", "segmenter.network.", "segmenter.")
+_WRAPPER_PREFIXES: Final = ("segmenter.network.network.", "segmenter.network.", "segmenter.", "network.")
 """Prefixes of wrapping modules; a node of `segmenter.network.encoder.bn1` is called `encoder.bn1/Conv`."""
+
+_WRAPPERS: Final = ("segmenter.", "network.")
 
 
 def clean_up(model: onnx.ModelProto, temperature: float) -> onnx.ModelProto:
-    """Simplify the graph, and name its nodes after the network's modules.
+    """Simplify the graph of an `ExportedModel`, and name its nodes after the network's modules.
 
     Args:
         model: as PyTorch exported it.
         temperature: the value that marks the temperature's initializer; it is set to 1.
     """
+    model = clean_up_network(model)
+    _set_temperature(model, temperature)
+    for axis, name in ((0, "N"), (2, "H"), (3, "W")):
+        model.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = name
+    return model
+
+
+def clean_up_network(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Simplify a graph as PyTorch exported it, and name its nodes after the network's modules."""
     _name_after_modules(model)
     # The library infers shapes on one protobuf message, whose size is limited.
     if weight_bytes(model) < LARGEST_MODEL_BYTES:
         model = onnxslim.slim(model)
-    _set_temperature(model, temperature)
     _drop_metadata(model)
     return model
 
@@ -45,7 +55,7 @@ def _module_of(node: onnx.NodeProto) -> str:
     """The innermost module, from the exporter's list of enclosing modules."""
     scopes_entries = [entry.value for entry in node.metadata_props if entry.key == _SCOPES]
     scopes: list[str] = ast.literal_eval(scopes_entries[0])[:-1] if scopes_entries else []
-    innermost = next((scope for scope in reversed(scopes) if scope.startswith("segmenter.")), "")
+    innermost = next((scope for scope in reversed(scopes) if scope.startswith(_WRAPPERS)), "")
     around = next((prefix for prefix in _WRAPPER_PREFIXES if f"{innermost}.".startswith(prefix)), "")
     return f"{innermost}.".removeprefix(around).rstrip(".") or "contract"
 
@@ -66,10 +76,8 @@ def _set_temperature(model: onnx.ModelProto, value: float) -> None:
 
 
 def _drop_metadata(model: onnx.ModelProto) -> None:
-    """Drop the exporter's metadata, and name the output's free dimensions N, H and W."""
+    """Drop the exporter's metadata."""
     for part in (*model.graph.node, *model.graph.input, *model.graph.output):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
     del model.graph.value_info[:]
-    for axis, name in ((0, "N"), (2, "H"), (3, "W")):
-        model.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = name

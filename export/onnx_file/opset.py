@@ -6,7 +6,7 @@ A runtime refuses opsets and IR versions newer than those it was made for, whate
 from typing import Final
 
 import onnx
-from onnx import helper
+from onnx import helper, version_converter
 from onnx.defs import OpSchema, SchemaError, get_schema
 
 from seg.errors import ModelError
@@ -62,6 +62,23 @@ def convert_to_opset(model: onnx.ModelProto, opset: int) -> bool:
         return False
     model.CopyFrom(changed)
     return True
+
+
+def in_opset(model: onnx.ModelProto, opset: int, path: object) -> onnx.ModelProto:
+    """The graph in that opset, with other nodes where its own mean something else there.
+
+    Raises:
+        ModelError: the converter of ONNX does not know how.
+    """
+    if opset_of(model) == opset or convert_to_opset(model, opset):
+        return model
+    try:
+        return version_converter.convert_version(model, opset)
+    except RuntimeError as error:  # the converter's own exceptions derive from it
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"{path}: cannot be brought from opset {opset_of(model)} to {opset}: {reason}"
+        ) from error
 
 
 def _first_unsupported(model: onnx.ModelProto, opset: int) -> str:

@@ -4,12 +4,13 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import onnx
 import torch
+from torch import Tensor, nn
 
 from seg.card import ModelCard
 from seg.errors import ModelError
@@ -64,23 +65,47 @@ def _export(model: ExportedModel, card: ModelCard, opset: int) -> onnx.ModelProt
     side = card.input.stride * _EXAMPLE_SIDE_IN_STRIDES
     example = torch.zeros((2, side + 1, side + 3, 3), dtype=torch.uint8)
     free = {0: torch.export.Dim("N"), 1: torch.export.Dim("H"), 2: torch.export.Dim("W")}
+    return export_graph(model, example, free, f"{card.name}: {card.architecture}", OUTPUT, opset)
+
+
+def export_graph(
+    module: nn.Module,
+    example: Tensor,
+    free: Mapping[int, Any],
+    name: str,
+    output: str,
+    opset: int = OPSET,
+) -> onnx.ModelProto:
+    """Export a module with one input, `image`, and one output.
+
+    Args:
+        module: is set to evaluation mode.
+        example: a batch of two images.
+        free: the axes that are free, each with its `torch.export.Dim`.
+        name: of the module in messages.
+        output: the name of the output.
+        opset: the version of ONNX's operators.
+
+    Raises:
+        ModelError: PyTorch cannot export it.
+    """
     with _silence_exporter(), torch.no_grad():
         try:
             program = torch.onnx.export(
-                model.eval(),
+                module.eval(),
                 (example,),
                 dynamo=True,
                 opset_version=opset,
-                dynamic_shapes={"image": free},
+                dynamic_shapes=(dict(free),),
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=[output],
                 external_data=False,
                 optimize=True,
                 verbose=False,
             )
         except torch.onnx.errors.OnnxExporterError as error:
             reason = " ".join(str(error.__cause__ or error).split())[:200]
-            raise ModelError(f"{card.name}: {card.architecture} cannot be exported: {reason}") from error
+            raise ModelError(f"{name} cannot be exported: {reason}") from error
     if program is None:
         raise TypeError("torch.onnx.export returned no program")
     graph: onnx.ModelProto = program.model_proto

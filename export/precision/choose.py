@@ -1,7 +1,7 @@
 """Precisions tried on the runtimes of this machine; the fastest that passes becomes the model."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,12 +11,9 @@ import onnx
 from seg.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
 from seg.data import Split
 from seg.errors import MissingRuntimeError, ModelError, VerificationError
-from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import save_model
-from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.calibration import covering_images
-from seg.export.precision.half import in_half
 from seg.export.precision.measure import Answer, Gate, OpenModel, Reference, measure, take_reference
 from seg.export.precision.sensitive import quantise_within
 from seg.labels import ImageHWC
@@ -57,21 +54,31 @@ class _File:
     float_layers: tuple[str, ...] = ()
 
 
-def choose_precision(path: Path, model: ExportedModel, card: ModelCard, trial: Trial) -> ModelCard:
+WriteHalf = Callable[[ModelCard, Path], object]
+"""Writes the model with its network in float16."""
+
+
+def choose_precision(path: Path, write_half: WriteHalf | None, card: ModelCard, trial: Trial) -> ModelCard:
     """Put the best of the precisions that are wished for in the place of the verified fp32 model at `path`.
+
+    Args:
+        path: the verified model.
+        write_half: None where the network cannot be had in float16.
+        card: the model's.
+        trial: what is wished for, and what it is tried on.
 
     Returns:
         The card that lies in it, with all that was measured.
 
     Raises:
         MissingRuntimeError: bf16 is wished for and nothing here runs it.
-        ModelError: the model is too large for anything but fp32.
+        ModelError: the model is too large for anything but fp32, or cannot be had in float16.
         VerificationError: nothing that was wished for passes.
     """
-    _refuse_what_cannot_be(card, trial)
+    _refuse_what_cannot_be(card, trial, write_half)
     reference = take_reference(trial.open_model(path, REFERENCE), trial.val, card.input.stride)
     with tempfile.TemporaryDirectory(prefix=".precision-", dir=path.parent) as folder:
-        files = _build_all(path, model, card, trial, reference, Path(folder))
+        files = _build_all(path, write_half, card, trial, reference, Path(folder))
         pairs = [(file, runtime) for file in files for runtime in file.runtimes]
         measured = []
         with progress(f"{card.name}: measuring", len(pairs), unit="candidates") as advance:
@@ -95,25 +102,35 @@ def choose_precision(path: Path, model: ExportedModel, card: ModelCard, trial: T
         return save_model(graph, card.model_copy(update={"opset": opset_of(graph)}), path)
 
 
-def _refuse_what_cannot_be(card: ModelCard, trial: Trial) -> None:
+def _refuse_what_cannot_be(card: ModelCard, trial: Trial, write_half: WriteHalf | None) -> None:
     if trial.request.precision == "bf16" and BF16_RUNTIME not in trial.runtimes:
         raise MissingRuntimeError(
             f"{card.name}: precision bf16 is that of runtime {BF16_RUNTIME}, which is not usable here:"
             " name another precision, or auto"
+        )
+    if trial.request.precision == "fp16" and write_half is None:
+        raise ModelError(
+            f"{card.name}: comes as an ONNX file in float32, which is not rewritten in fp16: export it in"
+            " fp16 where it was trained, or name another precision"
         )
     if card.weights_sha256 and trial.request.precision != "fp32":
         raise ModelError(f"{card.name}: is larger than 2 GiB, which is exported in fp32 alone")
 
 
 def _build_all(
-    path: Path, model: ExportedModel, card: ModelCard, trial: Trial, reference: Reference, folder: Path
+    path: Path,
+    write_half: WriteHalf | None,
+    card: ModelCard,
+    trial: Trial,
+    reference: Reference,
+    folder: Path,
 ) -> list[_File]:
     exact = [runtime for runtime in trial.runtimes if runtime != BF16_RUNTIME]
     files = [_File(path, "fp32", exact)]
     if "bf16" in trial.precisions:
         files.append(_File(path, "bf16", [BF16_RUNTIME]))
-    if "fp16" in trial.precisions:
-        write_onnx(in_half(model), card, folder / "fp16.onnx", trial.request.opset)
+    if "fp16" in trial.precisions and write_half is not None:
+        write_half(card, folder / "fp16.onnx")
         files.append(_File(folder / "fp16.onnx", "fp16", exact))
     if "int8" in trial.precisions:
         files += _build_int8(path, trial, reference, folder / "int8.onnx")

@@ -1,8 +1,10 @@
 """Precisions tried on the runtimes of this machine, against the labels of a dataset."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from seg.class_order import Channels, channels_of
+from seg.class_order import channels_of
+from seg.classes import ClassInfo
 from seg.data import open_split
 from seg.data.labelling import known_classes
 from seg.engine.runtimes.base import Streams
@@ -37,7 +39,14 @@ def trial_on_this_machine(checkpoint: Path | str, data: DatasetSpec, request: Ex
         >>> card.precision
         'fp16'
     """
-    channels = _channels_of(Path(checkpoint), data)
+    return trial_of_classes(read_checkpoint_card(Path(checkpoint)).classes, checkpoint, data, request)
+
+
+def trial_of_classes(
+    own: Sequence[ClassInfo], source: object, data: DatasetSpec, request: ExportSpec
+) -> Trial:
+    """The same for a network with these classes, by channel; `source` names it in messages."""
+    channels = channels_of(own, known_classes(data) or tuple(own), source)
     runtimes = {str(name): name for name in usable_runtimes()}
 
     def open_model(model: Path, name: str) -> Answer:
@@ -45,9 +54,3 @@ def trial_on_this_machine(checkpoint: Path | str, data: DatasetSpec, request: Ex
         return in_dataset_order(runtime, channels).run
 
     return Trial(request, open_split(data, "train"), open_split(data, "val"), tuple(runtimes), open_model)
-
-
-def _channels_of(checkpoint: Path, data: DatasetSpec) -> Channels:
-    """For each of the dataset's classes the channel of the checkpoint's network."""
-    own = read_checkpoint_card(checkpoint).classes
-    return channels_of(own, known_classes(data) or own, checkpoint)

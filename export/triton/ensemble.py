@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx
 
-from seg.errors import SpecError, VerificationError
+from seg.errors import VerificationError
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.check import Model, Outputs, open_model, open_session
 from seg.export.fuse.compose import answer_of, compose_merge
@@ -21,6 +21,7 @@ from seg.export.triton.config import EnsembleStep, ensemble_config, model_config
 from seg.export.triton.job import Job
 from seg.export.triton.repository import MODEL_FILE, RepositoryUpdate
 from seg.model_file import INPUT, OUTPUT
+from seg.spec.compatibility import refuse_exclusions
 
 
 def add_member_models(update: RepositoryUpdate, job: Job) -> FusionCheck:
@@ -31,11 +32,7 @@ def add_member_models(update: RepositoryUpdate, job: Job) -> FusionCheck:
         ModelError, VerificationError: as for fusing.
         OutputError: something with one of their names in the repository is not a model.
     """
-    if job.spec.merge == "vote":
-        raise SpecError(
-            "merge: vote needs the votes of all views, which separate members do not return: use --format"
-            " triton"
-        )
+    refuse_exclusions(job.spec, "--format triton-ensemble")
     files = {member.name: _add_member(update, job, member.name) for member in job.spec.running}
     parts = [_with_merged_views(part) for part in read_parts(job.spec)]
     merge = _add_merge(update, job, parts)

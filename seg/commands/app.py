@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from seg.commands import (
+    bundle,
     calibrate,
     data,
     distill,
@@ -68,6 +69,7 @@ app.add_typer(runs.app, name="runs", rich_help_panel=_MODELS)
 app.command("pseudo-label", rich_help_panel=_MODELS)(pseudo_label.pseudo_label)
 app.command("soup", rich_help_panel=_MODELS)(soup.soup)
 app.command("distill", rich_help_panel=_MODELS)(distill.distill)
+app.command("bundle", cls=ListOptionCommand, rich_help_panel=_USE)(bundle.bundle)
 app.command("serve", cls=ListOptionCommand, rich_help_panel=_USE)(serve.serve)
 app.command("video", rich_help_panel=_USE)(video.video)
 app.add_typer(data.app, name="data", rich_help_panel=_FILES)
@@ -75,7 +77,7 @@ app.add_typer(spec.app, name="spec", rich_help_panel=_FILES)
 app.add_typer(submission.app, name="submission", rich_help_panel=_FILES)
 app.command("vote", rich_help_panel=_FILES)(submission.vote)
 app.add_typer(tune.app, name="cache", rich_help_panel=_FILES)
-app.command("doctor", rich_help_panel=_MACHINE)(doctor.doctor)
+app.add_typer(doctor.app, name="doctor", rich_help_panel=_MACHINE)
 
 
 @app.callback(invoke_without_command=True)

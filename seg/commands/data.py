@@ -1,4 +1,4 @@
-"""`seg data`: write the built-in dataset, check a dataset, and preview training crops."""
+"""`seg data`: write the built-in dataset, guess and check a dataset, and preview training crops."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seg.data.check_dataset import CheckReport, SplitReport
     from seg.spec import DatasetSpec, RecipeSpec
 
-app = typer.Typer(help="Write the built-in dataset; check your own.", no_args_is_help=True)
+app = typer.Typer(help="Write the built-in dataset; describe and check your own.", no_args_is_help=True)
 
 
 @app.command()
@@ -24,11 +24,19 @@ def sample(
         int,
         typer.Option(min=ranges.SEED.least, max=ranges.SEED.most, help="Another seed draws other images."),
     ] = 0,
+    scenes: Annotated[
+        int | None,
+        typer.Option(
+            min=ranges.SCENES.least,
+            max=ranges.SCENES.most,
+            help="Draw so many places with their own light, ground and classes, no place in two splits.",
+        ),
+    ] = None,
 ) -> None:
     """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
     from seg.data.sample import write_sample_dataset
 
-    written = write_sample_dataset(folder, seed=seed)
+    written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
 
 
@@ -47,13 +55,43 @@ def check(
 
     if _is_ensemble(file):
         spec = load_ensemble(file)
-        report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.model is None])
+        report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.has_recipe])
     else:
         report = check_dataset(load_dataset(file))
     _print_report(report)
     failing = [finding for finding in report.findings if strict or finding.severity == "error"]
     if failing:
         raise DataError(f"{file}: {counted(len(failing), 'finding' if strict else 'error')}")
+
+
+@app.command()
+def guess(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of images and labels.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="YAML", help="Write the YAML instead of printing it."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Look at a folder, and print the dataset YAML for it, with what is unsure as comments.
+
+    Labels of annotation tools, such as labelme's, are named with the command that imports them.
+    """
+    from seg.data.guess import guess_dataset
+    from seg.data.guess.write import yaml_of
+    from seg.files import write_text
+    from seg.outputs import Output
+
+    found = guess_dataset(folder)
+    if found.import_format:
+        typer.echo(f"{folder}: {found.layout}. Import it:")
+        typer.echo(f"  seg data import {found.import_format} {folder} OUT")
+    elif output is None:
+        typer.echo(yaml_of(found, Path.cwd()), nl=False)
+    else:
+        with Output(output, (), overwrite).writing() as final:
+            write_text(final, yaml_of(found, output.absolute().parent))
+        typer.echo(f"{output}: written: {found.layout}")
 
 
 @app.command()
@@ -91,6 +129,34 @@ def preview(
     typer.echo(f"{output}: written")
 
 
+@app.command("import")
+def import_(
+    form: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="labelme, label-studio, cvat, yolo, supervisely, mapillary, geojson or huggingface.",
+        ),
+    ],
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="The dataset's folder, or its file.")],
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a dataset of an annotation tool as COCO with a dataset YAML; images stay where they are.
+
+    Prints what was dropped, such as points and lines, which have no area.
+    """
+    from seg.data.importers import import_dataset, parse_format
+
+    report = import_dataset(parse_format(form), source, folder, overwrite=overwrite)
+    for split, images in report.images.items():
+        typer.echo(f"{split}: {counted(images, 'image')}, {counted(report.objects[split], 'object')}")
+    typer.echo(f"classes: {printable(', '.join(report.classes))}")
+    for what, count in sorted(report.dropped.items()):
+        typer.echo(f"dropped: {count} x {printable(what)}")
+    typer.echo(f"{folder / 'dataset.yaml'}: written")
+
+
 def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":
     from seg.spec import load_dataset, load_ensemble
 
@@ -102,7 +168,7 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
         data = load_dataset(file)
         return data, whole_image_recipe(data)
     spec = load_ensemble(file)
-    trained = [one for one in chosen_members(file, spec, member) if one.model is None]
+    trained = [one for one in chosen_members(file, spec, member) if one.has_recipe]
     if not trained:
         raise SpecError(f"{file}: {member or 'every member'} is a finished model: there is nothing to train")
     return spec.data, spec.recipe_of(trained[0])

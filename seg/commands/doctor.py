@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seg.commands.doctor_member import doctor_member
 from seg.commands.shared import print_table
 
 if TYPE_CHECKING:
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
     from seg.spec.prediction import RuntimeName
 
 
+app = typer.Typer(invoke_without_command=True)
+app.command("member")(doctor_member)
+
+
+@app.callback()
 def doctor(
+    context: typer.Context,
     runtime: Annotated[
         str | None,
         typer.Option("--runtime", metavar="NAME", help="Exit with code 2 if this runtime cannot be used."),
@@ -26,6 +33,8 @@ def doctor(
     Devices and driver, the libraries that CUDA and TensorRT need, cores, memory and versions. Every
     runtime is tried on a tiny model, as an installed library may still fail to load.
     """
+    if context.invoked_subcommand is not None:
+        return
     wanted = _known(runtime) if runtime is not None else None
     from seg.engine.doctor import examine
     from seg.errors import MissingRuntimeError

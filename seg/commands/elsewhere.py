@@ -19,7 +19,7 @@ STDIN = "-"
 @contextmanager
 def with_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "Iterator[EnsembleSpec]":
     """The spec with other images: a folder, a pattern, a list, `-` for paths on stdin; or paths."""
-    from seg.spec.dataset import SplitSpec
+    from seg.spec.split import SplitSpec
 
     if images is None:
         yield spec
@@ -31,7 +31,7 @@ def with_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "It
             where = Path(images).absolute()
         else:
             where = _listed(images, Path(folder) / "images.txt")
-        data = spec.data.model_copy(update={"predict": SplitSpec(images=where)})
+        data = spec.data.model_copy(update={"predict": SplitSpec(images=(where,))})
         yield spec.model_copy(update={"data": data})
 
 
@@ -63,8 +63,7 @@ def with_output(
             f"--output {name}: is a folder, and format {form} a file: name a file, or add --format png"
         )
     file = Path(name).absolute() if name else spec.output.file.with_suffix(suffix_of_format(form))
-    given = {key: getattr(spec.output, key) for key in spec.output.model_fields_set}
-    output = validate(OutputSpec, given | {"file": file, "format": form})
+    output = validate(OutputSpec, spec.output.keys_in_format(form) | {"file": file})
     return spec.model_copy(update={"output": output})
 
 

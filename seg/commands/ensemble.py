@@ -106,12 +106,24 @@ def ensemble(
     A run that was cut off goes on where it stopped. An image that cannot be read does not stop the
     others; the command then ends with code 2, naming it, and the next run tries it again.
     """
+    from seg.commands.compatibility import check_options
     from seg.commands.sizes import parse_bytes
     from seg.engine.early_exit.deadline import parse_duration
     from seg.engine.jobs.explain import explain_ensemble
     from seg.engine.jobs.predict import run_ensemble
     from seg.errors import SpecError
 
+    check_options(
+        "ensemble",
+        {
+            "--cluster": cluster is not None,
+            "--deadline": deadline is not None,
+            "--devices": devices > 1,
+            "--explain": explain,
+            "--gpus-per-worker": gpus_per_worker is not None,
+            "--workers": workers is not None,
+        },
+    )
     allowed = None if memory is None else parse_bytes("--memory", memory)
     seconds = None if deadline is None else parse_duration(deadline)
     uri = images if images and "://" in images else None
@@ -125,9 +137,6 @@ def ensemble(
         if save_spec:
             _save(spec, save_spec, images, source.reads, overwrite)
         if cluster:
-            _refuse_with(
-                "cluster", "machine", deadline=deadline is not None, explain=explain, devices=devices > 1
-            )
             require_extra("ray", "ray", "seg ensemble --cluster")
             from seg.engine.cluster import run_on_cluster
 
@@ -147,9 +156,7 @@ def ensemble(
             )
             typer.echo(on_cluster.text())
             return
-        _refuse_without_cluster(workers=workers, gpus_per_worker=gpus_per_worker)
         if devices > 1:
-            _refuse_with("devices", "process", deadline=deadline is not None, explain=explain)
             from seg.engine.cluster import run_on_devices
 
             on_devices = run_on_devices(
@@ -164,8 +171,6 @@ def ensemble(
             typer.echo(on_devices.text())
             return
         if explain:
-            if seconds is not None:
-                raise SpecError("--explain predicts nothing, so it takes no --deadline: remove one of them")
             _print_explanation(explain_ensemble(spec, allowed))
             return
         summary = run_ensemble(
@@ -178,14 +183,6 @@ def ensemble(
             reads=source.reads,
         )
         typer.echo(summary.text())
-
-
-def _refuse_with(several: str, of: str, **given: bool) -> None:
-    from seg.errors import SpecError
-
-    for option, is_given in given.items():
-        if is_given:
-            raise SpecError(f"--{option} is for one {of}, and --{several} for several: remove one of them")
 
 
 def _save(
@@ -204,14 +201,6 @@ def _save(
     with Output(path, (*reads, *files_read(spec)), overwrite).writing() as final:
         save_spec(spec, final)
     typer.echo(f"{path}: written")
-
-
-def _refuse_without_cluster(**given: float | None) -> None:
-    from seg.errors import SpecError
-
-    for option, value in given.items():
-        if value is not None:
-            raise SpecError(f"--{option.replace('_', '-')} is for a cluster: say which with --cluster")
 
 
 def _print_explanation(plan: "Explanation") -> None:

@@ -39,15 +39,23 @@ def evaluate(
     The figures are kept beside the runs; nothing is computed again while models and data are the
     same. With --submission, a file in the format of the spec's output is judged, without any model.
     """
+    from seg.commands.compatibility import check_options
     from seg.errors import SpecError
 
+    check_options(
+        "evaluate",
+        {
+            "--against": against is not None,
+            "--csv": csv_file is not None,
+            "--json": json_file is not None,
+            "--submission": submission is not None,
+        },
+    )
     source = resolve(paths, views=views, weights=weights, runtime=runtime, data=data)
     if source.yaml is None and data is None:
         raise SpecError("models have no labels of their own: name a dataset with --data")
     spec = source.spec
     if submission is None:
-        if against or json_file or csv_file:
-            raise SpecError("--against, --json and --csv go with --submission")
         from seg.evaluate.compare import compare_members
 
         _print_comparison(compare_members(spec), per_class)

@@ -16,6 +16,7 @@ from seg.commands.ensemble_source import (
     are_models,
     resolve,
 )
+from seg.commands.export_imported import export_imported
 from seg.commands.formats import WHOLE, Format, convert
 from seg.commands.shared import MemberName, Overwrite, chosen_members, print_table, require_extra
 from seg.errors import ModelError, SegError
@@ -24,6 +25,7 @@ from seg.export.fuse.output_names import FusedOutput
 
 if TYPE_CHECKING:
     from seg.card import ModelCard, PrecisionCard
+    from seg.spec import EnsembleSpec, ExportSpec, MemberSpec
 
 
 class Precision(StrEnum):
@@ -91,12 +93,6 @@ def export(
     }
     for option in (option for option, value in of_whole.items() if value):
         raise SegError(f"seg export: {option} is about a fused file: add --fuse")
-    require_extra("train", "torch", "seg export")
-    from seg.export.export import export_checkpoint, is_exported
-    from seg.export.onnx_file.save import refuse_foreign_model
-    from seg.export.precision.trial import trial_on_this_machine
-    from seg.export.verification_images import validation_images
-
     path, spec = paths[0], resolve(paths).spec
     request = (
         spec.export if precision is None else spec.export.model_copy(update={"precision": precision.value})
@@ -104,22 +100,44 @@ def export(
     # What nobody asks for again does not undo what was chosen before.
     asked = precision is not None or bool({"precision", "opset"} & spec.export.model_fields_set)
     for one in chosen_members(path, spec, member):
-        checkpoint, model = spec.checkpoint(one), spec.model(one)
         if one.model is not None:
             typer.echo(f"{one.name}: uses the finished model {one.model}")
-        elif not checkpoint.exists():
-            raise ModelError(f"{checkpoint}: is not there: train it first: seg train {path}")
-        elif is_exported(checkpoint, model, request if asked else None) and not force:
-            typer.echo(f"{one.name}: exported already: {model}")
+        elif one.source is not None:
+            _report(
+                one.name, spec.model(one), export_imported(spec, one, request, is_asked=asked, force=force)
+            )
         else:
-            if not force:
-                refuse_foreign_model(model)
-            is_fp32 = request.precision == "fp32"
-            trial = None if is_fp32 else trial_on_this_machine(checkpoint, spec.data, request)
-            card = export_checkpoint(checkpoint, model, validation_images(spec.data), trial, request.opset)
-            _report(one.name, model, card)
+            _export_trained(path, spec, one, request, is_asked=asked, force=force)
         if format_ is not Format.onnx:
+            from seg.export.verification_images import validation_images
+
             convert(format_, spec, one, validation_images(spec.data))
+
+
+def _export_trained(
+    path: Path, spec: "EnsembleSpec", one: "MemberSpec", request: "ExportSpec", *, is_asked: bool, force: bool
+) -> None:
+    """Export what `seg train` trained, unless it is exported already."""
+    require_extra("train", "torch", "seg export")
+    from seg.export.export import export_checkpoint, is_exported
+    from seg.export.onnx_file.save import refuse_foreign_model
+    from seg.export.precision.trial import trial_on_this_machine
+    from seg.export.verification_images import validation_images
+
+    checkpoint, model = spec.checkpoint(one), spec.model(one)
+    if not checkpoint.exists():
+        raise ModelError(f"{checkpoint}: is not there: train it first: seg train {path}")
+    if not force:
+        if is_exported(checkpoint, model, request if is_asked else None):
+            typer.echo(f"{one.name}: exported already: {model}")
+            return
+        refuse_foreign_model(model)
+    trial = None if request.precision == "fp32" else trial_on_this_machine(checkpoint, spec.data, request)
+    _report(
+        one.name,
+        model,
+        export_checkpoint(checkpoint, model, validation_images(spec.data), trial, request.opset),
+    )
 
 
 def _write_whole(
@@ -146,7 +164,9 @@ def _refuse_beside_whole(
         raise SegError(f"seg export: {option} is about members, not the whole: do one after the other")
 
 
-def _report(name: str, model: Path, card: "ModelCard") -> None:
+def _report(name: str, model: Path, card: "ModelCard | None") -> None:
+    if card is None:
+        return
     if card.verification is not None:
         typer.echo(
             f"{name}: label agreement {card.verification.label_agreement:.4%},"

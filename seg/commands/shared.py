@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from seg.distribution import install_advice
 from seg.errors import OutputError, SegError, SpecError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ MemberName = Annotated[str | None, typer.Option("--member", metavar="NAME", help
 def require_extra(extra: str, package: str, command: str) -> None:
     """Raise SegError if an optional dependency is not installed."""
     if importlib.util.find_spec(package) is None:
-        raise SegError(f"{command} needs {package}: pip install 'seg[{extra}]'")
+        raise SegError(f"{command} needs {package}: {install_advice(extra)}")
 
 
 def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple[MemberSpec, ...]":

@@ -32,7 +32,7 @@ def soup(
     from seg.data import open_split
     from seg.errors import SpecError
     from seg.spec import load_ensemble
-    from seg.spec.ensemble import MEMBER_NAME
+    from seg.spec.member import MEMBER_NAME
     from seg.train.run.folder import RunFolder
     from seg.train.soup import greedy_soup, read_ingredients, save_soup
 
@@ -61,7 +61,7 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
     from seg.errors import SpecError
     from seg.spec.base import did_you_mean
 
-    members = {member.name: spec.run_folder(member) for member in spec.members if member.model is None}
+    members = {member.name: spec.run_folder(member) for member in spec.members if member.has_recipe}
     found = {}
     for run in runs or members:
         if run not in members and not Path(run).is_dir():

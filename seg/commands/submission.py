@@ -11,7 +11,7 @@ from seg.commands.sizes import parse_bytes
 EXIT_FINDINGS = 2
 
 Submission = Annotated[
-    Path, typer.Argument(metavar="SUBMISSION", help="A submission as the spec's output says.")
+    Path, typer.Argument(metavar="SUBMISSION", help="A submission in the format of the spec's output.")
 ]
 
 
@@ -75,18 +75,23 @@ def convert(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file or folder to write.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="The format of SUBMISSION; default: that of the spec.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a submission in another format."""
+    """Write a submission in another format, such as label maps in that of the spec."""
     from seg.engine.submissions import SubmissionSpec
     from seg.engine.submissions.formats import parse_format
     from seg.engine.submissions.output import submission_output
     from seg.spec import load_ensemble
 
     known, name = SubmissionSpec(load_ensemble(path)), parse_format(to)
+    form = parse_format(source) if source else None
     target = submission_output(known.spec, output, name=name, reads=(path, submission), overwrite=overwrite)
     with target.writing() as final:
-        known.form(name).write(final, known.form().read(submission, known.size_of))
+        images = known.form(form).read(submission, known.size_of)
+        known.form(name).write(final, known.in_order(images))
     typer.echo(f"{output}: written")
 
 

@@ -66,6 +66,9 @@ def train(
         if one.model is not None:
             typer.echo(f"{one.name}: uses the finished model {one.model}")
             continue
+        if one.source is not None:
+            typer.echo(f"{one.name}: was trained elsewhere: {one.source}: next: seg export {path}")
+            continue
         run = train_member(spec, one, retrain=retrain)
         where = f"mean of {run.averaged_epochs} epochs" if run.averaged_epochs else f"epoch {run.best_epoch}"
         typer.echo(f"{one.name}: val mIoU {run.best_miou:.4f}, {where}: {spec.checkpoint(one)}")
@@ -88,7 +91,7 @@ def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec,
     classes, said_by = _classes(spec.data)
     rows, refused = [], []
     for one in members:
-        if one.model is not None:
+        if not one.has_recipe:
             continue
         recipe = spec.recipe_of(one)
         try:

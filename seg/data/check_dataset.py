@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 from seg.classes import ClassInfo
 from seg.data.check_coco import CocoCheck
-from seg.data.check_folders import ImageCheck, MaskCheck
-from seg.data.dataset import open_split
+from seg.data.check_folders import ImageCheck, MaskCheck, TableCheck
+from seg.data.dataset import open_split, open_undivided
 from seg.data.decoding import BandsHWC
 from seg.data.findings import CheckedLabels, Finding, error_in
 from seg.data.image_header import Size
@@ -20,11 +20,14 @@ from seg.data.labelling import Labelling, labelling_of
 from seg.data.learnability import PixelCounts, crop_findings, learnable_findings
 from seg.data.mask_split import MaskSplit
 from seg.data.raster import open_large_tiff
+from seg.data.subset_split import Subset
+from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, ImageHWC
 from seg.progress import progress
-from seg.spec.dataset import DatasetSpec, SplitName, SplitSpec
+from seg.spec.dataset import DatasetSpec, SplitName
 from seg.spec.recipe import RecipeSpec
+from seg.spec.split import ShareSpec, SplitSpec
 
 _OPAQUE: Final = 255
 
@@ -80,6 +83,21 @@ class SplitCheck(Protocol):
         ...
 
 
+class PartCheck:
+    """Checks a part of the images of another check."""
+
+    def __init__(self, whole: SplitCheck, positions: Sequence[int]) -> None:
+        self._whole = whole
+        self._positions = positions
+        self.images = [whole.images[position] for position in positions]
+
+    def findings(self) -> Iterator[Finding]:
+        return self._whole.findings()
+
+    def check_labels(self, index: int, size_hw: Size | None, /) -> CheckedLabels:
+        return self._whole.check_labels(self._positions[index], size_hw)
+
+
 def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> CheckReport:
     """Read every image and every label of a dataset, and report all problems.
 
@@ -94,7 +112,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
         try:
             split = _open(dataset, name, labelling)
         except DataError as error:
-            findings.append(_open_failure(getattr(dataset, name), error))
+            findings.append(_open_failure(dataset.split(name), error))
         else:
             seen[name] = _check_split(split, labelling.classes, reports[-1], findings)
     findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
@@ -102,7 +120,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
         counts = reports[0].counts
         findings += learnable_findings(dataset, labelling.classes, counts)
         for recipe in recipes:
-            findings += crop_findings(dataset.train.images, recipe, counts.largest_hw)
+            findings += crop_findings(dataset.train.images[0], recipe, counts.largest_hw)
     return CheckReport(
         tuple(c.name for c in labelling.classes), tuple(reports), tuple(dict.fromkeys(findings))
     )
@@ -122,19 +140,27 @@ def _split_names(dataset: DatasetSpec) -> tuple[SplitName, ...]:
 
 
 def _open(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
-    spec: SplitSpec = getattr(dataset, name)
-    labelled = name != "predict"
+    check = _open_undivided(dataset, name, labelling)
+    if isinstance(dataset.val, ShareSpec) and name != "predict":
+        part = open_split(dataset, name)
+        return PartCheck(check, part.positions) if isinstance(part, Subset) else check
+    return check
+
+
+def _open_undivided(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
+    spec, labelled = dataset.split(name), name != "predict"
     if spec.annotations:
-        return CocoCheck(spec.annotations, spec.images, labelling, labelled=labelled)
-    split = open_split(dataset, name)
+        return CocoCheck(spec.annotations, spec.images[0], labelling, labelled=labelled)
+    split = open_undivided(dataset, name)
     if isinstance(split, MaskSplit):
         return MaskCheck(split)
-    return ImageCheck(split, spec.images, labelled=labelled)
+    if isinstance(split, TableSplit):
+        return TableCheck(split)
+    return ImageCheck(split, spec.images[0], labelled=labelled)
 
 
 def _open_failure(spec: SplitSpec, error: DataError) -> Finding:
-    place = spec.annotations or spec.masks or spec.images
-    return error_in(place, error, "correct it, or name another in the dataset's YAML")
+    return error_in(spec.place, error, "correct it, or name another in the dataset's YAML")
 
 
 def _check_split(

@@ -41,7 +41,7 @@ class CocoSplit:
             self._of_image[annotation.image_id].append(annotation)
         samples = samples_with_ids(images, [resolved(images, image.file_name) for image in self._coco.images])
         self.samples = tuple(
-            replace(sample, coco_id=image.id)
+            replace(sample, coco_id=image.id, file_name=image.file_name)
             for sample, image in zip(samples, self._coco.images, strict=True)
         )
 

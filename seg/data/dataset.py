@@ -1,14 +1,17 @@
-"""Open the splits of a dataset: COCO, masks, folders of images, and pseudo-labels."""
+"""Open the splits of a dataset: COCO, masks, tables of run lengths, images alone, and pseudo-labels."""
 
 from functools import partial
 
 from seg.data.coco_split import CocoSplit
+from seg.data.division.held_out import hold_out
 from seg.data.folder_split import FolderSplit
 from seg.data.labelling import labelling_of
 from seg.data.mask_split import MaskSplit
 from seg.data.pseudo_labels import PseudoSplit
 from seg.data.split import Split
+from seg.data.tables.table_split import TableSplit
 from seg.spec.dataset import DatasetSpec, SplitName
+from seg.spec.split import ShareSpec
 
 
 def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
@@ -17,13 +20,26 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
     Raises:
         DataError: a file or folder of this split is missing or malformed.
     """
+    if name == "predict" and dataset.predict is None:
+        name = "val"
+    split = open_undivided(dataset, name)
+    if isinstance(dataset.val, ShareSpec) and name != "predict":
+        train, held_out = hold_out(split, dataset.val)
+        return train if name == "train" else held_out
+    return split
+
+
+def open_undivided(dataset: DatasetSpec, name: SplitName) -> Split:
+    """Open one split; with a `val` that is a share, all images of `train`. Raises DataError."""
     spec = dataset.split(name)
     read_labelling = partial(labelling_of, dataset)
     if spec.annotations:
-        return CocoSplit(spec.annotations, spec.images, read_labelling)
+        return CocoSplit(spec.annotations, spec.images[0], read_labelling)
     if spec.masks:
-        return MaskSplit(spec.images, spec.masks, read_labelling, dataset.unlabelled_values)
-    return FolderSplit(spec.images, read_labelling, spec.ids)
+        return MaskSplit(dataset, spec, spec.masks, read_labelling)
+    if spec.labels:
+        return TableSplit(spec, spec.labels, read_labelling)
+    return FolderSplit(spec, read_labelling)
 
 
 def open_pseudo(dataset: DatasetSpec) -> tuple[Split, ...]:

@@ -37,6 +37,7 @@ BandsHWC = NDArray[np.uint8]
 _MASK_FIX: Final = "a mask's pixel values are class ids: save it as 8-bit greyscale or with a palette"
 _ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = 1
+_TRANSPOSED: Final = frozenset({5, 6, 7, 8})
 _TIFF: Final = "TIFF"
 _SURPLUS: Final = "extraneous bytes before marker 0xd9"
 """What libjpeg says of bytes behind the last pixel, which some cameras write: all pixels are there."""
@@ -88,6 +89,13 @@ def decode_index_map(data: bytes) -> NDArray[Any]:
     refuse_too_many_pixels(size_of(image))
     damage_as_value_error(image.verify)
     return damage_as_value_error(lambda: np.array(PngImageFile(BytesIO(plain)), dtype=np.uint16))
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Height and width in the EXIF orientation, by the header; raises ValueError as `decode_bands`."""
+    height, width = image_size(data)
+    orientation = _jpeg_orientation(data) if is_jpeg(data) else _orientation(open_image(data))
+    return (width, height) if orientation in _TRANSPOSED else (height, width)
 
 
 def _checked(data: bytes) -> ImageFile:
@@ -166,7 +174,7 @@ def _orientation(image: ImageFile) -> int:
 
 def _upright(pixels: BandsHWC, orientation: int) -> BandsHWC:
     """Turned as EXIF says; from 5 on rows and columns are swapped. Source: CIPA DC-008, "Orientation"."""
-    if orientation in {5, 6, 7, 8}:
+    if orientation in _TRANSPOSED:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in {3, 4, 7, 8}:
         pixels = pixels[::-1]

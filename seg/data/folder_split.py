@@ -2,22 +2,22 @@
 
 import hashlib
 from functools import cached_property
-from pathlib import Path
 
 from seg.classes import ClassInfo
 from seg.data.labelling import Labelling, ReadLabelling
-from seg.data.list_samples import list_samples
+from seg.data.pairing.find_images import listed_samples
 from seg.errors import DataError
 from seg.labels import LabelsHW
+from seg.spec.split import SplitSpec
 
 
 class FolderSplit:
     """The images of a folder, pattern or list; see `seg.data.list_samples`."""
 
-    def __init__(self, images: Path, read_labelling: ReadLabelling, ids: Path | None = None) -> None:
-        self._folder = images
+    def __init__(self, spec: SplitSpec, read_labelling: ReadLabelling) -> None:
+        self._place = spec.images[0]
         self._read_labelling = read_labelling
-        self.samples = list_samples(images, ids)
+        self.samples = listed_samples(spec)
 
     @cached_property
     def _labelling(self) -> Labelling:
@@ -34,6 +34,6 @@ class FolderSplit:
 
     def labels(self, index: int) -> LabelsHW:
         raise DataError(
-            f"{self._folder}: {self.samples[index].image.name} has no labels:"
-            " add annotations or masks to this split"
+            f"{self._place}: {self.samples[index].image.name} has no labels:"
+            " add annotations, masks or labels to this split"
         )

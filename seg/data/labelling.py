@@ -9,6 +9,7 @@ from seg.data.coco_file import CocoCategory, ambiguities, read_categories
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX
 from seg.spec.dataset import ClassEntry, DatasetSpec, class_list
+from seg.spec.split import SplitSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def _source_of_classes(dataset: DatasetSpec) -> Path | None:
     listed = dataset.classes
     if listed is not None and (dataset.has_masks or all(entry.id is not None for entry in listed)):
         return None
-    known = (split.annotations for split in (dataset.train, dataset.val) if split)
+    known = (split.annotations for split in (dataset.train, dataset.val) if isinstance(split, SplitSpec))
     return next((annotations for annotations in known if annotations), None)
 
 

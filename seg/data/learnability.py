@@ -87,7 +87,7 @@ def learnable_findings(
 ) -> Iterator[Finding]:
     """Findings about labels that cannot be learnt: an error if nothing can be, else warnings."""
     split = dataset.split("train")
-    place = split.annotations or split.masks or split.images
+    place = split.place
     if len(classes) == 1 and dataset.ignores_unlabelled:
         name = classes[0].name
         problem = (

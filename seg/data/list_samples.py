@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from seg.data.image_files import IMAGE_SUFFIXES, bytes_of, images_in, is_usable, resolved
+from seg.data.pairing.lookup import ImageLookup
+from seg.data.pairing.pattern import Pattern, has_placeholders
 from seg.data.split import Sample, samples_with_ids
 from seg.errors import DataError
 from seg.spec.base import did_you_mean
@@ -32,9 +34,9 @@ def list_samples(where: Path, ids: Path | None = None) -> tuple[Sample, ...]:
     Raises:
         DataError: nothing is there, or an id is that of no image.
     """
-    folder, images = _images(where)
+    folder, images = images_at(where)
     samples = samples_with_ids(folder, images)
-    return samples if ids is None else _chosen(samples, ids)
+    return samples if ids is None else chosen(samples, ids)
 
 
 def first_column(path: Path, is_entry: Callable[[str], bool] = lambda _: False) -> list[str]:
@@ -57,11 +59,11 @@ def first_column(path: Path, is_entry: Callable[[str], bool] = lambda _: False) 
     return [entry for entry in entries if entry]
 
 
-def _images(where: Path) -> tuple[Path, list[Path]]:
-    """Images, and the folder that their ids are relative to."""
+def images_at(where: Path) -> tuple[Path, list[Path]]:
+    """The images that `where` names, as for `list_samples`, and the folder that their ids are relative to."""
     if where.suffix.lower() in LIST_SUFFIXES and not where.is_dir():
         return where.parent, _listed(where)
-    if _WILDCARD.search(str(where)) and not where.exists():
+    if (_WILDCARD.search(str(where)) or has_placeholders(str(where))) and not where.exists():
         return _matching(where)
     if where.is_file():
         return where.parent, [where]
@@ -79,7 +81,7 @@ def _listed(path: Path) -> list[Path]:
 
 
 def _matching(pattern: Path) -> tuple[Path, list[Path]]:
-    parts = pattern.parts
+    parts = Path(Pattern(str(pattern)).glob).parts
     fixed = next(number for number, part in enumerate(parts) if _WILDCARD.search(part))
     folder = Path(*parts[:fixed])
     try:
@@ -87,11 +89,23 @@ def _matching(pattern: Path) -> tuple[Path, list[Path]]:
     except ValueError as error:
         raise DataError(f"{pattern}: is not a valid pattern: {error}") from error
     images = [
-        path for path in found if not _is_hidden(path, folder) and not path.is_dir() and is_usable(path)
+        path
+        for path in found
+        if not _is_hidden(path, folder) and not path.is_dir() and _fits(pattern, path) and is_usable(path)
     ]
     if not images:
         raise DataError(f"{pattern}: matches no file")
     return folder, images
+
+
+def _fits(pattern: Path, path: Path) -> bool:
+    """Whether a path that the glob found has the same text where a placeholder is named twice."""
+    if not has_placeholders(str(pattern)):
+        return True
+    try:
+        return Pattern(pattern.as_posix()).match(path.as_posix()) is not None
+    except ValueError as error:
+        raise DataError(f"{pattern}: {error}") from error
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
@@ -99,21 +113,36 @@ def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def _chosen(samples: Sequence[Sample], ids: Path) -> tuple[Sample, ...]:
-    by_name = {sample.image.name: sample for sample in samples} | {sample.id: sample for sample in samples}
-    listed = first_column(ids, by_name.__contains__)
-    wanted = dict.fromkeys(_without_header(listed, by_name.__contains__))
-    if not wanted:
-        raise DataError(f"{ids}: names no image: one id per line is expected")
-    unknown = [name for name in wanted if name not in by_name]
-    if len(unknown) == len(wanted):
+def chosen(samples: Sequence[Sample], listed: Path) -> tuple[Sample, ...]:
+    """The samples that a list names by id, file name or path, in its order; repeated ones count once.
+
+    Raises:
+        DataError: the list cannot be read, names no image, or one that is not there.
+    """
+    lookup = ImageLookup(samples)
+
+    def position(entry: str) -> int | None:
+        found = lookup.find(entry)
+        return lookup.find(entry.split(maxsplit=1)[0]) if found is None else found
+
+    def is_known(entry: str) -> bool:
+        return bool(entry) and position(entry) is not None
+
+    entries = dict.fromkeys(_without_header(first_column(listed, is_known), is_known))
+    if not entries:
+        raise DataError(f"{listed}: names no image: one id per line is expected")
+    found = {entry: position(entry) for entry in entries}
+    unknown = [entry for entry, place in found.items() if place is None]
+    if len(unknown) == len(entries):
         raise DataError(
-            f"{ids}: none of its {counted(len(wanted), 'id')} is an image: it has {_some(wanted)}, and"
+            f"{listed}: none of its {counted(len(entries), 'id')} is an image: it has {_some(entries)}, and"
             f" the images are {_some(sample.id for sample in samples)}"
         )
     if unknown:
-        raise DataError(f"{ids}: no image has the id {unknown[0]!r}: {did_you_mean(unknown[0], by_name)}")
-    return tuple(by_name[name] for name in wanted)
+        raise DataError(
+            f"{listed}: no image has the id {unknown[0]!r}: {did_you_mean(unknown[0], lookup.names)}"
+        )
+    return tuple(samples[place] for place in dict.fromkeys(found.values()) if place is not None)
 
 
 def _without_header(entries: list[str], is_known: Callable[[str], bool]) -> list[str]:

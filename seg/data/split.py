@@ -15,12 +15,14 @@ from seg.labels import LabelsHW
 class Sample:
     """One image of a split. `id` is its unique name in submissions; see `samples_with_ids`.
 
-    `coco_id` is its number in a COCO JSON, if there is one.
+    `coco_id` is its number in a COCO JSON, if there is one. `file_name` is the path that the dataset gives
+    it: that of the COCO JSON, or that below the folder of images.
     """
 
     id: str
     image: Path
     coco_id: int | None = None
+    file_name: str = ""
 
 
 class Split(Protocol):
@@ -67,7 +69,9 @@ def samples_with_ids(folder: Path, images: Sequence[Path]) -> tuple[Sample, ...]
             for name, image in zip(names, images, strict=True)
         ]
         longer = _path
-    return tuple(map(Sample, names, images))
+    return tuple(
+        Sample(name, image, file_name=_path(folder, image)) for name, image in zip(names, images, strict=True)
+    )
 
 
 def _path(folder: Path, image: Path) -> str:

@@ -14,7 +14,7 @@ class Subset:
 
     def __init__(self, whole: Split, positions: Sequence[int]) -> None:
         self._whole = whole
-        self._positions = tuple(positions)
+        self.positions = tuple(positions)
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -22,13 +22,13 @@ class Subset:
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
-        return tuple(self._whole.samples[position] for position in self._positions)
+        return tuple(self._whole.samples[position] for position in self.positions)
 
     @cached_property
     def fingerprint(self) -> str:
-        parts = "\n".join([self._whole.fingerprint, *map(str, self._positions)])
+        parts = "\n".join([self._whole.fingerprint, *map(str, self.positions)])
         return hashlib.sha256(parts.encode()).hexdigest()
 
     def labels(self, index: int) -> LabelsHW:
         """The label map, from the whole split; raises DataError as that does."""
-        return self._whole.labels(self._positions[index])
+        return self._whole.labels(self.positions[index])

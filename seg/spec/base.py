@@ -61,6 +61,15 @@ LocalPath = Annotated[Path, BeforeValidator(_resolve, json_schema_input_type=str
 """A path, relative to the folder of the YAML file that holds it."""
 
 
+def one_or_several(kind: Any) -> Any:
+    """Marks a field of several values that takes one alone, too; `kind` is that of one, for editors."""
+
+    def alone(value: Any) -> Any:
+        return (value,) if isinstance(value, str | Path) else value
+
+    return BeforeValidator(alone, json_schema_input_type=kind | tuple[kind, ...])
+
+
 def _size_hw(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return (value, value)

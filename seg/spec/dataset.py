@@ -2,52 +2,35 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from seg.classes import ClassInfo, Colour, default_colour
 from seg.errors import DataError
 from seg.labels import MAX_CLASSES
-from seg.spec.base import LocalPath, Spec, path_beside
+from seg.spec.base import Spec, did_you_mean, path_beside
+from seg.spec.class_lists import PRESETS, read_class_list
+from seg.spec.groups import GROUP_OR_PATTERN
 from seg.spec.pseudo import PseudoSpec
 from seg.spec.source import load
+from seg.spec.split import ShareSpec, SplitSpec
 
 UNLABELLED_IGNORED = "ignore"
+UNLABELLED_VALUES: Final = (255,)
+MAX_PIXEL_VALUE: Final = 255
 SplitName = Literal["train", "val", "predict"]
-PixelValue = Annotated[int, Field(ge=0, le=255)]
+PixelValue = Annotated[int, Field(ge=0, le=MAX_PIXEL_VALUE)]
 
-
-class SplitSpec(Spec):
-    """Images, with labels as a COCO JSON or as a folder of index masks named like the images.
-
-    A split without labels can be predicted, but not trained on; see `seg.data.list_samples`.
-    """
-
-    images: LocalPath
-    """A folder. Without labels also a pattern (`photos/**/*.jpg`), or a list (`.txt`, `.csv`)."""
-    annotations: LocalPath | None = None
-    """A COCO JSON. For images without labels, the JSON that gives their COCO ids."""
-    masks: LocalPath | None = None
-    """A folder of index masks: for `images/a/b.jpg` it holds `a/b.png`."""
-    ids: LocalPath | None = None
-    """A CSV that chooses among images without labels, by id or file name, in its order."""
-
-    @model_validator(mode="after")
-    def _one_kind_of_label(self) -> Self:
-        if self.annotations and self.masks:
-            raise ValueError("annotations (COCO) and masks (a folder) exclude each other: keep one")
-        return self
-
-    @model_validator(mode="after")
-    def _labels_choose_their_images(self) -> Self:
-        if self.ids and self.labelled:
-            raise ValueError("'ids' chooses among images without labels: remove it, or the labels")
-        return self
-
-    @property
-    def labelled(self) -> bool:
-        return bool(self.annotations or self.masks)
+_CLASSES_OR_THEIR_FILE: Final = BeforeValidator(lambda value: value, json_schema_input_type=str | list[Any])
 
 
 ClassId = Annotated[int, Field(ge=-(2**31), lt=2**31)]
@@ -72,24 +55,63 @@ class ClassEntry(Spec):
         return {"name": value} if isinstance(value, str) else value
 
 
+def _share_alone(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"share": value} if is_number else value
+
+
+def _kind_of_val(value: Any) -> str:
+    is_share = isinstance(value, ShareSpec) or (isinstance(value, dict) and "share" in value)
+    return "(share)" if is_share else "(images)"
+
+
+_ImagesOrShare = Annotated[
+    Annotated[SplitSpec, Tag("(images)")] | Annotated[ShareSpec, Tag("(share)")], Discriminator(_kind_of_val)
+]
+
+
 class DatasetSpec(Spec):
     """A dataset. A split may be absent until a command needs it."""
 
     train: SplitSpec | None = None
     """The images to train on."""
-    val: SplitSpec | None = None
-    """The images to measure on: the best epoch, precision, weights."""
+    val: Annotated[_ImagesOrShare | None, BeforeValidator(_share_alone)] = None
+    """The images to measure on: the best epoch, precision, weights. Or a share of `train`, such as 0.2."""
     predict: SplitSpec | None = None
     """The images of the submission. Default: those of `val`."""
     pseudo: PseudoSpec | None = None
     """More images to train on, labelled by `seg pseudo-label`. No fold holds them out."""
-    classes: tuple[ClassEntry, ...] | None = Field(default=None, min_length=2, max_length=MAX_CLASSES)
-    """The classes in order. Required for masks; for COCO the default is the categories by id."""
+    group: GROUP_OR_PATTERN | None = None
+    """Which images resemble one another, because they show one patient, slide, place, drive or day: a pattern
+    on file names, a column of a table, or metadata. Folds, tuning and intervals keep a group together.
+    Default: groups are looked for by names and near-duplicates.
+    """
+    classes: Annotated[tuple[ClassEntry, ...] | None, _CLASSES_OR_THEIR_FILE] = Field(
+        default=None, min_length=1, max_length=MAX_CLASSES
+    )
+    """The classes in order; or a file of them (`label_colors.txt`, `class_dict.csv`, `labelmap.txt`,
+    `_classes.csv`, `objectInfo150.txt`, `data.yaml`, `meta.json`), or `voc` or `cityscapes`. Required for
+    masks and tables; for COCO the default is the categories by id.
+    """
     unlabelled: str = UNLABELLED_IGNORED
     """`ignore`, or the class that unlabelled pixels belong to. A class that is not listed becomes the first.
     """
-    unlabelled_values: tuple[PixelValue, ...] = (255,)
+    unlabelled_values: tuple[PixelValue, ...] = UNLABELLED_VALUES
     """Mask values that count as unlabelled. By default 255, unless a class has that id."""
+    unlabelled_colours: tuple[Colour, ...] = ()
+    """Colours of colour-coded masks that count as unlabelled."""
+    unlabelled_classes: tuple[str, ...] = ()
+    """Entries of `classes` that are no classes to learn: their ids and colours count as unlabelled."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_classes_only(cls, values: Any, info: ValidationInfo) -> Any:
+        """Classes read from their file, without those that count as unlabelled."""
+        if not isinstance(values, dict):
+            return values
+        if isinstance(listed := values.get("classes"), str | Path):
+            values = {**values, "classes": _listed_in(listed, info)}
+        return without_unlabelled(values) if _is_list_of_names(values.get("unlabelled_classes")) else values
 
     @field_validator("classes")
     @classmethod
@@ -105,20 +127,34 @@ class DatasetSpec(Spec):
         return entries
 
     @model_validator(mode="after")
-    def _fits_into_a_byte(self) -> Self:
-        if len(class_list(self.classes or (), self.unlabelled)) > MAX_CLASSES:
+    def _at_least_two_in_a_byte(self) -> Self:
+        count = len(class_list(self.classes or (), self.unlabelled))
+        if self.classes is not None and count < 2:
+            raise ValueError(
+                "'classes' has one class, and unlabelled pixels are ignored: list another, or set"
+                " 'unlabelled: Background'"
+            )
+        if count > MAX_CLASSES:
             raise ValueError(f"with {self.unlabelled!r} there are more than {MAX_CLASSES} classes")
         return self
 
     @model_validator(mode="after")
+    def _a_share_of_something(self) -> Self:
+        if isinstance(self.val, ShareSpec) and self.train is None:
+            raise ValueError("'val' is a share of the training images: add 'train: { images: ... }'")
+        return self
+
+    @model_validator(mode="after")
     def _mask_values_mean_one_thing(self) -> Self:
+        if self.classes is None and any(split.labels for split in self._listed_splits):
+            raise ValueError("a table of run lengths names no classes: list them under 'classes'")
         if not self.has_masks:
             return self
         if self.classes is None:
             raise ValueError("mask folders name no classes: list them under 'classes'")
         name_of: dict[int, str] = {}
         for c in class_list(self.classes, self.unlabelled):
-            if not 0 <= c.id <= 255:
+            if not 0 <= c.id <= MAX_PIXEL_VALUE:
                 raise ValueError(f"class {c.name!r} has the id {c.id}: a mask's pixel values are 0..255")
             if c.id in name_of:
                 raise ValueError(
@@ -139,7 +175,12 @@ class DatasetSpec(Spec):
 
     @property
     def has_masks(self) -> bool:
-        return any(split.masks for split in (self.train, self.val, self.predict) if split)
+        return any(split.masks for split in self._listed_splits)
+
+    @property
+    def _listed_splits(self) -> tuple[SplitSpec, ...]:
+        """The splits that name their images; a share of another does not."""
+        return tuple(s for s in (self.train, self.val, self.predict) if isinstance(s, SplitSpec))
 
     @property
     def ignores_unlabelled(self) -> bool:
@@ -158,15 +199,55 @@ class DatasetSpec(Spec):
         raise DataError("data: has no 'predict' split: add 'predict: { images: ... }'")
 
     def split(self, name: SplitName) -> SplitSpec:
-        """The split of that name; `predict` is `val` where it is not given.
+        """The split of that name; `predict` is `val` where it is not given, and a share is that of `train`.
 
         Raises:
             DataError: the dataset has no such split.
         """
         found = self.to_predict if name == "predict" else getattr(self, name)
+        if isinstance(found, ShareSpec):
+            found = self.train
         if found is None:
             raise DataError(f"data: has no {name!r} split: add '{name}: {{ images: ... }}'")
         return found
+
+
+def without_unlabelled(values: dict[str, Any]) -> dict[str, Any]:
+    """A dataset's values with its `unlabelled_classes` as unlabelled values and colours.
+
+    Raises:
+        ValueError: one of them is no class.
+    """
+    values = dict(values)
+    names = values.pop("unlabelled_classes")
+    entries = [
+        {"id": position, **({"name": entry} if isinstance(entry, str) else dict(entry))}
+        for position, entry in enumerate(values.get("classes") or ())
+    ]
+    known = [str(entry.get("name")) for entry in entries]
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"'unlabelled_classes' has {name!r}, which is no class: {did_you_mean(name, known)}"
+            )
+    values["classes"] = [entry for entry in entries if entry["name"] not in names]
+    removed = [entry for entry in entries if entry["name"] in names]
+    kept_ids = {entry["id"] for entry in values["classes"]}
+    default = [value for value in UNLABELLED_VALUES if value not in kept_ids]
+    in_a_mask = [entry["id"] for entry in removed if 0 <= entry["id"] <= MAX_PIXEL_VALUE]
+    values["unlabelled_values"] = [*dict.fromkeys([*values.get("unlabelled_values", default), *in_a_mask])]
+    colours = [entry["colour"] for entry in removed if entry.get("colour")]
+    values["unlabelled_colours"] = [*values.get("unlabelled_colours", ()), *colours]
+    return values
+
+
+def _is_list_of_names(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(name, str) for name in value)
+
+
+def _listed_in(listed: str | Path, info: ValidationInfo) -> list[dict[str, Any]]:
+    """The classes of a preset, or of a file."""
+    return PRESETS[str(listed)] if str(listed) in PRESETS else read_class_list(path_beside(listed, info))
 
 
 def class_list(entries: tuple[ClassEntry, ...], unlabelled: str) -> tuple[ClassInfo, ...]:

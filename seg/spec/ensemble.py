@@ -2,82 +2,30 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from seg import ranges
 from seg.classes import ClassInfo
 from seg.experimental import marked
-from seg.spec.base import LocalPath, Spec, Temperature, Weight
-from seg.spec.by_class import by_class
+from seg.spec.base import LocalPath, Spec
+from seg.spec.by_class import by_class, covered_by
+from seg.spec.compatibility import exclusions_in
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
+from seg.spec.member import MemberSpec, Views, as_network_input
 from seg.spec.output import OutputSpec
 from seg.spec.prediction import BatchSize, ByClass, MergeName, MergePlace, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
 from seg.spec.student import StudentSpec
-from seg.views import VIEW_SETS, ViewName, ViewSetName, without_scale
-
-
-def _names_of_views(value: Any) -> Any:
-    if isinstance(value, str):
-        if value not in VIEW_SETS:
-            sets = ", ".join(VIEW_SETS)
-            raise ValueError(f"views are one of {sets}, or a list of views, got {value!r}")
-        return VIEW_SETS[value]
-    if isinstance(value, list) and len(set(map(str, value))) != len(value):
-        raise ValueError("a view is listed twice, which would count it twice")
-    return value
-
-
-Views = Annotated[
-    tuple[ViewName, ...],
-    Field(min_length=1),
-    BeforeValidator(_names_of_views, json_schema_input_type=ViewSetName | list[ViewName]),
-]
-"""The views of an image that are predicted and merged; written as a set's name or a list."""
-
-MEMBER_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-"""A member's name is also that of its folder in `runs`."""
+from seg.views import VIEW_SETS, ViewName
 
 MOST_MEMBERS: Final = 1000
 
 LoggerName = Literal["tensorboard", "mlflow"]
 """Where the figures of training go beside `metrics.csv`."""
-
-
-class MemberSpec(RecipeSpec):
-    """One member: a recipe or a finished model. Keys that are not set come from the ensemble's `recipe`."""
-
-    name: str = Field(pattern=MEMBER_NAME)
-    """The member's name, and that of its folder in `runs`."""
-    model: LocalPath | None = None
-    """A finished model, exported to ONNX. It takes the place of a recipe."""
-    weight: Weight = 1.0
-    """Share in the merge, relative to the other members. A member with weight 0 is not run."""
-    class_weights: ByClass = Field(default_factory=dict)
-    """Factors on the member's weight for single classes, by name."""
-    temperature: Temperature = 1.0
-    """Divides the member's logits before its softmax. Above 1 its probabilities are less extreme."""
-    views: Views | None = None
-    """Views of this member. Default: those of the ensemble."""
-    note: str | None = None
-    """A note, shown by `seg runs`."""
-    fold: int | None = Field(default=None, ge=0, le=ranges.FOLDS.most)
-    """The fold, from 0, that is held out of training and used for validation. Needs `folds`."""
-
-    @model_validator(mode="after")
-    def _a_model_needs_no_recipe(self) -> Self:
-        given = self.model_fields_set & RecipeSpec.model_fields.keys()
-        if self.model and given:
-            raise ValueError(
-                f"'model' names a finished model, so {sorted(given)[0]!r} has no meaning here:"
-                " remove one of them"
-            )
-        return self
 
 
 class EnsembleSpec(Spec):
@@ -161,55 +109,18 @@ class EnsembleSpec(Spec):
         return self
 
     @model_validator(mode="after")
-    def _class_weights_go_with_the_mean(self) -> Self:
-        weighed = next((member.name for member in self.members if member.class_weights), None)
-        if weighed is not None and self.merge != "mean":
-            raise ValueError(
-                f"{weighed}: 'class_weights' go with merge: mean, not {self.merge}: remove one of them"
-            )
+    def _no_option_excludes_another(self) -> Self:
+        if found := exclusions_in(self):
+            raise ValueError("; ".join(one.message for one in found))
         return self
 
     @model_validator(mode="after")
-    def _cells_can_be_added_up(self) -> Self:
-        if self.merge_at == "image":
-            return self
-        if self.merge != "mean":
+    def _a_specialist_has_others(self) -> Self:
+        specialist = next((member.name for member in self.running if member.covers), None)
+        if specialist is not None and all(member.covers for member in self.running):
             raise ValueError(
-                f"'merge_at: decoder' goes with merge: mean, not {self.merge}: remove one of them"
+                f"{specialist}: 'covers' needs a member that knows all classes: add one, or remove it"
             )
-        if self.runtime == "tensorrt-plan":
-            raise ValueError(
-                "'merge_at: decoder' cuts graphs, and the plans of runtime: tensorrt-plan are whole: remove"
-                " one of them"
-            )
-        for member in self.running:
-            scaled = next((view for view in self.views_of(member) if without_scale(view) != view), None)
-            if scaled:
-                raise ValueError(
-                    f"{member.name}: 'merge_at: decoder' adds up cells of one size, and the view {scaled}"
-                    " has others: remove one of them"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _stopping_knows_what_is_missing(self) -> Self:
-        if self.stopping and self.against_stopping:
-            raise ValueError(self.against_stopping)
-        return self
-
-    @property
-    def against_stopping(self) -> str:
-        """Why images cannot be stopped before all passes are done; empty where they can."""
-        if self.merge != "mean":
-            return f"'stopping' goes with merge: mean, not {self.merge}: remove one of them"
-        if self.merge_at == "decoder":
-            return "'stopping' judges pixels, which merge_at: decoder has only at the end: remove one of them"
-        return "'stopping' judges whole images and 'tile' cuts them: remove one of them" if self.tile else ""
-
-    @model_validator(mode="after")
-    def _tiles_keep_their_size(self) -> Self:
-        if self.tile and self.output.size:
-            raise ValueError("tiled images are written at their own size: remove 'tile' or 'output.size'")
         return self
 
     @property
@@ -227,6 +138,8 @@ class EnsembleSpec(Spec):
             field: getattr(member, field)
             for field in member.model_fields_set & RecipeSpec.model_fields.keys()
         }
+        if "input" in own:
+            own["input"] = as_network_input(member.input)
         return self.recipe.model_copy(update=own)
 
     def member_of(self, student: StudentSpec) -> MemberSpec:
@@ -252,10 +165,22 @@ class EnsembleSpec(Spec):
         return by_class("class_factors", self.class_factors, classes)
 
     def class_weights_of(self, classes: Sequence[ClassInfo]) -> tuple[tuple[float, ...], ...]:
-        """The same for `class_weights` of the members that have weight."""
-        return tuple(
+        """The same for `class_weights` of the members that have weight; 0 for classes they do not cover."""
+        factors = (
             by_class(f"members: {member.name}: class_weights", member.class_weights, classes)
             for member in self.running
+        )
+        return tuple(
+            tuple(factor * known for factor, known in zip(own or (1.0,) * len(classes), covered, strict=True))
+            if covered
+            else own
+            for own, covered in zip(factors, self.coverage_of(classes), strict=True)
+        )
+
+    def coverage_of(self, classes: Sequence[ClassInfo]) -> tuple[tuple[float, ...], ...]:
+        """For each member that has weight 1 for each class that it covers, else 0; empty if it covers all."""
+        return tuple(
+            covered_by(f"members: {member.name}: covers", member.covers, classes) for member in self.running
         )
 
 

@@ -1,7 +1,7 @@
 """The training recipe: everything that decides what a member learns, one line each."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
@@ -16,6 +16,7 @@ from seg.views import ViewSetName
 Schedule = Literal["one_cycle", "constant", "cosine", "poly", "step"]
 Sampling = Literal["uniform", "class_balanced"]
 Precision = Literal["fp32", "bf16", "fp16"]
+InputMode = Literal["pad", "resize", "tile"]
 Epochs = Annotated[int, within(ranges.EPOCHS)]
 Zoom = Annotated[float, within(ranges.ZOOM)]
 
@@ -26,18 +27,23 @@ def _local_file_or_name(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
+TILE_IS_IMPORTED: Final = "'tile' is for networks that were trained elsewhere: name 'pad' or 'resize'"
+
+
 class NetworkInput(Spec):
     """How images of any size reach the network."""
 
-    mode: Literal["pad", "resize"] = "pad"
+    mode: InputMode = "pad"
     """`pad` keeps the image's size and pads it to the stride. `resize` resizes every image to `size`, and the
-    probabilities back.
+    probabilities back. `tile` cuts images into tiles of `size`: for networks that were trained elsewhere.
     """
     size: NetworkSizeHW | None = None
     """The network's input size, with `resize`."""
 
     @model_validator(mode="after")
-    def _resize_needs_a_size(self) -> Self:
+    def _mode_and_size(self) -> Self:
+        if self.mode == "tile":
+            raise ValueError(TILE_IS_IMPORTED)
         if (self.mode == "resize") != (self.size is not None):
             raise ValueError("'size' belongs to mode 'resize', which needs it")
         return self

@@ -84,8 +84,8 @@ def _section(model: type[BaseModel], sections: Sections) -> str:
 def _row(model: type[BaseModel], name: str, sections: Sections) -> str:
     field = model.model_fields[name]
     cells = [
-        f"`{name}`",
-        _type_of(_properties_of(model)[name], field, sections),
+        f"`{field.alias or name}`",
+        _type_of(_properties_of(model)[field.alias or name], field, sections),
         _default_of(field),
         _on_one_line(field.description),
     ]
@@ -108,8 +108,8 @@ def _type_of(schema: Schema, field: FieldInfo, sections: Sections) -> str:
 def _worded(schema: Schema, links: Mapping[str, str]) -> str:
     """A JSON schema in words."""
     kind = str(schema.get("type", ""))
-    if "anyOf" in schema:
-        kinds = [one for one in schema["anyOf"] if one.get("type") != "null"]
+    if "anyOf" in schema or "oneOf" in schema:
+        kinds = [one for one in schema.get("anyOf") or schema["oneOf"] if one.get("type") != "null"]
         is_size = [one.get("type") for one in kinds] == _SIZE
         worded = "size" if is_size else " or ".join(_worded(one, links) for one in kinds)
     elif "$ref" in schema:

@@ -22,7 +22,7 @@ def save_spec(spec: EnsembleSpec, path: Path) -> None:
     beside this YAML. A dataset is written in place. All paths are relative to the YAML's folder.
     """
     folder = path.absolute().parent
-    values = spec.model_dump(exclude_unset=True)
+    values = spec.model_dump(exclude_unset=True, by_alias=True)
     if spec.runs != folder / _default(EnsembleSpec, "runs"):
         values["runs"] = spec.runs
     if spec.output.file != folder / _default(OutputSpec, "file"):
@@ -63,5 +63,7 @@ def _of_key(key: str, value: Any, folder: Path) -> Any:
 
 def _relative(path: Path, folder: Path) -> str:
     """Relative to the folder, and no home folder where its name begins with `~`."""
+    if not path.is_absolute():
+        return str(path)
     relative = os.path.relpath(path, folder)
     return f"./{relative}" if relative.startswith("~") else relative

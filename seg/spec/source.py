@@ -98,7 +98,7 @@ def _fields_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
     for part in place:
         if part in model.model_fields:
             model = _model_within(model.model_fields[str(part)].annotation) or model
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_within(annotation: Any) -> type[BaseModel] | None:

@@ -13,7 +13,7 @@ from seg.engine.doctor.runtime_checks import RuntimeCheck
 from seg.errors import MissingRuntimeError, SpecError
 from seg.spec.prediction import RuntimeName
 
-REASON = "runtime cuda: not usable here: pip install 'seg[cuda]'"
+REASON = "runtime cuda: not usable here: pip install 'segensemble[cuda]'"
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def test_the_table_has_what_is_in_brackets(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("COLUMNS", "200")
     done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 0
-    assert "pip install 'seg[cuda]'" in done.stdout
+    assert "pip install 'segensemble[cuda]'" in done.stdout
     assert "libcudart.so" in done.stdout
     assert "onnxruntime" in done.stdout
 
@@ -62,8 +62,8 @@ def test_an_unknown_runtime_is_an_error_at_once(name: str) -> None:
 
 
 def test_tables_print_brackets_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table("", ("a [b]", "c"), [("seg[cuda]", "[red]x[/]")])
+    print_table("", ("a [b]", "c"), [("segensemble[cuda]", "[red]x[/]")])
     text = capsys.readouterr().out
     assert "a [b]" in text
-    assert "seg[cuda]" in text
+    assert "segensemble[cuda]" in text
     assert "[red]x[/]" in text

@@ -97,7 +97,7 @@ def test_explain_saves_the_yaml_and_predicts_nothing(folder: Path) -> None:
     assert "16 passes an image" in run(
         "ensemble", *MODELS, *IMAGES, *OPTIONS, "--explain", "--save-spec", "x.yaml"
     )
-    assert load_ensemble(folder / "x.yaml").data.split("predict").images == folder / "photos"
+    assert load_ensemble(folder / "x.yaml").data.split("predict").images == (folder / "photos",)
     assert not (folder / "submission.csv").exists()
 
 

@@ -12,14 +12,16 @@ MISTAKES = {
     "distill SPEC --student fnp/resnet18": "there is no architecture 'fnp': did you mean 'fpn'?",
     "distill SPEC --student fnp": "there is no architecture 'fnp': did you mean 'fpn'?",
     "distill SPEC --student fpn/resnet81": "there is no encoder 'resnet81': did you mean 'resnet18'?",
-    "ensemble SPEC --workers 2": "--workers is for a cluster: say which with --cluster",
-    "ensemble SPEC --gpus-per-worker 0": "--gpus-per-worker is for a cluster: say which with --cluster",
-    "ensemble SPEC --cluster ray --devices 2": "--devices is for one machine, and --cluster for several:"
-    " remove one of them",
-    "ensemble SPEC --devices 2 --deadline 1h": "--deadline is for one process, and --devices for several:"
-    " remove one of them",
-    "ensemble SPEC --devices 2 --explain": "--explain is for one process, and --devices for several:"
-    " remove one of them",
+    "ensemble SPEC --workers 2": "--workers needs --cluster: it counts a cluster's engines: add"
+    " --cluster, or remove --workers",
+    "ensemble SPEC --gpus-per-worker 0": "--gpus-per-worker needs --cluster: it is of a cluster's engines:"
+    " add --cluster, or remove --gpus-per-worker",
+    "ensemble SPEC --cluster ray --devices 2": "--devices and --cluster exclude each other: both spread a"
+    " run: remove one of them",
+    "ensemble SPEC --devices 2 --deadline 1h": "--deadline and --devices exclude each other: a deadline is"
+    " for one process that predicts: remove one of them",
+    "ensemble SPEC --devices 2 --explain": "--explain and --devices exclude each other: it explains one"
+    " process: remove one of them",
     "ensemble SPEC --images s3://b": "--images s3://b: workers of a cluster read URIs: say which"
     " with --cluster",
 }

@@ -16,7 +16,7 @@ from seg.data.findings import Finding
 from seg.data.images import write_image, write_mask
 from seg.data.sample import write_sample_dataset
 from seg.errors import DataError
-from seg.spec import DatasetSpec, load_dataset
+from seg.spec import DatasetSpec, SplitSpec, load_dataset
 from tests.data.conftest import CocoWriter, MaskWriter
 
 Document = dict[str, Any]
@@ -225,22 +225,22 @@ def test_counts_are_of_objects_images_and_pixels(coco: CocoWriter) -> None:
 
 def test_masks_are_checked(masks: MaskWriter, tmp_path: Path) -> None:
     dataset = masks([0, 1, 9], classes=["a", "b"])
-    assert dataset.val and dataset.val.masks
+    assert isinstance(dataset.val, SplitSpec) and dataset.val.masks
     problems = {str(f.file.relative_to(tmp_path)): f.problem for f in check_dataset(dataset).findings}
     assert problems["masks/in/a.png"].startswith("has pixel values 9 (1 pixel), the id of no class")
-    write_mask(dataset.val.masks / "b.png", np.zeros((1, 3), np.uint8))
+    write_mask(dataset.val.masks.place / "b.png", np.zeros((1, 3), np.uint8))
     found = {str(f.file.relative_to(tmp_path)): f for f in check_dataset(dataset).findings}
     assert (found["masks/b.png"].severity, found["masks/b.png"].problem) == (
         "warning",
         "is the mask of no image",
     )
-    (dataset.val.masks / "b.png").rename(dataset.val.masks / "in/a_mask.png")
-    (dataset.val.masks / "in/a.png").unlink()
+    (dataset.val.masks.place / "b.png").rename(dataset.val.masks.place / "in/a_mask.png")
+    (dataset.val.masks.place / "in/a.png").unlink()
     (pairs,) = [f for f in check_dataset(dataset).findings if f.severity == "error"]
-    assert pairs.file == dataset.val.masks
+    assert pairs.file == dataset.val.masks.place
     assert pairs.problem.startswith("images and masks do not pair: of 1 image 1 have no mask of their name")
     assert "in/a_mask.png" in pairs.problem
-    write_mask(dataset.val.masks / "in/a.png", np.zeros((2, 2), np.uint8))
+    write_mask(dataset.val.masks.place / "in/a.png", np.zeros((2, 2), np.uint8))
     found_in = [(f.file.parent.parent.name, f.problem) for f in check_dataset(dataset).findings]
     assert ("images", "is 3x1, its labels are 2x2") in found_in
 

@@ -12,7 +12,7 @@ from seg.data import read_image
 from seg.data.list_samples import list_samples
 from seg.data.raster import open_raster
 from seg.errors import DataError
-from seg.spec.dataset import SplitSpec
+from seg.spec.split import SplitSpec
 
 FILES = ["a/left_1.png", "a/left_2.jpg", "b/right_1.png", "b/c/left_3.png"]
 
@@ -193,6 +193,6 @@ def test_a_folder_that_cannot_be_listed_says_so(photos: Path, monkeypatch: pytes
         list_samples(photos)
 
 
-def test_ids_do_not_go_with_labels() -> None:
-    with pytest.raises(ValidationError, match="ids"):
-        SplitSpec(images=Path("a"), masks=Path("b"), ids=Path("c"))
+def test_the_old_name_of_a_list_is_told() -> None:
+    with pytest.raises(ValidationError, match="'ids' is called 'list' now"):
+        SplitSpec.model_validate({"images": "a", "ids": "c"})

@@ -9,6 +9,7 @@ from seg.data import open_split
 from seg.data.images import write_image, write_mask
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX
+from seg.spec import SplitSpec
 from tests.data.conftest import MaskWriter, spec
 
 
@@ -36,14 +37,14 @@ def test_all_values_of_no_class_are_named(masks: MaskWriter) -> None:
 
 def test_a_mask_or_its_folder_that_is_missing_is_named(masks: MaskWriter) -> None:
     dataset = masks([0], classes=["a", "b"])
-    assert dataset.val and dataset.val.masks
-    (dataset.val.masks / "in/a.png").unlink()
+    assert isinstance(dataset.val, SplitSpec) and dataset.val.masks
+    (dataset.val.masks.place / "in/a.png").unlink()
     split = open_split(dataset, "val")
     for use in (lambda: split.labels(0), lambda: split.fingerprint):
         with pytest.raises(DataError, match=r"masks/in/a\.png: there is no such file"):
             use()
-    (dataset.val.masks / "in").rmdir()
-    dataset.val.masks.rmdir()
+    (dataset.val.masks.place / "in").rmdir()
+    dataset.val.masks.place.rmdir()
     with pytest.raises(DataError, match="masks: there is no such folder of masks"):
         open_split(dataset, "val")
 

@@ -9,6 +9,8 @@ import pytest
 from seg.data import open_split
 from seg.data.check_dataset import check_dataset
 from seg.data.coco_file import read_coco
+from seg.data.groups import group_images
+from seg.data.images import read_image
 from seg.data.sample import write_sample_dataset
 from seg.data.sample.scene import draw_scene
 from seg.errors import OutputError
@@ -88,3 +90,16 @@ def test_objects_are_split_repeated_and_overlap(folder: Path) -> None:
         _, things = draw_scene((128, 160), np.random.default_rng([0, 0, number]))
         overlaps += int((np.sum([t.mask_hw for t in things], axis=0) > 1).any())
     assert overlaps
+
+
+def test_places_differ_and_are_in_one_split_each(tmp_path: Path) -> None:
+    write(tmp_path / "places", scenes=6)
+    dataset = load_dataset(tmp_path / "places/dataset.yaml")
+    splits = [open_split(dataset, "train"), open_split(dataset, "val"), open_split(dataset, "predict")]
+    groups = [set(group_images(split.samples, dataset.group).labels) for split in splits]
+    assert groups == [{"scene01", "scene02"}, {"scene03", "scene04"}, {"scene05", "scene06"}]
+    first, second = (
+        np.mean([read_image(s.image).mean((0, 1)) for s in splits[0].samples[half]], axis=0)
+        for half in (slice(0, 15), slice(15, 30))
+    )
+    assert np.abs(first - second).max() > 10

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from seg.commands.compatibility import page as compatibility_page
 from seg.commands.reference import page as commands_page
 from seg.spec import EnsembleSpec
 from seg.spec.reference import page as spec_page
@@ -30,6 +31,10 @@ def test_the_reference_has_every_spec_key() -> None:
 
 def test_the_reference_has_every_command() -> None:
     assert (DOCS / "reference/commands.md").read_text(encoding="utf-8") == commands_page()
+
+
+def test_the_reference_has_every_exclusion() -> None:
+    assert (DOCS / "reference/compatibility.md").read_text(encoding="utf-8") == compatibility_page()
 
 
 @pytest.mark.parametrize("spec", [EnsembleSpec, SweepSpec])
@@ -75,7 +80,7 @@ def test_paths_of_pages_in_code_lead_to_files() -> None:
     assert not [page for page in sorted(named) if not (ROOT / page).exists()]
 
 
-@pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs is not installed: pip install 'seg[docs]'")
+@pytest.mark.skipif(find_spec("mkdocs") is None, reason="needs segensemble[docs]")
 def test_mkdocs_builds_the_site_without_a_warning(tmp_path: Path) -> None:
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],

@@ -11,7 +11,7 @@ from rasterio.transform import Affine
 from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
-from seg.spec.output import Format, RleSpec
+from seg.spec.output import Format, OutputSpec
 
 HEIGHT, WIDTH = 3, 4
 CLASSES = tuple(
@@ -32,7 +32,7 @@ def maps_of(names: Sequence[str], seed: int = 0) -> list[LabelledImage]:
 
 def form_of(name: Format, land: Path, names: Sequence[str], **more: Any) -> SubmissionFormat:
     samples = [Sample(one, Path(f"{one}.png")) for one in names]
-    return open_format(name, CLASSES, "ground", RleSpec(), lambda _: str(land), samples=samples, **more)
+    return open_format(OutputSpec(format=name, **more), CLASSES, "ground", lambda _: str(land), samples)
 
 
 def write_land(path: Path) -> Path:

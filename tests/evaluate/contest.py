@@ -19,7 +19,7 @@ from seg.engine.submissions import open_format
 from seg.evaluate.validator import check_submission
 from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.output import RleSpec
+from seg.spec.output import OutputSpec, RleSpec
 from tests.engine.tiny_models import CLASSES
 
 SQUARE = (48, 48)
@@ -61,7 +61,7 @@ class Contest:
         self.write(RleSpec())
 
     def write(self, style: RleSpec) -> None:
-        open_format("kaggle", CLASSES, "ground", style, str).write(self.path, list(self.maps.items()))
+        open_format(OutputSpec(rle=style), CLASSES, "ground", str).write(self.path, list(self.maps.items()))
 
     def findings(self) -> list[str]:
         return [str(finding) for finding in check_submission(self.spec, self.path)]

@@ -15,7 +15,7 @@ from seg.errors import DataError
 from seg.evaluate.submission_scores import score_submission
 from seg.labels import IGNORE_INDEX
 from seg.spec import load_ensemble
-from seg.spec.output import RleSpec
+from seg.spec.output import OutputSpec
 from tests.engine.tiny_models import CLASSES
 
 
@@ -28,7 +28,7 @@ def spec_file(tmp_path: Path) -> Path:
         write_image(tmp_path / f"images/{name}.png", random.integers(0, 256, (12, 15, 3), dtype=np.uint8))
         write_mask(tmp_path / f"masks/{name}.png", labels_hw)
     form = open_format(
-        "kaggle", [c.model_copy(update={"id": n}) for n, c in enumerate(CLASSES)], "ignore", RleSpec(), str
+        OutputSpec(), [c.model_copy(update={"id": n}) for n, c in enumerate(CLASSES)], "ignore", str
     )
     form.write(tmp_path / "right.csv", list(maps.items()))
     form.write(

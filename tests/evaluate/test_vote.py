@@ -14,10 +14,10 @@ from seg.engine.submissions import open_format
 from seg.errors import DataError
 from seg.evaluate.vote import Ties, vote, vote_submissions
 from seg.labels import IGNORE_INDEX
-from seg.spec.output import RleSpec
+from seg.spec.output import OutputSpec
 from tests.engine.tiny_models import CLASSES
 
-FORM = open_format("kaggle", CLASSES, "ground", RleSpec(), str)
+FORM = open_format(OutputSpec(), CLASSES, "ground", str)
 
 
 def by_pixel(maps_shw: NDArray[np.uint8], weights: Sequence[int]) -> NDArray[np.uint8]:

@@ -179,7 +179,7 @@ def test_a_build_that_fails_says_what_was_missing(
 
 def test_without_library_or_gpu_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg.engine.runtimes.tensorrt_library.importlib.util.find_spec", lambda _: None)
-    with pytest.raises(MissingRuntimeError, match=r"seg\[tensorrt\]"):
+    with pytest.raises(MissingRuntimeError, match=r"segensemble\[tensorrt\]"):
         load_library("tensorrt")
     monkeypatch.setattr("seg.export.tensorrt_builder.load_cuda", lambda: FakeGpu(is_there=False).cuda)
     with pytest.raises(MissingRuntimeError, match=r"on the GPU that will run it.* no CUDA-capable device"):

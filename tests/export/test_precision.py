@@ -1,6 +1,7 @@
 """What is chosen, on runtimes that are slow or wrong."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from seg.card import VerificationCard
+from seg.card import ModelCard, VerificationCard
 from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.errors import MissingRuntimeError, VerificationError
 from seg.export.export import is_exported
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.save import replace_card, save_model
+from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.precision.half import in_half
@@ -115,13 +117,19 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "model.onnx"
 
 
+def half_writer(network: ExportedModel) -> Callable[[ModelCard, Path], object]:
+    return lambda card, path: write_onnx(in_half(network), card, path)
+
+
 @pytest.fixture
 def network() -> ExportedModel:
     return ExportedModel(Segmenter(torch.nn.Identity(), CARD.input))
 
 
 def test_the_fastest_that_passes_is_taken(path: Path, network: ExportedModel, split: DrawnSplit) -> None:
-    card = choose_precision(path, network, CARD, trial(split, ExportSpec(precision="bf16"), open_on_cpu))
+    card = choose_precision(
+        path, half_writer(network), CARD, trial(split, ExportSpec(precision="bf16"), open_on_cpu)
+    )
     assert card == read_model_card(path)
     assert card.precision == "bf16"
     assert card.precision_choice is not None
@@ -137,13 +145,13 @@ def test_a_runtime_that_is_wrong_at_one_batch_is_not_taken(
 ) -> None:
     request = ExportSpec(precision="bf16")
     with pytest.raises(VerificationError, match="m: bf16 does not pass"):
-        choose_precision(path, network, CARD, trial(split, request, wrong_beyond_one))
+        choose_precision(path, half_writer(network), CARD, trial(split, request, wrong_beyond_one))
 
 
 def test_int8_takes_the_place_of_the_model(path: Path, network: ExportedModel, split: DrawnSplit) -> None:
     request = ExportSpec(precision="int8", least_agreement=0.9, largest_loss=20)
     before = run(onnx.load(path), image()[None])
-    card = choose_precision(path, network, CARD, trial(split, request, open_on_cpu, "openvino"))
+    card = choose_precision(path, half_writer(network), CARD, trial(split, request, open_on_cpu, "openvino"))
     assert card.precision == "int8"
     assert sorted(p.name for p in path.parent.iterdir()) == ["images", "model.onnx"]
     assert any(node.op_type == "DequantizeLinear" for node in onnx.load(path).graph.node)
@@ -153,7 +161,7 @@ def test_int8_takes_the_place_of_the_model(path: Path, network: ExportedModel, s
 def test_what_is_here_decides_what_is_tried(path: Path, network: ExportedModel, split: DrawnSplit) -> None:
     alone = Trial(ExportSpec(precision="bf16"), split, split, ("cpu",), open_on_cpu)
     with pytest.raises(MissingRuntimeError, match="bf16 is that of runtime openvino-bf16"):
-        choose_precision(path, network, CARD, alone)
+        choose_precision(path, half_writer(network), CARD, alone)
     assert Trial(ExportSpec(precision="auto"), split, split, ("cpu",), open_on_cpu).precisions == (
         "fp32",
         "fp16",
@@ -163,7 +171,7 @@ def test_what_is_here_decides_what_is_tried(path: Path, network: ExportedModel, 
 
 def test_another_wish_is_another_export(path: Path, network: ExportedModel, split: DrawnSplit) -> None:
     request = ExportSpec(precision="bf16")
-    card = choose_precision(path, network, CARD, trial(split, request, open_on_cpu))
+    card = choose_precision(path, half_writer(network), CARD, trial(split, request, open_on_cpu))
     checkpoint = path.with_suffix(".safetensors")
     checkpoint.write_bytes(b"weights")
     verification = VerificationCard(

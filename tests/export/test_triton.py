@@ -166,5 +166,5 @@ def test_members_apart_are_held_to_the_engine_together(
 
 
 def test_votes_are_not_counted_apart(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="use --format triton"):
+    with pytest.raises(SpecError, match="--format triton can"):
         serve(write_ensemble(tmp_path, merge="vote"), format_="triton-ensemble")

@@ -75,9 +75,7 @@ def brought(request: pytest.FixtureRequest) -> dict[str, Path]:
     try:
         distributions = distributions_for(requirements_of(request.param))
     except metadata.PackageNotFoundError as error:
-        pytest.skip(
-            f"{error}: install seg[{','.join(request.param)}] to check that its libraries are complete"
-        )
+        pytest.skip(f"{error}: needs segensemble[{','.join(request.param)}], whose libraries it checks")
     return {path.name: path for path in libraries_in(distributions)}
 
 

@@ -45,7 +45,7 @@ def modules_of_the_checkout() -> set[str]:
 
 
 def assets_of_the_checkout() -> set[str]:
-    folders = ("evaluate/report/assets", "engine/serve/page")
+    folders = ("evaluate/report/assets", "engine/serve/page", "export/bundle/files")
     return {f"seg/{folder}/{file.name}" for folder in folders for file in (ROOT / folder).iterdir()}
 
 

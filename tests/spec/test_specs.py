@@ -39,7 +39,7 @@ def test_a_short_spec_is_enough(tmp_path: Path) -> None:
 def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     spec = load(tmp_path, SHORT)
-    assert spec.data.split("train").images == tmp_path / "train"
+    assert spec.data.split("train").images == (tmp_path / "train",)
     assert spec.output.file == tmp_path / "submission.csv"
     assert spec.model(spec.members[0]) == tmp_path / "runs/a/model.onnx"
 
@@ -49,7 +49,7 @@ def test_a_dataset_may_stand_in_its_own_file(tmp_path: Path) -> None:
     (tmp_path / "sets/d.yaml").write_text("train: {images: t}\nval: {images: v}\nunlabelled: ground\n")
     spec = load(tmp_path, "data: sets/d.yaml\nmembers: [{name: a}]\n")
     assert spec.data == load_dataset(tmp_path / "sets/d.yaml")
-    assert spec.data.split("train").images == tmp_path / "sets/t"
+    assert spec.data.split("train").images == (tmp_path / "sets/t",)
 
 
 def test_a_member_overrides_the_shared_recipe(tmp_path: Path) -> None:
@@ -83,10 +83,13 @@ def test_views_are_a_set_or_a_list(tmp_path: Path) -> None:
         ("recipe:\n  crop: big", "x.yaml:7: recipe.crop: a size is a number"),
         ("recipe:\n  input: {mode: resize}", "x.yaml:7: recipe.input: 'size' belongs to mode 'resize'"),
         ("recipe:\n  loss: {cross_entrpy: 1}", "did you mean 'cross_entropy'?"),
-        ("views: d4\nstopping: exact\nmerge: vote", "x.yaml:7: 'stopping' goes with merge: mean"),
+        (
+            "views: d4\nstopping: exact\nmerge: vote",
+            "x.yaml:8: 'merge: geometric' or 'vote' and",
+        ),
         (
             "tile: {size: 64}\noutput:\n  file: x\n  size: 9",
-            "x.yaml:6: tiled images are written at their own",
+            "x.yaml:6: 'tile' and 'output.size' exclude each other: tiled images",
         ),
         ("views: d4\noutput:\n  format: png\n  rle: {}", "x.yaml:9: output: 'rle' has no meaning"),
         ("batch_size: [", "x.yaml:7: not valid YAML"),

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.data import open_split
+from seg.data.division.stratify import assign_parts
 from seg.errors import DataError, SpecError
 from seg.spec import load_ensemble
 from seg.spec.folds import FoldsSpec
-from seg.train.splits.folds import assign_folds, split_by_fold
+from seg.train.splits.folds import split_by_fold
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter
 
@@ -33,7 +34,7 @@ def test_groups_stay_whole_and_no_fold_is_empty(
     has_nc = random.random((images, classes)) < 0.3
     # Each of the first groups has an image.
     group_n = [str(number) for number in (*range(4), *random.integers(groups, size=images - 4))]
-    fold_n = assign_folds(has_nc, group_n, count, seed)
+    fold_n = assign_parts(has_nc, group_n, [1] * count, seed)
     assert set(fold_n.tolist()) == set(range(count))
     for group in set(group_n):
         assert len({fold for fold, of in zip(fold_n.tolist(), group_n, strict=True) if of == group}) == 1
@@ -42,7 +43,7 @@ def test_groups_stay_whole_and_no_fold_is_empty(
 def test_a_rare_class_is_dealt_evenly_where_chance_would_not() -> None:
     random = np.random.default_rng(0)
     has_nc = random.random((200, 4)) < np.array([0.9, 0.5, 0.1, 0.03])
-    fold_n = assign_folds(has_nc, [str(n) for n in range(200)], 5, 0)
+    fold_n = assign_parts(has_nc, [str(n) for n in range(200)], [1] * 5, 0)
     counts_fc = np.array([has_nc[fold_n == fold].sum(0) for fold in range(5)])
     assert np.ptp(counts_fc, axis=0).max() <= 2
     assert np.ptp(np.bincount(fold_n)) <= 2

@@ -56,7 +56,7 @@ def database() -> Iterator[str]:
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    pytest.importorskip("psycopg", reason="needs seg[postgres]")
+    pytest.importorskip("psycopg", reason="needs segensemble[postgres]")
     user: dict[str, Any] = {"user": "postgres"} if os.geteuid() == 0 else {}
     folder = Path(tempfile.mkdtemp(prefix="seg-postgres-"))
     if user:

@@ -1,5 +1,6 @@
 """Build a network from the names of its architecture and encoder, with random or pretrained weights."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, cast, get_args
@@ -14,6 +15,8 @@ from seg.train.networks.encoders import check_architecture
 from seg.train.networks.from_smp import create_from_smp
 from seg.train.networks.from_torchvision import create_from_torchvision, published_weights
 from seg.train.networks.pretrained import is_weights_file, load_encoder_file, load_encoder_weights
+
+NO_OPTIONS: Final[Mapping[str, object]] = {}
 
 STRIDE: Final = 32
 """Height and width of every network's input must be multiples of this."""
@@ -54,13 +57,21 @@ def build_network(
     return network
 
 
-def create_network(architecture: str, encoder: str, classes: int, weights: str | None) -> nn.Module:
+def create_network(
+    architecture: str,
+    encoder: str,
+    classes: int,
+    weights: str | None,
+    options: Mapping[str, object] = NO_OPTIONS,
+) -> nn.Module:
     """Build a network, its encoder with published weights if `weights` names some.
+
+    `options` are further arguments of an architecture of smp.
 
     Raises whatever the library raises if that fails.
     """
     if architecture in get_args(SmpArchitecture):
-        return create_from_smp(cast(SmpArchitecture, architecture), encoder, classes, weights)
+        return create_from_smp(cast(SmpArchitecture, architecture), encoder, classes, weights, options)
     if architecture in get_args(TorchvisionArchitecture):
         network: nn.Module = create_from_torchvision(cast(TorchvisionArchitecture, architecture), classes)
     else:

@@ -13,6 +13,7 @@ from torch import nn
 
 from seg.errors import SpecError
 from seg.spec.architectures import SmpArchitecture
+from seg.train.networks.blank import build_blank
 from seg.train.networks.build import STRIDE, create_network
 from seg.train.networks.encoders import check_architecture, native_image_size
 
@@ -98,13 +99,7 @@ def blank_network(architecture: str, encoder: str) -> nn.Module:
 
     Raises whatever the library raises if it cannot be built.
     """
-    with torch.random.fork_rng(devices=[]):
-        try:
-            with torch.device("meta"):
-                return create_network(architecture, encoder, _CLASSES, None)
-        except RuntimeError:
-            # Some encoders need tensor values while they are built.
-            return create_network(architecture, encoder, _CLASSES, None).to("meta")
+    return build_blank(lambda: create_network(architecture, encoder, _CLASSES, None))
 
 
 def _sizes_to_try(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:

@@ -1,6 +1,7 @@
 """Networks of segmentation_models_pytorch, with its own or timm's encoders."""
 
 import warnings
+from collections.abc import Mapping
 
 import segmentation_models_pytorch as smp
 from torch import nn
@@ -12,20 +13,31 @@ from seg.train.networks.encoders import supports_any_size
 
 
 def create_from_smp(
-    architecture: SmpArchitecture, encoder: str, classes: int, weights: str | None
+    architecture: SmpArchitecture,
+    encoder: str,
+    classes: int,
+    weights: str | None,
+    options: Mapping[str, object],
 ) -> nn.Module:
     """Build a network; the encoder's weights are downloaded if they are named.
+
+    `options` are further arguments of the architecture's class in smp.
 
     Raises whatever smp and timm raise if that fails.
     """
     if weights:
         _check_weights(encoder, weights)
-    options = {"dynamic_img_size": True} if supports_any_size(encoder) else {}
+    any_size = {"dynamic_img_size": True} if supports_any_size(encoder) else {}
     with warnings.catch_warnings():
         # smp warns that `timm-` names are deprecated; published results use them.
         warnings.simplefilter("ignore")
         network: nn.Module = smp.create_model(
-            architecture, encoder_name=encoder, encoder_weights=weights, classes=classes, **options
+            architecture,
+            encoder_name=encoder,
+            encoder_weights=weights,
+            classes=classes,
+            **any_size,
+            **options,
         )
     return network
 

@@ -1,17 +1,16 @@
 """Pretrained encoder weights from a local file or a state dict."""
 
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from seg.errors import ModelError
 from seg.train.networks.check_weights import check_tensor
+from seg.train.networks.state_dict_file import read_state_dict
 
 _LOCAL_SUFFIXES: Final = frozenset({".safetensors", ".pth", ".pt", ".bin"})
 _WRAPPERS: Final = re.compile(r"^((module|encoder|model|backbone|features)\.)+")
@@ -30,7 +29,7 @@ def load_encoder_file(encoder: nn.Module, path: Path) -> None:
     Raises:
         ModelError: the file cannot be read, or lacks or misshapes a parameter of the encoder.
     """
-    load_encoder_weights(encoder, _read(path), path)
+    load_encoder_weights(encoder, read_state_dict(path).tensors, path)
 
 
 def load_encoder_weights(encoder: nn.Module, given: Mapping[str, Tensor], source: object) -> None:
@@ -72,28 +71,3 @@ def _as_convolution(tensor: Any, shape: torch.Size) -> Any:
         and tensor.numel() == shape.numel()
     )
     return tensor.reshape(shape) if is_flattened else tensor
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise ModelError(f"{path}: there is no such file of encoder weights")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
-    except Exception as error:
-        # A damaged or hostile pickle can raise anything, and torch's message advises to execute it.
-        raise ModelError(
-            f"{path}: contains more than tensors, or is damaged: save the state_dict() of its network as"
-            " safetensors"
-        ) from error
-    for key in ("state_dict", "model"):
-        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
-            loaded = loaded[key]
-    if not isinstance(loaded, dict):
-        raise ModelError(f"{path}: contains no state dict")
-    return loaded

@@ -16,6 +16,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
 
+from seg.distribution import install_advice
 from seg.errors import SegError, SpecError
 from seg.spec.sweep import RangeSpec, SweepSpec
 from seg.train.metrics.epoch_metrics import EpochMetrics
@@ -188,7 +189,7 @@ def open_sweep(spec: SweepSpec) -> Sweep:
     except Exception as error:
         # Every database driver has its own exceptions.
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        advice = ": pip install 'seg[postgres]'" if "psycopg" in first and "module" in first else ""
+        advice = f": {install_advice('postgres')}" if "psycopg" in first and "module" in first else ""
         raise SpecError(f"storage: {spec.shown_url} cannot be opened: {first}{advice}") from error
     return Sweep(spec, study)
 

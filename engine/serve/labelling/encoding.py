@@ -14,7 +14,7 @@ from seg.classes import ClassInfo
 from seg.drawing import overlay
 from seg.engine.serve import kserve_v2
 from seg.engine.serve.labelling.messages import Result
-from seg.engine.submissions.rle import encode
+from seg.engine.submissions.tables.rle import encode
 from seg.labels import ImageHWC, LabelsHW
 from seg.spec.output import RleSpec
 

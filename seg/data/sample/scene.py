@@ -4,7 +4,6 @@ A class is a combination of shape and texture. Classes share shapes and textures
 determines the class, and colour and light carry no information.
 """
 
-import colorsys
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.sample.shapes import SHAPES, Points, ShapeName
-from seg.data.sample.textures import TEXTURES, Plane, TextureName, clouds
+from seg.data.sample.surroundings import Surroundings
+from seg.data.sample.textures import TEXTURES, Plane, TextureName, clouds, two_tones
 from seg.labels import ImageHWC
 
 Mask = NDArray[np.bool_]
@@ -34,6 +34,7 @@ CLASSES: Final[dict[str, tuple[ShapeName, TextureName]]] = {
 BACKGROUND: Final = "Background"
 
 _OBJECTS: Final = (4, 8)
+_GROUND_CELL: Final = 24
 _SIZE: Final = (0.28, 0.5)
 _PLANKS: Final = 0.6
 _LEAST_VISIBLE: Final = 40
@@ -55,13 +56,16 @@ class _Placed:
     mask_hw: Mask
 
 
-def draw_scene(size_hw: tuple[int, int], rng: np.random.Generator) -> tuple[ImageHWC, list[Thing]]:
-    """An image, uint8 RGB `[H, W, 3]`, and its objects."""
-    canvas = _ground(size_hw, rng)
-    placed = [_draw_object(canvas, category, rng) for category in _some_categories(rng)]
+def draw_scene(
+    size_hw: tuple[int, int], rng: np.random.Generator, place: Surroundings | None = None
+) -> tuple[ImageHWC, list[Thing]]:
+    """An image, uint8 RGB `[H, W, 3]`, and its objects; of a place, or of nowhere in particular."""
+    canvas = _ground_of(place, size_hw, rng) if place else _ground(size_hw, rng)
+    categories = _categories_of(place, rng) if place else _some_categories(rng)
+    placed = [_draw_object(canvas, category, rng) for category in categories]
     if rng.random() < _PLANKS:
         placed.append(_draw_plank(canvas, placed[int(rng.integers(len(placed)))], rng))
-    return _developed(canvas, rng), _annotated(placed)
+    return _developed(place.seen(canvas, rng) if place else canvas, rng), _annotated(placed)
 
 
 def _some_categories(rng: np.random.Generator) -> list[int]:
@@ -70,10 +74,24 @@ def _some_categories(rng: np.random.Generator) -> list[int]:
     return [int(c) for c in rng.choice(few, size=int(rng.integers(*_OBJECTS)))]
 
 
+def _categories_of(place: Surroundings, rng: np.random.Generator) -> list[int]:
+    """Classes as often as the place has them."""
+    count = int(rng.integers(*place.objects))
+    return [int(c) for c in rng.choice(len(CLASSES), size=count, p=place.frequencies) + 1]
+
+
 def _ground(size_hw: tuple[int, int], rng: np.random.Generator) -> Plane:
-    pattern = 0.6 * clouds(size_hw, rng, 24) + 0.25 * clouds(size_hw, rng, 5)
-    pattern += 0.15 * rng.random(size_hw)
-    return _between(*_two_tones(rng, contrast=0.35), pattern)
+    pattern = _ground_pattern(size_hw, rng, _GROUND_CELL)
+    return _between(*two_tones(rng, contrast=0.35), pattern)
+
+
+def _ground_of(place: Surroundings, size_hw: tuple[int, int], rng: np.random.Generator) -> Plane:
+    return _between(*place.ground_tones, _ground_pattern(size_hw, rng, place.ground_cell))
+
+
+def _ground_pattern(size_hw: tuple[int, int], rng: np.random.Generator, cell: int) -> Plane:
+    pattern = 0.6 * clouds(size_hw, rng, cell) + 0.25 * clouds(size_hw, rng, 5)
+    return pattern + 0.15 * rng.random(size_hw)
 
 
 def _draw_object(canvas: Plane, category: int, rng: np.random.Generator) -> _Placed:
@@ -89,7 +107,7 @@ def _draw_object(canvas: Plane, category: int, rng: np.random.Generator) -> _Pla
     local = (np.stack((columns, rows), axis=-1) - centre) / scale @ turn.T
     brightness = TEXTURES[texture](local[..., 0], local[..., 1], rng)
     _cast_shadow(canvas, mask_hw)
-    canvas[mask_hw] = _between(*_two_tones(rng, contrast=0.5), brightness)[mask_hw]
+    canvas[mask_hw] = _between(*two_tones(rng, contrast=0.5), brightness)[mask_hw]
     return _Placed(category, mask_hw)
 
 
@@ -108,7 +126,7 @@ def _draw_plank(canvas: Plane, over: _Placed, rng: np.random.Generator) -> _Plac
     mask_hw = _filled(outline, (canvas.shape[0], canvas.shape[1]))
     _cast_shadow(canvas, mask_hw)
     grain = clouds((canvas.shape[0], canvas.shape[1]), rng, 3)
-    canvas[mask_hw] = _between(*_two_tones(rng, contrast=0.25), grain)[mask_hw]
+    canvas[mask_hw] = _between(*two_tones(rng, contrast=0.25), grain)[mask_hw]
     return _Placed(0, mask_hw)
 
 
@@ -151,14 +169,6 @@ def _developed(canvas: Plane, rng: np.random.Generator) -> ImageHWC:
     soft = cv2.GaussianBlur(canvas * light[..., None], (0, 0), 0.5)
     grainy = soft + rng.normal(0, 0.015, canvas.shape)
     return np.clip(grainy * 255, 0, 255).astype(np.uint8)
-
-
-def _two_tones(rng: np.random.Generator, contrast: float) -> tuple[Plane, Plane]:
-    """A dark and a light tone of one random hue."""
-    hue, saturation = rng.random(), rng.uniform(0.05, 0.6)
-    dark = rng.uniform(0.15, 0.85 - contrast)
-    tones = [colorsys.hsv_to_rgb(hue, saturation, value) for value in (dark, dark + contrast)]
-    return np.array(tones[0]), np.array(tones[1])
 
 
 def _between(dark: Plane, light: Plane, brightness: Plane) -> Plane:

@@ -1,5 +1,6 @@
 """Textures: brightness in 0..1 at coordinates u and v, which turn and grow with the object."""
 
+import colorsys
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -74,3 +75,11 @@ TEXTURES: dict[TextureName, Callable[[Plane, Plane, np.random.Generator], Plane]
     "halves": halves,
     "plaid": plaid,
 }
+
+
+def two_tones(rng: np.random.Generator, contrast: float) -> tuple[Plane, Plane]:
+    """A dark and a light tone of one random hue."""
+    hue, saturation = rng.random(), rng.uniform(0.05, 0.6)
+    dark = rng.uniform(0.15, 0.85 - contrast)
+    tones = [colorsys.hsv_to_rgb(hue, saturation, value) for value in (dark, dark + contrast)]
+    return np.array(tones[0]), np.array(tones[1])

@@ -9,6 +9,7 @@ import numpy as np
 
 from seg.data.images import write_image
 from seg.data.sample.scene import BACKGROUND, CLASSES, Mask, Thing, draw_scene
+from seg.data.sample.surroundings import Surroundings
 from seg.errors import OutputError
 from seg.files import atomic_folder, is_there, remove_leftovers, write_text
 from seg.progress import Advance, progress
@@ -23,6 +24,11 @@ val: {{ images: ., annotations: val.json }}
 predict: {{ images: ., annotations: predict.json }}
 unlabelled: {BACKGROUND}
 """
+_GROUP_LINE: Final = """\
+group: '^scene[0-9]+' # the images of a place resemble one another
+"""
+_PLACES: Final = 100
+"""Distinguishes the random numbers of places from those of images."""
 
 
 def write_sample_dataset(
@@ -33,8 +39,12 @@ def write_sample_dataset(
     predict: int = 24,
     size_hw: tuple[int, int] = (128, 160),
     seed: int = 0,
+    scenes: int = 0,
 ) -> bool:
     """Write the dataset to a new folder; the same arguments give the same bytes.
+
+    With `scenes`, the images show so many places, named in their file names, each with its own light, ground
+    and frequencies of classes: `train` the first third of the places, `val` the second, `predict` the last.
 
     Returns:
         Whether anything was written: False if the folder already holds this dataset.
@@ -47,6 +57,7 @@ def write_sample_dataset(
         "images": [train, val, predict],
         "size_hw": list(size_hw),
         "seed": seed,
+        **({"scenes": scenes} if scenes else {}),
     }
     stamp = json.dumps(settings) + "\n"
     if (folder / _STAMP).exists() and (folder / _STAMP).read_text(encoding="utf-8") == stamp:
@@ -59,10 +70,22 @@ def write_sample_dataset(
         counts = dict(zip(_SPLITS, (train, val, predict), strict=True))
         with progress("data sample", sum(counts.values()), unit="images") as advance:
             for number, (name, count) in enumerate(counts.items()):
-                _write_split(unfinished, name, count, size_hw, (seed, number), advance)
-        write_text(unfinished / "dataset.yaml", _DATASET_YAML)
+                places = _places(scenes, number, seed)
+                _write_split(unfinished, name, count, size_hw, (seed, number), places, advance)
+        write_text(unfinished / "dataset.yaml", _DATASET_YAML + (_GROUP_LINE if scenes else ""))
         write_text(unfinished / _STAMP, stamp)
     return True
+
+
+def _places(scenes: int, split: int, seed: int) -> dict[str, Surroundings]:
+    """The places of one of the three splits, by name."""
+    numbers = range(scenes * split // len(_SPLITS), scenes * (split + 1) // len(_SPLITS))
+    return {
+        f"scene{number + 1:02}": Surroundings.draw(
+            len(CLASSES), np.random.default_rng([seed, _PLACES, number])
+        )
+        for number in numbers
+    }
 
 
 def _write_split(
@@ -71,13 +94,16 @@ def _write_split(
     count: int,
     size_hw: tuple[int, int],
     seed: tuple[int, int],
+    places: dict[str, Surroundings],
     advance: Advance,
 ) -> None:
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number in range(1, count + 1):
-        file_name = f"{name}/{name}_{number:04}.jpg"
-        image_hwc, things = draw_scene(size_hw, np.random.default_rng([*seed, number]))
+        # The images of a place follow one another, as the frames of a drive do.
+        place = list(places)[(number - 1) * len(places) // count] if places else name
+        file_name = f"{name}/{place}_{number:04}.jpg"
+        image_hwc, things = draw_scene(size_hw, np.random.default_rng([*seed, number]), places.get(place))
         write_image(folder / file_name, image_hwc)
         height, width = size_hw
         images.append({"id": number, "file_name": file_name, "height": height, "width": width})

@@ -32,7 +32,7 @@ STORE_BYTES = 80 * 2**20
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head and one more node, with a core each."""
-    pytest.importorskip("ray", reason="needs seg[ray]")
+    pytest.importorskip("ray", reason="needs segensemble[ray]")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -176,7 +176,7 @@ def test_what_a_cluster_cannot_do_is_one_line(cluster: Any, many: EnsembleSpec) 
 
 
 def test_images_by_uri_are_those_of_the_folder(many: EnsembleSpec) -> None:
-    pytest.importorskip("pyarrow", reason="needs seg[ray]")
+    pytest.importorskip("pyarrow", reason="needs segensemble[ray]")
     folder = many.output.file.parent / "images"
     (folder / "notes.txt").write_text("no image")
     by_path = images_to_predict(many)
@@ -213,7 +213,7 @@ def test_images_in_a_bucket_are_those_of_the_folder(
     many: EnsembleSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through the S3 client of pyarrow, from a store that a URI's query names."""
-    pytest.importorskip("pyarrow", reason="needs seg[ray]")
+    pytest.importorskip("pyarrow", reason="needs segensemble[ray]")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anyone")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
     by_path = images_to_predict(many)

@@ -111,7 +111,7 @@ def test_without_a_driver_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_nvidia_ml_py_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert find_driver().missing == "nvidia-ml-py is not installed: pip install 'seg[cuda]'"
+    assert find_driver().missing == "nvidia-ml-py is not installed: pip install 'segensemble[cuda]'"
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_findings_name_what_to_install() -> None:
     both, driver, curand, tensorrt = report.findings
     assert both.startswith("onnxruntime and onnxruntime-gpu are both installed")
     assert driver == "no driver"
-    assert curand == "runtime cuda needs nvidia-curand: pip install 'seg[cuda]'"
+    assert curand == "runtime cuda needs nvidia-curand: pip install 'segensemble[cuda]'"
     assert tensorrt == "runtime tensorrt needs tensorrt-cu13==10.*: pip install 'tensorrt-cu13==10.*'"
 
 

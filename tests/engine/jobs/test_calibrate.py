@@ -87,7 +87,7 @@ def test_an_order_without_rounds_is_refused(project: Path) -> None:
 
 def test_a_merge_that_cannot_stop_is_refused(project: Path) -> None:
     project.write_text(json.dumps(json.loads(project.read_text()) | {"merge": "vote"}))
-    with pytest.raises(SpecError, match="merge: mean"):
+    with pytest.raises(SpecError, match="'vote' and 'stopping' exclude each other"):
         calibrate_ensemble(load_ensemble(project))
 
 

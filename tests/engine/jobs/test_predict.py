@@ -19,7 +19,7 @@ from seg.data.images import write_image
 from seg.engine import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.summary import images_line
-from seg.engine.submissions import rle
+from seg.engine.submissions.tables import rle
 from seg.errors import DataError, ModelError, OutputError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import CLASSES, IMAGES
@@ -80,7 +80,7 @@ def test_rows_follow_the_sample_submission(project: Path) -> None:
     assert rows_of(spec.output.file)[1:] == [[row, plain[row]] for row in order]
 
 
-@pytest.mark.parametrize(("more", "named"), [("99_1,\n", "99_1"), ("", "0_1")])
+@pytest.mark.parametrize(("more", "named"), [("99_2,\n", "no image .'99'"), ("", "no id .'1.png'")])
 def test_a_sample_with_other_ids_is_refused(project: Path, more: str, named: str) -> None:
     (project.parent / "sample.csv").write_text(f"ImageId_ClassId,EncodedPixels\n0_2,\n{more}")
     spec = with_output(project, sample="sample.csv")
@@ -142,7 +142,7 @@ def test_no_path_on_stdin_is_said_so(project: Path) -> None:
 def test_an_explanation_and_a_deadline_exclude_each_other(project: Path) -> None:
     done = CliRunner().invoke(app, ["ensemble", str(project), "--explain", "--deadline", "1h"])
     assert isinstance(done.exception, SpecError)
-    assert "--explain predicts nothing" in str(done.exception)
+    assert "--deadline and --explain exclude each other" in str(done.exception)
 
 
 def test_a_title_wider_than_its_table_stays_whole(project: Path) -> None:

@@ -62,7 +62,7 @@ def test_class_weights_of_a_spec_weigh_members_by_class(project: Path) -> None:
 def test_class_weights_go_with_the_mean(project: Path) -> None:
     text = project.read_text().replace('"name": "a"', '"name": "a", "class_weights": {"paper": 2}')
     project.write_text(text.replace('"views": "d4"', '"views": "d4", "merge": "vote"'))
-    with pytest.raises(SpecError, match="a: 'class_weights' go with merge: mean, not vote"):
+    with pytest.raises(SpecError, match="'merge: geometric' or 'vote' and 'class_weights' exclude"):
         load_ensemble(project)
 
 

@@ -236,9 +236,9 @@ def test_another_place_is_another_ensemble(models: Models, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"merge": "geometric"}, "goes with merge: mean"),
-        ({"views": ["identity", "scale1.25"]}, "the view scale1.25 has others"),
-        ({"stopping": "exact"}, "'stopping' judges pixels"),
+        ({"merge": "geometric"}, "'merge: geometric' or 'vote' and 'merge_at: decoder' exclude"),
+        ({"views": ["identity", "scale1.25"]}, "'views' with a scale exclude"),
+        ({"stopping": "exact"}, "'merge_at: decoder' and 'stopping' exclude"),
         ({"merge_at": "decoders"}, "did you mean .decoder."),
     ],
 )
@@ -253,7 +253,7 @@ def test_neither_deadlines_nor_calibration_go_with_it(models: Models, tmp_path: 
     spec = spec_of(tmp_path, models, ["fpn"])
     with pytest.raises(SpecError, match="--deadline"):
         run_ensemble(spec, deadline=60)
-    with pytest.raises(SpecError, match="'stopping' judges pixels"):
+    with pytest.raises(SpecError, match="'merge_at: decoder' and 'stopping' exclude"):
         calibrate_ensemble(spec)
 
 

@@ -80,16 +80,16 @@ def test_the_others_are_predicted_as_without_it(
     with pytest.raises(DataError) as error:
         run_ensemble(land)
     named, unreadable_images_advice = str(error.value).splitlines()
-    assert named.startswith(str(land.data.to_predict.images / f"{BAD}.tif"))
+    assert named.startswith(str(land.data.to_predict.images[0] / f"{BAD}.tif"))
     assert "is cut off or damaged at row 32" in named
     assert "not written: 1 image could not be read; all others are kept" in unreadable_images_advice
     assert not land.output.file.exists()
     assert all(line.startswith("ensemble: ") for line in capfd.readouterr().err.splitlines())
 
-    write_tiled(land.data.to_predict.images / f"{BAD}.tif", seed=7)
+    write_tiled(land.data.to_predict.images[0] / f"{BAD}.tif", seed=7)
     assert run_ensemble(land).images_now == 1
     mended = labels_of(land.output.file)
-    (land.data.to_predict.images / f"{BAD}.tif").unlink()
+    (land.data.to_predict.images[0] / f"{BAD}.tif").unlink()
     run_ensemble(land, restart=True)
     without = labels_of(land.output.file)
     assert sorted(without) == [*GOOD, "d"]
@@ -97,7 +97,7 @@ def test_the_others_are_predicted_as_without_it(
 
 
 def test_it_is_named_with_those_that_cannot_be_opened(land: EnsembleSpec) -> None:
-    (land.data.to_predict.images / "e.png").write_bytes(b"")
+    (land.data.to_predict.images[0] / "e.png").write_bytes(b"")
     with pytest.raises(DataError) as error:
         run_ensemble(land)
     assert {line.partition(": ")[0].rpartition("/")[2] for line in str(error.value).splitlines()[:2]} == {
@@ -120,12 +120,12 @@ def test_a_deadline_goes_on_without_it(land: EnsembleSpec) -> None:
 
 def test_asked_for_alone_it_is_an_error(land: EnsembleSpec) -> None:
     with pytest.raises(DataError, match=r"b\.tif: is cut off or damaged"):
-        Ensemble.load(land).predict(land.data.to_predict.images / f"{BAD}.tif")
+        Ensemble.load(land).predict(land.data.to_predict.images[0] / f"{BAD}.tif")
 
 
 def test_a_worker_of_a_cluster_names_it_and_goes_on(land: EnsembleSpec) -> None:
     worker = Worker(Job(land, ["cpu"] * len(land.running), cores=1))
-    images = sorted(land.data.to_predict.images.iterdir())
+    images = sorted(land.data.to_predict.images[0].iterdir())
     done = worker.predict([ImageRef(path.stem, str(path)) for path in images])
     (named,) = done.failures
     assert f"{BAD}.tif: is cut off or damaged at row 32" in named
@@ -238,7 +238,7 @@ def test_a_pace_gives_its_time_to_the_others() -> None:
 
 def test_a_window_beyond_the_damage_can_be_read(land: EnsembleSpec) -> None:
     """So that it is the damaged block that is met, and not the file."""
-    image = open_raster(land.data.to_predict.images / f"{BAD}.tif")
+    image = open_raster(land.data.to_predict.images[0] / f"{BAD}.tif")
     assert image[0:32, 0:80].shape == (32, 80, 3)
     with pytest.raises(DataError, match="row 32"):
         image[32:64, 0:80]

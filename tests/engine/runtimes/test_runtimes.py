@@ -303,7 +303,7 @@ def test_openvino_that_is_not_installed_says_how_to(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert not openvino_is_usable("f32")
-    with pytest.raises(MissingRuntimeError, match=r"pip install 'seg\[openvino\]'"):
+    with pytest.raises(MissingRuntimeError, match=r"pip install 'segensemble\[openvino\]'"):
         OpenVinoRuntime(make_model(3), "f32", TWO)
 
 

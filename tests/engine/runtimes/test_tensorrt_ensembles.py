@@ -70,7 +70,7 @@ def test_explain_asks_only_for_what_plans_take(project: Path, gpu: FakeGpu) -> N
 
 
 def test_plans_are_not_cut_at_the_decoder(project: Path, make_model: MakeModel, gpu: FakeGpu) -> None:
-    with pytest.raises(SpecError, match=r"spec\.yaml.*'merge_at: decoder' cuts graphs, .*: remove one"):
+    with pytest.raises(SpecError, match=r"spec\.yaml.*'merge_at: decoder' and .*: remove one"):
         said(project, merge_at="decoder")
     model = make_model(3)
     gpu.build_beside(model)

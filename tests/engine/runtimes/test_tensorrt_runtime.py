@@ -183,11 +183,15 @@ def test_without_a_device_it_says_so(model: Path, gpu: FakeGpu) -> None:
 
 def test_without_libraries_it_says_what_to_install(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(MissingRuntimeError, match=r"-plan: .*tensorrt is not installed: .*seg\[tensorrt\]"):
+    with pytest.raises(
+        MissingRuntimeError, match=r"-plan: .*tensorrt is not installed: .*segensemble\[tensorrt\]"
+    ):
         PlanRuntime(model, ONE)
     monkeypatch.setattr("seg.engine.runtimes.tensorrt_runtime.load_library", lambda _: FakeGpu().tensorrt)
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
-    with pytest.raises(MissingRuntimeError, match=r"cuda-bindings is not installed: .*seg\[tensorrt\]"):
+    with pytest.raises(
+        MissingRuntimeError, match=r"cuda-bindings is not installed: .*segensemble\[tensorrt\]"
+    ):
         PlanRuntime(model, ONE)
 
 

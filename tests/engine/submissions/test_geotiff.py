@@ -25,11 +25,11 @@ from seg.data.raster import WindowedImage, open_raster
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_format
 from seg.engine.submissions.base import SubmissionFormat
-from seg.engine.submissions.geotiff import CLASSES_TAG
+from seg.engine.submissions.masks.geotiff import CLASSES_TAG
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.output import RleSpec
+from seg.spec.output import OutputSpec
 from tests.engine.tiny_models import CLASSES
 
 HALF_A_METRE = Affine(0.5, 0, 372_000, 0, -0.5, 5_805_000)
@@ -62,7 +62,8 @@ def ortho(path: Path, **said: Any) -> Path:
 
 
 def form_of(folder: Path) -> SubmissionFormat:
-    return open_format("geotiff", CLASSES, "ignore", RleSpec(), lambda image: str(folder / f"{image}.tif"))
+    output = OutputSpec(format="geotiff")
+    return open_format(output, CLASSES, "ignore", lambda image: str(folder / f"{image}.tif"))
 
 
 def test_labels_lie_where_their_image_lies(tmp_path: Path) -> None:
@@ -160,8 +161,8 @@ def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:
 
 
 def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seg.engine.submissions.geotiff.has_rasterio", lambda: False)
-    with pytest.raises(MissingRuntimeError, match=r"pip install 'seg\[geo\]'"):
+    monkeypatch.setattr("seg.engine.submissions.masks.geotiff.has_rasterio", lambda: False)
+    with pytest.raises(MissingRuntimeError, match=r"pip install 'segensemble\[geo\]'"):
         form_of(tmp_path)
 
 

@@ -21,9 +21,9 @@ from pycocotools import mask as coco_mask
 
 from seg.data import Sample
 from seg.engine.submissions import SubmissionFormat, open_format
-from seg.engine.submissions.panoptic import INDEX
+from seg.engine.submissions.coco.panoptic import INDEX
 from seg.errors import DataError
-from seg.spec.output import Format, RleSpec
+from seg.spec.output import Format, OutputSpec
 from tests.engine.labelled import CLASSES, HEIGHT, IDS, WIDTH, form_of, maps_of, write_land
 
 AWKWARD = [
@@ -130,16 +130,16 @@ def test_the_numbers_of_a_coco_json_are_written_and_read(tmp_path: Path, name: F
     """Numbers that are those of other images' names, as a shuffled dataset has them."""
     images = [("1", np.full((3, 4), 2, dtype=np.uint8)), ("2", np.full((3, 4), 0, dtype=np.uint8))]
     samples = [Sample("1", Path("1.png"), 2), Sample("2", Path("2.png"), 1)]
-    form = open_format(name, CLASSES, "ground", RleSpec(), str, samples=samples)
+    form = open_format(OutputSpec(format=name), CLASSES, "ground", str, samples)
     form.write(tmp_path / "out", images)
     assert ids_by_another(name, tmp_path / "out") == [2, 1]
     assert [image_id for image_id, _ in form.read(tmp_path / "out", lambda _: (3, 4))] == ["1", "2"]
     samples[0] = Sample("1", Path("1.png"), 17)
-    other = open_format(name, CLASSES, "ground", RleSpec(), str, samples=samples)
+    other = open_format(OutputSpec(format=name), CLASSES, "ground", str, samples)
     with pytest.raises(DataError, match=r"(entry|annotation) 0: image_id 2 is not in the"):
         list(other.read(tmp_path / "out", lambda _: (3, 4)))
     with pytest.raises(DataError, match="'3' is not in the dataset's COCO JSON"):
-        open_format(name, CLASSES, "ground", RleSpec(), str, samples=[*samples, Sample("3", Path("3.png"))])
+        open_format(OutputSpec(format=name), CLASSES, "ground", str, [*samples, Sample("3", Path("3.png"))])
 
 
 def test_an_image_without_results_is_unlabelled(tmp_path: Path, land: Path) -> None:
@@ -200,7 +200,7 @@ def apart(form: SubmissionFormat, path: Path) -> None:
     [
         ("kaggle", doubled_rows, r"out:8: 'b_27' is already in line 7"),
         ("kaggle", apart, r"out:5: the image 'a' is duplicate \(.*out:2\)"),
-        ("kaggle-per-image", doubled_rows, r"out:4: the image 'b' is duplicate"),
+        ("kaggle-per-image", doubled_rows, r"out:4: 'b' is already in line 3"),
         ("pixels", doubled_rows, r"out:4: the image 'b' is duplicate"),
     ],
 )

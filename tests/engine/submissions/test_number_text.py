@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.submissions.number_text import MAX_DIGITS, join_numbers, split_numbers
+from seg.engine.submissions.tables.number_text import MAX_DIGITS, join_numbers, split_numbers
 
 NUMBERS = st.one_of(st.integers(0, 20), st.integers(0, 2**33), st.integers(0, 10**MAX_DIGITS - 1))
 SHAPE = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(?: [0-9]{{1,{MAX_DIGITS}}})*")

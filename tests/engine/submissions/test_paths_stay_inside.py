@@ -14,7 +14,7 @@ from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import FILE_FORMATS, check_ids
 from seg.errors import OutputError
 from seg.labels import LabelsHW
-from seg.spec.output import FOLDER_FORMATS, Format, RleSpec
+from seg.spec.output import FOLDER_FORMATS, Format, OutputSpec
 from tests.engine.tiny_models import CLASSES
 from tests.hostile_ids import IDS
 
@@ -49,7 +49,7 @@ def test_nothing_outside_is_made_or_changed(name: Format, image_ids: list[str]) 
         (folder / "photos/b.npy").write_bytes(b"an array")
         image_ids = [str(photo.with_suffix("")) if one == "PHOTO" else one for one in image_ids]
         before = contents(folder)
-        form = open_format(name, CLASSES, "ground", RleSpec(), lambda _: made_raster(folder))
+        form = open_format(OutputSpec(format=name), CLASSES, "ground", lambda _: made_raster(folder))
         target = folder / "out"
         images = [(image_id, labels_of(number)) for number, image_id in enumerate(image_ids)]
         try:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from seg.engine.submissions import rle
+from seg.engine.submissions.tables import rle
 from seg.errors import DataError
 from seg.labels import LabelsHW
 

@@ -19,7 +19,7 @@ from pycocotools import mask as coco_mask
 from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
 from seg.errors import DataError, OutputError
 from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.spec.output import Format, RleSpec
+from seg.spec.output import Format, OutputSpec, RleSpec
 from tests.engine.tiny_models import CLASSES
 
 CLASS_IDS = np.array([c.id for c in CLASSES])
@@ -34,7 +34,8 @@ STYLES = [
 
 
 def form_of(name: Format, style: RleSpec | None = None, unlabelled: str = "ground") -> SubmissionFormat:
-    return open_format(name, CLASSES, unlabelled, style or RleSpec(), str)
+    output = OutputSpec(format=name) if style is None else OutputSpec(format=name, rle=style)
+    return open_format(output, CLASSES, unlabelled, str)
 
 
 def images_of(seed: int, count: int = 3) -> list[LabelledImage]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -235,3 +236,56 @@ def test_positions_where_ids_are_promised_are_found(tmp_path: Path) -> None:
     assert isinstance(done.exception, DataError)
     assert "a.png: has the values 0, 1, which are not class ids (7, 8)" in str(done.exception)
     assert spec.output.values == "positions"
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (lambda rows: [rows[0], rows[2], rows[1]], "rows have another order than"),
+        (lambda rows: rows[:2], "1 row of .*sample.csv missing: b.jpg"),
+        (lambda rows: [*rows, rows[1].replace("a.jpg", "c.jpg")], "1 row not in .*sample.csv: c.jpg"),
+        (lambda rows: [row.replace(".jpg", "") for row in rows], "2 rows with ids that"),
+        (lambda rows: ["image_id,PredictionString", *rows[1:]], "the header is 'image_id,PredictionString'"),
+    ],
+)
+def test_rows_of_pixels_are_those_of_the_sample(tmp_path: Path, change: Any, finding: str) -> None:
+    spec = sampled(tmp_path, "id,pixels", ["a.jpg", "b.jpg"], "pixels")
+    assert findings_of(spec) == []
+    rows = spec.output.file.read_text().splitlines()
+    spec.output.file.write_text("\n".join(change(rows)) + "\n")
+    (found,) = findings_of(spec)
+    assert re.search(finding, found)
+    mended = tmp_path / "mended.csv"
+    if " row " in found:
+        with pytest.raises(DataError, match=r"predict its pixels|would be lost"):
+            repair_submission(spec, spec.output.file, spec.output.sample, mended)
+        return
+    repair_submission(spec, spec.output.file, spec.output.sample, mended)
+    assert mended.read_text().splitlines() == rows
+
+
+def test_a_column_of_classes_is_checked_and_mended(tmp_path: Path) -> None:
+    """Columns, ids, order and runs of a contest whose class has a column of its own."""
+    sample = ["id,class,rle", *(f"{one}.jpg,{name}," for one in "ba" for name in ("car", "ship"))]
+    (tmp_path / "sample.csv").write_text("\n".join(sample) + "\n")
+    maps = {"a": ONE, "b": np.roll(ONE, 1, axis=0) * 2}
+    spec = contest_of(tmp_path, maps, ["land", "ship", "car"], sample="sample.csv")
+    right = spec.output.file.read_text()
+    assert right.splitlines()[1:] == [
+        "b.jpg,car,7 2 11 2",
+        "b.jpg,ship,",
+        "a.jpg,car,",
+        "a.jpg,ship,6 2 10 2",
+    ]
+    assert findings_of(spec) == []
+    broken = [
+        "rle,id,class",
+        *(f"{rle or -1},{one[0]},{name}" for one, name, rle in csv.reader(right.splitlines()[1:4:2])),
+        "10 2 6 2,a,ship",
+    ]
+    spec.output.file.write_text("\n".join(broken) + "\n")
+    assert len(findings_of(spec)) >= 4
+    repair_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
+    assert (tmp_path / "mended.csv").read_text() == right
+    spec.output.file.write_text(right.replace("a.jpg,ship", "a.jpg,boat"))
+    assert "line 5: 'boat' is not a class: known are car, ship: write one of these" in findings_of(spec)

@@ -1,0 +1,1 @@
+"""COCO: submissions as COCO's results or panoptic segments."""

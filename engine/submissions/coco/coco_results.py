@@ -1,0 +1,123 @@
+"""COCO's results format: a list with an object for each image and class, masks as compressed run lengths.
+
+An image without results has the unlabelled class everywhere.
+
+Source: the COCO dataset's page on the format of results.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+from pydantic import ValidationError
+
+from seg.classes import ClassInfo
+from seg.data import Sample
+from seg.data.coco_file import CocoRle
+from seg.data.rasterise import MaskHW, rasterise
+from seg.engine.passes.passes import Size
+from seg.engine.submissions.base import LabelledImage, SizeOf
+from seg.engine.submissions.coco.coco_ids import CocoIds, is_coco_id
+from seg.engine.submissions.image_registry import ImageRegistry
+from seg.errors import DataError
+from seg.files import atomic_path
+from seg.labels import IGNORE_INDEX, LabelsHW
+
+_KEYS = ("image_id", "category_id", "segmentation")
+
+_Entry = tuple[str, dict[str, Any]]
+"""A result's position in the file, and the result."""
+
+
+class CocoResults:
+    """Every class of an image except the unlabelled one, with score 1."""
+
+    def __init__(self, classes: Sequence[ClassInfo], unlabelled: str, samples: Sequence[Sample]) -> None:
+        self._classes = classes
+        names = [c.name for c in classes]
+        self._background = names.index(unlabelled) if unlabelled in names else IGNORE_INDEX
+        self._image_ids = [sample.id for sample in samples]
+        self._coco_ids = CocoIds(samples)
+
+    def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
+        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+            separator = "["
+            for image in images:
+                for entry in self._entries(image):
+                    file.write(f"{separator}\n{json.dumps(entry)}")
+                    separator = ","
+            file.write("\n]\n" if separator == "," else "[]\n")
+
+    def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
+        by_image: dict[str, list[_Entry]] = {}
+        for number, entry in enumerate(_load(path)):
+            place = f"{path}: entry {number}"
+            _check_entry(place, entry)
+            image_id = self._coco_ids.to_image(place, entry["image_id"])
+            by_image.setdefault(image_id, []).append((place, entry))
+        registry = ImageRegistry(size_of)
+        for image_id, entries in by_image.items():
+            yield image_id, self._label_map(entries, registry.register(entries[0][0], image_id))
+        for image_id in self._image_ids:
+            if image_id not in by_image:
+                yield image_id, self._label_map([], registry.register(str(path), image_id))
+
+    def _label_map(self, entries: Sequence[_Entry], size_hw: Size) -> LabelsHW:
+        label_of_id = {c.id: label for label, c in enumerate(self._classes)}
+        labels_hw = np.full(size_hw, self._background, dtype=np.uint8)
+        for place, entry in entries:
+            if entry["category_id"] not in label_of_id:
+                raise DataError(f"{place}: {entry['category_id']} is not a class id")
+            labels_hw[_mask(place, entry, size_hw)] = label_of_id[entry["category_id"]]
+        return labels_hw
+
+    def _entries(self, image: LabelledImage) -> Iterator[dict[str, Any]]:
+        image_id, labels_hw = image
+        present = [
+            label for label in np.unique(labels_hw).tolist() if label not in (self._background, IGNORE_INDEX)
+        ]
+        for label in present:
+            encoded = coco_mask.encode(np.asfortranarray(labels_hw == label, dtype=np.uint8))
+            yield {
+                "image_id": self._coco_ids.to_coco(image_id),
+                "category_id": self._classes[label].id,
+                "segmentation": {"size": encoded["size"], "counts": encoded["counts"].decode()},
+                "score": 1.0,
+                "bbox": coco_mask.toBbox(encoded).tolist(),
+                "area": int(coco_mask.area(encoded)),
+            }
+
+
+def _check_entry(place: str, entry: Any) -> None:
+    """Raise DataError if a key is missing or an id has a wrong type."""
+    if not isinstance(entry, dict) or not all(key in entry for key in _KEYS):
+        raise DataError(f"{place}: needs all of {', '.join(_KEYS)}")
+    if not isinstance(entry["category_id"], int):
+        raise DataError(f"{place}: {entry['category_id']!r} is not a class id")
+    if not is_coco_id(entry["image_id"]):
+        raise DataError(f"{place}: {entry['image_id']!r} is not an image id")
+
+
+def _mask(place: str, entry: dict[str, Any], size_hw: Size) -> MaskHW:
+    """Decode with the size of the image, not the file's: a few bytes can claim a mask of a terabyte."""
+    try:
+        return rasterise(CocoRle.model_validate(entry["segmentation"]), size_hw)
+    except ValidationError as error:
+        raise DataError(f"{place}: its segmentation is not an object with size and counts") from error
+    except ValueError as error:
+        raise DataError(f"{place}: {error}") from error
+
+
+def _load(path: Path) -> list[Any]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(entries, list):
+        raise DataError(f"{path}: is not a list of results")
+    return entries

@@ -1,0 +1,1 @@
+"""Masks: submissions as an image or array of pixel values for each image."""

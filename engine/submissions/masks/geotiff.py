@@ -1,0 +1,145 @@
+"""The GeoTIFF format: a folder of georeferenced rasters with class ids or positions as pixel values."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seg.classes import ClassInfo
+from seg.data.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
+from seg.distribution import install_advice
+from seg.engine.passes.passes import Size
+from seg.engine.submissions.base import LabelledImage, SizeOf
+from seg.engine.submissions.image_registry import ImageRegistry
+from seg.engine.submissions.masks.check_size import check_claimed_size
+from seg.engine.submissions.masks.pixel_values import PixelValues, ValuesHW
+from seg.errors import DataError, MissingRuntimeError
+from seg.file_names import FileNames, id_of_name
+from seg.outputs import output_folder
+from seg.spec.output import Values
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+ImageOf = Callable[[str], str]
+"""The path or URI of an image by its id; raises DataError."""
+
+CLASSES_TAG: Final = "CLASSES"
+"""The tag with the classes' names by their pixel values, as a JSON object."""
+
+_SUFFIX: Final = ".tif"
+_TYPES: Final = (np.uint8, np.uint16, np.int32)
+_BLOCK: Final = 256
+_LAYOUT: Final = {
+    "driver": "GTiff",
+    "count": 1,
+    "compress": "deflate",
+    "tiled": True,
+    "blockxsize": _BLOCK,
+    "blockysize": _BLOCK,
+    "BIGTIFF": "IF_SAFER",
+}
+
+
+class GeoTiffFolder:
+    """Each image's labels as `<id>.tif`, with the image's georeference and the classes' colours.
+
+    A label map of another size than its image covers the same area.
+    """
+
+    def __init__(self, classes: Sequence[ClassInfo], image_of: ImageOf, values: Values) -> None:
+        """Raises MissingRuntimeError if rasterio is not installed."""
+        if not has_rasterio():
+            raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
+        self._classes = classes
+        self._image_of = image_of
+        self._values = PixelValues(classes, values, _TYPES)
+
+    def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
+        names = FileNames(_SUFFIX)
+        with output_folder(path) as folder:
+            for image_id, labels_hw in images:
+                file = folder / names.name_of(image_id)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                values_hw = self._values.encode(image_id, labels_hw)
+                self._write_one(file, values_hw, georeference_of(self._image_of(image_id), labels_hw.shape))
+
+    def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
+        found = filter(Path.is_file, path.rglob("*"))
+        files = sorted(file for file in found if file.suffix.lower() in TIFF_SUFFIXES)
+        if not files:
+            raise DataError(f"{path}: has no TIFFs")
+        registry = ImageRegistry(size_of)
+        for file in files:
+            image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(file.suffix))
+            size_hw = registry.register(str(file), image_id)
+            values_hw = _values_of(file, image_id, size_of)
+            registry.check_size(str(file), values_hw, size_hw)
+            yield image_id, self._values.decode(str(file), values_hw)
+
+    def _write_one(self, file: Path, values_hw: ValuesHW, place: dict[str, Any]) -> None:
+        import rasterio
+
+        values = self._values
+        height, width = values_hw.shape
+        layout = {
+            **_LAYOUT,
+            "dtype": values.dtype.name,
+            "nodata": values.void,
+            "height": height,
+            "width": width,
+        }
+        named = dict(zip(values.of_label.tolist(), self._classes, strict=True))
+        with rasterio.open(file, "w", **layout, **place) as written:
+            if values.dtype.kind == "u":
+                written.write_colormap(1, {value: c.colour for value, c in named.items()})
+            written.update_tags(**{CLASSES_TAG: json.dumps({value: c.name for value, c in named.items()})})
+            written.write(values_hw, 1)
+
+
+def georeference_of(image: str, size_hw: Size) -> dict[str, Any]:
+    """The georeference of an image, for a raster of that size which covers the same area.
+
+    Raises:
+        DataError: the image cannot be read, or is not georeferenced.
+    """
+    from rasterio.transform import Affine
+
+    with _opened(image) as dataset:
+        across, down = dataset.width / size_hw[1], dataset.height / size_hw[0]
+        points, system = dataset.gcps
+        if points:
+            for point in points:
+                point.row, point.col = point.row / down, point.col / across
+            return {"gcps": points, "crs": system}
+        if dataset.transform.is_identity:
+            raise DataError(f"{image}: is not georeferenced: write the labels as format: png")
+        one = dataset.transform
+        finer = Affine(one.a * across, one.b * down, one.c, one.d * across, one.e * down, one.f)
+        return {"crs": dataset.crs, "transform": finer}
+
+
+def _values_of(file: Path, image_id: str, size_of: SizeOf) -> ValuesHW:
+    from rasterio.errors import RasterioError
+
+    with _opened(str(file)) as dataset:
+        if dataset.count != 1 or np.dtype(dataset.dtypes[0]).kind not in "iu":
+            found = f"{dataset.count} bands of {', '.join(dict.fromkeys(dataset.dtypes))}"
+            raise DataError(f"{file}: has {found}: a label map has one band of integers")
+        check_claimed_size(file, image_id, (dataset.height, dataset.width), size_of)
+        try:
+            return np.asarray(dataset.read(1))
+        except RasterioError as error:
+            raise DataError(f"{file}: is truncated or damaged") from error
+
+
+def _opened(place: str) -> "DatasetReader":
+    import rasterio
+
+    silence_georeferencing_warnings()
+    try:
+        return rasterio.open(place)
+    except rasterio.errors.RasterioError as error:
+        raise DataError(f"{place}: cannot be read as a raster: {error}") from error

@@ -1,0 +1,102 @@
+"""Kaggle's run-length encoding: "start length start length ...", column by column, from pixel 1.
+
+Source: the evaluation page of Kaggle's segmentation contests. A run may continue from the bottom
+of one column to the top of the next; a class without pixels is the empty string. An `RleSpec` describes
+contests that count along rows or from 0, or want -1 for an empty class.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.engine.submissions.tables.number_text import join_numbers, split_numbers
+from seg.errors import DataError
+from seg.labels import LabelsHW
+from seg.spec.output import RleSpec
+
+KAGGLE: Final = RleSpec()
+
+_NUMPY_ORDER: Final[dict[str, Literal["C", "F"]]] = {"rows": "C", "columns": "F"}
+
+
+def encode(labels_hw: LabelsHW, classes: int, style: RleSpec = KAGGLE) -> list[str]:
+    """The run-length encoding of every class of a label map.
+
+    A class without pixels gets the style's empty text, and the empty string if its row is dropped.
+    """
+    empty = style.empty.replace("drop", "")
+    if not labels_hw.size:
+        return [empty] * classes
+    pixels = (labels_hw if style.order == "rows" else cv2.transpose(labels_hw)).ravel()
+    starts = np.concatenate(([0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1))
+    lengths = np.diff(starts, append=pixels.size)
+    labels = pixels[starts]
+    order = np.argsort(labels, kind="stable")
+    pairs = np.stack((starts[order] + style.first, lengths[order]), axis=1)
+    bounds = np.searchsorted(labels[order], np.arange(classes + 1))
+    return [text or empty for text in join_numbers(pairs.ravel(), 2 * bounds)]
+
+
+def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
+    """Starts, counted from 0, and lengths of the runs of a class, int64 `[R, 2]`.
+
+    Raises:
+        DataError: the text is not a list of pairs, or its runs overlap, are empty, out of order or outside an
+            image of `pixels` pixels.
+    """
+    if text in ("", style.empty):
+        return np.zeros((0, 2), dtype=np.int64)
+    numbers = split_numbers(text)
+    if numbers is None or len(numbers) % 2:
+        raise DataError(f"run lengths must be pairs of numbers separated by single spaces, got {text[:40]!r}")
+    runs = numbers.reshape(-1, 2)
+    runs[:, 0] -= style.first
+    starts, lengths = runs.T
+    ends = starts + lengths
+    wrong = (starts < 0) | (lengths < 1) | (ends > pixels)
+    wrong[1:] |= starts[1:] < ends[:-1]
+    if wrong.any():
+        start, length = runs[wrong.argmax()]
+        raise DataError(
+            f"the run '{start + style.first} {length}' is empty, overlaps or precedes the one before it, or"
+            f" leaves the image of {pixels} pixels"
+        )
+    return runs
+
+
+def decode(text: str, size_hw: tuple[int, int], style: RleSpec = KAGGLE) -> NDArray[np.bool_]:
+    """The mask, bool `[H, W]`, of one encoded class.
+
+    Raises:
+        DataError: the runs do not fit a mask of that size: see `parse`.
+    """
+    pixels = size_hw[0] * size_hw[1]
+    labels = merge_runs([parse(text, pixels, style)], pixels, 1)
+    mask_hw: NDArray[np.bool_] = reshape(labels, size_hw, style) == 0
+    return mask_hw
+
+
+def merge_runs(runs: Sequence[NDArray[np.int64]], pixels: int, background: int) -> NDArray[np.uint8]:
+    """A flat label map from the runs of each class, int64 `[R, 2]` as returned by `parse`.
+
+    Raises:
+        DataError: a pixel has two classes.
+    """
+    labels = np.repeat(np.arange(len(runs)), [len(pairs) for pairs in runs])
+    starts, lengths = np.concatenate([np.zeros((0, 2), dtype=np.int64), *runs]).T
+    order = np.argsort(starts, kind="stable")
+    bounds = np.stack((starts[order], (starts + lengths)[order]), axis=1).ravel()
+    stretches = np.diff(bounds, prepend=0, append=pixels)
+    if (stretches < 0).any():
+        raise DataError("runs cover pixels of another class")
+    values = np.full(len(stretches), background, dtype=np.uint8)
+    values[1::2] = labels[order]
+    return np.repeat(values, stretches)
+
+
+def reshape(pixels: NDArray[np.uint8], size_hw: tuple[int, int], style: RleSpec) -> LabelsHW:
+    """Reshape flat pixels to an image `[H, W]` in the style's order, without a copy."""
+    return pixels.reshape(size_hw, order=_NUMPY_ORDER[style.order])

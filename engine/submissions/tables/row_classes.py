@@ -1,0 +1,131 @@
+"""The classes that a CSV has rows or columns for, and what it calls them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from seg.classes import ClassInfo
+from seg.engine.submissions.tables.columns import Columns
+from seg.errors import DataError
+from seg.labels import IGNORE_INDEX
+from seg.spec.base import did_you_mean
+from seg.spec.output import OutputSpec
+
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True)
+class RowClasses:
+    """The classes of a dataset, and which of them a spec's CSV has."""
+
+    output: OutputSpec
+    classes: Sequence[ClassInfo]
+    unlabelled: str
+
+    @cached_property
+    def written(self) -> dict[str, int]:
+        """The label of each class with rows by its text: of those the spec lists, or all it does not drop.
+
+        Raises:
+            DataError: the spec names a class that does not exist.
+        """
+        if self.output.classes is None:
+            return {str(c.id): label for label, c in enumerate(self.classes) if label not in self.dropped}
+        label_of_id = {c.id: label for label, c in enumerate(self.classes)}
+        texts: dict[str, int] = {}
+        for entry in self.output.classes:
+            if isinstance(entry, str):
+                texts[entry] = self._label_of_name(entry, "classes")
+            elif entry in label_of_id:
+                texts[str(entry)] = label_of_id[entry]
+            else:
+                nearest = did_you_mean(str(entry), map(str, label_of_id))
+                raise DataError(f"output.classes: no class has the id {entry}: {nearest}")
+        return texts
+
+    @cached_property
+    def dropped(self) -> set[int]:
+        """The labels of the classes that the spec drops; raises DataError as `written`."""
+        return {self._label_of_name(name, "drop") for name in self.output.drop}
+
+    @cached_property
+    def background(self) -> int:
+        """The label of pixels that no row covers: of the unlabelled class, or the only one without rows."""
+        names = [c.name for c in self.classes]
+        if self.unlabelled in names:
+            return names.index(self.unlabelled)
+        left_out = set(range(len(names))) - set(self.written.values())
+        return left_out.pop() if len(left_out) == 1 else IGNORE_INDEX
+
+    @property
+    def foreground(self) -> list[int]:
+        """The labels of `written` without the unlabelled class, unless the spec lists it."""
+        if self.output.classes is not None:
+            return list(self.written.values())
+        return [label for label in self.written.values() if label != self.background]
+
+    def single(self, place: str) -> int:
+        """The only class of run lengths whose class nothing names; raises DataError if there are several."""
+        if len(self.foreground) != 1:
+            names = ", ".join(self.classes[label].name for label in self.foreground[:_SHOWN])
+            raise DataError(
+                f"{place}: nothing tells the class of a row, and there are {len(self.foreground)} ({names}):"
+                " end output.id with '_{class}', add a column of classes, or drop all but one (output.drop);"
+                " a contest that wants the class of every pixel has format: pixels"
+            )
+        return self.foreground[0]
+
+    def of_columns(self, place: str, columns: Columns) -> tuple[int, ...]:
+        """The classes of columns that are named after them; raises DataError if a class has no column."""
+        label_of_name = {c.name: label for label, c in enumerate(self.classes)}
+        labels = tuple(label_of_name[name] for name in columns.classes)
+        self.check_complete(place, labels, "column")
+        return labels
+
+    def of_texts(self, place: str, texts: Iterable[str]) -> Mapping[str, int]:
+        """The label of each class text of a sample, which are ids or names.
+
+        Raises:
+            DataError: they are neither.
+        """
+        spellings: Sequence[Callable[[str], str]] = (str, str, _plain)
+        known: Sequence[Mapping[str, int]] = [self.written]
+        if self.output.classes is None:
+            by_id = {str(c.id): label for label, c in enumerate(self.classes)}
+            by_name = {c.name: label for label, c in enumerate(self.classes)}
+            known = [by_id, by_name, {_plain(name): label for name, label in by_name.items()}]
+        distinct = list(dict.fromkeys(texts))
+        for label_of, spelled in zip(known, spellings, strict=False):
+            if all(spelled(text) in label_of for text in distinct):
+                return {text: label_of[spelled(text)] for text in distinct}
+        theirs = ", ".join(map(repr, distinct[:_SHOWN]))
+        ours = ", ".join(f"{c.id} {c.name}" for c in self.classes[:_SHOWN])
+        raise DataError(
+            f"{place}: its classes are {theirs}, but those of the dataset {ours}: give the classes these ids"
+            " or names in the dataset's YAML"
+        )
+
+    def check_complete(self, place: str, labels: Iterable[int], what: str) -> None:
+        """Raise DataError if a class that is not the background is missing."""
+        missing = sorted(set(self.foreground) - set(labels))
+        if missing:
+            name = self.classes[missing[0]].name
+            raise DataError(
+                f"{place}: has no {what} of class {name!r}{_and_more(missing)}: name the classes as the"
+                f" contest does; or, if it is not wanted, set output: {{drop: [{name}]}}"
+            )
+
+    def _label_of_name(self, name: str, key: str) -> int:
+        names = [c.name for c in self.classes]
+        if name not in names:
+            raise DataError(f"output.{key}: no class is named {name!r}: {did_you_mean(name, names)}")
+        return names.index(name)
+
+
+def _and_more(some: Sequence[object]) -> str:
+    return "" if len(some) == 1 else f" and {len(some) - 1} more"
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace(" ", "_").replace("-", "_")

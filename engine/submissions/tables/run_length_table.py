@@ -1,0 +1,120 @@
+"""CSVs of run lengths: a row for each image and class, or for each image with all its classes."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from seg.engine.passes.passes import Size
+from seg.engine.submissions.base import LabelledImage, SizeOf
+from seg.engine.submissions.image_registry import ImageRegistry
+from seg.engine.submissions.tables import rle
+from seg.engine.submissions.tables.table_format import Key, TableFormat
+from seg.engine.submissions.tables.table_rows import TableRow, read_rows, write_rows
+from seg.errors import DataError
+from seg.labels import LabelsHW
+from seg.spec.output import RleSpec
+
+
+class RunLengthTable:
+    """Empty classes have the contest's text, or no row; pixels of no row have the unlabelled class."""
+
+    def __init__(self, classes: int, style: TableFormat, image_ids: Sequence[str]) -> None:
+        self._classes = classes
+        self._style = style
+        self._image_ids = image_ids
+
+    def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
+        write_rows(path, self._style, itertools.chain.from_iterable(map(self._rows, images)))
+
+    def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
+        registry = ImageRegistry(size_of)
+        found = set()
+        rows = read_rows(path, self._style)
+        for image_id, rows_of_image in itertools.groupby(rows, key=lambda row: row.image_id):
+            canvas: _Canvas | None = None
+            line_of: dict[str, int] = {}
+            for row in rows_of_image:
+                self._check_class(path, row, line_of)
+                if canvas is None:
+                    canvas = self._canvas(path, registry.register(f"{path}:{row.line}", image_id))
+                for label, text in zip(self._labels_of(row.key), row.values, strict=True):
+                    canvas.add(row.line, label, text)
+            if canvas:
+                found.add(image_id)
+                yield image_id, canvas.labels_hw()
+        if self._style.rle.empty == "drop":
+            for image_id in self._image_ids:
+                if image_id not in found:
+                    size_hw = registry.register(str(path), image_id)
+                    yield image_id, self._canvas(path, size_hw).labels_hw()
+
+    def _canvas(self, path: Path, size_hw: Size) -> "_Canvas":
+        return _Canvas(path, size_hw, self._classes, self._style.background, self._style.rle)
+
+    def _check_class(self, path: Path, row: TableRow, line_of: dict[str, int]) -> None:
+        """Raise DataError for a class that is unknown, or that an earlier row of the image has."""
+        style, class_text = self._style, row.key[1]
+        if style.has_row_for_each_class and class_text not in style.label_of_class:
+            raise DataError(f"{path}:{row.line}: {unknown_class(style, row.key)}")
+        if class_text in line_of:
+            raise DataError(
+                f"{path}:{row.line}: {style.show(row.key)!r} is already in line {line_of[class_text]}:"
+                " keep one"
+            )
+        line_of[class_text] = row.line
+
+    def _labels_of(self, key: Key) -> Sequence[int]:
+        """The classes of a row's values."""
+        return (
+            (self._style.label_of_class[key[1]],)
+            if self._style.has_row_for_each_class
+            else self._style.labels
+        )
+
+    def _rows(self, image: LabelledImage) -> Iterator[tuple[Key, Sequence[str]]]:
+        image_id, labels_hw = image
+        encoded = rle.encode(labels_hw, self._classes, self._style.rle)
+        for key in self._style.keys_of_image(image_id):
+            values = [encoded[label] for label in self._labels_of(key)]
+            if any(values) or self._style.rle.empty != "drop":
+                yield key, values
+
+
+def unknown_class(style: TableFormat, key: Key) -> str:
+    """The problem of a row that names no known class."""
+    known = f"known are {', '.join(style.label_of_class)}"
+    if style.class_column is not None:
+        return f"{key[1]!r} is not a class: {known}"
+    return f"{style.show(key)!r} does not end in a class id: {known}"
+
+
+class _Canvas:
+    """Collects the runs of an image's classes and draws them as a label map."""
+
+    def __init__(self, path: Path, size_hw: Size, classes: int, background: int, style: RleSpec) -> None:
+        self._path = path
+        self._size_hw = size_hw
+        self._background = background
+        self._style = style
+        self._runs = [np.zeros((0, 2), dtype=np.int64) for _ in range(classes)]
+        self._line = 0
+
+    def add(self, line: int, label: int, text: str) -> None:
+        self._line = line
+        with self._errors_with_line():
+            self._runs[label] = rle.parse(text, self._size_hw[0] * self._size_hw[1], self._style)
+
+    def labels_hw(self) -> LabelsHW:
+        with self._errors_with_line():
+            pixels = rle.merge_runs(self._runs, self._size_hw[0] * self._size_hw[1], self._background)
+        return rle.reshape(pixels, self._size_hw, self._style)
+
+    @contextmanager
+    def _errors_with_line(self) -> Iterator[None]:
+        try:
+            yield
+        except DataError as error:
+            raise DataError(f"{self._path}:{self._line}: {error}") from error

@@ -1,0 +1,1 @@
+"""Everything that predicting an ensemble without internet needs, in one folder."""

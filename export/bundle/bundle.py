@@ -1,0 +1,151 @@
+"""A folder with models, spec, wheels and scripts, from which an ensemble predicts without internet."""
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from itertools import takewhile
+from pathlib import Path
+from typing import Final
+
+import seg
+from seg.errors import ModelError, SpecError
+from seg.export.bundle.request import BundleRequest
+from seg.export.bundle.wheels import download_wheels
+from seg.files import sha256_of, write_text
+from seg.member_files import MemberFile, read_member_files
+from seg.model_safety import load_graph, weights_beside
+from seg.outputs import Output, output_folder
+from seg.spec import EnsembleSpec, MemberSpec
+from seg.spec.dataset import ClassEntry, DatasetSpec
+from seg.spec.reads import files_read
+from seg.spec.save import save_spec
+from seg.spec.split import SplitSpec
+
+MANIFEST: Final = "manifest.json"
+SCRIPTS: Final = ("install.sh", "predict.py")
+
+PREDICTING: Final = frozenset(
+    {"views", "merge", "merge_at", "class_factors", "stopping", "tile", "runtime", "batch_size"}
+)
+"""The keys of a spec that say how it predicts."""
+
+_VARIABLE: Final = re.compile(r"[*?\[{]")
+"""What a part of a pattern of images has, and a folder has not."""
+
+MERGING: Final = frozenset({"weight", "class_weights", "temperature", "views"})
+"""The same for a member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What was written: sizes in bytes."""
+
+    folder: Path
+    models: int
+    wheels: int
+
+
+def write_bundle(
+    spec: EnsembleSpec,
+    folder: Path,
+    request: BundleRequest,
+    *,
+    overwrite: bool = False,
+    reads: Sequence[Path] = (),
+) -> Bundle:
+    """Write the folder; it is complete or absent.
+
+    Args:
+        overwrite: also replace a folder that seg did not write.
+        reads: further files that must not be overwritten, such as the spec itself.
+
+    Raises:
+        ModelError: a member is not exported.
+        OutputError: the folder cannot be written, or is not seg's.
+        SegError: the wheels cannot be downloaded.
+    """
+    members = read_member_files(spec)
+    target = Output(folder, (*reads, *files_read(spec)), overwrite, is_folder=True)
+    with target.writing() as final, output_folder(final) as unfinished:
+        for member, file in zip(spec.running, members, strict=True):
+            _copy_model(file.path, unfinished / "models" / member.name)
+        save_spec(_bundled(spec, members, unfinished), unfinished / "ensemble.yaml")
+        for name in SCRIPTS:
+            write_text(unfinished / name, files("seg.export.bundle").joinpath("files", name).read_text())
+        (unfinished / "wheels").mkdir()
+        download_wheels(unfinished / "wheels", request)
+        _write_manifest(unfinished, request)
+        sizes = [_size(unfinished / part) for part in ("models", "wheels")]
+    return Bundle(folder, *sizes)
+
+
+def _copy_model(model: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    shutil.copyfile(model, folder / "model.onnx")
+    for name in weights_beside(load_graph(model)):
+        try:
+            shutil.copyfile(model.parent / name, folder / name)
+        except FileNotFoundError as error:
+            raise ModelError(
+                f"{model}: its weights are missing: there is no {model.parent / name}"
+            ) from error
+
+
+def _bundled(spec: EnsembleSpec, members: Sequence[MemberFile], folder: Path) -> EnsembleSpec:
+    """What the spec says about predicting, on the bundle's models.
+
+    Images, list and sample have the names by which `predict.py` links to them.
+    """
+    sample = {"sample": folder / "sample_submission.csv"} if spec.output.sample else {}
+    return EnsembleSpec(
+        data=_dataset(spec, members[0], folder),
+        members=tuple(_bundled_member(member, folder) for member in spec.running),
+        output=spec.output.model_copy(update={"file": folder / "submission.csv", **sample}),
+        runs=folder / "runs",
+        **{key: getattr(spec, key) for key in PREDICTING & spec.model_fields_set},
+    )
+
+
+def _bundled_member(member: MemberSpec, folder: Path) -> MemberSpec:
+    said = {key: getattr(member, key) for key in MERGING & member.model_fields_set}
+    return MemberSpec(name=member.name, model=folder / "models" / member.name / "model.onnx", **said)
+
+
+def _dataset(spec: EnsembleSpec, first: MemberFile, folder: Path) -> DatasetSpec:
+    return DatasetSpec(
+        predict=_hidden_images(spec.data.predict, folder),
+        classes=tuple(ClassEntry(name=c.name, id=c.id, colour=c.colour) for c in first.card.classes),
+        unlabelled=spec.data.unlabelled,
+    )
+
+
+def _hidden_images(known: SplitSpec | None, folder: Path) -> SplitSpec:
+    """The images that are linked beside the spec, found and named as those of the spec are.
+
+    Raises:
+        SpecError: they lie in several folders.
+    """
+    if known is None:
+        return SplitSpec(images=(folder / "images",))
+    if len(known.images) > 1:
+        raise SpecError("data: predict: images: a bundle predicts one folder: name a pattern")
+    lists = {
+        key: folder / f"list{path.suffix}" for key in ("annotations", "list") if (path := getattr(known, key))
+    }
+    pattern = takewhile(lambda part: _VARIABLE.search(part) is None, known.images[0].parts)
+    rest = known.images[0].parts[len(tuple(pattern)) :]
+    return SplitSpec(images=(Path(folder, "images", *rest),), id=known.id, **lists)
+
+
+def _write_manifest(folder: Path, request: BundleRequest) -> None:
+    listed = sorted(path for path in folder.rglob("*") if path.is_file())
+    hashes = {path.relative_to(folder).as_posix(): sha256_of(path) for path in listed}
+    manifest = {"seg": seg.__version__, **asdict(request), "sha256": hashes}
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

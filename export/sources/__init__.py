@@ -1,0 +1,1 @@
+"""Networks that were trained elsewhere, brought under the contract of exported models and verified."""

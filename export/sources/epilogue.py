@@ -1,0 +1,116 @@
+"""From what a network returns to the probabilities of the dataset's classes, as nodes of a graph."""
+
+from typing import Final
+
+import numpy as np
+from onnx import TensorProto
+
+from seg.export.fuse.builder import CLASS_AXIS, Graph
+from seg.export.sources.declaration import ClassMapping, Declaration, OutputDeclaration
+from seg.export.sources.prologue import Sizes, resize, tile_counts
+from seg.model_file import OUTPUT
+from seg.temperature import TEMPERATURE
+
+LEAST_PROBABILITY: Final = 1e-7
+"""Its logarithm is finite, which a temperature divides."""
+
+
+def add_epilogue(graph: Graph, raw: str, has_channel_axis: bool, declared: Declaration, sizes: Sizes) -> None:
+    """Add the nodes that end in `probabilities`.
+
+    Args:
+        raw: what the network returns.
+        has_channel_axis: whether that has four axes; labels may have three.
+        declared: what it is.
+        sizes: as the prologue gave them.
+    """
+    planes = _planes(graph, raw, has_channel_axis, declared.output)
+    planes = _at_image_size(graph, planes, declared, sizes)
+    logits = _logits(graph, planes, declared.output)
+    graph.constant(TEMPERATURE, np.float32(1))
+    tempered = graph.add("Div", [logits, TEMPERATURE], "output/tempered")
+    _add_classes(graph, tempered, declared.classes)
+
+
+def _planes(graph: Graph, raw: str, has_channel_axis: bool, declared: OutputDeclaration) -> str:
+    """Float32 `[N, K, h, w]`; labels become one plane for each class."""
+    if has_channel_axis and declared.layout == "nhwc":
+        raw = graph.add("Transpose", [raw], "output/nchw", perm=[0, 3, 1, 2])
+    if declared.kind != "labels":
+        return graph.add("Cast", [raw], "output/float", to=TensorProto.FLOAT)
+    whole = graph.add("Cast", [raw], "output/labels", to=TensorProto.INT64)
+    if not has_channel_axis:
+        axis = graph.constant("output/axis", np.array([CLASS_AXIS], dtype=np.int64))
+        whole = graph.add("Unsqueeze", [whole, axis], "output/channel")
+    numbers = np.arange(declared.count, dtype=np.int64).reshape(1, -1, 1, 1)
+    is_label = graph.add("Equal", [whole, graph.constant("output/numbers", numbers)], "output/is_label")
+    return graph.add("Cast", [is_label], "output/planes", to=TensorProto.FLOAT)
+
+
+def _at_image_size(graph: Graph, planes: str, declared: Declaration, sizes: Sizes) -> str:
+    mode, size_hw, how = declared.input.mode, declared.input.size_hw, declared.output.resample
+    if mode == "resize":
+        return resize(graph, planes, sizes.image_hw, how, "output/resized")
+    if mode == "tile" and size_hw:
+        tile = graph.constant("tiles/size_hw", np.array(size_hw, dtype=np.int64))
+        planes = _tiles_together(
+            graph, resize(graph, planes, tile, how, "output/resized"), declared, size_hw, sizes
+        )
+    else:
+        planes = resize(graph, planes, sizes.padded_hw, how, "output/resized")
+    start = graph.constant("output/start", np.zeros(2, dtype=np.int64))
+    axes = graph.constant("axes/2_3", np.array([2, 3], dtype=np.int64))
+    return graph.add("Slice", [planes, start, sizes.image_hw, axes], "output/cropped")
+
+
+def _tiles_together(
+    graph: Graph, planes: str, declared: Declaration, tile_hw: tuple[int, int], sizes: Sizes
+) -> str:
+    rows, columns = tile_counts(graph, sizes.padded_hw, tile_hw)
+    each = [
+        graph.constant(f"tiles/side_{at}", np.array([side], dtype=np.int64))
+        for at, side in enumerate(tile_hw)
+    ]
+    channels = graph.constant("tiles/channels", np.array([declared.output.count], dtype=np.int64))
+    apart = graph.add("Concat", [sizes.batch, rows, columns, channels, *each], "output/tiles/apart", axis=0)
+    grid = graph.add("Reshape", [planes, apart], "output/tiles/grid")
+    turned = graph.add("Transpose", [grid], "output/tiles/turned", perm=[0, 3, 1, 4, 2, 5])
+    whole = graph.add("Concat", [sizes.batch, channels, sizes.padded_hw], "output/tiles/shape", axis=0)
+    return graph.add("Reshape", [turned, whole], "output/tiles/whole")
+
+
+def _logits(graph: Graph, planes: str, declared: OutputDeclaration) -> str:
+    """What a softmax turns into the probabilities of the network's classes."""
+    if declared.kind == "logits":
+        return planes
+    if declared.kind == "sigmoid-logits":
+        planes = graph.add("Sigmoid", [planes], "output/sigmoid")
+    if declared.has_rest:
+        axis = graph.constant("output/axis", np.array([CLASS_AXIS], dtype=np.int64))
+        largest = graph.add("ReduceMax", [planes, axis], "output/largest", keepdims=1)
+        rest = graph.add("Sub", [graph.constant("output/one", np.float32(1)), largest], "output/rest")
+        planes = graph.add("Concat", [planes, rest], "output/with_rest", axis=CLASS_AXIS)
+    least, most = (
+        graph.constant(f"output/{n}", np.float32(p)) for n, p in (("least", LEAST_PROBABILITY), ("most", 1))
+    )
+    clipped = graph.add("Clip", [planes, least, most], "output/clipped")
+    return graph.add("Log", [clipped], "output/log")
+
+
+def _add_classes(graph: Graph, logits: str, classes: ClassMapping) -> None:
+    """The softmax over the network's classes, and the dataset's classes made of them."""
+    if classes.is_identity:
+        graph.add("Softmax", [logits], OUTPUT, axis=CLASS_AXIS)
+        return
+    theirs = graph.add("Softmax", [logits], "output/theirs", axis=CLASS_AXIS)
+    if classes.order is not None:
+        order = graph.constant("output/order", np.array(classes.order, dtype=np.int64))
+        graph.add("Gather", [theirs, order], OUTPUT, axis=CLASS_AXIS)
+        return
+    parts = np.array(classes.parts, dtype=np.float32)[:, :, None, None]
+    sums = OUTPUT if not classes.renormalises else "output/ours"
+    graph.add("Conv", [theirs, graph.constant("output/parts", parts)], sums)
+    if classes.renormalises:
+        axis = graph.constant("output/axis", np.array([CLASS_AXIS], dtype=np.int64))
+        total = graph.add("ReduceSum", [sums, axis], "output/total", keepdims=1)
+        graph.add("Div", [sums, total], OUTPUT)

@@ -1,0 +1,156 @@
+"""Export a member that was trained elsewhere: under the contract, and compared with its source."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from seg.card import ModelCard, SourceCard
+from seg.classes import ClassInfo
+from seg.errors import ModelError, VerificationError
+from seg.export.onnx_file.compare import compare
+from seg.export.onnx_file.save import atomic_model, replace_card
+from seg.export.onnx_file.verification_batches import ImagesNHWC
+from seg.export.precision.request import fulfils
+from seg.export.sources.declaration import Declaration
+from seg.export.sources.reference import reference_probabilities
+from seg.export.sources.resolve import resolve
+from seg.export.sources.source import RawNetwork, Source
+from seg.labels import ImageHWC
+from seg.model_file import read_model_card
+from seg.spec import DatasetSpec, ExportSpec, MemberSpec
+
+_AS_JSON: Any = TypeAdapter(Declaration)
+
+
+def export_source(
+    member: MemberSpec,
+    source: Source,
+    model: Path,
+    ours: Sequence[ClassInfo],
+    data: DatasetSpec,
+    images: Sequence[ImageHWC],
+    request: ExportSpec,
+) -> ModelCard:
+    """Export an opened source to `model` and compare the result with it on `images`.
+
+    Args:
+        member: what the YAML declares.
+        source: the opened file or folder.
+        model: the file to write.
+        ours: the dataset's classes.
+        data: the dataset, whose splits precisions other than fp32 are tried on.
+        images: uint8 RGB of any size.
+        request: the precision and opset.
+
+    Raises:
+        ModelError: the declaration is not complete, or does not fit the source.
+        VerificationError: fewer than 99.9% of the labels are the source's, or no precision passes.
+    """
+    declared = resolve(member, source.facts, ours, None if data.ignores_unlabelled else data.unlabelled)
+    card = ModelCard(
+        name=member.name,
+        architecture=source.architecture,
+        encoder=source.encoder,
+        classes=tuple(ours),
+        unlabelled=data.unlabelled,
+        input=declared.input.card,
+        source=SourceCard(
+            kind=source.kind,
+            file=source.path.name,
+            sha256=source.sha256,
+            declared_sha256=declared_sha256(member, ours),
+            declaration=_AS_JSON.dump_python(declared, mode="json", exclude={"assumed"}),
+            assumed=declared.assumed,
+        ),
+    )
+    network = source.network(declared.output.name)
+    with atomic_model(model) as temporary:
+        card = source.write(declared, card, temporary, request.opset)
+        try:
+            verification = compare(
+                temporary,
+                lambda batch_nhwc: _one_by_one(network, batch_nhwc, declared, source.path),
+                images,
+                declared.input.stride,
+                f"{source.path.name} as declared",
+            )
+        except VerificationError as error:
+            raise VerificationError(str(error).replace(str(temporary), str(model))) from error
+        card = card.model_copy(update={"verification": verification})
+        replace_card(temporary, card)
+        if request.precision not in ("fp32", card.precision):
+            card = _in_asked_precision(source, declared, card, temporary, data, request)
+    return card
+
+
+def _in_asked_precision(
+    source: Source,
+    declared: Declaration,
+    card: ModelCard,
+    path: Path,
+    data: DatasetSpec,
+    request: ExportSpec,
+) -> ModelCard:
+    """Try other precisions of the verified model; a network that is not fp32 stays as it is."""
+    if card.precision != "fp32":
+        if request.precision == "auto":
+            return card
+        raise ModelError(
+            f"{source.path}: is {card.precision} already, and stays so: precision {request.precision} is not"
+            " made of it"
+        )
+    # It needs torch, which a network that is exported as it is does not.
+    from seg.export.precision.choose import choose_precision
+    from seg.export.precision.trial import trial_of_classes
+
+    half = source.half
+    trial = trial_of_classes(card.classes, source.path, data, request)
+    write_half = partial(half.write, declared, opset=request.opset) if half else None
+    return choose_precision(path, write_half, card, trial)
+
+
+def is_exported_source(
+    member: MemberSpec,
+    source_sha256: str,
+    ours: Sequence[ClassInfo],
+    model: Path,
+    request: ExportSpec | None,
+) -> bool:
+    """Whether `model` is there, verified, of this source as it is declared now, and as requested."""
+    if not model.exists():
+        return False
+    try:
+        card = read_model_card(model)
+    except ModelError:
+        return False
+    return (
+        card.verification is not None
+        and card.source is not None
+        and card.source.sha256 == source_sha256
+        and card.source.declared_sha256 == declared_sha256(member, ours)
+        and (request is None or fulfils(card, request))
+    )
+
+
+def declared_sha256(member: MemberSpec, ours: Sequence[ClassInfo]) -> str:
+    """A SHA-256 of what the YAML declares of a source, and of the dataset's classes."""
+    keys = {"architecture", "encoder", "input", "output", "classes", "covers"}
+    declared = member.model_dump(mode="json", include=keys, exclude_unset=True)
+    text = json.dumps([declared, [(c.id, c.name) for c in ours]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _one_by_one(
+    network: RawNetwork, batch_nhwc: ImagesNHWC, declared: Declaration, path: Path
+) -> NDArray[np.float32]:
+    probabilities = np.stack([reference_probabilities(network, image, declared) for image in batch_nhwc])
+    if not np.isfinite(probabilities.sum()):
+        raise VerificationError(f"{path}: its own output is not finite on these images: correct its 'input'")
+    return probabilities

@@ -1,0 +1,211 @@
+"""Whether a network that was trained elsewhere is fed rightly: scores of its declaration and of others."""
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data import Split, read_image
+from seg.errors import ModelError
+from seg.export.sources.declaration import Declaration
+from seg.export.sources.readings import Reading, readings_of
+from seg.export.sources.reference import prepared, reference_probabilities
+from seg.export.sources.source import RawNetwork, Source
+from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.progress import progress
+
+AS_DECLARED: Final = "as declared"
+CLEAR_GAIN: Final = 0.02
+"""By how much a reading's mIoU must be above that of the declaration to be named."""
+
+CLEAR_LOG_LOSS: Final = 0.9
+"""What the log loss must fall to, as a share, for a reading with equal labels to be named."""
+
+FEWEST_IMAGES: Final = 2
+MOST_IMAGES: Final = 6
+SECONDS: Final = 45.0
+_RUNS_AN_IMAGE: Final = 18
+"""About as many readings are tried in both rounds."""
+
+_LEAST_PROBABILITY: Final = 1e-7
+_UNIT: Final = (-1e-4, 1 + 1e-4)
+
+Labelled = tuple[ImageHWC, LabelsHW]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A reading and its mIoU and mean log loss on a few labelled images.
+
+    The log loss is None where only the order of the classes differs.
+    """
+
+    name: str
+    miou: float
+    log_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Feeding:
+    """The scores of all readings that could be run, the declaration first, the others best first."""
+
+    images: int
+    scores: tuple[Score, ...]
+
+    @property
+    def declared(self) -> Score:
+        return self.scores[0]
+
+    @property
+    def better(self) -> Score | None:
+        """The best reading, if it is clearly better than the declaration."""
+        others = self.scores[1:]
+        best = max(others, key=lambda score: score.miou, default=None)
+        if best is not None and best.miou >= self.declared.miou + CLEAR_GAIN:
+            return best
+        return next((one for one in others if self._is_other_kind(one)), None)
+
+    def _is_other_kind(self, other: Score) -> bool:
+        """Whether it differs in the kind of output, which leaves labels as they are, and is surer of them."""
+        before = self.declared
+        if not other.name.startswith("output.kind") or other.log_loss is None or before.log_loss is None:
+            return False
+        is_equal = other.miou >= before.miou - CLEAR_GAIN / 10
+        return is_equal and other.log_loss < CLEAR_LOG_LOSS * before.log_loss
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    reading: Reading
+    counts_cc: NDArray[np.int64]
+    log_loss: float
+
+    @property
+    def miou(self) -> float:
+        return _miou(self.counts_cc)
+
+
+def check_feeding(source: Source, declared: Declaration, split: Split) -> Feeding:
+    """Score a member as declared and under the usual mistakes, on a few images of a labelled split.
+
+    The mistakes are undone one at a time, and once more beginning with the best of them.
+
+    Raises:
+        DataError: the split has no labels.
+        ModelError: the network cannot be run as declared.
+    """
+    network = source.network(declared.output.name)
+    start = time.perf_counter()
+    first = [_labelled(split, 0)]
+    _try(network, Reading(AS_DECLARED, declared), first)
+    seconds = time.perf_counter() - start
+    images = _spread(split, int(np.clip(SECONDS / (_RUNS_AN_IMAGE * seconds), FEWEST_IMAGES, MOST_IMAGES)))
+    whole = _try(network, Reading(AS_DECLARED, declared), images)
+    is_bounded = _is_bounded(network, declared, images[0][0])
+    tried = _try_all(network, list(readings_of(declared, source.facts, is_bounded=is_bounded)), images)
+    best = max(tried, key=lambda one: one.miou, default=whole)
+    if best.miou >= whole.miou + CLEAR_GAIN:
+        again = readings_of(best.reading.declared, source.facts, is_bounded=is_bounded)
+        tried += _try_all(network, _joined(best.reading, again, declared), images)
+    names = [c.name for c in declared.classes.ours]
+    scores = [Score(one.reading.name, one.miou, one.log_loss) for one in tried]
+    scores += [score for one in (whole, best) for score in _in_other_orders(one, names)]
+    ranked = sorted(dict.fromkeys(scores), key=lambda score: -score.miou)
+    return Feeding(len(images), (Score(AS_DECLARED, whole.miou, whole.log_loss), *ranked))
+
+
+def _spread(split: Split, count: int) -> list[Labelled]:
+    step = max(1, len(split.samples) // count)
+    return [_labelled(split, index) for index in range(0, len(split.samples), step)[:count]]
+
+
+def _labelled(split: Split, index: int) -> Labelled:
+    return read_image(split.samples[index].image), split.labels(index)
+
+
+def _joined(best: Reading, others: Iterable[Reading], declared: Declaration) -> list[Reading]:
+    """The best reading with each of the others, without those that lead back to the declaration."""
+    changed = best.name.split(":")[0]
+    return [
+        Reading(f"{best.name}; {other.name}", other.declared)
+        for other in others
+        if other.declared != declared and other.name.split(":")[0] != changed
+    ]
+
+
+def _try_all(network: RawNetwork, readings: Sequence[Reading], images: Sequence[Labelled]) -> list[_Tried]:
+    """The readings that the network can be run with."""
+    tried = []
+    with progress("fed rightly?", len(readings), unit="readings") as advance:
+        for reading in readings:
+            with contextlib.suppress(ModelError):
+                tried.append(_try(network, reading, images))
+            advance()
+    return tried
+
+
+def _try(network: RawNetwork, reading: Reading, images: Sequence[Labelled]) -> _Tried:
+    classes = len(reading.declared.classes.ours)
+    counts_cc = np.zeros((classes, classes), dtype=np.int64)
+    losses: list[NDArray[np.float32]] = []
+    for image_hwc, labels_hw in images:
+        probabilities_chw = reference_probabilities(network, image_hwc, reading.declared)
+        known = labels_hw != IGNORE_INDEX
+        truth_n, probabilities_cn = labels_hw[known].astype(np.intp), probabilities_chw[:, known]
+        cells = truth_n * classes + probabilities_cn.argmax(0)
+        counts_cc += np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+        own_n = np.take_along_axis(probabilities_cn, truth_n[None], axis=0)
+        losses.append(-np.log(np.maximum(own_n, _LEAST_PROBABILITY)).ravel())
+    return _Tried(reading, counts_cc, float(np.concatenate(losses).mean()))
+
+
+def _miou(counts_cc: NDArray[np.int64]) -> float:
+    """mIoU over the classes that truth or prediction has."""
+    hit, union = counts_cc.diagonal(), counts_cc.sum(0) + counts_cc.sum(1) - counts_cc.diagonal()
+    return float((hit[union > 0] / union[union > 0]).mean())
+
+
+def _is_bounded(network: RawNetwork, declared: Declaration, image_hwc: ImageHWC) -> bool:
+    """Whether what the network returns for an image, or its first cell, lies in 0..1."""
+    fed = declared.input
+    if fed.mode != "resize":
+        height, width = fed.size_hw or (fed.stride * 4, fed.stride * 4)
+        image_hwc = np.resize(image_hwc[:height, :width], (height, width, 3))
+    raw = network(prepared(image_hwc, fed))
+    return bool(_UNIT[0] <= raw.min() and raw.max() <= _UNIT[1])
+
+
+def _in_other_orders(tried: _Tried, names: Sequence[str]) -> Iterator[Score]:
+    """Classes shifted by one, and in the order in which they fit best."""
+    classes = len(names)
+    prefix = "" if tried.reading.name == AS_DECLARED else f"{tried.reading.name}; "
+    for step in (1, -1):
+        yield _reordered(tried, f"{prefix}classes shifted by {step:+d}", np.roll(np.arange(classes), -step))
+    order = _best_order(tried.counts_cc)
+    moved = [f"{names[old]} is {names[new]}" for new, old in enumerate(order) if new != old]
+    if moved:
+        yield _reordered(tried, f"{prefix}classes: {', '.join(moved)}", order)
+
+
+def _reordered(tried: _Tried, name: str, order: NDArray[np.intp]) -> Score:
+    """The score where what was predicted as class `order[c]` is class c."""
+    return Score(name, _miou(tried.counts_cc[:, order]), None)
+
+
+def _best_order(counts_cc: NDArray[np.int64]) -> NDArray[np.intp]:
+    """For each class the predicted class that overlaps it most, each once, the best first."""
+    union_cc = counts_cc.sum(1)[:, None] + counts_cc.sum(0)[None] - counts_cc
+    classes = len(counts_cc)
+    # Classes that overlap none stay where they are.
+    iou_cc = counts_cc / np.maximum(union_cc, 1) + 1e-9 * np.eye(classes)
+    order = np.full(classes, -1, dtype=np.intp)
+    taken = np.zeros(classes, dtype=bool)
+    for cell in np.argsort(-iou_cc, axis=None, kind="stable"):
+        truth, predicted = divmod(int(cell), classes)
+        if order[truth] < 0 and not taken[predicted]:
+            order[truth], taken[predicted] = predicted, True
+    return order

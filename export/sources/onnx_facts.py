@@ -1,0 +1,200 @@
+"""What an ONNX file says of its network: types and shapes, the last operator, class names in its metadata."""
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+from onnx import TensorProto
+
+from seg.errors import ModelError
+from seg.export.sources.declaration import InputType
+from seg.spec.imported import Layout, OutputKind
+
+Shape = tuple[int | None, ...]
+"""The sides of a tensor; None where a side is free."""
+
+_INPUT_TYPES: Final[Mapping[int, InputType]] = {
+    TensorProto.FLOAT: "float32",
+    TensorProto.FLOAT16: "float16",
+    TensorProto.UINT8: "uint8",
+}
+_WHOLE_NUMBERS: Final = frozenset(
+    {TensorProto.UINT8, TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64}
+)
+_KIND_OF: Final[Mapping[str, OutputKind]] = {
+    "Softmax": "probabilities",
+    "Sigmoid": "sigmoid",
+    "HardSigmoid": "sigmoid",
+    "ArgMax": "labels",
+}
+_KEEPS_KIND: Final = frozenset(
+    {
+        "Identity",
+        "Cast",
+        "Transpose",
+        "Resize",
+        "Squeeze",
+        "Unsqueeze",
+        "Reshape",
+        "Slice",
+        "DequantizeLinear",
+    }
+    | {"QuantizeLinear", "Upsample"}
+)
+_NAME_KEYS: Final = ("names", "classes", "class_names", "labels", "id2label")
+_CHANNELS: Final = (1, 3)
+
+
+def the_input(path: Path, model: onnx.ModelProto) -> onnx.ValueInfoProto:
+    """The network's only input; raises ModelError where it has none or several."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [one for one in model.graph.input if one.name not in weights]
+    if len(inputs) != 1:
+        names = ", ".join(one.name for one in inputs) or "none"
+        raise ModelError(f"{path}: has {len(inputs)} inputs ({names}), expected one image: export it again")
+    return inputs[0]
+
+
+def shape_of(value: onnx.ValueInfoProto) -> Shape:
+    """The shape that the graph states; empty if it states none."""
+    return tuple(side.dim_value or None for side in value.type.tensor_type.shape.dim)
+
+
+def the_output(path: Path, model: onnx.ModelProto, name: str | None) -> onnx.ValueInfoProto:
+    """The output of that name; by default the only one that is an image.
+
+    Raises:
+        ModelError: there is no such output, or several; the message lists them.
+    """
+    outputs = list(model.graph.output)
+    listed = ", ".join(f"{one.name} {_shown(shape_of(one))}" for one in outputs)
+    if name is not None:
+        found = [one for one in outputs if one.name == name]
+        if not found:
+            raise ModelError(f"{path}: has no output {name!r}: outputs are {listed}")
+        return found[0]
+    images = [one for one in outputs if len(shape_of(one)) in (0, 3, 4)]
+    if len(images) != 1:
+        raise ModelError(
+            f"{path}: has {len(images)} outputs that may be the prediction: name one of {listed} with"
+            " 'output: { name: ... }'"
+        )
+    return images[0]
+
+
+def facts_of_input(path: Path, value: onnx.ValueInfoProto, declared: Layout | None) -> dict[str, Any]:
+    """The input's type, layout, channels and fixed size, as `SourceFacts` has them."""
+    shape, element = shape_of(value), value.type.tensor_type.elem_type
+    if element not in _INPUT_TYPES:
+        raise ModelError(
+            f"{path}: its input {value.name!r} is {TensorProto.DataType.Name(element).lower()}: images are"
+            " float, float16 or uint8"
+        )
+    if len(shape) != 4:
+        raise ModelError(
+            f"{path}: its input {value.name!r} has the shape {_shown(shape)}, expected four axes: a batch of"
+            " images"
+        )
+    possible: list[Layout] = []
+    if shape[1] in _CHANNELS:
+        possible.append("nchw")
+    if shape[3] in _CHANNELS:
+        possible.append("nhwc")
+    layout = declared or (possible[0] if len(possible) == 1 else None)
+    if layout is None:
+        raise ModelError(
+            f"{path}: the shape {_shown(shape)} of its input {value.name!r} does not say its layout: add"
+            " 'input: { layout: nchw }' or nhwc"
+        )
+    channels, height, width = shape[1:] if layout == "nchw" else (shape[3], shape[1], shape[2])
+    if channels is not None and channels not in _CHANNELS:
+        raise ModelError(
+            f"{path}: its input {value.name!r} has the shape {_shown(shape)}, which in {layout} has"
+            f" {channels} channels, expected 1 or 3: correct 'input.layout'"
+        )
+    return {
+        "dtype": _INPUT_TYPES[element],
+        "input_layout": layout,
+        "input_channels": channels or 3,
+        "size_hw": (height, width) if height and width else None,
+    }
+
+
+def kind_of_output(model: onnx.ModelProto, value: onnx.ValueInfoProto) -> OutputKind | None:
+    """The kind that the last operator says, behind those that only reshape; None if it says none."""
+    if value.type.tensor_type.elem_type in _WHOLE_NUMBERS:
+        return "labels"
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    node = made_by.get(value.name)
+    while node is not None and node.op_type in _KEEPS_KIND:
+        node = made_by.get(node.input[0])
+    return _KIND_OF.get(node.op_type) if node is not None else None
+
+
+def layout_of_output(
+    path: Path, shape: Sequence[int], size_hw: tuple[int, int], declared: Layout | None
+) -> tuple[Layout, int]:
+    """The layout and the channels of an output, from its shape for an input of that size.
+
+    Raises:
+        ModelError: it is no image, or the layout is not clear.
+    """
+    if len(shape) == 3:
+        shape = (shape[0], 1, *shape[1:])
+    if len(shape) != 4:
+        raise ModelError(f"{path}: its output has the shape {_shown(shape)}, expected an image")
+    height, width = size_hw
+    possible: list[tuple[Layout, int]] = []
+    if shape[2] * width == shape[3] * height:
+        possible.append(("nchw", shape[1]))
+    if shape[1] * width == shape[2] * height:
+        possible.append(("nhwc", shape[3]))
+    if declared:
+        possible = [(declared, shape[1] if declared == "nchw" else shape[3])]
+    if len(possible) != 1:
+        raise ModelError(
+            f"{path}: the shape {_shown(shape)} of its output does not say its layout: add"
+            " 'output: { layout: nchw }' or nhwc"
+        )
+    return possible[0]
+
+
+def names_in_metadata(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Class names by channel, as a list or as numbers with names, written as JSON or in Python."""
+    entries = {entry.key.lower(): entry.value for entry in model.metadata_props}
+    for key in _NAME_KEYS:
+        names = _as_names(entries.get(key, ""))
+        if names:
+            return names
+    return ()
+
+
+def is_ultralytics(model: onnx.ModelProto) -> bool:
+    """Whether the exporter of Ultralytics wrote it, whose networks all take RGB in 0..1."""
+    return any(entry.key == "author" and entry.value == "Ultralytics" for entry in model.metadata_props)
+
+
+def _as_names(text: str) -> tuple[str, ...]:
+    parsed: Any = None
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            parsed = parse(text)
+            break
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    if isinstance(parsed, dict):
+        try:
+            numbered = {int(number): name for number, name in parsed.items()}
+        except (TypeError, ValueError):
+            return ()
+        parsed = [numbered.get(number) for number in range(len(numbered))]
+    if not isinstance(parsed, list | tuple) or not all(isinstance(name, str) and name for name in parsed):
+        return ()
+    return tuple(parsed) if len(set(parsed)) == len(parsed) else ()
+
+
+def _shown(shape: Sequence[int | None]) -> str:
+    return f"[{', '.join('?' if side is None else str(side) for side in shape)}]"

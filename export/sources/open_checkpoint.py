@@ -1,0 +1,37 @@
+"""Open a member's `checkpoint`: a file of weights, or a folder of transformers or smp."""
+
+import importlib.util
+from pathlib import Path
+
+from seg.distribution import install_advice
+from seg.errors import MissingRuntimeError, ModelError
+from seg.export.sources.pretrained_folder.config_file import read_json
+from seg.export.sources.pretrained_folder.smp_folder import CLASS_KEY, open_smp_folder
+from seg.export.sources.state_dict.open import open_state_dict
+from seg.export.sources.torch_source import TorchSource
+from seg.spec import MemberSpec
+
+
+def open_checkpoint(path: Path, member: MemberSpec) -> TorchSource:
+    """The source of a member whose `checkpoint` is at `path`.
+
+    Raises:
+        ModelError: it is missing, damaged, unsafe, or nothing that is known.
+        MissingRuntimeError: it is of transformers, which is not installed.
+        SpecError: there is no such architecture or encoder as the member names.
+    """
+    given = member.model_fields_set
+    architecture = member.architecture if "architecture" in given else None
+    encoder = member.encoder if "encoder" in given else None
+    if not path.is_dir():
+        return open_state_dict(path, architecture, encoder)
+    for name in sorted({"architecture", "encoder"} & given):
+        raise ModelError(f"{member.name}: {path} says its network itself: remove '{name}'")
+    config = read_json(path / "config.json")
+    if CLASS_KEY in config:
+        return open_smp_folder(path, config)
+    if importlib.util.find_spec("transformers") is None:
+        raise MissingRuntimeError(f"{path}: is a folder of transformers: {install_advice('hf')}")
+    from seg.export.sources.pretrained_folder.transformers_folder import open_transformers_folder
+
+    return open_transformers_folder(path, config)

@@ -1,0 +1,1 @@
+"""Folders that `save_pretrained` wrote: of transformers, and of smp."""

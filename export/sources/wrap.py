@@ -1,0 +1,81 @@
+"""An ONNX network within a graph under the contract of exported models: images in, probabilities out."""
+
+from pathlib import Path
+from typing import Final
+
+import onnx
+from onnx import TensorProto, compose, helper
+
+from seg.export.fuse.builder import Graph
+from seg.export.onnx_file.opset import in_opset, lower_opset, opset_of
+from seg.export.sources.declaration import Declaration
+from seg.export.sources.epilogue import add_epilogue
+from seg.export.sources.onnx_facts import shape_of, the_input, the_output
+from seg.export.sources.prologue import add_prologue
+from seg.model_file import INPUT, OUTPUT
+
+OPSET: Final = 18
+"""The oldest that the nodes around the network are written in."""
+
+_SCOPE: Final = "network"
+
+
+def wrap(model: onnx.ModelProto, declared: Declaration, path: Path, opset: int | None) -> onnx.ModelProto:
+    """The network of the file `path` with all that is declared around it.
+
+    Raises:
+        ModelError: the network cannot be written in opset 18, or the result not in the one asked for.
+    """
+    network = model if opset_of(model) >= OPSET else in_opset(model, OPSET, path)
+    output = the_output(path, network, declared.output.name)
+    graph = Graph()
+    fed, sizes = add_prologue(graph, declared.input)
+    raw = _add_network(graph, network, the_input(path, network).name, fed, output.name)
+    axes = len(shape_of(output))
+    add_epilogue(graph, raw, declared.output.kind != "labels" or axes != 3, declared, sizes)
+    shape: list[str | int] = ["N", len(declared.classes.ours), "H", "W"]
+    whole = helper.make_graph(
+        graph.nodes,
+        path.stem,
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, shape)],
+        list(graph.constants.values()),
+    )
+    wrapped = helper.make_model(
+        whole, opset_imports=network.opset_import, ir_version=network.ir_version, producer_name="seg"
+    )
+    _drop_unused(wrapped)
+    lower_opset(wrapped, opset)
+    return wrapped
+
+
+def _add_network(graph: Graph, network: onnx.ModelProto, source: str, fed: str, output: str) -> str:
+    """Add the network's nodes under a scope of their own; return what it calls its output."""
+    own = network.graph
+    names = {source: fed}
+    for tensor in own.initializer:
+        names[tensor.name] = graph.keep(tensor, f"{_SCOPE}/{tensor.name}")
+    copy = onnx.GraphProto(name=own.name, node=own.node)
+    compose.add_prefix_graph(copy, f"{_SCOPE}/", inplace=True, name_map=names)
+    graph.extend(copy.node)
+    return f"{_SCOPE}/{output}"
+
+
+def _drop_unused(model: onnx.ModelProto) -> None:
+    """Remove nodes and weights that the output does not need, such as those of other outputs."""
+    needed = {OUTPUT}
+    kept: list[onnx.NodeProto] = []
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            kept.append(node)
+            needed.update(_reads(node))
+    weights = [tensor for tensor in model.graph.initializer if tensor.name in needed]
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(reversed(kept))
+    model.graph.initializer.extend(weights)
+
+
+def _reads(node: onnx.NodeProto) -> set[str]:
+    """What a node reads, including what its subgraphs read."""
+    graphs = [g for attribute in node.attribute for g in (attribute.g, *attribute.graphs)]
+    return set(node.input).union(*(_reads(inner) for graph in graphs for inner in graph.node))

@@ -1,0 +1,55 @@
+"""`seg bundle`: an ensemble with all that it needs to predict without internet."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seg.commands.ensemble_source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.shared import Overwrite
+
+
+def bundle(
+    paths: SpecOrModels,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder to write.")],
+    views: Views = None,
+    weights: Weights = None,
+    runtime: Runtime = None,
+    python: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="Python there, such as 3.11.  [default: the one that runs]"),
+    ] = None,
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Its platform, as in the names of wheels.  [default: manylinux_2_28_x86_64]"
+        ),
+    ] = None,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="cuda, openvino or geo; what the spec's runtime needs is there anyway."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a folder from which the ensemble predicts without internet: models, spec, wheels and scripts.
+
+    In a contest's notebook: `sh bundle/install.sh`, then `python bundle/predict.py IMAGES -o
+    submission.csv --deadline 8h`. A run that was cut off goes on where it stopped.
+    """
+    from seg.export.bundle.bundle import write_bundle
+    from seg.export.bundle.request import BundleRequest
+
+    source = resolve(paths, views=views, weights=weights, runtime=runtime)
+    request = BundleRequest.of(source.spec, python, platform, extra)
+    typer.echo(
+        f"wheels for Python {request.python} on {request.platform}"
+        f"{''.join(f' with {name}' for name in request.extras)}: downloading",
+        err=True,
+    )
+    written = write_bundle(source.spec, output, request, overwrite=overwrite, reads=source.reads)
+    typer.echo(f"{output}: models {written.models / 1e6:.0f} MB, wheels {written.wheels / 1e6:.0f} MB")
+    typer.echo(
+        f"there: sh {output.name}/install.sh && python {output.name}/predict.py IMAGES -o submission.csv"
+    )

@@ -1,0 +1,1 @@
+"""Division of images: into a training and a validation part, and into folds."""

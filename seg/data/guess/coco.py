@@ -1,0 +1,76 @@
+"""COCO JSONs: which split each is of, and where its images are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seg.data.guess.annotations import read_json
+from seg.data.guess.result import Guess
+from seg.data.guess.survey import Survey, split_of, split_of_path
+from seg.data.image_files import resolved
+from seg.spec.dataset import SplitName
+
+_KEYS = {"images", "annotations", "categories"}
+
+
+def guess_coco(found: Survey) -> Guess | None:
+    """COCO JSONs and their images; None if there is no such JSON whose images are there."""
+    splits: dict[SplitName, dict[str, Any]] = {}
+    unsure: list[str] = []
+    categories: list[dict[str, Any]] = []
+    used: set[int] = set()
+    for path in found.of_kind(".json"):
+        document = read_json(path)
+        if not isinstance(document, dict) or not document.keys() >= _KEYS or not document["images"]:
+            continue
+        folder = _folder_of(found, [str(image["file_name"]) for image in document["images"]])
+        if folder is None:
+            unsure.append(
+                f"{found.inner(path)}: its images, such as {document['images'][0]['file_name']}, are not here"
+            )
+            continue
+        name: SplitName = split_of(path.stem) or split_of_path(path, found.folder) or "train"
+        if name in splits:
+            unsure.append(f"{found.inner(path)}: is also of {name!r}")
+            continue
+        if name == "predict" or document["annotations"]:
+            splits[name] = {"images": folder, "annotations": path}
+        categories = categories or document["categories"]
+        used |= {annotation["category_id"] for annotation in document["annotations"]}
+    if "train" not in splits:
+        return None
+    if "val" not in splits:
+        splits["val"] = 0.2  # type: ignore[assignment]
+        unsure.append(
+            "val: a random fifth of the training images; images of one scene belong together: see 'group'"
+        )
+    return Guess("COCO", {**_in_order(splits), **_unlabelled(categories, used, unsure)}, tuple(unsure))
+
+
+def _in_order(splits: dict[SplitName, Any]) -> dict[str, Any]:
+    return {name: splits[name] for name in ("train", "val", "predict") if name in splits}
+
+
+def _unlabelled(categories: Sequence[dict[str, Any]], used: set[int], unsure: list[str]) -> dict[str, str]:
+    """What pixels without an object are: the root category that exports of Roboflow have, or a new class."""
+    roots = [one for one in categories if one["id"] == 0 and one["id"] not in used]
+    if roots:
+        unsure.append(f"category 0, {roots[0]['name']!r}, has no object: pixels without an object are of it")
+        return {"unlabelled": roots[0]["name"]}
+    unsure.append("unlabelled: set 'ignore' if pixels without an object are not background")
+    return {"unlabelled": "Background"}
+
+
+def _folder_of(found: Survey, names: Sequence[str]) -> Path | None:
+    """The folder that the names are relative to: that with most of the first images, nearest to the top."""
+    folders = dict.fromkeys(
+        [found.folder, *(parent for path in found.images for parent in _above(found, path))]
+    )
+    some = names[:20]
+    counts = {folder: sum(resolved(folder, name).exists() for name in some) for folder in folders}
+    best = max(counts, key=lambda folder: (counts[folder], -len(folder.parts)))
+    return best if counts[best] else None
+
+
+def _above(found: Survey, path: Path) -> list[Path]:
+    return [parent for parent in path.parents if parent.is_relative_to(found.folder)]

@@ -1,0 +1,19 @@
+"""What a folder was found to be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A layout, the dataset YAML for it, and what is unsure.
+
+    `dataset` has the keys of `DatasetSpec`, with paths as `Path`. It is empty where labels must be imported
+    first, from that format.
+    """
+
+    layout: str
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    unsure: tuple[str, ...] = ()
+    import_format: str | None = None

@@ -1,0 +1,95 @@
+"""The files of a folder, by kind and by split."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seg.data.image_files import IMAGE_SUFFIXES
+from seg.data.pairing.find_masks import MASK_SUFFIXES
+from seg.errors import DataError
+from seg.spec.dataset import SplitName
+
+_SPLITS: Final[dict[str, SplitName]] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "predict"), "predict"),
+}
+_WORDS: Final = re.compile(r"[A-Za-z]+")
+MOST_FILES: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All files below a folder, sorted, without hidden ones."""
+
+    folder: Path
+    files: tuple[Path, ...]
+
+    def of_kind(self, *suffixes: str) -> list[Path]:
+        return [path for path in self.files if path.suffix.lower() in suffixes]
+
+    def named(self, *names: str) -> list[Path]:
+        """Files of one of the names, in the order of the names, and those nearest to the folder first."""
+        found = [path for path in self.files if path.name in names]
+        return sorted(found, key=lambda path: (names.index(path.name), len(path.parts)))
+
+    @property
+    def pictures(self) -> list[Path]:
+        """Files that may be images or masks."""
+        return self.of_kind(*MASK_SUFFIXES)
+
+    @property
+    def images(self) -> list[Path]:
+        return self.of_kind(*IMAGE_SUFFIXES)
+
+    def inner(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+
+def survey(folder: Path) -> Survey:
+    """Look at a folder.
+
+    Raises:
+        DataError: it is missing, or has no files.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder")
+    files: list[Path] = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files += [Path(where, name) for name in sorted(names) if not name.startswith(".")]
+        if len(files) > MOST_FILES:
+            raise DataError(f"{folder}: has more than {MOST_FILES} files: name the folder of one dataset")
+    if not files:
+        raise DataError(f"{folder}: has no files")
+    return Survey(folder, tuple(files))
+
+
+def split_of(text: str) -> SplitName | None:
+    """The split that a name tells, such as `train_images` or `instances_val2017`; None for `trainval`."""
+    words = [word.lower() for word in _WORDS.findall(text)]
+    found = {_SPLITS[word] for word in words if word in _SPLITS}
+    return found.pop() if len(found) == 1 else None
+
+
+def split_of_path(path: Path, folder: Path) -> SplitName | None:
+    """The split that a path's folders tell, the nearest to the file first."""
+    parts = path.relative_to(folder).parts[:-1]
+    return next((split for part in reversed(parts) if (split := split_of(part))), None)
+
+
+def by_split(paths: Sequence[Path], folder: Path) -> dict[SplitName | None, list[Path]]:
+    """Paths by the split that their folders tell."""
+    found: dict[SplitName | None, list[Path]] = defaultdict(list)
+    for path in paths:
+        found[split_of_path(path, folder)].append(path)
+    return found
+
+
+def common_folder(paths: Sequence[Path]) -> Path:
+    """The deepest folder that holds all paths."""
+    return Path(os.path.commonpath([path.parent for path in paths]))

@@ -1,0 +1,128 @@
+"""Tables of run lengths: which images they are of, their classes, and the order of their pixels."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.decoding import upright_size
+from seg.data.guess.result import Guess
+from seg.data.guess.survey import Survey, by_split, common_folder
+from seg.data.guess.table_ids import IdPattern, id_pattern
+from seg.data.image_files import bytes_of
+from seg.data.pairing.lookup import ImageLookup
+from seg.data.split import samples_with_ids
+from seg.data.tables.run_lengths import decode_run_lengths
+from seg.data.tables.table_rows import column_of, table_lines
+from seg.errors import DataError
+from seg.spec.labels_table import LabelsTableSpec
+
+_RUNS = re.compile(r"\d+ \d+( \d+ \d+)*")
+_TRIED = 10
+
+
+def guess_tables(found: Survey) -> Guess | None:
+    """A CSV with an image, perhaps a class, and runs in each row; None if there is none."""
+    for path in found.of_kind(".csv"):
+        if "sample" not in path.stem.lower() and (guess := _of_table(found, path)) is not None:
+            return guess
+    return None
+
+
+def _of_table(found: Survey, path: Path) -> Guess | None:
+    spec = LabelsTableSpec(file=path)
+    try:
+        (_, header), *lines = table_lines(path)
+        image, runs = column_of(spec, header, "id"), column_of(spec, header, "runs")
+    except (DataError, ValueError):
+        return None
+    rows = [row for _, row in lines]
+    if image is None or runs is None or not any(_RUNS.fullmatch(row[runs]) for row in rows):
+        return None
+    class_column = column_of(spec, header, "class")
+    names = [row[class_column] for row in rows] if class_column is not None else []
+    ids = [row[image] for row in rows]
+    if class_column is None and all(re.fullmatch(r".+\.\w+_\w+", text) for text in ids):
+        ids, names = [text.rpartition("_")[0] for text in ids], [text.rpartition("_")[2] for text in ids]
+    images = by_split(found.images, found.folder)
+    test = images.pop("predict", [])
+    train = [path for own in images.values() for path in own]
+    pattern = _pattern_of(found.folder, train, list(dict.fromkeys(ids)), test)
+    if pattern is None:
+        return None
+    unsure = [
+        "val: a random fifth of the training images; images of one scene belong together: see 'group'",
+        "labels: where classes overlap, a pixel has the smaller object's",
+    ]
+    example = next((n, row[runs]) for n, row in enumerate(rows) if _RUNS.fullmatch(row[runs]))
+    order = _order(pattern.image_of(ids[example[0]]), example[1])
+    labels: Any = path
+    if order == "rows":
+        labels = {"file": path, "order": "rows"}
+        unsure.append("labels: 'order: rows', because objects hang together better so")
+    keys: dict[str, Any] = {"images": pattern.images, "labels": labels}
+    if pattern.id:
+        keys["id"] = pattern.id
+    dataset: dict[str, Any] = {"train": keys, "val": 0.2}
+    if test:
+        dataset["predict"] = _test(test, pattern, found.folder)
+    dataset |= {"classes": _classes(names, unsure), "unlabelled": "background"}
+    return Guess("images and a table of run lengths", dataset, tuple(unsure))
+
+
+def _pattern_of(
+    root: Path, images: Sequence[Path], ids: Sequence[str], others: Sequence[Path]
+) -> IdPattern | None:
+    """How the table's ids name the images: by their own names, or by a pattern of folders and names."""
+    if not images:
+        return None
+    for own in by_split(images, root).values():
+        lookup = ImageLookup(samples_with_ids(root, own))
+        some = ids[:_TRIED]
+        if sum(lookup.find(text) is not None for text in some) * 2 > len(some):
+            where = common_folder([own[place] for text in ids if (place := lookup.find(text)) is not None])
+            return IdPattern(where, None, lookup, own)
+    return id_pattern(root, images, ids, others)
+
+
+def _test(images: Sequence[Path], pattern: IdPattern, root: Path) -> dict[str, Any]:
+    if pattern.id is None:
+        return {"images": common_folder(images)}
+    first = pattern.images.relative_to(root).parts[0]
+    own = images[0].relative_to(root).parts[0]
+    text = pattern.images.relative_to(root).as_posix().replace(first, own, 1)
+    return {"images": root / text, "id": pattern.id}
+
+
+def _classes(names: Sequence[str], unsure: list[str]) -> list[Any]:
+    known = sorted(
+        set(names), key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)
+    )
+    if not known:
+        unsure.append("classes: the table has one class: call it by its name")
+        return ["foreground"]
+    if all(name.isdigit() for name in known):
+        unsure.append("classes: the table has numbers: call them by their names")
+        return [{"name": f"class_{name}", "id": int(name)} for name in known]
+    return list(known)
+
+
+def _order(image: Path | None, runs: str) -> Literal["columns", "rows"]:
+    """The order in which an object has the shorter outline."""
+    if image is None:
+        return "columns"
+    try:
+        size_hw = upright_size(bytes_of(image))
+        by_columns, by_rows = (
+            _outline(decode_run_lengths(runs, size_hw, way, 1)) for way in ("columns", "rows")
+        )
+    except (DataError, ValueError):
+        return "columns"
+    return "rows" if by_rows < by_columns else "columns"
+
+
+def _outline(mask_hw: NDArray[np.bool_]) -> int:
+    return int((mask_hw[1:] != mask_hw[:-1]).sum() + (mask_hw[:, 1:] != mask_hw[:, :-1]).sum())

@@ -1,0 +1,116 @@
+"""What every importer gives: images with outlines or masks, names of classes, and counts of what it drops."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seg.data.decoding import upright_size
+from seg.data.image_files import IMAGE_SUFFIXES, bytes_of, images_in
+from seg.data.rasterise import MaskHW
+from seg.errors import DataError
+from seg.spec.dataset import UNLABELLED_IGNORED, SplitName
+
+Polygons = list[list[float]]
+"""Outlines of one object as COCO has them: x, y, x, y, ... in pixels."""
+
+Dropped = Counter[str]
+"""How many things of each kind an importer left out, for the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedObject:
+    """An object: its class's name, and its outlines or its mask, bool `[H, W]`."""
+
+    name: str
+    shape: Polygons | MaskHW
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedImage:
+    """An image with its objects.
+
+    Attributes:
+        path: of the file; with `content`, the name of a new file.
+        content: of an image that is in no file of its own.
+    """
+
+    path: Path
+    size_hw: tuple[int, int]
+    objects: Sequence[ImportedObject]
+    split: SplitName = "train"
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedDataset:
+    """A dataset in another format.
+
+    Attributes:
+        classes: ids by name, in order; those of the objects if the format lists none.
+        unlabelled: the class of pixels without an object; added to the classes if it is new.
+    """
+
+    images: Iterable[ImportedImage]
+    classes: Mapping[str, int] = field(default_factory=dict)
+    unlabelled: str = "background"
+
+
+Importer = Callable[[Path, Dropped], ImportedDataset]
+"""Reads a file or folder. Raises DataError if it is not in the importer's format."""
+
+IGNORED = UNLABELLED_IGNORED
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON; raises DataError."""
+    try:
+        return json.loads(bytes_of(path).decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is not JSON: {error}") from error
+
+
+def numbered(names: Iterable[str]) -> dict[str, int]:
+    """Ids of classes from 1: 0 is for pixels without an object."""
+    return {name: number for number, name in enumerate(dict.fromkeys(names), start=1)}
+
+
+def split_of(name: str) -> SplitName:
+    """The split that a folder or file is named after; training where it is neither validation nor test."""
+    name = name.lower()
+    return "val" if name.startswith("val") else "predict" if name.startswith("test") else "train"
+
+
+@contextmanager
+def parsing(path: Path, form: str) -> Iterator[None]:
+    """Turns what a file of another structure raises into a DataError that names the file."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+        raise DataError(f"{path}: is not as {form} writes it: {type(error).__name__}: {error}") from error
+
+
+def size_of(image: Path) -> tuple[int, int]:
+    """Height and width of an image as it is read; raises DataError."""
+    try:
+        return upright_size(bytes_of(image))
+    except ValueError as error:
+        raise DataError(f"{image}: {error}") from error
+
+
+def images_by_stem(folder: Path) -> dict[str, Path]:
+    """All images below a folder by their path in it without ending; raises DataError if there are none."""
+    return {image.relative_to(folder).with_suffix("").as_posix(): image for image in images_in(folder)}
+
+
+def image_beside(annotation: Path) -> Path | None:
+    """The image of the same name in the same folder."""
+    named = (
+        annotation.with_suffix(ending)
+        for suffix in sorted(IMAGE_SUFFIXES)
+        for ending in (suffix, suffix.upper())
+    )
+    return next((image for image in named if image.is_file()), None)

@@ -1,0 +1,69 @@
+"""CVAT for images 1.1: one XML with all images.
+
+Source: CVAT's page on its XML annotation format. Lines, points and tracks of videos are dropped.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError, fromstring
+
+import numpy as np
+
+from seg.data.image_files import bytes_of
+from seg.data.importers import base
+from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject, Polygons
+from seg.data.importers.find import ImageFinder
+from seg.data.importers.shapes import ellipse, placed, polygon, rectangle, turned
+from seg.data.rasterise import MaskHW
+from seg.errors import DataError
+
+
+def read_cvat(source: Path, dropped: Dropped) -> ImportedDataset:
+    file = next(iter(sorted(source.glob("*.xml"))), source / "annotations.xml") if source.is_dir() else source
+    try:
+        root = fromstring(bytes_of(file))
+    except (ParseError, LookupError, ValueError) as error:
+        raise DataError(f"{file}: is not XML: {error}") from error
+    dropped["track of a video"] += len(root.findall("track"))
+    names = [label.text or "" for label in root.findall(".//labels/label/name")]
+    return ImportedDataset(_images(file, root, dropped), base.numbered(names))
+
+
+def _images(file: Path, root: Element, dropped: Dropped) -> Iterator[ImportedImage]:
+    finder = ImageFinder(file.parent)
+    for entry in root.iter("image"):
+        with base.parsing(file, "CVAT"):
+            image = finder.find(entry.attrib["name"])
+            if image is None:
+                dropped["image that is not there"] += 1
+                continue
+            size_hw = base.size_of(image)
+            objects = [_object(one, size_hw, dropped) for one in entry if one.tag != "tag"]
+        yield ImportedImage(
+            image, size_hw, [one for one in objects if one], base.split_of(entry.get("subset", "train"))
+        )
+
+
+def _object(one: Element, size_hw: tuple[int, int], dropped: Dropped) -> ImportedObject | None:
+    outline: Polygons | MaskHW
+    match one.tag:
+        case "polygon":
+            outline = polygon([float(x) for x in pair.split(",")] for pair in one.attrib["points"].split(";"))
+        case "box":
+            left, top, right, bottom = (float(one.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
+            box = rectangle(left, top, right, bottom)
+            outline = turned(box, float(one.get("rotation", 0)), (left + right) / 2, (top + bottom) / 2)
+        case "ellipse":
+            x, y, across, down = (float(one.attrib[key]) for key in ("cx", "cy", "rx", "ry"))
+            outline = ellipse(x, y, across, down, float(one.get("rotation", 0)))
+        case "mask":
+            left, top, width, height = (
+                int(float(one.attrib[key])) for key in ("left", "top", "width", "height")
+            )
+            counts = [int(count) for count in one.attrib["rle"].split(",")]
+            patch = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(height, width)
+            outline = placed(patch, left, top, size_hw)
+        case _:
+            dropped[f"{one.tag}, which has no area"] += 1
+            return None
+    return ImportedObject(one.attrib["label"], outline)

@@ -1,0 +1,81 @@
+"""Hugging Face datasets: parquet files with images and index masks as encoded bytes; needs pyarrow.
+
+Class names are those of `id2label.json` beside the files, or else the values; 255 is unlabelled. Source: the
+page of Hugging Face on image datasets.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seg.data.decoding import decode_index_map
+from seg.data.importers import base
+from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
+from seg.errors import DataError, MissingRuntimeError
+from seg.labels import IGNORE_INDEX
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+_IMAGES: Final = ("image", "img", "pixel_values")
+_MASKS: Final = ("annotation", "label", "mask", "segmentation_mask", "labels", "annotations", "segmentation")
+_ROWS_AT_ONCE: Final = 16
+
+
+def read_huggingface(source: Path, dropped: Dropped) -> ImportedDataset:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise MissingRuntimeError("Hugging Face datasets need pyarrow: pip install pyarrow") from error
+    folder = source if source.is_dir() else source.parent
+    files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
+    if not files:
+        raise DataError(f"{source}: has no parquet file")
+    try:
+        tables = {file.relative_to(folder): parquet.ParquetFile(file) for file in files}
+    except (ArrowException, OSError) as error:
+        raise DataError(f"{source}: is not parquet: {str(error).splitlines()[0]}") from error
+    listing, value_of = folder / "id2label.json", {}
+    if listing.is_file():
+        with base.parsing(listing, "Hugging Face"):
+            value_of = {str(name): int(value) for value, name in base.read_json(listing).items()}
+    return ImportedDataset(_images(folder, tables, value_of, dropped), value_of, base.IGNORED)
+
+
+def _images(
+    folder: Path, tables: Mapping[Path, "ParquetFile"], value_of: Mapping[str, int], dropped: Dropped
+) -> Iterator[ImportedImage]:
+    names = {value: name for name, value in value_of.items()}
+    for file, table in tables.items():
+        splits = [base.split_of(part) for part in file.parts]
+        split = next((split for split in splits if split != "train"), splits[-1])
+        image, mask = (_column(folder / file, table.schema_arrow.names, known) for known in (_IMAGES, _MASKS))
+        for number, row in enumerate(_rows(folder / file, table, [image, mask])):
+            with base.parsing(folder / file, "Hugging Face"):
+                index_hw = decode_index_map(row[mask]["bytes"])
+                content = row[image]["bytes"]
+                suffix = ".png" if content.startswith(b"\x89PNG") else ".jpg"
+            name = f"{file.with_suffix('').as_posix().replace('/', '-')}_{number:06}{suffix}"
+            values = [value for value in np.unique(index_hw).tolist() if value != IGNORE_INDEX]
+            objects = [ImportedObject(names.get(value, str(value)), index_hw == value) for value in values]
+            dropped["row without a labelled pixel (kept as unlabelled)"] += not objects
+            yield ImportedImage(Path(name), index_hw.shape, objects, split, content)
+
+
+def _rows(file: Path, table: "ParquetFile", columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    from pyarrow import ArrowException
+
+    try:
+        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=columns):
+            yield from batch.to_pylist()
+    except (ArrowException, OSError) as error:
+        raise DataError(f"{file}: is damaged: {str(error).splitlines()[0]}") from error
+
+
+def _column(file: Path, columns: Sequence[str], known: Sequence[str]) -> Any:
+    found = next((name for name in known if name in columns), None)
+    if found is None:
+        raise DataError(f"{file}: has the columns {', '.join(columns)}, but none of {', '.join(known)}")
+    return found

@@ -1,0 +1,89 @@
+"""Shapes of annotation tools as outlines or masks."""
+
+import base64
+import math
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from seg.data.importers.base import Polygons
+from seg.data.rasterise import MaskHW, rasterise
+
+_CORNERS: Final = 64
+"""Of the polygon that stands for an ellipse."""
+
+_LARGEST_PATCH: Final = 2**26
+
+Points = Iterable[Sequence[float]]
+
+
+def polygon(points: Points) -> Polygons:
+    """An outline of (x, y) pairs."""
+    return [[float(value) for x, y, *_ in points for value in (x, y)]]
+
+
+def rectangle(left: float, top: float, right: float, bottom: float) -> Polygons:
+    return polygon([(left, top), (right, top), (right, bottom), (left, bottom)])
+
+
+def ellipse(x: float, y: float, across: float, down: float, degrees: float = 0.0) -> Polygons:
+    """An ellipse by its centre and half axes, turned clockwise around the centre."""
+    steps = [2 * math.pi * step / _CORNERS for step in range(_CORNERS)]
+    return turned(polygon((x + across * math.cos(a), y + down * math.sin(a)) for a in steps), degrees, x, y)
+
+
+def turned(polygons: Polygons, degrees: float, x: float, y: float) -> Polygons:
+    """Outlines turned clockwise around a point."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return [
+        [
+            value
+            for px, py in zip(one[::2], one[1::2], strict=True)
+            for value in (x + (px - x) * cos - (py - y) * sin, y + (px - x) * sin + (py - y) * cos)
+        ]
+        for one in polygons
+    ]
+
+
+def with_holes(outer: Points, holes: Iterable[Points], size_hw: tuple[int, int]) -> Polygons | MaskHW:
+    """An outline, or the mask of one with holes, which COCO's polygons cannot have."""
+    inner = [polygon(hole) for hole in holes]
+    if not inner:
+        return polygon(outer)
+    mask_hw = rasterise(polygon(outer), size_hw)
+    for hole in inner:
+        mask_hw &= ~rasterise(hole, size_hw)
+    return mask_hw
+
+
+def placed(patch_hw: MaskHW, left: int, top: int, size_hw: tuple[int, int]) -> MaskHW:
+    """A mask of a part of an image, at its place in the whole; what leaves the image is cut off."""
+    mask_hw = np.zeros(size_hw, dtype=np.bool_)
+    rows, columns = slice(max(top, 0), top + patch_hw.shape[0]), slice(max(left, 0), left + patch_hw.shape[1])
+    part_hw = mask_hw[rows, columns]
+    part_hw[:] = patch_hw[max(-top, 0) :, max(-left, 0) :][: part_hw.shape[0], : part_hw.shape[1]]
+    return mask_hw
+
+
+def decode_patch(text: str) -> MaskHW:
+    """The mask of an image in base64: its alpha channel if it has one, or else what is not 0.
+
+    Raises:
+        ValueError: it is no image.
+    """
+    return patch_of(base64.b64decode(text))
+
+
+def patch_of(data: bytes) -> MaskHW:
+    """The mask of an encoded image, as `decode_patch` takes it; raises ValueError."""
+    try:
+        with Image.open(BytesIO(data)) as image:
+            if image.width * image.height > _LARGEST_PATCH:
+                raise ValueError(f"a mask claims {image.width}x{image.height} pixels")
+            pixels = np.asarray(image.getchannel("A") if "A" in image.getbands() else image)
+    except OSError as error:
+        raise ValueError("a mask is not an image") from error
+    return np.asarray(pixels.reshape(*pixels.shape[:2], -1).any(-1), dtype=np.bool_)

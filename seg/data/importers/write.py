@@ -1,0 +1,156 @@
+"""Writing an imported dataset: a COCO JSON for each split, and a dataset YAML."""
+
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
+from seg.data.importers.formats import Format, importer_of
+from seg.data.rasterise import rasterise
+from seg.errors import DataError
+from seg.outputs import Output, output_folder
+from seg.spec.dataset import UNLABELLED_IGNORED
+
+YAML_NAME: Final = "dataset.yaml"
+_SPLITS: Final = ("train", "val", "predict")
+_DIGITS: Final = 10
+"""From this length on, a name of digits is not taken for an id."""
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What was written, images and objects of each split, and what was left out."""
+
+    images: Counter[str] = field(default_factory=Counter)
+    objects: Counter[str] = field(default_factory=Counter)
+    classes: Mapping[str, int] = field(default_factory=dict)
+    dropped: Dropped = field(default_factory=Counter)
+
+
+def import_dataset(name: Format, source: Path, target: Path, *, overwrite: bool = False) -> ImportReport:
+    """Read a dataset in another format and write it as COCO, in a new folder; images stay where they are.
+
+    Raises:
+        DataError: the source is not in that format, or has no image or class.
+        OutputError: the target is there and was not written by seg, or holds the source.
+    """
+    output = Output(target, (source,), overwrite, is_folder=True)
+    output.check()
+    report = ImportReport()
+    dataset = importer_of(name)(source, report.dropped)
+    with output.writing() as final, output_folder(final) as folder:
+        images = _collect(dataset, folder, final, report)
+        if not images:
+            raise DataError(f"{source}: has no image that {name} labels")
+        report.classes = _classes(dataset, images)
+        if not report.classes:
+            raise DataError(f"{source}: has no object with a class")
+        splits = [split for split in _SPLITS if report.images[split]]
+        for split in splits:
+            _write_coco(folder / f"{split}.json", images[split], report.classes)
+        text = _yaml(name, source, dataset, splits, report.classes)
+        (folder / YAML_NAME).write_text(text, encoding="utf-8", newline="\n")
+    report.dropped = +report.dropped
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An image as COCO has it, with its objects by class name."""
+
+    image: dict[str, Any]
+    objects: Sequence[tuple[str, dict[str, Any]]]
+
+
+def _collect(
+    dataset: ImportedDataset, folder: Path, final: Path, report: ImportReport
+) -> dict[str, list[_Entry]]:
+    """Every image with its objects as COCO has them, by split; images without files are written."""
+    images: dict[str, list[_Entry]] = defaultdict(list)
+    for image in dataset.images:
+        place = os.path.relpath(image.path.absolute(), final.absolute())
+        if image.content is not None:
+            place = f"images/{image.path.name}"
+            (folder / "images").mkdir(exist_ok=True)
+            (folder / place).write_bytes(image.content)
+        height, width = image.size_hw
+        described = {"file_name": Path(place).as_posix(), "height": height, "width": width}
+        objects = [found for one in image.objects if (found := _object(one, image, report.dropped))]
+        images[image.split].append(_Entry(described, objects))
+        report.images[image.split] += 1
+        report.objects[image.split] += len(objects)
+    return images
+
+
+def _object(one: ImportedObject, image: ImportedImage, dropped: Dropped) -> tuple[str, dict[str, Any]] | None:
+    """An object as COCO has it; None if it covers no pixel, or its outline is none."""
+    try:
+        mask_hw = rasterise(one.shape, image.size_hw) if isinstance(one.shape, list) else one.shape
+    except ValueError:
+        dropped["outline with too few points, or far outside the image"] += 1
+        return None
+    if mask_hw.shape != tuple(image.size_hw):
+        raise DataError(f"{image.path}: is {image.size_hw}, its mask {mask_hw.shape} (height, width)")
+    encoded = coco_mask.encode(np.asfortranarray(mask_hw, dtype=np.uint8))
+    area = int(coco_mask.area(encoded))
+    if not area:
+        dropped["object without a pixel"] += 1
+        return None
+    segmentation: Any = one.shape
+    if not isinstance(one.shape, list):
+        segmentation = {"size": list(encoded["size"]), "counts": encoded["counts"].decode()}
+    bbox = coco_mask.toBbox(encoded).tolist()
+    return one.name, {"segmentation": segmentation, "area": area, "bbox": bbox, "iscrowd": 0}
+
+
+def _classes(dataset: ImportedDataset, images: dict[str, list[_Entry]]) -> dict[str, int]:
+    """Ids by name: of the classes that the format lists, and of others that objects have.
+
+    Of these, a number is its own id, and names have the next free ones.
+    """
+    used = {name for entries in images.values() for entry in entries for name, _ in entry.objects}
+    id_of = dict(dataset.classes)
+    unlisted = sorted(used - id_of.keys())
+    own_ids = {name: int(name) for name in unlisted if name.isdecimal() and len(name) < _DIGITS}
+    for name in sorted(unlisted, key=lambda name: own_ids.get(name, -1)):
+        own = own_ids.get(name)
+        is_free = own is not None and own not in id_of.values()
+        id_of[name] = own if own is not None and is_free else max(id_of.values(), default=0) + 1
+    return id_of
+
+
+def _write_coco(path: Path, entries: Sequence[_Entry], id_of: Mapping[str, int]) -> None:
+    images = [{"id": number, **entry.image} for number, entry in enumerate(entries, start=1)]
+    annotations = [
+        {"image_id": image["id"], "category_id": id_of[name], **one}
+        for image, entry in zip(images, entries, strict=True)
+        for name, one in entry.objects
+    ]
+    document = {
+        "images": images,
+        "annotations": [{"id": number, **one} for number, one in enumerate(annotations, start=1)],
+        "categories": [{"id": number, "name": name} for name, number in id_of.items()],
+    }
+    path.write_text(json.dumps(document) + "\n", encoding="utf-8", newline="\n")
+
+
+def _yaml(
+    name: Format, source: Path, dataset: ImportedDataset, splits: Sequence[str], classes: Iterable[str]
+) -> str:
+    """The dataset YAML; pixels without an object are of the format's own background, if it has one."""
+    own = next((one for one in classes if one.strip("_").lower() == "background"), dataset.unlabelled)
+    unlabelled = own if dataset.unlabelled != UNLABELLED_IGNORED else UNLABELLED_IGNORED
+    return "".join(
+        [
+            f"# Written by `seg data import {name}`. Images stay where they were.\n",
+            *(f"{split}: {{ images: ., annotations: {split}.json }}\n" for split in splits),
+            f"unlabelled: {json.dumps(unlabelled)}\n",
+        ]
+    )

@@ -1,0 +1,61 @@
+"""Masks of two classes by a threshold, and masks of one class each."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.masks.mask_values import read_mask_values
+from seg.data.painting import paint, painted_object
+from seg.errors import DataError
+from seg.labels import LabelsHW
+
+Size = tuple[int, int]
+
+
+class BinaryMasks:
+    """Label 1 where a value is above the threshold in one of the masks, else 0."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+
+    def labels(self, paths: Sequence[Path]) -> LabelsHW:
+        """The label map of an image's masks, which are of one size; raises DataError."""
+        labels_hw = _is_above(paths[0], self._threshold)
+        for path in paths[1:]:
+            more_hw = _is_above(path, self._threshold)
+            if more_hw.shape != labels_hw.shape:
+                raise DataError(
+                    f"{path}: has another size than {paths[0].name}: masks of an image are of one size"
+                )
+            labels_hw |= more_hw
+        return labels_hw.astype(np.uint8)
+
+
+def labels_of_classes(paths: Mapping[int, Path], size_hw: Size, unlabelled: int) -> LabelsHW:
+    """A label map from a mask for each label, whose pixels above 0 are of that class.
+
+    A mask that does not exist has no pixel. Where two overlap, the smaller is on top, as for COCO objects.
+
+    Raises:
+        DataError: a mask cannot be read, or has another size.
+    """
+    objects = []
+    for label, path in paths.items():
+        if not path.exists():
+            continue
+        mask_hw = _is_above(path, 0)
+        if mask_hw.shape != size_hw:
+            height, width = mask_hw.shape
+            raise DataError(
+                f"{path}: is {width}x{height}, its image is {size_hw[1]}x{size_hw[0]}: resize one of them"
+            )
+        objects.append(painted_object(label, mask_hw))
+    return paint(size_hw, objects, unlabelled)
+
+
+def _is_above(path: Path, threshold: float) -> NDArray[np.bool_]:
+    values = read_mask_values(path, lossy=threshold > 0)
+    is_above: NDArray[np.bool_] = np.atleast_3d(values > threshold)
+    return np.asarray(is_above.any(axis=-1))

@@ -1,0 +1,101 @@
+"""The images of a split: found in folders, by patterns or lists, given ids, and chosen by a list."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seg.data.list_samples import chosen, images_at
+from seg.data.pairing.pattern import Pattern, has_placeholders
+from seg.data.split import Sample, samples_with_ids
+from seg.errors import DataError
+from seg.spec.split import SplitSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """An image, which of the split's `images` it is of, and the text of each placeholder.
+
+    `stem` is the file name without ending and `folder` the image's folder below `images`, unless the pattern
+    has placeholders of these names.
+    """
+
+    path: Path
+    source: int
+    captures: Mapping[str, str]
+
+
+def find_images(spec: SplitSpec) -> list[FoundImage]:
+    """All images of a split, before a list chooses among them.
+
+    Raises:
+        DataError: there is none, or a pattern matches a path in more than one way.
+    """
+    return [one for source, where in enumerate(spec.images) for one in _at(where, source)]
+
+
+def samples_of(spec: SplitSpec, images: Sequence[FoundImage]) -> tuple[Sample, ...]:
+    """Samples in the order of the images, with the ids that the spec gives them, and not yet chosen.
+
+    Raises:
+        DataError: two images have one id, or the id has a placeholder that `images` does not have.
+    """
+    folder = Path(os.path.commonpath([_fixed_folder(where) for where in spec.images]))
+    samples = samples_with_ids(folder, [image.path for image in images])
+    if spec.id is None:
+        return samples
+    pattern = Pattern(spec.id)
+    renamed = [
+        replace(sample, id=_id_of(pattern, image, spec))
+        for sample, image in zip(samples, images, strict=True)
+    ]
+    first: dict[str, Path] = {}
+    for sample in renamed:
+        if (other := first.setdefault(sample.id, sample.image)) != sample.image:
+            raise DataError(
+                f"{sample.image}: has the id {sample.id!r}, as {other} has: give 'id' more placeholders"
+            )
+    return tuple(renamed)
+
+
+def listed_samples(spec: SplitSpec) -> tuple[Sample, ...]:
+    """The images of a split as samples, chosen by its list if it has one; raises DataError."""
+    samples = samples_of(spec, find_images(spec))
+    return chosen(samples, spec.list) if spec.list else samples
+
+
+def _at(where: Path, source: int) -> list[FoundImage]:
+    folder, paths = images_at(where)
+    pattern = Pattern(where.as_posix()) if has_placeholders(str(where)) else None
+    found = []
+    for path in paths:
+        try:
+            captures = pattern.match(path.as_posix()) if pattern else {}
+        except ValueError as error:
+            raise DataError(f"{where}: {error}") from error
+        found.append(FoundImage(path, source, {**_usual(path, folder), **(captures or {})}))
+    return found
+
+
+def _usual(path: Path, folder: Path) -> dict[str, str]:
+    inner = path.parent.relative_to(folder) if path.is_relative_to(folder) else Path()
+    return {"stem": path.stem, "folder": inner.as_posix()}
+
+
+def _fixed_folder(where: Path) -> Path:
+    """The folder that holds all images of a place."""
+    return where if where.is_dir() else next(one for one in where.parents if not _varies(one))
+
+
+def _varies(path: Path) -> bool:
+    return any(sign in str(path) for sign in "*?[{") and not path.exists()
+
+
+def _id_of(pattern: Pattern, image: FoundImage, spec: SplitSpec) -> str:
+    try:
+        return pattern.fill(image.captures)
+    except KeyError as error:
+        raise DataError(
+            f"'id: {spec.id}' has the placeholder {{{error.args[0]}}}, which 'images' does not have: it has"
+            f" {', '.join(f'{{{name}}}' for name in image.captures)}"
+        ) from error

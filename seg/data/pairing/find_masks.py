@@ -1,0 +1,174 @@
+"""The masks of images: in a folder of the same names, by a pattern, or one for each class."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seg.data.image_files import IMAGE_SUFFIXES
+from seg.data.pairing.find_images import FoundImage
+from seg.data.pairing.pattern import Captures, Pattern, has_placeholders
+from seg.errors import DataError
+from seg.spec.masks import MasksSpec
+from seg.words import counted
+
+MASK_SUFFIXES: Final = IMAGE_SUFFIXES | {".gif", ".jp2", ".npy"}
+_USUAL: Final = ".png"
+_EXAMPLES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFile:
+    """A mask of an image, which need not exist; of one class, if masks are named for each class."""
+
+    path: Path
+    of_class: str | None = None
+
+
+Masks = tuple[MaskFile, ...]
+"""The masks of one image."""
+
+
+def find_masks(images: Sequence[FoundImage], spec: MasksSpec) -> list[Masks]:
+    """The masks of each image, by name; a mask that does not exist is named as it is expected.
+
+    Raises:
+        DataError: a folder is missing, a pattern does not fit the images, or images and masks pair in more
+            than one way.
+    """
+    if spec.of_class:
+        by_class = [
+            [MaskFile(path, name) for path in _one_place(images, where, spec.from_)]
+            for name, where in spec.of_class.items()
+        ]
+        return [tuple(masks) for masks in zip(*by_class, strict=True)]
+    places = spec.to or ()
+    if len(places) == 1:
+        places *= 1 + max(image.source for image in images)
+    found: list[Masks] = []
+    for source, where in enumerate(places):
+        own = [image for image in images if image.source == source]
+        found += [tuple(map(MaskFile, paths)) for paths in _several(own, where, spec)]
+    _refuse_shared(images, found)
+    return found
+
+
+def is_pattern(where: Path) -> bool:
+    """Whether masks are named by a pattern; otherwise by a folder."""
+    return has_placeholders(str(where)) or "*" in where.name
+
+
+def _several(images: Sequence[FoundImage], where: Path, spec: MasksSpec) -> list[tuple[Path, ...]]:
+    """The masks of each image; more than one only where masks are united."""
+    candidates = _candidates(images, where, spec.from_)
+    if spec.binary is None:
+        _refuse_several(where, images, candidates)
+    return candidates
+
+
+def _one_place(images: Sequence[FoundImage], where: Path, from_: str | None) -> list[Path]:
+    candidates = _candidates(images, where, from_)
+    _refuse_several(where, images, candidates)
+    return [paths[0] for paths in candidates]
+
+
+def _candidates(images: Sequence[FoundImage], where: Path, from_: str | None) -> list[tuple[Path, ...]]:
+    if not is_pattern(where):
+        return _of_same_name(images, where)
+    return [_filled(image, where, _captures(image, from_)) for image in images]
+
+
+def _captures(image: FoundImage, from_: str | None) -> Captures:
+    """The placeholders of an image, of its own pattern or of `from`, which is the end of its path."""
+    if from_ is None:
+        return image.captures
+    pattern = Pattern(from_)
+    parts = image.path.parts
+    end = "/".join(parts[len(parts) - 1 - from_.count("/") :]) if "**" not in from_ else image.path.as_posix()
+    try:
+        found = pattern.match(end)
+    except ValueError as error:
+        raise DataError(f"masks: 'from: {from_}' {error}") from error
+    if found is None:
+        raise DataError(
+            f"{image.path}: does not end as 'from: {from_}' says: correct it, or choose other images"
+        )
+    return {**image.captures, **found}
+
+
+def _filled(image: FoundImage, where: Path, captures: Captures) -> tuple[Path, ...]:
+    try:
+        path = Path(os.path.normpath(image.path.parent / Pattern(where.as_posix()).fill(captures)))
+    except KeyError as error:
+        known = ", ".join(f"{{{name}}}" for name in captures)
+        raise DataError(
+            f"masks: '{where}' has the placeholder {{{error.args[0]}}}, which the images do not have: they"
+            f" have {known}"
+        ) from error
+    if "*" not in path.name:
+        return (path,)
+    return tuple(sorted(one for one in path.parent.glob(path.name) if one != image.path)) or (path,)
+
+
+def _of_same_name(images: Sequence[FoundImage], folder: Path) -> list[tuple[Path, ...]]:
+    """In a folder of masks: those of the image's path below `images`, with any ending."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder of masks")
+    of_name: Mapping[Path, list[Path]] = _masks_by_name(folder)
+    wanted = [folder / image.captures["folder"] / image.path.stem for image in images]
+    return [
+        tuple(of_name.get(path, ())) or (path.with_name(path.name + _USUAL),) for path in map(_normal, wanted)
+    ]
+
+
+def _normal(path: Path) -> Path:
+    return Path(os.path.normpath(path))
+
+
+def _masks_by_name(folder: Path) -> Mapping[Path, list[Path]]:
+    found: dict[Path, list[Path]] = defaultdict(list)
+    for path in mask_files(folder):
+        found[path.with_name(path.stem)].append(path)
+    return found
+
+
+def mask_files(folder: Path) -> list[Path]:
+    """Files in a folder that are meant as masks, by their ending."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in MASK_SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def _refuse_several(
+    where: Path, images: Sequence[FoundImage], candidates: Sequence[tuple[Path, ...]]
+) -> None:
+    several = [(image, paths) for image, paths in zip(images, candidates, strict=True) if len(paths) > 1]
+    if several:
+        examples = (f"{image.path.name}: {_names(paths)}" for image, paths in several[:_EXAMPLES])
+        raise DataError(
+            f"{where}: {counted(len(several), 'image')} of {len(images)} have more than one mask"
+            f" ({'; '.join(examples)}): name one with a pattern such as '{{stem}}{several[0][1][0].suffix}'"
+        )
+
+
+def _refuse_shared(images: Sequence[FoundImage], masks: Sequence[Masks]) -> None:
+    images_of: dict[Path, list[Path]] = defaultdict(list)
+    for image, own in zip(images, masks, strict=True):
+        for mask in own:
+            images_of[mask.path].append(image.path)
+    shared = [(mask, paths) for mask, paths in images_of.items() if len(paths) > 1 and mask not in paths]
+    if shared:
+        examples = (f"{mask.name}: {_names(paths)}" for mask, paths in shared[:_EXAMPLES])
+        raise DataError(
+            f"{shared[0][0]}: {counted(len(shared), 'mask')} would be that of more than one image"
+            f" ({'; '.join(examples)}): name masks by a pattern with more of the image's path"
+        )
+
+
+def _names(paths: Iterable[Path]) -> str:
+    listed = [path.name for path in paths]
+    return ", ".join(listed[:_EXAMPLES]) + (", ..." if len(listed) > _EXAMPLES else "")

@@ -1,0 +1,95 @@
+"""Path patterns such as `leftImg8bit/train/{city}/{name}_leftImg8bit.png`: matched to paths, and filled.
+
+A placeholder `{name}` stands for text within one folder or file name, `*` for any such text, `**/` for any
+folders. A placeholder that is named twice stands for the same text twice. Where a wildcard leaves a choice, a
+placeholder stands for the shortest text.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Final
+
+_PART: Final = re.compile(r"\{(\w+)\}|(\*\*/)|(\*)|(\?)|([^{*?]+|\{)")
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+
+Captures = Mapping[str, str]
+"""The text of each placeholder."""
+
+
+class Pattern:
+    """A path pattern.
+
+    Example:
+        >>> Pattern("{city}/{name}_leftImg8bit.png").match("aachen/aachen_01_leftImg8bit.png")
+        {'city': 'aachen', 'name': 'aachen_01'}
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The placeholders, in order of their first appearance."""
+        return tuple(dict.fromkeys(_PLACEHOLDER.findall(self.text)))
+
+    @property
+    def glob(self) -> str:
+        """The pattern with `*` for each placeholder."""
+        return _PLACEHOLDER.sub("*", self.text)
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """The text of each placeholder in a POSIX path, or None where it does not match.
+
+        Raises:
+            ValueError: it has no wildcard, and matches in more than one way.
+        """
+        found = self._shortest.fullmatch(path)
+        if found is None:
+            return None
+        captures = found.groupdict()
+        other = self._longest.fullmatch(path)
+        if other is not None and other.groupdict() != captures and "*" not in self.text:
+            name = next(name for name, text in captures.items() if other[name] != text)
+            raise ValueError(
+                f"matches {path!r} in two ways, with {{{name}}} as {captures[name]!r} or {other[name]!r}:"
+                " put fixed text between the placeholders, or join them into one"
+            )
+        return captures
+
+    def fill(self, captures: Captures) -> str:
+        """The pattern with the text of each placeholder; wildcards stay.
+
+        Raises:
+            KeyError: a placeholder has no text.
+        """
+        return _PLACEHOLDER.sub(lambda one: captures[one[1]], self.text)
+
+    @cached_property
+    def _shortest(self) -> re.Pattern[str]:
+        return _compiled(self.text, "[^/]+?")
+
+    @cached_property
+    def _longest(self) -> re.Pattern[str]:
+        return _compiled(self.text, "[^/]+")
+
+
+def has_placeholders(text: str) -> bool:
+    return bool(_PLACEHOLDER.search(text))
+
+
+def _compiled(text: str, of_placeholder: str) -> re.Pattern[str]:
+    seen: set[str] = set()
+
+    def expression(part: re.Match[str]) -> str:
+        name, folders, star, one, fixed = part.groups()
+        if name:
+            if name in seen:
+                return f"(?P={name})"
+            seen.add(name)
+            return f"(?P<{name}>{of_placeholder})"
+        if folders:
+            return "(?:[^/]+/)*"
+        return "[^/]*" if star else "[^/]" if one else re.escape(fixed)
+
+    return re.compile(_PART.sub(expression, text))

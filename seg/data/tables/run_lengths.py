@@ -1,0 +1,51 @@
+"""The mask of a text of run lengths: "start length start length ..."."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Order = Literal["columns", "rows"]
+
+EMPTY = frozenset({"", "-1", "nan", "NaN"})
+"""Texts for a class without a pixel. A run of the length 0 has none, either."""
+
+
+def decode_run_lengths(text: str, size_hw: tuple[int, int], order: Order, first: int) -> NDArray[np.bool_]:
+    """The mask, bool `[H, W]`, of the runs of an object.
+
+    Args:
+        order: whether pixels are numbered down the columns or along the rows.
+        first: the number of the first pixel.
+
+    Raises:
+        ValueError: the text is no list of pairs, or a run leaves the image.
+    """
+    height, width = size_hw
+    starts, lengths = _pairs(text)
+    starts = starts - first
+    ends = starts + lengths
+    wrong = (starts < 0) | (lengths < 0) | (ends > height * width)
+    if wrong.any():
+        place = int(wrong.argmax())
+        raise ValueError(
+            f"the run '{starts[place] + first} {lengths[place]}' leaves the image of {width}x{height} pixels"
+        )
+    steps = np.zeros(height * width + 1, dtype=np.int32)
+    np.add.at(steps, starts, 1)
+    np.add.at(steps, ends, -1)
+    covered: NDArray[np.bool_] = np.cumsum(steps[:-1]) > 0
+    return covered.reshape(size_hw, order="C" if order == "rows" else "F")
+
+
+def _pairs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if text.strip() in EMPTY:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    parts = text.replace(",", " ").split()
+    try:
+        numbers = np.array(parts, dtype=np.int64)
+    except (ValueError, OverflowError):
+        numbers = np.zeros(1, dtype=np.int64)
+    if len(numbers) % 2:
+        raise ValueError(f"run lengths are pairs of whole numbers, got {text[:40]!r}")
+    return numbers[::2], numbers[1::2]

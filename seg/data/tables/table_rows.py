@@ -1,0 +1,146 @@
+"""The rows of a table of run lengths: an image's name, a class, and its runs; the columns are recognised."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from seg.classes import ClassInfo
+from seg.data.image_files import bytes_of
+from seg.errors import DataError
+from seg.spec.base import did_you_mean
+from seg.spec.labels_table import LabelsTableSpec, TableColumn
+
+_NAMES: Final[Mapping[TableColumn, tuple[str, ...]]] = {
+    "id": (
+        "imageid", "image", "img", "id", "imagename", "filename", "file", "name", "imageidclassid",
+        "imagelabel", "idclass", "imageclass",
+    ),
+    "class": ("classid", "class", "label", "classname", "category", "categoryid", "labelid"),
+    "runs": (
+        "encodedpixels", "rle", "rlemask", "maskrle", "segmentation", "encoding", "annotation", "predicted",
+        "mask", "runs", "runlengths", "prediction", "predictionstring",
+    ),
+}  # fmt: skip
+"""Names of columns, in small letters and without `_`, spaces and hyphens."""
+
+
+class TableRow(NamedTuple):
+    """A class's runs in an image; `image` is what the table calls it."""
+
+    line: int
+    image: str
+    label: int
+    runs: str
+
+
+def read_rows(spec: LabelsTableSpec, classes: Sequence[ClassInfo], background: int | None) -> list[TableRow]:
+    """All rows, in the order of the file; a row with a column for each class becomes several.
+
+    Args:
+        classes: the classes of the dataset, of which a row's is one by name or id.
+        background: the label of unlabelled pixels, if it is a class's.
+
+    Raises:
+        DataError: the file cannot be read, a column is missing, or a class is unknown.
+    """
+    lines = list(table_lines(spec.file))
+    if not lines:
+        raise DataError(f"{spec.file}: is empty: a header and a row an image are expected")
+    (_, header), *rows = lines
+    label_of = _label_of(classes)
+    image_column = _required(spec, header, "id")
+    by_class = {place: label_of[name] for place, name in enumerate(header) if name in label_of}
+    runs_column = column_of(spec, header, "runs")
+    if runs_column is None and by_class:
+        return [
+            TableRow(line, row[image_column], label, row[place])
+            for line, row in rows
+            for place, label in by_class.items()
+        ]
+    runs_column = _required(spec, header, "runs")
+    class_column = column_of(spec, header, "class")
+    if class_column is not None:
+        return [
+            TableRow(
+                line,
+                row[image_column],
+                _label(spec.file, line, row[class_column], label_of),
+                row[runs_column],
+            )
+            for line, row in rows
+        ]
+    named = [(line, row[image_column], row[runs_column]) for line, row in rows]
+    return _without_class_column(
+        spec.file, named, label_of, [n for n in range(len(classes)) if n != background]
+    )
+
+
+def _without_class_column(
+    file: Path, rows: Sequence[tuple[int, str, str]], label_of: Mapping[str, int], labels: Sequence[int]
+) -> list[TableRow]:
+    """The class at the end of each id, as in `0002cc93.jpg_1`; or the only one there is."""
+    ends = [image.rpartition("_") for _, image, _ in rows]
+    if rows and len(labels) > 1 and all(name and end in label_of for name, _, end in ends):
+        return [
+            TableRow(line, name, label_of[end], runs)
+            for (line, _, runs), (name, _, end) in zip(rows, ends, strict=True)
+        ]
+    if len(labels) != 1:
+        raise DataError(
+            f"{file}: has no column of classes, and there are {len(labels)}: name it with"
+            " 'columns: { class: ... }', or list the one class of the table and an 'unlabelled' one"
+        )
+    return [TableRow(line, image, labels[0], runs) for line, image, runs in rows]
+
+
+def table_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV with their line numbers, the header first; raises DataError."""
+    csv.field_size_limit(sys.maxsize)
+    try:
+        text = bytes_of(path).decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""))
+        width = 0
+        for row in reader:
+            width = width or len(row)
+            if row and len(row) != width:
+                raise DataError(f"{path}:{reader.line_num}: has {len(row)} values, the header {width}")
+            if row:
+                yield reader.line_num, [cell.strip() for cell in row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: is not a CSV in UTF-8: {error}") from error
+
+
+def _label_of(classes: Sequence[ClassInfo]) -> dict[str, int]:
+    """Labels by class name and by id."""
+    ids = {str(c.id): label for label, c in enumerate(classes)}
+    return ids | {c.name: label for label, c in enumerate(classes)}
+
+
+def _label(file: Path, line: int, name: str, label_of: Mapping[str, int]) -> int:
+    try:
+        return label_of[name]
+    except KeyError:
+        raise DataError(f"{file}:{line}: {name!r} is no class: {did_you_mean(name, label_of)}") from None
+
+
+def _required(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -> int:
+    place = column_of(spec, header, kind)
+    if place is None:
+        raise DataError(
+            f"{spec.file}: no column is known to be {kind!r}: name it with 'columns: {{ {kind}: ... }}', it"
+            f" has {', '.join(header)}"
+        )
+    return place
+
+
+def column_of(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -> int | None:
+    """The place of a column, by the name that the spec gives or by a usual one; raises DataError."""
+    if (name := spec.columns.get(kind)) is not None:
+        if name not in header:
+            raise DataError(f"{spec.file}: has no column {name!r}: {did_you_mean(name, header)}")
+        return list(header).index(name)
+    plain = ["".join(filter(str.isalnum, name.lower())) for name in header]
+    return next((plain.index(name) for name in _NAMES[kind] if name in plain), None)

@@ -1,0 +1,105 @@
+"""A split whose labels are a table of run lengths."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Final
+
+from seg.classes import ClassInfo
+from seg.data.decoding import upright_size
+from seg.data.image_files import bytes_of
+from seg.data.labelling import Labelling, ReadLabelling
+from seg.data.painting import PaintedObject, paint, painted_object
+from seg.data.pairing.find_images import listed_samples
+from seg.data.pairing.lookup import ImageLookup
+from seg.data.tables.run_lengths import decode_run_lengths
+from seg.data.tables.table_rows import TableRow, read_rows
+from seg.errors import DataError
+from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.spec.labels_table import LabelsTableSpec
+from seg.spec.split import SplitSpec
+from seg.words import counted
+
+_EXAMPLES: Final = 3
+
+
+class TableSplit:
+    """Images and a table of run lengths. An image that is not in the table has only unlabelled pixels.
+
+    Where classes overlap, the smaller object is on top, as for COCO objects.
+    """
+
+    def __init__(self, spec: SplitSpec, table: LabelsTableSpec, read_labelling: ReadLabelling) -> None:
+        self.table = table
+        self._read_labelling = read_labelling
+        self.samples = listed_samples(spec)
+
+    @cached_property
+    def _labelling(self) -> Labelling:
+        return self._read_labelling()
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self._labelling.classes
+
+    @cached_property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(bytes_of(self.table.file))
+        digest.update("\n".join(sample.id for sample in self.samples).encode())
+        return digest.hexdigest()
+
+    def labels(self, index: int) -> LabelsHW:
+        image = self.samples[index].image
+        try:
+            size_hw = upright_size(bytes_of(image))
+        except ValueError as error:
+            raise DataError(f"{image}: {error}") from error
+        return paint(size_hw, self.objects(index, size_hw), self._labelling.unlabelled)
+
+    def objects(self, index: int, size_hw: tuple[int, int]) -> list[PaintedObject]:
+        """The objects of an image of that size, one for each row with runs; raises DataError."""
+        return [self._object(row, size_hw) for row in self._rows_of.get(index, ())]
+
+    def _object(self, row: TableRow, size_hw: tuple[int, int]) -> PaintedObject:
+        try:
+            mask_hw = decode_run_lengths(row.runs, size_hw, self.table.order, self.table.first)
+        except ValueError as error:
+            raise DataError(
+                f"{self.table.file}:{row.line}: {error}: check 'order' and 'first' of the table"
+            ) from error
+        return painted_object(row.label, mask_hw)
+
+    @cached_property
+    def _rows_of(self) -> Mapping[int, list[TableRow]]:
+        """The rows of each image; raises DataError if no row is of an image."""
+        found: dict[int, list[TableRow]] = defaultdict(list)
+        for row in self.rows:
+            if (place := self._lookup.find(row.image)) is not None:
+                found[place].append(row)
+        if self.rows and not found:
+            named = ", ".join(repr(row.image) for row in self.rows[:_EXAMPLES])
+            images = ", ".join(repr(sample.id) for sample in self.samples[:_EXAMPLES])
+            raise DataError(
+                f"{self.table.file}: none of its {counted(len(self.rows), 'row')} is of an image: it has"
+                f" {named}, and the images are {images}: give images the ids of the table with 'id' and a"
+                " pattern"
+            )
+        return found
+
+    @cached_property
+    def rows(self) -> list[TableRow]:
+        """All rows of the table."""
+        unlabelled = self._labelling.unlabelled
+        return read_rows(self.table, self.classes, None if unlabelled == IGNORE_INDEX else unlabelled)
+
+    @property
+    def unknown_images(self) -> list[str]:
+        """What the table calls images that are not in the split."""
+        return [
+            name for name in dict.fromkeys(row.image for row in self.rows) if self._lookup.find(name) is None
+        ]
+
+    @cached_property
+    def _lookup(self) -> ImageLookup:
+        return ImageLookup(self.samples)

@@ -1,0 +1,52 @@
+"""Class lists in documents: YOLO's `data.yaml`, Supervisely's `meta.json`, Mapillary's `config.json`."""
+
+import json
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from seg.spec.class_lists.tables import parse_colour
+
+
+def read_yaml(text: str) -> list[dict[str, Any]]:
+    """The `names` of a YAML: a list, or a mapping of ids to names; raises ValueError."""
+    try:
+        document = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise ValueError(f" is no YAML: {str(error).splitlines()[0]}") from error
+    names = document.get("names") if isinstance(document, dict) else None
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict):
+        raise ValueError(" has no 'names'")
+    return [{"name": str(name), "id": number} for number, name in names.items()]
+
+
+def read_json(text: str) -> list[dict[str, Any]]:
+    """The `classes` (Supervisely), `labels` (Mapillary) or `categories` (COCO); raises ValueError."""
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f" is no JSON: {error}") from error
+    keys = ("classes", "labels", "categories")
+    entries = (
+        next((document[key] for key in keys if key in document), None) if isinstance(document, dict) else None
+    )
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(" has no list of 'classes', 'labels' or 'categories'")
+    return [_of_entry(position, entry) for position, entry in enumerate(entries)]
+
+
+def _of_entry(position: int, entry: dict[str, Any]) -> dict[str, Any]:
+    name = entry.get("title") or entry.get("readable") or entry.get("name")
+    if not name:
+        raise ValueError(f" entry {position} has no 'title' or 'name'")
+    found: dict[str, Any] = {"name": str(name)}
+    colour = entry.get("color")
+    if colour:
+        found["colour"] = parse_colour(colour) if isinstance(colour, str) else list(colour)
+    # Supervisely's ids are those of its database, and no pixel values.
+    if "title" not in entry and isinstance(entry.get("id"), int):
+        found["id"] = entry["id"]
+    return found

@@ -1,0 +1,144 @@
+"""Groups of images, given and found, against what is known of how the images were made."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+from pydantic import ValidationError
+
+from seg.data.groups import group_images, independent_images
+from seg.data.images import write_image
+from seg.data.list_samples import list_samples
+from seg.data.split import Sample
+from seg.errors import SpecError
+from seg.labels import ImageHWC
+from seg.spec.groups import GroupSpec
+
+
+def picture(random: np.random.Generator) -> ImageHWC:
+    """Coarse blocks of grey."""
+    return np.kron(random.integers(0, 256, (6, 8, 1)), np.ones((8, 8, 3))).astype(np.uint8)
+
+
+def near(image_hwc: ImageHWC, random: np.random.Generator, noise: float) -> ImageHWC:
+    noisy = image_hwc + np.kron(random.normal(0, noise, (6, 8, 1)), np.ones((8, 8, 3)))
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def written(folder: Path, images: dict[str, ImageHWC]) -> tuple[Sample, ...]:
+    for name, image_hwc in images.items():
+        write_image(folder / name, image_hwc)
+    return list_samples(folder)
+
+
+def drives(random: np.random.Generator, frames: int = 12) -> dict[str, ImageHWC]:
+    """Three drives, whose frames resemble one another without being copies."""
+    images: dict[str, ImageHWC] = {}
+    for drive in ("east", "north", "west"):
+        scene = picture(random)
+        images |= {f"{drive}_{frame:04}.png": near(scene, random, 60.0) for frame in range(frames)}
+    return images
+
+
+def test_names_are_believed_where_the_pictures_agree(tmp_path: Path) -> None:
+    samples = written(tmp_path, drives(np.random.default_rng(0)))
+    groups = group_images(samples, None)
+    assert groups.labels == tuple(sample.id.partition("_")[0] for sample in samples)
+    assert str(groups) == "36 images in 3 groups (found)"
+
+
+def test_names_of_unrelated_pictures_say_nothing(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    names = [f"{year}_{number:06}.png" for year in (2007, 2008, 2009) for number in range(12)]
+    groups = group_images(written(tmp_path, {name: picture(random) for name in names}), None)
+    assert groups.count == 36
+    assert str(groups) == "36 images, each a group of its own"
+
+
+def test_frames_of_one_film_are_one_group(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    frame = picture(random)
+    film = {}
+    for number in range(30):
+        frame = near(frame, random, 40.0)
+        film[f"{number}.png"] = frame
+    assert group_images(written(tmp_path, film), None).count == 1
+
+
+def test_near_duplicates_join_groups_of_other_names(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    images = {f"{name}.png": picture(random) for name in ("ash", "birch", "cedar", "elm")}
+    images["fir.png"] = near(images["birch.png"], random, 3.0)
+    labels = group_images(written(tmp_path, images), None).labels
+    assert labels == ("ash", "birch", "cedar", "elm", "birch")
+
+
+def test_copies_count_once(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    once = {f"a{n}.png": picture(random) for n in range(6)}
+    alone = independent_images(written(tmp_path / "once", once))
+    copies = {f"{n}-{name}": image for n in range(4) for name, image in once.items()}
+    again = independent_images(written(tmp_path / "copies", copies))
+    assert alone == pytest.approx(6, abs=0.5)
+    assert again == pytest.approx(alone)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (r"^[^_]+", ("a", "a", "b")),
+        (r"_(\d)", ("1", "2", "1")),
+        (r"/([^/]+)/[^/]+$", ("day", "day", "night")),
+    ],
+)
+def test_a_pattern_is_searched_in_names_or_paths(
+    tmp_path: Path, pattern: str, expected: tuple[str, ...]
+) -> None:
+    names = ("day/a_1.png", "day/a_2.png", "night/b_1.png")
+    samples = [Sample(Path(name).stem, tmp_path / name) for name in names]
+    assert group_images(samples, GroupSpec(pattern=pattern)).labels == expected
+
+
+def test_a_table_names_groups_by_id_or_file(tmp_path: Path) -> None:
+    table = tmp_path / "patients.csv"
+    table.write_text("image,age,patient\na,50,p1\nb.png,60,p2\n")
+    samples = [Sample("a", tmp_path / "a.png"), Sample("b", tmp_path / "b.png")]
+    assert group_images(samples, GroupSpec(column="patient", table=table)).labels == ("p1", "p2")
+    with pytest.raises(SpecError, match="no column 'pateint': did you mean 'patient'"):
+        group_images(samples, GroupSpec(column="pateint", table=table))
+    with pytest.raises(SpecError, match="no 'patient' of image 'c'"):
+        group_images([*samples, Sample("c", tmp_path / "c.png")], GroupSpec(column="patient", table=table))
+
+
+def test_exif_tells_camera_and_day(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Nikon", "D90"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2026:11:26 10:00:00"
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", exif=exif)
+    Image.new("RGB", (8, 8)).save(tmp_path / "b.jpg")
+    with_exif, without = list_samples(tmp_path)
+    assert group_images([with_exif], GroupSpec(metadata="camera")).labels == ("Nikon D90",)
+    assert group_images([with_exif], GroupSpec(metadata="day")).labels == ("2026:11:26",)
+    with pytest.raises(SpecError, match=r"b\.jpg has no camera in its EXIF data"):
+        group_images([without], GroupSpec(metadata="camera"))
+
+
+def test_an_image_that_a_pattern_does_not_match_is_named() -> None:
+    with pytest.raises(SpecError, match=r"does not match image 'b\.png'"):
+        group_images([Sample("b", Path("b.png"))], GroupSpec(pattern="a"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"column": "a"}, {"pattern": "["}, {"pattern": "a", "metadata": "day"}, {"metadata": "hour"}],
+)
+def test_what_names_no_group_is_refused(values: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        GroupSpec.model_validate(values)
+
+
+def test_the_drives_of_camvid_are_found(shared_data: Path) -> None:
+    for split, drives_of_split in (("train", {"0001TP", "0006R0", "0016E5"}), ("val", {"0016E5"})):
+        groups = group_images(list_samples(shared_data / "camvid" / split), None)
+        assert set(groups.labels) == drives_of_split

@@ -1,0 +1,223 @@
+"""Importers: pycocotools reads the known pixels of each object, and what is dropped is counted."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+from typer.testing import CliRunner
+
+from seg.commands.app import app
+from seg.data import open_split
+from seg.data.importers import FORMATS, import_dataset, parse_format
+from seg.errors import DataError, OutputError, SpecError
+from seg.labels import IGNORE_INDEX
+from seg.spec import load_dataset
+from tests.data.importers.sources import HEIGHT, SOURCES, WIDTH, square_hw
+
+SQUARE = {"polygon": square_hw()}
+
+
+def brush_hw() -> Any:
+    mask_hw = np.zeros((5, 7), dtype=np.bool_)
+    mask_hw[1:3, 2:6] = mask_hw[4, 0] = True
+    return mask_hw
+
+
+def cvat_mask_hw() -> Any:
+    """Counts 5 4 1 5 0 3 in a box of 6x3 pixels at (1, 1): row by row, the first of pixels outside."""
+    mask_hw = np.zeros((HEIGHT, WIDTH), dtype=np.bool_)
+    mask_hw[1:4, 1:7] = np.array([0] * 5 + [1] * 4 + [0] + [1] * 5 + [1] * 3, dtype=bool).reshape(3, 6)
+    return mask_hw
+
+
+def holed_hw() -> Any:
+    mask_hw = np.zeros((HEIGHT, WIDTH), dtype=np.bool_)
+    mask_hw[:7, :10] = True
+    return mask_hw & ~square_hw()
+
+
+EXPECTED: dict[str, dict[str, Any]] = {
+    "labelme": {
+        "classes": {"mask": 1, "polygon": 2, "rectangle": 3},
+        "train": {**SQUARE, "rectangle": square_hw(), "mask": square_hw()},
+        "dropped": {
+            "JSON without shapes": 1,
+            "JSON without its image": 1,
+            "point, which has no area": 1,
+            "outline with too few points, or far outside the image": 1,
+        },
+    },
+    "label-studio": {
+        "classes": {"brush": 1, "polygon": 2, "rectangle": 3},
+        "train": {**SQUARE, "rectangle": square_hw(), "brush": brush_hw()},
+        "dropped": {"keypointlabels result": 1, "task whose image is not there": 1},
+    },
+    "cvat": {
+        "classes": {"polygon": 1, "box": 2, "mask": 3},
+        "val": {**SQUARE, "box": square_hw(), "mask": cvat_mask_hw()},
+        "dropped": {
+            "polyline, which has no area": 1,
+            "image that is not there": 1,
+            "track of a video": 1,
+        },
+    },
+    "yolo": {
+        "classes": {"box": 1, "polygon": 2},
+        "train": SQUARE,
+        "val": {},
+        "dropped": {
+            "box without an outline": 1,
+            "image without a file of labels (kept as empty)": 1,
+        },
+    },
+    "supervisely": {
+        "classes": {"polygon": 1, "bitmap": 2, "holed": 3},
+        "train": {**SQUARE, "bitmap": square_hw(), "holed": holed_hw()},
+        "dropped": {"line, which has no area": 1, "JSON without its image": 1},
+    },
+    "mapillary": {
+        "classes": {"Bird": 0, "polygon": 1},
+        "train": {**SQUARE, "Bird": ~square_hw() & (np.arange(HEIGHT) < 7)[:, None]},
+        "predict": {},
+        "dropped": {"class of an image that is not evaluated (unlabelled)": 1},
+    },
+    "geojson": {
+        "classes": {"holed": 1, "land": 2, "polygon": 3},
+        "train": {**SQUARE, "land": square_hw(), "holed": holed_hw()},
+        "dropped": {"Point, which has no area": 1},
+    },
+    "huggingface": {
+        "classes": {"other": 10, "polygon": 7},
+        "train": SQUARE,
+        "val": SQUARE,
+        "dropped": {},
+    },
+}
+
+
+def masks_in(annotations: Path) -> tuple[dict[str, int], dict[str, Any]]:
+    """The classes, and the mask of each class, as pycocotools reads them."""
+    coco = COCO(annotations)
+    classes = {one["name"]: one["id"] for one in coco.dataset["categories"]}
+    name_of = {number: name for name, number in classes.items()}
+    masks = {}
+    for one in coco.dataset["annotations"]:
+        mask_hw = coco.annToMask(one).astype(bool)
+        assert one["area"] == mask_hw.sum()
+        assert name_of[one["category_id"]] not in masks
+        masks[name_of[one["category_id"]]] = mask_hw
+    return classes, masks
+
+
+def test_every_format_is_tried() -> None:
+    assert set(SOURCES) == set(EXPECTED) == set(FORMATS)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_pycocotools_reads_what_the_tool_meant(tmp_path: Path, form: str) -> None:
+    SOURCES[form](tmp_path / "in")
+    report = import_dataset(parse_format(form), tmp_path / "in", tmp_path / "deep/out")
+    expected = EXPECTED[form]
+    assert dict(report.dropped) == expected["dropped"]
+    for split in ("train", "val", "predict"):
+        assert (split in report.images) == (split in expected)
+        if split in expected:
+            classes, masks = masks_in(tmp_path / f"deep/out/{split}.json")
+            assert classes == expected["classes"]
+            assert_same_masks(masks, expected[split])
+            images = json.loads((tmp_path / f"deep/out/{split}.json").read_text())["images"]
+            for one in images:
+                with Image.open(tmp_path / "deep/out" / one["file_name"]) as image:
+                    assert image.size == (one["width"], one["height"])
+
+
+def assert_same_masks(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    assert found.keys() == expected.keys()
+    for name, mask_hw in expected.items():
+        np.testing.assert_array_equal(found[name], mask_hw, err_msg=name)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_yaml_is_a_dataset(tmp_path: Path, form: str) -> None:
+    SOURCES[form](tmp_path / "in")
+    done = CliRunner().invoke(app, ["data", "import", form, str(tmp_path / "in"), str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    dataset = load_dataset(tmp_path / "out/dataset.yaml")
+    split = open_split(dataset, "val" if form == "cvat" else "train")
+    masks = EXPECTED[form]["val" if form == "cvat" else "train"]
+    masks = [mask_hw for name, mask_hw in masks.items() if name not in ("brush", "land")]
+    names = [c.name for c in split.classes]
+    unlabelled = names.index("background") if "background" in names else IGNORE_INDEX
+    assert (unlabelled == IGNORE_INDEX) == (form in ("mapillary", "huggingface"))
+    np.testing.assert_array_equal(split.labels(0) != unlabelled, np.any(masks, axis=0))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_seg_did_not_write_is_not_replaced(tmp_path: Path, form: str) -> None:
+    SOURCES[form](tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine.txt").write_text("mine")
+    with pytest.raises(OutputError, match="was not written by seg"):
+        import_dataset(parse_format(form), tmp_path / "in", tmp_path / "out")
+    with pytest.raises(OutputError, match="what this command reads"):
+        import_dataset(parse_format(form), tmp_path / "in", tmp_path, overwrite=True)
+    assert (tmp_path / "out/mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_folder_of_something_else_is_one_line(tmp_path: Path, form: str) -> None:
+    (tmp_path / "in").mkdir()
+    with pytest.raises(DataError) as caught:
+        import_dataset(parse_format(form), tmp_path / "in", tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+BITMAP = (
+    b'{"objects": [{"geometryType": "bitmap", "classTitle": "a",'
+    b' "bitmap": {"data": "eA==", "origin": [0, 0]}}]}'
+)
+
+SPOILT: list[tuple[str, str, bytes, str]] = [
+    ("labelme", "a.json", b"{", r"a\.json: is not JSON"),
+    ("labelme", "a.json", b'{"shapes": [{}], "imagePath": "a.jpg"}', "is not as labelme writes it"),
+    ("labelme", "a.json", b'{"shapes": 7, "imagePath": "a.jpg"}', "is not as labelme writes it"),
+    ("labelme", "a.jpg", b"no image", r"a\.jpg: "),
+    ("label-studio", "project-1.json", b"{}", "is not a list of tasks"),
+    ("label-studio", "project-1.json", b"[7]", "task 0: is not as Label Studio writes it"),
+    ("cvat", "annotations.xml", b"<a>", "is not XML"),
+    ("yolo", "data.yaml", b"names: [", "is not YAML"),
+    ("yolo", "data.yaml", b"train: x", "is not as YOLO writes it"),
+    ("yolo", "data.yaml", b"train: x\nnames: [a]", "its train folder x is not there"),
+    ("yolo", "train/labels/a.txt", b"9 0 0 1 0 1 1", r"a\.txt:1: .*class 9 of 2"),
+    ("yolo", "train/labels/a.txt", b"1 0 0 1 0 1 1 1", r"a\.txt:1: "),
+    ("supervisely", "meta.json", b"[]", "is not as Supervisely writes it"),
+    ("supervisely", "train/ann/a.jpg.json", BITMAP, "a mask is not an image"),
+    ("mapillary", "config_v1.2.json", b'{"labels": [{}]}', "is not as Mapillary writes it"),
+    ("mapillary", "training/v1.2/labels/a.png", b"no png", r"a\.png: "),
+    ("geojson", "a.json", b'{"a": 1}', "is not as GeoJSON writes it"),
+    ("huggingface", "data/train-00000-of-00001.parquet", b"no parquet", "is not parquet"),
+    ("huggingface", "id2label.json", b'{"a": 1}', "is not as Hugging Face writes it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "file", "content", "problem"), SPOILT)
+def test_a_spoilt_file_is_one_line_and_nothing_is_written(
+    tmp_path: Path, form: str, file: str, content: bytes, problem: str
+) -> None:
+    SOURCES[form](tmp_path / "in")
+    (tmp_path / "in" / file).write_bytes(content)
+    with pytest.raises(DataError, match=problem) as caught:
+        import_dataset(parse_format(form), tmp_path / "in", tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_format_names_the_nearest() -> None:
+    with pytest.raises(SpecError, match="did you mean 'labelme'"):
+        parse_format("label-me")

@@ -1,0 +1,1 @@
+"""Replicas of the layouts that people's data come in, drawn small."""
