@@ -18,8 +18,9 @@ def check(file: Path, *options: str) -> Result:
 
 def written(folder: Path, values: list[int], recipe: dict[str, object] | None = None) -> Path:
     """The YAML of a dataset of one image, or of an ensemble with the dataset in place."""
-    write_image(folder / "train/a.png", np.zeros((1, len(values), 3), np.uint8))
-    write_image(folder / "val/a.png", np.ones((1, len(values), 3), np.uint8))
+    for seed, split in enumerate(("train", "val")):
+        noise = np.random.default_rng(seed).integers(0, 256, (1, len(values), 3), dtype=np.uint8)
+        write_image(folder / split / "a.png", noise)
     write_mask(folder / "masks/a.png", np.array([values], np.uint8))
     splits = {name: {"images": name, "masks": "masks"} for name in ("train", "val")}
     dataset = {**splits, "classes": ["a", "b", "c"]}

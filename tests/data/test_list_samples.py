@@ -196,5 +196,5 @@ def test_a_folder_that_cannot_be_listed_says_so(photos: Path, monkeypatch: pytes
 def test_the_old_name_of_a_list_still_works(capsys: pytest.CaptureFixture[str]) -> None:
     notice.cache_clear()
     split = SplitSpec.model_validate({"images": "a", "ids": "c"})
-    assert split.list == Path("c")
+    assert split.list == Path("c").absolute()
     assert "'ids' is called 'list' now" in capsys.readouterr().err

@@ -32,6 +32,6 @@ def test_the_two_files_answer_as_the_model_does(most: tuple[int, int, int], tmp_
 
 
 def test_without_openvino_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seg.export.openvino_ir.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("seg.engine.runtimes.openvino_library.find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"segensemble\[openvino\]"):
         write_ir(tmp_path / "m.onnx", Profile((1, 1, 1), (1, 1, 1), (1, 1, 1)), [])

@@ -30,8 +30,14 @@ _NUMBER: Final = re.compile(r"\d+$")
 def found_labels(samples: Sequence[Sample], thumbnails_nd: ThumbnailsND) -> tuple[str, ...]:
     """The group of each image; images that resemble no other are groups of their own."""
     nearest_n = nearest(thumbnails_nd)
-    named = _labels_by_names(samples, nearest_n) or tuple(sample.id for sample in samples)
+    named = _labels_by_names(samples, nearest_n) or _one_each(samples)
     return _joined(named, pairs_above(thumbnails_nd, NEAR_DUPLICATE))
+
+
+def _one_each(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """Ids, or paths where images of two splits have the same id."""
+    ids = tuple(sample.id for sample in samples)
+    return ids if len(set(ids)) == len(ids) else tuple(sample.image.as_posix() for sample in samples)
 
 
 def _labels_by_names(samples: Sequence[Sample], nearest_n: NDArray[np.intp]) -> tuple[str, ...]:

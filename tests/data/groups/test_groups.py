@@ -176,3 +176,11 @@ def test_a_group_in_both_splits_is_a_leak(tmp_path: Path) -> None:
     assert "and 5 others of the validation split are of group 'north' (found)" in shared[0].problem
     by_file = dataset.model_copy(update={"group": GroupSpec(pattern=".*")})
     assert not list(shared_groups(by_file))
+
+
+def test_images_of_two_splits_with_one_name_are_no_group(tmp_path: Path) -> None:
+    for seed, split in enumerate(("train", "val")):
+        noise = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        write_image(tmp_path / split / "a.png", noise)
+    samples = [Sample("a", tmp_path / split / "a.png") for split in ("train", "val")]
+    assert len(set(group_images(samples, None).labels)) == 2

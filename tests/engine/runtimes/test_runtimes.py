@@ -1,7 +1,6 @@
 """The same demands on every runtime that this machine has, with ONNX Runtime on the CPU as the reference."""
 
 import contextlib
-import importlib.util
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -301,7 +300,7 @@ def test_a_session_on_another_device_than_asked_for_is_refused(
 def test_openvino_that_is_not_installed_says_how_to(
     make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("seg.engine.runtimes.openvino_library.find_spec", lambda _: None)
     assert not openvino_is_usable("f32")
     with pytest.raises(MissingRuntimeError, match=r"pip install 'segensemble\[openvino\]'"):
         OpenVinoRuntime(make_model(3), "f32", TWO)
