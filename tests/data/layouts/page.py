@@ -1,4 +1,4 @@
-"""The page of recipes: `python -m tests.data.layouts.page > docs/how-to/my-data-looks-like-this.md`."""
+"""The page of recipes: `python -m tests.data.layouts.page > docs/learn/my-data-looks-like-this.md`."""
 
 import os
 import sys
@@ -16,14 +16,15 @@ from tests.data.layouts.replicas import READ_IN_PLACE, labels_of
 INTRODUCTION: Final = """\
 # My data looks like this
 
-`seg data guess FOLDER` looks at a folder, tells its layout and prints the dataset YAML for it, with what it
-is unsure of as comments. `-o dataset.yaml` writes it. Below is what it prints for folders like those of
-public datasets and annotation tools. Compare yours with the trees, and correct the YAML where it is not
-what you want: [data](data.md) describes every form of pairing and of labels, [submissions](submissions.md) of
-the contest's CSV.
+`seg data guess FOLDER` looks at a folder, tells its layout and prints the dataset YAML for it, with what
+it is unsure of as comments. `-o dataset.yaml` writes it. Below is what it prints for folders like those
+of public datasets and annotation tools. Compare yours with the trees, and correct the YAML where it is
+not what you want: [data](../how-to/data.md) describes every form of pairing and of labels,
+[submissions](../how-to/submissions.md) of the contest's CSV.
 
-Labels of annotation tools (labelme, Label Studio, CVAT's XML, YOLO outlines, Supervisely, GeoJSON, Hugging
-Face) are [imported](importing.md) first; `seg data guess` prints the command.
+Labels of annotation tools (labelme, Label Studio, CVAT's XML, YOLO outlines, Supervisely, GeoJSON,
+Hugging Face) are [imported](../how-to/importing.md) first; `seg data guess` prints the command. Finished
+models need no labels: see [finished models in Python](python.md).
 
 This page is written by `python -m tests.data.layouts.page` from folders that the tests draw, and a test
 compares it.

@@ -15,7 +15,7 @@ from seg.spec import load_dataset
 from tests.data.layouts.page import page
 from tests.data.layouts.replicas import IMPORTED, READ_IN_PLACE, Replica, draw_carvana, labels_of, save
 
-PAGE = Path(__file__).parents[3] / "docs/how-to/my-data-looks-like-this.md"
+PAGE = Path(__file__).parents[3] / "docs/learn/my-data-looks-like-this.md"
 
 LABELS = {
     "Pascal VOC": (0, [0, 7, 15, 255], {255: IGNORE_INDEX}),
