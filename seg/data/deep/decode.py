@@ -10,6 +10,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from seg.data.decoding import decode_bands, decode_index_map
 from seg.data.image_header import damage_as_value_error, is_deep_grey_png, refuse_too_many_pixels
 from seg.data.raster import has_rasterio, silence_georeferencing_warnings
+from seg.distribution import install_advice
 from seg.errors import DataError
 
 DeepHWB = NDArray[Any]
@@ -57,7 +58,7 @@ def _decode_dicom(data: bytes) -> NDArray[Any]:
         import pydicom
         from pydicom.pixels.processing import apply_rescale
     except ImportError as error:
-        raise DataError("DICOM files are read by pydicom: pip install pydicom") from error
+        raise DataError(f"DICOM files are read by pydicom: {install_advice('dicom')}") from error
 
     def read() -> NDArray[Any]:
         dataset = pydicom.dcmread(BytesIO(data))

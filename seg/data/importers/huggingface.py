@@ -13,6 +13,7 @@ import numpy as np
 from seg.data.decoding import decode_index_map
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
+from seg.distribution import install_advice
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels import IGNORE_INDEX
 
@@ -28,7 +29,7 @@ def read_huggingface(source: Path, dropped: Dropped) -> ImportedDataset:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
-        raise MissingRuntimeError("Hugging Face datasets need pyarrow: pip install pyarrow") from error
+        raise MissingRuntimeError(f"Parquet needs pyarrow: {install_advice('parquet')}") from error
     folder = source if source.is_dir() else source.parent
     files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
     if not files:
