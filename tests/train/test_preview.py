@@ -16,6 +16,7 @@ from seg.data.images import write_mask
 from seg.errors import DataError
 from seg.labels import IGNORE_INDEX, ImageHWC
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
+from seg.spec.masks import MasksSpec
 from seg.train import preview as module
 from seg.train.batches.loaders import build_loaders
 from seg.train.distributed.process_group import ProcessGroup
@@ -127,7 +128,7 @@ def test_crops_without_a_label_are_told(toy_spec: SpecWriter, tmp_path: Path, to
         (tmp_path / "masks" / f"{other}.png").write_bytes(
             (toy_data / "train_masks" / f"{other}.png").read_bytes()
         )
-    train = spec.data.split("train").model_copy(update={"masks": tmp_path / "masks"})
+    train = spec.data.split("train").model_copy(update={"masks": MasksSpec(to=(tmp_path / "masks",))})
     data = spec.data.model_copy(update={"train": train})
     (only,) = preview(data, recipe, 1)[1]
     assert (only.id, only.problem.split(" (")[0]) == ("0", "without a labelled pixel")

@@ -1,6 +1,7 @@
 """The label map of an image from its masks, by the encoding that the dataset's YAML gives."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from seg.classes import Colour
 from seg.data.labelling import Labelling
@@ -22,42 +23,66 @@ DecodeMasks = Callable[[Sample, Masks], LabelsHW]
 def mask_decoder(dataset: DatasetSpec, masks: MasksSpec, labelling: Labelling) -> DecodeMasks:
     """What turns masks into labels: their files for each class, a threshold, colours, or ids."""
     if masks.of_class:
-        return _by_class(labelling)
+        return _ByClass({c.name: label for label, c in enumerate(labelling.classes)}, labelling.unlabelled)
     if masks.binary is not None:
-        binary = BinaryMasks(masks.binary)
-        return lambda _, own: binary.labels([mask.path for mask in own])
+        return _ByThreshold(BinaryMasks(masks.binary))
     index = IndexMasks(labelling, dataset.unlabelled_values, masks.divide)
     if masks.divide is not None:
-        return lambda _, own: index.labels(own[0].path)
+        return _ByValue(index)
     label_of = _label_of_colour(dataset, labelling)
     if masks.tolerance is not None:
-        colours = ColourMasks(label_of, masks.tolerance)
-        return lambda _, own: colours.labels(own[0].path)
-    return _by_content(index, label_of)
+        return _ByValue(ColourMasks(label_of, masks.tolerance))
+    return _ByContent(index, ColourMasks(label_of) if label_of else None)
 
 
-def _by_content(index: IndexMasks, label_of: Mapping[Colour, int]) -> DecodeMasks:
+# Classes, not functions within functions, since splits are sent to the processes that load batches.
+
+
+@dataclass(frozen=True, slots=True)
+class _ByClass:
+    """A file for each class."""
+
+    label_of: Mapping[str, int]
+    unlabelled: int
+
+    def __call__(self, sample: Sample, masks: Masks) -> LabelsHW:
+        paths = {self.label_of[mask.of_class]: mask.path for mask in masks if mask.of_class is not None}
+        return labels_of_classes(paths, size_of_sample(sample), self.unlabelled)
+
+
+@dataclass(frozen=True, slots=True)
+class _ByThreshold:
+    """Two values, in a file for each image or each object."""
+
+    binary: BinaryMasks
+
+    def __call__(self, _: Sample, masks: Masks) -> LabelsHW:
+        return self.binary.labels([mask.path for mask in masks])
+
+
+@dataclass(frozen=True, slots=True)
+class _ByValue:
+    """Ids, or colours."""
+
+    values: IndexMasks | ColourMasks
+
+    def __call__(self, _: Sample, masks: Masks) -> LabelsHW:
+        return self.values.labels(masks[0].path)
+
+
+@dataclass(frozen=True, slots=True)
+class _ByContent:
     """Ids in masks of one channel, colours in those of three, if the classes have colours."""
-    colours = ColourMasks(label_of) if label_of else None
 
-    def decode(_: Sample, masks: Masks) -> LabelsHW:
+    index: IndexMasks
+    colours: ColourMasks | None
+
+    def __call__(self, _: Sample, masks: Masks) -> LabelsHW:
         path = masks[0].path
         values = read_mask_values(path)
-        if values.ndim == 3 and colours:
-            return colours.labels_of(values, path)
-        return index.labels_of(values, path)
-
-    return decode
-
-
-def _by_class(labelling: Labelling) -> DecodeMasks:
-    label_of = {c.name: label for label, c in enumerate(labelling.classes)}
-
-    def decode(sample: Sample, masks: Masks) -> LabelsHW:
-        paths = {label_of[mask.of_class]: mask.path for mask in masks if mask.of_class is not None}
-        return labels_of_classes(paths, size_of_sample(sample), labelling.unlabelled)
-
-    return decode
+        if values.ndim == 3 and self.colours:
+            return self.colours.labels_of(values, path)
+        return self.index.labels_of(values, path)
 
 
 def _label_of_colour(dataset: DatasetSpec, labelling: Labelling) -> dict[Colour, int]:

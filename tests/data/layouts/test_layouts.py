@@ -1,5 +1,6 @@
 """Every layout is recognised, and its YAML opens as what was drawn; the page of recipes shows it."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,15 @@ def test_the_guess_opens_and_nothing_is_wrong(replica: Replica, tmp_path: Path) 
     errors = [finding for finding in check_dataset(dataset).findings if finding.severity == "error"]
     assert errors == []
     assert open_split(dataset, "val").samples
+
+
+@pytest.mark.parametrize("replica", READ_IN_PLACE, ids=lambda replica: replica.name)
+def test_its_images_can_be_loaded_in_other_processes(replica: Replica, tmp_path: Path) -> None:
+    replica.draw(tmp_path)
+    (tmp_path / "dataset.yaml").write_text(yaml_of(guess_dataset(tmp_path), tmp_path))
+    train = open_split(load_dataset(tmp_path / "dataset.yaml"), "train")
+    sent = pickle.loads(pickle.dumps(train))
+    np.testing.assert_array_equal(sent.labels(0), train.labels(0))
 
 
 @pytest.mark.parametrize(
