@@ -30,7 +30,7 @@ _NUMBER: Final = re.compile(r"\d+$")
 def found_labels(samples: Sequence[Sample], thumbnails_nd: ThumbnailsND) -> tuple[str, ...]:
     """The group of each image; images that resemble no other are groups of their own."""
     nearest_n = nearest(thumbnails_nd)
-    named = _labels_by_names(samples, nearest_n) or tuple(sample.id for sample in samples)
+    named = _labels_by_names(samples, nearest_n) or _each_its_own(samples)
     return _joined(named, pairs_above(thumbnails_nd, NEAR_DUPLICATE))
 
 
@@ -46,6 +46,12 @@ def _labels_by_names(samples: Sequence[Sample], nearest_n: NDArray[np.intp]) -> 
         if 1 < groups < len(labels) and _agrees(*_in_the_same(labels, nearest_n), len(samples)):
             return labels
     return ()
+
+
+def _each_its_own(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """Ids; or paths, if the images are of two splits that share ids."""
+    ids = tuple(sample.id for sample in samples)
+    return ids if len(set(ids)) == len(ids) else tuple(sample.image.as_posix() for sample in samples)
 
 
 def _candidates(samples: Sequence[Sample]) -> list[tuple[str, ...]]:
