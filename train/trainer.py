@@ -218,7 +218,8 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSpl
     ):
         if len(split.samples) < fewest:
             raise DataError(
-                f"{job.name}: the {name} split has {len(split.samples)} images, at least {fewest} are needed"
+                f"{job.name}: the {name} split has {counted(len(split.samples), 'image')},"
+                f" at least {fewest} are needed"
             )
     soft_labels = job.distillation.soft_labels if job.distillation else None
     train, val = DecodedSplit(job.train, job.recipe.input.size, soft_labels), DecodedSplit(job.val)

@@ -32,8 +32,7 @@ def shared_groups(dataset: DatasetSpec, known: Collection[Path] = ()) -> Iterato
         if group in trained_on and sample.image not in known:
             shared[group].append(sample.image)
     for group, images in shared.items():
-        problem = (
-            f"and {counted(len(images) - 1, 'other')} of the validation split are of group {group!r}"
-            f" ({groups.source}), as images of the training split are"
-        )
+        others = len(images) - 1
+        which = f"and {counted(others, 'other')} of the validation split are" if others else "is"
+        problem = f"{which} of group {group!r} ({groups.source}), as images of the training split are"
         yield Finding("warning", images[0], None, problem, "scores are too high: validate on other groups")

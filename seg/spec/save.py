@@ -33,7 +33,7 @@ def save_spec(spec: EnsembleSpec, path: Path) -> None:
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.width = LINE_WIDTH
     text = io.StringIO()
-    yaml.dump(_as_yaml(values, folder), text)
+    yaml.dump(as_yaml(values, folder), text)
     write_text(path, text.getvalue())
 
 
@@ -42,14 +42,15 @@ def _default(model: type[BaseModel], name: str) -> Path:
     return Path(model.model_fields[name].default)
 
 
-def _as_yaml(value: Any, folder: Path) -> Any:
+def as_yaml(value: Any, folder: Path) -> Any:
+    """Dumped values of a spec as a YAML has them, with paths relative to its folder."""
     match value:
         case Path():
             return _relative(value, folder)
         case dict():
             return {key: _of_key(key, inner, folder) for key, inner in value.items()}
         case tuple() | list():
-            return [_as_yaml(inner, folder) for inner in value]
+            return [as_yaml(inner, folder) for inner in value]
     return value
 
 
@@ -58,7 +59,7 @@ def _of_key(key: str, value: Any, folder: Path) -> Any:
         return next(name for name, views in VIEW_SETS.items() if views == value)
     if key == "encoder_weights" and value is not None and Path(value).is_absolute():
         return _relative(Path(value), folder)
-    return _as_yaml(value, folder)
+    return as_yaml(value, folder)
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from seg.card import InputCard
 from seg.data import open_split
 from seg.data.check_dataset import check_dataset
-from seg.data.deep.decode import decode_deep
+from seg.data.deep.decode import decode_deep, deep_size
 from seg.data.deep.to_rgb import to_rgb
 from seg.data.images import write_mask
 from seg.data.raster import silence_georeferencing_warnings
@@ -135,7 +135,9 @@ def saved_dicom(path: Path) -> NDArray[Any]:
 @pytest.mark.parametrize("save", [saved_png, saved_float_tiff, saved_geotiff, saved_array, saved_dicom])
 def test_files_of_every_format(save: Any, tmp_path: Path) -> None:
     wanted = save(tmp_path / "file")
-    np.testing.assert_array_equal(decode_deep((tmp_path / "file").read_bytes()), wanted)
+    data = (tmp_path / "file").read_bytes()
+    np.testing.assert_array_equal(decode_deep(data), wanted)
+    assert deep_size(data) == wanted.shape[:2]
 
 
 @pytest.mark.parametrize("start", [b"\x93NUMPY", b"II*\0", b"\0" * 128 + b"DICM", b"\x89PNG\r\n\x1a\n", b""])

@@ -11,6 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from seg.files import write_text
 from seg.spec.recipe import RecipeSpec
+from seg.spec.save import as_yaml
 from seg.spec.sweep import SweepSpec
 from seg.train.sweep.choose import ChosenTrial
 
@@ -31,7 +32,7 @@ def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) 
         members.yaml_set_comment_before_after_key(position, before=comment, indent=2)
     document = CommentedMap(
         {
-            "data": _non_default_values(sweep.data, folder),
+            "data": as_yaml(sweep.data.model_dump(exclude_unset=True), folder),
             "members": members,
             "views": sweep.recipe.train_views,
             "runs": _relative(sweep.runs, folder),
@@ -56,11 +57,6 @@ def _non_default_values(spec: Any, folder: Path) -> dict[str, Any]:
     weights = values.get("encoder_weights")
     if isinstance(spec, RecipeSpec) and weights and Path(weights).is_absolute():
         values["encoder_weights"] = _relative(Path(weights), folder)
-    for split in ("train", "val", "predict"):
-        if isinstance(values.get(split), dict):
-            values[split] = {
-                key: _relative(Path(value), folder) for key, value in values[split].items() if value
-            }
     return values
 
 

@@ -31,6 +31,7 @@ def open_table(
         table = read_sample(output.sample)
         if table.rows:
             return follow_sample(table, row_classes, samples, ids)
+        _refuse_unknown_ids(output, samples)
         return _of_header(str(output.sample), table.header, row_classes, ids)
     return _of_header("output.columns", output.columns or _default_header(row_classes), row_classes, ids)
 
@@ -57,6 +58,16 @@ def ids_of(output: OutputSpec, samples: Sequence[Sample]) -> dict[str, str]:
             )
         image_of[name] = sample.id
     return {image_id: name for name, image_id in image_of.items()}
+
+
+def _refuse_unknown_ids(output: OutputSpec, samples: Sequence[Sample]) -> None:
+    """A sample without rows does not show whether ids have folder and ending; a contest takes one form."""
+    sample = next((one for one in samples if one.file_name not in {"", one.id}), None)
+    if output.id is None and sample is not None:
+        raise DataError(
+            f"{output.sample}: has no rows, and nothing tells how it writes ids: set output.id:"
+            f" '{{file_name}}' for {sample.file_name!r}, or '{{name}}' for {sample.id!r}"
+        )
 
 
 def _default_header(row_classes: RowClasses) -> tuple[str, ...]:

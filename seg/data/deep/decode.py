@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.TiffImagePlugin import TiffImageFile
 
-from seg.data.decoding import decode_bands, decode_index_map
+from seg.data.decoding import decode_bands, decode_index_map, upright_size
 from seg.data.image_header import damage_as_value_error, is_deep_grey_png, refuse_too_many_pixels
 from seg.data.raster import has_rasterio, silence_georeferencing_warnings
 from seg.distribution import install_advice
@@ -39,6 +39,15 @@ def decode_deep(data: bytes) -> DeepHWB:
     if is_deep_grey_png(data):
         return _with_bands(decode_index_map(data))
     return decode_bands(data)[..., :3]
+
+
+def deep_size(data: bytes) -> tuple[int, int]:
+    """Height and width of an image of any bands and depth, as it is decoded; raises as `decode_deep`."""
+    try:
+        return upright_size(data)
+    except ValueError:
+        height, width, _ = decode_deep(data).shape
+        return height, width
 
 
 def _with_bands(values: NDArray[Any]) -> DeepHWB:

@@ -15,7 +15,7 @@ def guess_annotations(found: Survey) -> Guess | None:
     if found.of_kind(".parquet"):
         return Guess("a Hugging Face dataset in parquet files", import_format="huggingface")
     if _is_yolo(found):
-        return Guess("YOLO outlines: a text beside each image, of polygons in 0..1", import_format="yolo")
+        return Guess("YOLO outlines: a text for each image, of polygons in 0..1", import_format="yolo")
     if any("<annotations" in _start(path) for path in found.of_kind(".xml")):
         return Guess("a CVAT export: outlines in XML", import_format="cvat")
     return _of_json(found)

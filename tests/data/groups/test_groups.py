@@ -157,6 +157,15 @@ def test_the_drives_of_camvid_are_found(shared_data: Path) -> None:
         assert set(groups.labels) == drives_of_split
 
 
+def test_images_of_one_name_in_two_splits_are_not_a_group(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    splits = [
+        written(tmp_path / split, {f"{number:04}.png": picture(random) for number in range(6)})
+        for split in ("train", "val")
+    ]
+    assert group_images((*splits[0], *splits[1]), None).count == 12
+
+
 def test_a_group_in_both_splits_is_a_leak(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     images = drives(random)

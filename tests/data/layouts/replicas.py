@@ -42,6 +42,11 @@ def photo(path: Path, seed: int) -> None:
     save(path, random.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8))
 
 
+def deep_slice(path: Path, seed: int) -> None:
+    """Grey of 16 bits, as scanners save it."""
+    save(path, np.random.default_rng(seed).integers(0, 5000, (HEIGHT, WIDTH), dtype=np.uint16))
+
+
 def save(path: Path, pixels: NDArray[Any], palette: Sequence[int] = ()) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(pixels)
@@ -176,12 +181,12 @@ def draw_uw_madison(folder: Path) -> None:
     rows = ["id,class,segmentation\n"]
     for case, day, number in ((123, 20, 1), (123, 20, 2), (123, 22, 1), (77, 0, 1)):
         name = f"case{case}_day{day}"
-        photo(folder / f"train/case{case}/{name}/scans/slice_{number:04}_266_266_1.50_1.50.png", number)
+        deep_slice(folder / f"train/case{case}/{name}/scans/slice_{number:04}_266_266_1.50_1.50.png", number)
         runs = encode(labels_of(number, [0, 1, 2]), 3, RleSpec(order="rows"))
         for label, organ in ((1, "large_bowel"), (2, "stomach")):
             rows.append(f"{name}_slice_{number:04},{organ},{runs[label]}\n")
     write(folder / "train.csv", "".join(rows))
-    photo(folder / "test/case30/case30_day0/scans/slice_0001_266_266_1.50_1.50.png", 9)
+    deep_slice(folder / "test/case30/case30_day0/scans/slice_0001_266_266_1.50_1.50.png", 9)
 
 
 def draw_roboflow_masks(folder: Path) -> None:

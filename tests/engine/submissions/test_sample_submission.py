@@ -251,6 +251,16 @@ def test_a_header_alone_is_followed_and_rows_follow_the_images(tmp_path: Path) -
     assert (tmp_path / "a.csv").read_text() == "Id,Class,Rle\na.png,7,1 2\na.png,27,\n"
 
 
+def test_a_header_alone_does_not_tell_how_ids_are_written(tmp_path: Path) -> None:
+    (tmp_path / "sample.csv").write_text("image_id,PredictionString\n")
+    output = OutputSpec(format="pixels", sample=tmp_path / "sample.csv")
+    samples = [Sample("b/1", Path("b/1.jpg"), file_name="b/1.jpg")]
+    with pytest.raises(
+        DataError, match=r"set output\.id: '{file_name}' for 'b/1\.jpg', or '{name}' for 'b/1'$"
+    ):
+        open_format(output, CLASSES, "ground", str, samples)
+
+
 @pytest.mark.parametrize(
     ("output", "problem"),
     [
