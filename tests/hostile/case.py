@@ -13,7 +13,10 @@ Prepare = Callable[[Path], None]
 Expected = Literal["refused", "accepted", "either", "interrupted"]
 
 MOST_LINES: Final = 25
-_OURS: Final = re.compile(r"seg: |.*: \d+/\d+ \w+|.*: \d+ workers with |.*(again|anew|left out)\b")
+_OURS: Final = re.compile(
+    r"seg: |.*: \d+/\d+ \w+|.*: \d+ workers with |wheels for .*: downloading"
+    r"|.*(again|anew|left out)\b"
+)
 """Lines of an error, of progress, and of what is made anew."""
 
 
@@ -27,9 +30,9 @@ class Case:
 
     `says` is what the line on stderr must hold, such as the name of the file. `seconds` of processor time and
     `megabytes` are what the command may take beyond what an idle command takes. `inside` is done in the
-    process of the command before it runs, with its folder. `writes` is the one
-    place that the command may write, once it accepts its input; empty for none, None to allow all. `anew` starts an interpreter that has loaded
-    nothing; `interrupted_after` does so, too, and sends Ctrl-C so many seconds after its first line.
+    process of the command before it runs, with its folder. `writes` is the one place that the command may
+    write, once it accepts its input; empty for none, None to allow all. `anew` starts an interpreter that has
+    loaded nothing; `interrupted_after` does so, too, and sends Ctrl-C so many seconds after its first line.
     """
 
     name: str

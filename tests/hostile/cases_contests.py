@@ -1,5 +1,7 @@
 """Contests' tables and bundles: samples, columns and ids that are wrong or absurd, and bundles of nothing."""
 
+# ruff: noqa: RUF001 (a case is one line)
+
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -113,7 +115,12 @@ def cases() -> Iterator[Case]:
 def _bundle(name: str, options: tuple[str, ...], put: Prepare = lambda _: None) -> Case:
     """A bundle, for which there are no wheels to be had."""
     return Case(
-        f"bundle: {name}", ("bundle", "spec.yaml", *options), put, seconds=20, inside=_without_index, writes=""
+        f"bundle: {name}",
+        ("bundle", "spec.yaml", *options),
+        put,
+        seconds=20,
+        inside=_without_index,
+        writes="",
     )
 
 

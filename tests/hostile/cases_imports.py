@@ -1,5 +1,7 @@
 """Datasets of annotation tools: broken, of another structure, and made to explode."""
 
+# ruff: noqa: E501 (a case is one line)
+
 import base64
 import io
 import json

@@ -1,5 +1,7 @@
 """Labels as they come: patterns, masks, tables, lists of classes and groups that are wrong or absurd."""
 
+# ruff: noqa: E501 (a case is one line)
+
 import os
 import struct
 import zlib
@@ -246,9 +248,8 @@ def cases() -> Iterator[Case]:
             )
     for name, runs in RUNS.items():
         rows = "id,class,rle\n" + _ROWS.replace("CLASS", "paper").replace("RUNS", runs)
-        for command in (check, ("show", "d.yaml", "-o", "shown")):
-            made = both(file("t.csv", rows), _dataset("images: images, labels: t.csv"))
-            yield Case(f"runs {command[0]}: {name}", command, made, expected="either", says="t.csv")
+        made = both(file("t.csv", rows), _dataset("images: images, labels: t.csv"))
+        yield Case(f"runs: {name}", check, made, expected="either", says="t.csv", writes="")
     for name, content in TABLES.items():
         made = both(file("t.csv", content), _dataset("images: images, labels: t.csv"))
         yield Case(f"table: {name}", check, made, expected="either", says="t.csv", writes="")
@@ -262,7 +263,7 @@ def cases() -> Iterator[Case]:
             file(place, content),
             file("d.yaml", f"train: {{images: images, masks: masks}}\nclasses: {place}\n"),
         )
-        yield Case(f"classes {place}: {name}", check, made, expected="either", says=place, writes="")
+        yield Case(f"classes {place}: {name}", check, made, expected="either", writes="")
     for form, masks in FORMS.items():
         for name, (suffix, content) in MASKS.items():
             text = f"images: images, masks: {{{masks.replace('SUFFIX', suffix)}}}"
