@@ -70,6 +70,9 @@ FAST: Final = (
     "images",
     "models",
     "submissions",
+    "labels",
+    "imports",
+    "contests",
 )
 ONE_OF: Final = 37
 """With `--fast`, of the cases of those kinds one in so many."""

@@ -172,7 +172,7 @@ def cases() -> Iterator[Case]:
 
 
 def _case(
-    name: str, put: Prepare, member: str, says: str = "", seconds: float = 30, megabytes: int = 900
+    name: str, put: Prepare, member: str, says: str = "", seconds: float = 30, megabytes: int = 2000
 ) -> Case:
     spec = file("m.yaml", SPEC.format(member))
     return Case(name, EXPORT, both(put, spec), "either", says, seconds, megabytes, writes="runs")
