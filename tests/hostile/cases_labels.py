@@ -326,6 +326,10 @@ def _many(folder: Path) -> None:
         (folder / f"g/masks/many{number}.txt").touch()
 
 
+def _name_of_lines(folder: Path) -> None:
+    (folder / "g/images/0.png").rename(folder / "g/images/a\nb: [.png")
+
+
 def _link(of: str) -> Prepare:
     return lambda folder: (folder / "g/images/link").symlink_to(of)
 
@@ -347,9 +351,7 @@ FOLDERS: Final[Mapping[str, Prepare]] = {
     "names that are no UTF-8": lambda folder: Path(
         os.fsdecode(os.fsencode(folder) + b"/g/images/\xff.png")
     ).touch(),
-    "a name with lines": lambda folder: (folder / "g/images/a\nb: [.png").write_bytes(
-        (folder / "images/0.png").read_bytes()
-    ),
+    "a name with lines": _name_of_lines,
 }
 
 

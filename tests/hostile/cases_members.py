@@ -287,7 +287,7 @@ def _files() -> Iterator[Case]:
             f"t{suffix}: {name}", file(f"t{suffix}", content), f"checkpoint: t{suffix}", f"t{suffix}", 60
         )
     real = _made()["unet"]
-    for place in range(0, len(real), len(real) // 25):
+    for place in range(0, len(real), len(real) // 6):
         flipped = bytearray(real)
         flipped[place] ^= 0x11
         hinted = "checkpoint: t.pth, encoder: resnet18"
@@ -351,7 +351,11 @@ def _folders() -> Iterator[Case]:
 
 def _folder(name: str, change: Prepare) -> Case:
     whole = _written()
-    put = both(lambda folder: shutil.copytree(whole, folder / "t") and None, change)
+
+    def copied(folder: Path) -> None:
+        shutil.copytree(whole, folder / "t")
+
+    put = both(copied, change)
     return _case(f"folder: {name}", put, "checkpoint: t", "t", 90)
 
 
