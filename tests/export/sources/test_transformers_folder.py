@@ -100,6 +100,8 @@ def _change(folder: Path, **changes: object) -> None:
         (lambda f: (f / "config.json").write_text("{"), "config.json: is not JSON"),
         (lambda f: (f / "config.json").unlink(), "config.json: there is no such file"),
         (lambda f: _change(f, model_type="bert"), "is a 'bert' of transformers, and known are beit, "),
+        (lambda f: _change(f, num_labels=10**9), "config.json: 'num_labels' is beyond 262144"),
+        (lambda f: _change(f, depths=[1, 10**400]), "config.json: 'depths' is beyond 262144"),
         (lambda f: _change(f, decoder_hidden_size=8), "transformers cannot load it: "),
         (lambda f: _change(f, depths=[1, 1, 2, 1]), "it lacks 'segformer."),
         (lambda f: (f / "model.safetensors").write_bytes(b"{"), "transformers cannot load it: "),
