@@ -91,7 +91,9 @@ def cases() -> Iterator[Case]:
     command = ("ensemble", "spec.yaml")
     for name, output in OUTPUTS.items():
         put = both(file("sample.csv", "id,rle\n"), _output(f"{{ {output} }}"))
-        yield Case(f"output: {name}", command, put, "either", writes="submission.csv")
+        # A run that memory ended is resumed, so its journal stays.
+        writes = None if name == "a huge size" else "submission.csv"
+        yield Case(f"output: {name}", command, put, "either", writes=writes)
     for name, content in SAMPLES.items():
         put = both(file("sample.csv", content), _output("{ sample: sample.csv }"))
         yield Case(f"sample: {name}", command, put, "either", "sample.csv", writes="submission.csv")

@@ -42,9 +42,9 @@ def run_case(case: Case, project: Path) -> Outcome:
             return run_forked(case, folder, Path(parent))
         before = _files(folder)
         outcome = run_forked(case, folder, Path(parent))
-        allowed = {case.writes, OUTPUTS} if outcome.code == 0 else set()
+        allowed = (case.writes, OUTPUTS) if outcome.code == 0 and case.writes else ()
         changed = {place for place, _ in before.items() ^ _files(folder).items()}
-        touched = (place for place in changed if place.partition("/")[0] not in allowed)
+        touched = (place for place in changed if not place.startswith(allowed))
         return replace(outcome, touched=min(touched, default=""))
 
 

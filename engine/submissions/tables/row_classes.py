@@ -46,6 +46,8 @@ class RowClasses:
             else:
                 nearest = did_you_mean(str(entry), map(str, label_of_id))
                 raise DataError(f"output.classes: no class has the id {entry}: {nearest}")
+        if len(set(texts.values())) < len(texts):
+            raise DataError(f"output.classes: {', '.join(texts)} name a class twice: name it once")
         return texts
 
     @cached_property
