@@ -56,7 +56,7 @@ def _files(folder: Path) -> dict[str, tuple[int, int]]:
             place = path.relative_to(folder).as_posix()
             if place.partition("/")[0] != "cache":
                 status = path.lstat()
-                found[place] = (status.st_mtime_ns, 0 if path.is_dir() else status.st_size)
+                found[place] = (0, 0) if path.is_dir() else (status.st_mtime_ns, status.st_size)
     return found
 
 
