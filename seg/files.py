@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -236,10 +236,20 @@ def _prefix(final: Path) -> str:
 
 @contextmanager
 def _writing_in(folder: Path) -> Iterator[None]:
-    """Make the folder and take a shared lock on it, so that nobody removes our temporary files."""
+    """Make the folder and take a shared lock on it, so that nobody removes our temporary files.
+
+    A folder that was made for nothing is removed.
+    """
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder, exclusive=False):
-        yield
+    try:
+        with _locked(folder, exclusive=False):
+            yield
+    except BaseException:
+        with suppress(OSError):
+            for one in made:
+                one.rmdir()
+        raise
 
 
 @contextmanager

@@ -96,6 +96,13 @@ def test_a_full_disk_is_named_with_the_path_and_leaves_nothing(tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+def test_folders_that_were_made_for_nothing_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "runs/a/deep/model.onnx"):
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.rglob("*")] == ["runs"]
+
+
 def test_a_full_disk_within_a_folder_names_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with (

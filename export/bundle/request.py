@@ -24,7 +24,8 @@ _EXTRA_OF_RUNTIME: Final = {
 OLDEST_PYTHON: Final = 11
 """The second part of the oldest version that seg runs on."""
 
-_PYTHON: Final = re.compile(r"3\.(\d{1,2})")
+_PYTHON: Final = re.compile(r"3\.([0-9]{1,2})")
+_PLATFORM: Final = re.compile(r"[A-Za-z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class BundleRequest:
         """By default this Python on Linux, with the extra that the spec's runtime needs.
 
         Raises:
-            SpecError: there is no such Python or extra, or the runtime's files fit one machine only.
+            SpecError: there is no such Python, platform or extra, or the runtime's files fit one machine
+                only.
         """
         if spec.runtime == "tensorrt-plan":
             raise SpecError(
@@ -60,6 +62,8 @@ class BundleRequest:
         version = _PYTHON.fullmatch(python)
         if version is None or int(version[1]) < OLDEST_PYTHON:
             raise SpecError(f"--python {python}: name a version from 3.{OLDEST_PYTHON}, such as 3.12")
+        if not _PLATFORM.fullmatch(platform or DEFAULT_PLATFORM):
+            raise SpecError(f"--platform {platform}: name one as wheels do, such as {DEFAULT_PLATFORM}")
         for extra in extras or ():
             if extra not in EXTRAS:
                 raise SpecError(f"--extra {extra}: {did_you_mean(extra, EXTRAS)}")

@@ -98,6 +98,7 @@ def _as_planes(raw: NDArray[Any], declared: OutputDeclaration) -> Floats:
     return np.asarray(planes, dtype=np.float32)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # Of networks that are fed wrongly; NaN is found later.
 def _probabilities(planes_khw: Floats, declared: OutputDeclaration) -> Floats:
     if declared.kind == "logits":
         raised = np.exp(planes_khw - planes_khw.max(axis=0))

@@ -31,6 +31,8 @@ _CONTINUES: Final = frozenset(
 _BEGINS_ANEW: Final = ("--restart", "--retrain", "--force")
 """Options with which they do not resume."""
 
+_OPENCV_NO_MEMORY: Final = -4
+
 _SOURCE: Final = Path(__file__).resolve().parents[2]
 _ROOMS: Final = ("seg", "train", "export", "engine", "evaluate")
 
@@ -80,8 +82,12 @@ def _problem(error: BaseException) -> str:
             return f"text that cannot be read or written: {error}"
         case EOFError() | typer.Abort():
             return "the input ended too early"
-    # torch, which is not imported here, has an OutOfMemoryError of its own.
-    is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    # torch and OpenCV, which are not imported here, have errors of their own.
+    is_memory = (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (type(error).__module__ == "cv2" and getattr(error, "code", 0) == _OPENCV_NO_MEMORY)
+    )
     return f"out of memory{_detail(error)}" if is_memory else ""
 
 

@@ -21,7 +21,7 @@ def _compiles(pattern: str) -> str:
     if not has_placeholders(pattern):
         try:
             re.compile(pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(
                 f"{pattern!r} has no placeholder, and is no regular expression: {error}"
             ) from error

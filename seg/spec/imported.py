@@ -3,7 +3,6 @@
 Keys that are not set are taken from the file, as far as it tells them.
 """
 
-from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -25,7 +24,8 @@ REST = "rest"
 def _fraction(value: Any) -> Any:
     if isinstance(value, str):
         try:
-            return float(Fraction(value.replace(" ", "")))
+            above, slash, below = value.partition("/")
+            return float(above) / float(below if slash else 1)
         except (ValueError, ZeroDivisionError) as error:
             raise ValueError(f"is a number or a fraction such as 1/255, got {value!r}") from error
     return value

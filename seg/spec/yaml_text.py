@@ -68,6 +68,14 @@ def parse_text(text: str, path: Path) -> Any:
     Raises:
         SpecError: it is not valid YAML, or beyond what a spec can be.
     """
+    try:
+        return plain_document(text)
+    except ValueError as error:
+        raise SpecError(f"{path}:{error}") from error
+
+
+def plain_document(text: str) -> Any:
+    """The same, of a text from anywhere; raises ValueError, whose message begins with the line."""
     yaml = YAML(typ="rt", pure=True)
     yaml.preserve_quotes = True
     yaml.Composer = _BoundedComposer
@@ -81,7 +89,7 @@ def parse_text(text: str, path: Path) -> Any:
         # The parser meets odd text with errors of its own kinds, such as ValueError and AttributeError.
         line = yaml.reader.line
         problem = next(iter(str(error).splitlines()), type(error).__name__)
-    raise SpecError(f"{path}:{line + 1}: not valid YAML: {printable(problem)}")
+    raise ValueError(f"{line + 1}: not valid YAML: {printable(problem)}")
 
 
 class _BoundedComposer(Composer):

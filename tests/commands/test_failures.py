@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 import typer
 from hypothesis import HealthCheck, given, settings
@@ -31,6 +32,13 @@ def leaves(group: typer.Typer, words: tuple[str, ...] = ()) -> Iterator[tuple[tu
 
 COMMANDS = dict(leaves(app))
 
+
+def opencv_without_memory() -> BaseException:
+    error = cv2.error("(-4:Insufficient memory) Failed to allocate 4294967296 bytes")
+    error.code = -4
+    return error
+
+
 FAILURES: dict[str, tuple[Callable[[], BaseException], int]] = {
     "a user's mistake": (lambda: DataError("a.png: is empty: remove it"), 2),
     "a full disk": (lambda: OSError(errno.ENOSPC, "No space left on device"), 2),
@@ -40,6 +48,7 @@ FAILURES: dict[str, tuple[Callable[[], BaseException], int]] = {
     "a closed pipe": (lambda: BrokenPipeError(errno.EPIPE, "Broken pipe"), 2),
     "no memory": (MemoryError, 2),
     "no memory, with words": (lambda: MemoryError("Unable to allocate 8 GiB\nfor an array"), 2),
+    "no memory in OpenCV": (opencv_without_memory, 2),
     "deep input": (lambda: RecursionError("maximum recursion depth exceeded"), 2),
     "no text": (lambda: UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), 2),
     "a lone surrogate": (lambda: UnicodeEncodeError("utf-8", "\udc80", 0, 1, "surrogates not allowed"), 2),

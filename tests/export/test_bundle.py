@@ -130,6 +130,7 @@ def test_requirements_are_read_from_a_wheel(tmp_path: Path) -> None:
     [
         ({"python": "3.9"}, "--python 3.9: name a version from 3.11"),
         ({"python": "latest"}, "--python latest"),
+        ({"platform": "--index-url=x"}, "--platform --index-url=x: name one as wheels do"),
         ({"extras": ["cudda"]}, "--extra cudda: did you mean 'cuda'"),
     ],
 )

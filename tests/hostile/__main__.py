@@ -14,10 +14,14 @@ from typing import ClassVar, Final
 from tests.hostile import (
     cases_caches,
     cases_commands,
+    cases_contests,
     cases_disk,
     cases_environment,
     cases_images,
+    cases_imports,
     cases_interrupts,
+    cases_labels,
+    cases_members,
     cases_models,
     cases_options,
     cases_serve,
@@ -49,6 +53,10 @@ KINDS: Final = {
     "videos": cases_videos.cases,
     "models": cases_models.cases,
     "weights": cases_weights.cases,
+    "labels": cases_labels.cases,
+    "imports": cases_imports.cases,
+    "members": cases_members.cases,
+    "contests": cases_contests.cases,
     "submissions": cases_submissions.cases,
 }
 
@@ -62,6 +70,9 @@ FAST: Final = (
     "images",
     "models",
     "submissions",
+    "labels",
+    "imports",
+    "contests",
 )
 ONE_OF: Final = 37
 """With `--fast`, of the cases of those kinds one in so many."""

@@ -13,7 +13,10 @@ Prepare = Callable[[Path], None]
 Expected = Literal["refused", "accepted", "either", "interrupted"]
 
 MOST_LINES: Final = 25
-_OURS: Final = re.compile(r"seg: |.*: \d+/\d+ \w+|.*: \d+ workers with |.*(again|anew|left out)\b")
+_OURS: Final = re.compile(
+    r"seg: |.*: \d+/\d+ \w+|.*: \d+ workers with |wheels for .*: downloading"
+    r"|.*(again|anew|left out)\b"
+)
 """Lines of an error, of progress, and of what is made anew."""
 
 
@@ -27,8 +30,9 @@ class Case:
 
     `says` is what the line on stderr must hold, such as the name of the file. `seconds` of processor time and
     `megabytes` are what the command may take beyond what an idle command takes. `inside` is done in the
-    process of the command before it runs, with its folder. `anew` starts an interpreter that has loaded
-    nothing; `interrupted_after` does so, too, and sends Ctrl-C so many seconds after its first line.
+    process of the command before it runs, with its folder. `writes` is the one place that the command may
+    write, once it accepts its input; empty for none, None to allow all. `anew` starts an interpreter that has
+    loaded nothing; `interrupted_after` does so, too, and sends Ctrl-C so many seconds after its first line.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Case:
     seconds: float = 10.0
     megabytes: int = 300
     inside: Prepare = nothing
+    writes: str | None = None
     anew: bool = False
     interrupted_after: float | None = None
 
@@ -47,7 +52,8 @@ class Case:
 class Outcome:
     """What a command did: its exit code (negative: the signal that killed it), and what it printed.
 
-    `seconds` are of processor time, which other work on the machine does not stretch.
+    `seconds` are of processor time, which other work on the machine does not stretch. `touched` is the first
+    file that the command changed and may not.
     """
 
     code: int
@@ -56,6 +62,7 @@ class Outcome:
     seconds: float
     megabytes: int
     hung: bool = False
+    touched: str = ""
 
 
 def verdict(case: Case, outcome: Outcome) -> str:
@@ -74,6 +81,7 @@ def verdict(case: Case, outcome: Outcome) -> str:
         f"{len(lines)} lines": bool(outcome.code) and len(lines) > MOST_LINES,
         f"does not say {case.says!r}: {last}": bool(outcome.code)
         and case.says not in outcome.stderr + outcome.stdout,
+        f"touches {outcome.touched}": bool(outcome.touched),
         f"{outcome.megabytes} MB": outcome.megabytes > case.megabytes,
         f"{outcome.seconds:.1f} s": outcome.seconds > case.seconds,
     }

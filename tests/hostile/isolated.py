@@ -15,9 +15,11 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NoReturn
 
+from seg.ownership import OUTPUTS
 from tests.hostile.case import Case, Outcome
 
 HANGS_AFTER: Final = 60.0
@@ -36,7 +38,26 @@ def run_case(case: Case, project: Path) -> Outcome:
         folder = Path(parent) / "case"
         shutil.copytree(project, folder)
         case.prepare(folder)
-        return run_forked(case, folder, Path(parent))
+        if case.writes is None:
+            return run_forked(case, folder, Path(parent))
+        before = _files(folder)
+        outcome = run_forked(case, folder, Path(parent))
+        allowed = (case.writes, OUTPUTS) if outcome.code == 0 and case.writes else ()
+        changed = {place for place, _ in before.items() ^ _files(folder).items()}
+        touched = (place for place in changed if not place.startswith(allowed))
+        return replace(outcome, touched=min(touched, default=""))
+
+
+def _files(folder: Path) -> dict[str, tuple[int, int]]:
+    """The time and size of each file below a folder, without the cache."""
+    found = {}
+    for parent, folders, files in os.walk(folder):
+        for path in (Path(parent) / name for name in (*folders, *files)):
+            place = path.relative_to(folder).as_posix()
+            if place.partition("/")[0] != "cache":
+                status = path.lstat()
+                found[place] = (0, 0) if path.is_dir() else (status.st_mtime_ns, status.st_size)
+    return found
 
 
 def run_forked(case: Case, folder: Path, scratch: Path) -> Outcome:

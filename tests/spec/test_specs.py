@@ -111,6 +111,8 @@ def test_a_mistake_names_its_line_and_the_nearest_name(more: str, line: str, tmp
         ("{name: ../b}", "members.1.name"),
         ("{architecture: unett, name: b}", "did you mean 'unet'?"),
         ("{epochs: 3}", "members.1.name: is required"),
+        ("{name: b, onnx: b.onnx, input: {scale: 1e999999999/1}}", "members.1.input.scale"),
+        ("{name: b, onnx: b.onnx, input: {scale: 1/}}", "is a number or a fraction"),
     ],
 )
 def test_a_mistake_in_a_member(member: str, line: str, tmp_path: Path) -> None:

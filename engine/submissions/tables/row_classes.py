@@ -29,10 +29,13 @@ class RowClasses:
         """The label of each class with rows by its text: of those the spec lists, or all it does not drop.
 
         Raises:
-            DataError: the spec names a class that does not exist.
+            DataError: the spec names a class that does not exist, or drops all.
         """
         if self.output.classes is None:
-            return {str(c.id): label for label, c in enumerate(self.classes) if label not in self.dropped}
+            kept = {str(c.id): label for label, c in enumerate(self.classes) if label not in self.dropped}
+            if not kept:
+                raise DataError("output.drop: names all classes: keep one")
+            return kept
         label_of_id = {c.id: label for label, c in enumerate(self.classes)}
         texts: dict[str, int] = {}
         for entry in self.output.classes:
@@ -43,6 +46,8 @@ class RowClasses:
             else:
                 nearest = did_you_mean(str(entry), map(str, label_of_id))
                 raise DataError(f"output.classes: no class has the id {entry}: {nearest}")
+        if len(set(texts.values())) < len(texts):
+            raise DataError(f"output.classes: {', '.join(texts)} name a class twice: name it once")
         return texts
 
     @cached_property

@@ -35,6 +35,15 @@ def input_facts(folder: Path, usual_side: int | None) -> tuple[dict[str, Any], t
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises all kinds of exceptions for a damaged configuration
         raise ModelError(f"{folder}: its image processor cannot be read: {first_line(error)}") from error
+    try:
+        return _facts_of(processor, usual_side)
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        raise ModelError(
+            f"{folder}: its image processor has a wrong value: {first_line(error)}: correct {_CONFIGS[0]}"
+        ) from error
+
+
+def _facts_of(processor: Any, usual_side: int | None) -> tuple[dict[str, Any], tuple[str, ...]]:
     facts: dict[str, Any] = {
         "channels": "bgr" if _get(processor, "do_flip_channel_order") else "rgb",
         "scale": float(processor.rescale_factor) if _get(processor, "do_rescale") else 1.0,

@@ -41,13 +41,14 @@ def open_smp_folder(folder: Path, config: Mapping[str, Any]) -> TorchSource:
     architecture = str(config[CLASS_KEY]).lower()
     if architecture not in get_args(SmpArchitecture):
         raise ModelError(f"{folder}: smp has no model {config[CLASS_KEY]!r}: correct its config.json")
-    if config.get("activation") not in _ACTIVATIONS:
-        raise ModelError(f"{folder}: has activation {config['activation']!r}, which is not known: remove it")
+    activation = config.get("activation")
+    if not isinstance(activation, str | None) or activation not in _ACTIVATIONS:
+        raise ModelError(f"{folder}: has activation {activation!r}, which is not known: remove it")
     options = {key: value for key, value in config.items() if key not in _NOT_OPTIONS}
     source = open_state_dict(
         weights_file(folder), architecture, str(config.get("encoder_name", "resnet34")), options
     )
-    kind = _ACTIVATIONS[config.get("activation")]
+    kind = _ACTIVATIONS[activation]
     facts = replace(source.facts, kind=source.facts.kind if source.facts.count == 1 else kind)
     return replace(source, path=folder, kind="smp folder", facts=_with_preprocessing(folder, facts))
 

@@ -38,6 +38,9 @@ _FREE_SIZE: Final = frozenset({"segformer", "mobilenet_v2"})
 _MASKS_HW: Final = (384, 384)
 """The size of Mask2Former's masks, in its image processor."""
 
+_LARGEST: Final = 2**18
+"""Of a whole number in `config.json`: sides, layers, classes and words are fewer."""
+
 _UNNAMED: Final = re.compile(r"LABEL_\d+")
 
 
@@ -54,6 +57,7 @@ def open_transformers_folder(folder: Path, config: Mapping[str, Any]) -> TorchSo
             f"{folder}: is a {family!r} of transformers, and known are {', '.join(sorted(FAMILIES))}: export"
             " its module from Python: seg.export.export_module"
         )
+    _refuse_absurd_numbers(folder, config)
     network, unused = _load(folder, family)
     settings: Any = network.config
     names = [str(settings.id2label[number]) for number in range(settings.num_labels)]
@@ -78,6 +82,16 @@ def open_transformers_folder(folder: Path, config: Mapping[str, Any]) -> TorchSo
         has_free_size=family in _FREE_SIZE,
         notes=(f"recognised as {type(network).__name__}, {len(names)} classes", *notes),
     )
+
+
+def _refuse_absurd_numbers(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raise ModelError for a size that no network has, and that would take all memory."""
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            _refuse_absurd_numbers(folder, value)
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int) and abs(number) > _LARGEST:
+                raise ModelError(f"{folder / 'config.json'}: {name!r} is beyond {_LARGEST}: correct it")
 
 
 def _load(folder: Path, family: str) -> tuple[nn.Module, tuple[str, ...]]:

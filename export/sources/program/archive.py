@@ -22,6 +22,7 @@ _UNSAFE: Final = (
     (re.compile(r"\b(from_file|_?save|_?load|print|warn)\s*\("), "an operator that reaches files"),
     (re.compile(r"\bops\.(?!prim\.|aten\.)\w+"), "an operator that is not PyTorch's own"),
     (re.compile(r"\bdef __(set|get)state__"), "code that runs when it is loaded"),
+    (re.compile(r"[(\[]{200}"), "brackets so deep that reading them would crash"),
     (re.compile(r"\bwhile\b|range\(9223372036854775807"), "a loop that may never end"),
 )
 
@@ -42,7 +43,7 @@ def check_script(path: Path) -> None:
             found = pattern.search(text)
             if found:
                 raise ModelError(
-                    f"{path}: its {name} has {what} ({found[0]!r}), so it is not loaded: export it with"
+                    f"{path}: its {name} has {what} ({found[0][:40]!r}), so it is not loaded: export it with"
                     " torch.onnx, and name that file with 'onnx'"
                 )
 

@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from seg.data.image_files import bytes_of
 from seg.data.pairing.pattern import Pattern
+from seg.data.pairing.time_limit import time_limit
 from seg.data.split import Sample
 from seg.errors import DataError, SpecError
 from seg.spec.base import did_you_mean
@@ -44,13 +45,14 @@ def match_group(name: str, pattern: str) -> str | None:
         pattern: with placeholders, of the whole name or the end of a path; or a regular expression.
 
     Raises:
-        ValueError: a pattern with placeholders matches in more than one way.
+        ValueError: a pattern with placeholders matches in more than one way, or it takes too long.
     """
     if has_placeholders(pattern):
         end = "/".join(name.split("/")[-pattern.count("/") - 1 :])
         captures = Pattern(pattern).match(end)
         return None if captures is None else "\n".join(captures.values())
-    found = re.search(pattern, name)
+    with time_limit():
+        found = re.search(pattern, name)
     return found and next((part for part in found.groups() if part is not None), found.group())
 
 

@@ -73,5 +73,5 @@ def read_json(path: Path) -> Any:
     """A JSON, or None if it is none."""
     try:
         return json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

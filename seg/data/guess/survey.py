@@ -25,7 +25,7 @@ MOST_FILES: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """All files below a folder, sorted, without hidden ones."""
+    """All files below a folder, sorted, without hidden ones, pipes and devices."""
 
     folder: Path
     files: tuple[Path, ...]
@@ -62,7 +62,8 @@ def survey(folder: Path) -> Survey:
     files: list[Path] = []
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += [Path(where, name) for name in sorted(names) if not name.startswith(".")]
+        paths = (Path(where, name) for name in sorted(names) if not name.startswith("."))
+        files += [path for path in paths if path.is_file()]
         if len(files) > MOST_FILES:
             raise DataError(f"{folder}: has more than {MOST_FILES} files: name the folder of one dataset")
     if not files:

@@ -4,11 +4,13 @@ import base64
 import math
 from collections.abc import Iterable, Sequence
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from seg.data.image_header import damage_as_value_error
 from seg.data.importers.base import Polygons
 from seg.data.rasterise import MaskHW, rasterise
 
@@ -77,13 +79,18 @@ def decode_patch(text: str) -> MaskHW:
     return patch_of(base64.b64decode(text))
 
 
+def _alpha_or_all(data: bytes) -> NDArray[Any]:
+    # Other formats are not written by these tools, and Pillow would start Ghostscript for one of them.
+    with Image.open(BytesIO(data), formats=("PNG",)) as image:
+        if image.width * image.height > _LARGEST_PATCH:
+            raise ValueError(f"claims {image.width}x{image.height} pixels")
+        return np.asarray(image.getchannel("A") if "A" in image.getbands() else image)
+
+
 def patch_of(data: bytes) -> MaskHW:
-    """The mask of an encoded image, as `decode_patch` takes it; raises ValueError."""
+    """The mask of a PNG, as `decode_patch` takes it; raises ValueError."""
     try:
-        with Image.open(BytesIO(data)) as image:
-            if image.width * image.height > _LARGEST_PATCH:
-                raise ValueError(f"a mask claims {image.width}x{image.height} pixels")
-            pixels = np.asarray(image.getchannel("A") if "A" in image.getbands() else image)
-    except OSError as error:
-        raise ValueError("a mask is not an image") from error
+        pixels = damage_as_value_error(lambda: _alpha_or_all(data))
+    except ValueError as error:
+        raise ValueError(f"a mask {error}") from error
     return np.asarray(pixels.reshape(*pixels.shape[:2], -1).any(-1), dtype=np.bool_)

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from seg.data.image_files import bytes_of, images_in
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
-from seg.errors import DataError
+from seg.errors import DataError, SpecError
+from seg.spec.yaml_text import parse_text, read_text
 
 _SPLITS: Final = ("train", "val", "test")
 _BOX: Final = 4
@@ -23,9 +22,9 @@ _BOX: Final = 4
 def read_yolo(source: Path, dropped: Dropped) -> ImportedDataset:
     file = source / "data.yaml" if source.is_dir() else source
     try:
-        document = YAML(typ="safe").load(bytes_of(file))
-    except YAMLError as error:
-        raise DataError(f"{file}: is not YAML: {str(error).splitlines()[0]}") from error
+        document = parse_text(read_text(file), file)
+    except SpecError as error:
+        raise DataError(str(error)) from error
     with base.parsing(file, "YOLO"):
         listed = document["names"]
         values = [listed[key] for key in sorted(listed)] if isinstance(listed, dict) else listed

@@ -34,8 +34,8 @@ class IndexMasks:
     def labels_of(self, values: MaskValues, path: Path) -> LabelsHW:
         """The label map of a mask's values."""
         values_hw = _one_channel(values, path)
-        if self._divide is not None:
-            values_hw = np.where(values_hw >= self._divide, values_hw // self._divide, values_hw)
+        if self._divide is not None and (is_instance_hw := values_hw >= self._divide).any():
+            values_hw = np.where(is_instance_hw, values_hw // self._divide, values_hw)
         label_of_value, is_known = self._tables
         in_table_hw = np.minimum(values_hw, len(label_of_value) - 1)
         unknown_hw = ~is_known[in_table_hw] | (values_hw != in_table_hw)

@@ -35,6 +35,9 @@ _OTHER_KINDS: Final[Mapping[bytes, type[ImageFile]]] = {
 
 _NPY: Final = b"\x93NUMPY"
 _TIFF: Final = (b"II", b"MM")
+_LARGEST: Final = 2**53
+"""Beyond it floats are not exact."""
+
 _ONE_BAND: Final = frozenset({"1", "L", "P", "I", "F", "I;16", "I;16B", "I;16L"})
 
 
@@ -104,6 +107,8 @@ def _whole_numbers(values: NDArray[Any]) -> MaskValues:
     if values.dtype.kind == "f":
         if not np.isfinite(values).all() or (values != np.round(values)).any():
             raise ValueError("has fractions: a mask's pixel values are whole numbers")
+        if values.size and abs(values).max() > _LARGEST:
+            raise ValueError(f"has the value {abs(values).max():g}, which is no class or instance")
         values = values.astype(np.int64)
     if values.dtype.kind not in "iu":
         raise ValueError(f"has values of the type {values.dtype}: a mask's pixel values are whole numbers")

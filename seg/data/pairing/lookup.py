@@ -22,7 +22,7 @@ class ImageLookup:
         """The position of the image, or None."""
         if (position := self._by_id.get(text)) is not None:
             return position
-        parts = PurePosixPath(text.replace("\\", "/")).parts
+        parts = PurePosixPath(text.replace("\\", "/")).parts[-self._deepest :]
         ends = ("/".join(parts[start:]) for start in range(len(parts)))
         return next((found for end in ends if (found := self._by_end.get(end)) is not None), None)
 
@@ -30,6 +30,11 @@ class ImageLookup:
     def names(self) -> set[str]:
         """Ids and file names, to suggest."""
         return {*self._by_id, *(sample.image.name for sample in self._samples)}
+
+    @cached_property
+    def _deepest(self) -> int:
+        """The most parts of a path."""
+        return max((len(sample.image.parts) for sample in self._samples), default=1)
 
     @cached_property
     def _by_end(self) -> dict[str, int | None]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
+from seg.data.pairing.time_limit import time_limit
+
 _PART: Final = re.compile(r"\{(\w+)\}|(\*\*/)|(\*)|(\?)|([^{*?]+|\{)")
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 
@@ -42,20 +44,22 @@ class Pattern:
         """The text of each placeholder in a POSIX path, or None where it does not match.
 
         Raises:
-            ValueError: it has no wildcard, and matches in more than one way.
+            ValueError: it has no wildcard, and matches in more than one way, or it takes too long.
         """
-        found = self._shortest.fullmatch(path)
-        if found is None:
-            return None
-        captures = found.groupdict()
-        other = self._longest.fullmatch(path)
-        if other is not None and other.groupdict() != captures and "*" not in self.text:
+        with time_limit():
+            captures = self._captures(self._shortest, path)
+            other = captures and self._captures(self._longest, path)
+        if captures and other and other != captures and "*" not in self.text:
             name = next(name for name, text in captures.items() if other[name] != text)
             raise ValueError(
                 f"matches {path!r} in two ways, with {{{name}}} as {captures[name]!r} or {other[name]!r}:"
                 " put fixed text between the placeholders, or join them into one"
             )
         return captures
+
+    def _captures(self, expression: re.Pattern[str], path: str) -> dict[str, str] | None:
+        found = expression.fullmatch(path)
+        return found and dict(zip(self.names, found.groups(), strict=True))
 
     def fill(self, captures: Captures) -> str:
         """The pattern with the text of each placeholder; wildcards stay.
@@ -79,15 +83,15 @@ def has_placeholders(text: str) -> bool:
 
 
 def _compiled(text: str, of_placeholder: str) -> re.Pattern[str]:
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
 
     def expression(part: re.Match[str]) -> str:
         name, folders, star, one, fixed = part.groups()
         if name:
             if name in seen:
-                return f"(?P={name})"
-            seen.add(name)
-            return f"(?P<{name}>{of_placeholder})"
+                return f"(?:\\{seen[name]})"
+            seen[name] = len(seen) + 1
+            return f"({of_placeholder})"
         if folders:
             return "(?:[^/]+/)*"
         return "[^/]*" if star else "[^/]" if one else re.escape(fixed)

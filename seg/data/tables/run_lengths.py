@@ -24,13 +24,13 @@ def decode_run_lengths(text: str, size_hw: tuple[int, int], order: Order, first:
     height, width = size_hw
     starts, lengths = _pairs(text)
     starts = starts - first
-    ends = starts + lengths
-    wrong = (starts < 0) | (lengths < 0) | (ends > height * width)
+    wrong = (starts < 0) | (lengths < 0) | (lengths > height * width - np.maximum(starts, 0))
     if wrong.any():
         place = int(wrong.argmax())
         raise ValueError(
             f"the run '{starts[place] + first} {lengths[place]}' leaves the image of {width}x{height} pixels"
         )
+    ends = starts + lengths
     steps = np.zeros(height * width + 1, dtype=np.int32)
     np.add.at(steps, starts, 1)
     np.add.at(steps, ends, -1)

@@ -3,18 +3,13 @@
 import json
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from seg.spec.class_lists.tables import parse_colour
+from seg.spec.yaml_text import plain_document
 
 
 def read_yaml(text: str) -> list[dict[str, Any]]:
     """The `names` of a YAML: a list, or a mapping of ids to names; raises ValueError."""
-    try:
-        document = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise ValueError(f" is no YAML: {str(error).splitlines()[0]}") from error
+    document = plain_document(text)
     names = document.get("names") if isinstance(document, dict) else None
     if isinstance(names, list):
         names = dict(enumerate(names))
@@ -27,7 +22,7 @@ def read_json(text: str) -> list[dict[str, Any]]:
     """The `classes` (Supervisely), `labels` (Mapillary) or `categories` (COCO); raises ValueError."""
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f" is no JSON: {error}") from error
     keys = ("classes", "labels", "categories")
     entries = (

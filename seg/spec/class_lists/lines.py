@@ -9,11 +9,17 @@ _LABELMAP: Final = re.compile(r"([^:]+):(\d+),(\d+),(\d+):[^:]*:[^:]*")
 _ID_NAME: Final = re.compile(r"(\d+)\s*[:,\s]\s*(\S.*)")
 _HEADERS: Final = re.compile(r"#|idx\b|id\b|name\s*$", re.IGNORECASE)
 
+_LONGEST: Final = 1000
+"""Characters of a line: what is longer is no name, and takes long to match."""
+
 
 def read_lines(text: str) -> list[dict[str, Any]]:
     """The classes of a text; raises ValueError with the number of a line that is none."""
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
     lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
+    for number, line in lines:
+        if len(line) > _LONGEST:
+            raise ValueError(f"{number}: has {len(line)} characters: a class in each line is expected")
     if lines and lines[0][1].lower().startswith("idx\t"):
         return [_of_object_info(number, line) for number, line in lines[1:]]
     if lines and _HEADERS.match(lines[0][1]):

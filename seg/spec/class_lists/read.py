@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from seg.files import regular
 from seg.spec.class_lists.documents import read_json, read_yaml
 from seg.spec.class_lists.lines import read_lines
 from seg.spec.class_lists.tables import read_table
@@ -45,7 +46,7 @@ def read_class_list(path: Path) -> list[ClassValues]:
     if read is None:
         raise ValueError(f"{path}: is no class list: its ending is one of {', '.join(_READERS)}")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = regular(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -26,7 +26,10 @@ _COLOURS: Final = ("color", "colour", "rgb", "hex")
 def read_table(text: str) -> list[dict[str, Any]]:
     """The classes of a CSV; raises ValueError with the number of a line that is none."""
     separator = "\t" if "\t" in text.partition("\n")[0] else ","
-    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True))
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True))
+    except csv.Error as error:
+        raise ValueError(f" is no CSV: {error}") from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     name = _column(header, _NAMES)
     if name is None:

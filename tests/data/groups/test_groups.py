@@ -137,6 +137,14 @@ def test_placeholders_that_match_in_two_ways_are_refused() -> None:
         group_images(samples, GroupSpec(pattern="{a}_{b}.png"))
 
 
+@pytest.mark.parametrize("pattern", ["(a+)+$", "".join(f"{{p{n}}}" for n in range(20)) + "x"])
+def test_a_pattern_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    monkeypatch.setattr("seg.data.pairing.time_limit.LONGEST_S", 0.1)
+    samples = [Sample("a", Path("a" * 60 + "!"))]
+    with pytest.raises(SpecError, match=r"group: .* takes longer than"):
+        group_images(samples, GroupSpec(pattern=pattern))
+
+
 def test_an_image_that_a_pattern_does_not_match_is_named() -> None:
     with pytest.raises(SpecError, match=r"does not match image 'b\.png'"):
         group_images([Sample("b", Path("b.png"))], GroupSpec(pattern="a"))
@@ -144,7 +152,14 @@ def test_an_image_that_a_pattern_does_not_match_is_named() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{}, {"column": "a"}, {"pattern": "["}, {"pattern": "a", "metadata": "day"}, {"metadata": "hour"}],
+    [
+        {},
+        {"column": "a"},
+        {"pattern": "["},
+        {"pattern": "a{99999999999999999999}"},
+        {"pattern": "a", "metadata": "day"},
+        {"metadata": "hour"},
+    ],
 )
 def test_what_names_no_group_is_refused(values: dict[str, str]) -> None:
     with pytest.raises(ValidationError):

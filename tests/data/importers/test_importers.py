@@ -1,6 +1,8 @@
 """Importers: pycocotools reads the known pixels of each object, and what is dropped is counted."""
 
+import base64
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -183,21 +185,38 @@ BITMAP = (
     b' "bitmap": {"data": "eA==", "origin": [0, 0]}}]}'
 )
 
+HUGE_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes.fromhex("0000ea60 0000ea60 08 00000000")
+HUGE_PNG += zlib.crc32(HUGE_PNG[12:]).to_bytes(4)
+"""Claims 60,000 x 60,000 pixels, which Pillow refuses with an error of its own kind."""
+
+EXPLODING = b"a: &a [x]\nb: &b [" + b"*a," * 200 + b"]\nc: &c [" + b"*b," * 200 + b"]\nnames: *c\n"
+
+
+def masked(data: bytes) -> bytes:
+    mask = base64.b64encode(data).decode()
+    shape = {"label": "a", "shape_type": "mask", "points": [[0, 0]], "mask": mask}
+    return json.dumps({"imagePath": "a.jpg", "shapes": [shape]}).encode()
+
+
 SPOILT: list[tuple[str, str, bytes, str]] = [
     ("labelme", "a.json", b"{", r"a\.json: is not JSON"),
     ("labelme", "a.json", b'{"shapes": [{}], "imagePath": "a.jpg"}', "is not as labelme writes it"),
     ("labelme", "a.json", b'{"shapes": 7, "imagePath": "a.jpg"}', "is not as labelme writes it"),
     ("labelme", "a.jpg", b"no image", r"a\.jpg: "),
+    ("labelme", "a.json", masked(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), "a mask is cut off"),
+    ("labelme", "a.json", masked(HUGE_PNG), "a mask is cut off or damaged"),
     ("label-studio", "project-1.json", b"{}", "is not a list of tasks"),
     ("label-studio", "project-1.json", b"[7]", "task 0: is not as Label Studio writes it"),
     ("cvat", "annotations.xml", b"<a>", "is not XML"),
-    ("yolo", "data.yaml", b"names: [", "is not YAML"),
+    ("yolo", "data.yaml", b"names: [", r"data\.yaml:1: not valid YAML"),
+    ("yolo", "data.yaml", b"names: [" + b"9" * 5000 + b"]", "is no value"),
+    ("yolo", "data.yaml", EXPLODING, "more than 10000 values, those that aliases repeat"),
     ("yolo", "data.yaml", b"train: x", "is not as YOLO writes it"),
     ("yolo", "data.yaml", b"train: x\nnames: [a]", "its train folder x is not there"),
     ("yolo", "train/labels/a.txt", b"9 0 0 1 0 1 1", r"a\.txt:1: .*class 9 of 2"),
     ("yolo", "train/labels/a.txt", b"1 0 0 1 0 1 1 1", r"a\.txt:1: "),
     ("supervisely", "meta.json", b"[]", "is not as Supervisely writes it"),
-    ("supervisely", "train/ann/a.jpg.json", BITMAP, "a mask is not an image"),
+    ("supervisely", "train/ann/a.jpg.json", BITMAP, "a mask is cut off or damaged"),
     ("mapillary", "config_v1.2.json", b'{"labels": [{}]}', "is not as Mapillary writes it"),
     ("mapillary", "training/v1.2/labels/a.png", b"no png", r"a\.png: "),
     ("geojson", "a.json", b'{"a": 1}', "is not as GeoJSON writes it"),

@@ -1,5 +1,6 @@
 """Every layout is recognised, and its YAML opens as what was drawn; the page of recipes shows it."""
 
+import os
 import pickle
 from pathlib import Path
 
@@ -86,6 +87,9 @@ def test_other_masks_that_would_pair_are_told(tmp_path: Path) -> None:
 
 
 def test_what_is_not_recognised_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has no files"):
+        guess_dataset(tmp_path)
+    os.mkfifo(tmp_path / "train.csv")
     with pytest.raises(DataError, match="has no files"):
         guess_dataset(tmp_path)
     (tmp_path / "a.txt").write_text("nothing")

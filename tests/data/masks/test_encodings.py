@@ -60,10 +60,16 @@ def test_arrays_of_whole_numbers(tmp_path: Path, dtype: Any) -> None:
     assert labels(tmp_path, "m").tolist() == LABELS.tolist()
 
 
+def test_masks_of_8_bits_may_have_no_instance(tmp_path: Path) -> None:
+    save(tmp_path, "i.npy", LABELS.astype(np.uint8))
+    assert labels(tmp_path, {"to": "m", "divide": 1000}).tolist() == LABELS.tolist()
+
+
 @pytest.mark.parametrize(
     ("pixels", "problem"),
     [
         (LABELS + 0.5, "has fractions"),
+        (LABELS + 1e300, r"has the value 1e\+300"),
         (LABELS.astype(np.int16) - 1, "has the value -1"),
         (np.zeros((2, 4, 5), np.uint8), r"has the shape \[2, 4, 5\]"),
         (

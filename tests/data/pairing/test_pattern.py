@@ -37,6 +37,7 @@ def test_patterns_of_any_length_are_matched_back(parts: list[str], fixed: str) -
         ("slice_{s}_*.png", "slice_0001_80_96.png", {"s": "0001"}),
         ("a+b/{x}.p?g", "a+b/1.pxg", {"x": "1"}),
         ("a+b/{x}.png", "aab/1.png", None),
+        ("{0}/{1}_{0}.png", "a/b_a.png", {"0": "a", "1": "b"}),
     ],
 )
 def test_matches(pattern: str, path: str, captures: dict[str, str] | None) -> None:

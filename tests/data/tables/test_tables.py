@@ -109,6 +109,7 @@ def test_one_class_needs_no_column(tmp_path: Path) -> None:
         ("id,class,rle\na,bird,1 1\n", r"t\.csv:2: 'bird' is no class"),
         ("id,class,rle\na,cat,1 1\na,cat\n", r"t\.csv:3: has 2 values, the header 3"),
         ("id,class,rle\na,cat,7 1\n", r"t\.csv:2: the run '7 1' leaves the image of 3x2 pixels"),
+        (f"id,class,rle\na,cat,{2**63 - 1} {2**63 - 1}\n", r"t\.csv:2: the run '9\d+ 9\d+' leaves"),
         (
             "id,class,rle\nq,cat,1 1\n",
             r"none of its 1 row is of an image: it has 'q', and the images are 'a', 'b'",

@@ -274,6 +274,8 @@ def test_a_header_alone_does_not_tell_how_ids_are_written(tmp_path: Path) -> Non
         ({"id": "case{c}_{class}"}, r"day1/slice_01\.png: has no 'case' in its path"),
         ({"classes": [7, 8]}, "no class has the id 8"),
         ({"classes": ["raod"]}, "no class is named 'raod': did you mean 'road'"),
+        ({"classes": ["road", 7, 0]}, "name a class twice"),
+        ({"drop": [c.name for c in CLASSES]}, "names all classes: keep one"),
         ({"drop": ["grund"]}, "no class is named 'grund': did you mean 'ground'"),
         ({"columns": ["id", "rle"], "classes": [7], "empty": "drop"}, "has a row for each image"),
     ],

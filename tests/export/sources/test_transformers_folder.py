@@ -89,9 +89,13 @@ def test_labels_of_the_configuration_are_taken_and_numbers_are_not_names(folders
     assert any("do_reduce_labels" in note for note in opened(folders["segformer"]).notes)
 
 
-def _change(folder: Path, **changes: object) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | changes))
+def _change(folder: Path, name: str = "config.json", **changes: object) -> None:
+    config = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps(config | changes))
+
+
+def _process(folder: Path, **changes: object) -> None:
+    _change(folder, "preprocessor_config.json", **changes)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +104,14 @@ def _change(folder: Path, **changes: object) -> None:
         (lambda f: (f / "config.json").write_text("{"), "config.json: is not JSON"),
         (lambda f: (f / "config.json").unlink(), "config.json: there is no such file"),
         (lambda f: _change(f, model_type="bert"), "is a 'bert' of transformers, and known are beit, "),
+        (lambda f: _change(f, num_labels=10**9), "config.json: 'num_labels' is beyond 262144"),
+        (lambda f: _change(f, depths=[1, 10**400]), "config.json: 'depths' is beyond 262144"),
         (lambda f: _change(f, decoder_hidden_size=8), "transformers cannot load it: "),
         (lambda f: _change(f, depths=[1, 1, 2, 1]), "it lacks 'segformer."),
         (lambda f: (f / "model.safetensors").write_bytes(b"{"), "transformers cannot load it: "),
         (lambda f: (f / "model.safetensors").unlink(), "transformers cannot load it: "),
+        (lambda f: _process(f, image_mean=["a"] * 3), "processor has a wrong value: could not convert"),
+        (lambda f: _process(f, rescale_factor=None), "processor has a wrong value: float"),
         (lambda f: (f / "preprocessor_config.json").write_text("[]"), "image processor cannot be read: "),
     ],
 )
