@@ -65,8 +65,8 @@ class Outcome:
     touched: str = ""
 
 
-def verdict(case: Case, outcome: Outcome) -> str:
-    """What is wrong; empty where the case is clean."""
+def verdict(case: Case, outcome: Outcome, slack: float = 1.0) -> str:
+    """What is wrong; empty where the case is clean. It may take `slack` times its seconds."""
     if case.expected == "interrupted" and _has_not_begun(outcome):
         return ""
     lines = outcome.stderr.splitlines()
@@ -83,7 +83,7 @@ def verdict(case: Case, outcome: Outcome) -> str:
         and case.says not in outcome.stderr + outcome.stdout,
         f"touches {outcome.touched}": bool(outcome.touched),
         f"{outcome.megabytes} MB": outcome.megabytes > case.megabytes,
-        f"{outcome.seconds:.1f} s": outcome.seconds > case.seconds,
+        f"{outcome.seconds:.1f} s": outcome.seconds > case.seconds * slack,
     }
     return next((problem for problem, is_there in problems.items() if is_there), "")
 
