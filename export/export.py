@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.card import ModelCard
-from seg.errors import ModelError, VerificationError
+from seg.errors import VerificationError
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.save import atomic_model, replace_card
 from seg.export.onnx_file.to_onnx import write_onnx
@@ -14,7 +14,7 @@ from seg.export.precision.half import in_half
 from seg.export.precision.request import fulfils
 from seg.files import sha256_of
 from seg.labels import ImageHWC
-from seg.model_file import read_model_card
+from seg.model_file import verified_card
 from seg.spec import ExportSpec
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
@@ -77,14 +77,9 @@ def export_checkpoint(
 
 def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bool:
     """Whether `model` exists, is verified, and was exported from this checkpoint with the same request."""
-    if not model.exists():
-        return False
-    try:
-        card = read_model_card(model)
-    except ModelError:
-        return False
+    card = verified_card(model)
     return (
-        card.verification is not None
+        card is not None
         and card.checkpoint_sha256 == sha256_of(checkpoint)
         and (request is None or fulfils(card, request))
     )

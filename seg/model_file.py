@@ -67,3 +67,14 @@ def _check_weights(path: Path, model: "ModelProto", card: ModelCard) -> None:
             raise ModelError(
                 f"{path}: {name!r} is not the weights that it was exported with: export it again"
             )
+
+
+def verified_card(model: Path) -> ModelCard | None:
+    """The card of an exported model that was verified; None if there is none, or the file is not ours."""
+    if not model.exists():
+        return None
+    try:
+        card = read_model_card(model)
+    except ModelError:
+        return None
+    return card if card.verification is not None else None

@@ -23,7 +23,7 @@ from seg.export.sources.reference import reference_probabilities
 from seg.export.sources.resolve import resolve
 from seg.export.sources.source import RawNetwork, Source
 from seg.labels import ImageHWC
-from seg.model_file import read_model_card
+from seg.model_file import verified_card
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
 
 _AS_JSON: Any = TypeAdapter(Declaration)
@@ -124,14 +124,9 @@ def is_exported_source(
     request: ExportSpec | None,
 ) -> bool:
     """Whether `model` is there, verified, of this source as it is declared now, and as requested."""
-    if not model.exists():
-        return False
-    try:
-        card = read_model_card(model)
-    except ModelError:
-        return False
+    card = verified_card(model)
     return (
-        card.verification is not None
+        card is not None
         and card.source is not None
         and card.source.sha256 == source_sha256
         and card.source.declared_sha256 == declared_sha256(member, ours)

@@ -58,7 +58,8 @@ def survey(folder: Path) -> Survey:
         DataError: it is missing, or has no files.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder")
+        problem = "is a file: name its folder" if folder.exists() else "there is no such folder"
+        raise DataError(f"{folder}: {problem}")
     files: list[Path] = []
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
