@@ -19,6 +19,7 @@ from pydantic import (
 from seg.classes import ClassInfo
 from seg.errors import ModelError
 from seg.pixel_range import PixelRange
+from seg.task import Task
 
 CARD_KEY: Final = "seg.card"
 ENSEMBLE_KEY: Final = "seg.ensemble"
@@ -147,6 +148,7 @@ class ModelCard(StoredCard):
     name: str
     architecture: str
     encoder: str
+    task: Task = "multiclass"
     classes: tuple[ClassInfo, ...]
     unlabelled: str
     input: InputCard

@@ -27,6 +27,7 @@ from seg.spec.groups import GROUP_OR_PATTERN
 from seg.spec.pseudo import PseudoSpec
 from seg.spec.source import load
 from seg.spec.split import ShareSpec, SplitSpec
+from seg.task import MAX_OVERLAPPING_CLASSES, Task, classes_overlap
 
 UNLABELLED_IGNORED = "ignore"
 SplitName = Literal["train", "val", "predict"]
@@ -88,6 +89,10 @@ class DatasetSpec(Spec):
     on file names, a column of a table, or metadata. Folds, tuning and intervals keep a group together.
     Default: groups are looked for by names and near-duplicates.
     """
+    task: Task = "multiclass"
+    """`multiclass`: a pixel has one class. `multilabel`: classes may overlap, and a pixel may have none.
+    `binary`: the same with one class.
+    """
     classes: Annotated[tuple[ClassEntry, ...] | None, _CLASSES_OR_THEIR_FILE] = Field(
         default=None, min_length=1, max_length=MAX_CLASSES
     )
@@ -140,7 +145,27 @@ class DatasetSpec(Spec):
         return entries
 
     @model_validator(mode="after")
+    def _as_many_as_overlap(self) -> Self:
+        if not classes_overlap(self.task):
+            return self
+        if not self.ignores_unlabelled:
+            raise ValueError(
+                f"'unlabelled: {self.unlabelled}' with 'task: {self.task}': there a pixel may be of no class:"
+                " remove 'unlabelled'"
+            )
+        count = len(self.classes or ())
+        if self.task == "binary" and count > 1:
+            raise ValueError(
+                f"'task: binary' has one class, and {count} are listed: 'task: multilabel' takes several"
+            )
+        if count > MAX_OVERLAPPING_CLASSES:
+            raise ValueError(f"{count} classes that overlap: at most {MAX_OVERLAPPING_CLASSES}")
+        return self
+
+    @model_validator(mode="after")
     def _at_least_two_in_a_byte(self) -> Self:
+        if classes_overlap(self.task):
+            return self
         count = len(class_list(self.classes or (), self.unlabelled))
         if self.classes is not None and count < 2:
             raise ValueError(
