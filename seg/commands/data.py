@@ -1,7 +1,7 @@
 """`seg data`: write the built-in dataset, guess and check a dataset, and preview training crops."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -32,11 +32,23 @@ def sample(
             help="Draw so many places with their own light, ground and classes, no place in two splits.",
         ),
     ] = None,
+    task: Annotated[
+        Literal["multiclass", "binary", "multilabel"],
+        typer.Option(
+            help="multilabel or binary: a contest of defects that overlap, with tables of run lengths, a"
+            " sample submission and the true one. 80% of its masks are empty."
+        ),
+    ] = "multiclass",
 ) -> None:
     """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
-    from seg.data.sample import write_sample_dataset
+    from seg.data.sample import write_sample_contest, write_sample_dataset
 
-    written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
+    if task == "multiclass":
+        written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
+    elif scenes:
+        raise SpecError(f"--scenes and --task {task} exclude each other: the contest has no places")
+    else:
+        written = write_sample_contest(folder, task, seed=seed)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
 
 
