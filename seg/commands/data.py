@@ -204,9 +204,35 @@ def _print_report(report: "CheckReport") -> None:
         ("class", *(f"{split.name} ({split.images})" for split in report.splits)),
         [(name, *(_counts(split, name) for split in report.splits)) for name in (*report.classes, IGNORED)],
     )
+    if report.task == "multilabel":
+        _print_overlap(report)
+    for split in report.splits if report.task != "multiclass" else ():
+        if split.counts.images:
+            typer.echo(
+                f"{split.name}: {split.empty_images:.0%} of the images show no class,"
+                f" {split.empty_masks(report.classes):.0%} of the masks are empty"
+            )
     for line in grouped(report.findings):
         typer.echo(printable(line))
     typer.echo(counted(len(report.findings), "finding") if report.findings else "nothing is wrong")
+
+
+def _print_overlap(report: "CheckReport") -> None:
+    """Which classes are met in the same image."""
+    from seg.commands.shared import print_table
+
+    pairs = {pair for split in report.splits for pair in split.images_with_both}
+    if not pairs:
+        return
+    order = {name: place for place, name in enumerate(report.classes)}
+    print_table(
+        "images that show both classes",
+        ("classes", *(f"{split.name} ({split.images})" for split in report.splits)),
+        [
+            (f"{first}, {second}", *(str(split.images_with_both[first, second]) for split in report.splits))
+            for first, second in sorted(pairs, key=lambda pair: (order[pair[0]], order[pair[1]]))
+        ],
+    )
 
 
 def _counts(split: "SplitReport", name: str) -> str:

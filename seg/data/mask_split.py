@@ -11,10 +11,10 @@ from seg.data.masks.decode import DecodeMasks, mask_decoder
 from seg.data.pairing.find_images import find_images, samples_of
 from seg.data.pairing.find_masks import Masks, find_masks
 from seg.errors import DataError
-from seg.labels import LabelsHW
 from seg.spec.dataset import DatasetSpec
 from seg.spec.masks import MasksSpec
 from seg.spec.split import SplitSpec
+from seg.task import LabelMap, Task
 
 
 class MaskSplit:
@@ -48,6 +48,10 @@ class MaskSplit:
         return self._read_labelling()
 
     @property
+    def task(self) -> Task:
+        return self._labelling.task
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._labelling.classes
 
@@ -61,7 +65,7 @@ class MaskSplit:
                     digest.update(bytes_of(mask.path))
         return digest.hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         return self._decode(self.samples[index], self.masks[index])
 
     @cached_property

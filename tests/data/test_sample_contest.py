@@ -74,7 +74,7 @@ def test_runs_say_what_was_drawn_and_classes_overlap(folder: Path) -> None:
     for number in range(1, COUNTS["train"] + 1):
         name = f"train_{number:04}.jpg"
         found_chw = np.stack([painted(rows.get((name, str(c + 1)), "")) for c in range(len(DEFECTS))])
-        present = found_chw.any((1, 2)).tolist()
+        present = [bool(mask_hw.any()) for mask_hw in found_chw]
         image_hwc, drawn_chw = draw_surface(SIZE_HW, present, np.random.default_rng([0, 0, number]))
         np.testing.assert_array_equal(found_chw, drawn_chw)
         assert np.abs(read_image(folder / "train" / name).astype(int) - image_hwc).mean() < 8

@@ -28,6 +28,7 @@ from seg.files import sha256_of
 from seg.labels import LabelsHW
 from seg.model_file import read_model_card
 from seg.spec import ExportSpec
+from seg.task import Task
 from seg.train.networks import build_network
 from seg.train.networks.segmenter import Segmenter
 from tests.export.tiny import CARD, CLASSES, image, model, open_on_cpu, run
@@ -56,6 +57,7 @@ class DrawnSplit:
     given: list[LabelsHW]
     classes: tuple[ClassInfo, ...] = CLASSES
     fingerprint: str = ""
+    task: Task = "multiclass"
 
     @property
     def samples(self) -> tuple[Sample, ...]:

@@ -12,6 +12,7 @@ from seg.errors import SpecError
 from seg.labels import IGNORE_INDEX, LabelsHW
 from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.augmentation import CopyPasteSpec, StepSpec
+from seg.task import Task
 from seg.train.augment import Augment, CopyPaste, check_copy_paste, labels_to_paste
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.decoded_split import DecodedSplit
@@ -28,6 +29,7 @@ DOGS = {3: (5, 40), 6: (30, 4)}
 class Drawn:
     """Ten images whose grey tells image and label: 20 times the image's number plus the label."""
 
+    task: Task = "multiclass"
     classes = CLASSES
     fingerprint = ""
 

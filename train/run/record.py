@@ -14,11 +14,13 @@ from seg.data.content_hash import hash_of_images
 from seg.errors import ModelError
 from seg.files import regular, sha256_of
 from seg.spec.recipe import RecipeSpec
+from seg.task import Task
 from seg.train.networks.pretrained import is_weights_file
 
 _LIBRARIES: Final = ("torch", "lightning", "segmentation-models-pytorch", "timm", "albumentations")
 _WITHOUT_EFFECT: Final = frozenset({"workers"})
 _DATA: Final = {
+    "task": "task than the dataset has now",
     "classes": "classes than the dataset has now",
     "train_fingerprint": "training labels than the dataset has now",
     "val_fingerprint": "validation labels than the dataset has now",
@@ -61,6 +63,7 @@ class RunRecord(BaseModel):
     member: str
     recipe: dict[str, Any]
     encoder_weights_sha256: str | None = None
+    task: Task = "multiclass"
     classes: list[str]
     train_fingerprint: str
     val_fingerprint: str
@@ -81,6 +84,7 @@ def new_record(
         member=member,
         recipe=_as_json(recipe),
         encoder_weights_sha256=_weights_hash(recipe.encoder_weights),
+        task=train.task,
         classes=[c.name for c in train.classes],
         train_fingerprint=train.fingerprint,
         val_fingerprint=val.fingerprint,

@@ -12,10 +12,10 @@ from seg.data.groups.given import given_labels, groups_by_pattern
 from seg.data.split import Split
 from seg.data.subset_split import Subset
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX
 from seg.progress import progress
 from seg.spec.groups import GroupSpec
 from seg.spec.split import ShareSpec
+from seg.task import count_pixels
 
 _THREADS = 4
 
@@ -58,8 +58,7 @@ def _has_classes(split: Split) -> NDArray[np.bool_]:
     classes = len(split.classes)
 
     def has(index: int) -> NDArray[np.bool_]:
-        counts = np.bincount(split.labels(index).ravel(), minlength=IGNORE_INDEX + 1)
-        return counts[:classes] > 0
+        return np.greater(count_pixels(split.labels(index), split.task, classes), 0)
 
     rows = []
     with (
