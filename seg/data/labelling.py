@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from seg.classes import ClassInfo
-from seg.data.coco_file import CocoCategory, ambiguities, read_categories
+from seg.data.coco.coco_file import CocoCategory, ambiguities, read_categories
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX
-from seg.spec.dataset import ClassEntry, DatasetSpec, class_list
-from seg.spec.split import SplitSpec
-from seg.task import Task, classes_overlap, ignore_value, truth_dtype
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import Task, classes_overlap, ignore_value, truth_dtype
+from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, class_list
+from seg.spec.dataset.split import SplitSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from seg.data.images import read_image
+from seg.data.images.images import read_image
 from seg.data.sample import write_sample_contest
 from seg.data.sample.surface import DEFECTS, draw_surface
 from seg.errors import OutputError

@@ -7,7 +7,7 @@ where classes overlap Yu and Blaschko, "The Lovász Hinge", 2015.
 import torch
 from torch import Tensor
 
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.train.losses.ignored_pixels import are_planes, weighted_mean
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.task import count_pixels
+from seg.labels.task import count_pixels
 from seg.train.splits.decoded_split import DecodedSplit
 
 CountsNC = NDArray[np.int64]

@@ -7,8 +7,8 @@ that is filled in for pixels outside the image means the same as in a label map 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels import IGNORE_INDEX
-from seg.task import LabelMap, ignored_in, masks_of, pack_masks
+from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import LabelMap, ignored_in, masks_of, pack_masks
 
 PlanesHWC = NDArray[np.uint8]
 """1, 0 or the ignore index for each class, uint8 `[H, W, C]`."""

@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
 from seg.data import Split
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
 from seg.errors import DataError
-from seg.labels import ImageHWC
-from seg.progress import Advance
-from seg.soft_labels import SoftLabels
-from seg.task import LabelMap, Task, classes_overlap
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC
+from seg.labels.soft_labels import SoftLabels
+from seg.labels.task import LabelMap, Task, classes_overlap
+from seg.terminal.progress import Advance
 from seg.train.splits.class_planes import class_planes
 
 KEPT_BYTES: Final = 2 * 2**30

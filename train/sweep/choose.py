@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from seg.data import Split
-from seg.progress import Advance, progress
-from seg.task import Task, classes_overlap, ignored_in
+from seg.labels.task import Task, classes_overlap, ignored_in
+from seg.terminal.progress import Advance, progress
 from seg.train.metrics.overlap_counts import iou_of, overlap_counts
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter

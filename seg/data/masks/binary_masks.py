@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.coco.painting import paint, painted_object
 from seg.data.labelling import Labelling
 from seg.data.masks.mask_values import read_mask_values
-from seg.data.painting import paint, painted_object
 from seg.errors import DataError
-from seg.labels import LabelsHW
-from seg.task import LabelMap
+from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 
 Size = tuple[int, int]
 

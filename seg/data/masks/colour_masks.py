@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import Colour
 from seg.data.masks.index_masks import with_counts
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
-from seg.task import LabelMap
+from seg.labels.classes import Colour
+from seg.labels.task import LabelMap
 
 
 class ColourMasks:

@@ -16,13 +16,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.data.sample.new_folder import write_new_folder
 from seg.data.sample.surface import DEFECTS, draw_surface
 from seg.data.tables.run_lengths import Order, encode_run_lengths
-from seg.files import write_text
-from seg.progress import Advance, progress
-from seg.task import Task
+from seg.files.atomic import write_text
+from seg.labels.task import Task
+from seg.terminal.progress import Advance, progress
 
 PRESENT: Final = 0.2
 """The share of the images that show a class; the other masks are empty."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seg.errors import OutputError
-from seg.files import atomic_folder, is_there, remove_leftovers, write_text
+from seg.files.atomic import atomic_folder, is_there, remove_leftovers, write_text
 
 _STAMP: Final = "sample.json"
 

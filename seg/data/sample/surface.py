@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from seg.data.sample.scene import Mask, developed, filled, ground
 from seg.data.sample.shapes import SHAPES
 from seg.data.sample.textures import Plane
-from seg.labels import ImageHWC
-from seg.task import MasksCHW
+from seg.labels.label_map import ImageHWC
+from seg.labels.task import MasksCHW
 
 _GROUND_CELL: Final = 32
 _PATCHES: Final = (1, 4)
