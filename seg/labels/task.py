@@ -105,4 +105,5 @@ def count_pixels(labels_hw: LabelMap, task: Task, n_classes: int) -> NDArray[np.
 def _has_bit(labels: LabelMap, bit: int) -> NDArray[np.bool_]:
     if bit >= 8 * labels.dtype.itemsize:
         return np.zeros(labels.shape, dtype=np.bool_)
-    return np.not_equal(labels & labels.dtype.type(1 << bit), 0)
+    has_bit: NDArray[np.bool_] = (labels & labels.dtype.type(1 << bit)) != 0
+    return has_bit

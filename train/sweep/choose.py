@@ -67,9 +67,7 @@ def choose_complementary(
         if chosen and mious[best] <= chosen[-1].miou:
             break
         own_probabilities = left.pop(best)
-        disagreement = (
-            _disagreement(val.task, own_probabilities, total / np.float32(len(chosen))) if chosen else 0.0
-        )
+        disagreement = _disagreement(val.task, own_probabilities, total, len(chosen)) if chosen else 0.0
         chosen.append(ChosenTrial(candidates[best], mious[best], disagreement))
         total = total + own_probabilities
     return chosen
