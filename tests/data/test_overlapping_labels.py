@@ -1,4 +1,4 @@
-"""Labels of every kind in a dataset whose classes overlap: a bit for each class, and one to ignore a pixel."""
+"""Labels of every kind in a dataset whose classes overlap: a bit for each class, and one to ignore."""
 
 import json
 from pathlib import Path

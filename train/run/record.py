@@ -20,7 +20,6 @@ from seg.train.networks.pretrained import is_weights_file
 _LIBRARIES: Final = ("torch", "lightning", "segmentation-models-pytorch", "timm", "albumentations")
 _WITHOUT_EFFECT: Final = frozenset({"workers"})
 _DATA: Final = {
-    "task": "task than the dataset has now",
     "classes": "classes than the dataset has now",
     "train_fingerprint": "training labels than the dataset has now",
     "val_fingerprint": "validation labels than the dataset has now",
@@ -122,6 +121,8 @@ def find_difference(found: RunRecord, wanted: RunRecord) -> str | None:
     if found.teaching != wanted.teaching:
         before, now = _distillation_text(found.teaching), _distillation_text(wanted.teaching)
         return f"was trained with {before} and the spec says {now}"
+    if found.task != wanted.task:
+        return f"was trained with task {found.task!r} and the dataset's is {wanted.task!r}"
     for name, part in _DATA.items():
         if getattr(found, name) not in (None, getattr(wanted, name)):
             return f"was trained with other {part}"
