@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from torch import Tensor
+from torch.distributions import Bernoulli, kl_divergence
 from torchmetrics.functional.classification import multiclass_jaccard_index, multilabel_jaccard_index
 
 from seg.data import Sample, open_split
@@ -22,6 +23,7 @@ from seg.data.tables.run_lengths import encode_run_lengths
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.soft_labels import SoftLabels
 from seg.labels.task import LabelMap, Task, pack_masks
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
 from seg.spec.recipe.augmentation import CopyPasteSpec, StepSpec
@@ -29,7 +31,10 @@ from seg.spec.recipe.losses import LossMixSpec
 from seg.spec.recipe.mixing import MixSpec
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
 from seg.train.batches.sampling import class_balanced_shares, with_empty_images
-from seg.train.losses import build_loss
+from seg.train.losses import LossMix, build_loss
+from seg.train.losses.cross_entropy import cross_entropy
+from seg.train.losses.distillation import DistillationLoss
+from seg.train.losses.loss_mix import WeightedLoss
 from seg.train.metrics.overlap_counts import iou_of, overlap_counts
 from seg.train.mixing import mix
 from seg.train.networks.checkpoint import load_checkpoint
@@ -240,6 +245,36 @@ def test_each_loss_teaches_a_pixelwise_network(loss: dict[str, Any], images: Dec
     for _ in range(60):
         optimiser.step(step)
     assert float(iou_of(overlap_counts(network(inputs).detach(), planes)).min()) > 0.9
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_a_students_loss_is_the_divergence_of_bernoullis(temperature: float) -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 5, 4, generator=rng)
+    planes = torch.randint(2, (2, 5, 4, 3), generator=rng).to(torch.uint8)
+    levels = torch.randint(1, 255, (2, 5, 4, 3), generator=rng).to(torch.uint8)
+    hidden = torch.rand(2, 5, 4, generator=rng) < 0.2
+    target = torch.cat([planes, levels], dim=-1).masked_fill(hidden[..., None], IGNORE_INDEX)
+    teacher = Bernoulli(logits=(levels.movedim(-1, 1) / 255).square().logit() / temperature)
+    apart = kl_divergence(teacher, Bernoulli(logits=logits / temperature))
+    known = ~hidden[:, None].expand_as(apart)
+    plain = LossMix([WeightedLoss(cross_entropy, 1.0, np.ones(3, np.float32))])
+    expected = 0.3 * plain(logits, target[..., :3]) + 0.7 * temperature**2 * apart[known].mean()
+    found = DistillationLoss(plain, 0.7, temperature)(logits, target)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        DistillationLoss(plain, 0.7, temperature)(logits, target[..., :3]), plain(logits, target[..., :3])
+    )
+
+
+def test_a_sure_soft_label_of_one_class_is_not_ignored(lights: Path, tmp_path: Path) -> None:
+    split = RandomBits(
+        (ClassInfo(id=1, name="light", colour=(1, 2, 3)),), (Sample("0", lights / "train/0.png"),)
+    )
+    soft_labels = SoftLabels(tmp_path)
+    soft_labels.put(split.samples[0].image, np.ones((1, SIDE, SIDE), np.float32))
+    _, target_hwc = DecodedSplit(split, None, soft_labels).read(0)
+    assert (target_hwc[..., 1] == 254).all()
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from seg.data import Split
 from seg.data.images.read_sample import read_sample
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC
 from seg.labels.soft_labels import SoftLabels
 from seg.labels.task import LabelMap, Task, classes_overlap
 from seg.terminal.progress import Advance
@@ -88,11 +88,12 @@ class DecodedSplit:
                 f"{path}: has size {image_hwc.shape[:2]} and its labels {labels_hw.shape}"
                 " (height, width): resize one of them"
             )
-        target_hw: TargetHW = (
-            class_planes(labels_hw, len(self.classes)) if classes_overlap(self.task) else labels_hw
-        )
+        overlaps = classes_overlap(self.task)
+        target_hw: TargetHW = class_planes(labels_hw, len(self.classes)) if overlaps else labels_hw
         if self._soft_labels:
-            target_hw = np.dstack([target_hw, self._soft_labels.read(path)])
+            # The only level of a pixel of one class must not be taken for the ignore index.
+            highest = IGNORE_INDEX - overlaps
+            target_hw = np.dstack([target_hw, np.minimum(self._soft_labels.read(path), highest)])
         if self._size_hw is None:
             return image_hwc, target_hw
         return _resized(image_hwc, self._size_hw, cv2.INTER_LINEAR), _resized(
