@@ -87,7 +87,7 @@ def train_member(
     with join_process_group() as group, folder.locked() if group.is_main_process else nullcontext():
         asked = recipe
         recipe = group.broadcast(
-            lambda: resolve_batch_size(asked, len(train.classes), len(train.samples), folder)
+            lambda: resolve_batch_size(asked, train.task, len(train.classes), len(train.samples), folder)
         )
         settings = distillation.settings() if distillation else None
         record = new_record(member.name, recipe, train, val, settings)

@@ -95,7 +95,7 @@ def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec,
             continue
         recipe = spec.recipe_of(one)
         try:
-            found = dry_run(recipe, classes)
+            found = dry_run(recipe, classes, spec.data.task)
         except SpecError as error:
             refused.append(f"{path}: {one.name}: {error}")
             continue
