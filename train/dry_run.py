@@ -36,8 +36,8 @@ class DryRun:
         crop: height and width of training crops.
         memory: estimated bytes of a training step with the recipe's batch size; two images for `auto`.
         step_seconds: forward and backward pass of `STEP_IMAGES` random images on this machine.
-        loss: cross entropy of that step, in which nothing has been learnt: about ln C for C classes, or ln 2 if
-            they overlap.
+        loss: cross entropy of that step, in which nothing has been learnt: about ln C, or ln 2 if classes
+            overlap.
     """
 
     crop: tuple[int, int]

@@ -27,7 +27,12 @@ def dataset(folder: Path, **keys: Any) -> DatasetSpec:
     """Of one image `x/a.png` and these keys of its training split and of the dataset."""
     write_image(folder / "x/a.png", np.zeros((*SIZE_HW, 3), np.uint8))
     split = {name: keys.pop(name) for name in ("masks", "labels", "annotations") if name in keys}
-    values = {"task": "multilabel", "classes": CLASSES, "train": {"images": "x", **split}, **keys}
+    values: dict[str, Any] = {
+        "task": "multilabel",
+        "classes": CLASSES,
+        "train": {"images": "x", **split},
+        **keys,
+    }
     (folder / "dataset.yaml").write_text(json.dumps(values))
     return load_dataset(folder / "dataset.yaml")
 
