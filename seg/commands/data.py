@@ -1,7 +1,8 @@
 """`seg data`: write the built-in dataset, guess and check a dataset, and preview training crops."""
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -19,6 +20,9 @@ from seg.terminal.words import counted, printable
 if TYPE_CHECKING:
     from seg.data.check.dataset import CheckReport, SplitReport
     from seg.spec import DatasetSpec, RecipeSpec
+
+_MOST_PAIRS: Final = 20
+"""Of classes that are in the same image, how many are printed."""
 
 app = typer.Typer(help="Write the built-in dataset; describe and check your own.", no_args_is_help=True)
 
@@ -224,21 +228,19 @@ def _print_report(report: "CheckReport") -> None:
 
 
 def _print_overlap(report: "CheckReport") -> None:
-    """Which classes are met in the same image."""
+    """Which classes are most often in the same image."""
     from seg.commands.options.shared import print_table
 
-    pairs = {pair for split in report.splits for pair in split.images_with_both}
-    if not pairs:
-        return
-    order = {name: place for place, name in enumerate(report.classes)}
-    print_table(
-        "images that show both classes",
-        ("classes", *(f"{split.name} ({split.images})" for split in report.splits)),
-        [
-            (f"{first}, {second}", *(str(split.images_with_both[first, second]) for split in report.splits))
-            for first, second in sorted(pairs, key=lambda pair: (order[pair[0]], order[pair[1]]))
-        ],
-    )
+    pairs = sum((split.images_with_both for split in report.splits), Counter[tuple[str, str]]())
+    if pairs:
+        print_table(
+            "images that show both classes",
+            ("classes", *(f"{split.name} ({split.images})" for split in report.splits)),
+            [
+                (", ".join(pair), *(str(split.images_with_both[pair]) for split in report.splits))
+                for pair, _ in pairs.most_common(_MOST_PAIRS)
+            ],
+        )
 
 
 def _counts(split: "SplitReport", name: str) -> str:

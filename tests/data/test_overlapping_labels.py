@@ -157,6 +157,17 @@ def test_what_does_not_fit_the_task_is_refused_with_its_line(
         dataset(tmp_path, **keys)
 
 
+def test_masks_whose_class_counts_as_unlabelled_are_an_error_that_says_so(tmp_path: Path) -> None:
+    save_mask(tmp_path / "m/a.png", spread(0, 255, 255).tolist())
+    (finding,) = (
+        one
+        for one in check_dataset(dataset(tmp_path, task="binary", classes=["cat"], masks="m")).findings
+        if one.severity == "error"
+    )
+    assert "is of class cat, and 255 counts as unlabelled (67% of the pixels are ignored)" in finding.problem
+    assert "give cat the id 255" in finding.fix
+
+
 def test_nothing_labelled_is_an_error_and_one_class_is_enough(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("ImageId,EncodedPixels\na.png,\n")
     spec = dataset(tmp_path, task="binary", classes=["cat"], labels="t.csv")

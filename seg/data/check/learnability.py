@@ -109,7 +109,7 @@ def learnable_findings(
     seen = counted(counts.images, "training image")
     fewest = 1 if overlaps else 2
     severity: Severity = "error" if len(shown) < fewest and counts.images == counts.of else "warning"
-    if not shown:
+    if not shown and not overlaps:
         yield Finding(severity, place, None, f"no pixel of {seen} has a label", "label them")
         return
     if absent:
@@ -123,7 +123,7 @@ def learnable_findings(
     if counts.ignored > MOST_IGNORED:
         problem = f"{counts.ignored:.0%} of the pixels of {seen} are ignored"
         fix = (
-            "name masks whose pixels are known"
+            "check 'unlabelled_values' and 'unlabelled_colours'"
             if overlaps
             else "set 'unlabelled: Background' if they belong to none of the classes"
         )
