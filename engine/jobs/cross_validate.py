@@ -58,11 +58,11 @@ def _outcome(
     saved = [_saved(trace, passes) for trace, (passes, _) in zip(traces, ends, strict=True)]
     changed = [loss for _, loss in ends]
     return EarlyExitEffect(
-        tolerance,
-        float(np.mean(saved_in_worst_case)),
-        float(np.mean(saved)),
-        float(np.mean(changed)),
-        max(changed),
+        tolerance=tolerance,
+        saved_in_worst_case=float(np.mean(saved_in_worst_case)),
+        saved=float(np.mean(saved)),
+        changed=float(np.mean(changed)),
+        changed_at_worst=max(changed),
     )
 
 
