@@ -11,6 +11,7 @@ from seg.export.sources.program.archive import archive_kind
 from seg.export.sources.program.torchscript import open_torchscript
 from seg.export.sources.state_dict.open import open_state_dict
 from seg.export.sources.torch_source import TorchSource
+from seg.export.sources.trained_checkpoint import has_card, open_trained_checkpoint
 from seg.spec import MemberSpec
 
 
@@ -35,10 +36,12 @@ def open_checkpoint(path: Path, member: MemberSpec) -> TorchSource:
                     f"{path}: is a program of torch.export, whose loading may run code: export it with"
                     " torch.onnx.export, and name that file with 'onnx'"
                 )
-            case _:
+            case _ if not has_card(path):
                 return open_state_dict(path, architecture, encoder, options)
     for name in sorted({"architecture", "encoder", "options"} & given):
         raise ModelError(f"{member.name}: {path} says its network itself: remove '{name}'")
+    if not path.is_dir():
+        return open_trained_checkpoint(path)
     config = read_json(path / "config.json")
     if CLASS_KEY in config:
         return open_smp_folder(path, config)
