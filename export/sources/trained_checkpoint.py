@@ -4,12 +4,12 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from seg.card import CARD_KEY
 from seg.errors import ModelError
 from seg.export.onnx_file.to_onnx import NEEDS_FIXED_SIZE
 from seg.export.sources.declaration import SourceFacts
 from seg.export.sources.torch_source import TorchSource
-from seg.files import regular, sha256_of
+from seg.files.atomic import regular, sha256_of
+from seg.models.card import CARD_KEY
 from seg.train.networks.checkpoint import load_checkpoint
 
 

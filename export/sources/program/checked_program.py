@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from seg.errors import ModelError
 from seg.export.sources.program.archive import LARGEST_CODE_BYTES, REACHES_FILES
-from seg.files import DAMAGED_ZIP
+from seg.files.atomic import DAMAGED_ZIP
 
 _NAME: Final = re.compile(r"(?!__)\w+", re.ASCII)
 _WEIGHT: Final = re.compile(r"(?!__)\w+(\.(?!__)\w+)*", re.ASCII)
