@@ -32,7 +32,7 @@ def open_exported_program(path: Path, member: MemberSpec) -> TorchSource:
     try:
         with _silent():
             program = torch.export.load(copy)
-            module = program.module(check_guards=False)
+            module = _unguarded(program.module(check_guards=False))
     except Exception as error:  # a damaged or hostile program raises anything
         raise ModelError(
             f"{path}: PyTorch {torch.__version__} cannot load it: {first_line(error)}: save it again"
@@ -40,7 +40,6 @@ def open_exported_program(path: Path, member: MemberSpec) -> TorchSource:
     size_hw = _fixed_size(path, program)
     if size_hw and not member.input.size:
         member = member.model_copy(update={"input": member.input.model_copy(update={"size": size_hw})})
-    module = _unguarded(module)
     source = open_module(module, path, "torch.export program", sha256_of(path), member)
     return replace(
         source,
