@@ -37,7 +37,7 @@ def _files() -> Iterator[Case]:
 
 
 def _programs() -> Iterator[Case]:
-    exported = files_of_torch()["exported"]
+    exported = files_of_torch()["exported.pt2"]
     for place in range(0, len(exported), len(exported) // 40):
         flipped = bytearray(exported)
         flipped[place] ^= 0x11

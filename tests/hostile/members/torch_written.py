@@ -54,7 +54,7 @@ for name, value in {
 save_file({"encoder.x": torch.zeros(1), "decoder.y": torch.zeros(1)}, files / "st of others")
 save_file({}, files / "st of nothing")
 module = torch.nn.Conv2d(3, 4, 3, padding=1).eval()
-torch.export.save(torch.export.export(module, (torch.zeros(1, 3, 32, 32),)), str(files / "exported"))
+torch.export.save(torch.export.export(module, (torch.zeros(1, 3, 32, 32),)), str(files / "exported.pt2"))
 torch.jit.trace(module, torch.zeros(1, 3, 32, 32)).save(str(files / "program"))
 """
 
