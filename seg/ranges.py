@@ -56,6 +56,10 @@ MASK_THRESHOLD: Final = Range(0, 2**32 - 1)
 COLOUR_TOLERANCE: Final = WholeRange(0, 127)
 INSTANCE_DIVISOR: Final = WholeRange(2, 2**24)
 HELD_OUT_SHARE: Final = Range(0.001, 0.999)
+BLOCK: Final = WholeRange(64, 32768)
+BLOCK_MARGIN: Final = WholeRange(0, 4096)
+SHARE: Final = Range(0.0, 1.0)
+CROPS: Final = WholeRange(1, 10_000_000)
 
 # Prediction and export
 BATCH: Final = WholeRange(1, 4096)

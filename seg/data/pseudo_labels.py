@@ -17,6 +17,7 @@ from seg.classes import ClassInfo
 from seg.data.image_files import bytes_of
 from seg.data.images import read_mask
 from seg.data.list_samples import list_samples
+from seg.data.regions.label_raster import LabelRaster
 from seg.data.split import Sample
 from seg.errors import DataError
 from seg.file_names import FileNames
@@ -75,6 +76,9 @@ class PseudoSplit:
                 f"{path}: has label {np.max(known)}, which is no class: run seg pseudo-label again"
             )
         return labels_hw
+
+    def open_labels(self, index: int) -> LabelRaster:
+        return self.labels(index)
 
 
 def pseudo_mask(masks: Path, sample: Sample) -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 from seg.classes import ClassInfo
 from seg.data.images import read_image
 from seg.data.list_samples import list_samples
+from seg.data.regions.label_raster import LabelRaster
 from seg.labels import IGNORE_INDEX, LabelsHW
 
 
@@ -28,3 +29,6 @@ class UnlabelledSplit:
     def labels(self, index: int) -> LabelsHW:
         image_hwc = read_image(self.samples[index].image)
         return np.full(image_hwc.shape[:2], IGNORE_INDEX, dtype=np.uint8)
+
+    def open_labels(self, index: int) -> LabelRaster:
+        return self.labels(index)

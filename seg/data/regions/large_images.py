@@ -1,0 +1,16 @@
+"""Splits in which large images are cut into regions, so that measuring them takes the memory of one."""
+
+from typing import Final
+
+from seg.data.raster import size_if_large
+from seg.data.regions.region_split import in_regions
+from seg.data.split import Split
+
+MEASURED_SIDE: Final = 2048
+"""The side of the regions in which large images are measured."""
+
+
+def cut_large_images(split: Split) -> Split:
+    """The split with its large images in regions, each measured as an image of its own."""
+    sizes = [size_if_large(sample.image) if sample.pixel_range is None else None for sample in split.samples]
+    return in_regions(split, sizes, (MEASURED_SIDE, MEASURED_SIDE))
