@@ -71,6 +71,7 @@ IMAGES: Final = WholeRange(1, 1_000_000)
 
 # The command line
 SCENES: Final = WholeRange(3, 99)
+SLIDE_SIDE: Final = WholeRange(1024, 40_000)
 DRAWN_IMAGES: Final = WholeRange(1, 256)
 DEVICES: Final = WholeRange(1, 64)
 CLUSTER_WORKERS: Final = WholeRange(1, 1024)

@@ -23,7 +23,7 @@ from seg.engine.passes.passes import Batch, Pass, Size
 from seg.engine.passes.tiles import Blender, Layout, lay_out
 from seg.engine.pipeline.collectors import Collector
 from seg.engine.pipeline.config import PipelineConfig
-from seg.engine.pipeline.image_input import check_array
+from seg.engine.pipeline.image_input import check_array, refuse_whole
 from seg.engine.pipeline.reorder import ReorderBuffer
 from seg.engine.pipeline.scheduler import Scheduler
 from seg.engine.pipeline.timing import Clock
@@ -143,6 +143,8 @@ class _Pipeline(Generic[Key, Finished]):
                 continue
             key, image_hwc = arrived
             check_array(image_hwc)
+            if self._config.tile is None:
+                refuse_whole(image_hwc, self._name_of(key))
             layout = lay_out(image_hwc.shape[:2], self._config.tile)
             if self._config.large_give_way and layout.count > 1:
                 large = chain(large, self._tiles(key, image_hwc, layout))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from seg.data import Split
+from seg.data.content_hash import content_keys
 from seg.data.read_sample import open_sample
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
@@ -13,7 +14,6 @@ from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_spe
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
 from seg.evaluate.cache.mixture import Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
-from seg.files import sha256_of
 from seg.labels import LabelsHW
 from seg.member_files import read_member_files
 from seg.notices import notice
@@ -110,7 +110,7 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
     split.labels(0)  # Missing labels are reported before hours of passes.
     ensemble = Ensemble.load(_without_temperatures(spec))
     coverage = spec.coverage_of(ensemble.classes)
-    images = tuple(sha256_of(sample.image) for sample in split.samples)
+    images = content_keys(split.samples)
     models = tuple(
         CachedModel(member, file.fingerprint, _tiling_name(spec.tile))
         for member, file in zip(ensemble.members, read_member_files(spec), strict=True)
