@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.decoding import refuse_colour_in_alpha
-from seg.data.image_files import special_file
+from seg.data.decoding import refuse_colour_in_alpha, upright_size
+from seg.data.image_files import bytes_of, special_file
 from seg.data.image_header import LostBandsError
 from seg.data.images import read_image
 from seg.data.regions.region import Region, Size
-from seg.data.regions.tiled_copy import tiled_copy
+from seg.data.regions.tiled_copy import Bands, existing_copy, write_copy
 from seg.errors import DataError
 from seg.labels import ImageHWC
 from seg.words import counted
@@ -29,6 +29,9 @@ LARGE: Final = 2**25
 CACHE_BYTES: Final = 256 * 2**20
 """GDAL's cache of decoded blocks, for the next row of tiles; its default is 5% of all memory."""
 
+_LARGEST_BLOCK: Final = 2**25
+"""Pixels of a block that may be decoded for a region of it."""
+
 _TIFF: Final = "GTiff"
 _JPEG: Final = "JPEG"
 _DRIVERS: Final[Mapping[str, str]] = {
@@ -39,10 +42,9 @@ _DRIVERS: Final[Mapping[str, str]] = {
     ".jpeg": _JPEG,
 }
 TIFF_SUFFIXES: Final = frozenset({".tif", ".tiff"})
-_LEAST_BYTES: Final = 2**15
-"""A smaller file holds no large image: deflate shrinks a plain one a thousandfold."""
+_MOST_SHRUNK: Final = 1024
+"""Pixels for each byte of a file, at most: deflate shrinks a plain image a thousandfold."""
 
-_UPRIGHT: Final = 1
 _PALETTE_SIZE: Final = 256
 _MIDDLE: Final = 512
 """Rows and columns in the middle of an image that are sampled."""
@@ -145,7 +147,7 @@ def open_large_image(path: Path) -> WindowedImage | None:
     """Open a large image to read it by region; None for all other images.
 
     Raises:
-        DataError: it has bands that would be lost, or is not upright.
+        DataError: it has bands that would be lost.
     """
     dataset = _open_large(path)
     if dataset is None or _has_palette(dataset):
@@ -163,6 +165,8 @@ def size_if_large(path: Path) -> Size | None:
     if dataset is None:
         return None
     with dataset:
+        if dataset.driver == _JPEG:
+            return upright_size(bytes_of(path))
         return None if _has_palette(dataset) else (dataset.height, dataset.width)
 
 
@@ -193,7 +197,7 @@ def _open_large(path: Path) -> "DatasetReader | None":
 
 def _may_be_large(path: Path) -> bool:
     try:
-        return special_file(path) is None and path.stat().st_size >= _LEAST_BYTES
+        return special_file(path) is None and path.stat().st_size * _MOST_SHRUNK >= LARGE
     except (OSError, ValueError):
         return False
 
@@ -202,12 +206,15 @@ def _by_region(path: Path, dataset: "DatasetReader") -> "DatasetReader":
     """The file, or a tiled copy of one whose blocks are too large to be read for a region of them."""
     import rasterio
 
-    if dataset.driver == _TIFF and math.prod(dataset.block_shapes[0]) <= LARGE:
+    if dataset.driver == _TIFF and math.prod(dataset.block_shapes[0]) <= _LARGEST_BLOCK:
         return dataset
-    if dataset.driver == _JPEG and int(dataset.tags(ns="EXIF").get("EXIF_Orientation", _UPRIGHT)) != _UPRIGHT:
-        raise DataError(f"{path}: is not upright by its EXIF orientation: save it upright, as TIFF or PNG")
     with dataset:
-        return rasterio.open(tiled_copy(path, dataset))
+        copy = existing_copy(path)
+        if copy is None and dataset.driver == _JPEG:
+            copy = write_copy(path, Bands.of_image(read_image(path)))
+        return rasterio.open(
+            copy or write_copy(path, Bands.of_file(path, dataset, has_palette=_has_palette(dataset)))
+        )
 
 
 def _has_palette(dataset: "DatasetReader") -> bool:
