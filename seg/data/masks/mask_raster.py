@@ -27,7 +27,7 @@ class MaskFile:
         bands = range(1, 4) if self._file.bands >= 3 else (1,)
         values_bhw = self._file.read(bands, Region.of_slices(place, self.shape))
         if self._palette is not None:
-            return self._palette[values_bhw[0]]
+            return np.asarray(self._palette[values_bhw[0]])
         if len(values_bhw) > 1:
             return np.ascontiguousarray(values_bhw.transpose(1, 2, 0))
         try:

@@ -126,8 +126,8 @@ def _enlarged(coarse: NDArray[np.float32], top: int, rows: int, width: int) -> N
     few = coarse[first : first + rows // _CELL + 3]
     size = (coarse.shape[1] * _CELL, len(few) * _CELL)
     offset = top - first * _CELL
-    enlarged: NDArray[np.float32] = cv2.resize(few, size, interpolation=cv2.INTER_LINEAR)
-    return enlarged[offset : offset + rows, :width]
+    enlarged = cv2.resize(few, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(enlarged[offset : offset + rows, :width], dtype=np.float32)
 
 
 def _filled(outline: Points, size_hw: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from seg.data.painting import paint, painted_object
 from seg.data.rasterise import rasterise, rasterise_to_runs
 from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
 from seg.data.regions.region import Region
-from seg.data.regions.run_mask import RunMask
+from seg.data.regions.run_mask import Order, RunMask
 
 SIZE_HW = (37, 53)
 
@@ -32,7 +32,9 @@ def regions(size_hw: tuple[int, int] = SIZE_HW) -> st.SearchStrategy[Region]:
     order=st.sampled_from(["columns", "rows"]),
     region=regions(),
 )
-def test_a_region_of_runs_is_that_of_the_whole_mask(runs, order, region):
+def test_a_region_of_runs_is_that_of_the_whole_mask(
+    runs: list[tuple[int, int]], order: Order, region: Region
+) -> None:
     flat = np.zeros(SIZE_HW[0] * SIZE_HW[1], dtype=bool)
     runs = [(start, min(length, flat.size - start)) for start, length in runs]
     for start, length in runs:
@@ -59,7 +61,9 @@ polygons = st.lists(points, min_size=3, max_size=8).map(
 
 
 @given(shapes=st.lists(st.lists(polygons, min_size=1, max_size=2), max_size=5), region=regions())
-def test_outlines_by_region_are_those_of_the_whole_image(shapes, region):
+def test_outlines_by_region_are_those_of_the_whole_image(
+    shapes: list[list[list[float]]], region: Region
+) -> None:
     masks = [
         coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(shape, *SIZE_HW))) > 0 for shape in shapes
     ]
@@ -73,7 +77,7 @@ def test_outlines_by_region_are_those_of_the_whole_image(shapes, region):
 
 
 @given(st.lists(st.integers(0, 1), min_size=37 * 53, max_size=37 * 53))
-def test_run_lengths_of_coco_by_region(pixels):
+def test_run_lengths_of_coco_by_region(pixels: list[int]) -> None:
     mask_hw = np.array(pixels, dtype=np.uint8).reshape(SIZE_HW)
     encoded = coco_mask.encode(np.asfortranarray(mask_hw))
     shape = CocoRle(size=SIZE_HW, counts=encoded["counts"].decode())
@@ -81,7 +85,7 @@ def test_run_lengths_of_coco_by_region(pixels):
     assert np.array_equal(rasterise_to_runs(shape, SIZE_HW).mask_in(Region.whole(SIZE_HW)), mask_hw > 0)
 
 
-def test_malformed_shapes_are_refused_as_for_the_whole_image():
+def test_malformed_shapes_are_refused_as_for_the_whole_image() -> None:
     for shape in ([[0.0, 0.0, 1.0]], CocoRle(size=SIZE_HW, counts=[3, 4]), CocoRle(size=(2, 2), counts=[4])):
         with pytest.raises(ValueError) as whole:
             rasterise(shape, SIZE_HW)
@@ -90,7 +94,7 @@ def test_malformed_shapes_are_refused_as_for_the_whole_image():
         assert str(runs.value) == str(whole.value)
 
 
-def test_memory_is_that_of_the_runs_not_of_the_image():
+def test_memory_is_that_of_the_runs_not_of_the_image() -> None:
     size_hw = (40_000, 50_000)
     mask = rasterise_to_runs([[100.0, 100.0, 39_000.0, 150.0, 20_000.0, 39_900.0]], size_hw)
 
