@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seg.data import open_split, raster
-from seg.data.images import write_image, write_mask
+from seg.data import open_split
+from seg.data.images import raster
+from seg.data.images.images import write_image, write_mask
 from seg.data.regions.class_map import CELL, ClassMap
 from seg.errors import DataError, SpecError
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import RecipeSpec, load_ensemble
-from seg.spec.dataset import DatasetSpec
+from seg.spec.dataset.dataset import DatasetSpec
 from seg.train.augment import Augment
 from seg.train.batches.crop_sampling import CropSampler
 from seg.train.batches.datasets import TrainDataset
@@ -115,8 +116,9 @@ def test_a_window_lies_inside_and_has_its_pixel(
     ),
 )
 def test_the_pixel_is_in_the_crop_which_needs_no_padding(
-    seed: int, crop: tuple[int, int], views: str
+    seed: int, crop_and_views: tuple[tuple[int, int], str]
 ) -> None:
+    crop, views = crop_and_views
     recipe = RecipeSpec.model_validate(
         {"samples": 1, "crop": list(crop), "train_views": views, "augmentation": "none", "scale": [0.75, 1.5]}
     )
@@ -177,9 +179,8 @@ def test_a_large_image_is_not_trained_on_whole(slide: DatasetSpec, monkeypatch: 
 )
 def test_what_does_not_suit_crops_is_refused_with_its_line(recipe: str, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
-    path.write_text(
-        f"data: {{ train: {{ images: x, masks: y }}, classes: [a, b] }}\nrecipe: {recipe}\nmembers: [{{ name: a }}]\n"
-    )
+    data = "data: { train: { images: x, masks: y }, classes: [a, b] }"
+    path.write_text(f"{data}\nrecipe: {recipe}\nmembers: [{{ name: a }}]\n")
     with pytest.raises(SpecError, match=rf"spec\.yaml:2: recipe.*{problem}"):
         load_ensemble(path)
 

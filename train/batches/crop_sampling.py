@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from seg.data.regions.class_map import CELL, ClassMap
 from seg.errors import DataError
-from seg.spec.recipe import RecipeSpec
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.batches.sampling import Draw
 from seg.train.reproducibility.seeds import derive_seed
 

@@ -6,14 +6,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
 from seg.data import Split
-from seg.data.raster import size_if_large
+from seg.data.images.raster import size_if_large
 from seg.data.regions.region import Size
 from seg.errors import DataError, SpecError
-from seg.labels import ImageHWC, LabelsHW
-from seg.soft_labels import SoftLabels
-from seg.spec.recipe import RecipeSpec
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.labels.soft_labels import SoftLabels
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.splits.windowed_split import WindowedSplit
 

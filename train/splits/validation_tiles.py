@@ -1,12 +1,12 @@
 """Validation images in tiles, so that a validation step takes no more memory than a training step."""
 
 from seg.data import Sample, Split
-from seg.data.raster import size_if_large
-from seg.data.read_sample import size_of_sample
+from seg.data.images.raster import size_if_large
+from seg.data.images.read_sample import size_of_sample
 from seg.data.regions.region import Size
 from seg.data.regions.region_split import in_regions
-from seg.spec.prediction import TileSpec
-from seg.spec.recipe import RecipeSpec
+from seg.spec.ensemble.prediction import TileSpec
+from seg.spec.recipe.recipe import RecipeSpec
 
 
 def in_validation_tiles(val: Split, tile: TileSpec | None, recipe: RecipeSpec) -> Split:

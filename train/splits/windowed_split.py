@@ -7,16 +7,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
 from seg.data import Split
-from seg.data.raster import Raster
-from seg.data.read_sample import open_sample
+from seg.data.images.raster import Raster
+from seg.data.images.read_sample import open_sample
 from seg.data.regions.class_map import ClassMap
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.region import Region, Size
 from seg.errors import DataError
-from seg.labels import ImageHWC, LabelsHW
-from seg.progress import progress
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.terminal.progress import progress
 
 MOST_OPEN: Final = 8
 """The most images that are open at once; those that are decoded whole are kept in memory as long."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from seg.classes import Colour
+from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import Labelling
 from seg.data.masks.binary_masks import BinaryMasks, labels_of_classes
 from seg.data.masks.colour_masks import ColourMasks
@@ -13,12 +13,12 @@ from seg.data.masks.index_masks import IndexMasks
 from seg.data.masks.mask_raster import ClassMaskRaster, MaskRaster, open_large_mask
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.data.pairing.find_masks import Masks
-from seg.data.read_sample import size_of_sample
 from seg.data.regions.label_raster import LabelRaster
-from seg.data.split import Sample
-from seg.labels import LabelsHW
-from seg.spec.dataset import DatasetSpec
-from seg.spec.masks import MasksSpec
+from seg.data.splits.split import Sample
+from seg.labels.classes import Colour
+from seg.labels.label_map import LabelsHW
+from seg.spec.dataset.dataset import DatasetSpec
+from seg.spec.dataset.masks import MasksSpec
 
 
 class MaskDecoder(Protocol):

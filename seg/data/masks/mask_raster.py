@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from seg.data.images.raster import RasterFile, open_large_file
 from seg.data.masks.mask_values import MaskValues, whole_numbers
-from seg.data.raster import RasterFile, open_large_file
 from seg.data.regions.region import Region, Size, grid
 from seg.errors import DataError
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 
 _AT_ONCE = (2048, 2048)
 

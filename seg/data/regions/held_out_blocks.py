@@ -11,11 +11,11 @@ from seg.data.division.stratify import assign_parts
 from seg.data.regions.label_raster import LabelRaster, size_of
 from seg.data.regions.region import Region, grid
 from seg.data.regions.region_split import Part, RegionSplit, SplitWithout
-from seg.data.split import Split
+from seg.data.splits.split import Split
 from seg.errors import DataError
-from seg.progress import progress
-from seg.spec.split import BlocksSpec
-from seg.words import counted
+from seg.spec.dataset.split import BlocksSpec
+from seg.terminal.progress import progress
+from seg.terminal.words import counted
 
 SAMPLE_STEP: Final = 4
 """Classes are looked for in every fourth pixel of every fourth row."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.regions.region import Region, grid
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 
 AT_ONCE: Final = 2048
 """The side of the regions in which a whole label map is gone through."""

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from seg.data.raster import size_if_large
+from seg.data.images.raster import size_if_large
 from seg.data.regions.region_split import in_regions
-from seg.data.split import Split
+from seg.data.splits.split import Split
 
 MEASURED_SIDE: Final = 2048
 """The side of the regions in which large images are measured."""

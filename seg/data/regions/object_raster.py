@@ -7,7 +7,7 @@ import numpy as np
 
 from seg.data.regions.region import Region, Size
 from seg.data.regions.run_mask import RunMask
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 
 
 class LabelledRuns(NamedTuple):
@@ -18,7 +18,7 @@ class LabelledRuns(NamedTuple):
 
 
 class ObjectRaster:
-    """Label maps of regions, equal to those cut from `seg.data.painting.paint` of the whole image."""
+    """Label maps of regions, equal to those cut from `seg.data.coco.painting.paint` of the whole image."""
 
     def __init__(self, size_hw: Size, objects: Sequence[LabelledRuns], unlabelled: int) -> None:
         self.shape = size_hw

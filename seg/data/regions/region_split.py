@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from seg.classes import ClassInfo
 from seg.data.regions.label_raster import LabelRaster, LabelsWithout
 from seg.data.regions.region import Region, Size, grid
-from seg.data.split import Sample, Split
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.data.splits.split import Sample, Split
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from seg.data.regions.region import Size
 from seg.errors import DataError, OutputError
-from seg.files import atomic_path
-from seg.labels import ImageHWC
+from seg.files.atomic import atomic_path
+from seg.labels.label_map import ImageHWC
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.sample.shapes import Points, blob
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 SLIDE_CLASSES: Final = ("Tissue", "Glomerulus", "Vessel")
 ROWS: Final = 512

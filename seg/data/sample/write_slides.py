@@ -7,13 +7,13 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from seg.data.raster import has_rasterio, silence_georeferencing_warnings
+from seg.data.images.raster import has_rasterio, silence_georeferencing_warnings
 from seg.data.sample.slide import ROWS, SLIDE_CLASSES, Slide
 from seg.data.sample.write import new_sample_folder
 from seg.distribution import install_advice
 from seg.errors import DataError
-from seg.files import write_text
-from seg.progress import progress
+from seg.files.atomic import write_text
+from seg.terminal.progress import progress
 
 _SPLITS: Final = ("train", "predict")
 _BLOCKS_ALONG_A_SIDE: Final = 10

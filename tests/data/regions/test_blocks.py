@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from seg.data import open_split, read_image
 from seg.data.groups import group_images
-from seg.data.images import write_image, write_mask
-from seg.data.read_sample import open_sample, read_sample, size_of_sample
+from seg.data.images.images import write_image, write_mask
+from seg.data.images.read_sample import open_sample, read_sample, size_of_sample
 from seg.data.regions.class_map import CELL, ClassMap
 from seg.data.regions.label_raster import count_labels
 from seg.data.regions.region import Region, cut, grid
 from seg.data.regions.region_split import RegionSplit, in_regions
 from seg.errors import DataError, SpecError
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import load_dataset
-from seg.spec.dataset import DatasetSpec
+from seg.spec.dataset.dataset import DatasetSpec
 
 SIZE_HW = (500, 700)
 

@@ -8,13 +8,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.data import open_split, raster
-from seg.data.images import read_image
-from seg.data.raster import WindowedImage, open_raster, size_if_large
+from seg.data import open_split
+from seg.data.images import raster
+from seg.data.images.images import read_image
+from seg.data.images.raster import WindowedImage, open_raster, size_if_large
 from seg.data.regions import tiled_copy
 from seg.data.regions.label_raster import LabelRaster
 from seg.errors import DataError
-from seg.spec.dataset import DatasetSpec
+from seg.spec.dataset.dataset import DatasetSpec
 
 rasterio = pytest.importorskip("rasterio")
 

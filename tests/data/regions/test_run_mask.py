@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from seg.data.coco_file import CocoRle
-from seg.data.painting import paint, painted_object
-from seg.data.rasterise import rasterise, rasterise_to_runs
+from seg.data.coco.coco_file import CocoRle
+from seg.data.coco.painting import paint, painted_object
+from seg.data.coco.rasterise import rasterise, rasterise_to_runs
 from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
 from seg.data.regions.region import Region
 from seg.data.regions.run_mask import Order, RunMask
