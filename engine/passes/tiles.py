@@ -104,8 +104,8 @@ def _window(length: int, blend: Blend) -> NDArray[np.float64]:
 class Blender:
     """Averages tiles where they overlap, and emits each row of the image once, when it is final.
 
-    Holds as many rows as a tile has. `emit` is given bands, float32 `[C, rows, W]`, from the top,
-    and may keep them. A tile that is the whole image is passed on without a copy.
+    Holds as many rows as a tile has. `emit` is given bands, float32 `[C, rows, W]`, from the top, and does
+    not keep them. A tile that is the whole image is passed on without a copy.
 
     With a `first_row`, rows above it are not emitted, and tiles begin with `Layout.first_over` that row: the
     others are the same to the last bit, as the same tiles are added in the same order.
@@ -139,8 +139,9 @@ class Blender:
         ends = (*self._layout.rows.starts[1:], self._layout.rows.extent)
         top = self._layout.rows.starts[row]
         final = ends[row] - top
-        self._band_chw = np.zeros_like(band_chw)
-        self._band_chw[:, : band_chw.shape[1] - final] = band_chw[:, final:]
         known = max(0, self._first_row - top)
         if known < final:
             self._emit(band_chw[:, known:final])
+        for plane_hw in band_chw:
+            plane_hw[: len(plane_hw) - final] = plane_hw[final:]
+            plane_hw[len(plane_hw) - final :] = 0

@@ -1,7 +1,7 @@
 """Collectors: turn an image's merged probabilities, which arrive in bands of rows, into a result."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -27,11 +27,11 @@ class Collector(Protocol[Finished_co]):
 
     def add(self, band_chw: Merged) -> None: ...
 
-    def take_bands(self) -> list[Finished_co]:
+    def take_bands(self) -> Sequence[Finished_co]:
         """Results of bands that came since the last call; none if there is one for the whole image."""
         ...
 
-    def finish(self) -> list[Finished_co]:
+    def finish(self) -> Sequence[Finished_co]:
         """The result of the whole image, if there is one. Called once, after the last band."""
         ...
 
@@ -135,7 +135,9 @@ class ProbabilityCollector(Generic[Finished]):
         self._finish = finish
 
     def add(self, band_chw: Merged) -> None:
-        self._bands.append(on_host(band_chw))
+        # The blender goes on with the array that a band is a part of.
+        chw = on_host(band_chw)
+        self._bands.append(chw if chw.base is None else chw.copy())
 
     def take_bands(self) -> list[Finished]:
         return []

@@ -21,7 +21,7 @@ from seg.train.augment import Augment
 from seg.train.batches.crop_sampling import CropSampler
 from seg.train.batches.datasets import TrainDataset
 from seg.train.splits.training_images import open_training_images, window_of
-from seg.train.splits.windowed_split import window_around
+from seg.train.splits.windowed_split import WindowedSplit, window_around
 from seg.train.trainer import train_member
 
 DRAWS = 4000
@@ -153,6 +153,7 @@ def test_crops_show_the_image_with_its_labels_and_no_block_held_out(slide: Datas
         {"samples": 40, "crop": 64, "train_views": "d4", "augmentation": "none", "scale": [1, 1]}
     )
     images = open_training_images(recipe, open_split(slide, "train"))
+    assert isinstance(images, WindowedSplit)
     crops = TrainDataset(images, Augment(recipe))
     for drawn in CropSampler(images.class_maps, recipe, None, 0):
         image, labels = (one.numpy() for one in crops[drawn])

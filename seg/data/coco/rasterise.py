@@ -47,6 +47,18 @@ def rasterise_to_runs(shape: list[list[float]] | CocoRle, size_hw: tuple[int, in
     return RunMask.of_runs(ends[:-1:2], np.asarray(counts, dtype=np.int64)[1::2], size_hw, "columns")
 
 
+def runs_as_coco(runs: RunMask, size_hw: tuple[int, int]) -> dict[str, Any]:
+    """Runs of columns as COCO's compressed run lengths: `size` and `counts`."""
+    from pycocotools import mask as coco_mask
+
+    height, width = size_hw
+    starts, ends = runs.lines * height + runs.starts, runs.lines * height + runs.ends
+    edges = np.stack([starts, ends], axis=1).ravel()
+    counts = np.diff(edges, prepend=0, append=height * width)
+    encoded = coco_mask.frPyObjects({"size": list(size_hw), "counts": counts.tolist()}, *size_hw)
+    return {"size": list(size_hw), "counts": encoded["counts"].decode()}
+
+
 def _from_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> MaskHW:
     from pycocotools import mask as coco_mask
 

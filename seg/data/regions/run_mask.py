@@ -47,6 +47,18 @@ class RunMask:
             np.minimum(stops - line * long_line, long_line),
         )
 
+    def minus(self, other: "RunMask", size_hw: Size) -> "RunMask":
+        """The pixels that are not in another mask of the same image and order, such as its hole."""
+        long_line = size_hw[0] if self.order == "columns" else size_hw[1]
+        ends = [mask.lines * long_line + edge for mask in (self, other) for edge in (mask.starts, mask.ends)]
+        steps = np.repeat([1, -1, -1, 1], [len(some) for some in ends])
+        places, group = np.unique(np.concatenate(ends), return_inverse=True)
+        change = np.zeros(len(places), dtype=np.int64)
+        np.add.at(change, group, steps)
+        # Inside this mask and outside the other the sum is 1; a hole outside it makes -1.
+        covered = np.flatnonzero(np.cumsum(change)[:-1] == 1)
+        return RunMask.of_runs(places[covered], places[covered + 1] - places[covered], size_hw, self.order)
+
     @property
     def area(self) -> int:
         """The number of its pixels."""

@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 
 from seg.data.coco.coco_file import CocoRle
 from seg.data.coco.painting import paint, painted_object
-from seg.data.coco.rasterise import rasterise, rasterise_to_runs
+from seg.data.coco.rasterise import rasterise, rasterise_to_runs, runs_as_coco
 from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
 from seg.data.regions.region import Region
 from seg.data.regions.run_mask import Order, RunMask
@@ -100,3 +100,23 @@ def test_memory_is_that_of_the_runs_not_of_the_image() -> None:
 
     assert mask.area == pytest.approx(0.5 * abs(38_900 * 39_800 - 19_900 * 50), rel=1e-3)
     assert mask.mask_in(Region(20_000, 19_000, 512, 512)).shape == (512, 512)
+
+
+flat_runs = st.lists(st.tuples(st.integers(0, 37 * 53 - 1), st.integers(0, 60)), max_size=8)
+
+
+@given(outer=flat_runs, hole=flat_runs)
+def test_a_hole_is_cut_out_and_coco_reads_the_runs(
+    outer: list[tuple[int, int]], hole: list[tuple[int, int]]
+) -> None:
+    def mask_of(runs: list[tuple[int, int]]) -> RunMask:
+        starts = np.array([start for start, _ in runs], dtype=np.int64)
+        lengths = np.array([min(length, 37 * 53 - start) for start, length in runs], dtype=np.int64)
+        return RunMask.of_runs(starts, lengths, SIZE_HW, "columns")
+
+    whole = Region.whole(SIZE_HW)
+    expected_hw = mask_of(outer).mask_in(whole) & ~mask_of(hole).mask_in(whole)
+    rest = mask_of(outer).minus(mask_of(hole), SIZE_HW)
+    assert np.array_equal(rest.mask_in(whole), expected_hw)
+    theirs_hw = coco_mask.decode(runs_as_coco(rest, SIZE_HW))
+    assert np.array_equal(theirs_hw > 0, expected_hw)

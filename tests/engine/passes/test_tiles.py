@@ -75,7 +75,7 @@ def test_blending_is_the_weighted_mean_over_tiles(
         weight[inside] += window
 
     bands: list[ProbabilitiesCHW] = []
-    blender = Blender(layout, lambda band: bands.append(on_host(band)))
+    blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))))
     for number, answer in enumerate(answers):
         blender.add(number, answer)
     np.testing.assert_allclose(np.concatenate(bands, axis=1), total / weight, atol=1e-5)
@@ -84,7 +84,7 @@ def test_blending_is_the_weighted_mean_over_tiles(
 def test_a_row_is_handed_on_as_soon_as_it_is_final() -> None:
     layout = lay_out((100, 10), spec_of(10, 10, 0.5, "uniform"))
     bands: list[ProbabilitiesCHW] = []
-    blender = Blender(layout, lambda band: bands.append(on_host(band)))
+    blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))))
     for number, top in enumerate(layout.rows.starts):
         blender.add(number, np.ones((3, 10, 10), dtype=np.float32))
         handed_on = sum(band.shape[1] for band in bands)
@@ -104,7 +104,7 @@ def test_from_a_row_on_the_rest_is_the_same_to_the_last_bit(
 
     def blended(first_row: int) -> list[ProbabilitiesCHW]:
         bands: list[ProbabilitiesCHW] = []
-        blender = Blender(layout, lambda band: bands.append(on_host(band)), first_row)
+        blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))), first_row)
         for number in range(layout.first_over(first_row), layout.count):
             blender.add(number, tiles[number])
         return bands
