@@ -62,6 +62,7 @@ SHARE: Final = Range(0.0, 1.0)
 CROPS: Final = WholeRange(1, 10_000_000)
 
 # Prediction and export
+SIMPLIFY_PIXELS: Final = Range(0.0, 100.0)
 BATCH: Final = WholeRange(1, 4096)
 TOLERANCE: Final = Range(0.0, 0.99)
 PASS_POSITION: Final = WholeRange(0, 65535)
