@@ -49,7 +49,8 @@ def test_it_goes_from_images_to_a_submission(tmp_path: Path, monkeypatch: pytest
         exec(compile(source, NOTEBOOK.name, "exec"), names)
     spec = load_ensemble(tmp_path / "ensemble.yaml")
     with (tmp_path / "submission.csv").open(newline="") as file:
-        assert len({row["image_id"] for row in csv.DictReader(file)}) == 3
+        ids = [row["ImageId_ClassId"].rpartition("_")[0] for row in csv.DictReader(file)]
+    assert len(set(ids)) == 3
     assert all(spec.model(member).exists() for member in spec.members)
     assert shown == ["report.html"]
 
