@@ -4,8 +4,8 @@
 
 trains, exports and tunes the members of `ensembles/first-page.yaml` with the commands of seg, as far as that
 is not done. Then the loop of `first_page_loop.py` and `seg ensemble` write submissions of the same
-checkpoints and images, in alternating rounds, as whole processes. mIoU is that of `seg evaluate` on a drive that neither
-training nor tuning has seen.
+checkpoints and images, in alternating rounds, as whole processes. mIoU is that of `seg evaluate` on a drive
+that neither training nor tuning has seen.
 """
 
 import argparse
@@ -112,9 +112,8 @@ def main() -> None:
         ("mIoU, tuned", "", viewed(rows[ENSEMBLE])),
         ("the whole ensemble as one file", "", f"{fused.stat().st_size / 1e6:.0f} MB"),
     ]  # fmt: skip
-    print(
-        f"{comparison.images} images, {len(spec.members)} networks with {len(spec.views_of(spec.members[0]))} views"
-    )
+    networks = f"{len(spec.members)} networks, views {', '.join(spec.views)}"
+    print(f"{comparison.images} images, {networks}\n")
     print(*("| " + " | ".join(row) + " |" for row in table), sep="\n")
 
 
