@@ -7,6 +7,7 @@ import typer
 
 from seg.commands.ensemble.source import Data, Runtime, SpecOrModels, Views, Weights, resolve
 from seg.commands.options.shared import Overwrite, print_table
+from seg.terminal.notices import suggest
 from seg.terminal.words import counted
 
 if TYPE_CHECKING:
@@ -63,10 +64,14 @@ def evaluate(
         raise SpecError("models have no labels of their own: name a dataset with --data")
     spec = source.spec
     if submission is None:
-        from seg.evaluate.compare import compare_members
+        from seg.evaluate.compare import EQUAL_WEIGHTS, compare_members
 
         chosen = split or "val"
-        _print_comparison(chosen, compare_members(spec, chosen), per_class)
+        comparison = compare_members(spec, chosen)
+        _print_comparison(chosen, comparison, per_class)
+        if source.yaml is not None:
+            is_tuned = any(row.name == EQUAL_WEIGHTS for row in comparison.rows)
+            suggest(f"seg {'ensemble' if is_tuned else 'tune'} {source.yaml}")
         return
     from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
     from seg.files.outputs import Output

@@ -10,6 +10,8 @@ import typer
 from seg import ranges
 from seg.commands.options.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
 from seg.experimental import marked, warnings_of
+from seg.terminal.events import emit
+from seg.terminal.notices import suggest
 from seg.terminal.words import duration
 
 if TYPE_CHECKING:
@@ -70,11 +72,13 @@ def train(
             typer.echo(f"{one.name}: uses the finished model {one.model}")
             continue
         if one.source is not None:
-            typer.echo(f"{one.name}: was trained elsewhere: {one.source}: next: seg export {path}")
+            typer.echo(f"{one.name}: was trained elsewhere: {one.source}")
             continue
         run = train_member(spec, one, retrain=retrain)
         where = f"mean of {run.averaged_epochs} epochs" if run.averaged_epochs else f"epoch {run.best_epoch}"
         typer.echo(f"{one.name}: val mIoU {run.best_miou:.4f}, {where}: {spec.checkpoint(one)}")
+        emit("output", path=str(spec.checkpoint(one)))
+    suggest(f"seg export {path}")
 
 
 def _print_estimates(
