@@ -77,13 +77,13 @@ clean:
 
 EXTRAS_quickstart := [train,report]
 EXTRAS_dev := [dev]
-SIZE_predict := 0.9 GB, one minute
-SIZE_quickstart := 5.9 GB, five minutes; with TORCH=cpu a quarter of that
-SIZE_dev := 7.8 GB, eight minutes
+SIZE_predict := 0.7 GB
+SIZE_quickstart := $(if $(filter cpu,$(TORCH)),2 GB,6.7 GB; with TORCH=cpu 2 GB)
+SIZE_dev := 8.1 GB
 
 $(VENV)/.predict $(VENV)/.quickstart $(VENV)/.dev: $(VENV)/.%: pyproject.toml constraints.txt
-	@echo "Installing into $(VENV): about $(SIZE_$*)"
+	@echo "Installing into $(VENV): $(SIZE_$*) on disk, minutes"
 	$(PYTHON) -m venv $(VENV)
-	$(if $(filter cpu,$(TORCH)),$(BIN)/pip install --index-url $(TORCH_CPU_INDEX) -c constraints.txt torch torchvision)
+	$(if $(and $(filter cpu,$(TORCH)),$(EXTRAS_$*)),$(BIN)/pip install --index-url $(TORCH_CPU_INDEX) -c constraints.txt torch torchvision)
 	$(BIN)/pip install --upgrade --constraint constraints.txt --editable '.$(EXTRAS_$*)'
 	@touch $@

@@ -1,7 +1,8 @@
 """Draw one synthetic image: a ground, overlapping objects, and planks that split them.
 
 A class is a combination of shape and texture. Classes share shapes and textures, so that neither alone
-determines the class, and colour and light carry no information.
+determines the class. Colour is a hint, as classes overlap on the colour circle, and light carries no
+information.
 """
 
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ _SIZE: Final = (0.28, 0.5)
 _PLANKS: Final = 0.6
 _LEAST_VISIBLE: Final = 40
 _MUCH_SMALLER: Final = 0.5
+_HUE_SPREAD: Final = 0.1
+"""Of objects of a class, around the hues of the colour circle that classes share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,8 @@ def _draw_object(canvas: Plane, category: int, rng: np.random.Generator) -> _Pla
     local = (np.stack((columns, rows), axis=-1) - centre) / scale @ turn.T
     brightness = TEXTURES[texture](local[..., 0], local[..., 1], rng)
     _cast_shadow(canvas, mask_hw)
-    canvas[mask_hw] = _between(*two_tones(rng, contrast=0.5), brightness)[mask_hw]
+    hue = (category - 1) / len(CLASSES) + rng.normal(0, _HUE_SPREAD)
+    canvas[mask_hw] = _between(*two_tones(rng, 0.5, hue), brightness)[mask_hw]
     return _Placed(category, mask_hw)
 
 
