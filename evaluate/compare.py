@@ -22,13 +22,13 @@ from seg.data.groups import group_images
 from seg.data.images.read_sample import read_sample
 from seg.data.splits.content_hash import hash_of_images
 from seg.engine import Ensemble
+from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
 from seg.evaluate.metrics.segmentation import intervals_of, paired_interval
 from seg.evaluate.tune.evidence.by_group import GroupI, number_groups, sum_by_group
 from seg.files.atomic import regular, write_text
 from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
-from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
 from seg.terminal.notices import notice
@@ -112,11 +112,12 @@ def compare_members(spec: EnsembleSpec, split_name: SplitName = "val") -> Compar
     """
     split = open_split(spec.data, split_name)
     kept = spec.runs / f"evaluation-{split_name}.json"
-    fingerprint = _fingerprint(spec, split)
+    resolved = resolve_ensemble(spec)
+    fingerprint = _fingerprint(resolved, split)
     comparison = _read(kept, fingerprint)
     if comparison is None:
         group_i = number_groups(group_images(split.samples, spec.data.group).labels)
-        rows, gain = _compare(_predictors(spec), split, group_i)
+        rows, gain = _compare(_predictors(resolved), split, group_i)
         comparison = Comparison(
             fingerprint=fingerprint, images=len(split.samples), rows=tuple(rows), gain=gain
         )
@@ -124,25 +125,26 @@ def compare_members(spec: EnsembleSpec, split_name: SplitName = "val") -> Compar
     return comparison
 
 
-def _predictors(spec: EnsembleSpec) -> dict[str, Ensemble]:
+def _predictors(resolved: ResolvedEnsemble) -> dict[str, Ensemble]:
     """What is compared, by the names of rows."""
-    ensemble = Ensemble.load(spec)
-    if len(spec.members) == 1:
+    ensemble, spec = Ensemble.of(resolved), resolved.spec
+    if len(ensemble.members) == 1:
         return {ensemble.members[0].name: ensemble}
-    equal = _with_equal_weights(spec)
-    untuned = ensemble if equal is spec else Ensemble.load(equal)
     # Class factors belong to the whole ensemble.
-    members = {m.name: replace(untuned.only([m.name]), factors=()) for m in untuned.members}
-    return members | ({} if equal is spec else {EQUAL_WEIGHTS: untuned}) | {ENSEMBLE: ensemble}
+    members = {m.name: replace(ensemble.only([m.name]), factors=()) for m in ensemble.members}
+    equal = {} if _has_equal_weights(spec) else {EQUAL_WEIGHTS: Ensemble.load(_with_equal_weights(spec))}
+    return members | equal | {ENSEMBLE: ensemble}
+
+
+def _has_equal_weights(spec: EnsembleSpec) -> bool:
+    by_class = spec.class_factors or any(member.class_weights for member in spec.running)
+    return not by_class and len({member.weight for member in spec.running}) == 1
 
 
 def _with_equal_weights(spec: EnsembleSpec) -> EnsembleSpec:
-    """All members alike, without factors of classes; the same spec if it is so already."""
-    weights = {(member.weight, bool(member.class_weights)) for member in spec.members}
-    if not spec.class_factors and len(weights) == 1 and not any(has_own for _, has_own in weights):
-        return spec
+    """The members that have a weight, all alike, and without factors of classes."""
     alike = {"weight": 1.0, "class_weights": {}}
-    members = tuple(member.model_copy(update=alike) for member in spec.members)
+    members = tuple(member.model_copy(update=alike) for member in spec.running)
     return spec.model_copy(update={"members": members, "class_factors": {}})
 
 
@@ -200,7 +202,8 @@ def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
     return ((index, read_sample(sample)) for index, sample in enumerate(samples))
 
 
-def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
+def _fingerprint(resolved: ResolvedEnsemble, split: Split) -> str:
+    spec = resolved.spec
     facts = {
         "members": [
             (
@@ -212,7 +215,7 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
                 spec.views_of(m),
                 *([m.covers] if m.covers else []),
             )
-            for m, file in zip(spec.running, read_member_files(spec), strict=True)
+            for m, file in zip(spec.running, resolved.files, strict=True)
         ],
         "merge": (spec.merge, spec.merge_at),
         "class_factors": spec.class_factors,

@@ -48,7 +48,7 @@ def test_figures_are_computed_anew_for_other_images_of_the_same_names(
 def test_equal_weights_are_scored_beside_others(tmp_path: Path, make_model: MakeModel) -> None:
     spec = load_ensemble(write_labelled_project(tmp_path, make_model))
     before = compare_members(spec)
-    weights = (0.0, 3.0, 1.0)
+    weights = (1.0, 3.0, 2.0)
     members = tuple(
         one.model_copy(update={"weight": weight}) for one, weight in zip(spec.members, weights, strict=True)
     )
