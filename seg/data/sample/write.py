@@ -16,7 +16,7 @@ from seg.terminal.progress import Advance, progress
 
 _SPLITS: Final = ("train", "val", "predict")
 _STAMP: Final = "sample.json"
-_REVISION: Final = 1
+_REVISION: Final = 2
 _DATASET_YAML: Final = f"""\
 # The built-in dataset: drawn trash, 12 classes. Written by `seg data sample`.
 train: {{ images: ., annotations: train.json }}
