@@ -34,9 +34,9 @@ _PLACES: Final = 100
 def write_sample_dataset(
     folder: Path,
     *,
-    train: int = 320,
-    val: int = 48,
-    predict: int = 24,
+    train: int = 480,
+    val: int = 64,
+    predict: int = 96,
     size_hw: tuple[int, int] = (128, 160),
     seed: int = 0,
     scenes: int = 0,

@@ -19,7 +19,7 @@ KERNEL_VARIABLE: Final = "JPY_PARENT_PID"
 
 def is_notebook() -> bool:
     """Whether this is the kernel of a notebook, or a command in a cell, whose stderr is a terminal."""
-    return KERNEL_VARIABLE in os.environ
+    return KERNEL_VARIABLE in os.environ and (_is_kernel() or sys.stderr.isatty())
 
 
 class NotebookBar(Display):
@@ -55,6 +55,10 @@ def _text(tally: Tally) -> str:
 
 def _write(text: str) -> None:
     """On stdout in the kernel itself, whose stderr has the colour of errors."""
-    stream = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    stream = sys.stdout if _is_kernel() else sys.stderr
     stream.write(text)
     stream.flush()
+
+
+def _is_kernel() -> bool:
+    return "ipykernel" in sys.modules
