@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from seg.data import Split
 from seg.data.images.read_sample import read_sample
+from seg.data.regions.label_raster import count_labels
+from seg.data.regions.region import Size
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX, ImageHWC
@@ -75,9 +77,13 @@ class DecodedSplit:
         """Image and label map or planes; raises DataError if a file cannot be read, or their sizes differ."""
         return self._kept.get(index) or self._decode(index)
 
-    def labels(self, index: int) -> LabelMap:
-        """The label map as the split has it, without its image; raises DataError as `read` does."""
-        return self._split.labels(index)
+    def read_drawn(self, index: int, _: Size | None) -> Pair:
+        """What a crop is cut from: the whole image; raises DataError as `read` does."""
+        return self.read(index)
+
+    def count_labels(self, index: int) -> NDArray[np.int64]:
+        """The pixels of each class in an image, int64 `[C]`; raises DataError as `read` does."""
+        return count_labels(self._split.open_labels(index), self.task, len(self.classes))
 
     def _decode(self, index: int) -> Pair:
         sample = self._split.samples[index]
@@ -88,17 +94,21 @@ class DecodedSplit:
                 f"{path}: has size {image_hwc.shape[:2]} and its labels {labels_hw.shape}"
                 " (height, width): resize one of them"
             )
-        overlaps = classes_overlap(self.task)
-        target_hw: TargetHW = class_planes(labels_hw, len(self.classes)) if overlaps else labels_hw
+        target_hw = target_of(labels_hw, self._split)
         if self._soft_labels:
             # The only level of a pixel of one class must not be taken for the ignore index.
-            highest = IGNORE_INDEX - overlaps
+            highest = IGNORE_INDEX - classes_overlap(self.task)
             target_hw = np.dstack([target_hw, np.minimum(self._soft_labels.read(path), highest)])
         if self._size_hw is None:
             return image_hwc, target_hw
         return _resized(image_hwc, self._size_hw, cv2.INTER_LINEAR), _resized(
             target_hw, self._size_hw, cv2.INTER_NEAREST_EXACT
         )
+
+
+def target_of(labels_hw: LabelMap, split: Split) -> TargetHW:
+    """A label map of a split as training takes it: as it is, or the planes of classes that overlap."""
+    return class_planes(labels_hw, len(split.classes)) if classes_overlap(split.task) else labels_hw
 
 
 def _resized(pixels: ImageHWC, size_hw: tuple[int, int], interpolation: int) -> Any:
