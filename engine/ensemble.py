@@ -26,6 +26,7 @@ from seg.engine.pipeline.image_input import as_raster
 from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
+from seg.image_type import ImageType
 from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec, load_ensemble
@@ -145,8 +146,13 @@ class Ensemble:
 
     @property
     def pixel_range(self) -> PixelRange | None:
-        """How image files of other bands or more than 8 bits are read; None for 8 bits."""
+        """The pixel range of the first member, whose percentiles all share; None if images are uint8 RGB."""
         return self.members[0].card.input.pixel_range
+
+    @property
+    def image_types(self) -> tuple[ImageType, ...]:
+        """What each member takes."""
+        return tuple(member.card.input.image_type for member in self.members)
 
     @property
     def passes(self) -> int:
@@ -177,7 +183,9 @@ class Ensemble:
         return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in usual]))
 
     def predict(self, image: "ImageHWC | Path | str | Image") -> Prediction:
-        """Predict one image: RGB uint8 `[H, W, 3]`, a file, or a PIL image in mode RGB.
+        """Predict one image: uint8 RGB `[H, W, 3]`, a file, or a PIL image in mode RGB.
+
+        Members of bands take uint8, uint16 or float32 `[H, W, B]`, in the values of their files.
 
         Example:
             >>> prediction = Ensemble.load("mine.yaml").predict("a.png")
@@ -190,7 +198,7 @@ class Ensemble:
             ModelError: a member cannot run it, or its probabilities are not finite.
         """
         name = str(image) if isinstance(image, Path | str) else None
-        images = [(name, as_raster(image, self.pixel_range))]
+        images = [(name, as_raster(image, self.pixel_range, self.image_types))]
         return next(self.predict_all(images, lambda _, merged: self._prediction(merged)))
 
     def predict_many(self, images: "Iterable[ImageHWC | Path | str | Image]") -> Iterator[Prediction]:
@@ -211,7 +219,10 @@ class Ensemble:
         """
         finished: dict[int, Prediction] = {}
         due = 0
-        numbered = ((number, as_raster(image, self.pixel_range)) for number, image in enumerate(images))
+        numbered = (
+            (number, as_raster(image, self.pixel_range, self.image_types))
+            for number, image in enumerate(images)
+        )
         for number, prediction in self.predict_all(numbered, lambda n, m: (n, self._prediction(m))):
             finished[number] = prediction
             while due in finished:
@@ -229,7 +240,7 @@ class Ensemble:
         """Predict many images with all passes, batched across them.
 
         Args:
-            images: any key with an RGB image, uint8 `[H, W, 3]`, of any size above 0.
+            images: any key with an image as `predict` takes it, of any size above 0.
             finish: called with the key and the merged probabilities, float32 `[C, H, W]`, from a
                 worker's thread; what it returns is yielded.
             clock: where the seconds of each stage are added up.
@@ -350,6 +361,7 @@ class Ensemble:
             decoders=tuple(member.decoder for member in self.members if member.decoder),
             device_ops=self.device_ops_for(pass_order, has_monitor=stopping is not None),
             large_give_way=large_give_way,
+            image_types=self.image_types,
         )
         runtimes = [member.runtime for member in self.members]
         return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)

@@ -25,7 +25,7 @@ from seg.engine.runtimes.open import default_batch_size, open_runtime
 from seg.engine.runtimes.reordered import in_dataset_order
 from seg.errors import DataError
 from seg.experimental import warnings_of
-from seg.labels import ImageHWC
+from seg.image_type import ImageHWB
 from seg.member_files import MemberFile, read_member_files
 from seg.spec import EnsembleSpec
 from seg.spec.prediction import RuntimeName, TileSpec
@@ -38,7 +38,7 @@ SYNTHETIC_SIDE: Final = 512
 class SampleFrame:
     """A sample frame to measure on: an image, or the middle one of its `tiles` tiles."""
 
-    frame_hwc: ImageHWC
+    frame_hwc: ImageHWB
     tiles: int
 
 
@@ -151,7 +151,16 @@ def _open_member(
 ) -> Runtime:
     """Open a member's model, with its output channels in the order of the dataset's classes."""
     classes = len(file.card.classes)
-    runtime = open_runtime(file.path, name, streams, temperature, classes=classes, decoder=decoder, cuda=cuda)
+    runtime = open_runtime(
+        file.path,
+        name,
+        streams,
+        temperature,
+        classes=classes,
+        image_type=file.card.input.image_type,
+        decoder=decoder,
+        cuda=cuda,
+    )
     return in_dataset_order(runtime, file.channels)
 
 

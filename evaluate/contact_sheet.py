@@ -8,11 +8,11 @@ from typing import Final
 
 import cv2
 import numpy as np
+from seg.data.draw_sample import draw_sample
 
 from seg.classes import ClassInfo
 from seg.data import Sample, Split, open_split
 from seg.data.images import write_image
-from seg.data.read_sample import read_sample
 from seg.drawing import captioned, contact_sheet, enlarged, legend, overlay
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
@@ -110,7 +110,7 @@ def _draw(
     clear = spec.data.background(predictions.classes)
 
     def row(one: SheetImage) -> list[ImageHWC]:
-        image_hwc = read_sample(one.sample)
+        image_hwc = draw_sample(one.sample)
         maps = [split.labels(one.index)] if truth and one.index is not None else []
         maps.append(_resized_to_image(image_hwc, predictions.labels_of(one.sample, image_hwc)))
         drawn = [overlay(image_hwc, labels_hw, predictions.classes, clear=clear) for labels_hw in maps]

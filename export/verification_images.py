@@ -6,20 +6,24 @@ from seg.data import open_split
 from seg.data.read_sample import read_sample
 from seg.engine.load import sample_frames
 from seg.errors import DataError
-from seg.labels import ImageHWC
+from seg.image_type import ImageHWB
 from seg.spec import DatasetSpec, EnsembleSpec
 
 VERIFICATION_IMAGES: Final = 6
 
 
-def validation_images(data: DatasetSpec) -> list[ImageHWC]:
-    """Validation images, uint8 RGB, spread evenly over the split; raises DataError where there are none."""
+def validation_images(data: DatasetSpec) -> list[ImageHWB]:
+    """Validation images as members take them, spread evenly over the split.
+
+    Raises:
+        DataError: there are none.
+    """
     samples = open_split(data, "val").samples
     step = max(1, len(samples) // VERIFICATION_IMAGES)
     return [read_sample(sample) for sample in samples[::step][:VERIFICATION_IMAGES]]
 
 
-def images_to_verify_on(spec: EnsembleSpec) -> list[ImageHWC]:
+def images_to_verify_on(spec: EnsembleSpec) -> list[ImageHWB]:
     """Validation images; on a machine that has none, some to predict, or a drawn one."""
     try:
         return validation_images(spec.data)

@@ -34,11 +34,13 @@ from seg.train.distributed.process_group import ProcessGroup, join_process_group
 from seg.train.library_logs import silence_libraries
 from seg.train.losses import LossMix, build_loss, check_loss
 from seg.train.losses.distillation import Distillation, DistillationLoss
+from seg.train.member.input_card import input_card_for
 from seg.train.member.job import Job, build_segmenter, card_of, with_input_size_crop
 from seg.train.member.lightning_module import MemberModule
 from seg.train.metrics.epoch_metrics import best_epoch, draw_history
 from seg.train.networks import check_combination
 from seg.train.networks.cost import cost_of, padded_size
+from seg.train.networks.pixel_scaling import PixelScaling
 from seg.train.optimiser.build import check_optimiser
 from seg.train.reproducibility.determinism import reproducible
 from seg.train.run.folder import RunFolder
@@ -83,14 +85,16 @@ def train_member(
     labelled, train, val = _splits(spec, member, distillation)
     check_loss(recipe, train.classes)
     check_copy_paste(recipe, train.classes)
+    input_card = input_card_for(recipe, (*train.samples, *val.samples))
+    check_augmentation(recipe, input_card)
     folder = RunFolder(spec.run_folder(member))
     with join_process_group() as group, folder.locked() if group.is_main_process else nullcontext():
         asked = recipe
         recipe = group.broadcast(
-            lambda: resolve_batch_size(asked, len(train.classes), len(train.samples), folder)
+            lambda: resolve_batch_size(asked, len(train.classes), len(train.samples), folder, input_card)
         )
         settings = distillation.settings() if distillation else None
-        record = new_record(member.name, recipe, train, val, settings)
+        record = new_record(member.name, recipe, train, val, settings, input_card)
         finished = group.broadcast(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
@@ -105,6 +109,7 @@ def train_member(
             val=val,
             unlabelled=spec.data.unlabelled,
             loggers=spec.loggers,
+            input=input_card,
             distillation=distillation,
         )
         if member.fold is not None and group.is_main_process:
@@ -151,7 +156,7 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
                 metrics = mean
     if group.is_main_process:
         draw_history(job.folder.curves, checkpoint.history)
-    cost = cost_of(segmenter.network, padded_size(job.recipe.crop))
+    cost = cost_of(segmenter.network, padded_size(job.recipe.crop), job.input.channels)
     return Result(
         best_epoch=best,
         best_miou=metrics.miou,
@@ -206,7 +211,6 @@ def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Sp
 def _refuse_impossible(recipe: RecipeSpec) -> None:
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     check_optimiser(recipe.optimiser)
-    check_augmentation(recipe)
     if recipe.precision == "fp16" and not torch.cuda.is_available():
         raise SpecError("precision 'fp16' needs a GPU: 'bf16' is the half precision of CPUs")
 
@@ -222,7 +226,9 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSpl
                 f" at least {fewest} are needed"
             )
     soft_labels = job.distillation.soft_labels if job.distillation else None
-    train, val = DecodedSplit(job.train, job.recipe.input.size, soft_labels), DecodedSplit(job.val)
+    scaling = PixelScaling(job.input)
+    train = DecodedSplit(job.train, job.recipe.input.size, soft_labels, scaling)
+    val = DecodedSplit(job.val, scaling=scaling)
     # Worker processes decode images faster than they could receive decoded ones.
     kept = [val] if worker_count(job.recipe) else [train, val]
     with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from seg.data.raster import Raster
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
-from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels import ProbabilitiesCHW
 from seg.spec.prediction import Blend, TileSpec
 
 SIGMA: Final = 1 / 8
@@ -51,11 +52,11 @@ class Layout:
         """The number of tiles; a single tile is the whole image."""
         return len(self.rows.starts) * len(self.columns.starts)
 
-    def cut(self, image_hwc: Raster) -> Iterator[ImageHWC]:
+    def cut(self, image_hwc: Raster) -> Iterator[ImageHWB]:
         """The tiles, as numpy views of an image in memory."""
         return (self.tile(image_hwc, number) for number in range(self.count))
 
-    def tile(self, image_hwc: Raster, number: int) -> ImageHWC:
+    def tile(self, image_hwc: Raster, number: int) -> ImageHWB:
         """The tile of that number, from 0."""
         row, column = divmod(number, len(self.columns.starts))
         top, left = self.rows.starts[row], self.columns.starts[column]

@@ -6,8 +6,8 @@ from itertools import chain
 from typing import Any, Final
 
 import numpy as np
+from seg.data.draw_sample import draw_sample
 
-from seg.data.read_sample import read_sample
 from seg.drawing import LayerHWC, layer
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.metrics.segmentation import mean_iou
@@ -89,7 +89,7 @@ def draw_gallery(findings: Findings, most: int, clear: int | None) -> Iterator[G
 def _drawn(
     findings: Findings, note: ImageNote, view: ImageView, place: int, clear: int | None
 ) -> GalleryImage:
-    image_hwc = read_sample(findings.passes.split.samples[note.index])
+    image_hwc = draw_sample(findings.passes.split.samples[note.index])
     members = view.members
     max_width = MAX_WIDTH if len(members) <= MANY_MEMBERS else MAX_WIDTH_MANY_MEMBERS
     photo_hwc = shrunk(image_hwc, max_width)

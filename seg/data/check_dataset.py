@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+import numpy as np
+
 from seg.classes import ClassInfo
 from seg.data.check_coco import CocoCheck
 from seg.data.check_folders import ImageCheck, MaskCheck, TableCheck
 from seg.data.check_groups import shared_groups
 from seg.data.dataset import open_split, open_undivided
 from seg.data.decoding import BandsHWC
+from seg.data.deep.picture import picture_of
 from seg.data.findings import CheckedLabels, Finding, error_in
 from seg.data.image_header import Size
 from seg.data.images import read_bands, without_alpha
@@ -21,11 +24,12 @@ from seg.data.labelling import Labelling, labelling_of
 from seg.data.learnability import PixelCounts, crop_findings, learnable_findings
 from seg.data.mask_split import MaskSplit
 from seg.data.raster import open_large_tiff
-from seg.data.read_sample import read_in_range
+from seg.data.read_sample import open_bands
 from seg.data.subset_split import Subset
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX, ImageHWC
+from seg.image_type import ImageHWB
+from seg.labels import IGNORE_INDEX
 from seg.pixel_range import PixelRange
 from seg.progress import progress
 from seg.spec.dataset import DatasetSpec, SplitName
@@ -201,10 +205,7 @@ def _check_image(
 ) -> Size:
     """Check an image; returns its size. Of an image that is read by window, only the size is checked."""
     if pixel_range is not None:
-        image_hwc = read_in_range(path, pixel_range)
-        findings += _flat(path, image_hwc)
-        digests[path] = _digest(image_hwc)
-        return image_hwc.shape[0], image_hwc.shape[1]
+        return _check_bands(path, digests, findings, pixel_range)
     windowed = open_large_tiff(path)
     if windowed is not None:
         return windowed.shape[:2]
@@ -214,10 +215,31 @@ def _check_image(
     return bands_hwc.shape[0], bands_hwc.shape[1]
 
 
-def _flat(path: Path, image_hwc: ImageHWC) -> Iterator[Finding]:
-    """A warning if the range leaves nothing to see."""
-    if image_hwc.std() < _LEAST_CONTRAST:
-        problem = f"is nearly flat in this range: its values are {image_hwc.min()}..{image_hwc.max()} of 255"
+def _check_bands(
+    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange
+) -> Size:
+    """Check an image of any bands; of a large one, only its size."""
+    raster = open_bands(path, pixel_range)
+    height, width, bands = raster.shape
+    try:
+        pixel_range.seen_of(bands)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    if isinstance(raster, np.ndarray):
+        findings += _flat(path, raster, pixel_range)
+        digests[path] = _digest(raster)
+    return height, width
+
+
+def _flat(path: Path, image_hwb: ImageHWB, pixel_range: PixelRange) -> Iterator[Finding]:
+    """A warning if the image has no data, or the range leaves nothing to see."""
+    if np.isnan(image_hwb).all():
+        yield Finding("warning", path, None, "has no pixel with data", "remove it")
+        return
+    picture_hwc = picture_of(image_hwb, pixel_range)
+    if picture_hwc.std() < _LEAST_CONTRAST:
+        values = f"{picture_hwc.min()}..{picture_hwc.max()} of 255"
+        problem = f"is nearly flat in this range: as a picture, its values are {values}"
         yield Finding("warning", path, None, problem, "choose another 'range', 'percentile' or 'window'")
 
 
@@ -237,7 +259,7 @@ def _sizes(path: Path, size_hw: Size, check_labels: CheckedLabels) -> Iterator[F
         yield Finding("error", path, None, problem, fix)
 
 
-def _digest(image_hwc: ImageHWC) -> str:
+def _digest(image_hwc: ImageHWB) -> str:
     digest = hashlib.sha256(repr(image_hwc.shape).encode())
     digest.update(image_hwc.data)
     return digest.hexdigest()

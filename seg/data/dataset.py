@@ -8,8 +8,10 @@ from seg.data.division.held_out import hold_out
 from seg.data.folder_split import FolderSplit
 from seg.data.labelling import labelling_of
 from seg.data.mask_split import MaskSplit
+from seg.data.nodata import IgnoreNodata
 from seg.data.pseudo_labels import PseudoSplit
 from seg.data.split import Split
+from seg.data.stacks import with_stacks
 from seg.data.tables.table_split import TableSplit
 from seg.spec.dataset import DatasetSpec, SplitName
 from seg.spec.split import ShareSpec
@@ -23,7 +25,9 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
     """
     if name == "predict" and dataset.predict is None:
         name = "val"
-    split = open_undivided(dataset, name)
+    split: Split = open_undivided(dataset, name)
+    if dataset.pixel_range:
+        split = IgnoreNodata(split)
     if isinstance(dataset.val, ShareSpec) and name != "predict":
         train, held_out = hold_out(split, dataset.val, dataset.group)
         return train if name == "train" else held_out
@@ -33,7 +37,13 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
 def open_undivided(dataset: DatasetSpec, name: SplitName) -> Split:
     """Open one split; with a `val` that is a share, all images of `train`. Raises DataError."""
     split = _open(dataset, name)
-    split.samples = tuple(replace(sample, pixel_range=dataset.pixel_range) for sample in split.samples)
+    if dataset.pixel_range is None:
+        return split
+    split.samples = tuple(
+        replace(sample, pixel_range=dataset.pixel_range, rgb=dataset.rgb) for sample in split.samples
+    )
+    if dataset.stack:
+        split.samples = with_stacks(split.samples, dataset.stack)
     return split
 
 

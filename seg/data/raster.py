@@ -2,16 +2,19 @@
 
 import importlib.util
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.data.decoding import refuse_colour_in_alpha
 from seg.data.image_files import special_file
 from seg.data.image_header import LostBandsError
 from seg.data.images import read_image
 from seg.errors import DataError
+from seg.image_type import ImageHWB
 from seg.labels import ImageHWC
 from seg.words import counted
 
@@ -33,23 +36,28 @@ _GREY: Final = (1, 1, 1)
 
 
 class Raster(Protocol):
-    """An image that tiles are cut from: an array in memory, or an image on disk; RGB, uint8 `[H, W, 3]`."""
+    """An image that tiles are cut from: an array in memory, or an image on disk; uint8 RGB, or of bands."""
 
     @property
     def shape(self) -> tuple[int, int, int]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
 
     @property
     def nbytes(self) -> int:
         """The memory that it takes."""
         ...
 
-    def __getitem__(self, window: tuple[slice, slice], /) -> ImageHWC:
+    def __getitem__(self, window: tuple[slice, slice], /) -> ImageHWB:
         """The pixels of some rows and columns."""
         ...
 
 
 class WindowedImage:
-    """A TIFF on disk that is read by window; use it in one thread at a time."""
+    """An RGB TIFF on disk that is read by window; use it in one thread at a time."""
+
+    dtype = np.dtype(np.uint8)
 
     def __init__(self, path: Path, dataset: "DatasetReader") -> None:
         self._path = path
@@ -67,19 +75,34 @@ class WindowedImage:
         Raises:
             DataError: the file is truncated or damaged there.
         """
-        import rasterio
-        from rasterio.windows import Window
-
-        rows, columns = window
-        top, bottom, _ = rows.indices(self.shape[0])
-        left, right, _ = columns.indices(self.shape[1])
         bands = _RGB if self._dataset.count >= len(_RGB) else _GREY
-        try:
-            with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-                pixels_chw = self._dataset.read(bands, window=Window(left, top, right - left, bottom - top))
-        except rasterio.errors.RasterioError as error:
-            raise DataError(f"{self._path}: is cut off or damaged at row {top}, column {left}") from error
-        return np.ascontiguousarray(pixels_chw.transpose(1, 2, 0))
+        return np.ascontiguousarray(
+            read_window(self._path, self._dataset, bands, window).transpose(1, 2, 0), dtype=np.uint8
+        )
+
+
+def read_window(
+    path: Path, dataset: "DatasetReader", bands: Sequence[int], window: tuple[slice, slice]
+) -> NDArray[Any]:
+    """Some bands, rows and columns of an open TIFF, `[B, rows, columns]`.
+
+    Raises:
+        DataError: the file is truncated or damaged there.
+    """
+    import rasterio
+    from rasterio.windows import Window
+
+    rows, columns = window
+    top, bottom, _ = rows.indices(dataset.height)
+    left, right, _ = columns.indices(dataset.width)
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+            pixels: NDArray[Any] = dataset.read(
+                list(bands), window=Window(left, top, right - left, bottom - top)
+            )
+    except rasterio.errors.RasterioError as error:
+        raise DataError(f"{path}: is cut off or damaged at row {top}, column {left}") from error
+    return pixels
 
 
 def open_raster(path: Path) -> Raster:
@@ -102,16 +125,10 @@ def open_large_tiff(path: Path) -> WindowedImage | None:
     """
     if path.suffix.lower() not in TIFF_SUFFIXES or not has_rasterio():
         return None
-    import rasterio
     from rasterio.enums import ColorInterp
 
-    silence_georeferencing_warnings()
-    try:
-        if special_file(path):
-            return None
-        dataset = rasterio.open(path, driver="GTiff")
-    except (rasterio.errors.RasterioError, OSError, ValueError):
-        # The problem is reported when the image is decoded.
+    dataset = open_tiff(path)
+    if dataset is None:
         return None
     if dataset.height * dataset.width <= LARGE or dataset.colorinterp[0] == ColorInterp.palette:
         dataset.close()
@@ -121,6 +138,17 @@ def open_large_tiff(path: Path) -> WindowedImage | None:
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     return WindowedImage(path, dataset)
+
+
+def open_tiff(path: Path) -> "DatasetReader | None":
+    """Open a TIFF with rasterio; None if that fails: the problem is reported when the image is decoded."""
+    import rasterio
+
+    silence_georeferencing_warnings()
+    try:
+        return None if special_file(path) else rasterio.open(path, driver="GTiff")
+    except (rasterio.errors.RasterioError, OSError, ValueError):
+        return None
 
 
 def _refuse_other_bands(dataset: "DatasetReader") -> None:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
+from seg.data.deep.to_rgb import to_rgb
 
 from seg.card import InputCard
 from seg.data import open_split
 from seg.data.check_dataset import check_dataset
 from seg.data.deep.decode import decode_deep, deep_size
-from seg.data.deep.to_rgb import to_rgb
 from seg.data.images import write_mask
 from seg.data.raster import silence_georeferencing_warnings
 from seg.data.read_sample import open_sample, read_sample, size_of_sample

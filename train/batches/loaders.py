@@ -115,7 +115,7 @@ def worker_count(recipe: RecipeSpec) -> int:
 
 def build_train_dataset(recipe: RecipeSpec, train: DecodedSplit) -> TrainDataset:
     """The dataset of augmented crops; raises SpecError and DataError as `build_loaders`."""
-    augment = Augment(recipe)
+    augment = Augment(recipe, has_colour=train.has_colour)
     if recipe.copy_paste is None:
         return TrainDataset(train, augment)
     counts_nc = count_classes(train)

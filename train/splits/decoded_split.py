@@ -1,6 +1,7 @@
 """A split whose decoded images and label maps are kept in memory, up to a number of bytes."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 
 import cv2
@@ -10,29 +11,37 @@ from seg.classes import ClassInfo
 from seg.data import Split
 from seg.data.read_sample import read_sample
 from seg.errors import DataError
-from seg.labels import ImageHWC, LabelsHW
+from seg.image_type import ImageHWB
+from seg.labels import LabelsHW
 from seg.progress import Advance
 from seg.soft_labels import SoftLabels
+from seg.train.networks.pixel_scaling import PixelScaling
 
 KEPT_BYTES: Final = 2 * 2**30
 """How many bytes of a split are kept in memory."""
 
 _THREADS: Final = 4
 
-Pair = tuple[ImageHWC, LabelsHW]
+Pair = tuple[ImageHWB, LabelsHW]
 
 
 class DecodedSplit:
     """The images of a split with their label maps, by index.
 
-    With `size_hw`, images are resized bilinearly and label maps by nearest neighbour. With soft labels, each
-    label map has them stacked behind it, uint8 `[H, W, 1 + C]`.
+    Images are uint8 RGB; those of bands are brought to 0..1 by `scaling`. With `size_hw`, images are resized
+    bilinearly and label maps by nearest neighbour. With soft labels, each label map has them stacked behind
+    it, uint8 `[H, W, 1 + C]`.
     """
 
     def __init__(
-        self, split: Split, size_hw: tuple[int, int] | None = None, soft_labels: SoftLabels | None = None
+        self,
+        split: Split,
+        size_hw: tuple[int, int] | None = None,
+        soft_labels: SoftLabels | None = None,
+        scaling: PixelScaling | None = None,
     ) -> None:
         self._split = split
+        self._scaling = scaling
         self._size_hw = size_hw
         self._soft_labels = soft_labels
         self._kept: dict[int, Pair] = {}
@@ -43,6 +52,11 @@ class DecodedSplit:
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._split.classes
+
+    @property
+    def has_colour(self) -> bool:
+        """Whether images are RGB of 8 bits, not bands in 0..1."""
+        return self._scaling is None or not self._scaling.is_of_bands
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle without the kept images, for a worker process."""
@@ -72,7 +86,7 @@ class DecodedSplit:
     def _decode(self, index: int) -> Pair:
         sample = self._split.samples[index]
         path = sample.image
-        image_hwc, labels_hw = read_sample(sample), self._split.labels(index)
+        image_hwc, labels_hw = self._scaled(read_sample(sample), path), self._split.labels(index)
         if image_hwc.shape[:2] != labels_hw.shape:
             raise DataError(
                 f"{path}: has size {image_hwc.shape[:2]} and its labels {labels_hw.shape}"
@@ -86,7 +100,17 @@ class DecodedSplit:
             labels_hw, self._size_hw, cv2.INTER_NEAREST_EXACT
         )
 
+    def _scaled(self, image_hwb: ImageHWB, path: Path) -> ImageHWB:
+        if self._scaling is None:
+            return image_hwb
+        try:
+            return self._scaling.scale(image_hwb)
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from error
 
-def _resized(pixels: ImageHWC, size_hw: tuple[int, int], interpolation: int) -> Any:
+
+def _resized(pixels: ImageHWB, size_hw: tuple[int, int], interpolation: int) -> Any:
     height, width = size_hw
-    return cv2.resize(pixels, (width, height), interpolation=interpolation)
+    resized = cv2.resize(pixels, (width, height), interpolation=interpolation)
+    # OpenCV drops the axis of a single band.
+    return resized.reshape(height, width, *pixels.shape[2:])

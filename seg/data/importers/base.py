@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seg.data.deep.decode import deep_size
+from seg.data.deep.decode import header_of
 from seg.data.image_files import IMAGE_SUFFIXES, bytes_of, images_in
 from seg.data.rasterise import MaskHW
 from seg.errors import DataError
@@ -96,7 +96,7 @@ def parsing(path: Path, form: str) -> Iterator[None]:
 def size_of(image: Path) -> tuple[int, int]:
     """Height and width of an image as it is read; raises DataError."""
     try:
-        return deep_size(bytes_of(image))
+        return header_of(bytes_of(image))[0]
     except ValueError as error:
         raise DataError(f"{image}: {error}") from error
 
