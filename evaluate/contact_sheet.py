@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 from seg.data.draw_sample import draw_sample
 
-from seg.classes import ClassInfo
 from seg.data import Sample, Split, open_split
-from seg.data.images import write_image
-from seg.drawing import captioned, contact_sheet, enlarged, legend, overlay
+from seg.data.images.images import write_image
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.labels import ImageHWC, LabelsHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
 from seg.spec import EnsembleSpec
 
 _LEAST_WIDTH: Final = 240

@@ -3,7 +3,7 @@
 from typing import Final
 
 from seg.data import open_split
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
 from seg.engine.load import sample_frames
 from seg.errors import DataError
 from seg.image_type import ImageHWB

@@ -7,9 +7,9 @@ from typing import Final, TypeVar
 
 import torch
 
-from seg.card import InputCard
 from seg.errors import ModelError, SpecError
-from seg.spec.recipe import RecipeSpec
+from seg.models.card import InputCard
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.dry_run import run_training_step, training_step_bytes
 from seg.train.member.input_card import input_card_of
 from seg.train.member.job import with_input_size_crop

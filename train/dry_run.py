@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional
 
-from seg.card import InputCard
-from seg.spec.recipe import RecipeSpec
+from seg.models.card import InputCard
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.member.input_card import input_card_of
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network, check_combination

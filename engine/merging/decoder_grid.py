@@ -16,7 +16,7 @@ from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.views import View
 from seg.engine.runtimes.decoder_cut import CELLS, Decoder
 from seg.image_type import ImageHWB
-from seg.labels import ProbabilitiesCHW
+from seg.labels.label_map import ProbabilitiesCHW
 
 GRID: Final = max(CELLS)
 """Images are padded to multiples of it, so that every view has the same grid of cells."""

@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.raster import Raster
+from seg.data.images.raster import Raster
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
 from seg.image_type import ImageHWB
-from seg.labels import ProbabilitiesCHW
-from seg.spec.prediction import Blend, TileSpec
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.spec.ensemble.prediction import Blend, TileSpec
 
 SIGMA: Final = 1 / 8
 """The gaussian's standard deviation, as a share of the tile's side."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.image_type import ImageHWB
-from seg.labels import ProbabilitiesCHW
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.views import SYMMETRIES, ViewName
 
 Scalar = TypeVar("Scalar", bound=np.generic)

@@ -14,7 +14,7 @@ from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.image_type import RGB8, ImageHWB, ImageType
-from seg.spec.prediction import MergeName, TileSpec
+from seg.spec.ensemble.prediction import MergeName, TileSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from seg.data.raster import Raster, open_raster
-from seg.data.read_sample import in_range, open_bands
+from seg.data.images.raster import Raster, open_raster
+from seg.data.images.read_sample import in_range, open_bands
 from seg.image_type import PIXEL_TYPES, RGB8, ImageHWB, ImageType
 from seg.pixel_range import PixelRange
 

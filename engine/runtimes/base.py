@@ -13,7 +13,7 @@ from seg.engine.passes.device_values import BatchOnDevice, Device
 from seg.engine.runtimes.output_contract import OutputContract
 from seg.errors import SegError
 from seg.image_type import RGB8, ImageType
-from seg.spec.prediction import RuntimeName
+from seg.spec.ensemble.prediction import RuntimeName
 
 ImagesNHWC = NDArray[Any]
 """Images of one size, uint8 RGB `[N, H, W, 3]`, or uint8, uint16 or float32 `[N, H, W, B]`."""

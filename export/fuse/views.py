@@ -6,7 +6,7 @@ import numpy as np
 from onnx import TensorProto
 
 from seg.export.fuse.builder import Graph
-from seg.model_file import INPUT
+from seg.models.model_file import INPUT
 from seg.views import SYMMETRIES, ViewName
 
 IMAGE_ROWS, IMAGE_COLUMNS, IMAGE_BANDS = 1, 2, 3

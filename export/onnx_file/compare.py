@@ -8,7 +8,6 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from seg.card import VerificationCard
 from seg.errors import VerificationError
 from seg.export.onnx_file.verification_batches import (
     BATCH_SIZES,
@@ -17,7 +16,8 @@ from seg.export.onnx_file.verification_batches import (
     verification_sizes,
 )
 from seg.image_type import ImageHWB
-from seg.model_file import INPUT
+from seg.models.card import VerificationCard
+from seg.models.model_file import INPUT
 
 LEAST_AGREEMENT: Final = 0.999
 _ERRORS_ONLY: Final = 3

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 from onnx import helper
 
-from seg.model_file import INPUT, type_of_input
+from seg.models.model_file import INPUT, type_of_input
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, tuple[Shape, ...]]

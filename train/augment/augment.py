@@ -11,12 +11,12 @@ import albumentations as albu
 import cv2
 import numpy as np
 
-from seg.card import InputCard
 from seg.image_type import ImageHWB
-from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.notices import notice
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.models.card import InputCard
 from seg.spec.base import SizeHW
-from seg.spec.recipe import RecipeSpec
+from seg.spec.recipe.recipe import RecipeSpec
+from seg.terminal.notices import notice
 from seg.train.augment.build_transform import build_transform
 from seg.train.augment.presets import PRESETS, left_out, preset
 from seg.train.augment.try_transform import try_transform

@@ -8,7 +8,7 @@ import numpy as np
 
 from seg.errors import SpecError
 from seg.image_type import ImageHWB
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from seg.spec.base import SizeHW
 
 _SEEDS: Final = range(4)

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seg.image_type import ImageHWB
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 from seg.train.augment import Augment, CopyPaste
 from seg.train.batches.sampling import Draw
 from seg.train.splits.decoded_split import DecodedSplit

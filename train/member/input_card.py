@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import Final
 
-from seg.card import InputCard
-from seg.data.read_sample import type_of_sample
-from seg.data.split import Sample
+from seg.data.images.read_sample import type_of_sample
+from seg.data.splits.split import Sample
 from seg.errors import SpecError
 from seg.image_type import RGB8, ImageType, common_type
+from seg.models.card import InputCard
 from seg.pixel_range import PixelRange
-from seg.spec.recipe import NetworkInput, RecipeSpec
+from seg.spec.recipe.recipe import NetworkInput, RecipeSpec
 from seg.train.networks import STRIDE, encoder_preprocessing
 from seg.train.networks.input_channels import adapt_values
 

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seg.card import InputCard
 from seg.image_type import ImageHWB
+from seg.models.card import InputCard
 
 
 class PixelScaling(nn.Module):

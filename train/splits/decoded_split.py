@@ -7,14 +7,14 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from seg.classes import ClassInfo
 from seg.data import Split
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
 from seg.errors import DataError
 from seg.image_type import ImageHWB
-from seg.labels import LabelsHW
-from seg.progress import Advance
-from seg.soft_labels import SoftLabels
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import LabelsHW
+from seg.labels.soft_labels import SoftLabels
+from seg.terminal.progress import Advance
 from seg.train.networks.pixel_scaling import PixelScaling
 
 KEPT_BYTES: Final = 2 * 2**30

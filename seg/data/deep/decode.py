@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.TiffImagePlugin import TiffImageFile
 
-from seg.data.decoding import decode_bands, decode_deep_png, upright_size
-from seg.data.image_files import bytes_of
-from seg.data.image_header import (
+from seg.data.images.decoding import decode_bands, decode_deep_png, upright_size
+from seg.data.images.image_files import bytes_of
+from seg.data.images.image_header import (
     Size,
     damage_as_value_error,
     is_deep_png,
     open_image,
     refuse_too_many_pixels,
 )
-from seg.data.raster import has_rasterio, silence_georeferencing_warnings
+from seg.data.images.raster import has_rasterio, silence_georeferencing_warnings
 from seg.distribution import install_advice
 from seg.errors import DataError
 from seg.image_type import PIXEL_TYPES, ImageHWB, ImageType, type_of

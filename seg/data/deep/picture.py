@@ -6,7 +6,7 @@ import numpy as np
 
 from seg.data.deep.percentiles import percentiles_of, scale
 from seg.image_type import ImageHWB
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 from seg.pixel_range import PixelRange
 
 RgbBands = tuple[int, int, int]

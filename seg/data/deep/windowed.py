@@ -7,7 +7,7 @@ import numpy as np
 
 from seg.data.deep.decode import type_of_tiff, without_nodata
 from seg.data.deep.percentiles import percentiles_of, scale
-from seg.data.raster import LARGE, TIFF_SUFFIXES, has_rasterio, open_tiff, read_window
+from seg.data.images.raster import LARGE, TIFF_SUFFIXES, has_rasterio, open_tiff, read_window
 from seg.image_type import ImageHWB
 
 if TYPE_CHECKING:

@@ -1,0 +1,104 @@
+"""Read the image of a sample: RGB of 8 bits, or all its bands where the dataset names a pixel range."""
+
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.deep.decode import header_of, read_deep
+from seg.data.deep.percentiles import scale_by_percentiles
+from seg.data.deep.picture import picture_of
+from seg.data.deep.windowed import open_large_bands
+from seg.data.images.decoding import upright_size
+from seg.data.images.image_files import bytes_of
+from seg.data.images.images import read_image
+from seg.data.images.raster import Raster, open_raster
+from seg.data.splits.split import Sample
+from seg.errors import DataError
+from seg.image_type import RGB8, ImageHWB, ImageType, common_type
+from seg.labels.label_map import ImageHWC
+from seg.pixel_range import PixelRange
+
+
+def read_sample(sample: Sample) -> ImageHWB:
+    """The image of a sample: uint8 RGB `[H, W, 3]`, or all bands of its slices, `[H, W, B]`.
+
+    Raises:
+        DataError: a file cannot be read, or slices have different sizes.
+    """
+    if sample.pixel_range is None:
+        return read_image(sample.image)
+    slices = [_read_bands(path, sample.pixel_range) for path in sample.stack or (sample.image,)]
+    return slices[0] if len(slices) == 1 else _stacked(sample, slices)
+
+
+def open_sample(sample: Sample) -> Raster:
+    """The image of a sample to cut tiles from: by window if it is a large TIFF, else as `read_sample`."""
+    if sample.pixel_range is None:
+        return open_raster(sample.image)
+    return open_bands(sample.image, sample.pixel_range) if not sample.stack else read_sample(sample)
+
+
+def open_bands(path: Path, pixel_range: PixelRange) -> Raster:
+    """An image of any bands to cut tiles from: by window if it is a large TIFF; raises DataError."""
+    return open_large_bands(path, pixel_range.percentile) or _read_bands(path, pixel_range)
+
+
+def draw_sample(sample: Sample) -> ImageHWC:
+    """A sample's image as a picture, uint8 RGB `[H, W, 3]`; raises DataError as `read_sample`."""
+    if sample.pixel_range is None:
+        return read_image(sample.image)
+    return picture_of(read_sample(sample), sample.pixel_range, sample.rgb)
+
+
+def size_of_sample(sample: Sample) -> tuple[int, int]:
+    """Height and width of a sample's image; raises DataError."""
+    data = bytes_of(sample.image)
+    try:
+        return upright_size(data) if sample.pixel_range is None else header_of(data)[0]
+    except ValueError as error:
+        raise DataError(f"{sample.image}: {error}") from error
+
+
+def type_of_sample(sample: Sample) -> ImageType:
+    """The type of a sample's image, by the headers of its files; raises DataError."""
+    if sample.pixel_range is None:
+        return RGB8
+    types = [_type_of(path) for path in sample.stack or (sample.image,)]
+    pixels = "float32" if sample.pixel_range.percentile else reduce(common_type, types).pixels
+    return ImageType(pixels, sum(one.bands for one in types))
+
+
+def pixels_without_data(sample: Sample) -> NDArray[np.bool_] | None:
+    """The pixels that are NaN in every band, bool `[H, W]`; None if the files have no such values."""
+    slices = set(sample.stack or (sample.image,))
+    if sample.pixel_range is None or all(_type_of(path).pixels != "float32" for path in slices):
+        return None
+    missing: NDArray[np.bool_] = np.isnan(read_sample(sample)).all(axis=-1)
+    return missing
+
+
+def in_range(image_hwb: ImageHWB, pixel_range: PixelRange) -> ImageHWB:
+    """An image that was read elsewhere, scaled by its percentiles if the range has some."""
+    percentile = pixel_range.percentile
+    return image_hwb if percentile is None else scale_by_percentiles(image_hwb, percentile)
+
+
+def _read_bands(path: Path, pixel_range: PixelRange) -> ImageHWB:
+    return in_range(read_deep(path), pixel_range)
+
+
+def _type_of(path: Path) -> ImageType:
+    try:
+        return header_of(bytes_of(path))[1]
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _stacked(sample: Sample, slices: list[ImageHWB]) -> ImageHWB:
+    for path, one in zip(sample.stack, slices, strict=True):
+        if one.shape[:2] != slices[0].shape[:2]:
+            sizes = " and ".join(f"{part.shape[1]}x{part.shape[0]}" for part in (one, slices[0]))
+            raise DataError(f"{path}: has another size than {sample.stack[0]}, {sizes}: slices are stacked")
+    return np.concatenate(slices, axis=-1)
