@@ -71,9 +71,29 @@ class PixelRange(BaseModel):
         """
         if self.bands is not None and max(self.bands) > bands:
             raise ValueError(
-                f"has {bands} bands, and 'bands' names band {max(self.bands)}: they count from 1"
+                f"images have {bands} bands, and 'bands' names band {max(self.bands)}: they count from 1"
             )
         return len(self.bands) if self.bands is not None else bands
+
+    def replaced(
+        self,
+        bands: tuple[int, ...] | None,
+        range: tuple[float, float] | None,  # noqa: A002
+        window: Window | None,
+    ) -> "PixelRange":
+        """What a network sees that has bands, a range or a window of its own; None where it has not.
+
+        Raises:
+            ValueError: percentiles, by which images are read, would be replaced.
+        """
+        own = {"bands": bands, "range": range, "window": window}
+        given = {name: value for name, value in own.items() if value is not None}
+        ways = given.keys() & set(WAYS)
+        if ways and self.percentile is not None:
+            raise ValueError(
+                f"{ways.pop()!r} cannot replace the dataset's 'percentile', by which images are read"
+            )
+        return PixelRange.model_validate(self.model_dump(exclude=set(WAYS) if ways else set()) | given)
 
     def __str__(self) -> str:
         """As in a dataset's YAML."""

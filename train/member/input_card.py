@@ -11,7 +11,7 @@ from seg.errors import SpecError
 from seg.image_type import RGB8, ImageType, common_type
 from seg.models.card import InputCard
 from seg.pixel_range import PixelRange
-from seg.spec.recipe.recipe import NetworkInput, RecipeSpec
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks import STRIDE, encoder_preprocessing
 from seg.train.networks.input_channels import adapt_values
 
@@ -31,11 +31,11 @@ def input_card_of(
     Raises:
         SpecError: the recipe's bands, values or means do not suit the images.
     """
-    seen = _seen_by(recipe.input, pixel_range)
     try:
+        seen = recipe.input.seen_of(pixel_range)
         channels = image_type.bands if seen is None else seen.seen_of(image_type.bands)
     except ValueError as error:
-        raise SpecError(f"data: the images {str(error).replace('has', 'have', 1)}") from error
+        raise SpecError(f"input: {error}") from error
     mean, std = (
         adapt_values(rgb, channels) for rgb in encoder_preprocessing(recipe.encoder, recipe.encoder_weights)
     )
@@ -74,23 +74,3 @@ def input_card_for(recipe: RecipeSpec, samples: Sequence[Sample]) -> InputCard:
             " 'bands: [1, 2, 3]'"
         )
     return input_card_of(recipe, pixel_range, reduce(common_type, types))
-
-
-def _seen_by(own: NetworkInput, dataset: PixelRange | None) -> PixelRange | None:
-    """The dataset's range with what the recipe says instead."""
-    named = {name: getattr(own, name) for name in ("bands", "range", "window")}
-    given = {name: value for name, value in named.items() if value is not None}
-    if dataset is None:
-        if given:
-            raise SpecError(
-                f"input: {next(iter(given))!r} is for images that are read with all their bands: give the"
-                " dataset a 'range', such as [0, 255]"
-            )
-        return None
-    ways = given.keys() & {"range", "window"}
-    if ways and dataset.percentile is not None:
-        raise SpecError(
-            f"input: {ways.pop()!r} cannot replace the dataset's 'percentile', by which images are read"
-        )
-    before = dataset.model_dump(exclude=set(("range", "window") if ways else ()))
-    return PixelRange.model_validate(before | given)

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from seg import ranges
-from seg.pixel_range import MAX_BANDS, Band, Window
+from seg.pixel_range import MAX_BANDS, Band, PixelRange, Window
 from seg.spec.base import NetworkSizeHW, Seed, Spec, path_beside, within
 from seg.spec.recipe.architectures import OWN_ENCODERS, Architecture
 from seg.spec.recipe.augmentation import Augmentation, CopyPasteSpec, StepSpec
@@ -63,6 +63,23 @@ class NetworkInput(Spec):
     """
     std: Annotated[tuple[PositiveStd, ...], Field(min_length=1, max_length=MAX_BANDS)] | None = None
     """The standard deviation of each band, likewise."""
+
+    def seen_of(self, dataset: PixelRange | None) -> PixelRange | None:
+        """What the network sees of a dataset's images; None for RGB of 8 bits.
+
+        Raises:
+            ValueError: bands or values are named, and the dataset's images are read as RGB of 8 bits, or by
+                percentiles.
+        """
+        named = [name for name in ("bands", "range", "window") if getattr(self, name) is not None]
+        if dataset is not None:
+            return dataset.replaced(self.bands, self.range, self.window)
+        if named:
+            raise ValueError(
+                f"{named[0]!r} is for images that are read with all their bands: give the dataset a 'range',"
+                " such as [0, 255]"
+            )
+        return None
 
     @model_validator(mode="after")
     def _mean_and_std(self) -> Self:
