@@ -24,7 +24,7 @@ from seg.engine.runtimes.open import default_batch_size, open_runtime
 from seg.engine.runtimes.reordered import in_dataset_order
 from seg.errors import DataError
 from seg.experimental import warnings_of
-from seg.image_type import ImageHWB
+from seg.image_type import ImageHWB, ImageType, fused_type
 from seg.models.card import ModelCard
 from seg.models.member_files import MemberFile, read_member_files
 from seg.spec import EnsembleSpec
@@ -217,9 +217,15 @@ def sample_frames(spec: EnsembleSpec) -> list[SampleFrame]:
         chosen = samples[:: max(1, len(samples) // SAMPLE_FRAMES)][:SAMPLE_FRAMES]
         return [_sample_frame(open_sample(sample), spec.tile) for sample in chosen]
     except DataError:
-        slope = np.linspace(0, 255, SYNTHETIC_SIDE, dtype=np.uint8)
-        drawn_hwc = np.stack(np.broadcast_arrays(slope, slope[:, None], slope[::-1]), axis=-1)
-        return [_sample_frame(drawn_hwc, spec.tile)]
+        taken = fused_type(file.card.input.image_type for file in read_member_files(spec))
+        return [_sample_frame(_drawn(taken), spec.tile)]
+
+
+def _drawn(image_type: ImageType) -> ImageHWB:
+    """Slopes in different directions, in as many bands as members take."""
+    slope = np.linspace(0, 255, SYNTHETIC_SIDE).astype(image_type.pixels)
+    slopes = np.broadcast_arrays(slope, slope[:, None], slope[::-1])
+    return np.stack([slopes[band % len(slopes)] for band in range(image_type.bands)], axis=-1)
 
 
 def _sample_frame(image_hwc: Raster, tile: TileSpec | None) -> SampleFrame:

@@ -32,6 +32,10 @@ class ImageType:
     def __str__(self) -> str:
         return "uint8 RGB [H, W, 3]" if self == RGB8 else f"{self.pixels} [H, W, {self.bands}]"
 
+    @property
+    def bytes_a_pixel(self) -> int:
+        return self.bands * np.dtype(self.pixels).itemsize
+
     def blank(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """Zeros of this type, `[*shape, B]`."""
         return np.zeros((*shape, self.bands), dtype=self.pixels)
