@@ -21,7 +21,8 @@ from seg.engine import Ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
 from seg.files.atomic import regular, write_text
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
 from seg.terminal.notices import notice
@@ -123,7 +124,7 @@ def _score(ensemble: Ensemble, split: Split, advance: Advance) -> tuple[Scores, 
     return matrix.scores(ensemble.classes), time.perf_counter() - start, reliability.expected_error
 
 
-def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
+def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWB]]:
     return ((index, read_sample(sample)) for index, sample in enumerate(samples))
 
 

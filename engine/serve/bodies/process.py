@@ -49,7 +49,7 @@ _BYTES_A_PIXEL: Final = 16
 """What decoding may take: 16 bits in four channels, their 8-bit copy, and the copy that is turned upright."""
 
 _COPIES_OF_BANDS: Final = 4
-"""Of images of bands: as they are read, with their bands last, scaled by percentiles, and as members take them."""
+"""Of images of bands: as they are read, with bands last, scaled by percentiles, and as members take them."""
 
 _COPIES_OF_BODY: Final = 3
 _TIMES_JSON: Final = 30

@@ -81,7 +81,7 @@ class ImageBody:
         self.request: dict[str, Any] = {}
 
     def pixels(self) -> ImageHWB:
-        """`[1, H, W, B]` of the header's type, or `[1, W, H, B]` where its EXIF says that it lies on its side.
+        """`[1, H, W, B]` of the header's type, or `[1, W, H, B]` where EXIF says that it lies on its side.
 
         Raises:
             HttpError: 400, the image is damaged, is larger than its header says, or lacks bands.
