@@ -36,8 +36,8 @@ def scene(seed: int) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     top, left = random.integers(8, 30, 2)
     labels_hw[top : top + 30, left : left + 40] = 1
     image = random.normal(1500, 100, (*SIZE_HW, BANDS))
-    image[..., NIR] += 2500 * labels_hw
-    image[..., RED] += 1500 * (1 - labels_hw)
+    image[..., NIR] += np.where(labels_hw, 2500, 0)
+    image[..., RED] += np.where(labels_hw, 0, 1500)
     return image.clip(0).astype(np.uint16), labels_hw
 
 

@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
-from seg.data.check.learnability import count_class_pixels, crop_findings, learnable_findings
+from seg.data.check.learnability import FEWEST_TO_TRAIN, count_class_pixels, crop_findings, learnable_findings
 from seg.data.dataset import open_pseudo
 from seg.data.splits.concat_split import ConcatSplit
 from seg.errors import DataError, SpecError
@@ -50,7 +50,6 @@ from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.splits.folds import split_by_fold
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
-_FEWEST_TO_TRAIN: Final = 2
 _FEWEST_TO_VALIDATE: Final = 1
 _LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]]] = {
     "fp32": "32-true",
@@ -217,7 +216,7 @@ def _refuse_impossible(recipe: RecipeSpec) -> None:
 
 def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSplit]:
     for name, split, fewest in (
-        ("training", job.train, _FEWEST_TO_TRAIN),
+        ("training", job.train, FEWEST_TO_TRAIN),
         ("validation", job.val, fewest_to_validate),
     ):
         if len(split.samples) < fewest:

@@ -27,6 +27,9 @@ LEAST_COUNTED: Final = 200
 MOST_COUNTED: Final = 2000
 """At least and at most this many images are counted before training, until each class was seen."""
 
+FEWEST_TO_TRAIN: Final = 2
+"""Batch normalisation needs two images."""
+
 _THREADS: Final = 4
 _AT_ONCE: Final = 64
 _MOST_NAMED: Final = 3
@@ -95,6 +98,11 @@ def learnable_findings(
         )
         yield Finding("error", place, None, problem, "set 'unlabelled: Background'")
         return
+    if 0 < counts.of < FEWEST_TO_TRAIN:
+        problem = (
+            f"the training split has {counted(counts.of, 'image')}, at least {FEWEST_TO_TRAIN} are needed"
+        )
+        yield Finding("error", place, None, problem, "label more")
     if not counts.pixels:
         return
     shown = [c.name for c in classes if counts.pixels[c.name]]
