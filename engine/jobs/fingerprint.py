@@ -44,7 +44,9 @@ def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample], *, has_deadli
         {
             "ensemble": ensemble_fingerprint(spec),
             "stopping": spec.stopping and spec.stopping.model_dump(),
-            "images": [(sample.id, sample.image.name) for sample in samples],
+            "images": [
+                (sample.id, sample.image.name, *(path.name for path in sample.stack)) for sample in samples
+            ],
             **({"in haste": True} if has_deadline else {}),
         }
     )

@@ -1,10 +1,11 @@
 """All passes of a labelled split, from the cache or computed by the engine."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from seg.data import Split
+from seg.data import Sample, Split
 from seg.data.images.read_sample import open_sample
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
@@ -110,7 +111,7 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
     split.labels(0)  # Missing labels are reported before hours of passes.
     ensemble = Ensemble.load(_without_temperatures(spec))
     coverage = spec.coverage_of(ensemble.classes)
-    images = tuple(sha256_of(sample.image) for sample in split.samples)
+    images = tuple(map(_content_of, split.samples))
     models = tuple(
         CachedModel(member, file.fingerprint, _tiling_name(spec.tile))
         for member, file in zip(ensemble.members, read_member_files(spec), strict=True)
@@ -142,6 +143,13 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
         _models=models,
         _images=images,
     )
+
+
+def _content_of(sample: Sample) -> str:
+    """The SHA-256 of a sample's image, or of all slices of its stack."""
+    if not sample.stack:
+        return sha256_of(sample.image)
+    return hashlib.sha256("".join(map(sha256_of, sample.stack)).encode()).hexdigest()
 
 
 def _without_temperatures(spec: EnsembleSpec) -> EnsembleSpec:

@@ -6,8 +6,8 @@ from itertools import chain
 from typing import Any, Final
 
 import numpy as np
-from seg.data.draw_sample import draw_sample
 
+from seg.data.images.read_sample import draw_sample
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.metrics.segmentation import mean_iou
 from seg.evaluate.report.findings import Findings

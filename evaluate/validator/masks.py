@@ -10,8 +10,8 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from seg.data.draw_sample import draw_sample
 
+from seg.data.images.read_sample import draw_sample
 from seg.engine.passes.passes import Size
 from seg.engine.submissions import SubmissionSpec
 from seg.evaluate.validator.finding import Finding
