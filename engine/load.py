@@ -223,7 +223,7 @@ def sample_frames(spec: EnsembleSpec) -> list[SampleFrame]:
 
 def _drawn(image_type: ImageType) -> ImageHWB:
     """Slopes in different directions, in as many bands as members take."""
-    slope = np.linspace(0, 255, SYNTHETIC_SIDE).astype(image_type.pixels)
+    slope = np.floor(np.linspace(0, 255, SYNTHETIC_SIDE)).astype(image_type.pixels)
     slopes = np.broadcast_arrays(slope, slope[:, None], slope[::-1])
     return np.stack([slopes[band % len(slopes)] for band in range(image_type.bands)], axis=-1)
 

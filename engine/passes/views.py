@@ -19,6 +19,9 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 Plane = NDArray[np.float32]
 
 _RGB: Final = 3
+_MOST_RESIZED: Final = 4
+"""The most bands that OpenCV resizes by area at once."""
+
 _FLIP_CODES: Final = {(True, False): 0, (False, True): 1, (True, True): -1}
 
 
@@ -96,6 +99,9 @@ class View:
         height, width = image_hwc.shape[:2]
         size = max(1, round(width * self.scale)), max(1, round(height * self.scale))
         method = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
+        if image_hwc.shape[2] > _MOST_RESIZED:
+            bands = (np.ascontiguousarray(image_hwc[..., band]) for band in range(image_hwc.shape[2]))
+            return np.dstack([cv2.resize(band, size, interpolation=method) for band in bands])
         scaled = cv2.resize(np.ascontiguousarray(image_hwc), size, interpolation=method)
         # OpenCV drops the axis of a single band.
         return scaled.reshape(size[1], size[0], -1).astype(image_hwc.dtype, copy=False)
