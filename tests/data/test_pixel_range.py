@@ -204,6 +204,11 @@ def dataset(folder: Path, **keys: Any) -> DatasetSpec:
     return DatasetSpec.model_validate(values, context={"folder": folder})
 
 
+def problems(data: DatasetSpec) -> list[str]:
+    """What is found, beside that one image is too few to train on."""
+    return [one.problem for one in check_dataset(data).findings if "at least 2 are needed" not in one.problem]
+
+
 def test_a_dataset_reads_all_bands_of_its_images(tmp_path: Path) -> None:
     data = dataset(tmp_path, range=[900, 1050])
     (sample,) = open_split(data, "train").samples
@@ -216,7 +221,7 @@ def test_a_dataset_reads_all_bands_of_its_images(tmp_path: Path) -> None:
     )
     assert (np.asarray(open_sample(sample)[0:12, 0:16]) == image).all()
     assert (draw_sample(sample).min(), draw_sample(sample).max()) == (0, 255)
-    assert not check_dataset(data).findings
+    assert not problems(data)
 
 
 def test_percentiles_are_applied_when_an_image_is_read(tmp_path: Path) -> None:
@@ -243,13 +248,13 @@ def test_pixels_without_data_are_ignored(tmp_path: Path) -> None:
 
 
 def test_a_range_that_leaves_nothing_to_see_is_told(tmp_path: Path) -> None:
-    (finding,) = check_dataset(dataset(tmp_path, range=[0, 65535])).findings
-    assert "is nearly flat in this range" in finding.problem
+    (problem,) = problems(dataset(tmp_path, range=[0, 65535]))
+    assert "is nearly flat in this range" in problem
 
 
 def test_a_band_that_images_do_not_have_is_told(tmp_path: Path) -> None:
-    findings = check_dataset(dataset(tmp_path, range=[900, 1050], bands=[2])).findings
-    assert any("images have 1 bands, and 'bands' names band 2" in finding.problem for finding in findings)
+    found = problems(dataset(tmp_path, range=[900, 1050], bands=[2]))
+    assert any("images have 1 bands, and 'bands' names band 2" in problem for problem in found)
 
 
 def test_without_a_range_the_message_is_as_before(tmp_path: Path) -> None:

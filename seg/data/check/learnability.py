@@ -102,7 +102,7 @@ def learnable_findings(
         problem = (
             f"the training split has {counted(counts.of, 'image')}, at least {FEWEST_TO_TRAIN} are needed"
         )
-        yield Finding("error", place, None, problem, "label more")
+        yield Finding("warning", place, None, problem, "label more")
     if not counts.pixels:
         return
     shown = [c.name for c in classes if counts.pixels[c.name]]
