@@ -16,7 +16,7 @@ from seg.data import open_split
 from seg.data.check.dataset import check_dataset
 from seg.data.deep.decode import decode_deep, header_of, with_bands
 from seg.data.deep.percentiles import scale_by_percentiles
-from seg.data.deep.picture import picture_of
+from seg.data.deep.picture import levels_in_range, picture_of
 from seg.data.images.images import write_mask
 from seg.data.images.raster import silence_georeferencing_warnings
 from seg.data.images.read_sample import (
@@ -43,12 +43,11 @@ CT = np.linspace(900, 1050, 12 * 16).reshape(12, 16)
 @given(
     low=st.floats(-1e4, 1e4), width=st.floats(1e-2, 1e5), values=st.lists(st.floats(-2e5, 2e5), min_size=1)
 )
-def test_a_picture_in_a_range_against_its_definition(low: float, width: float, values: list[float]) -> None:
+def test_levels_in_a_range_against_their_definition(low: float, width: float, values: list[float]) -> None:
     bands = np.array(values, np.float32)[None, :, None]
-    picture = picture_of(bands, PixelRange(range=(low, low + width)))
+    levels = levels_in_range(bands, PixelRange(range=(low, low + width)))
     wanted = np.clip((bands - low) / width * 255, 0, 255)
-    assert picture.shape == (1, len(values), 3)
-    assert np.abs(picture.astype(float) - wanted).max() <= 0.5 + 255 * 2e5 * 2**-22 / width
+    assert np.abs(levels.astype(float) - wanted).max() <= 0.5 + 255 * 2e5 * 2**-22 / width
 
 
 def test_a_window_is_a_range_about_its_level() -> None:
@@ -66,12 +65,20 @@ def test_percentiles_are_those_of_each_band_and_ignore_what_is_not_finite() -> N
 
 
 def test_a_picture_shows_the_bands_of_rgb_or_the_first_that_are_seen() -> None:
-    bands = np.arange(8, dtype=np.uint16) * np.ones((2, 2, 1), np.uint16)
-    seen = PixelRange(bands=(4, 3, 2, 8), range=(0, 255))
-    assert picture_of(bands, seen)[0, 0].tolist() == [3, 2, 1]
-    assert picture_of(bands, seen, rgb=(8, 1, 2))[0, 0].tolist() == [7, 0, 1]
-    assert picture_of(bands, PixelRange(bands=(8,), range=(0, 255)))[0, 0].tolist() == [7, 7, 7]
-    assert picture_of(bands[..., :2], PixelRange(range=(0, 255)))[0, 0].tolist() == [0, 0, 0]
+    random = np.random.default_rng(0)
+    bands = np.stack([random.permutation(100).reshape(10, 10) for _ in range(8)], axis=-1).astype(np.uint16)
+    grey = PixelRange(range=(0, 1))
+    alone = {band: picture_of(bands[..., [band - 1]], grey)[..., 0] for band in range(1, 9)}
+
+    def shown(seen: tuple[int, ...] | None, rgb: tuple[int, int, int] | None = None) -> list[int]:
+        picture = picture_of(bands, PixelRange(bands=seen, range=(0, 10_000)), rgb)
+        return [b for c in range(3) for b, one in alone.items() if (picture[..., c] == one).all()]
+
+    assert shown((4, 3, 2, 8)) == [4, 3, 2]
+    assert shown((4, 3, 2, 8), (8, 1, 2)) == [8, 1, 2]
+    assert shown((8,)) == [8, 8, 8]
+    assert shown((5, 6)) == [5, 5, 5]
+    assert (alone[1].min(), alone[1].max()) == (0, 255), "stretched, although the range is far wider"
 
 
 @pytest.mark.parametrize(

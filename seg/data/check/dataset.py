@@ -16,7 +16,7 @@ from seg.data.check.folders import ImageCheck, MaskCheck, TableCheck
 from seg.data.check.groups import shared_groups
 from seg.data.check.learnability import PixelCounts, crop_findings, learnable_findings
 from seg.data.dataset import open_split, open_undivided
-from seg.data.deep.picture import picture_of
+from seg.data.deep.picture import levels_in_range
 from seg.data.images.decoding import BandsHWC
 from seg.data.images.image_header import Size
 from seg.data.images.images import read_bands, without_alpha
@@ -122,7 +122,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
         except DataError as error:
             findings.append(_open_failure(dataset.split(name), error))
         else:
-            seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset.pixel_range)
+            seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset)
     findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
     if seen.get("train") and seen.get("val"):
         findings += shared_groups(dataset, {finding.file for finding in findings})
@@ -178,7 +178,7 @@ def _check_split(
     classes: Sequence[ClassInfo],
     report: SplitReport,
     findings: list[Finding],
-    pixel_range: PixelRange | None,
+    dataset: DatasetSpec,
 ) -> dict[Path, str]:
     """Check all images and labels of a split; returns a digest of each image's pixels."""
     digests: dict[Path, str] = {}
@@ -188,7 +188,7 @@ def _check_split(
         for index, path in enumerate(split.images):
             size_hw = None
             try:
-                size_hw = _check_image(path, digests, findings, pixel_range)
+                size_hw = _check_image(path, digests, findings, dataset)
             except DataError as error:
                 findings.append(error_in(path, error, "replace or remove the image"))
             check_labels = split.check_labels(index, size_hw)
@@ -200,12 +200,11 @@ def _check_split(
     return digests
 
 
-def _check_image(
-    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange | None
-) -> Size:
+def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding], dataset: DatasetSpec) -> Size:
     """Check an image; returns its size. Of an image that is read by window, only the size is checked."""
-    if pixel_range is not None:
-        return _check_bands(path, digests, findings, pixel_range)
+    if dataset.pixel_range is not None:
+        slices = dataset.stack.slices if dataset.stack else 1
+        return _check_bands(path, digests, findings, dataset.pixel_range, slices)
     windowed = open_large_tiff(path)
     if windowed is not None:
         return windowed.shape[:2]
@@ -216,13 +215,13 @@ def _check_image(
 
 
 def _check_bands(
-    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange
+    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange, slices: int
 ) -> Size:
-    """Check an image of any bands; of a large one, only its size."""
+    """Check an image of any bands, or one of so many slices; of a large one, only its size."""
     raster = open_bands(path, pixel_range)
     height, width, bands = raster.shape
     try:
-        pixel_range.seen_of(bands)
+        pixel_range.seen_of(bands * slices)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     if isinstance(raster, np.ndarray):
@@ -236,10 +235,11 @@ def _flat(path: Path, image_hwb: ImageHWB, pixel_range: PixelRange) -> Iterator[
     if np.isnan(image_hwb).all():
         yield Finding("warning", path, None, "has no pixel with data", "remove it")
         return
-    picture_hwc = picture_of(image_hwb, pixel_range)
-    if picture_hwc.std() < _LEAST_CONTRAST:
-        values = f"{picture_hwc.min()}..{picture_hwc.max()} of 255"
-        problem = f"is nearly flat in this range: as a picture, its values are {values}"
+    levels_hwb = levels_in_range(image_hwb, pixel_range)
+    if levels_hwb.std(axis=(0, 1)).max() < _LEAST_CONTRAST:
+        problem = (
+            f"is nearly flat in this range: its values are {levels_hwb.min()}..{levels_hwb.max()} of 255"
+        )
         yield Finding("warning", path, None, problem, "choose another 'range', 'percentile' or 'window'")
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.data.deep.percentiles import percentiles_of, scale
 from seg.image_type import ImageHWB
@@ -12,29 +13,27 @@ from seg.pixel_range import PixelRange
 RgbBands = tuple[int, int, int]
 
 _STRETCH: Final = (1.0, 99.0)
-"""The percentiles that are drawn black and white, where a range leaves nothing to see."""
+"""The percentiles of each band that are drawn black and white."""
 
 
 def picture_of(image_hwb: ImageHWB, pixel_range: PixelRange, rgb: RgbBands | None = None) -> ImageHWC:
-    """An image of any bands as a picture, uint8 RGB `[H, W, 3]`; pixels without data are black.
+    """An image of any bands as a picture, uint8 RGB `[H, W, 3]`, stretched; pixels without data are black.
 
     Args:
-        image_hwb: as it is read, brought to 0..1 already if the range has percentiles.
-        pixel_range: the values that are drawn black and white.
+        image_hwb: as it is read.
+        pixel_range: what networks see of it.
         rgb: the bands that are drawn red, green and blue, from 1; by default the first three that are seen,
             or the first as grey.
     """
     shown = rgb or default_rgb(pixel_range, image_hwb.shape[-1])
     chosen = image_hwb[..., [min(band, image_hwb.shape[-1]) - 1 for band in shown]]
-    low, high = pixel_range.ends or (0.0, 1.0)
-    values = scale(chosen, np.float32([low]), np.float32([high]))
-    return _levels(values)
-
-
-def stretched_picture(image_hwb: ImageHWB) -> ImageHWC:
-    """The first three bands, or the first as grey, each stretched by its own percentiles."""
-    chosen = image_hwb[..., [0, 1, 2] if image_hwb.shape[-1] >= 3 else [0, 0, 0]]
     return _levels(scale(chosen, *percentiles_of(chosen, _STRETCH)))
+
+
+def levels_in_range(image_hwb: ImageHWB, pixel_range: PixelRange) -> NDArray[np.uint8]:
+    """All bands with the range's values as 0 and 255, as networks see them; uint8 `[H, W, B]`."""
+    low, high = pixel_range.ends or (0.0, 1.0)
+    return _levels(scale(image_hwb, np.float32([low]), np.float32([high])))
 
 
 def default_rgb(pixel_range: PixelRange, bands: int) -> RgbBands:
@@ -43,6 +42,6 @@ def default_rgb(pixel_range: PixelRange, bands: int) -> RgbBands:
     return (seen[0], seen[1], seen[2]) if len(seen) >= 3 else (seen[0],) * 3
 
 
-def _levels(values: ImageHWB) -> ImageHWC:
+def _levels(values: ImageHWB) -> NDArray[np.uint8]:
     finite = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
     return np.rint(np.clip(finite, 0, 1) * 255).astype(np.uint8)

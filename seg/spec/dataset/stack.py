@@ -22,6 +22,10 @@ class StackSpec(Spec):
     last name in braces is the number; slices in which all others are equal are of one volume.
     """
 
+    @property
+    def slices(self) -> int:
+        return self.before + 1 + self.after
+
     @model_validator(mode="after")
     def _several_slices(self) -> Self:
         if not self.before + self.after:
