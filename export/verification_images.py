@@ -4,9 +4,10 @@ from typing import Final
 
 from seg.data import open_split
 from seg.data.images.read_sample import read_sample
-from seg.engine.load import sample_frames
+from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
-from seg.image_type import ImageHWB
+from seg.image_type import RGB8, ImageHWB, fused_type
+from seg.models.member_files import read_existing_files
 from seg.spec import DatasetSpec, EnsembleSpec
 
 VERIFICATION_IMAGES: Final = 6
@@ -28,4 +29,12 @@ def images_to_verify_on(spec: EnsembleSpec) -> list[ImageHWB]:
     try:
         return validation_images(spec.data)
     except DataError:
-        return [probe.frame_hwc for probe in sample_frames(spec)]
+        return [probe.frame_hwc for probe in _frames_to_predict(spec)]
+
+
+def _frames_to_predict(spec: EnsembleSpec) -> list[SampleFrame]:
+    try:
+        return sample_frames_of(open_split(spec.data, "predict").samples, spec.tile)
+    except DataError:
+        types = [file.card.input.image_type for file in read_existing_files(spec)]
+        return sample_frames_of((), spec.tile, fused_type(types) if types else RGB8)
