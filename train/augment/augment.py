@@ -82,7 +82,8 @@ def check_augmentation(recipe: RecipeSpec, input_card: InputCard | None = None) 
         if step.name not in PRESETS:
             try_transform(build_transform(step), step.place, recipe.crop, bands)
         elif bands is not None and left_out(step.name):
-            notice(f"augmentation: {step.name}: without {', '.join(left_out(step.name))}, which need RGB")
+            names = ", ".join(left_out(step.name))
+            notice(f"augmentation: {step.name}: left out, as images are not RGB of 8 bits: {names}")
 
 
 def _compose(transforms: list[Any]) -> Any:

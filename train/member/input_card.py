@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import reduce
 from typing import Final
 
+from seg.data import open_split
 from seg.data.images.read_sample import type_of_sample
 from seg.data.splits.split import Sample
-from seg.errors import SpecError
+from seg.errors import DataError, SpecError
 from seg.image_type import RGB8, ImageType, common_type
 from seg.models.card import InputCard
 from seg.pixel_range import PixelRange
+from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks import STRIDE, encoder_preprocessing
 from seg.train.networks.input_channels import adapt_values
@@ -53,6 +56,19 @@ def input_card_of(
         bands=image_type.bands,
         pixel_range=seen,
     )
+
+
+def input_card_without_images(recipe: RecipeSpec, data: DatasetSpec) -> InputCard:
+    """The preprocessing of a recipe for a dataset whose images need not be here; raises as `input_card_for`.
+
+    Without them, images have the bands that are named, or three.
+    """
+    if data.pixel_range is None:
+        return input_card_of(recipe)
+    with suppress(DataError):
+        return input_card_for(recipe, open_split(data, "train").samples)
+    named = recipe.input.bands or data.pixel_range.bands or (RGB8.bands,)
+    return input_card_of(recipe, data.pixel_range, ImageType("uint16", max(named)))
 
 
 def input_card_for(recipe: RecipeSpec, samples: Sequence[Sample]) -> InputCard:
