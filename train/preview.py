@@ -31,7 +31,7 @@ from seg.train.batches.sampling import Draw
 from seg.train.member.input_card import input_card_for
 from seg.train.member.job import with_input_size_crop
 from seg.train.mixing import mix, mixing_method, mixing_seed
-from seg.train.networks.pixel_scaling import PixelScaling
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.decoded_split import DecodedSplit
 
@@ -104,7 +104,7 @@ class _TrainingPipeline:
     def __init__(self, split: Split, recipe: RecipeSpec, input_card: InputCard) -> None:
         self._split = split
         self._recipe = recipe
-        self._images = DecodedSplit(split, recipe.input.size, scaling=PixelScaling(input_card))
+        self._images = DecodedSplit(split, recipe.input.size, scale=scale_of(input_card))
         self._shown = _shown(split.samples[0], input_card)
         self._samples = build_train_dataset(recipe, self._images)
         self._segmenter = Segmenter(nn.Identity(), input_card)

@@ -41,7 +41,7 @@ from seg.train.member.lightning_module import MemberModule
 from seg.train.metrics.epoch_metrics import best_epoch, draw_history
 from seg.train.networks import check_combination
 from seg.train.networks.cost import cost_of, padded_size
-from seg.train.networks.pixel_scaling import PixelScaling
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.optimiser.build import check_optimiser
 from seg.train.reproducibility.determinism import reproducible
 from seg.train.run.folder import RunFolder
@@ -225,9 +225,9 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSpl
                 f" at least {fewest} are needed"
             )
     soft_labels = job.distillation.soft_labels if job.distillation else None
-    scaling = PixelScaling(job.input)
-    train = DecodedSplit(job.train, job.recipe.input.size, soft_labels, scaling)
-    val = DecodedSplit(job.val, scaling=scaling)
+    scale = scale_of(job.input)
+    train = DecodedSplit(job.train, job.recipe.input.size, soft_labels, scale)
+    val = DecodedSplit(job.val, scale=scale)
     # Worker processes decode images faster than they could receive decoded ones.
     kept = [val] if worker_count(job.recipe) else [train, val]
     with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:

@@ -1,11 +1,18 @@
 """The part of a model that turns pixels of any bands and depth into 0..1."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seg.image_type import ImageHWB
 from seg.models.card import InputCard
+
+
+def scale_of(card: InputCard) -> Callable[[ImageHWB], ImageHWB] | None:
+    """What brings images of bands to 0..1 for the network; None for RGB of 8 bits, which stays as it is."""
+    return None if card.pixel_range is None else PixelScaling(card).scale
 
 
 class PixelScaling(nn.Module):
@@ -29,10 +36,6 @@ class PixelScaling(nn.Module):
 
     _bands: Tensor
     _means: Tensor
-
-    @property
-    def is_of_bands(self) -> bool:
-        return self._range is not None
 
     def forward(self, image: Tensor) -> Tensor:
         if self._range is None:

@@ -18,7 +18,7 @@ from seg.train.batches.loaders import Loaders, build_loaders
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.library_logs import silence_libraries
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
-from seg.train.networks.pixel_scaling import PixelScaling
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.batch_norm import refit_batch_norm
 from seg.train.optimiser.weight_averaging import uniform_average
@@ -102,11 +102,11 @@ class _SoupScorer:
         self._advance = advance
         self._means: dict[frozenset[str], SoupCandidate] = {}
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        scaling = PixelScaling(first.segmenter.card)
+        scale = scale_of(first.segmenter.card)
         self._loaders: Loaders = build_loaders(
             self._recipe,
-            DecodedSplit(train, self._recipe.input.size, scaling=scaling),
-            DecodedSplit(val, scaling=scaling),
+            DecodedSplit(train, self._recipe.input.size, scale=scale),
+            DecodedSplit(val, scale=scale),
             epoch=self._recipe.epochs,
             group=ProcessGroup(),
         )

@@ -1,5 +1,6 @@
 """A split whose decoded images and label maps are kept in memory, up to a number of bytes."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,6 @@ from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
 from seg.labels.soft_labels import SoftLabels
 from seg.terminal.progress import Advance
-from seg.train.networks.pixel_scaling import PixelScaling
 
 KEPT_BYTES: Final = 2 * 2**30
 """How many bytes of a split are kept in memory."""
@@ -28,7 +28,7 @@ Pair = tuple[ImageHWB, LabelsHW]
 class DecodedSplit:
     """The images of a split with their label maps, by index.
 
-    Images are uint8 RGB; those of bands are brought to 0..1 by `scaling`. With `size_hw`, images are resized
+    Images are uint8 RGB; those of bands are brought to 0..1 by `scale`. With `size_hw`, images are resized
     bilinearly and label maps by nearest neighbour. With soft labels, each label map has them stacked behind
     it, uint8 `[H, W, 1 + C]`.
     """
@@ -38,10 +38,10 @@ class DecodedSplit:
         split: Split,
         size_hw: tuple[int, int] | None = None,
         soft_labels: SoftLabels | None = None,
-        scaling: PixelScaling | None = None,
+        scale: Callable[[ImageHWB], ImageHWB] | None = None,
     ) -> None:
         self._split = split
-        self._scaling = scaling
+        self._scale = scale
         self._size_hw = size_hw
         self._soft_labels = soft_labels
         self._kept: dict[int, Pair] = {}
@@ -56,7 +56,7 @@ class DecodedSplit:
     @property
     def has_colour(self) -> bool:
         """Whether images are RGB of 8 bits, not bands in 0..1."""
-        return self._scaling is None or not self._scaling.is_of_bands
+        return self._scale is None
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle without the kept images, for a worker process."""
@@ -101,10 +101,10 @@ class DecodedSplit:
         )
 
     def _scaled(self, image_hwb: ImageHWB, path: Path) -> ImageHWB:
-        if self._scaling is None:
+        if self._scale is None:
             return image_hwb
         try:
-            return self._scaling.scale(image_hwb)
+            return self._scale(image_hwb)
         except ValueError as error:
             raise DataError(f"{path}: {error}") from error
 

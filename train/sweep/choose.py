@@ -17,7 +17,7 @@ from seg.labels.label_map import IGNORE_INDEX
 from seg.terminal.progress import Advance, progress
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 from seg.train.networks.checkpoint import load_checkpoint
-from seg.train.networks.pixel_scaling import PixelScaling
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.sweep.trials import TrialResult
@@ -91,7 +91,7 @@ def _probabilities(
     """A checkpoint's probabilities at those pixels, float32 `[P, C]`."""
     network, card = load_checkpoint(checkpoint)
     segmenter = Segmenter(network, card.input).eval()
-    images = DecodedSplit(val, scaling=PixelScaling(card.input))
+    images = DecodedSplit(val, scale=scale_of(card.input))
     found = []
     with torch.no_grad():
         for index, places in enumerate(pixels):
