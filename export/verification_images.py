@@ -4,6 +4,7 @@ from typing import Final
 
 from seg.data import open_split
 from seg.data.images.read_sample import read_sample
+from seg.data.regions.large_images import cut_for_networks
 from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
 from seg.image_type import RGB8, ImageHWB, fused_type
@@ -19,7 +20,7 @@ def validation_images(data: DatasetSpec) -> list[ImageHWB]:
     Raises:
         DataError: there are none.
     """
-    samples = open_split(data, "val").samples
+    samples = cut_for_networks(open_split(data, "val")).samples
     step = max(1, len(samples) // VERIFICATION_IMAGES)
     return [read_sample(sample) for sample in samples[::step][:VERIFICATION_IMAGES]]
 

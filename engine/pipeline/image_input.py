@@ -8,6 +8,7 @@ import numpy as np
 
 from seg.data.images.raster import Raster, open_raster
 from seg.data.images.read_sample import in_range, open_bands
+from seg.errors import SpecError
 from seg.image_type import PIXEL_TYPES, RGB8, ImageHWB, ImageType
 from seg.pixel_range import PixelRange
 
@@ -62,6 +63,16 @@ def check_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,)) -> No
             suits = is_image and shape[2] >= wanted.bands
         if not suits:
             raise ValueError(f"an image is {wanted}, got {image.dtype} {list(shape)}")
+
+
+def refuse_whole(image: Raster, name: str) -> None:
+    """Raises SpecError if an image is too large to be predicted in one piece: one that is read by region."""
+    if not isinstance(image, np.ndarray):
+        height, width, _ = image.shape
+        raise SpecError(
+            f"{name}: has {width}x{height} pixels, too many for one piece: predict it in tiles, such as"
+            " 'tile: { size: 512 }' in the ensemble's YAML"
+        )
 
 
 def _is_pil(image: Any) -> "TypeGuard[Image]":

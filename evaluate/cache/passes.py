@@ -1,12 +1,12 @@
 """All passes of a labelled split, from the cache or computed by the engine."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from seg.data import Sample, Split
+from seg.data import Split
 from seg.data.images.read_sample import open_sample
+from seg.data.splits.content_hash import content_keys
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
 from seg.engine.resolved import resolve_ensemble
@@ -15,7 +15,6 @@ from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_spe
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
 from seg.evaluate.cache.mixture import Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
-from seg.files.atomic import sha256_of
 from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import TileSpec
@@ -112,7 +111,7 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
     resolved = resolve_ensemble(_without_temperatures(spec))
     ensemble = Ensemble.of(resolved)
     coverage = spec.coverage_of(ensemble.classes)
-    images = tuple(map(_content_of, split.samples))
+    images = content_keys(split.samples)
     models = tuple(
         CachedModel(member, file.fingerprint, _tiling_name(spec.tile))
         for member, file in zip(ensemble.members, resolved.files, strict=True)
@@ -144,13 +143,6 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
         _models=models,
         _images=images,
     )
-
-
-def _content_of(sample: Sample) -> str:
-    """The SHA-256 of a sample's image, or of all slices of its stack."""
-    if not sample.stack:
-        return sha256_of(sample.image)
-    return hashlib.sha256("".join(map(sha256_of, sample.stack)).encode()).hexdigest()
 
 
 def _without_temperatures(spec: EnsembleSpec) -> EnsembleSpec:

@@ -25,6 +25,8 @@ from seg.train.optimiser.weight_averaging import uniform_average
 from seg.train.reproducibility.determinism import reproducible
 from seg.train.soup.ingredients import Ingredient
 from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.training_images import open_training_images
+from seg.train.splits.validation_tiles import in_validation_tiles
 
 MIN_INGREDIENTS: Final = 2
 
@@ -105,8 +107,8 @@ class _SoupScorer:
         scale = scale_of(first.segmenter.card)
         self._loaders: Loaders = build_loaders(
             self._recipe,
-            DecodedSplit(train, self._recipe.input.size, scale=scale),
-            DecodedSplit(val, scale=scale),
+            open_training_images(self._recipe, train, scale=scale),
+            DecodedSplit(in_validation_tiles(val, None, self._recipe), scale=scale),
             epoch=self._recipe.epochs,
             group=ProcessGroup(),
         )

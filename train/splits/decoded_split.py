@@ -7,9 +7,12 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.data import Split
 from seg.data.images.read_sample import read_sample
+from seg.data.regions.label_raster import count_labels
+from seg.data.regions.region import Size
 from seg.errors import DataError
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
@@ -21,6 +24,9 @@ KEPT_BYTES: Final = 2 * 2**30
 """How many bytes of a split are kept in memory."""
 
 _THREADS: Final = 4
+
+Scale = Callable[[ImageHWB], ImageHWB]
+"""What brings an image of bands to 0..1."""
 
 Pair = tuple[ImageHWB, LabelsHW]
 
@@ -38,7 +44,7 @@ class DecodedSplit:
         split: Split,
         size_hw: tuple[int, int] | None = None,
         soft_labels: SoftLabels | None = None,
-        scale: Callable[[ImageHWB], ImageHWB] | None = None,
+        scale: Scale | None = None,
     ) -> None:
         self._split = split
         self._scale = scale
@@ -79,14 +85,18 @@ class DecodedSplit:
         """Image and label map; raises DataError if a file cannot be read, or their sizes differ."""
         return self._kept.get(index) or self._decode(index)
 
-    def labels(self, index: int) -> LabelsHW:
-        """The label map as the split has it, without its image; raises DataError as `read` does."""
-        return self._split.labels(index)
+    def read_drawn(self, index: int, _: Size | None) -> Pair:
+        """What a crop is cut from: the whole image; raises DataError as `read` does."""
+        return self.read(index)
+
+    def count_labels(self, index: int) -> NDArray[np.int64]:
+        """The pixels of each class in an image, int64 `[C]`; raises DataError as `read` does."""
+        return count_labels(self._split.open_labels(index), len(self.classes))
 
     def _decode(self, index: int) -> Pair:
         sample = self._split.samples[index]
         path = sample.image
-        image_hwc, labels_hw = self._scaled(read_sample(sample), path), self._split.labels(index)
+        image_hwc, labels_hw = scaled(read_sample(sample), self._scale, path), self._split.labels(index)
         if image_hwc.shape[:2] != labels_hw.shape:
             raise DataError(
                 f"{path}: has size {image_hwc.shape[:2]} and its labels {labels_hw.shape}"
@@ -100,13 +110,15 @@ class DecodedSplit:
             labels_hw, self._size_hw, cv2.INTER_NEAREST_EXACT
         )
 
-    def _scaled(self, image_hwb: ImageHWB, path: Path) -> ImageHWB:
-        if self._scale is None:
-            return image_hwb
-        try:
-            return self._scale(image_hwb)
-        except ValueError as error:
-            raise DataError(f"{path}: {error}") from error
+
+def scaled(image_hwb: ImageHWB, scale: Scale | None, path: Path) -> ImageHWB:
+    """An image of bands in 0..1; RGB of 8 bits as it is. Raises DataError if it does not suit the network."""
+    if scale is None:
+        return image_hwb
+    try:
+        return scale(image_hwb)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _resized(pixels: ImageHWB, size_hw: tuple[int, int], interpolation: int) -> Any:

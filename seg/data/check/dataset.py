@@ -14,13 +14,13 @@ from seg.data.check.coco import CocoCheck
 from seg.data.check.findings import CheckedLabels, Finding, error_in
 from seg.data.check.folders import ImageCheck, MaskCheck, TableCheck
 from seg.data.check.groups import shared_groups
-from seg.data.check.learnability import PixelCounts, crop_findings, learnable_findings
+from seg.data.check.learnability import PixelCounts, crop_findings, learnable_findings, too_few_findings
 from seg.data.dataset import open_split, open_undivided
 from seg.data.deep.picture import levels_in_range
 from seg.data.images.decoding import BandsHWC
 from seg.data.images.image_header import Size
 from seg.data.images.images import read_bands, without_alpha
-from seg.data.images.raster import open_large_tiff
+from seg.data.images.raster import open_raster, size_if_large
 from seg.data.images.read_sample import open_bands
 from seg.data.labelling import Labelling, labelling_of
 from seg.data.masks.mask_split import MaskSplit
@@ -32,7 +32,7 @@ from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
 from seg.pixel_range import PixelRange
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
-from seg.spec.dataset.split import ShareSpec, SplitSpec
+from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
 
@@ -64,8 +64,8 @@ class SplitReport:
 
     def count(self, check_labels: CheckedLabels, classes: Sequence[ClassInfo]) -> None:
         self.objects_of.update(check_labels.objects)
-        if check_labels.labels_hw is not None:
-            self.images_with.update(self.counts.add(check_labels.labels_hw, classes).keys())
+        if check_labels.labels is not None:
+            self.images_with.update(self.counts.add(check_labels.labels, classes).keys())
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,8 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
     if dataset.train:
         counts = reports[0].counts
         findings += learnable_findings(dataset, labelling.classes, counts)
+        recipes = tuple(recipes)
+        findings += too_few_findings(dataset.train.place, counts.of, recipes)
         for recipe in recipes:
             findings += crop_findings(dataset.train.images[0], recipe, counts.largest_hw)
     return CheckReport(
@@ -145,8 +147,10 @@ def _readable_labelling(dataset: DatasetSpec) -> Labelling:
 
 
 def _split_names(dataset: DatasetSpec) -> tuple[SplitName, ...]:
+    """Those with files of their own; blocks held out are checked with the images to train on."""
     names: tuple[SplitName, ...] = ("train", "val", "predict")
-    return tuple(name for name in names if getattr(dataset, name))
+    own = {name: getattr(dataset, name) for name in names}
+    return tuple(name for name, split in own.items() if split and not isinstance(split, BlocksSpec))
 
 
 def _open(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
@@ -195,7 +199,10 @@ def _check_split(
             findings += check_labels.findings
             if size_hw is not None:
                 findings += _sizes(path, size_hw, check_labels)
-            report.count(check_labels, classes)
+            try:
+                report.count(check_labels, classes)
+            except DataError as error:
+                findings.append(error_in(path, error, "correct or remove it"))
             advance(note=path.name)
     return digests
 
@@ -205,9 +212,10 @@ def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding], 
     if dataset.pixel_range is not None:
         slices = dataset.stack.slices if dataset.stack else 1
         return _check_bands(path, digests, findings, dataset.pixel_range, slices)
-    windowed = open_large_tiff(path)
-    if windowed is not None:
-        return windowed.shape[:2]
+    large_hw = size_if_large(path)
+    if large_hw is not None:
+        open_raster(path)  # Bands that would be lost are reported.
+        return large_hw
     bands_hwc = read_bands(path)
     findings += _transparency(path, bands_hwc)
     digests[path] = _digest(without_alpha(bands_hwc))

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from seg.data.check.findings import Finding, Severity
+from seg.data.regions.label_raster import LabelRaster, parts_of, size_of
 from seg.data.splits.split import Split
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
@@ -47,14 +48,15 @@ class PixelCounts:
     pixels: Counter[str] = field(default_factory=Counter)
     largest_hw: tuple[int, int] = (0, 0)
 
-    def add(self, labels_hw: LabelsHW, classes: Sequence[ClassInfo]) -> Counter[str]:
-        """Count one more image; returns its counts."""
-        labels, counts = np.unique(labels_hw, return_counts=True)
-        names = (IGNORED if label == IGNORE_INDEX else classes[label].name for label in labels.tolist())
-        shown = Counter(dict(zip(names, counts.tolist(), strict=True)))
+    def add(self, labels: LabelRaster, classes: Sequence[ClassInfo]) -> Counter[str]:
+        """Count one more image; returns its counts. Raises DataError if its labels cannot be read."""
+        shown: Counter[str] = Counter()
+        for part_hw in parts_of(labels):
+            for label, count in zip(*np.unique(part_hw, return_counts=True), strict=True):
+                shown[IGNORED if label == IGNORE_INDEX else classes[label].name] += int(count)
         self.images += 1
         self.pixels += shown
-        height, width = labels_hw.shape
+        height, width = size_of(labels)
         self.largest_hw = max(height, self.largest_hw[0]), max(width, self.largest_hw[1])
         return shown
 
@@ -76,8 +78,8 @@ def count_class_pixels(split: Split) -> PixelCounts:
     most = min(MOST_COUNTED, counts.of)
     with progress("count classes", most, unit="images") as advance, ThreadPoolExecutor(_THREADS) as threads:
         while some := list(islice(order, _AT_ONCE)):
-            for labels_hw in threads.map(split.labels, some):
-                counts.add(labels_hw, split.classes)
+            for labels in threads.map(split.open_labels, some):
+                counts.add(labels, split.classes)
                 advance()
             if counts.images >= LEAST_COUNTED and names <= counts.pixels.keys():
                 advance(most - counts.images)
@@ -98,11 +100,6 @@ def learnable_findings(
         )
         yield Finding("error", place, None, problem, "set 'unlabelled: Background'")
         return
-    if 0 < counts.of < FEWEST_TO_TRAIN:
-        problem = (
-            f"the training split has {counted(counts.of, 'image')}, at least {FEWEST_TO_TRAIN} are needed"
-        )
-        yield Finding("warning", place, None, problem, "label more")
     if not counts.pixels:
         return
     shown = [c.name for c in classes if counts.pixels[c.name]]
@@ -124,6 +121,16 @@ def learnable_findings(
         problem = f"{counts.ignored:.0%} of the pixels of {seen} are ignored"
         fix = "set 'unlabelled: Background' if they belong to none of the classes"
         yield Finding("warning", place, None, problem, fix)
+
+
+def too_few_findings(place: Path, images: int, recipes: Sequence[RecipeSpec]) -> Iterator[Finding]:
+    """A warning if there are too few images to train on, unless all recipes draw crops of them."""
+    draws_crops = bool(recipes) and all(recipe.samples for recipe in recipes)
+    if 0 < images < FEWEST_TO_TRAIN and not draws_crops:
+        problem = f"the training split has {counted(images, 'image')}, at least {FEWEST_TO_TRAIN} are needed"
+        yield Finding(
+            "warning", place, None, problem, "label more; crops of a large one: 'samples' in a recipe"
+        )
 
 
 def _value_for(dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts) -> tuple[str, str]:

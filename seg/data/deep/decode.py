@@ -1,8 +1,9 @@
 """Decode images of any bands and depth: PNG of 16 bits, TIFF, DICOM, npy, and all that have 8 bits."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,6 @@ from seg.data.images.raster import has_rasterio, silence_georeferencing_warnings
 from seg.distribution import install_advice
 from seg.errors import DataError
 from seg.image_type import PIXEL_TYPES, ImageHWB, ImageType, type_of
-
-if TYPE_CHECKING:
-    from rasterio.io import DatasetReader
 
 _TIFF: Final = (b"II", b"MM")
 _NPY: Final = b"\x93NUMPY"
@@ -97,23 +95,23 @@ def with_bands(values: NDArray[Any]) -> ImageHWB:
     return np.ascontiguousarray(image_hwb, values.dtype.newbyteorder("=") if is_kept else np.float32)
 
 
-def without_nodata(bands_bhw: NDArray[Any], dataset: "DatasetReader") -> ImageHWB:
-    """Bands that rasterio read, `[B, H, W]`, as an image; what a band declares as nodata is NaN."""
-    if all(value is None for value in dataset.nodatavals):
+def without_nodata(bands_bhw: NDArray[Any], nodata: Sequence[float | None]) -> ImageHWB:
+    """Bands that rasterio read, `[B, H, W]`, as an image; what each band declares as nodata is NaN."""
+    if all(value is None for value in nodata):
         return with_bands(np.moveaxis(bands_bhw, 0, -1))
     values_bhw = bands_bhw.astype(np.float32)
-    for band, nodata in enumerate(dataset.nodatavals):
-        if nodata is not None:
-            values_bhw[band][bands_bhw[band] == nodata] = np.nan
+    for band, value in enumerate(nodata):
+        if value is not None:
+            values_bhw[band][bands_bhw[band] == value] = np.nan
     return np.ascontiguousarray(np.moveaxis(values_bhw, 0, -1))
 
 
-def type_of_tiff(dataset: "DatasetReader") -> ImageType:
+def type_of_bands(dtypes: Sequence[str], nodata: Sequence[float | None]) -> ImageType:
     """The type of the image that `without_nodata` returns."""
-    has_nodata = any(value is not None for value in dataset.nodatavals)
-    pixels = str(np.result_type(*dataset.dtypes))
+    has_nodata = any(value is not None for value in nodata)
+    pixels = str(np.result_type(*dtypes))
     kept = next((name for name in PIXEL_TYPES if name == pixels), "float32")
-    return ImageType("float32" if has_nodata else kept, dataset.count)
+    return ImageType("float32" if has_nodata else kept, len(dtypes))
 
 
 def _is_dicom(data: bytes) -> bool:
@@ -159,7 +157,7 @@ def _by_rasterio(data: bytes) -> ImageHWB:
     silence_georeferencing_warnings()
     with MemoryFile(data) as file, file.open() as dataset:
         refuse_too_many_pixels((dataset.height, dataset.width))
-        return without_nodata(dataset.read(), dataset)
+        return without_nodata(dataset.read(), dataset.nodatavals)
 
 
 def _header_by_rasterio(data: bytes) -> tuple[Size, ImageType]:
@@ -167,4 +165,4 @@ def _header_by_rasterio(data: bytes) -> tuple[Size, ImageType]:
 
     silence_georeferencing_warnings()
     with MemoryFile(data) as file, file.open() as dataset:
-        return (dataset.height, dataset.width), type_of_tiff(dataset)
+        return (dataset.height, dataset.width), type_of_bands(dataset.dtypes, dataset.nodatavals)

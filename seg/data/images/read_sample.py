@@ -1,19 +1,19 @@
 """Read the image of a sample: RGB of 8 bits, or all its bands where the dataset names a pixel range."""
 
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seg.data.deep.decode import header_of, read_deep
+from seg.data.deep.decode import header_of, read_deep, type_of_bands
 from seg.data.deep.percentiles import scale_by_percentiles
 from seg.data.deep.picture import picture_of
 from seg.data.deep.windowed import open_large_bands
 from seg.data.images.decoding import upright_size
 from seg.data.images.image_files import bytes_of
 from seg.data.images.images import read_image
-from seg.data.images.raster import Raster, open_raster
+from seg.data.images.raster import Raster, open_large_file, open_raster, size_if_large
 from seg.data.splits.split import Sample
 from seg.errors import DataError
 from seg.image_type import RGB8, ImageHWB, ImageType, common_type
@@ -27,6 +27,8 @@ def read_sample(sample: Sample) -> ImageHWB:
     Raises:
         DataError: a file cannot be read, or slices have different sizes.
     """
+    if sample.region is not None:
+        return open_sample(replace(sample, region=None))[sample.region.slices]
     if sample.pixel_range is None:
         return read_image(sample.image)
     slices = [_read_bands(path, sample.pixel_range) for path in sample.stack or (sample.image,)]
@@ -34,26 +36,32 @@ def read_sample(sample: Sample) -> ImageHWB:
 
 
 def open_sample(sample: Sample) -> Raster:
-    """The image of a sample to cut tiles from: by window if it is a large TIFF, else as `read_sample`."""
+    """The image of a sample to cut tiles from: by region if it is a large file, else as `read_sample`."""
+    if sample.region is not None or sample.stack:
+        return read_sample(sample)
     if sample.pixel_range is None:
         return open_raster(sample.image)
-    return open_bands(sample.image, sample.pixel_range) if not sample.stack else read_sample(sample)
+    return open_bands(sample.image, sample.pixel_range)
 
 
 def open_bands(path: Path, pixel_range: PixelRange) -> Raster:
-    """An image of any bands to cut tiles from: by window if it is a large TIFF; raises DataError."""
+    """An image of any bands to cut tiles from: by region if it is a large file; raises DataError."""
     return open_large_bands(path, pixel_range.percentile) or _read_bands(path, pixel_range)
 
 
 def draw_sample(sample: Sample) -> ImageHWC:
     """A sample's image as a picture, uint8 RGB `[H, W, 3]`; raises DataError as `read_sample`."""
     if sample.pixel_range is None:
-        return read_image(sample.image)
+        return read_sample(sample)
     return picture_of(read_sample(sample), sample.pixel_range, sample.rgb)
 
 
 def size_of_sample(sample: Sample) -> tuple[int, int]:
     """Height and width of a sample's image; raises DataError."""
+    if sample.region is not None:
+        return sample.region.size_hw
+    if large_hw := size_if_large(sample.image):
+        return large_hw
     data = bytes_of(sample.image)
     try:
         return upright_size(data) if sample.pixel_range is None else header_of(data)[0]
@@ -70,13 +78,10 @@ def type_of_sample(sample: Sample) -> ImageType:
     return ImageType(pixels, sum(one.bands for one in types))
 
 
-def pixels_without_data(sample: Sample) -> NDArray[np.bool_] | None:
-    """The pixels that are NaN in every band, bool `[H, W]`; None if the files have no such values."""
+def may_lack_data(sample: Sample) -> bool:
+    """Whether its files may have values that are NaN, by their headers; raises DataError."""
     slices = set(sample.stack or (sample.image,))
-    if sample.pixel_range is None or all(_type_of(path).pixels != "float32" for path in slices):
-        return None
-    missing: NDArray[np.bool_] = np.isnan(read_sample(sample)).all(axis=-1)
-    return missing
+    return sample.pixel_range is not None and any(_type_of(path).pixels == "float32" for path in slices)
 
 
 def in_range(image_hwb: ImageHWB, pixel_range: PixelRange) -> ImageHWB:
@@ -90,6 +95,8 @@ def _read_bands(path: Path, pixel_range: PixelRange) -> ImageHWB:
 
 
 def _type_of(path: Path) -> ImageType:
+    if large := open_large_file(path):
+        return type_of_bands(large.dtypes, large.nodata)
     try:
         return header_of(bytes_of(path))[1]
     except ValueError as error:
