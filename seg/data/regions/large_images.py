@@ -27,6 +27,6 @@ def cut_large_images(split: Split) -> Split:
 
 
 def _is_cut(sample: Sample) -> bool:
-    """Whether regions of it are read from its file: stacks and images scaled by percentiles are read whole."""
+    """Whether regions are read from its file: stacks and images scaled by percentiles are read whole."""
     is_read_whole = sample.stack or (sample.pixel_range and sample.pixel_range.percentile)
     return sample.region is None and not is_read_whole
