@@ -33,9 +33,9 @@ from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
-from seg.image_type import ImageType
+from seg.image_type import ImageHWB, ImageType
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 from seg.spec.base import did_you_mean
@@ -200,12 +200,12 @@ class Ensemble:
         usual = default_pass_order(self.members)
         return [usual[position] for position in positions]
 
-    def rank(self, images: Sequence[ImageHWC]) -> RankedPasses:
+    def rank(self, images: Sequence[ImageHWB]) -> RankedPasses:
         """Rank the passes by what each adds for its time, measured on sample images."""
         runtimes = {member.name: member.runtime for member in self.members}
         return rank_passes(runtimes, default_pass_order(self.members), images, self.batch_size, self.factors)
 
-    def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWC]]) -> tuple[int, ...]:
+    def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWB]]) -> tuple[int, ...]:
         """Order the passes in rounds that soon predict nearly the same as all, on named sample images."""
         usual = default_pass_order(self.members)
         runtimes = {member.name: member.runtime for member in self.members}
@@ -213,7 +213,7 @@ class Ensemble:
         shares_pc = pass_shares(usual, len(self.classes))
         return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in usual]))
 
-    def predict(self, image: "ImageHWC | Path | str | Image") -> Prediction:
+    def predict(self, image: "ImageHWB | Path | str | Image") -> Prediction:
         """Predict one image: uint8 RGB `[H, W, 3]`, a file, or a PIL image in mode RGB.
 
         Members of bands take uint8, uint16 or float32 `[H, W, B]`, in the values of their files.
@@ -232,7 +232,7 @@ class Ensemble:
         images = [(name, as_raster(image, self.pixel_range, self.image_types))]
         return next(self.predict_all(images, lambda _, merged: self._prediction(merged)))
 
-    def predict_many(self, images: "Iterable[ImageHWC | Path | str | Image]") -> Iterator[Prediction]:
+    def predict_many(self, images: "Iterable[ImageHWB | Path | str | Image]") -> Iterator[Prediction]:
         """Predict images one after another, in batches across them; results come in the order of the images.
 
         Args:

@@ -158,6 +158,7 @@ class Endpoints:
             return image_hwc
 
     def _header(self, request: Request, kind: Literal["image", "tensor"]) -> BodyHeader:
+        pixel_range = self.engine.facts.pixel_range
         return BodyHeader(
             kind,
             request.headers.get("content-type", ""),
@@ -165,7 +166,7 @@ class Endpoints:
             self.memory.most_pixels,
             self._image_type.pixels,
             self._image_type.bands,
-            self.engine.facts.pixel_range and self.engine.facts.pixel_range.percentile,
+            pixel_range.percentile if pixel_range else None,
         )
 
     @property

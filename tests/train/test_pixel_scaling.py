@@ -81,7 +81,7 @@ def test_pretrained_weights_are_adapted_as_timm_does(channels: int, tmp_path: Pa
     save_file(pretrained.state_dict(), tmp_path / "resnet18.safetensors")
     network = build_network("fpn", "tu-resnet18", 3, str(tmp_path / "resnet18.safetensors"), channels)
     first = next(m for m in network.modules() if isinstance(m, nn.Conv2d))
-    weight = pretrained.conv1.weight.detach()
+    weight = pretrained.state_dict()["conv1.weight"]
     if channels == 1:
         expected = weight.sum(1, keepdim=True)
     else:
@@ -94,7 +94,7 @@ def test_weights_of_as_many_bands_are_loaded_as_they_are(tmp_path: Path) -> None
     save_file(pretrained.state_dict(), tmp_path / "resnet18.safetensors")
     network = build_network("fpn", "tu-resnet18", 3, str(tmp_path / "resnet18.safetensors"), 13)
     first = next(m for m in network.modules() if isinstance(m, nn.Conv2d))
-    torch.testing.assert_close(first.weight.detach(), pretrained.conv1.weight.detach())
+    torch.testing.assert_close(first.weight.detach(), pretrained.state_dict()["conv1.weight"])
 
 
 def test_an_encoder_without_a_convolution_of_the_image_is_refused() -> None:
@@ -106,7 +106,7 @@ def test_an_encoder_without_a_convolution_of_the_image_is_refused() -> None:
 
 def test_means_of_pretraining_follow_the_weights() -> None:
     assert adapt_values((0.1, 0.2, 0.3), 5) == (0.1, 0.2, 0.3, 0.1, 0.2)
-    assert adapt_values((0.1, 0.2, 0.3), 1) == (pytest.approx(0.2),)
+    assert adapt_values((0.1, 0.2, 0.3), 1)[0] == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,8 @@ def test_presets_augment_bands_without_colour(name: str, channels: int) -> None:
     labels = np.zeros((40, 50), np.uint8)
     for seed in range(12):
         crop, labels_hw, applied = augment.with_transform_names(image, labels, seed)
-        assert (crop.shape, crop.dtype, labels_hw.shape) == ((32, 32, channels), np.float32, (32, 32))
+        assert (crop.shape, crop.dtype.name) == ((32, 32, channels), "float32")
+        assert labels_hw.shape == (32, 32)
         assert 0 <= crop.min() <= crop.max() <= 1
         assert not {"HueSaturationValue", "ToGray", "CLAHE", "ISONoise"} & set(applied)
 
