@@ -125,7 +125,16 @@ def _open_member(
 ) -> Runtime:
     """Open a member's model, with its output channels in the order of the dataset's classes."""
     classes = len(file.card.classes)
-    runtime = open_runtime(file.path, name, streams, temperature, classes=classes, decoder=decoder, cuda=cuda)
+    runtime = open_runtime(
+        file.path,
+        name,
+        streams,
+        temperature,
+        classes=classes,
+        image_type=file.card.input.image_type,
+        decoder=decoder,
+        cuda=cuda,
+    )
     return in_dataset_order(runtime, file.channels)
 
 

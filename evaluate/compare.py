@@ -28,7 +28,8 @@ from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
 from seg.evaluate.metrics.segmentation import intervals_of, paired_interval
 from seg.evaluate.tune.evidence.by_group import GroupI, number_groups, sum_by_group
 from seg.files.atomic import regular, write_text
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
 from seg.terminal.notices import notice
@@ -198,7 +199,7 @@ def _measure(
     ), counts_gcc
 
 
-def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
+def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWB]]:
     return ((index, read_sample(sample)) for index, sample in enumerate(samples))
 
 

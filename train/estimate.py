@@ -8,6 +8,7 @@ import torch
 from seg.spec import EnsembleSpec, MemberSpec
 from seg.train.callbacks.run_checkpoint import epochs_done
 from seg.train.dry_run import STEP_IMAGES, run_training_step, training_step_bytes
+from seg.train.member.input_card import input_card_for
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network, check_combination
 from seg.train.run.folder import RunFolder
@@ -43,13 +44,16 @@ def estimate_training(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool) 
     recipe = with_input_size_crop(spec.recipe_of(member))
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     _, train, val = member_splits(spec, member)
-    network = build_network(recipe.architecture, recipe.encoder, len(train.classes))
+    input_card = input_card_for(recipe, (*train.samples, *val.samples))
+    network = build_network(
+        recipe.architecture, recipe.encoder, len(train.classes), channels=input_card.channels
+    )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # The first step also makes the libraries ready.
     first, second = (
-        run_training_step(network, recipe, len(train.classes), train.task, images=STEP_IMAGES, device=device)[
-            0
-        ]
+        run_training_step(
+            network, recipe, input_card, len(train.classes), train.task, images=STEP_IMAGES, device=device
+        )[0]
         for _ in range(2)
     )
     images = len(train.samples) * recipe.multiply + len(val.samples) * _FORWARD_SHARE
@@ -59,6 +63,6 @@ def estimate_training(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool) 
     return TrainingEstimate(
         epochs=epochs,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        memory=training_step_bytes(network, recipe.crop, batch_size),
+        memory=training_step_bytes(network, recipe.crop, batch_size, input_card.channels),
         seconds=epochs * images * min(first, second) / STEP_IMAGES,
     )

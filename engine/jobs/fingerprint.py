@@ -46,7 +46,9 @@ def run_fingerprint(
         {
             "ensemble": ensemble_fingerprint(resolved),
             "stopping": resolved.spec.stopping and resolved.spec.stopping.model_dump(),
-            "images": [(sample.id, sample.image.name) for sample in samples],
+            "images": [
+                (sample.id, sample.image.name, *(path.name for path in sample.stack)) for sample in samples
+            ],
             **({"in haste": True} if has_deadline else {}),
         }
     )

@@ -13,7 +13,7 @@ from seg.engine.passes.device_values import BatchOnDevice, Merged
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.runtimes.decoder_cut import Decoder
-from seg.labels.label_map import ImageHWC
+from seg.image_type import RGB8, ImageHWB, ImageType
 from seg.spec.ensemble.prediction import MergeName, TileSpec
 
 
@@ -25,6 +25,7 @@ class PipelineConfig:
         pass order: the passes of every frame.
         names: of the members of the pass order.
         classes: their number.
+        image_types: what each of them takes.
         batch_size: the most passes in a batch.
         streams: how many batches run at once.
         stopping: when images exit early; needs the mean, and the same pass order.
@@ -48,8 +49,9 @@ class PipelineConfig:
     decoders: tuple[Decoder, ...] = ()
     device_ops: DeviceOps | None = None
     large_give_way: bool = False
+    image_types: tuple[ImageType, ...] = (RGB8,)
 
-    def frame(self, image_hwc: ImageHWC) -> ImageHWC:
+    def frame(self, image_hwc: ImageHWB) -> ImageHWB:
         """The pixels that views are taken of, for an image or a tile."""
         return padded_to_grid(image_hwc) if self.decoders else image_hwc
 

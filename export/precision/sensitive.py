@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seg.export.precision.measure import Answer
 from seg.export.precision.quantise import Layer, layers_of, quantise
 from seg.export.precision.ranges import clipping_values
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 from seg.terminal.progress import progress
 
 RANKING_IMAGES: Final = 4
@@ -23,7 +23,7 @@ OpenEverywhere = Callable[[onnx.ModelProto], Sequence[Answer]]
 
 def quantise_within(
     model: onnx.ModelProto,
-    images: Sequence[ImageHWC],
+    images: Sequence[ImageHWB],
     least_agreement: float,
     open_everywhere: OpenEverywhere,
     passes: Gate,
@@ -73,7 +73,7 @@ def _most_sensitive_first(layers: Sequence[Layer], alone: Callable[[Layer], floa
     return sorted(layers, key=lambda layer: agreements[layer])
 
 
-def _labels(answer: Answer, images: Sequence[ImageHWC]) -> list[NDArray[np.intp]]:
+def _labels(answer: Answer, images: Sequence[ImageHWB]) -> list[NDArray[np.intp]]:
     return [answer(image_hwc[None]).argmax(1) for image_hwc in images]
 
 

@@ -27,7 +27,7 @@ def test_time_is_that_of_all_images_of_all_epochs(toy_spec: SpecWriter, tmp_path
     found = estimate_training(spec, spec.members[0], retrain=False)
     assert found.epochs == RECIPE["epochs"] == 4
     assert found.seconds == pytest.approx(4 * (10 + 3 / 3) * STEP_S / 2)
-    cost = dry_run(spec.recipe_of(spec.members[0]), len(CLASSES))
+    cost = dry_run(spec.recipe_of(spec.members[0]), len(CLASSES), "multiclass")
     assert (found.parameters, found.memory) == (cost.cost.parameters, cost.memory)
 
 
@@ -37,7 +37,12 @@ def test_epochs_that_are_done_are_not_counted(
     spec = load_ensemble(toy_spec(tmp_path))
     (member,) = spec.members
     asked = []
-    monkeypatch.setattr(estimate, "epochs_done", lambda last: asked.append(last) or 3)
+
+    def three_epochs(last: Path) -> int:
+        asked.append(last)
+        return 3
+
+    monkeypatch.setattr(estimate, "epochs_done", three_epochs)
     assert estimate_training(spec, member, retrain=False).epochs == 1
     assert asked == [RunFolder(spec.run_folder(member)).last]
     assert estimate_training(spec, member, retrain=True).epochs == 4

@@ -17,6 +17,7 @@ from seg.labels.task import Task, classes_overlap, ignored_in
 from seg.terminal.progress import Advance, progress
 from seg.train.metrics.overlap_counts import iou_of, overlap_counts
 from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.class_planes import class_planes
 from seg.train.splits.decoded_split import DecodedSplit
@@ -98,7 +99,7 @@ def _probabilities(
     """A checkpoint's probabilities at those pixels, float32 `[P, C]`."""
     network, card = load_checkpoint(checkpoint)
     segmenter = Segmenter(network, card.input).eval()
-    images = DecodedSplit(val)
+    images = DecodedSplit(val, scale=scale_of(card.input))
     found = []
     with torch.no_grad():
         for index, places in enumerate(pixels):

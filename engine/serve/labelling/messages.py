@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seg.engine.serve.labelling.memory import MemoryPlan
+from seg.image_type import ImageType
 from seg.labels.classes import ClassInfo
+from seg.pixel_range import PixelRange
 
 Result = Literal["png", "rle", "overlay", "page", "json", "binary"]
 """What becomes of label maps; `json` and `binary` are those of the Open Inference Protocol."""
@@ -12,7 +14,7 @@ Result = Literal["png", "rle", "overlay", "page", "json", "binary"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Images to label, whose pixels follow: RGB, uint8 `[N, H, W, 3]`.
+    """Images to label, whose pixels follow, `[N, H, W, B]`.
 
     Attributes:
         number: by which it is cancelled, and its result is known.
@@ -50,6 +52,8 @@ class Facts:
     members: tuple[Member, ...]
     passes: int
     memory: MemoryPlan
+    image_type: ImageType
+    pixel_range: PixelRange | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.deep.decode import deep_size
+from seg.data.deep.decode import header_of
 from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
 from seg.data.guess.survey import Survey, by_split, common_folder
 from seg.data.guess.table_ids import IdPattern, id_pattern
@@ -117,7 +117,7 @@ def _order(image: Path | None, runs: str) -> Literal["columns", "rows"]:
     if image is None:
         return "columns"
     try:
-        size_hw = deep_size(bytes_of(image))
+        size_hw = header_of(bytes_of(image))[0]
         by_columns, by_rows = (
             _outline(decode_run_lengths(runs, size_hw, way, 1)) for way in ("columns", "rows")
         )
