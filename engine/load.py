@@ -12,6 +12,7 @@ from seg.data.images.raster import Raster
 from seg.data.images.read_sample import open_sample
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.tiles import lay_out
 from seg.engine.pipeline.prefetch import MAX_AHEAD
 from seg.engine.runtimes.auto import choose_runtimes, have_one_size
@@ -94,6 +95,7 @@ def load_members(
     files = read_member_files(spec)
     cards = [file.card for file in files]
     classes = cards[0].classes
+    PlainTiles.of(spec.tile, classes)  # An unknown class is refused before models are opened.
     factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
     to_decoder = spec.merge_at == "decoder"
     decoders = [
