@@ -83,7 +83,7 @@ def train_member(
     """
     recipe = with_input_size_crop(spec.recipe_of(member))
     _refuse_impossible(recipe)
-    labelled, train, val = _splits(spec, member, distillation)
+    labelled, train, val = member_splits(spec, member, distillation)
     check_loss(recipe, train.classes)
     check_copy_paste(recipe, train.classes)
     folder = RunFolder(spec.run_folder(member))
@@ -139,7 +139,7 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
     ) as advance:
         loggers = build_loggers(job.loggers, job.folder) if group.is_main_process else []
         callbacks = _callbacks(job.recipe, module, checkpoint, advance, on_epoch)
-        advance(0, line=f"trains on {_device()}")
+        advance(0, line=f"trains on {training_device()}")
         if parts > 1:
             advance(0, line=f"out of memory: each batch is split into {parts}, from epoch {done + 1} on")
         trainer = _lightning_trainer(job.recipe, group, parts, callbacks, loggers)
@@ -168,14 +168,15 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
     )
 
 
-def _device() -> str:
+def training_device() -> str:
+    """The name of what networks are trained on."""
     if torch.cuda.is_available():
         return f"CUDA: {torch.cuda.get_device_name()}"
     return f"the CPU: {counted(torch.get_num_threads(), 'thread')}"
 
 
-def _splits(
-    spec: EnsembleSpec, member: MemberSpec, distillation: Distillation | None
+def member_splits(
+    spec: EnsembleSpec, member: MemberSpec, distillation: Distillation | None = None
 ) -> tuple[Split, Split, Split]:
     """The labelled training images, all training images with pseudo-labelled ones, the validation images."""
     train = open_split(spec.data, "train")

@@ -14,6 +14,7 @@ from seg.commands.options.shared import (
     require_extra,
 )
 from seg.errors import SpecError
+from seg.terminal.notices import suggest
 from seg.terminal.words import counted, printable
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def sample(
     else:
         written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
+    suggest(f"seg data check {folder / 'dataset.yaml'}")
 
 
 @app.command()
@@ -113,6 +115,7 @@ def guess(
         with Output(output, (), overwrite).writing() as final:
             write_text(final, yaml_of(found, output.absolute().parent))
         typer.echo(f"{output}: written: {found.layout}")
+        suggest(f"seg data check {output}")
 
 
 @app.command()
@@ -176,6 +179,7 @@ def import_(
     for what, count in sorted(report.dropped.items()):
         typer.echo(f"dropped: {count} x {printable(what)}")
     typer.echo(f"{folder / 'dataset.yaml'}: written")
+    suggest(f"seg data check {folder / 'dataset.yaml'}")
 
 
 def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":

@@ -28,6 +28,7 @@ OPTION_EXCLUSIONS: Final = (
         OptionExclusion("ensemble", "--deadline", several, "a deadline is for one process that predicts")
         for several in ("--devices", "--cluster", "--explain")
     ),
+    OptionExclusion("evaluate", "--submission", "--split", "a submission is of the predict split"),
     *(
         OptionExclusion("ensemble", "--explain", several, "it explains one process")
         for several in ("--devices", "--cluster")

@@ -18,7 +18,7 @@ from seg.terminal.progress import Advance, progress
 
 _SPLITS: Final = ("train", "val", "predict")
 _STAMP: Final = "sample.json"
-_REVISION: Final = 1
+_REVISION: Final = 2
 _DATASET_YAML: Final = f"""\
 # The built-in dataset: drawn trash, 12 classes. Written by `seg data sample`.
 train: {{ images: ., annotations: train.json }}
@@ -36,9 +36,9 @@ _PLACES: Final = 100
 def write_sample_dataset(
     folder: Path,
     *,
-    train: int = 320,
-    val: int = 48,
-    predict: int = 24,
+    train: int = 480,
+    val: int = 64,
+    predict: int = 96,
     size_hw: tuple[int, int] = (128, 160),
     seed: int = 0,
     scenes: int = 0,
