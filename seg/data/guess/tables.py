@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.deep.decode import deep_size
+from seg.data.guess.held_out import guess_val
 from seg.data.guess.result import Guess
 from seg.data.guess.survey import Survey, by_split, common_folder
 from seg.data.guess.table_ids import IdPattern, id_pattern
@@ -53,8 +54,9 @@ def _of_table(found: Survey, path: Path) -> Guess | None:
     pattern = _pattern_of(found.folder, train, list(dict.fromkeys(ids)), test)
     if pattern is None:
         return None
+    val, about_val = guess_val(train)
     unsure = [
-        "val: a random fifth of the training images; images of one scene belong together: see 'group'",
+        about_val,
         "labels: where classes overlap, a pixel has the smaller object's",
     ]
     example = next((n, row[runs]) for n, row in enumerate(rows) if _RUNS.fullmatch(row[runs]))
@@ -66,7 +68,7 @@ def _of_table(found: Survey, path: Path) -> Guess | None:
     keys: dict[str, Any] = {"images": pattern.images, "labels": labels}
     if pattern.id:
         keys["id"] = pattern.id
-    dataset: dict[str, Any] = {"train": keys, "val": 0.2}
+    dataset: dict[str, Any] = {"train": keys, "val": val}
     if test:
         dataset["predict"] = _test(test, pattern, found.folder)
     dataset |= {"classes": _classes(names, unsure), "unlabelled": "background"}
