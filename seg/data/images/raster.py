@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,13 +71,14 @@ class Raster(Protocol):
 
 
 class RasterFile:
-    """A file whose bands are read by region; use it in one thread at a time."""
+    """A file whose bands are read by region; threads take turns."""
 
     def __init__(self, path: Path, dataset: "DatasetReader") -> None:
         self._path = path
         self._dataset = dataset
         self.size_hw: Size = (dataset.height, dataset.width)
         self.bands: int = dataset.count
+        self._turn = threading.Lock()
 
     @property
     def rows_of_a_block(self) -> int:
@@ -104,7 +106,7 @@ class RasterFile:
 
         window = Window(region.left, region.top, region.width, region.height)
         try:
-            with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+            with self._turn, rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
                 return np.asarray(self._dataset.read(tuple(bands), window=window))
         except rasterio.errors.RasterioError as error:
             raise DataError(
@@ -113,7 +115,7 @@ class RasterFile:
 
 
 class WindowedImage:
-    """An image on disk that is read by region; use it in one thread at a time."""
+    """An image on disk that is read by region; threads take turns."""
 
     def __init__(self, file: RasterFile) -> None:
         self._file = file
