@@ -19,6 +19,7 @@ from seg.engine.member import Member, default_pass_order
 from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.passes import PassOrder, Size
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import (
     BandCollector,
@@ -402,6 +403,7 @@ class Ensemble:
             device_ops=self.device_ops_for(pass_order, has_monitor=stopping is not None),
             large_give_way=large_give_way,
             image_types=self.image_types,
+            plain=PlainTiles.of(self.tile, self.classes),
         )
         runtimes = [member.runtime for member in self.members]
         return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)

@@ -222,7 +222,7 @@ def _fingerprint(resolved: ResolvedEnsemble, split: Split) -> str:
         "class_factors": spec.class_factors,
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
-        **({"tile": spec.tile.model_dump()} if spec.tile else {}),
+        **({"tile": spec.tile.model_dump(exclude_none=True)} if spec.tile else {}),
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 

@@ -28,7 +28,7 @@ def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
             ],
             "merge": spec.merge,
             "class_factors": spec.class_factors,
-            "tile": spec.tile and spec.tile.model_dump(),
+            "tile": spec.tile and spec.tile.model_dump(exclude_none=True),
             "size": spec.output.size,
             **({"merge_at": "decoder"} if spec.merge_at == "decoder" else {}),
         }

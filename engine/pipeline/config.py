@@ -11,6 +11,7 @@ from seg.engine.merging.device_merge import DeviceMerge, accumulate, merge_resul
 from seg.engine.merging.merges import Merge, new_merge
 from seg.engine.passes.device_values import BatchOnDevice, Merged
 from seg.engine.passes.passes import PassOrder, Size
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.image_type import RGB8, ImageHWB, ImageType
@@ -34,6 +35,7 @@ class PipelineConfig:
         decoders: of each member, if low-resolution probabilities are merged, by their mean.
         device_ops: merges probabilities that stay on their device; for the mean without early exit.
         large_give_way: the tiles of large images are cut only if no other image waits.
+        plain: which tiles are not predicted.
     """
 
     pass_order: PassOrder
@@ -50,6 +52,7 @@ class PipelineConfig:
     device_ops: DeviceOps | None = None
     large_give_way: bool = False
     image_types: tuple[ImageType, ...] = (RGB8,)
+    plain: PlainTiles | None = None
 
     def frame(self, image_hwc: ImageHWB) -> ImageHWB:
         """The pixels that views are taken of, for an image or a tile."""

@@ -25,6 +25,9 @@ from seg.train.splits.class_planes import class_planes
 KEPT_BYTES: Final = 2 * 2**30
 """How many bytes of a split are kept in memory."""
 
+KEPT_REGION_BYTES: Final = 2**29
+"""The same if some are regions of large images, which are read from files quickly."""
+
 _THREADS: Final = 4
 
 Scale = Callable[[ImageHWB], ImageHWB]
@@ -78,8 +81,9 @@ class DecodedSplit:
         return {**self.__dict__, "_kept": {}}
 
     def read_ahead(self, advance: Advance) -> None:
-        """Decode as many images as `KEPT_BYTES` hold; raises DataError as `read` does."""
-        room = KEPT_BYTES
+        """Decode as many images as may be kept; raises DataError as `read` does."""
+        has_regions = any(sample.region for sample in self._split.samples)
+        room = KEPT_REGION_BYTES if has_regions else KEPT_BYTES
         with ThreadPoolExecutor(_THREADS) as threads:
             for index, (image_hwc, labels_hw) in enumerate(threads.map(self.read, range(len(self)))):
                 room -= image_hwc.nbytes + labels_hw.nbytes

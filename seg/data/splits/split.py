@@ -66,8 +66,6 @@ class Split(Protocol):
     def open_labels(self, index: int) -> LabelRaster:
         """The label map of sample `index`, of which regions are read or drawn where it is large.
 
-        Use it in one thread at a time.
-
         Raises:
             DataError: the labels cannot be read.
         """
