@@ -39,11 +39,26 @@ def sample(
             help="Draw so many places with their own light, ground and classes, no place in two splits.",
         ),
     ] = None,
+    slide: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SIDE",
+            min=ranges.SLIDE_SIDE.least,
+            max=ranges.SLIDE_SIDE.most,
+            help="Instead draw two slides of tissue on glass, so many pixels wide and high.",
+        ),
+    ] = None,
 ) -> None:
     """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
     from seg.data.sample import write_sample_dataset
+    from seg.data.sample.write_slides import write_slides
 
-    written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
+    if slide and scenes:
+        raise SpecError("--slide and --scenes exclude each other: slides show no scenes")
+    if slide:
+        written = write_slides(folder, slide, seed=seed)
+    else:
+        written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
     suggest(f"seg data check {folder / 'dataset.yaml'}")
 

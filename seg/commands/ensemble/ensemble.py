@@ -50,7 +50,7 @@ def ensemble(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz or geotiff.",
+            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz, geotiff or geojson.",
         ),
     ] = None,
     save_spec: Annotated[
