@@ -1,11 +1,13 @@
 """Estimates of training runs before they begin: memory, and time from one real step of each member."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import torch
+from torch import nn
 
-from seg.spec import EnsembleSpec, MemberSpec
+from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.train.callbacks.run_checkpoint import epochs_done
 from seg.train.dry_run import STEP_IMAGES, run_training_step, training_step_bytes
 from seg.train.member.job import with_input_size_crop
@@ -16,6 +18,8 @@ from seg.train.trainer import member_splits
 _FORWARD_SHARE: Final = 1 / 3
 """Of a training step: the backward pass takes about twice as long as the forward pass."""
 
+_QUICK_S: Final = 3.0
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingEstimate:
@@ -24,7 +28,7 @@ class TrainingEstimate:
     Attributes:
         epochs: those that an earlier run has not done.
         memory: bytes of a training step, as in `dry_run`; of two images for `batch_size: auto`.
-        seconds: of these epochs, from a step of two images of the crop's size; without reading images.
+        seconds: of these epochs, from a step of images of the crop's size; without reading and augmenting.
     """
 
     epochs: int
@@ -44,19 +48,23 @@ def estimate_training(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool) 
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     _, train, val = member_splits(spec, member)
     network = build_network(recipe.architecture, recipe.encoder, len(train.classes))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    # The first step also makes the libraries ready.
-    first, second = (
-        run_training_step(network, recipe, len(train.classes), images=STEP_IMAGES, device=device)[0]
-        for _ in range(2)
-    )
+    batch_size = STEP_IMAGES if recipe.batch_size == "auto" else recipe.batch_size
     images = len(train.samples) * recipe.multiply + len(val.samples) * _FORWARD_SHARE
     done = 0 if retrain else epochs_done(RunFolder(spec.run_folder(member)).last)
     epochs = max(0, recipe.epochs - done)
-    batch_size = STEP_IMAGES if recipe.batch_size == "auto" else recipe.batch_size
     return TrainingEstimate(
         epochs=epochs,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         memory=training_step_bytes(network, recipe.crop, batch_size),
-        seconds=epochs * images * min(first, second) / STEP_IMAGES,
+        seconds=epochs * images * _seconds_an_image(network, recipe, len(train.classes), batch_size),
     )
+
+
+def _seconds_an_image(network: nn.Module, recipe: RecipeSpec, classes: int, batch_size: int) -> float:
+    """Of a training step: of a whole batch if that is quick, else of the fewest images."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    step = partial(run_training_step, network, recipe, classes, device=device)
+    first, _ = step(images=STEP_IMAGES)  # Also makes the libraries ready.
+    images = batch_size if first * batch_size / STEP_IMAGES < _QUICK_S else STEP_IMAGES
+    second, _ = step(images=images)
+    return min(first / STEP_IMAGES, second / images)
