@@ -23,8 +23,8 @@ help:
 quickstart: quickstart/submission.csv quickstart/ensemble.onnx quickstart/overlay.png quickstart/report.html
 	$(SEG) evaluate $(SPEC) --split predict
 	@echo
-	@echo "The last two rows are the ensemble, before and after tuning, on images that it has not seen. Look at"
-	@echo "  quickstart/overlay.png and quickstart/report.html"
+	@echo "The last rows are the ensemble before and after tuning, on images that neither training nor tuning has seen."
+	@echo "Look at quickstart/overlay.png and quickstart/report.html."
 	@echo "With your own data:"
 	@echo "  1. $(SEG) data guess FOLDER -o data.yaml && $(SEG) data check data.yaml"
 	@echo "  2. cp ensembles/quickstart.yaml ensembles/mine.yaml, and name data.yaml and your networks in it"
