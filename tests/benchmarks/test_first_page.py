@@ -1,4 +1,4 @@
-"""The first page's table: what it counts as lines, and that the loop it compares with writes what seg reads."""
+"""The first page's table: what counts as a line, and that seg reads what the loop beside it writes."""
 
 from pathlib import Path
 
@@ -9,11 +9,22 @@ from benchmarks.first_page import lines_of_python, lines_of_yaml
 from benchmarks.first_page_loop import run_lengths
 from seg.data.tables.run_lengths import decode_run_lengths
 
+PYTHON = '''"""A module."""
+
+# A comment.
+import os
+
+
+def f(
+    a: int,
+) -> int:
+    """It."""
+    return a
+'''
+
 
 def test_lines_are_statements_without_comments_and_docstrings(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text(
-        '"""A module."""\n\n# A comment.\nimport os\n\n\ndef f(\n    a: int,\n) -> int:\n    """It."""\n    return a\n'
-    )
+    (tmp_path / "a.py").write_text(PYTHON)
     assert lines_of_python(tmp_path / "a.py") == len(["import os", "def f(a: int) -> int:", "return a"])
     (tmp_path / "a.yaml").write_text("# A comment.\ndata: x\n\nmembers:\n  - a  # one\n")
     assert lines_of_yaml(tmp_path / "a.yaml") == 3
