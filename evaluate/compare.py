@@ -222,6 +222,7 @@ def _fingerprint(resolved: ResolvedEnsemble, split: Split) -> str:
         "class_factors": spec.class_factors,
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
+        **({"group": spec.data.group.model_dump(mode="json")} if spec.data.group else {}),
         **({"tile": spec.tile.model_dump(exclude_none=True)} if spec.tile else {}),
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
