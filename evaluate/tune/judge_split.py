@@ -50,9 +50,9 @@ def judge_split(spec: EnsembleSpec, tuned: Tuned, name: SplitName, cache: Probab
     split = open_split(spec.data, name)
     passes = open_passes(with_dropped_members(spec), split, cache)
     mixtures: dict[str, Mixture] = {
-        SINGLE: tuned.candidates[SINGLE].mixture,
-        EQUAL: tuned.equal.mixture,
-        CHOSEN: tuned.chosen,
+        SINGLE: tuned.passes.of_members(tuned.candidates[SINGLE].mixture),
+        EQUAL: tuned.passes.of_members(tuned.equal.mixture),
+        CHOSEN: tuned.written,
     }
     with progress(f"judge {name}", passes.images, unit="images") as advance:
 

@@ -1,8 +1,8 @@
-"""The command `seg tune`: find the best mixture of an ensemble on its validation images."""
+"""The command `seg tune`: find the best mixture of an ensemble on labelled images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from seg.data import open_split
 from seg.data.groups import Groups, group_images, independent_images
 from seg.errors import DataError, SpecError
-from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import Passes, open_passes
+from seg.evaluate.cache.labelled_passes import LabelledPasses
+from seg.evaluate.cache.mixture import Mixture, Views
+from seg.evaluate.cache.passes import open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.segmentation import intervals_of
 from seg.evaluate.tune.budget import Budget
@@ -20,7 +21,6 @@ from seg.evaluate.tune.candidates import (
     EQUAL,
     SINGLE,
     Candidate,
-    choose_candidate,
     list_candidates,
 )
 from seg.evaluate.tune.choose_departure import choose_departure
@@ -28,14 +28,19 @@ from seg.evaluate.tune.class_prior import ClassPrior, count_prior
 from seg.evaluate.tune.departures import Departures
 from seg.evaluate.tune.importance import MemberValue, disagreement, value_members
 from seg.evaluate.tune.member_pixels import MemberPixels
+from seg.evaluate.tune.out_of_fold import open_out_of_fold
 from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
 from seg.evaluate.tune.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
 from seg.evaluate.tune.temperature import MemberCalibration, calibrate_members
 from seg.evaluate.tune.useful_views import useful_views
 from seg.progress import progress
 from seg.spec import EnsembleSpec
+from seg.spec.dataset import SplitName
 
 MIN_IMAGES: Final = 4
+
+FittedOn = Literal["val", "folds"]
+"""The images that tuning fits on: those of validation, or the training images out of fold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ class Tuned:
     """The results of tuning.
 
     Attributes:
-        groups: of the validation images; `independent` is about how many independent images they are worth.
+        passes: of members, or of families if it is fitted on folds.
+        groups: of the images; `independent` is about how many independent images they are worth.
         prior: the shares of the classes.
         candidates: by name, from the best member and equal weights to what departs most.
         mious: of these on all images, over all labelled pixels.
@@ -57,7 +63,8 @@ class Tuned:
         chosen: the selected mixture, or the best of its sub-ensembles within the budget.
     """
 
-    passes: Passes
+    passes: LabelledPasses
+    on: FittedOn
     groups: Groups
     independent: float
     prior: ClassPrior
@@ -72,6 +79,11 @@ class Tuned:
     priced: tuple[SubEnsemble, ...]
     front: tuple[SubEnsemble, ...]
     chosen: Mixture
+
+    @property
+    def written(self) -> Mixture:
+        """The chosen mixture, of the members of the spec."""
+        return self.passes.of_members(self.chosen)
 
     @property
     def equal(self) -> Candidate:
@@ -91,18 +103,17 @@ def tune(
     cache: ProbabilityCache,
     budget: Budget | None = None,
     criterion: Criterion = "mean",
+    on: FittedOn = "val",
 ) -> Tuned:
     """Find the mixture that is expected to be best on other groups of images.
 
     Raises:
         SpecError: there is nothing to select, nothing is within the budget, or an image has no group.
-        DataError: the validation split has no labels or too few images.
+        DataError: the images have no labels or are too few, or a run does not tell what it held out.
         ModelError, MissingRuntimeError: a member cannot be run.
     """
-    spec = with_dropped_members(spec)
-    split = open_split(spec.data, "val")
-    _check_enough(spec, len(split.samples))
-    passes = open_passes(spec, split, cache)
+    passes = _open_folds(spec, cache) if on == "folds" else _open_val(spec, cache)
+    split = passes.split
     scorer = sample_pixels(passes)
     groups = group_images([split.samples[position] for position in scorer.positions], spec.data.group)
     group_i = number_groups(groups.labels)
@@ -111,7 +122,7 @@ def tune(
     departures = Departures(MemberPixels.of(scorer, views), group_i, prior.shares_c)
     departure = choose_departure(departures, group_i, criterion)
     candidates = list_candidates(scorer, views, departures, departure, group_i, criterion)
-    selected = choose_candidate(candidates)
+    selected = candidates[-1]
     counts = _count(passes, candidates, scorer.positions)
     several = len(selected.mixture.members) > 1
     studied = selected.mixture if several else candidates[1].mixture
@@ -119,6 +130,7 @@ def tune(
     front = tuple(pareto_front(priced))
     return Tuned(
         passes=passes,
+        on=on,
         groups=groups,
         independent=independent_images(split.samples),
         prior=prior,
@@ -144,17 +156,32 @@ def with_dropped_members(spec: EnsembleSpec) -> EnsembleSpec:
     return spec.model_copy(update={"members": members})
 
 
-def _check_enough(spec: EnsembleSpec, images: int) -> None:
-    if sum(len(spec.views_of(member)) for member in spec.members) == 1:
+def _open_val(spec: EnsembleSpec, cache: ProbabilityCache) -> LabelledPasses:
+    spec = with_dropped_members(spec)
+    split = open_split(spec.data, "val")
+    _check_enough("val", len(split.samples), [spec.views_of(member) for member in spec.members])
+    return open_passes(spec, split, cache)
+
+
+def _open_folds(spec: EnsembleSpec, cache: ProbabilityCache) -> LabelledPasses:
+    passes = open_out_of_fold(spec, cache)
+    _check_enough("train", passes.images, passes.views)
+    return passes
+
+
+def _check_enough(split: SplitName, images: int, views: Sequence[Views]) -> None:
+    if sum(map(len, views)) == 1:
         raise SpecError("members: one member with one view leaves nothing to select: add members or views")
     if images < MIN_IMAGES:
         raise DataError(
-            f"data.val: has {images} images, too few to fit on some and score on others:"
+            f"data.{split}: has {images} images, too few to fit on some and score on others:"
             f" give it at least {MIN_IMAGES}"
         )
 
 
-def _count(passes: Passes, candidates: Sequence[Candidate], images: Sequence[int]) -> dict[str, CountsICC]:
+def _count(
+    passes: LabelledPasses, candidates: Sequence[Candidate], images: Sequence[int]
+) -> dict[str, CountsICC]:
     """Counts over all pixels of images."""
     mixtures = list(dict.fromkeys(one.mixture for one in candidates))
     counted: dict[Mixture, list[CountsICC]] = {mixture: [] for mixture in mixtures}

@@ -34,6 +34,14 @@ def tune(
         Literal["mean", "worst-group"],
         typer.Option("--criterion", help="Tune for the mIoU of all images, or of the group with the lowest."),
     ] = "mean",
+    on: Annotated[
+        Literal["val", "folds"],
+        typer.Option(
+            "--on",
+            help="Fit on the validation images; or on the training images, each through members whose fold"
+            " holds it out.",
+        ),
+    ] = "val",
     judge: Annotated[
         Literal["train", "predict"] | None,
         typer.Option("--judge", help="Also score the result on this split, which needs labels."),
@@ -44,9 +52,10 @@ def tune(
 ) -> None:
     """Find weights, views and class factors, and write them into the YAML.
 
-    Everything is fitted on the validation images, and judged on groups of them that were left out: drives,
-    patients, places. The fewer groups there are, the less is fitted. Every pass is computed once and cached,
-    so that another run computes none. If the spec has `stopping`, it is calibrated again.
+    Everything is fitted on the validation images, or out of fold on the training images, and judged on
+    groups of them that were left out: drives, patients, places. The fewer groups there are, the less is
+    fitted. Every pass is computed once and cached, so that another run computes none. If the spec has
+    `stopping`, it is calibrated again.
     """
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.sizes import parse_bytes
@@ -54,6 +63,7 @@ def tune(
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.budget import Budget
     from seg.evaluate.tune.evidence import evidence_of
+    from seg.evaluate.tune.fold_advice import advise_folds
     from seg.evaluate.tune.judge_split import judge_split
     from seg.evaluate.tune.pareto_plot import draw_pareto
     from seg.evaluate.tune.write_spec import write_back
@@ -69,7 +79,7 @@ def tune(
     if chart:
         chart.check()
     cache = ProbabilityCache()
-    tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion)
+    tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
     judged = judge_split(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)
     _print_candidates(tuned)
@@ -82,10 +92,12 @@ def tune(
             draw_pareto(final, tuned)
         typer.echo(f"{picture}: drawn")
     _print_verdict(tuned)
+    if advice := advise_folds(spec, tuned):
+        typer.echo(advice)
     if judged:
         _print_judgement(judge or "", judged)
     if keep:
-        write_back(path, spec, tuned.chosen, tuned.passes.split.classes, evidence_of(tuned))
+        write_back(path, spec, tuned.written, tuned.passes.split.classes, evidence_of(tuned))
         typer.echo(f"written to {path}")
         if spec.stopping is not None:
             calibrate_stopping(path, load_ensemble(path))
@@ -112,7 +124,7 @@ def _print_candidates(tuned: "Tuned") -> None:
     ]
     header = (
         "",
-        "val mIoU",
+        "val mIoU" if tuned.on == "val" else "out-of-fold mIoU",
         "95 %",
         "groups left out",
         "over equal, points",
