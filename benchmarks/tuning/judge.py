@@ -130,8 +130,8 @@ def _print_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) -> None:
     for name, points in over.items():
         gain = points - better
         typer.echo(
-            f"| {tuned_on} | {name} | {points.mean():+.2f} | {points.min():+.2f} | {(points < 0).mean():.0%} |"
-            f" {gain.mean():+.2f} | {(gain > 0).mean():.0%} | {(gain == 0).mean():.0%} |"
+            f"| {tuned_on} | {name} | {points.mean():+.2f} | {points.min():+.2f} |"
+            f" {(points < 0).mean():.0%} | {gain.mean():+.2f} | {(gain > 0).mean():.0%} | {(gain == 0).mean():.0%} |"
         )
 
 
