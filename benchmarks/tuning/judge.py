@@ -131,7 +131,8 @@ def _print_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) -> None:
         gain = points - better
         typer.echo(
             f"| {tuned_on} | {name} | {points.mean():+.2f} | {points.min():+.2f} |"
-            f" {(points < 0).mean():.0%} | {gain.mean():+.2f} | {(gain > 0).mean():.0%} | {(gain == 0).mean():.0%} |"
+            f" {(points < 0).mean():.0%} | {gain.mean():+.2f} | {(gain > 0).mean():.0%} |"
+            f" {(gain == 0).mean():.0%} |"
         )
 
 
