@@ -5,7 +5,7 @@ from typing import Protocol
 from seg.data import Split
 from seg.evaluate.cache.merge import CachedImage, Coverage
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 
 
 class LabelledPasses(Protocol):

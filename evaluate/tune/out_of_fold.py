@@ -12,16 +12,16 @@ from itertools import accumulate
 import numpy as np
 
 from seg.data import Sample, Split, open_split
-from seg.data.subset_split import Subset
+from seg.data.splits.subset_split import Subset
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache.merge import CachedImage, Coverage
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 from seg.runs import read_held_out
 from seg.spec import EnsembleSpec
-from seg.spec.member import MemberSpec
+from seg.spec.ensemble.member import MemberSpec
 
 
 @dataclass(frozen=True, slots=True)

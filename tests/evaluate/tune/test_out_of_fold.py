@@ -14,8 +14,8 @@ from seg.errors import DataError, SpecError
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.tune import tune
-from seg.evaluate.tune.fold_advice import advise_folds
-from seg.evaluate.tune.judge_split import judge_split
+from seg.evaluate.tune.evidence.fold_advice import advise_folds
+from seg.evaluate.tune.evidence.judge_split import judge_split
 from seg.evaluate.tune.out_of_fold import find_families, open_out_of_fold
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import EnsembleSpec, load_ensemble
