@@ -9,12 +9,14 @@ from seg.data import Sample
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.fingerprint import run_fingerprint
 from seg.engine.jobs.journal import ExpectedLabels, Journal
+from seg.engine.jobs.shift import ShiftCheck
 from seg.engine.passes.passes import Size
 from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.submissions import SubmissionFormat, open_format
 from seg.engine.submissions.formats import check_ids
 from seg.engine.submissions.output import submission_output
 from seg.files.outputs import Output
+from seg.terminal.notices import notice
 
 Item = TypeVar("Item")
 Summary = TypeVar("Summary")
@@ -88,6 +90,7 @@ class JournalledRun(Generic[Item]):
             has_deadline: whether a deadline may drop passes, so that the journal is that of such a run.
         """
         ids = [image.sample.id for image in self.images]
+        shift = ShiftCheck(self.resolved)
         fingerprint = run_fingerprint(
             self.resolved, [image.sample for image in self.images], has_deadline=has_deadline
         )
@@ -98,5 +101,7 @@ class JournalledRun(Generic[Item]):
             summary = predict(journal, missing)
             entries = map(journal.read, ids)
             with self.target.writing() as path:
-                self.form.write(path, ((entry.id, entry.labels_hw) for entry in entries))
+                self.form.write(path, shift.count((entry.id, entry.labels_hw) for entry in entries))
+        if finding := shift.finding():
+            notice(finding)
         return summary

@@ -125,11 +125,15 @@ def count_all(passes: LabelledPasses, mixtures: Sequence[Mixture], images: Itera
     counted: list[list[NDArray[np.int64]]] = [[] for _ in mixtures]
     for image in images:
         truth_hw = passes.labels(image)
-        cached_image = passes.cached_image(image)
-        for counts, mixture in zip(counted, mixtures, strict=True):
-            matrix = ConfusionMatrix(passes.classes).add(truth_hw, label_mixture(mixture, cached_image))
-            counts.append(matrix.counts_cc)
+        for counts, labels_hw in zip(counted, label_image(passes, mixtures, image), strict=True):
+            counts.append(ConfusionMatrix(passes.classes).add(truth_hw, labels_hw).counts_cc)
     return [np.stack(counts) for counts in counted]
+
+
+def label_image(passes: LabelledPasses, mixtures: Sequence[Mixture], image: int) -> list[LabelsHW]:
+    """The labels of every mixture on one image; each pass is read once."""
+    cached_image = passes.cached_image(image)
+    return [label_mixture(mixture, cached_image) for mixture in mixtures]
 
 
 def label_mixture(mixture: Mixture, cached_image: CachedImage) -> LabelsHW:

@@ -14,6 +14,7 @@ from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.passes import open_passes
 from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
 from seg.evaluate.metrics.segmentation import intervals_of
 from seg.evaluate.tune.cost.budget import Budget
 from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
@@ -21,15 +22,17 @@ from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, pric
 from seg.evaluate.tune.evidence.by_group import Criterion, number_groups, sum_by_group
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE, Candidate, list_candidates
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
+from seg.evaluate.tune.evidence.predicted_shares import PixelsIC, describe_images
 from seg.evaluate.tune.fits.class_prior import ClassPrior, count_prior
 from seg.evaluate.tune.fits.departures import Departures
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.temperature import MemberCalibration, calibrate_members
 from seg.evaluate.tune.fits.useful_views import useful_views
 from seg.evaluate.tune.out_of_fold import open_out_of_fold
-from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
+from seg.evaluate.tune.scorer import CountsICC, label_image, miou, sample_pixels
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
+from seg.spec.ensemble.tuned_on import TunedOnSpec
 from seg.terminal.progress import progress
 
 MIN_IMAGES: Final = 4
@@ -50,6 +53,7 @@ class Tuned:
         mious: of these on all images, over all labelled pixels.
         intervals: 95 % bootstrap intervals of these over groups.
         selected: the candidate that is expected to be best on other groups.
+        images: what the selected candidate predicts on them, for the YAML.
         calibration: of each member at a temperature of 1, and at its fitted one.
         values: of the members of the selected mixture; of all members if that is a single member.
         disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
@@ -68,6 +72,7 @@ class Tuned:
     mious: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
     selected: Candidate
+    images: TunedOnSpec
     calibration: tuple[MemberCalibration, ...]
     values: tuple[MemberValue, ...]
     disagreement: NDArray[np.float64]
@@ -118,7 +123,7 @@ def tune(
     departure = choose_departure(departures, group_i, criterion)
     candidates = list_candidates(scorer, views, departures, departure, group_i, criterion)
     selected = candidates[-1]
-    counts = _count(passes, candidates, scorer.positions)
+    counted = _count(passes, candidates, scorer.positions)
     several = len(selected.mixture.members) > 1
     studied = selected.mixture if several else candidates[1].mixture
     priced = tuple(price_sub_ensembles(scorer, studied, passes.milliseconds))
@@ -131,11 +136,13 @@ def tune(
         prior=prior,
         criterion=criterion,
         candidates={one.name: one for one in candidates},
-        mious={name: miou(counts_icc) for name, counts_icc in counts.items()},
+        mious={name: miou(counts_icc) for name, counts_icc in counted.by_name.items()},
         intervals={
-            name: intervals_of(sum_by_group(counts_icc, group_i)).miou for name, counts_icc in counts.items()
+            name: intervals_of(sum_by_group(counts_icc, group_i)).miou
+            for name, counts_icc in counted.by_name.items()
         },
         selected=selected,
+        images=describe_images(counted.predicted_ic, group_i, split.classes),
         calibration=tuple(calibrate_members(scorer)),
         values=tuple(value_members(scorer, studied)),
         disagreement=disagreement(scorer),
@@ -174,16 +181,24 @@ def _check_enough(split: SplitName, images: int, views: Sequence[Views]) -> None
         )
 
 
-def _count(
-    passes: LabelledPasses, candidates: Sequence[Candidate], images: Sequence[int]
-) -> dict[str, CountsICC]:
-    """Counts over all pixels of images."""
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Counts of each candidate over all pixels, and the pixels that the last one predicts each class for."""
+
+    by_name: Mapping[str, CountsICC]
+    predicted_ic: PixelsIC
+
+
+def _count(passes: LabelledPasses, candidates: Sequence[Candidate], images: Sequence[int]) -> _Counted:
     mixtures = list(dict.fromkeys(one.mixture for one in candidates))
-    counted: dict[Mixture, list[CountsICC]] = {mixture: [] for mixture in mixtures}
+    counted: dict[Mixture, list[CountsCC]] = {mixture: [] for mixture in mixtures}
+    predicted: list[NDArray[np.int64]] = []
     with progress("judge", len(images), unit="images") as advance:
         for image in images:
-            counts = count_all(passes, mixtures, [image])
-            for mixture, counts_icc in zip(mixtures, counts, strict=True):
-                counted[mixture].append(counts_icc)
+            truth_hw = passes.labels(image)
+            labels = dict(zip(mixtures, label_image(passes, mixtures, image), strict=True))
+            for mixture, labels_hw in labels.items():
+                counted[mixture].append(ConfusionMatrix(passes.classes).add(truth_hw, labels_hw).counts_cc)
+            predicted.append(np.bincount(labels[candidates[-1].mixture].ravel(), minlength=passes.classes))
             advance()
-    return {one.name: np.concatenate(counted[one.mixture]) for one in candidates}
+    return _Counted({one.name: np.stack(counted[one.mixture]) for one in candidates}, np.stack(predicted))

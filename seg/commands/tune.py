@@ -97,7 +97,8 @@ def tune(
     if judged:
         _print_judgement(judge or "", judged)
     if keep:
-        write_back(path, spec, tuned.written, tuned.passes.split.classes, evidence_of(tuned))
+        classes = tuned.passes.split.classes
+        write_back(path, spec, tuned.written, classes, evidence_of(tuned), tuned.images)
         typer.echo(f"written to {path}")
         if spec.stopping is not None:
             calibrate_stopping(path, load_ensemble(path))
