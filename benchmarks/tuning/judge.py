@@ -19,7 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.tuning.members import Images, load
-from seg.evaluate.tune.evidence.by_group import number_groups
+from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.class_factors import fit_factors
 from seg.evaluate.tune.fits.departures import Departure, Departures, Fitted

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import open_split
+from seg.data.groups import Groups, group_images
 from seg.engine.pipeline.timing import Stage
 from seg.evaluate.cache.passes import TIMED, Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.metrics.segmentation import paired_interval
 from seg.evaluate.report.image_scores import Score, SplitScores, score_images
 from seg.evaluate.report.latency import time_stages
@@ -29,6 +31,7 @@ class Findings:
     """All measurements of an ensemble.
 
     Attributes:
+        groups: of the images, which intervals resample.
         values: the importance of each member, on a few thousand pixels an image, as in `seg tune`.
         disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
         candidates: sub-ensembles; `front` is their Pareto front.
@@ -39,6 +42,7 @@ class Findings:
 
     passes: Passes
     predictors: Predictors
+    groups: Groups
     scores: SplitScores
     values: tuple[MemberValue, ...]
     disagreement: NDArray[np.float64]
@@ -65,7 +69,9 @@ class Findings:
 
     def gain(self, over: Score) -> tuple[float, float, float]:
         """The gain in mIoU of the ensemble with its views, with the 95 % interval."""
-        return paired_interval(list(over.counts_icc), list(self.viewed(self.predictors.ensemble).counts_icc))
+        whole = self.viewed(self.predictors.ensemble)
+        unit_i = number_groups(self.groups.units)
+        return paired_interval(list(over.counts_icc), list(whole.counts_icc), unit_i)
 
 
 def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
@@ -78,13 +84,15 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
     split = open_split(spec.data, "val")
     passes = open_passes(with_upright_views(spec), split, cache)
     predictors = predictors_of(spec, passes)
+    groups = group_images(split.samples, spec.data.group)
     scorer = sample_pixels(passes)
     whole = predictors.ensemble.viewed
     candidates = tuple(price_sub_ensembles(scorer, whole, passes.milliseconds))
     return Findings(
         passes=passes,
         predictors=predictors,
-        scores=score_images(passes, predictors),
+        groups=groups,
+        scores=score_images(passes, predictors, groups.units),
         values=tuple(value_members(scorer, whole)),
         disagreement=disagreement(scorer),
         candidates=candidates,

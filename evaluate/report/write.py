@@ -55,7 +55,7 @@ def write_report(spec: EnsembleSpec, path: Path, title: str, cache: ProbabilityC
         title=title,
         sections=[section for section in ENSEMBLE_SECTIONS if shown.get(section[0], True)],
         facts=[
-            counted(findings.passes.images, "validation image"),
+            f"validation: {findings.groups}",
             counted(len(findings.predictors.members), "member"),
         ],
         findings=findings,

@@ -15,11 +15,12 @@ from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.passes import open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
+from seg.evaluate.metrics.groups import number_groups, sum_by_group
 from seg.evaluate.metrics.segmentation import intervals_of
 from seg.evaluate.tune.cost.budget import Budget
 from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
 from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
-from seg.evaluate.tune.evidence.by_group import Criterion, number_groups, sum_by_group
+from seg.evaluate.tune.evidence.by_group import Criterion
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE, Candidate, list_candidates
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.evidence.predicted_shares import PixelsIC, describe_images

@@ -1,11 +1,10 @@
 """Scores of groups of images, and the standard error of a difference across groups."""
 
-from collections.abc import Sequence
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seg.evaluate.metrics.groups import GroupI, sum_by_group
 from seg.evaluate.tune.scorer import CountsICC, miou
 
 Criterion = Literal["mean", "worst-group"]
@@ -13,14 +12,6 @@ Criterion = Literal["mean", "worst-group"]
 
 MOST_FOLDS: Final = 8
 BLOCKS: Final = 4
-
-GroupI = NDArray[np.intp]
-"""The number of each image's group."""
-
-
-def number_groups(labels: Sequence[str]) -> GroupI:
-    """Numbers from 0 for the labels of groups."""
-    return np.asarray(np.unique(np.asarray(labels), return_inverse=True)[1], dtype=np.intp)
 
 
 def fold_groups(group_i: GroupI, most: int = MOST_FOLDS) -> GroupI:
@@ -38,13 +29,6 @@ def fold_groups(group_i: GroupI, most: int = MOST_FOLDS) -> GroupI:
 def blocks(images: int) -> GroupI:
     """Four blocks of images that follow one another."""
     return np.arange(images) * BLOCKS // images
-
-
-def sum_by_group(counts_icc: CountsICC, group_i: GroupI) -> NDArray[np.int64]:
-    """The summed counts of each group, `[G, C, C]`."""
-    summed = np.zeros((int(group_i.max()) + 1, *counts_icc.shape[1:]), np.int64)
-    np.add.at(summed, group_i, counts_icc)
-    return summed
 
 
 def score(counts_icc: CountsICC, group_i: GroupI, criterion: Criterion) -> float:

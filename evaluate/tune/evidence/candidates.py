@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.tune.evidence.by_group import Criterion, GroupI, error_of_gain, score, worst_group
+from seg.evaluate.metrics.groups import GroupI
+from seg.evaluate.tune.evidence.by_group import Criterion, error_of_gain, score, worst_group
 from seg.evaluate.tune.fits.departures import Departure, Departures, Fitted
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import equal_weights

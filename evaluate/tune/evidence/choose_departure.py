@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from seg.evaluate.tune.evidence.by_group import Criterion, GroupI, error_of_gain, score
+from seg.evaluate.metrics.groups import GroupI
+from seg.evaluate.tune.evidence.by_group import Criterion, error_of_gain, score
 from seg.evaluate.tune.fits.departures import Departure, Departures
 
 WEIGHTS: Final = (0.5, 0.75, 1.0)

@@ -9,7 +9,8 @@ from seg.data.groups import Groups, group_images
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import open_passes
 from seg.evaluate.cache.store import ProbabilityCache
-from seg.evaluate.tune.evidence.by_group import error_of_gain, number_groups, worst_group
+from seg.evaluate.metrics.groups import number_groups
+from seg.evaluate.tune.evidence.by_group import error_of_gain, worst_group
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.scorer import count_all, miou
 from seg.evaluate.tune.tune import Tuned, with_dropped_members

@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.evidence.by_group import GroupI, blocks
+from seg.evaluate.metrics.groups import GroupI
+from seg.evaluate.tune.evidence.by_group import blocks
 from seg.labels.classes import ClassInfo
 from seg.spec.ensemble.tuned_on import TunedOnSpec, distance_of_shares
 
@@ -22,9 +23,7 @@ def describe_images(predicted_ic: PixelsIC, group_i: GroupI, classes: Sequence[C
     return TunedOnSpec(
         images=len(predicted_ic),
         spread=round(spread_of(predicted_ic, group_i), DIGITS),
-        classes={
-            info.name: round(share, DIGITS) for info, share in zip(classes, shares_c.tolist(), strict=True)
-        },
+        classes={info.name: round(share, DIGITS) for info, share in zip(classes, shares, strict=True)},
     )
 
 

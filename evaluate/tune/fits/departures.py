@@ -21,7 +21,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.evidence.by_group import GroupI, blocks, fold_groups
+from seg.evaluate.metrics.groups import GroupI
+from seg.evaluate.tune.evidence.by_group import blocks, fold_groups
 from seg.evaluate.tune.fits.class_factors import fit_factors, normalised
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import WeightsM, best_member, equal_weights, fit_weights

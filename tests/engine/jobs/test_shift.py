@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
@@ -31,12 +32,10 @@ def with_shares(path: Path, shares: dict[str, float], spread: float, **changes: 
 
 def predicted_shares(path: Path) -> dict[str, float]:
     """The shares of the classes in the labels of a run, read back from its PNG files."""
-    import cv2
-
     run_ensemble(load_ensemble(path), overwrite=True)
-    labels = [cv2.imread(str(png), cv2.IMREAD_UNCHANGED).ravel() for png in path.parent.glob("labels/*.png")]
+    labels = [np.asarray(Image.open(png)).ravel() for png in path.parent.glob("labels/*.png")]
     counts = np.bincount(np.concatenate(labels), minlength=len(CLASSES))
-    return {c.name: float(counts[c.id] / counts.sum()) for c in CLASSES}
+    return {c.name: float(counts[label] / counts.sum()) for label, c in enumerate(CLASSES)}
 
 
 def test_only_images_that_differ_are_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.evidence.by_group import number_groups, score
+from seg.evaluate.metrics.groups import number_groups
+from seg.evaluate.tune.evidence.by_group import score
 from seg.evaluate.tune.evidence.candidates import list_candidates
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.departures import Departure, Departures, prior_factors
