@@ -1,6 +1,6 @@
 """The findings of a report: all measurements of an ensemble, from cached passes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,20 +8,24 @@ from numpy.typing import NDArray
 from seg.data import open_split
 from seg.data.groups import Groups, group_images
 from seg.engine.pipeline.timing import Stage
+from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import TIMED, Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.metrics.segmentation import paired_interval
 from seg.evaluate.report.image_scores import Score, SplitScores, score_images
 from seg.evaluate.report.latency import time_stages
-from seg.evaluate.report.predictors import Predictor, Predictors, predictors_of, with_upright_views
+from seg.evaluate.report.predictors import ENSEMBLE, Predictor, Predictors, predictors_of, with_upright_views
 from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
 from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
+from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
+from seg.evaluate.tune.evidence.judge_split import Judgement, judge_split
 from seg.evaluate.tune.scorer import sample_pixels
 from seg.labels.classes import ClassInfo
 from seg.models.card import ModelCard
 from seg.runs import read_curves
 from seg.spec import EnsembleSpec
+from seg.spec.dataset.dataset import SplitName
 
 Curves = dict[str, list[float]]
 
@@ -38,6 +42,7 @@ class Findings:
         stages: the share of each stage in the engine's work.
         curves: the values of each epoch, by member; empty for members without a run.
         cards: of the members' models.
+        judged: the scores on another split, if one was named.
     """
 
     passes: Passes
@@ -51,6 +56,7 @@ class Findings:
     stages: dict[Stage, float]
     curves: dict[str, Curves]
     cards: tuple[ModelCard, ...]
+    judged: Judgement | None = None
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -74,8 +80,10 @@ class Findings:
         return paired_interval(list(over.counts_icc), list(whole.counts_icc), unit_i)
 
 
-def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
+def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitName | None = None) -> Findings:
     """Measure an ensemble on the validation images; passes that are not cached are computed.
+
+    `judge` is another split with labels, on which it is compared with equal weights and the best member.
 
     Raises:
         DataError: an image or its labels cannot be read.
@@ -88,7 +96,7 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
     scorer = sample_pixels(passes)
     whole = predictors.ensemble.viewed
     candidates = tuple(price_sub_ensembles(scorer, whole, passes.milliseconds))
-    return Findings(
+    findings = Findings(
         passes=passes,
         predictors=predictors,
         groups=groups,
@@ -101,6 +109,18 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
         curves=_curves(spec),
         cards=tuple(member.card for member in passes.ensemble.members),
     )
+    return replace(findings, judged=_judge(findings, spec, judge, cache)) if judge else findings
+
+
+def _judge(findings: Findings, spec: EnsembleSpec, split: SplitName, cache: ProbabilityCache) -> Judgement:
+    whole = findings.predictors.ensemble.viewed
+    best = max(findings.predictors.members, key=lambda member: findings.viewed(member).miou)
+    mixtures = {
+        SINGLE: best.viewed,
+        EQUAL: Mixture.of([1.0] * len(whole.views), whole.views),
+        ENSEMBLE: whole,
+    }
+    return judge_split(spec, mixtures, split, cache)
 
 
 def _curves(spec: EnsembleSpec) -> dict[str, Curves]:

@@ -65,7 +65,7 @@ def tune(
     from seg.evaluate.tune.cost.pareto_plot import draw_pareto
     from seg.evaluate.tune.evidence.evidence import evidence_of
     from seg.evaluate.tune.evidence.fold_advice import advise_folds
-    from seg.evaluate.tune.evidence.judge_split import judge_split
+    from seg.evaluate.tune.evidence.judge_split import judge_tuned
     from seg.evaluate.tune.write_spec import write_back
     from seg.files.outputs import Output
     from seg.spec import load_ensemble
@@ -80,7 +80,7 @@ def tune(
         chart.check()
     cache = ProbabilityCache()
     tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
-    judged = judge_split(spec, tuned, judge, cache) if judge else None
+    judged = judge_tuned(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)
     _print_candidates(tuned)
     _print_calibration(tuned)
@@ -95,7 +95,7 @@ def tune(
     if advice := advise_folds(spec, tuned):
         typer.echo(advice)
     if judged:
-        _print_judgement(judge or "", judged)
+        _print_judgement(judged)
     if keep:
         classes = tuned.passes.split.classes
         write_back(path, spec, tuned.written, classes, evidence_of(tuned), tuned.images)
@@ -229,7 +229,7 @@ def _print_verdict(tuned: "Tuned") -> None:
         )
 
 
-def _print_judgement(split: str, judged: "Judgement") -> None:
+def _print_judgement(judged: "Judgement") -> None:
     rows = [
         (
             name,
@@ -240,7 +240,9 @@ def _print_judgement(split: str, judged: "Judgement") -> None:
         for name, one in judged.scores.items()
     ]
     print_table(
-        f"judged on {split}: {judged.groups}", ("", "mIoU", "over equal, points", "worst group"), rows
+        f"judged on {judged.split}: {judged.groups}",
+        ("", "mIoU", "over equal, points", "worst group"),
+        rows,
     )
 
 

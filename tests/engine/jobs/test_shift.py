@@ -12,6 +12,7 @@ from seg.errors import SpecError
 from seg.evaluate.tune.evidence.predicted_shares import describe_images, spread_of
 from seg.spec import load_ensemble
 from seg.spec.ensemble.tuned_on import distance_of_shares
+from seg.terminal.notices import notice
 from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.evaluate.conftest import write_labelled_project
 
@@ -48,8 +49,9 @@ def test_only_images_that_differ_are_named(project: Path, capsys: pytest.Capture
     other = {name: float(name != most) / (len(alike) - 1) for name in alike}
     distance = sum(abs(other[name] - alike[name]) for name in alike) / 2
     with_shares(project, other, spread=distance - 0.01)
-    for _ in range(2):  # All labels are in the journal of the first run: the line is the same.
-        run_ensemble(load_ensemble(project), overwrite=True)
+    for restart in (True, False):  # The line counts labels of the journal, too.
+        notice.cache_clear()
+        run_ensemble(load_ensemble(project), restart=restart, overwrite=True)
         line = capsys.readouterr().err
         assert f"these images differ from those that were tuned on: {distance:.1%} of the pixels" in line
         assert f"{most} 0.0% -> {alike[most]:.1%}" in line

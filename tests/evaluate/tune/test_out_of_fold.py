@@ -15,7 +15,7 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.evidence.fold_advice import advise_folds
-from seg.evaluate.tune.evidence.judge_split import judge_split
+from seg.evaluate.tune.evidence.judge_split import judge_tuned
 from seg.evaluate.tune.out_of_fold import find_families, open_out_of_fold
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import EnsembleSpec, load_ensemble
@@ -76,13 +76,13 @@ def test_a_family_is_weighed_as_one_and_written_to_its_members(project: Path, tm
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
     tuned = tune(spec, cache, on="folds")
     assert tuned.mious["best member"] == pytest.approx(1.0, abs=0.01)
-    assert tuned.written.weights == (0.5, 0.5, 0, 0)
+    assert list(tuned.written.weights) == [0.5, 0.5, 0, 0]
     write_back(project, spec, tuned.written, tuned.passes.split.classes)
     written = load_ensemble(project)
     assert [member.weight for member in written.members] == [0.5, 0.5, 0, 0]
     assert [member.name for member in Ensemble.load(written).members] == ["a-0", "a-1"]
     assert tune(written, cache, on="folds").passes.names == ("a (2 folds)", "b (2 folds)")
-    judged = judge_split(spec, tuned, "predict", cache)
+    judged = judge_tuned(spec, tuned, "predict", cache)
     assert judged.scores["chosen"].miou == pytest.approx(1.0, abs=0.01)
 
 
