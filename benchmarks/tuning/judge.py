@@ -86,13 +86,13 @@ def main(
         "| tuned on | rule | over equal: mean | worst | below | over the better: mean | above | the same |"
     )
     typer.echo("|---|---|---:|---:|---:|---:|---:|---:|")
-    draw = _exchangeable if other_images else _shifts
+    draw = draw_exchangeable if other_images else draw_shifts
     for count in groups:
         tuned_on = f"as many images as in {count}" if other_images else f"{count} groups"
         _print_rules(tuned_on, [(images, one) for images in worlds for one in draw(images, count, draws)])
 
 
-def _shifts(images: Images, count: int, draws: int) -> Iterator[Draw]:
+def draw_shifts(images: Images, count: int, draws: int) -> Iterator[Draw]:
     """Some groups to tune on, all others to judge on; each choice once."""
     names = sorted(set(images.groups))
     random = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def _shifts(images: Images, count: int, draws: int) -> Iterator[Draw]:
         yield tuned, ~tuned, images.groups[tuned].tolist()
 
 
-def _exchangeable(images: Images, count: int, draws: int) -> Iterator[Draw]:
+def draw_exchangeable(images: Images, count: int, draws: int) -> Iterator[Draw]:
     """Random images to tune on, each a group of its own, and all others to judge on."""
     total = len(images.groups)
     tuned_on = total * count // len(set(images.groups))
@@ -112,15 +112,15 @@ def _exchangeable(images: Images, count: int, draws: int) -> Iterator[Draw]:
         yield tuned, ~tuned, [str(number) for number in range(tuned_on)]
 
 
-def _member_sets(names: Sequence[str]) -> list[tuple[str, ...]]:
+def member_sets(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(names[:3]), tuple(names[-3:]), tuple(names)]
 
 
 def _print_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) -> None:
     scores: dict[str, list[float]] = defaultdict(list)
     for images, (tuned, judged, groups) in draws:
-        for names in _member_sets(list(images.levels)):
-            pixels = _pixels(images, names)
+        for names in member_sets(list(images.levels)):
+            pixels = pixels_of(images, names)
             here, there = pixels.of_images(tuned), pixels.of_images(judged)
             for name, rule in {"equal weights": equal, **RULES}.items():
                 fitted = rule(here, groups, images.prior)
@@ -136,7 +136,7 @@ def _print_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) -> None:
         )
 
 
-def _pixels(images: Images, names: Sequence[str]) -> MemberPixels:
+def pixels_of(images: Images, names: Sequence[str]) -> MemberPixels:
     levels = [images.levels[name][..., :PIXELS].transpose(1, 0, 2) for name in names]
     known_mc = np.ones((len(names), len(images.prior)), np.float32)
     return MemberPixels(
