@@ -59,7 +59,7 @@ class EnsembleSpec(Spec):
     tuned_on: TunedOnSpec | None = None
     """The images that weights and factors were fitted on; `seg tune` writes it."""
     stopping: Stopping | None = None
-    """Early exit: when an image needs no further pass. `exact`, or a tolerance; `seg calibrate` writes it."""
+    """Early exit: when an image needs no further pass. `seg calibrate` writes it."""
     tile: TileSpec | None = None
     """Predict large images in overlapping tiles."""
     runtime: Literal["auto", RuntimeName] = Field(

@@ -240,7 +240,7 @@ def test_another_place_is_another_ensemble(models: Models, tmp_path: Path) -> No
     [
         ({"merge": "geometric"}, "'merge: geometric' or 'vote' and 'merge_at: decoder' exclude"),
         ({"views": ["identity", "scale1.25"]}, "'views' with a scale exclude"),
-        ({"stopping": "exact"}, "'merge_at: decoder' and 'stopping' exclude"),
+        ({"stopping": {"tolerance": 0}}, "'merge_at: decoder' and 'stopping' exclude"),
         ({"merge_at": "decoders"}, "did you mean .decoder."),
     ],
 )
