@@ -11,9 +11,12 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seg.data import Split
+from seg.data.groups import group_images, jackknife_error
 from seg.labels.label_map import IGNORE_INDEX
+from seg.spec.dataset.groups import GroupSpec
 from seg.terminal.progress import Advance, progress
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 from seg.train.networks.checkpoint import load_checkpoint
@@ -30,24 +33,38 @@ CANDIDATES_PER_CHOICE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class ChosenTrial:
-    """A trial, the mIoU of the ensemble up to it, and the share of labels that differ from the others'."""
+    """A trial in the order of choice.
+
+    Attributes:
+        miou: of the ensemble up to it.
+        error: of what it adds to those before, the standard error across groups; infinite for one group.
+        disagreement: the share of labels that differ from those before.
+    """
 
     outcome: TrialResult
     miou: float
+    error: float
     disagreement: float
 
 
 def choose_complementary(
-    outcomes: list[TrialResult], runs: Path, val: Split, count: int
+    outcomes: list[TrialResult], runs: Path, val: Split, count: int, group: GroupSpec | None = None
 ) -> list[ChosenTrial]:
-    """Choose at most `count` of the finished trials, the best first.
+    """Choose at most `count` of the finished trials, the best first; `group` is that of the dataset.
 
     Raises:
+        SpecError: an image has no group.
         DataError: a validation image cannot be read.
         ModelError: a trial's checkpoint cannot be read.
     """
     candidates = [outcome for outcome in outcomes if outcome.is_finished][: CANDIDATES_PER_CHOICE * count]
     truth, pixels = _sample_pixels(val)
+    labels = group_images(val.samples, group).labels if len(candidates) > 1 else ("",) * len(pixels)
+    groups = np.repeat(np.unique(labels, return_inverse=True)[1], [len(places) for places in pixels])
+
+    def count_pixels(scores: NDArray[np.float32]) -> Tensor:
+        return _counts_by_group(truth, scores, groups)
+
     with progress("compare", len(candidates) * len(val.samples), unit="images") as advance:
         probabilities = []
         for outcome in candidates:
@@ -57,16 +74,18 @@ def choose_complementary(
     chosen: list[ChosenTrial] = []
     left = dict(enumerate(probabilities))
     total = np.zeros_like(probabilities[0]) if probabilities else np.zeros((0, 0), dtype=np.float32)
+    before = torch.zeros(0)
     while left and len(chosen) < count:
-        mious = {
-            number: _miou(truth, total + own_probabilities) for number, own_probabilities in left.items()
-        }
+        counts = {number: count_pixels(total + own) for number, own in left.items()}
+        mious = {number: _miou(counts_gcc) for number, counts_gcc in counts.items()}
         best = max(mious, key=lambda number: mious[number])
         if chosen and mious[best] <= chosen[-1].miou:
             break
+        error = _error_of_gain(counts[best], before) if chosen else float("inf")
+        before = counts[best]
         own_probabilities = left.pop(best)
         disagreement = float((own_probabilities.argmax(1) != total.argmax(1)).mean()) if chosen else 0.0
-        chosen.append(ChosenTrial(candidates[best], mious[best], disagreement))
+        chosen.append(ChosenTrial(candidates[best], mious[best], error, disagreement))
         total = total + own_probabilities
     return chosen
 
@@ -101,8 +120,24 @@ def _probabilities(
     return np.concatenate(found)
 
 
-def _miou(truth: NDArray[np.uint8], scores: NDArray[np.float32]) -> float:
-    classes = scores.shape[1]
-    predicted = torch.from_numpy(scores.argmax(1))
-    counts = confusion_matrix(torch.from_numpy(truth.astype(np.int64)), predicted, classes)
-    return float(iou_per_class(counts).nanmean())
+def _counts_by_group(
+    truth: NDArray[np.uint8], scores: NDArray[np.float32], groups: NDArray[np.intp]
+) -> Tensor:
+    """The confusion matrix of each group, int64 `[G, C, C]`."""
+    known, predicted = torch.from_numpy(truth.astype(np.int64)), torch.from_numpy(scores.argmax(1))
+    return torch.stack(
+        [
+            confusion_matrix(known[chosen], predicted[chosen], scores.shape[1])
+            for chosen in (torch.from_numpy(groups == group) for group in range(int(groups.max()) + 1))
+        ]
+    )
+
+
+def _miou(counts_gcc: Tensor) -> float:
+    return float(iou_per_class(counts_gcc.sum(0)).nanmean())
+
+
+def _error_of_gain(after_gcc: Tensor, before_gcc: Tensor) -> float:
+    """The standard error across groups of the gain in mIoU."""
+    kept = [torch.arange(len(after_gcc)) != group for group in range(len(after_gcc))]
+    return jackknife_error([_miou(after_gcc[one]) - _miou(before_gcc[one]) for one in kept])

@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from seg.data.groups import jackknife_error
 from seg.evaluate.metrics.groups import GroupI, sum_by_group
 from seg.evaluate.tune.scorer import CountsICC, miou
 
@@ -44,22 +45,19 @@ def worst_group(counts_icc: CountsICC, group_i: GroupI) -> float:
 def error_of_gain(
     first_icc: CountsICC, second_icc: CountsICC, group_i: GroupI, criterion: Criterion = "mean"
 ) -> float:
-    """The standard error of the difference of two scores on the same images, by the jackknife over groups.
+    """The standard error of the difference of two scores on the same images, across groups.
 
-    Infinite for a single group, of which nothing can be left out.
-
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 11.
+    Infinite for a single group.
     """
-    groups = int(group_i.max()) + 1
+    first_gcc, second_gcc = sum_by_group(first_icc, group_i), sum_by_group(second_icc, group_i)
+    groups = len(first_gcc)
     if groups < 2:
         return float("inf")
-    first_gcc, second_gcc = sum_by_group(first_icc, group_i), sum_by_group(second_icc, group_i)
     others = np.arange(groups - 1)
-    without_g = np.array(
+    return jackknife_error(
         [
             score(np.delete(first_gcc, group, axis=0), others, criterion)
             - score(np.delete(second_gcc, group, axis=0), others, criterion)
             for group in range(groups)
         ]
     )
-    return float(np.sqrt((groups - 1) / groups * ((without_g - without_g.mean()) ** 2).sum()))
