@@ -119,9 +119,8 @@ def _gain(one: "ChosenTrial", before: "ChosenTrial | None") -> str:
     """What a trial adds to those before it, with its standard error across groups."""
     if before is None:
         return "-"
-    return f"{100 * (one.miou - before.miou):+.2f}" + (
-        "" if isinf(one.error) else f" ± {100 * one.error:.2f}"
-    )
+    added = f"{100 * (one.miou - before.miou):+.2f}"
+    return added if isinf(one.error) else f"{added} ± {100 * one.error:.2f}"
 
 
 def _print_trial(outcome: "TrialResult") -> None:
