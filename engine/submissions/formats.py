@@ -7,6 +7,7 @@ from seg.data import Sample
 from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.coco.coco_results import CocoResults
 from seg.engine.submissions.coco.panoptic import CocoPanoptic
+from seg.engine.submissions.masks.geojson import GeoJsonFolder
 from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf
 from seg.engine.submissions.masks.npz import NpzFile
 from seg.engine.submissions.masks.png_folder import PngFolder
@@ -25,6 +26,7 @@ FILE_FORMATS: Final[Mapping[Format, str]] = {
     "png": ".png",
     "npz": ".npy",
     "geotiff": ".tif",
+    "geojson": ".geojson",
 }
 """The file suffix of formats with a file for each image, in a folder or an archive."""
 
@@ -64,6 +66,7 @@ def open_format(
         "png": lambda: PngFolder(classes, output.values),
         "npz": lambda: NpzFile(classes, output.values),
         "geotiff": lambda: GeoTiffFolder(classes, image_of, output.values),
+        "geojson": lambda: GeoJsonFolder(classes, unlabelled, image_of, output.simplify),
     }
     return formats[output.format]()
 
