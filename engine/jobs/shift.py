@@ -10,12 +10,15 @@ from typing import Final
 import numpy as np
 
 from seg.engine.resolved import ResolvedEnsemble
+from seg.engine.submissions.base import LabelsByRegion
 from seg.errors import SpecError
-from seg.labels.label_map import LabelsHW
 from seg.spec.ensemble.tuned_on import TunedOnSpec, distance_of_shares, shares_of
 
 NAMED: Final = 3
 """The classes that are named, those whose shares differ most."""
+
+ROWS: Final = 1024
+"""Rows of a label map that are counted at once."""
 
 
 class ShiftCheck:
@@ -31,13 +34,14 @@ class ShiftCheck:
         if unknown:
             raise SpecError(f"tuned_on: there is no class {unknown[0]!r}: run seg tune again")
 
-    def count(self, images: Iterable[tuple[str, LabelsHW]]) -> Iterator[tuple[str, LabelsHW]]:
+    def count(self, images: Iterable[LabelsByRegion]) -> Iterator[LabelsByRegion]:
         """The same images, counted as they pass by."""
-        for image_id, labels_hw in images:
+        for image_id, labels in images:
             if self._tuned_on is not None:
-                counts = np.bincount(labels_hw.ravel(), minlength=len(self._names))
-                self._pixels_c += counts[: len(self._names)]
-            yield image_id, labels_hw
+                for top in range(0, labels.shape[0], ROWS):
+                    counts = np.bincount(labels[top : top + ROWS, :].ravel(), minlength=len(self._names))
+                    self._pixels_c += counts[: len(self._names)]
+            yield image_id, labels
 
     def finding(self) -> str:
         """What differs, in a line; empty if nothing is known, or no more than groups that were tuned on."""
