@@ -25,8 +25,8 @@ from seg.engine import Ensemble
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
+from seg.evaluate.metrics.groups import GroupI, number_groups, sum_by_group
 from seg.evaluate.metrics.segmentation import intervals_of, paired_interval
-from seg.evaluate.tune.evidence.by_group import GroupI, number_groups, sum_by_group
 from seg.files.atomic import regular, write_text
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ProbabilitiesCHW
