@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from seg.data import Sample
 from seg.member_files import read_member_files
 from seg.spec import EnsembleSpec
+from seg.task import classes_overlap
 
 
 def ensemble_fingerprint(spec: EnsembleSpec) -> str:
@@ -31,6 +32,7 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
             "tile": spec.tile and spec.tile.model_dump(),
             "size": spec.output.size,
             **({"merge_at": "decoder"} if spec.merge_at == "decoder" else {}),
+            **({"task": spec.data.task} if classes_overlap(spec.data.task) else {}),
         }
     )
 

@@ -13,10 +13,10 @@ from seg.engine.submissions.formats import open_format
 from seg.engine.submissions.tables.open_table import open_table
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
-from seg.labels import LabelsHW
 from seg.spec import EnsembleSpec
 from seg.spec.output import Format, OutputSpec
 from seg.spec.source import validate
+from seg.task import LabelMap
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,14 @@ class SubmissionSpec:
         output = self.spec.output
         if name and name != output.format:
             output = validate(OutputSpec, output.keys_in_format(name))
-        return open_format(output, self.classes, self.spec.data.unlabelled, self.image_of, self.split.samples)
+        data = self.spec.data
+        return open_format(
+            output, self.classes, data.unlabelled, self.image_of, self.split.samples, task=data.task
+        )
 
     def in_order(self, images: Iterable[LabelledImage]) -> Iterator[LabelledImage]:
         """Images in the order of the split; those that come early are kept until it is their turn."""
-        rest, early = iter(images), dict[str, LabelsHW]()
+        rest, early = iter(images), dict[str, LabelMap]()
         for sample in self.split.samples:
             while sample.id not in early:
                 image_id, labels_hw = next(rest, (None, None))

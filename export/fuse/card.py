@@ -8,6 +8,7 @@ from seg.card import ENSEMBLE_KEY, ModelCard, StoredCard
 from seg.classes import ClassInfo
 from seg.export.fuse.output_names import FusedOutput
 from seg.spec.prediction import ByClass, MergeName
+from seg.task import Task
 from seg.views import ViewName
 
 ENSEMBLE_CARD_VERSION: Final = 1
@@ -54,6 +55,7 @@ class EnsembleCard(StoredCard):
     key: ClassVar[str] = ENSEMBLE_KEY
     card_version: int = ENSEMBLE_CARD_VERSION
     name: str
+    task: Task = "multiclass"
     classes: tuple[ClassInfo, ...]
     unlabelled: str
     merge: MergeName
