@@ -78,7 +78,7 @@ def bytes_apart(labels_hw: LabelMap) -> NDArray[np.uint8]:
 
 
 def bytes_together(planes_hw: NDArray[np.uint8], size: int) -> LabelMap:
-    """The label map of `bytes_apart` with so many bytes a pixel; raises ValueError if the rows are not so many."""
+    """The label map of `bytes_apart` with so many bytes a pixel; raises ValueError if rows are missing."""
     planes = planes_hw.reshape(size, -1, planes_hw.shape[1])
     little = np.ascontiguousarray(np.moveaxis(planes, 0, 2)).view(f"<u{size}")
     return np.asarray(little[..., 0], dtype=f"u{size}")

@@ -118,9 +118,7 @@ def _run(
     places = {image.id: image.place for image in refs}
     images_of_run = [image.sample for image in refs]
     data = spec.data
-    form = open_format(
-        output, classes, data.unlabelled, places.__getitem__, images_of_run, task=data.task
-    )
+    form = open_format(output, classes, data.unlabelled, places.__getitem__, images_of_run, task=data.task)
     fingerprint = run_fingerprint(spec, images_of_run)
     expected = ExpectedLabels(len(classes), lambda _: output.size, data.task)
     with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:

@@ -54,11 +54,10 @@ class Entry:
     def packed(self) -> bytes:
         """The entry as a record's payload."""
         _, png = cv2.imencode(".png", bytes_apart(self.labels_hw), [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        size = self.labels_hw.itemsize
-        head = json.dumps(
-            {"id": self.id, "content": self.content, "look": self.stat_hash, **({"bytes": size} if size > 1 else {})}
-        )
-        return head.encode() + b"\n" + png.tobytes()
+        facts = {"id": self.id, "content": self.content, "look": self.stat_hash}
+        if self.labels_hw.itemsize > 1:
+            facts["bytes"] = self.labels_hw.itemsize
+        return json.dumps(facts).encode() + b"\n" + png.tobytes()
 
     @classmethod
     def unpacked(cls, payload: bytes) -> Self:

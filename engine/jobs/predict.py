@@ -71,9 +71,7 @@ def run_ensemble(
     target.check()
     paths = {sample.id: str(sample.image) for sample in samples}
     classes = read_member_files(spec)[0].card.classes
-    form = open_format(
-        output, classes, spec.data.unlabelled, paths.__getitem__, samples, task=spec.data.task
-    )
+    form = open_format(output, classes, spec.data.unlabelled, paths.__getitem__, samples, task=spec.data.task)
     ensemble = Ensemble.load(spec, memory=memory)
     stopping = build_stopping(spec.stopping, ensemble, output.size)
     fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)

@@ -63,8 +63,8 @@ def open_format(
     def run_lengths() -> SubmissionFormat:
         return RunLengthTable(len(classes), table(), [sample.id for sample in samples], task)
 
-    def pixel_values(types: PixelTypes) -> PixelValues | BitValues:
-        return BitValues(classes, types) if overlap else PixelValues(classes, output.values, types)
+    def pixel_values(types: PixelTypes, most_bits: int) -> PixelValues | BitValues:
+        return BitValues(classes, most_bits) if overlap else PixelValues(classes, output.values, types)
 
     overlap = classes_overlap(task)
     if overlap and output.format in ONE_CLASS_FORMATS:
@@ -75,9 +75,9 @@ def open_format(
         "pixels": lambda: PixelTable(classes, table()),
         "coco": lambda: CocoResults(classes, unlabelled, samples, task),
         "coco-panoptic": lambda: CocoPanoptic(classes, samples),
-        "png": lambda: PngFolder(pixel_values(png_folder.TYPES)),
-        "npz": lambda: NpzFile(pixel_values(npz.TYPES)),
-        "geotiff": lambda: GeoTiffFolder(image_of, pixel_values(geotiff.TYPES)),
+        "png": lambda: PngFolder(pixel_values(png_folder.TYPES, png_folder.MOST_BITS)),
+        "npz": lambda: NpzFile(pixel_values(npz.TYPES, npz.MOST_BITS)),
+        "geotiff": lambda: GeoTiffFolder(image_of, pixel_values(geotiff.TYPES, geotiff.MOST_BITS)),
     }
     return formats[output.format]()
 

@@ -17,7 +17,8 @@ from seg.file_names import FileNames, id_of_name
 from seg.files import DAMAGED_ZIP, atomic_path
 
 _SUFFIX = ".npy"
-TYPES: Final[PixelTypes] = (np.uint8, np.uint16, np.int32, np.uint32, np.uint64)
+TYPES: Final[PixelTypes] = (np.uint8, np.uint16, np.int32)
+MOST_BITS: Final = 64
 
 
 class NpzFile:

@@ -97,9 +97,7 @@ class PixelValues:
         )
 
 
-def _smallest(
-    classes: Sequence[ClassInfo], values: NDArray[np.int64], types: PixelTypes
-) -> type[np.integer]:
+def _smallest(classes: Sequence[ClassInfo], values: NDArray[np.int64], types: PixelTypes) -> type[np.integer]:
     for one in types:
         if np.iinfo(one).min <= values.min() and values.max() <= np.iinfo(one).max:
             return one

@@ -26,6 +26,7 @@ _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GREYSCALE, _INDEXED = 0, 3
 _COLOURS: Final = 256
 TYPES: Final[PixelTypes] = (np.uint8, np.uint16)
+MOST_BITS: Final = 16
 _SUFFIX: Final = ".png"
 
 
