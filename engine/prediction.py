@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
-from seg.drawing import overlay
 from seg.engine.merging.decision import confidence_of
-from seg.labels import ImageHWC, ProbabilitiesCHW
-from seg.task import LabelMap, MasksCHW, Task, classes_overlap, masks_of
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.labels.task import LabelMap, MasksCHW, Task, classes_overlap, masks_of
+from seg.pictures.drawing import overlay
 
 
 @dataclass(frozen=True, slots=True, eq=False)

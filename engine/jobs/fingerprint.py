@@ -5,9 +5,9 @@ import json
 from collections.abc import Sequence
 
 from seg.data import Sample
-from seg.member_files import read_member_files
+from seg.labels.task import classes_overlap
+from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
-from seg.task import classes_overlap
 
 
 def ensemble_fingerprint(spec: EnsembleSpec) -> str:

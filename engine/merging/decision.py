@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
-from seg.labels import LabelsHW, ProbabilitiesCHW
-from seg.task import THRESHOLD, LabelMap, Task, classes_overlap, masks_of, pack_masks
+from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
+from seg.labels.task import THRESHOLD, LabelMap, Task, classes_overlap, masks_of, pack_masks
 
 
 @dataclass(frozen=True, slots=True)

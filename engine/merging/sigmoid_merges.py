@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
 from seg.engine.passes.finite import is_finite
 from seg.engine.passes.passes import PassOrder, Size
-from seg.labels import ProbabilitiesCHW
-from seg.task import THRESHOLD
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import THRESHOLD
 
 
 class OddsMerge:

@@ -8,8 +8,8 @@ import numpy as np
 from seg.engine.merging.decision import Decision
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
-from seg.labels import ProbabilitiesCHW
-from seg.task import LabelMap, label_dtype
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import LabelMap, label_dtype
 
 Finished = TypeVar("Finished")
 Finished_co = TypeVar("Finished_co", covariant=True)

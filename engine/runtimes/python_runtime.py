@@ -9,7 +9,7 @@ import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.output_contract import OutputContract
-from seg.task import Task
+from seg.labels.task import Task
 
 PredictFunction = Callable[[ImagesNHWC], Any]
 """From RGB images, uint8 `[N, H, W, 3]`, to probabilities `[N, C, H, W]`: an array or a CPU tensor."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from seg.engine.passes.passes import Size
-from seg.task import LabelMap
+from seg.labels.task import LabelMap
 
 LabelledImage = tuple[str, LabelMap]
 """An image's id and its label map, `[H, W]`."""

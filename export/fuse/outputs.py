@@ -10,8 +10,8 @@ from onnx import TensorProto, helper
 from seg.engine.merging.decision import Decision
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.output_names import FusedOutput
-from seg.model_file import OUTPUT
-from seg.task import classes_overlap, label_dtype
+from seg.labels.task import classes_overlap, label_dtype
+from seg.models.model_file import OUTPUT
 
 _BITS_OF_FLOAT: Final = 24
 

@@ -9,7 +9,7 @@ Of classes that overlap each has a sigmoid instead of its part of the softmax.
 import torch
 from torch import Tensor, nn
 
-from seg.task import Task, classes_overlap
+from seg.labels.task import Task, classes_overlap
 from seg.train.networks.segmenter import Segmenter
 
 

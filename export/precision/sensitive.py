@@ -9,9 +9,9 @@ import onnx
 from seg.export.precision.measure import Answer
 from seg.export.precision.quantise import Layer, layers_of, quantise
 from seg.export.precision.ranges import clipping_values
-from seg.labels import ImageHWC
-from seg.progress import progress
-from seg.task import LabelMap, Task, labels_of
+from seg.labels.label_map import ImageHWC
+from seg.labels.task import LabelMap, Task, labels_of
+from seg.terminal.progress import progress
 
 RANKING_IMAGES: Final = 4
 MOST_RELEASED: Final = 0.5

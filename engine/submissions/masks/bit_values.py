@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from seg.classes import ClassInfo, Colour, mixed_colour
 from seg.engine.submissions.masks.pixel_values import ValuesHW
 from seg.errors import DataError
-from seg.task import LabelMap, label_dtype
+from seg.labels.classes import ClassInfo, Colour, mixed_colour
+from seg.labels.task import LabelMap, label_dtype
 
 _MOST_MIXED = 8
 """Up to so many classes every sum has a colour of its own."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seg.data.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
+from seg.data.images.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
@@ -16,8 +16,8 @@ from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.check_size import check_claimed_size
 from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues, ValuesHW
 from seg.errors import DataError, MissingRuntimeError
-from seg.file_names import FileNames, id_of_name
-from seg.outputs import output_folder
+from seg.files.file_names import FileNames, id_of_name
+from seg.files.outputs import output_folder
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader

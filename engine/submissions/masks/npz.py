@@ -13,8 +13,8 @@ from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues
 from seg.errors import DataError
-from seg.file_names import FileNames, id_of_name
-from seg.files import DAMAGED_ZIP, atomic_path
+from seg.files.atomic import DAMAGED_ZIP, atomic_path
+from seg.files.file_names import FileNames, id_of_name
 
 _SUFFIX = ".npy"
 TYPES: Final[PixelTypes] = (np.uint8, np.uint16, np.int32)

@@ -11,16 +11,16 @@ from typing import Final
 
 import numpy as np
 
-from seg.classes import Colour
-from seg.data.images import read_index_map
+from seg.data.images.images import read_index_map
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.check_size import check_header_size
 from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues, ValuesHW
 from seg.errors import DataError
-from seg.file_names import FileNames, id_of_name
-from seg.outputs import output_folder
+from seg.files.file_names import FileNames, id_of_name
+from seg.files.outputs import output_folder
+from seg.labels.classes import Colour
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GREYSCALE, _INDEXED = 0, 3

@@ -13,9 +13,9 @@ from seg.engine.merging.merges import new_merge
 from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
-from seg.labels import ProbabilitiesCHW
-from seg.spec.prediction import MergeName
-from seg.task import Task
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import Task
+from seg.spec.ensemble.prediction import MergeName
 from seg.views import VIEW_NAMES
 
 SIZE = (5, 7)
