@@ -127,9 +127,9 @@ def _draw(
 
 
 def _resized_to_image(image_hwc: ImageHWC, labels_hw: LabelMap) -> LabelMap:
-    """A label map, which may be on a smaller grid, resized to its image."""
+    """A label map, which may be on a smaller grid, resized to its image by nearest neighbour."""
     rows, columns = (
-        np.arange(wanted) * found // wanted
-        for wanted, found in zip(image_hwc.shape[:2], labels_hw.shape, strict=True)
+        np.arange(length) * own // length
+        for length, own in zip(image_hwc.shape[:2], labels_hw.shape, strict=True)
     )
-    return labels_hw[rows[:, None], columns]
+    return labels_hw[np.ix_(rows, columns)]
