@@ -1,12 +1,13 @@
 """Ensembles: loaded members as one predictor."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-from seg.data.images.raster import Raster
+from seg.data.images.raster import LARGE, Raster
 from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.pass_samples import pass_shares, sample_passes
 from seg.engine.early_exit.ranking import RankedPasses, rank_passes
@@ -19,7 +20,13 @@ from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.views import VIEWS
-from seg.engine.pipeline.collectors import Collector, LabelCollector, ProbabilityCollector
+from seg.engine.pipeline.collectors import (
+    BandCollector,
+    Collector,
+    LabelBand,
+    LabelCollector,
+    ProbabilityCollector,
+)
 from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.image_input import as_raster
 from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
@@ -40,6 +47,19 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
+
+
+@dataclass(frozen=True, slots=True)
+class BandResults(Generic[Key, Finished]):
+    """What becomes of the label map of a large image, band by band.
+
+    Attributes:
+        first_row: the first row of an image that is needed; those above were predicted before.
+        finish: called with an image's key and each band, from a worker's thread; what it returns is yielded.
+    """
+
+    first_row: Callable[[Key], int]
+    finish: Callable[[Key, LabelBand], Finished]
 
 
 def name_of_key(key: object) -> str:
@@ -281,6 +301,7 @@ class Ensemble:
         on_damaged: OnDamaged[Key] | None = None,
         name_of: Callable[[Key], str] = name_of_key,
         large_give_way: bool = False,
+        bands: BandResults[Key, Finished] | None = None,
     ) -> Iterator[Finished]:
         """The same for label maps, `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
@@ -294,11 +315,19 @@ class Ensemble:
             on_damaged: called with the key of an image whose file proves damaged when a tile is read. It has
                 no label map. By default the error is raised.
             large_give_way: the tiles of large images are cut only where `images` gives None.
+            bands: what becomes of large images, whose label maps never exist as a whole, either: a result for
+                each band of rows. By default they are label maps like others.
         """
 
         decision = self.decision(grid_hw)
 
         def collector(key: Key, size_hw: Size) -> Collector[Finished]:
+            if bands is not None and grid_hw is None and math.prod(size_hw) > LARGE:
+                first_row = bands.first_row(key)
+                finish_band = partial(bands.finish, key)
+                return BandCollector(
+                    size_hw[0], first_row, decision, finish_band, watch and partial(watch, key)
+                )
             return LabelCollector(
                 size_hw,
                 len(self.classes),

@@ -62,7 +62,7 @@ def _outcome(
         saved_in_worst_case=float(np.mean(saved_in_worst_case)),
         saved=float(np.mean(saved)),
         changed=float(np.mean(changed)),
-        changed_at_worst=max(changed),
+        worst=max(changed),
     )
 
 

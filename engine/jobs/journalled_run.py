@@ -12,6 +12,7 @@ from seg.engine.jobs.journal import ExpectedLabels, Journal
 from seg.engine.passes.passes import Size
 from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.submissions import SubmissionFormat, open_format
+from seg.engine.submissions.base import write_labels
 from seg.engine.submissions.formats import check_ids
 from seg.engine.submissions.output import submission_output
 from seg.files.outputs import Output
@@ -99,7 +100,7 @@ class JournalledRun(Generic[Item]):
         with Journal(file, fingerprint, restart=restart, expected=expected) as journal:
             missing = [one.item for one in self.images if not journal.has(one.sample.id, one.source)]
             summary = predict(journal, missing)
-            entries = map(journal.read, ids)
+            labelled = ((image_id, journal.labels(image_id)) for image_id in ids)
             with self.target.writing() as path:
-                self.form.write(path, ((entry.id, entry.labels_hw) for entry in entries))
+                write_labels(self.form, path, labelled)
         return summary

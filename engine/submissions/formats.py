@@ -9,6 +9,7 @@ from seg.engine.submissions.coco.coco_results import CocoResults
 from seg.engine.submissions.coco.panoptic import CocoPanoptic
 from seg.engine.submissions.masks import geotiff, npz, png_folder
 from seg.engine.submissions.masks.bit_values import BitValues
+from seg.engine.submissions.masks.geojson import GeoJsonFolder
 from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf
 from seg.engine.submissions.masks.npz import NpzFile
 from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues
@@ -29,6 +30,7 @@ FILE_FORMATS: Final[Mapping[Format, str]] = {
     "png": ".png",
     "npz": ".npy",
     "geotiff": ".tif",
+    "geojson": ".geojson",
 }
 """The file suffix of formats with a file for each image, in a folder or an archive."""
 
@@ -78,6 +80,7 @@ def open_format(
         "png": lambda: PngFolder(pixel_values(png_folder.TYPES, png_folder.MOST_BITS)),
         "npz": lambda: NpzFile(pixel_values(npz.TYPES, npz.MOST_BITS)),
         "geotiff": lambda: GeoTiffFolder(image_of, pixel_values(geotiff.TYPES, geotiff.MOST_BITS)),
+        "geojson": lambda: GeoJsonFolder(classes, unlabelled, image_of, output.simplify, task),
     }
     return formats[output.format]()
 

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from seg.data import Split
 from seg.data.images.read_sample import open_sample
+from seg.data.splits.content_hash import content_keys
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
 from seg.engine.resolved import resolve_ensemble
@@ -14,7 +15,6 @@ from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_spe
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
 from seg.evaluate.cache.mixture import Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
-from seg.files.atomic import sha256_of
 from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import TileSpec
@@ -111,7 +111,7 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
     resolved = resolve_ensemble(_without_temperatures(spec))
     ensemble = Ensemble.of(resolved)
     coverage = spec.coverage_of(ensemble.classes)
-    images = tuple(sha256_of(sample.image) for sample in split.samples)
+    images = content_keys(split.samples)
     models = tuple(
         CachedModel(member, file.fingerprint, _tiling_name(spec.tile))
         for member, file in zip(ensemble.members, resolved.files, strict=True)

@@ -17,9 +17,12 @@ Kind = Literal["TorchScript", "torch.export program"]
 
 _SCRIPT: Final = re.compile(r"^[^/]+/code/.+\.py$")
 _PROGRAM: Final = re.compile(r"^([^/]+/)?models/[^/]+\.json$")
-_LARGEST_CODE_BYTES: Final = 2**26
+LARGEST_CODE_BYTES: Final = 2**26
+REACHES_FILES: Final = re.compile(r"\b(from_file|_?save|_?load|print|warn)\b")
+"""Operators of PyTorch that do more than compute."""
+
 _UNSAFE: Final = (
-    (re.compile(r"\b(from_file|_?save|_?load|print|warn)\s*\("), "an operator that reaches files"),
+    (re.compile(REACHES_FILES.pattern + r"\s*\("), "an operator that reaches files"),
     (re.compile(r"\bops\.(?!prim\.|aten\.)\w+"), "an operator that is not PyTorch's own"),
     (re.compile(r"\bdef __(set|get)state__"), "code that runs when it is loaded"),
     (re.compile(r"[(\[]{200}"), "brackets so deep that reading them would crash"),
@@ -62,7 +65,7 @@ def _names(path: Path) -> list[str]:
 def _text(path: Path, name: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(name).file_size > _LARGEST_CODE_BYTES:
+            if archive.getinfo(name).file_size > LARGEST_CODE_BYTES:
                 raise ModelError(f"{path}: its {name} is larger than code can be: save the program again")
             return archive.read(name).decode()
     except DAMAGED_ZIP as error:

@@ -151,13 +151,6 @@ def test_unsafe_code_is_refused_before_it_is_loaded(code: str, what: str, tmp_pa
     assert "\n" not in str(caught.value)
 
 
-def test_a_program_of_torch_export_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    program = torch.export.export(OnlyLogits().eval(), (torch.zeros((1, 3, 32, 32)),))
-    torch.export.save(program, tmp_path / "m.pt2")
-    with pytest.raises(ModelError, match=r"is a program of torch.export.*name that file with 'onnx'"):
-        open_source(member(tmp_path / "m.pt2"))
-
-
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"\x80\x02.", b"{}"])
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".pt2"])
 def test_a_damaged_file_is_refused_in_one_line(content: bytes, suffix: str, tmp_path: Path) -> None:
