@@ -71,7 +71,10 @@ class JournalledRun(Generic[Item]):
         target = submission_output(spec, spec.output.file, reads=reads, overwrite=overwrite)
         target.check()
         places = {image.sample.id: image.place for image in images}
-        form = open_format(spec.output, resolved.classes, spec.data.unlabelled, places.__getitem__, samples)
+        data = spec.data
+        form = open_format(
+            spec.output, resolved.classes, data.unlabelled, places.__getitem__, samples, task=data.task
+        )
         return cls(resolved, images, target, form)
 
     def complete(
@@ -95,7 +98,7 @@ class JournalledRun(Generic[Item]):
         fingerprint = run_fingerprint(
             self.resolved, [image.sample for image in self.images], has_deadline=has_deadline
         )
-        expected = ExpectedLabels(len(self.resolved.classes), size_of)
+        expected = ExpectedLabels(len(self.resolved.classes), size_of, self.resolved.spec.data.task)
         file = self.resolved.spec.output.file
         with Journal(file, fingerprint, restart=restart, expected=expected) as journal:
             missing = [one.item for one in self.images if not journal.has(one.sample.id, one.source)]
