@@ -20,7 +20,7 @@ from seg.engine.jobs.journal import ExpectedLabels, Journal
 from seg.engine.jobs.predict import unreadable_images_advice
 from seg.engine.jobs.stopping import check_calibration
 from seg.engine.submissions import open_format
-from seg.engine.submissions.formats import check_ids
+from seg.engine.submissions.formats import check_georeferences, check_ids
 from seg.engine.submissions.output import submission_output
 from seg.errors import DataError
 from seg.models.member_files import read_member_files
@@ -112,7 +112,8 @@ def _run(
     classes = read_member_files(spec)[0].card.classes
     output = spec.output
     check_ids(output.format, (image.id for image in refs))
-    images = (Path(image.place) for image in refs if not image.version)
+    images = [Path(image.place) for image in refs if not image.version]
+    check_georeferences(output.format, map(str, images))
     target = submission_output(spec, output.file, reads=(*images, *reads), overwrite=overwrite)
     target.check()
     places = {image.id: image.place for image in refs}

@@ -21,7 +21,7 @@ from seg.engine.passes.passes import PassOrder
 from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.submissions import open_format
-from seg.engine.submissions.formats import check_ids
+from seg.engine.submissions.formats import check_georeferences, check_ids
 from seg.engine.submissions.output import submission_output
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
@@ -66,6 +66,7 @@ def run_ensemble(
     check_calibration(spec)
     output, samples = spec.output, open_split(spec.data, "predict").samples
     check_ids(output.format, (sample.id for sample in samples))
+    check_georeferences(output.format, (str(sample.image) for sample in samples))
     images = (sample.image for sample in samples)
     target = submission_output(spec, output.file, reads=(*images, *reads), overwrite=overwrite)
     target.check()

@@ -7,7 +7,7 @@ from seg.data import Sample
 from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.coco.coco_results import CocoResults
 from seg.engine.submissions.coco.panoptic import CocoPanoptic
-from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf
+from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf, georeference_of, require_rasterio
 from seg.engine.submissions.masks.npz import NpzFile
 from seg.engine.submissions.masks.png_folder import PngFolder
 from seg.engine.submissions.tables.open_table import open_table
@@ -72,6 +72,14 @@ def check_ids(name: Format, image_ids: Iterable[str]) -> None:
     """Raise OutputError if the format names files after ids, and two file names would be the same."""
     if name in FILE_FORMATS:
         check_file_names(image_ids, FILE_FORMATS[name])
+
+
+def check_georeferences(name: Format, images: Iterable[str]) -> None:
+    """Raise DataError for the first image without a georeference, if the format writes that of each."""
+    if name == "geotiff":
+        require_rasterio()
+        for image in images:
+            georeference_of(image, (1, 1))
 
 
 def _refuse_shared_ids(classes: Sequence[ClassInfo]) -> None:

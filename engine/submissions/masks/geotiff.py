@@ -51,8 +51,7 @@ class GeoTiffFolder:
 
     def __init__(self, classes: Sequence[ClassInfo], image_of: ImageOf, values: Values) -> None:
         """Raises MissingRuntimeError if rasterio is not installed."""
-        if not has_rasterio():
-            raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
+        require_rasterio()
         self._classes = classes
         self._image_of = image_of
         self._values = PixelValues(classes, values, _TYPES)
@@ -97,6 +96,12 @@ class GeoTiffFolder:
                 written.write_colormap(1, {value: c.colour for value, c in named.items()})
             written.update_tags(**{CLASSES_TAG: json.dumps({value: c.name for value, c in named.items()})})
             written.write(values_hw, 1)
+
+
+def require_rasterio() -> None:
+    """Raise MissingRuntimeError if rasterio is not installed."""
+    if not has_rasterio():
+        raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
 
 
 def georeference_of(image: str, size_hw: Size) -> dict[str, Any]:
