@@ -103,7 +103,7 @@ def _checked(data: bytes) -> ImageFile:
     """An image that can be decoded: the only one, not too large, and a PNG's checksums are right."""
     image = open_image(data)
     refuse_too_many_pixels(size_of(image))
-    refuse_several_images(image)
+    refuse_several_images(image, data)
     if isinstance(image, PngImageFile):
         damage_as_value_error(image.verify)
         image = open_image(data)
