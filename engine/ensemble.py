@@ -1,12 +1,13 @@
 """Ensembles: loaded members as one predictor."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-from seg.data.images.raster import Raster
+from seg.data.images.raster import LARGE, Raster
 from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.pass_samples import pass_shares, sample_passes
 from seg.engine.early_exit.ranking import RankedPasses, rank_passes
@@ -19,16 +20,23 @@ from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.views import VIEWS
-from seg.engine.pipeline.collectors import Collector, LabelCollector, ProbabilityCollector
+from seg.engine.pipeline.collectors import (
+    BandCollector,
+    Collector,
+    LabelBand,
+    LabelCollector,
+    ProbabilityCollector,
+)
 from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.image_input import as_raster
 from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
+from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.pixel_range import PixelRange
-from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec import EnsembleSpec
 from seg.spec.base import did_you_mean
 from seg.spec.ensemble.prediction import MergeName, RuntimeName, TileSpec
 from seg.views import ViewName
@@ -38,6 +46,19 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
+
+
+@dataclass(frozen=True, slots=True)
+class BandResults(Generic[Key, Finished]):
+    """What becomes of the label map of a large image, band by band.
+
+    Attributes:
+        first_row: the first row of an image that is needed; those above were predicted before.
+        finish: called with an image's key and each band, from a worker's thread; what it returns is yielded.
+    """
+
+    first_row: Callable[[Key], int]
+    finish: Callable[[Key, LabelBand], Finished]
 
 
 def name_of_key(key: object) -> str:
@@ -89,9 +110,19 @@ class Ensemble:
         Raises:
             SpecError, ModelError, MissingRuntimeError: one line that names the fix.
         """
-        if not isinstance(spec, EnsembleSpec):
-            spec = load_ensemble(Path(spec))
-        return cls._of_loaded(spec, load_members(spec, memory, cores, runtimes))
+        return cls.of(resolve_ensemble(spec), memory=memory, cores=cores, runtimes=runtimes)
+
+    @classmethod
+    def of(
+        cls,
+        resolved: ResolvedEnsemble,
+        *,
+        memory: int | None = None,
+        cores: int | None = None,
+        runtimes: Sequence[RuntimeName] | None = None,
+    ) -> Self:
+        """Load all members of an ensemble whose files were read; arguments and errors are those of `load`."""
+        return cls._of_loaded(resolved.spec, load_members(resolved, memory, cores, runtimes))
 
     @classmethod
     def from_models(
@@ -261,6 +292,7 @@ class Ensemble:
         on_damaged: OnDamaged[Key] | None = None,
         name_of: Callable[[Key], str] = name_of_key,
         large_give_way: bool = False,
+        bands: BandResults[Key, Finished] | None = None,
     ) -> Iterator[Finished]:
         """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
@@ -274,11 +306,19 @@ class Ensemble:
             on_damaged: called with the key of an image whose file proves damaged when a tile is read. It has
                 no label map. By default the error is raised.
             large_give_way: the tiles of large images are cut only where `images` gives None.
+            bands: what becomes of large images, whose label maps never exist as a whole, either: a result for
+                each band of rows. By default they are label maps like others.
         """
 
         decision = self.decision(grid_hw)
 
         def collector(key: Key, size_hw: Size) -> Collector[Finished]:
+            if bands is not None and grid_hw is None and math.prod(size_hw) > LARGE:
+                first_row = bands.first_row(key)
+                finish_band = partial(bands.finish, key)
+                return BandCollector(
+                    size_hw[0], first_row, decision, finish_band, watch and partial(watch, key)
+                )
             return LabelCollector(
                 size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
             )

@@ -4,7 +4,8 @@ from typing import Final
 
 from seg.data import open_split
 from seg.data.images.read_sample import read_sample
-from seg.engine.load import sample_frames
+from seg.data.regions.large_images import cut_for_networks
+from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
 from seg.labels.label_map import ImageHWC
 from seg.spec import DatasetSpec, EnsembleSpec
@@ -14,7 +15,7 @@ VERIFICATION_IMAGES: Final = 6
 
 def validation_images(data: DatasetSpec) -> list[ImageHWC]:
     """Validation images, uint8 RGB, spread evenly over the split; raises DataError where there are none."""
-    samples = open_split(data, "val").samples
+    samples = cut_for_networks(open_split(data, "val")).samples
     step = max(1, len(samples) // VERIFICATION_IMAGES)
     return [read_sample(sample) for sample in samples[::step][:VERIFICATION_IMAGES]]
 
@@ -24,4 +25,11 @@ def images_to_verify_on(spec: EnsembleSpec) -> list[ImageHWC]:
     try:
         return validation_images(spec.data)
     except DataError:
-        return [probe.frame_hwc for probe in sample_frames(spec)]
+        return [probe.frame_hwc for probe in _frames_to_predict(spec)]
+
+
+def _frames_to_predict(spec: EnsembleSpec) -> list[SampleFrame]:
+    try:
+        return sample_frames_of(open_split(spec.data, "predict").samples, spec.tile)
+    except DataError:
+        return sample_frames_of((), spec.tile)

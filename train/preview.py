@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from seg.data import open_split
-from seg.data.images.read_sample import read_sample
+from seg.data.images.read_sample import size_of_sample
 from seg.data.splits.split import Split
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
@@ -24,12 +24,12 @@ from seg.spec import DatasetSpec, RecipeSpec
 from seg.spec.recipe.augmentation import StepSpec
 from seg.terminal.progress import progress
 from seg.train.augment import check_augmentation, check_copy_paste
-from seg.train.batches.loaders import build_sampler, build_train_dataset
+from seg.train.batches.loaders import build_sampler, build_train_dataset, images_in_batch
 from seg.train.batches.sampling import Draw
 from seg.train.member.job import input_card_of, with_input_size_crop
 from seg.train.mixing import mix, mixing_method, mixing_seed
 from seg.train.networks.segmenter import Segmenter
-from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.training_images import open_training_images
 
 MIN_CROPS_CHECKED: Final = 200
 """How many crops are checked, if an epoch has as many; a few of them are drawn."""
@@ -67,16 +67,17 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
     check_augmentation(recipe)
     split = _training_split(data)
     check_copy_paste(recipe, split.classes)
-    crops = _TrainingPipeline(split, recipe).crops(max(count, MIN_CROPS_CHECKED))
+    background = _label_without_colour(data, split.classes)
+    crops = _TrainingPipeline(split, recipe, background).crops(max(count, MIN_CROPS_CHECKED))
     suspicious = [crop for crop in crops if crop.problem]
     others = [crop for crop in crops if not crop.problem]
     drawn = [*suspicious[:count], *_evenly_spaced(others, count - len(suspicious))]
-    return _contact_sheet(drawn, split.classes, _label_without_colour(data, split.classes)), suspicious
+    return _contact_sheet(drawn, split.classes, background), suspicious
 
 
 def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
     """A recipe without augmentation whose crop is the size of the first image; raises DataError."""
-    height, width = read_sample(_training_split(data).samples[0]).shape[:2]
+    height, width = size_of_sample(_training_split(data).samples[0])
     return RecipeSpec(
         batch_size=2,
         crop=(height, width),
@@ -96,17 +97,18 @@ def _training_split(data: DatasetSpec) -> Split:
 class _TrainingPipeline:
     """All steps from an image file to the network's input, as in the first epoch of training."""
 
-    def __init__(self, split: Split, recipe: RecipeSpec) -> None:
+    def __init__(self, split: Split, recipe: RecipeSpec, background: int | None) -> None:
         self._split = split
+        self._background = background
         self._recipe = recipe
-        self._images = DecodedSplit(split, recipe.input.size)
+        self._images = open_training_images(recipe, split)
         self._samples = build_train_dataset(recipe, self._images)
         self._segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
 
     def crops(self, least: int) -> list[Crop]:
         """Whole batches of at least `least` crops, if there are so many; training drops incomplete ones."""
-        draws = list(build_sampler(self._recipe, self._images, epoch=0))
-        size = min(self._recipe.images_a_batch, len(self._images))
+        draws = list(build_sampler(self._recipe, self._images, 0, self._background))
+        size = images_in_batch(self._recipe, len(self._images))
         last = min(least, len(draws) - size + 1)
         batches = [draws[start : start + size] for start in range(0, last, size)]
         crops = []
@@ -132,7 +134,8 @@ class _TrainingPipeline:
         image_hwc = _denormalised(self._segmenter, seen_chw)
         problem = _find_problem(seen_chw, image_hwc, labels_hw)
         if problem:
-            problem += f" (the image's mean is {self._images.read(draw.image)[0].mean():.0f} of 255)"
+            around_hwc, _ = self._images.read_drawn(draw.image, draw.centre)
+            problem += f" (the image's mean is {around_hwc.mean():.0f} of 255)"
         return Crop(self._split.samples[draw.image].id, image_hwc, labels_hw, applied, problem)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from seg.data.images.raster import Raster, open_raster
 from seg.data.images.read_sample import read_in_range
+from seg.errors import SpecError
 from seg.labels.label_map import ImageHWC
 from seg.pixel_range import PixelRange
 
@@ -44,6 +45,16 @@ def check_array(image: Raster) -> None:
         return
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != CHANNELS or not image.size:
         raise ValueError(f"an image is uint8 RGB [H, W, 3], got {image.dtype} {list(image.shape)}")
+
+
+def refuse_whole(image: Raster, name: str) -> None:
+    """Raises SpecError if an image is too large to be predicted in one piece: one that is read by region."""
+    if not isinstance(image, np.ndarray):
+        height, width, _ = image.shape
+        raise SpecError(
+            f"{name}: has {width}x{height} pixels, too many for one piece: predict it in tiles, such as"
+            " 'tile: { size: 512 }' in the ensemble's YAML"
+        )
 
 
 def _is_pil(image: Any) -> "TypeGuard[Image]":

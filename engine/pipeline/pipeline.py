@@ -23,7 +23,7 @@ from seg.engine.passes.passes import Batch, Pass, Size
 from seg.engine.passes.tiles import Blender, Layout, lay_out
 from seg.engine.pipeline.collectors import Collector
 from seg.engine.pipeline.config import PipelineConfig
-from seg.engine.pipeline.image_input import check_array
+from seg.engine.pipeline.image_input import check_array, refuse_whole
 from seg.engine.pipeline.reorder import ReorderBuffer
 from seg.engine.pipeline.scheduler import Scheduler
 from seg.engine.pipeline.timing import Clock
@@ -44,16 +44,22 @@ QUEUED_BATCHES: Final = 1
 class _OpenImage(Generic[Finished]):
     """An image of which not all tiles are finished."""
 
-    def __init__(self, name: str, tiles: int, blender: Blender, collector: Collector[Finished]) -> None:
+    def __init__(self, name: str, layout: Layout, collector: Collector[Finished]) -> None:
         self.name = name
-        self._tiles = tiles
+        self.first_tile = layout.first_over(collector.first_row)
+        self._tiles = layout.count - self.first_tile
         self._collector = collector
-        self._merged = ReorderBuffer(blender.add)
+        blender = Blender(layout, collector.add, collector.first_row)
+        self._merged = ReorderBuffer[Merged](
+            lambda number, merged: blender.add(self.first_tile + number, merged)
+        )
 
-    def put(self, tile: int, merged: Merged) -> list[Finished]:
-        """Add a tile; returns the image's result if that was its last, else nothing."""
-        is_last = self._merged.put(tile, merged) == self._tiles
-        return [self._collector.finish()] if is_last else []
+    def put(self, tile: int, merged: Merged) -> tuple[list[Finished], bool]:
+        """Add a tile; returns the results that are due then, and whether that was the last tile."""
+        added = self._merged.put(tile - self.first_tile, merged)
+        bands = self._collector.take_bands() if added is not None else []
+        is_last = added == self._tiles
+        return [*bands, *(self._collector.finish() if is_last else [])], is_last
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,8 @@ class _Pipeline(Generic[Key, Finished]):
                 continue
             key, image_hwc = arrived
             check_array(image_hwc)
+            if self._config.tile is None:
+                refuse_whole(image_hwc, self._name_of(key))
             layout = lay_out(image_hwc.shape[:2], self._config.tile)
             if self._config.large_give_way and layout.count > 1:
                 large = chain(large, self._tiles(key, image_hwc, layout))
@@ -153,10 +161,10 @@ class _Pipeline(Generic[Key, Finished]):
     def _tiles(self, key: Key, image_hwc: Raster, layout: Layout) -> Iterator[_Frame[Finished]]:
         config = self._config
         collector = self._new_collector(key, image_hwc.shape[:2])
-        image = _OpenImage(self._name_of(key), layout.count, Blender(layout, collector.add), collector)
+        image = _OpenImage(self._name_of(key), layout, collector)
         passes = config.budget.open_image() if config.budget else len(config.pass_order)
         try:
-            for tile, tile_hwc in enumerate(layout.cut(image_hwc)):
+            for tile, tile_hwc in enumerate(layout.cut(image_hwc, image.first_tile), image.first_tile):
                 merge = config.merge_for(layout.tile_hw)
                 monitor = config.stopping.new_monitor() if config.stopping else None
                 frame_hwc = config.frame(tile_hwc)
@@ -266,12 +274,10 @@ class _Pipeline(Generic[Key, Finished]):
             if one.frame in frames and self._is_done(frames[one.frame], one, added)
         }
         merged = self._config.merged([frame.merge for frame in done.values()])
-        finished = {
-            number: frame.image.put(frame.tile, self._checked(frame, of_frame))
-            for (number, frame), of_frame in zip(done.items(), merged, strict=True)
-        }
-        for number, frame in done.items():
-            if finished[number] and self._config.budget:
+        finished = {}
+        for (number, frame), of_frame in zip(done.items(), merged, strict=True):
+            finished[number], is_last = frame.image.put(frame.tile, self._checked(frame, of_frame))
+            if is_last and self._config.budget:
                 self._config.budget.close_image(frame.passes)
         return finished
 

@@ -24,9 +24,9 @@ from seg.engine.runtimes.nvidia.nvidia import CudaOptions, device_models
 from seg.engine.runtimes.open import default_batch_size, open_runtime, runs_on_gpu, usable_runtimes
 from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.errors import OutputError, SegError
-from seg.files.atomic import regular, sha256_of, write_text
+from seg.files.atomic import regular, write_text
 from seg.labels.label_map import ImageHWC
-from seg.models.model_file import read_model_card
+from seg.models.member_files import MemberFile
 from seg.spec.ensemble.prediction import BatchSize, RuntimeName
 from seg.terminal.notices import notice
 
@@ -109,7 +109,7 @@ class RuntimeChoice(BaseModel):
 
 
 def choose_runtimes(
-    models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize
+    models: Sequence[MemberFile], images: Sequence[ImageHWC], batch_size: BatchSize
 ) -> RuntimeChoice:
     """The fastest runtime of each model, from the cache or measured now.
 
@@ -143,10 +143,12 @@ def _read_cached(cache_file: Path, members: int) -> RuntimeChoice | None:
     return None
 
 
-def _measure(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> RuntimeChoice:
+def _measure(
+    models: Sequence[MemberFile], images: Sequence[ImageHWC], batch_size: BatchSize
+) -> RuntimeChoice:
     usual = default_streams(usable_cores())
     members = tuple(_benchmark_member(model, images, batch_size, usual) for model in models)
-    winners = [(model, benchmarks[0]) for model, benchmarks in zip(models, members, strict=True)]
+    winners = [(model.path, benchmarks[0]) for model, benchmarks in zip(models, members, strict=True)]
     is_on_gpu = any(runs_on_gpu(winner.runtime) for _, winner in winners)
     passes = _choose_batch_size(winners, images, usual) if is_on_gpu and batch_size == "auto" else batch_size
     cost = {usual: SWITCH_BELOW * sum(winner.milliseconds for _, winner in winners)}
@@ -202,15 +204,15 @@ def _total_milliseconds(
 
 
 def _benchmark_member(
-    model: Path, images: Sequence[ImageHWC], batch_size: BatchSize, streams: Streams
+    model: MemberFile, images: Sequence[ImageHWC], batch_size: BatchSize, streams: Streams
 ) -> tuple[RuntimeBenchmark, ...]:
-    reference = open_runtime(model, REFERENCE, streams)
+    reference = open_runtime(model.path, REFERENCE, streams)
     truth = [reference.run(image[None]).argmax(1) for image in images]
     candidates = [RuntimeBenchmark(runtime=name) for name in usable_runtimes()]
-    if "cuda" in usable_runtimes() and read_model_card(model).precision == "fp16":
+    if "cuda" in usable_runtimes() and model.card.precision == "fp16":
         candidates.append(RuntimeBenchmark(runtime="cuda", channels_last=True))
     benchmarks = [
-        _benchmark(model, candidate, streams, images, batch_size, truth) for candidate in candidates
+        _benchmark(model.path, candidate, streams, images, batch_size, truth) for candidate in candidates
     ]
     return tuple(sorted(benchmarks, key=lambda benchmark: (not benchmark.passed, benchmark.milliseconds)))
 
@@ -250,14 +252,14 @@ def _batch(image_hwc: ImageHWC, batch_size: BatchSize, name: RuntimeName) -> Ima
     return np.stack([image_hwc] * (default_batch_size(name) if batch_size == "auto" else batch_size))
 
 
-def _key(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> str:
+def _key(models: Sequence[MemberFile], images: Sequence[ImageHWC], batch_size: BatchSize) -> str:
     libraries = {
         dist.name: dist.version
         for dist in metadata.distributions()
         if dist.name.startswith(("onnxruntime", "openvino"))
     }
     facts = {
-        "models": [sha256_of(model) for model in models],
+        "models": [model.sha256 for model in models],
         "shapes": [image.shape for image in images],
         "batch_size": batch_size,
         "machine": [processor_key(), usable_cores(), usable_runtimes(), device_models()],

@@ -1,13 +1,14 @@
 """Opening a submission format by name, and checks of ids and class ids."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast, get_args
 
 from seg.data import Sample
 from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.coco.coco_results import CocoResults
 from seg.engine.submissions.coco.panoptic import CocoPanoptic
-from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf, georeference_of, require_rasterio
+from seg.engine.submissions.masks.geojson import GeoJsonFolder
+from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf, check_georeferences
 from seg.engine.submissions.masks.npz import NpzFile
 from seg.engine.submissions.masks.png_folder import PngFolder
 from seg.engine.submissions.tables.open_table import open_table
@@ -25,6 +26,7 @@ FILE_FORMATS: Final[Mapping[Format, str]] = {
     "png": ".png",
     "npz": ".npy",
     "geotiff": ".tif",
+    "geojson": ".geojson",
 }
 """The file suffix of formats with a file for each image, in a folder or an archive."""
 
@@ -64,22 +66,27 @@ def open_format(
         "png": lambda: PngFolder(classes, output.values),
         "npz": lambda: NpzFile(classes, output.values),
         "geotiff": lambda: GeoTiffFolder(classes, image_of, output.values),
+        "geojson": lambda: GeoJsonFolder(classes, unlabelled, image_of, output.simplify),
     }
     return formats[output.format]()
 
 
-def check_ids(name: Format, image_ids: Iterable[str]) -> None:
-    """Raise OutputError if the format names files after ids, and two file names would be the same."""
+def check_images(name: Format, place_of: Mapping[str, str]) -> None:
+    """Check that a format can hold images, before they are predicted.
+
+    Args:
+        name: of the format.
+        place_of: the path or URI of each image by its id.
+
+    Raises:
+        OutputError: the format names files after ids, and two file names would be the same.
+        DataError: the format is georeferenced, and an image that is a file is not.
+        MissingRuntimeError: the format needs a package that is not installed.
+    """
     if name in FILE_FORMATS:
-        check_file_names(image_ids, FILE_FORMATS[name])
-
-
-def check_georeferences(name: Format, images: Iterable[str]) -> None:
-    """Raise DataError for the first image without a georeference, if the format writes that of each."""
+        check_file_names(place_of, FILE_FORMATS[name])
     if name == "geotiff":
-        require_rasterio()
-        for image in images:
-            georeference_of(image, (1, 1))
+        check_georeferences(place for place in place_of.values() if "://" not in place)
 
 
 def _refuse_shared_ids(classes: Sequence[ClassInfo]) -> None:

@@ -42,8 +42,8 @@ def open_checkpoint(path: Path, member: MemberSpec) -> TorchSource:
         return open_trained_checkpoint(path)
     if (path / "plans.json").exists():
         raise ModelError(
-            f"{path}: is a folder of nnU-Net, whose own loader runs code in its checkpoints: where you trust"
-            " it, load it and export its network from Python: seg.export.export_module"
+            f"{path}: is a folder of nnU-Net, whose loader runs code in its checkpoints: load it where you"
+            " trust it, and export its network from Python: seg.export.export_module"
         )
     config = read_json(path / "config.json")
     if CLASS_KEY in config:

@@ -14,6 +14,7 @@ from seg.commands.options.shared import (
     require_extra,
 )
 from seg.errors import SpecError
+from seg.terminal.notices import suggest
 from seg.terminal.words import counted, printable
 
 if TYPE_CHECKING:
@@ -38,12 +39,28 @@ def sample(
             help="Draw so many places with their own light, ground and classes, no place in two splits.",
         ),
     ] = None,
+    slide: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SIDE",
+            min=ranges.SLIDE_SIDE.least,
+            max=ranges.SLIDE_SIDE.most,
+            help="Instead draw two slides of tissue on glass, so many pixels wide and high.",
+        ),
+    ] = None,
 ) -> None:
     """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
     from seg.data.sample import write_sample_dataset
+    from seg.data.sample.write_slides import write_slides
 
-    written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
+    if slide and scenes:
+        raise SpecError("--slide and --scenes exclude each other: slides show no scenes")
+    if slide:
+        written = write_slides(folder, slide, seed=seed)
+    else:
+        written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
+    suggest(f"seg data check {folder / 'dataset.yaml'}")
 
 
 @app.command()
@@ -98,6 +115,7 @@ def guess(
         with Output(output, (), overwrite).writing() as final:
             write_text(final, yaml_of(found, output.absolute().parent))
         typer.echo(f"{output}: written: {found.layout}")
+        suggest(f"seg data check {output}")
 
 
 @app.command()
@@ -161,6 +179,7 @@ def import_(
     for what, count in sorted(report.dropped.items()):
         typer.echo(f"dropped: {count} x {printable(what)}")
     typer.echo(f"{folder / 'dataset.yaml'}: written")
+    suggest(f"seg data check {folder / 'dataset.yaml'}")
 
 
 def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":

@@ -1,15 +1,17 @@
 """`seg evaluate`: how good each member is, alone and with views, what the ensemble adds; or a submission."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from seg.commands.ensemble.source import Data, Runtime, SpecOrModels, Views, Weights, resolve
 from seg.commands.options.shared import Overwrite, print_table
+from seg.terminal.notices import suggest
+from seg.terminal.words import counted
 
 if TYPE_CHECKING:
-    from seg.evaluate.compare import Comparison
+    from seg.evaluate.compare import Comparison, Measurement, Row
     from seg.evaluate.metrics.segmentation import ClassScores, SegmentationScores
     from seg.evaluate.submission_scores import SubmissionComparison
 
@@ -20,6 +22,10 @@ def evaluate(
     views: Views = None,
     weights: Weights = None,
     runtime: Runtime = None,
+    split: Annotated[
+        Literal["train", "val", "predict"] | None,
+        typer.Option("--split", help="The labelled images to score members on.  [default: val]"),
+    ] = None,
     per_class: Annotated[bool, typer.Option("--per-class", help="Also the figures of each class.")] = False,
     submission: Annotated[
         Path | None, typer.Option("--submission", help="Judge this submission, not the members.")
@@ -34,10 +40,11 @@ def evaluate(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score members and ensemble on the validation split, without and with views: mIoU and calibration.
+    """Score members and ensemble on labelled images, without and with views: mIoU and calibration.
 
-    The figures are kept beside the runs; nothing is computed again while models and data are the
-    same. With --submission, a file in the format of the spec's output is judged, without any model.
+    If the spec has weights, equal ones are scored, too. The figures are kept beside the runs; nothing is
+    computed again while models and data are the same. With --submission, a file in the format of the spec's
+    output is judged, without any model.
     """
     from seg.commands.options.compatibility import check_options
     from seg.errors import SpecError
@@ -48,6 +55,7 @@ def evaluate(
             "--against": against is not None,
             "--csv": csv_file is not None,
             "--json": json_file is not None,
+            "--split": split is not None,
             "--submission": submission is not None,
         },
     )
@@ -56,9 +64,14 @@ def evaluate(
         raise SpecError("models have no labels of their own: name a dataset with --data")
     spec = source.spec
     if submission is None:
-        from seg.evaluate.compare import compare_members
+        from seg.evaluate.compare import EQUAL_WEIGHTS, compare_members
 
-        _print_comparison(compare_members(spec), per_class)
+        chosen = split or "val"
+        comparison = compare_members(spec, chosen)
+        _print_comparison(chosen, comparison, per_class)
+        if source.yaml is not None:
+            is_tuned = any(row.name == EQUAL_WEIGHTS for row in comparison.rows)
+            suggest(f"seg {'ensemble' if is_tuned else 'tune'} {source.yaml}")
         return
     from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
     from seg.files.outputs import Output
@@ -83,30 +96,42 @@ def evaluate(
             write_csv(final, figures)
 
 
-def _print_comparison(comparison: "Comparison", per_class: bool) -> None:
+def _print_comparison(split: str, comparison: "Comparison", per_class: bool) -> None:
     images, rows = comparison.images, comparison.rows
     print_table(
-        f"val mIoU over {images} images",
-        ("", "without views", "ms an image", "with views", "ms an image", "ECE"),
+        f"{split}: {counted(images, 'image')}",
+        ("", "mIoU", "95 %", "ms an image", "ECE"),
         [
             (
-                row.name,
-                f"{row.plain.miou:.4f}",
-                f"{row.plain_seconds / images * 1000:.0f}",
-                f"{row.viewed.miou:.4f}",
-                f"{row.viewed_seconds / images * 1000:.0f}",
-                f"{row.ece:.4f}",
+                name,
+                f"{one.miou:.4f}",
+                "{:.4f}..{:.4f}".format(*one.interval) if one.interval else "-",
+                f"{one.seconds / images * 1000:.1f}",
+                f"{one.ece:.4f}",
             )
             for row in rows
+            for name, one in _measurements(row)
         ],
     )
+    if gain := comparison.gain:
+        typer.echo(
+            f"ensemble: {100 * gain.gain:+.2f} points of mIoU over {gain.over} with views;"
+            f" 95 % of drawn images: {100 * gain.low:+.2f}..{100 * gain.high:+.2f}"
+        )
     if per_class:
-        names = list(rows[0].viewed.iou)
+        names = list(rows[0].viewed.scores.iou)
         print_table(
             "IoU with views",
             ("", *(row.name for row in rows)),
-            [(name, *(_figure(row.viewed.iou[name]) for row in rows)) for name in names],
+            [(name, *(_figure(row.viewed.scores.iou[name]) for row in rows)) for name in names],
         )
+
+
+def _measurements(row: "Row") -> "list[tuple[str, Measurement]]":
+    """What is printed of a predictor: without views, and with them if it has any."""
+    if row.viewed == row.plain:
+        return [(row.name, row.plain)]
+    return [(row.name, row.plain), (f"{row.name} + views", row.viewed)]
 
 
 def _print_figures(submission: Path, figures: "SegmentationScores", per_class: bool) -> None:

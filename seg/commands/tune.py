@@ -8,6 +8,8 @@ import typer
 from seg.commands.calibrate import calibrate_stopping
 from seg.commands.options.shared import CacheLimit, Overwrite, SpecPath, print_table, require_extra
 from seg.errors import OutputError
+from seg.terminal.events import emit
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.evaluate.tune import Tuned
@@ -87,8 +89,10 @@ def tune(
     if keep:
         write_back(path, spec, tuned.chosen, tuned.passes.split.classes, evidence_of(tuned))
         typer.echo(f"written to {path}")
+        emit("output", path=str(path))
         if spec.stopping is not None:
             calibrate_stopping(path, load_ensemble(path))
+        suggest(f"seg ensemble {path}")
 
 
 def _check_picture(path: Path) -> None:

@@ -10,6 +10,15 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}{'es' if thing.endswith('s') else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """A time in its two largest units: `45 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    for size, unit, smaller_size, smaller in ((3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // smaller_size} {smaller}"
+    return f"{whole} s"
+
+
 def printable(text: str) -> str:
     """Text on one line of limited length, with control characters and lone surrogates escaped."""
     if len(text) > _LONGEST:

@@ -8,6 +8,7 @@ from seg.labels.label_map import ImageHWC, LabelsHW
 from seg.train.augment import Augment, CopyPaste
 from seg.train.batches.sampling import Draw
 from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.training_images import TrainingImages
 
 LabelledImage = tuple[Tensor, Tensor]
 """An image uint8 `[H, W, 3]` and its labels uint8 `[H, W]`; in a batch, `[N, H, W, 3]` and `[N, H, W]`."""
@@ -16,7 +17,7 @@ LabelledImage = tuple[Tensor, Tensor]
 class TrainDataset(Dataset[LabelledImage]):
     """Augmented crops. A draw determines the image and everything that is random about its crop."""
 
-    def __init__(self, images: DecodedSplit, augment: Augment, copy_paste: CopyPaste | None = None) -> None:
+    def __init__(self, images: TrainingImages, augment: Augment, copy_paste: CopyPaste | None = None) -> None:
         self._images = images
         self._augment = augment
         self._copy_paste = copy_paste
@@ -29,9 +30,9 @@ class TrainDataset(Dataset[LabelledImage]):
 
     def with_transform_names(self, draw: Draw) -> tuple[LabelledImage, tuple[str, ...]]:
         """The crop of a draw, and the names of the transforms that were applied to it."""
-        index, seed, original = draw
+        index, seed, original, centre = draw
         image_hwc, labels_hw, applied = self._augment.with_transform_names(
-            *self._images.read(index), seed, original=original
+            *self._images.read_drawn(index, centre), seed, original=original
         )
         if self._copy_paste and not original and self._copy_paste.should_paste(seed):
             image_hwc, labels_hw = self._copy_paste(index, image_hwc, labels_hw, seed)

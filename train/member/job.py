@@ -37,6 +37,11 @@ class Job:
         return self.record.member
 
     @property
+    def background(self) -> int | None:
+        """The label of unlabelled pixels, if it is a class's."""
+        return next((label for label, c in enumerate(self.train.classes) if c.name == self.unlabelled), None)
+
+    @property
     def classes(self) -> int:
         return len(self.train.classes)
 

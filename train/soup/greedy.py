@@ -24,6 +24,8 @@ from seg.train.optimiser.weight_averaging import uniform_average
 from seg.train.reproducibility.determinism import reproducible
 from seg.train.soup.ingredients import Ingredient
 from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.training_images import open_training_images
+from seg.train.splits.validation_tiles import in_validation_tiles
 
 MIN_INGREDIENTS: Final = 2
 
@@ -103,8 +105,8 @@ class _SoupScorer:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._loaders: Loaders = build_loaders(
             self._recipe,
-            DecodedSplit(train, self._recipe.input.size),
-            DecodedSplit(val),
+            open_training_images(self._recipe, train),
+            DecodedSplit(in_validation_tiles(val, None, self._recipe)),
             epoch=self._recipe.epochs,
             group=ProcessGroup(),
         )

@@ -5,9 +5,12 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.data import Split
 from seg.data.images.read_sample import read_sample
+from seg.data.regions.label_raster import count_labels
+from seg.data.regions.region import Size
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC, LabelsHW
@@ -65,9 +68,13 @@ class DecodedSplit:
         """Image and label map; raises DataError if a file cannot be read, or their sizes differ."""
         return self._kept.get(index) or self._decode(index)
 
-    def labels(self, index: int) -> LabelsHW:
-        """The label map as the split has it, without its image; raises DataError as `read` does."""
-        return self._split.labels(index)
+    def read_drawn(self, index: int, _: Size | None) -> Pair:
+        """What a crop is cut from: the whole image; raises DataError as `read` does."""
+        return self.read(index)
+
+    def count_labels(self, index: int) -> NDArray[np.int64]:
+        """The pixels of each class in an image, int64 `[C]`; raises DataError as `read` does."""
+        return count_labels(self._split.open_labels(index), len(self.classes))
 
     def _decode(self, index: int) -> Pair:
         sample = self._split.samples[index]

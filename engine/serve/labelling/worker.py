@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from seg.engine.ensemble import Ensemble
-from seg.engine.load import sample_frames
+from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.base import ImagesNHWC
 from seg.engine.serve.labelling.batcher import DynamicBatcher
 from seg.engine.serve.labelling.encoding import Encoded, Encoder, as_json
@@ -60,10 +60,11 @@ def main() -> None:
     pipe = Connection(int(sys.argv[1]))
     options: EngineOptions = pipe.recv()
     try:
-        ensemble = Ensemble.load(options.spec)
+        resolved = resolve_ensemble(options.spec)
+        ensemble = Ensemble.of(resolved)
         plan = options.plan or plan_memory(ensemble, options.memory, options.most_pixels, options.beside)
         ensemble = replace(ensemble, tile=plan.tile)
-        ensemble.predict(sample_frames(options.spec)[0].frame_hwc)
+        ensemble.predict(resolved.sample_frames[0].frame_hwc)
     except Exception as error:
         # The server says it, as it would if this were in its own process.
         pipe.send(error)

@@ -17,7 +17,7 @@ from seg.data.dataset import open_split, open_undivided
 from seg.data.images.decoding import BandsHWC
 from seg.data.images.image_header import Size
 from seg.data.images.images import read_bands, without_alpha
-from seg.data.images.raster import open_large_tiff
+from seg.data.images.raster import open_raster, size_if_large
 from seg.data.images.read_sample import read_in_range
 from seg.data.labelling import Labelling, labelling_of
 from seg.data.masks.mask_split import MaskSplit
@@ -28,7 +28,7 @@ from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX, ImageHWC
 from seg.pixel_range import PixelRange
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
-from seg.spec.dataset.split import ShareSpec, SplitSpec
+from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
 
@@ -60,8 +60,8 @@ class SplitReport:
 
     def count(self, check_labels: CheckedLabels, classes: Sequence[ClassInfo]) -> None:
         self.objects_of.update(check_labels.objects)
-        if check_labels.labels_hw is not None:
-            self.images_with.update(self.counts.add(check_labels.labels_hw, classes).keys())
+        if check_labels.labels is not None:
+            self.images_with.update(self.counts.add(check_labels.labels, classes).keys())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,10 @@ def _readable_labelling(dataset: DatasetSpec) -> Labelling:
 
 
 def _split_names(dataset: DatasetSpec) -> tuple[SplitName, ...]:
+    """Those with files of their own; blocks held out are checked with the images to train on."""
     names: tuple[SplitName, ...] = ("train", "val", "predict")
-    return tuple(name for name in names if getattr(dataset, name))
+    own = {name: getattr(dataset, name) for name in names}
+    return tuple(name for name, split in own.items() if split and not isinstance(split, BlocksSpec))
 
 
 def _open(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
@@ -191,7 +193,10 @@ def _check_split(
             findings += check_labels.findings
             if size_hw is not None:
                 findings += _sizes(path, size_hw, check_labels)
-            report.count(check_labels, classes)
+            try:
+                report.count(check_labels, classes)
+            except DataError as error:
+                findings.append(error_in(path, error, "correct or remove it"))
             advance(note=path.name)
     return digests
 
@@ -205,9 +210,10 @@ def _check_image(
         findings += _flat(path, image_hwc)
         digests[path] = _digest(image_hwc)
         return image_hwc.shape[0], image_hwc.shape[1]
-    windowed = open_large_tiff(path)
-    if windowed is not None:
-        return windowed.shape[:2]
+    large_hw = size_if_large(path)
+    if large_hw is not None:
+        open_raster(path)  # Bands that would be lost are reported.
+        return large_hw
     bands_hwc = read_bands(path)
     findings += _transparency(path, bands_hwc)
     digests[path] = _digest(without_alpha(bands_hwc))

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from seg.data.check.findings import Finding, Severity
+from seg.data.regions.label_raster import LabelRaster, parts_of, size_of
 from seg.data.splits.split import Split
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
@@ -44,14 +45,15 @@ class PixelCounts:
     pixels: Counter[str] = field(default_factory=Counter)
     largest_hw: tuple[int, int] = (0, 0)
 
-    def add(self, labels_hw: LabelsHW, classes: Sequence[ClassInfo]) -> Counter[str]:
-        """Count one more image; returns its counts."""
-        labels, counts = np.unique(labels_hw, return_counts=True)
-        names = (IGNORED if label == IGNORE_INDEX else classes[label].name for label in labels.tolist())
-        shown = Counter(dict(zip(names, counts.tolist(), strict=True)))
+    def add(self, labels: LabelRaster, classes: Sequence[ClassInfo]) -> Counter[str]:
+        """Count one more image; returns its counts. Raises DataError if its labels cannot be read."""
+        shown: Counter[str] = Counter()
+        for part_hw in parts_of(labels):
+            for label, count in zip(*np.unique(part_hw, return_counts=True), strict=True):
+                shown[IGNORED if label == IGNORE_INDEX else classes[label].name] += int(count)
         self.images += 1
         self.pixels += shown
-        height, width = labels_hw.shape
+        height, width = size_of(labels)
         self.largest_hw = max(height, self.largest_hw[0]), max(width, self.largest_hw[1])
         return shown
 
@@ -73,8 +75,8 @@ def count_class_pixels(split: Split) -> PixelCounts:
     most = min(MOST_COUNTED, counts.of)
     with progress("count classes", most, unit="images") as advance, ThreadPoolExecutor(_THREADS) as threads:
         while some := list(islice(order, _AT_ONCE)):
-            for labels_hw in threads.map(split.labels, some):
-                counts.add(labels_hw, split.classes)
+            for labels in threads.map(split.open_labels, some):
+                counts.add(labels, split.classes)
                 advance()
             if counts.images >= LEAST_COUNTED and names <= counts.pixels.keys():
                 advance(most - counts.images)

@@ -1,5 +1,6 @@
 """Read the image of a sample, in the pixel range of its dataset."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from seg.data.deep.decode import decode_deep
@@ -7,7 +8,7 @@ from seg.data.deep.to_rgb import to_rgb
 from seg.data.images.decoding import upright_size
 from seg.data.images.image_files import bytes_of
 from seg.data.images.images import read_image
-from seg.data.images.raster import Raster, open_raster
+from seg.data.images.raster import Raster, open_raster, size_if_large
 from seg.data.splits.split import Sample
 from seg.errors import DataError
 from seg.labels.label_map import ImageHWC
@@ -16,21 +17,31 @@ from seg.pixel_range import PixelRange
 
 def read_sample(sample: Sample) -> ImageHWC:
     """The image of a sample, uint8 RGB `[H, W, 3]`; raises DataError as `read_image`."""
+    if sample.region is not None:
+        return open_sample(replace(sample, region=None))[sample.region.slices]
     if sample.pixel_range is None:
         return read_image(sample.image)
     return read_in_range(sample.image, sample.pixel_range)
 
 
 def open_sample(sample: Sample) -> Raster:
-    """The image of a sample to cut tiles from, as `open_raster`; in a pixel range it is decoded whole."""
-    return open_raster(sample.image) if sample.pixel_range is None else read_sample(sample)
+    """The image of a sample to cut tiles from, as `open_raster`; in a pixel range it is decoded whole.
+
+    A region of an image is read at once.
+    """
+    is_simple = sample.pixel_range is None and sample.region is None
+    return open_raster(sample.image) if is_simple else read_sample(sample)
 
 
 def size_of_sample(sample: Sample) -> tuple[int, int]:
     """Height and width of a sample's image; raises DataError."""
+    if sample.region is not None:
+        return sample.region.size_hw
     if sample.pixel_range is not None:
         height, width, _ = read_sample(sample).shape
         return height, width
+    if large_hw := size_if_large(sample.image):
+        return large_hw
     try:
         return upright_size(bytes_of(sample.image))
     except ValueError as error:

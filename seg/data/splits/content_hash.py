@@ -1,10 +1,12 @@
-"""A hash of the content of all images of a split, which detects changes that keep the file names."""
+"""Hashes of the content of images, which detect changes that keep the file names."""
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
-from seg.data.images.image_files import bytes_of
 from seg.data.splits.split import Sample
+from seg.errors import DataError
+from seg.files.atomic import sha256_of
 
 
 def hash_of_images(samples: Sequence[Sample]) -> str:
@@ -14,6 +16,25 @@ def hash_of_images(samples: Sequence[Sample]) -> str:
         DataError: an image cannot be read.
     """
     digest = hashlib.blake2b(digest_size=16)
-    for sample in samples:
-        digest.update(hashlib.blake2b(bytes_of(sample.image)).digest())
+    for path in dict.fromkeys(sample.image for sample in samples):
+        digest.update(_blake2b_of(path))
     return digest.hexdigest()
+
+
+def content_keys(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """The SHA-256 of each sample's file, and of its region if it has one."""
+    whole = {path: sha256_of(path) for path in dict.fromkeys(sample.image for sample in samples)}
+    return tuple(
+        hashlib.sha256(f"{whole[sample.image]} {sample.region}".encode()).hexdigest()
+        if sample.region
+        else whole[sample.image]
+        for sample in samples
+    )
+
+
+def _blake2b_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, hashlib.blake2b).digest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from seg.data.regions.label_raster import LabelRaster
+from seg.data.regions.region import Region
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
@@ -18,7 +20,8 @@ class Sample:
 
     `coco_id` is its number in a COCO JSON, if there is one. `file_name` is the path that the dataset gives
     it: that of the COCO JSON, or that below the folder of images. `pixel_range` says how an image of other
-    bands or more than 8 bits is read; see `seg.data.images.read_sample`.
+    bands or more than 8 bits is read; see `seg.data.images.read_sample`. With a `region`, the sample is that
+    part of the image.
     """
 
     id: str
@@ -26,6 +29,7 @@ class Sample:
     coco_id: int | None = None
     file_name: str = ""
     pixel_range: PixelRange | None = None
+    region: Region | None = None
 
 
 class Split(Protocol):
@@ -49,6 +53,16 @@ class Split(Protocol):
 
         Raises:
             DataError: the labels cannot be read, or their size differs from the one they claim.
+        """
+        ...
+
+    def open_labels(self, index: int) -> LabelRaster:
+        """The label map of sample `index`, of which regions are read or drawn where it is large.
+
+        Use it in one thread at a time.
+
+        Raises:
+            DataError: the labels cannot be read.
         """
         ...
 

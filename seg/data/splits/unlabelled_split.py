@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from seg.data.images.images import read_image
+from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.list_samples import list_samples
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
@@ -28,3 +29,6 @@ class UnlabelledSplit:
     def labels(self, index: int) -> LabelsHW:
         image_hwc = read_image(self.samples[index].image)
         return np.full(image_hwc.shape[:2], IGNORE_INDEX, dtype=np.uint8)
+
+    def open_labels(self, index: int) -> LabelRaster:
+        return self.labels(index)

@@ -26,7 +26,7 @@ from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
 from seg.spec.dataset.pseudo import PseudoSpec
-from seg.spec.dataset.split import ShareSpec, SplitSpec
+from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
 from seg.spec.yaml.source import load
 
 UNLABELLED_IGNORED = "ignore"
@@ -64,12 +64,17 @@ def _share_alone(value: Any) -> Any:
 
 
 def _kind_of_val(value: Any) -> str:
-    is_share = isinstance(value, ShareSpec) or (isinstance(value, dict) and "share" in value)
-    return "(share)" if is_share else "(images)"
+    keys = value if isinstance(value, dict) else ()
+    if isinstance(value, ShareSpec) or "share" in keys:
+        return "(share)"
+    return "(tiles)" if isinstance(value, BlocksSpec) or "tiles" in keys else "(images)"
 
 
 _ImagesOrShare = Annotated[
-    Annotated[SplitSpec, Tag("(images)")] | Annotated[ShareSpec, Tag("(share)")], Discriminator(_kind_of_val)
+    Annotated[SplitSpec, Tag("(images)")]
+    | Annotated[ShareSpec, Tag("(share)")]
+    | Annotated[BlocksSpec, Tag("(tiles)")],
+    Discriminator(_kind_of_val),
 ]
 
 
@@ -79,9 +84,11 @@ class DatasetSpec(Spec):
     train: SplitSpec | None = None
     """The images to train on."""
     val: Annotated[_ImagesOrShare | None, BeforeValidator(_share_alone)] = None
-    """The images to measure on: the best epoch, precision, weights. Or a share of `train`, such as 0.2."""
+    """The images to measure on: the best epoch, precision, weights. Or a share of `train`, such as 0.2; or
+    blocks of its images, such as `{ tiles: 0.2, block: 2048 }`.
+    """
     predict: SplitSpec | None = None
-    """The images of the submission. Default: those of `val`."""
+    """The images of the submission. Default: those of `val`; of blocks, the whole images."""
     pseudo: PseudoSpec | None = None
     """More images to train on, labelled by `seg pseudo-label`. No fold holds them out."""
     group: GROUP_OR_PATTERN | None = None
@@ -205,7 +212,7 @@ class DatasetSpec(Spec):
 
     @model_validator(mode="after")
     def _a_share_of_something(self) -> Self:
-        if isinstance(self.val, ShareSpec) and self.train is None:
+        if isinstance(self.val, ShareSpec | BlocksSpec) and self.train is None:
             raise ValueError("'val' is a share of the training images: add 'train: { images: ... }'")
         return self
 
@@ -270,7 +277,7 @@ class DatasetSpec(Spec):
             DataError: the dataset has no such split.
         """
         found = self.to_predict if name == "predict" else getattr(self, name)
-        if isinstance(found, ShareSpec):
+        if isinstance(found, ShareSpec | BlocksSpec):
             found = self.train
         if found is None:
             raise DataError(f"data: has no {name!r} split: add '{name}: {{ images: ... }}'")

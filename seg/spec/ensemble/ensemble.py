@@ -56,7 +56,7 @@ class EnsembleSpec(Spec):
     class_factors: ByClass = Field(default_factory=dict)
     """Factors on the merged probabilities of single classes, by name, before the largest wins."""
     stopping: Stopping | None = None
-    """Early exit: when an image needs no further pass. `exact`, or a tolerance; `seg calibrate` writes it."""
+    """Early exit: when an image needs no further pass. `seg calibrate` writes it."""
     tile: TileSpec | None = None
     """Predict large images in overlapping tiles."""
     runtime: Literal["auto", RuntimeName] = Field(

@@ -83,8 +83,18 @@ class RecipeSpec(Spec):
     """Times that an epoch has each image. From 2 on: once only cropped, otherwise transformed."""
     copy_paste: CopyPasteSpec | None = None
     """Paste objects of some classes from other training images."""
+    samples: Annotated[int, within(ranges.CROPS)] | None = None
+    """Crops in an epoch, drawn at random places of images of any size, which are read by region.
+    Default: each image gives one, `multiply` times.
+    """
     sampling: Sampling = "uniform"
-    """`class_balanced` draws images so that each class is met equally often."""
+    """`class_balanced` draws images so that each class is met equally often; with `samples`, places.
+    `uniform` draws places by area.
+    """
+    foreground: Annotated[float, within(ranges.SHARE)] = 0.0
+    """With `samples`: the share of crops that are drawn where there is another class than that of unlabelled
+    pixels.
+    """
 
     loss: LossMixSpec = LossMixSpec(cross_entropy=CrossEntropySpec())
     """Losses with their weights."""
@@ -156,4 +166,19 @@ class RecipeSpec(Spec):
     def _scale_in_order(self) -> Self:
         if self.scale[0] > self.scale[1]:
             raise ValueError(f"scale goes from small to large, got {list(self.scale)}")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_are_crops(self) -> Self:
+        if self.samples is None:
+            if self.foreground:
+                raise ValueError("'foreground' is a share of 'samples': say how many crops an epoch draws")
+            return self
+        for name in ("copy_paste", "multiply"):
+            if name in self.model_fields_set and getattr(self, name):
+                raise ValueError(f"'samples' and {name!r} exclude each other: remove one of them")
+        if self.input.size is not None:
+            raise ValueError(
+                "'samples' draws crops, and 'input: resize' sees whole images: remove one of them"
+            )
         return self

@@ -21,7 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
             {"name": "b", "model": "b.onnx", "covers": ["ground"]},
         ]
     },
-    "`stopping`": {"stopping": "exact"},
+    "`stopping`": {"stopping": {"tolerance": 0}},
     "`views` with a scale": {"views": ["identity", "scale1.25"]},
     "`runtime: tensorrt-plan`": {"runtime": "tensorrt-plan"},
     "`tile`": {"tile": {"size": 64}},

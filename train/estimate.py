@@ -1,0 +1,62 @@
+"""Estimates of training runs before they begin: memory, and time from one real step of each member."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+
+from seg.spec import EnsembleSpec, MemberSpec
+from seg.train.callbacks.run_checkpoint import epochs_done
+from seg.train.dry_run import STEP_IMAGES, run_training_step, training_step_bytes
+from seg.train.member.job import with_input_size_crop
+from seg.train.networks import build_network, check_combination
+from seg.train.run.folder import RunFolder
+from seg.train.trainer import member_splits
+
+_FORWARD_SHARE: Final = 1 / 3
+"""Of a training step: the backward pass takes about twice as long as the forward pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEstimate:
+    """What a member's run will take.
+
+    Attributes:
+        epochs: those that an earlier run has not done.
+        memory: bytes of a training step, as in `dry_run`; of two images for `batch_size: auto`.
+        seconds: of these epochs, from a step of two images of the crop's size; without reading images.
+    """
+
+    epochs: int
+    parameters: int
+    memory: int
+    seconds: float
+
+
+def estimate_training(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool) -> TrainingEstimate:
+    """Estimate a member's run on the device that it will use; encoder weights are not loaded.
+
+    Raises:
+        SpecError: the network cannot be built.
+        DataError: the dataset cannot be read.
+    """
+    recipe = with_input_size_crop(spec.recipe_of(member))
+    check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
+    _, train, val = member_splits(spec, member)
+    network = build_network(recipe.architecture, recipe.encoder, len(train.classes))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    # The first step also makes the libraries ready.
+    first, second = (
+        run_training_step(network, recipe, len(train.classes), images=STEP_IMAGES, device=device)[0]
+        for _ in range(2)
+    )
+    images = len(train.samples) * recipe.multiply + len(val.samples) * _FORWARD_SHARE
+    done = 0 if retrain else epochs_done(RunFolder(spec.run_folder(member)).last)
+    epochs = max(0, recipe.epochs - done)
+    batch_size = STEP_IMAGES if recipe.batch_size == "auto" else recipe.batch_size
+    return TrainingEstimate(
+        epochs=epochs,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        memory=training_step_bytes(network, recipe.crop, batch_size),
+        seconds=epochs * images * min(first, second) / STEP_IMAGES,
+    )
