@@ -12,6 +12,7 @@ from seg.spec.base import LocalPath, Spec
 from seg.spec.by_class import by_class, covered_by
 from seg.spec.compatibility import exclusions_in
 from seg.spec.dataset import DATASET_OR_PATH, DatasetSpec
+from seg.spec.decision import DecisionSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
 from seg.spec.member import MemberSpec, Views, as_network_input
@@ -20,6 +21,7 @@ from seg.spec.prediction import BatchSize, ByClass, MergeName, MergePlace, Runti
 from seg.spec.recipe import RecipeSpec
 from seg.spec.source import load
 from seg.spec.student import StudentSpec
+from seg.task import classes_overlap
 from seg.views import VIEW_SETS, ViewName
 
 MOST_MEMBERS: Final = 1000
@@ -47,6 +49,8 @@ class EnsembleSpec(Spec):
     """
     class_factors: ByClass = Field(default_factory=dict)
     """Factors on the merged probabilities of single classes, by name, before the largest wins."""
+    decision: DecisionSpec = DecisionSpec()
+    """How probabilities become masks: a threshold for each class, and which regions stay."""
     stopping: Stopping | None = None
     """Early exit: when an image needs no further pass. `exact`, or a tolerance; `seg calibrate` writes it."""
     tile: TileSpec | None = None
@@ -127,6 +131,17 @@ class EnsembleSpec(Spec):
     def _no_option_excludes_another(self) -> Self:
         if found := exclusions_in(self):
             raise ValueError("; ".join(one.message for one in found))
+        return self
+
+    @model_validator(mode="after")
+    def _decision_is_of_the_task(self) -> Self:
+        if classes_overlap(self.data.task):
+            if self.class_factors:
+                raise ValueError("class_factors: are for task: multiclass: set decision: {threshold: ...}")
+            return self
+        given = {key for rule in self.decision.rules for key in rule.model_fields_set}
+        for key in sorted(given - {"least_area", "connectivity"}):
+            raise ValueError(f"decision: {key} is for task: binary or multilabel, and data has multiclass")
         return self
 
     @model_validator(mode="after")
