@@ -16,6 +16,7 @@ from seg.spec.decision import DecisionSpec
 from seg.spec.export import ExportSpec
 from seg.spec.folds import FoldsSpec
 from seg.spec.member import MemberSpec, Views, as_network_input
+from seg.spec.metric import Metric, MetricSpec
 from seg.spec.output import RLE_FORMATS, OutputSpec
 from seg.spec.prediction import BatchSize, ByClass, MergeName, MergePlace, RuntimeName, Stopping, TileSpec
 from seg.spec.recipe import RecipeSpec
@@ -51,6 +52,8 @@ class EnsembleSpec(Spec):
     """Factors on the merged probabilities of single classes, by name, before the largest wins."""
     decision: DecisionSpec = DecisionSpec()
     """How probabilities become masks: a threshold for each class, and which regions stay."""
+    metric: Metric = MetricSpec(name="miou")
+    """What predictions are judged by: the best epoch, scores, tuning and reports."""
     stopping: Stopping | None = None
     """Early exit: when an image needs no further pass. `exact`, or a tolerance; `seg calibrate` writes it."""
     tile: TileSpec | None = None
