@@ -26,13 +26,13 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from seg.classes import ClassInfo
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
 from seg.evaluate.metrics.boundary import BAND, NEAR, BoundaryC6, boundary_f, boundary_iou, count_boundaries
 from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC, totals_of
 from seg.evaluate.metrics.segmentation import iou_of
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from seg.spec import load_ensemble
 
 ROUNDS: Final = 3

@@ -14,7 +14,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from seg.engine.submissions.tables import rle
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 
 Way = Callable[[], object]
 

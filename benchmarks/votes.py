@@ -15,11 +15,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from seg.classes import ClassInfo
 from seg.engine.submissions import open_format
 from seg.evaluate.vote import vote_submissions
-from seg.labels import LabelsHW
-from seg.spec.output import OutputSpec
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import LabelsHW
+from seg.spec.ensemble.output import OutputSpec
 
 CLASSES = 12
 BLOBS = 8

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seg.engine.ensemble import Ensemble
 from seg.spec import EnsembleSpec
-from seg.spec.from_models import spec_from_models
+from seg.spec.ensemble.from_models import spec_from_models
 
 Models = Sequence[Path | str]
 

@@ -6,8 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from seg.classes import ClassInfo
-from seg.data.raster import Raster
+from seg.data.images.raster import Raster
 from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.pass_samples import pass_shares, sample_passes
 from seg.engine.early_exit.ranking import RankedPasses, rank_passes
@@ -26,11 +25,12 @@ from seg.engine.pipeline.image_input import as_raster
 from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
-from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.base import did_you_mean
-from seg.spec.prediction import MergeName, RuntimeName, TileSpec
+from seg.spec.ensemble.prediction import MergeName, RuntimeName, TileSpec
 from seg.views import ViewName
 
 if TYPE_CHECKING:

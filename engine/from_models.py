@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from seg.card import InputCard, ModelCard
-from seg.classes import ClassInfo, default_colour
 from seg.engine.load import LoadedMembers, load_members
 from seg.engine.member import Member
 from seg.engine.runtimes.hardware import default_streams, usable_cores
 from seg.engine.runtimes.python_runtime import PredictFunction, PythonRuntime
+from seg.labels.classes import ClassInfo, default_colour
+from seg.models.card import InputCard, ModelCard
 from seg.spec import EnsembleSpec
-from seg.spec.dataset import UNLABELLED_IGNORED
-from seg.spec.from_models import spec_from_models
+from seg.spec.dataset.dataset import UNLABELLED_IGNORED
+from seg.spec.ensemble.from_models import spec_from_models
 
 Model = Path | str | PredictFunction
 

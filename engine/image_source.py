@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from seg.errors import DataError
-from seg.files import content_hash
+from seg.files.atomic import content_hash
 
 _SETTLED_NS: Final = 2 * 10**9
 """A file that changed less than this ago may change again within the resolution of the disk's clock."""

@@ -7,10 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from seg.card import ModelCard
 from seg.data import open_split
-from seg.data.raster import Raster
-from seg.data.read_sample import open_sample
+from seg.data.images.raster import Raster
+from seg.data.images.read_sample import open_sample
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.tiles import lay_out
@@ -19,16 +18,17 @@ from seg.engine.runtimes.auto import choose_runtimes, have_one_size
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.decoder_cut import Decoder, find_decoder
 from seg.engine.runtimes.hardware import default_streams, usable_cores
-from seg.engine.runtimes.nvidia import CudaOptions, needs_nvidia
+from seg.engine.runtimes.nvidia.nvidia import CudaOptions, needs_nvidia
 from seg.engine.runtimes.offload_plan import OffloadPlan, plan_offload
 from seg.engine.runtimes.open import default_batch_size, open_runtime
 from seg.engine.runtimes.reordered import in_dataset_order
 from seg.errors import DataError
 from seg.experimental import warnings_of
-from seg.labels import ImageHWC
-from seg.member_files import MemberFile, read_member_files
+from seg.labels.label_map import ImageHWC
+from seg.models.card import ModelCard
+from seg.models.member_files import MemberFile, read_member_files
 from seg.spec import EnsembleSpec
-from seg.spec.prediction import RuntimeName, TileSpec
+from seg.spec.ensemble.prediction import RuntimeName, TileSpec
 
 SAMPLE_FRAMES: Final = 2
 SYNTHETIC_SIDE: Final = 512

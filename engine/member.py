@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seg.card import ModelCard
 from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes.base import Runtime
 from seg.engine.runtimes.decoder_cut import Decoder
+from seg.models.card import ModelCard
 from seg.views import VIEW_SETS, ViewName, without_scale
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
-from seg.drawing import overlay
 from seg.engine.merging.decision import confidence_of
-from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.pictures.drawing import overlay
 
 
 @dataclass(frozen=True, slots=True, eq=False)

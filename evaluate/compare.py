@@ -15,17 +15,17 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from seg.data import Sample, Split, open_split
-from seg.data.content_hash import hash_of_images
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
+from seg.data.splits.content_hash import hash_of_images
 from seg.engine import Ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
-from seg.files import regular, write_text
-from seg.labels import ImageHWC, ProbabilitiesCHW
-from seg.member_files import read_member_files
-from seg.notices import notice
-from seg.progress import Advance, progress
+from seg.files.atomic import regular, write_text
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
+from seg.terminal.notices import notice
+from seg.terminal.progress import Advance, progress
 from seg.views import VIEW_SETS
 
 ENSEMBLE = "ensemble"

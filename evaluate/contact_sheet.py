@@ -9,15 +9,15 @@ from typing import Final
 import cv2
 import numpy as np
 
-from seg.classes import ClassInfo
 from seg.data import Sample, Split, open_split
-from seg.data.images import write_image
-from seg.data.read_sample import read_sample
-from seg.drawing import captioned, contact_sheet, enlarged, legend, overlay
+from seg.data.images.images import write_image
+from seg.data.images.read_sample import read_sample
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.labels import ImageHWC, LabelsHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
 from seg.spec import EnsembleSpec
 
 _LEAST_WIDTH: Final = 240

@@ -13,9 +13,9 @@ from seg.evaluate.metrics.segmentation import (
     SegmentationScores,
     paired_interval,
 )
-from seg.files import write_text
-from seg.progress import progress
+from seg.files.atomic import write_text
 from seg.spec import EnsembleSpec
+from seg.terminal.progress import progress
 
 
 @dataclass(frozen=True, slots=True)

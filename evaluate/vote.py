@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from seg.engine.submissions import LabelledImage, SubmissionFormat
 from seg.engine.submissions.base import SizeOf
 from seg.errors import DataError, SpecError
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from seg.ranges import WEIGHT
 
 Ties = Literal["best", "lowest"]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seg.card import ModelCard
 from seg.errors import VerificationError
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.save import atomic_model, replace_card
@@ -12,9 +11,10 @@ from seg.export.onnx_file.verify import verify
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.precision.half import in_half
 from seg.export.precision.request import fulfils
-from seg.files import sha256_of
-from seg.labels import ImageHWC
-from seg.model_file import verified_card
+from seg.files.atomic import sha256_of
+from seg.labels.label_map import ImageHWC
+from seg.models.card import ModelCard
+from seg.models.model_file import verified_card
 from seg.spec import ExportSpec
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter

@@ -7,15 +7,15 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from seg.card import CARD_KEY
 from seg.distribution import install_advice
-from seg.engine.runtimes.openvino_library import has_openvino, import_openvino
-from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.engine.runtimes.openvino.library import has_openvino, import_openvino
+from seg.engine.runtimes.tensorrt.plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
 from seg.export.onnx_file.compare import LEAST_AGREEMENT
-from seg.files import regular, remove_leftovers, scratch_folder
-from seg.labels import ImageHWC
-from seg.model_file import read_model_card
+from seg.files.atomic import regular, remove_leftovers, scratch_folder
+from seg.labels.label_map import ImageHWC
+from seg.models.card import CARD_KEY
+from seg.models.model_file import read_model_card
 
 CHANNELS: Final = 3
 _DEVICE: Final = "CPU"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from seg.engine.runtimes.tensorrt_plan_file import (
+from seg.engine.runtimes.tensorrt.plan_file import (
     Facts,
     PlanRecord,
     Profile,
@@ -15,8 +15,8 @@ from seg.engine.runtimes.tensorrt_plan_file import (
     records_beside,
 )
 from seg.export.tensorrt_builder import build_plan
-from seg.files import atomic_path, regular, sha256_of, write_text
-from seg.model_file import read_model_card
+from seg.files.atomic import atomic_path, regular, sha256_of, write_text
+from seg.models.model_file import read_model_card
 
 
 @dataclass(frozen=True, slots=True)

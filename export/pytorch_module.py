@@ -7,12 +7,12 @@ from typing import Any, Final
 import numpy as np
 from torch import nn
 
-from seg.card import ModelCard
-from seg.classes import ClassInfo, default_colour
-from seg.data.images import read_image
+from seg.data.images.images import read_image
 from seg.export.sources.export_source import export_source
 from seg.export.sources.module_source import open_module, sha256_of_weights
-from seg.labels import ImageHWC
+from seg.labels.classes import ClassInfo, default_colour
+from seg.labels.label_map import ImageHWC
+from seg.models.card import ModelCard
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
 
 _DRAWN_HW: Final = (192, 256)

@@ -10,14 +10,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from seg.engine.runtimes.cuda_device import gpu_name, load_cuda
-from seg.engine.runtimes.tensorrt_library import LibraryName, logger_into
-from seg.engine.runtimes.tensorrt_plan_file import Profile, as_text
+from seg.engine.runtimes.nvidia.cuda_device import gpu_name, load_cuda
+from seg.engine.runtimes.tensorrt.library import LibraryName, logger_into
+from seg.engine.runtimes.tensorrt.plan_file import Profile, as_text
 from seg.errors import MissingRuntimeError, ModelError
-from seg.model_file import INPUT
-from seg.model_safety import load_graph
-from seg.progress import Advance, progress
-from seg.temperature import set_temperature
+from seg.models.model_file import INPUT
+from seg.models.safety import load_graph
+from seg.models.temperature import set_temperature
+from seg.terminal.progress import Advance, progress
 
 CHANNELS: Final = 3
 LONGEST_REASON: Final = 200

@@ -3,10 +3,10 @@
 from typing import Final
 
 from seg.data import open_split
-from seg.data.read_sample import read_sample
-from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.data.images.read_sample import read_sample
+from seg.engine.runtimes.tensorrt.plan_file import Profile
 from seg.spec import EnsembleSpec
-from seg.spec.member import MemberSpec
+from seg.spec.ensemble.member import MemberSpec
 from seg.views import SYMMETRIES
 
 SAMPLED_IMAGES: Final = 50

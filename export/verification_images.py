@@ -3,10 +3,10 @@
 from typing import Final
 
 from seg.data import open_split
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
 from seg.engine.load import sample_frames
 from seg.errors import DataError
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 from seg.spec import DatasetSpec, EnsembleSpec
 
 VERIFICATION_IMAGES: Final = 6

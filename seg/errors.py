@@ -10,7 +10,7 @@
 
 Each message is one line: the file, the place in it, and the fix. The command line prints that line and exits
 with code 2. Any other exception is a defect of ours, unless the system raised it; see
-`seg.commands.failures`.
+`seg.commands.process.failures`.
 """
 
 from typing import Final

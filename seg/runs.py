@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seg.errors import DataError
-from seg.files import regular, write_text
+from seg.files.atomic import regular, write_text
 
 RECORD: Final = "run.json"
 NOTE: Final = "note.json"

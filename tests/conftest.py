@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from seg.classes import ClassInfo
+from seg.labels.classes import ClassInfo
 from tests.engine.tiny_models import CLASSES, MakeModel, write_model, write_project
 
 # A busy machine is no defect.

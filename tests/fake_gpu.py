@@ -22,8 +22,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from seg.engine.runtimes.cuda_device import gpu_name
-from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.engine.runtimes.nvidia.cuda_device import gpu_name
+from seg.engine.runtimes.tensorrt.plan_file import Profile
 from seg.export.plan_cache import CachedPlan, ensure_plan
 from tests.fake_trt import DataType, Logger, Runtime, TensorIOMode, build
 
@@ -170,8 +170,8 @@ class FakeGpu:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let plans run here, on this GPU."""
-        monkeypatch.setattr("seg.engine.runtimes.tensorrt_runtime.load_library", lambda _: self.tensorrt)
-        monkeypatch.setattr("seg.engine.runtimes.tensorrt_runtime.load_cuda", lambda: self.cuda)
+        monkeypatch.setattr("seg.engine.runtimes.tensorrt.runtime.load_library", lambda _: self.tensorrt)
+        monkeypatch.setattr("seg.engine.runtimes.tensorrt.runtime.load_cuda", lambda: self.cuda)
 
     def build_beside(self, model: Path, profile: Profile = PROFILE, temperature: float = 1.0) -> CachedPlan:
         """What `seg export --format tensorrt` does here, with a builder that leaves the graph as it is."""

@@ -13,9 +13,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.engine.runtimes.tensorrt.plan_file import Profile
 from seg.export.tensorrt_builder import BuiltPlan
-from seg.temperature import set_temperature
+from seg.models.temperature import set_temperature
 
 if TYPE_CHECKING:
     from tests.fake_gpu import FakeGpu

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.scale import (
+from benchmarks.prediction.scale import (
     Plan,
     dollars_per_million,
     hours,
@@ -71,7 +71,15 @@ def test_losses_cost_what_they_take_from_the_time() -> None:
 
 
 def test_the_script_says_where_the_bottleneck_is() -> None:
-    command = [sys.executable, "-m", "benchmarks.scale", "--gpus", "4", "--requests-per-second", "50"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.prediction.scale",
+        "--gpus",
+        "4",
+        "--requests-per-second",
+        "50",
+    ]
     command += ["--passes-per-second", "400", "--dollars-per-hour", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "bottleneck: requests" in done.stdout

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import torch
 
 from seg.errors import ModelError, SpecError
-from seg.spec.recipe import RecipeSpec
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.dry_run import run_training_step, training_step_bytes
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network

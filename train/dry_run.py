@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional
 
-from seg.spec.recipe import RecipeSpec
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.member.job import input_card_of, with_input_size_crop
 from seg.train.networks import build_network, check_combination
 from seg.train.networks.cost import Cost, cost_of, padded_size

@@ -13,16 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from seg.classes import ClassInfo
 from seg.data import open_split
-from seg.data.read_sample import read_sample
-from seg.data.split import Split
-from seg.drawing import captioned, contact_sheet, enlarged, legend, overlay
+from seg.data.images.read_sample import read_sample
+from seg.data.splits.split import Split
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
-from seg.progress import progress
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
 from seg.spec import DatasetSpec, RecipeSpec
-from seg.spec.augmentation import StepSpec
+from seg.spec.recipe.augmentation import StepSpec
+from seg.terminal.progress import progress
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batches.loaders import build_sampler, build_train_dataset
 from seg.train.batches.sampling import Draw

@@ -12,15 +12,16 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
-from seg.data.concat_split import ConcatSplit
+from seg.data.check.learnability import count_class_pixels, crop_findings, learnable_findings
 from seg.data.dataset import open_pseudo
-from seg.data.learnability import count_class_pixels, crop_findings, learnable_findings
+from seg.data.splits.concat_split import ConcatSplit
 from seg.errors import DataError, SpecError
-from seg.notices import notice
-from seg.progress import Advance, progress
 from seg.runs import write_note
 from seg.spec import DatasetSpec, EnsembleSpec, MemberSpec, RecipeSpec
-from seg.spec.recipe import Precision
+from seg.spec.recipe.recipe import Precision
+from seg.terminal.notices import notice
+from seg.terminal.progress import Advance, progress
+from seg.terminal.words import counted
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batch_size import resolve_batch_size, run_in_micro_batches
 from seg.train.batches.loaders import Loaders, build_loaders, worker_count
@@ -45,7 +46,6 @@ from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result, new_record
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.splits.folds import split_by_fold
-from seg.words import counted
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
 _FEWEST_TO_TRAIN: Final = 2

@@ -17,9 +17,9 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.gpu.harness import run_steps
-from benchmarks.gpu.steps import steps_of
-from benchmarks.gpu.table import as_markdown
+from benchmarks.gpu.harness.harness import run_steps
+from benchmarks.gpu.harness.table import as_markdown
+from benchmarks.gpu.steps.steps import steps_of
 from benchmarks.gpu.workspace import FULL, SMALL, Workspace
 
 

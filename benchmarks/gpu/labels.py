@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.files import atomic_path
-from seg.labels import LabelsHW
+from seg.files.atomic import atomic_path
+from seg.labels.label_map import LabelsHW
 
 
 def save_labels(path: Path, labels: Mapping[str, LabelsHW]) -> None:

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from benchmarks.gpu.child import Call
+from benchmarks.gpu.harness.child import Call
+from benchmarks.gpu.harness.rows import Row
 from benchmarks.gpu.labels import save_labels
-from benchmarks.gpu.rows import Row
 from benchmarks.gpu.workspace import PrecisionName, SceneName
 from seg.data import open_split, read_image
 from seg.engine.passes.passes import Size
 from seg.engine.submissions import open_format
 from seg.engine.submissions.base import SubmissionFormat
-from seg.labels import LabelsHW
-from seg.model_file import read_model_card
+from seg.labels.label_map import LabelsHW
+from seg.models.model_file import read_model_card
 from seg.spec import EnsembleSpec, load_ensemble
 
 Cells = dict[str, float | str]

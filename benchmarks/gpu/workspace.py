@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.nvidia import nvidia
 
 PrecisionName = Literal["fp32", "fp16"]
 SceneName = Literal["d4", "hflip", "classes", "large"]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from benchmarks.tuning.frozen_encoders import Recipe, features_of, probabilities_of, train
 from benchmarks.tuning.members import Images, save
-from seg.data.images import read_image, read_mask
-from seg.labels import IGNORE_INDEX
+from seg.data.images.images import read_image, read_mask
+from seg.labels.label_map import IGNORE_INDEX
 
 CLASSES = 11
 SIZE_HW = (240, 320)

@@ -17,14 +17,14 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.tuning.members import Images, load
-from seg.evaluate.tune.by_group import number_groups
-from seg.evaluate.tune.choose_departure import choose_departure
-from seg.evaluate.tune.class_factors import fit_factors
-from seg.evaluate.tune.departures import Departure, Departures, Fitted
-from seg.evaluate.tune.member_pixels import MemberPixels
+from seg.evaluate.tune.evidence.by_group import number_groups
+from seg.evaluate.tune.evidence.choose_departure import choose_departure
+from seg.evaluate.tune.fits.class_factors import fit_factors
+from seg.evaluate.tune.fits.departures import Departure, Departures, Fitted
+from seg.evaluate.tune.fits.member_pixels import MemberPixels
+from seg.evaluate.tune.fits.weights import best_member, fit_weights
 from seg.evaluate.tune.scorer import miou
-from seg.evaluate.tune.weights import best_member, fit_weights
-from seg.probability_codec import from_levels
+from seg.labels.probability_codec import from_levels
 
 PIXELS = 250
 """Of an image, of those that are stored."""

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels import IGNORE_INDEX
-from seg.probability_codec import to_levels
+from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.probability_codec import to_levels
 
 PIXELS = 500
 """Random labelled pixels of an image."""

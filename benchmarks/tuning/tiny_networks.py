@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 
 HALVED = 2
 """The networks see images at their own size and predict at half of it."""

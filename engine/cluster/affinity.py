@@ -4,10 +4,10 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.hardware import allowed_cores, usable_cores
+from seg.engine.runtimes.nvidia import nvidia
 from seg.errors import MissingRuntimeError
-from seg.spec.prediction import RuntimeName
+from seg.spec.ensemble.prediction import RuntimeName
 
 
 @dataclass(frozen=True, slots=True)

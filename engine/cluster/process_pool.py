@@ -17,7 +17,7 @@ from seg.engine.cluster.worker import Job, Worker
 from seg.engine.load import ChosenRuntimes, choose_member_runtimes
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.hardware import default_streams, usable_cores
-from seg.engine.runtimes.nvidia import needs_nvidia
+from seg.engine.runtimes.nvidia.nvidia import needs_nvidia
 from seg.errors import MissingRuntimeError
 from seg.experimental import warnings_of
 from seg.spec import EnsembleSpec

@@ -21,7 +21,7 @@ from seg.engine.cluster.sizing import Machine, WorkerLayout, fit_workers
 from seg.engine.cluster.worker import BlockResult, Job, Worker
 from seg.errors import MissingRuntimeError, SegError, SpecError
 from seg.spec import EnsembleSpec
-from seg.spec.prediction import RuntimeName
+from seg.spec.ensemble.prediction import RuntimeName
 
 CLIENT: Final = "ray://"
 NO_WORKER_TIMEOUT_S: Final = 120.0

@@ -23,10 +23,10 @@ from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import check_ids
 from seg.engine.submissions.output import submission_output
 from seg.errors import DataError
-from seg.member_files import read_member_files
-from seg.progress import progress
+from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
-from seg.words import counted
+from seg.terminal.progress import progress
+from seg.terminal.words import counted
 
 MAX_BLOCK: Final = 32
 BLOCKS_PER_WORKER: Final = 8

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from seg.engine.runtimes.tensorrt_plan_file import record_path, records_beside
-from seg.files import atomic_path, sha256_of
-from seg.model_safety import load_graph, weights_beside
+from seg.engine.runtimes.tensorrt.plan_file import record_path, records_beside
+from seg.files.atomic import atomic_path, sha256_of
+from seg.models.safety import load_graph, weights_beside
 from seg.spec import EnsembleSpec, MemberSpec
 
 

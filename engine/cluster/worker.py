@@ -11,9 +11,9 @@ from seg.engine.jobs.journal import Entry
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.pipeline.prefetch import MAX_AHEAD, Reader, readers_for
 from seg.engine.pipeline.timing import Clock
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec
-from seg.spec.prediction import RuntimeName
+from seg.spec.ensemble.prediction import RuntimeName
 
 
 @dataclass(frozen=True, slots=True)

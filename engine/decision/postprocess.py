@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.decision.regions import MaskHW, fill_holes, keep_largest, largest_area, remove_small
-from seg.labels import ProbabilitiesCHW
-from seg.spec.decision import ClassRule, EmptyBelow
-from seg.task import MasksCHW
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import MasksCHW
+from seg.spec.ensemble.decision import ClassRule, EmptyBelow
 
 
 def above_thresholds(probabilities_chw: ProbabilitiesCHW, rules: Sequence[ClassRule]) -> MasksCHW:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.decision.regions import MaskHW, find_regions
-from seg.labels import LabelsHW, ProbabilitiesCHW
-from seg.spec.decision import ClassRule
+from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
+from seg.spec.ensemble.decision import ClassRule
 
 
 def replace_small_regions(

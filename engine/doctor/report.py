@@ -14,10 +14,10 @@ import seg
 from seg.distribution import install_advice
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.runtime_checks import RuntimeCheck, check_all_runtimes
-from seg.engine.runtimes.gpu_libraries import DRIVER, SYSTEM, Library, libraries_of
 from seg.engine.runtimes.hardware import memory_limit, processor_name, usable_cores
-from seg.engine.runtimes.openvino_library import has_openvino, import_openvino
-from seg.spec.prediction import RuntimeName
+from seg.engine.runtimes.nvidia.gpu_libraries import DRIVER, SYSTEM, Library, libraries_of
+from seg.engine.runtimes.openvino.library import has_openvino, import_openvino
+from seg.spec.ensemble.prediction import RuntimeName
 
 PACKAGES: Final = (
     "onnxruntime-gpu",

@@ -16,12 +16,12 @@ from onnx import TensorProto, helper, numpy_helper
 from pydantic import BaseModel, ConfigDict
 
 from seg.engine.runtimes.base import Streams
-from seg.engine.runtimes.cuda_device import gpu_name, load_cuda
+from seg.engine.runtimes.nvidia.cuda_device import gpu_name, load_cuda
 from seg.engine.runtimes.open import open_runtime
-from seg.engine.runtimes.tensorrt_library import load_library
+from seg.engine.runtimes.tensorrt.library import load_library
 from seg.errors import EXIT_USER_ERROR, MissingRuntimeError, SegError
-from seg.model_file import INPUT, OUTPUT
-from seg.spec.prediction import RuntimeName
+from seg.models.model_file import INPUT, OUTPUT
+from seg.spec.ensemble.prediction import RuntimeName
 
 TIME_LIMIT_S: Final = 120
 """The most seconds of a check; TensorRT takes some even for a tiny engine."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from seg.engine.passes.finite import is_finite, not_finite
 from seg.engine.passes.passes import PassOrder
 from seg.engine.runtimes.base import Runtime
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 MAX_PIXELS: Final = 20_000
 """The most pixels that are sampled from an image."""

@@ -13,7 +13,7 @@ from seg.engine.early_exit.pass_samples import PassSamples, Shares, pass_shares,
 from seg.engine.passes.passes import PassOrder
 from seg.engine.runtimes.base import Runtime
 from seg.engine.runtimes.profiling import milliseconds_per_pass
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 
 @dataclass(frozen=True, slots=True)

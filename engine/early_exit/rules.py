@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from seg.engine.merging.decision import Decision, deficits, resized_to, second_smallest
 from seg.engine.passes.passes import PassOrder
-from seg.labels import ProbabilitiesCHW
-from seg.spec.prediction import DOUBT_LEVELS, StoppingSpec
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.spec.ensemble.prediction import DOUBT_LEVELS, StoppingSpec
 
 ADVERSE_SHARE: Final = 0.2
 """A pixel is uncertain if it changes when this share of the missing weight goes to another class.

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import Sample, open_split
-from seg.data.raster import Raster
-from seg.data.read_sample import open_sample, read_sample
+from seg.data.images.raster import Raster
+from seg.data.images.read_sample import open_sample, read_sample
 from seg.engine.early_exit.rounds import round_ends
 from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Rule, Stopping, uncertainty_level
 from seg.engine.ensemble import Ensemble
@@ -24,11 +24,11 @@ from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
 from seg.errors import SpecError
-from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
-from seg.progress import progress
+from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec
-from seg.spec.compatibility import refuse_exclusions
-from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
+from seg.spec.ensemble.compatibility import refuse_exclusions
+from seg.spec.ensemble.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
+from seg.terminal.progress import progress
 
 DIGITS: Final = 6
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 
 from seg.data import Sample
-from seg.member_files import read_member_files
+from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
 
 

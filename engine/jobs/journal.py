@@ -19,12 +19,12 @@ from typing import IO, Any, Final, Self
 import cv2
 from filelock import FileLock, Timeout
 
-from seg.data.decoding import decode_indexes
+from seg.data.images.decoding import decode_indexes
 from seg.engine.image_source import ImageSource
 from seg.errors import OutputError
-from seg.files import errors_named, followed, regular
-from seg.labels import MAX_CLASSES, LabelsHW
-from seg.notices import notice
+from seg.files.atomic import errors_named, followed, regular
+from seg.labels.label_map import MAX_CLASSES, LabelsHW
+from seg.terminal.notices import notice
 
 _FORMAT: Final = b"seg journal 2\n"
 _OLDER: Final = b"seg journal 1\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from seg.data import Sample, open_split
-from seg.data.image_header import image_size
-from seg.data.read_sample import open_sample
+from seg.data.images.image_header import image_size
+from seg.data.images.read_sample import open_sample
 from seg.engine.early_exit.deadline import DeadlineSchedule
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import Ensemble
@@ -24,12 +24,12 @@ from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import check_ids
 from seg.engine.submissions.output import submission_output
 from seg.errors import DataError
-from seg.labels import LabelsHW
-from seg.member_files import read_member_files
-from seg.progress import progress
+from seg.labels.label_map import LabelsHW
+from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
-from seg.spec.compatibility import refuse_exclusions
-from seg.words import counted
+from seg.spec.ensemble.compatibility import refuse_exclusions
+from seg.terminal.progress import progress
+from seg.terminal.words import counted
 
 _HEADER_BYTES: Final = 2**16
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
 from seg.data import Sample
-from seg.data.images import write_mask
-from seg.data.pseudo_labels import PseudoRecord, pseudo_mask
+from seg.data.images.images import write_mask
+from seg.data.splits.pseudo_labels import PseudoRecord, pseudo_mask
 from seg.engine.merging.decision import Decision, confidence_of
-from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
-from seg.probability_codec import from_levels
-from seg.progress import progress
-from seg.soft_labels import SoftLabels
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.labels.probability_codec import from_levels
+from seg.labels.soft_labels import SoftLabels
+from seg.terminal.progress import progress
 
 
 @dataclass(frozen=True, slots=True)

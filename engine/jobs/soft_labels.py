@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from seg.data import Sample
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
 from seg.engine.ensemble import Ensemble
-from seg.files import remove_all_leftovers
-from seg.labels import ImageHWC, ProbabilitiesCHW
-from seg.progress import progress
-from seg.soft_labels import SoftLabels
+from seg.files.atomic import remove_all_leftovers
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.labels.soft_labels import SoftLabels
 from seg.spec import EnsembleSpec
+from seg.terminal.progress import progress
 
 
 def make_soft_labels(spec: EnsembleSpec, samples: Sequence[Sample], kept: SoftLabels) -> int:

@@ -8,7 +8,7 @@ from seg.engine.member import default_pass_order
 from seg.engine.passes.passes import Size
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec
-from seg.spec.prediction import StoppingSpec
+from seg.spec.ensemble.prediction import StoppingSpec
 
 
 def build_stopping(

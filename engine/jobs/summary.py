@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.engine.pipeline.timing import Stage
-from seg.words import counted
+from seg.terminal.words import counted
 
 STREAM_STAGES: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "decide", "encode")
 """The stages of a stream; decoding and writing run in other threads."""

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from seg.data.video import read_frames, refuse_unknown_ending, video_facts, write_video
-from seg.drawing import colourise, overlay
+from seg.data.images.video import read_frames, refuse_unknown_ending, video_facts, write_video
 from seg.engine.ensemble import Ensemble
-from seg.labels import ImageHWC, LabelsHW
-from seg.outputs import Output
-from seg.progress import Advance, progress
+from seg.files.outputs import Output
+from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.pictures.drawing import colourise, overlay
 from seg.spec import EnsembleSpec
 from seg.spec.reads import files_read
+from seg.terminal.progress import Advance, progress
 
 Numbered = tuple[int, ImageHWC]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
-from seg.labels import LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 
 
 @dataclass(frozen=True, slots=True)

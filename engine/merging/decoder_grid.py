@@ -16,7 +16,7 @@ from seg.engine.merging.merges import MeanMerge
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.views import View
 from seg.engine.runtimes.decoder_cut import CELLS, Decoder
-from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
 
 GRID: Final = max(CELLS)
 """Images are padded to multiples of it, so that every view has the same grid of cells."""

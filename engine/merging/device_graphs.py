@@ -20,9 +20,9 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from seg.engine.passes.device_values import Device, ProbabilitiesOnDevice, copied_to, run_bound
 from seg.engine.passes.passes import Size
 from seg.engine.passes.views import View
-from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.ort import open_session
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 
 OPSET: Final = 18
 IR_VERSION: Final = 8

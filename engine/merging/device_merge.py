@@ -11,7 +11,7 @@ from seg.engine.merging.device_graphs import Addend, DeviceOps, FrameSum
 from seg.engine.merging.merges import normalised
 from seg.engine.passes.device_values import ProbabilitiesOnDevice
 from seg.engine.passes.passes import PassOrder, Size
-from seg.labels import LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 
 
 class DeviceMerge:

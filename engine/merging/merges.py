@@ -16,8 +16,8 @@ from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie
 from seg.engine.passes.finite import is_finite
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.shares import specialist_classes
-from seg.labels import ProbabilitiesCHW
-from seg.spec.prediction import MergeName
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.spec.ensemble.prediction import MergeName
 
 LEAST_PROPORTION: Final = 1e-4
 

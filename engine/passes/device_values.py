@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.passes.passes import Size
-from seg.labels import LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 
 Device = Literal["cpu", "cuda"]
 """The device of a session and its values."""

@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.raster import Raster
+from seg.data.images.raster import Raster
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
-from seg.labels import ImageHWC, ProbabilitiesCHW
-from seg.spec.prediction import Blend, TileSpec
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.spec.ensemble.prediction import Blend, TileSpec
 
 SIGMA: Final = 1 / 8
 """The gaussian's standard deviation, as a share of the tile's side."""

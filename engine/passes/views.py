@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
 from seg.views import SYMMETRIES, ViewName
 
 Scalar = TypeVar("Scalar", bound=np.generic)

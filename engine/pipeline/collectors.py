@@ -8,7 +8,7 @@ import numpy as np
 from seg.engine.merging.decision import Decision
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
-from seg.labels import LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 
 Finished = TypeVar("Finished")
 Finished_co = TypeVar("Finished_co", covariant=True)

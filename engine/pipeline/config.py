@@ -13,8 +13,8 @@ from seg.engine.passes.device_values import BatchOnDevice, Merged
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.runtimes.decoder_cut import Decoder
-from seg.labels import ImageHWC
-from seg.spec.prediction import MergeName, TileSpec
+from seg.labels.label_map import ImageHWC
+from seg.spec.ensemble.prediction import MergeName, TileSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import numpy as np
 
-from seg.data.raster import Raster, open_raster
-from seg.data.read_sample import read_in_range
-from seg.labels import ImageHWC
+from seg.data.images.raster import Raster, open_raster
+from seg.data.images.read_sample import read_in_range
+from seg.labels.label_map import ImageHWC
 from seg.pixel_range import PixelRange
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
-from seg.data.raster import Raster
+from seg.data.images.raster import Raster
 from seg.engine.early_exit.rules import StoppingMonitor
 from seg.engine.merging.device_merge import DeviceMerge
 from seg.engine.merging.merges import MeanMerge, Merge
@@ -29,7 +29,7 @@ from seg.engine.pipeline.scheduler import Scheduler
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.errors import DataError
-from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Generic, TypeVar
 
-from seg.data.raster import Raster
+from seg.data.images.raster import Raster
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.hardware import usable_cores
 from seg.errors import DataError

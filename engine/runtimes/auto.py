@@ -20,15 +20,15 @@ from pydantic import BaseModel, ConfigDict
 
 from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
 from seg.engine.runtimes.hardware import default_streams, processor_key, usable_cores
-from seg.engine.runtimes.nvidia import CudaOptions, device_models
+from seg.engine.runtimes.nvidia.nvidia import CudaOptions, device_models
 from seg.engine.runtimes.open import default_batch_size, open_runtime, runs_on_gpu, usable_runtimes
 from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.errors import OutputError, SegError
-from seg.files import regular, sha256_of, write_text
-from seg.labels import ImageHWC
-from seg.model_file import read_model_card
-from seg.notices import notice
-from seg.spec.prediction import BatchSize, RuntimeName
+from seg.files.atomic import regular, sha256_of, write_text
+from seg.labels.label_map import ImageHWC
+from seg.models.model_file import read_model_card
+from seg.spec.ensemble.prediction import BatchSize, RuntimeName
+from seg.terminal.notices import notice
 
 REFERENCE: Final[RuntimeName] = "cpu"
 MIN_AGREEMENT: Final = 0.995

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seg.engine.passes.device_values import BatchOnDevice, Device
 from seg.engine.runtimes.output_contract import OutputContract
 from seg.errors import SegError
-from seg.spec.prediction import RuntimeName
+from seg.spec.ensemble.prediction import RuntimeName
 
 ImagesNHWC = NDArray[np.uint8]
 """RGB images of one size, uint8 `[N, H, W, 3]`."""

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from seg.card import ModelCard
 from seg.errors import ModelError
-from seg.model_file import OUTPUT
-from seg.model_safety import load_graph
+from seg.models.card import ModelCard
+from seg.models.model_file import OUTPUT
+from seg.models.safety import load_graph
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto

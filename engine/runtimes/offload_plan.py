@@ -9,7 +9,7 @@ import numpy as np
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.engine.runtimes.offload import MemoryBudget, OffloadedRuntime, group_by_memory, set_groups
 from seg.engine.runtimes.profiling import memory_growth, resident_bytes
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 RGB: Final = 3
 FLOAT: Final = 4

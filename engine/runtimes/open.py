@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Final, assert_never
 
-from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.decoder_cut import Decoder, cut_at_decoder
 from seg.engine.runtimes.hardware import default_streams, usable_cores
-from seg.engine.runtimes.openvino_runtime import OpenVinoRuntime, openvino_is_usable
+from seg.engine.runtimes.nvidia import nvidia
+from seg.engine.runtimes.openvino.runtime import OpenVinoRuntime, openvino_is_usable
 from seg.engine.runtimes.ort import OrtRuntime
 from seg.engine.runtimes.output_contract import OutputContract
-from seg.engine.runtimes.tensorrt_runtime import PlanRuntime
+from seg.engine.runtimes.tensorrt.runtime import PlanRuntime
 from seg.errors import ModelError
-from seg.spec.prediction import RuntimeName
+from seg.spec.ensemble.prediction import RuntimeName
 
 GPU_BATCH: Final = 8
 """The default batch size on a GPU; `runtime: auto` measures it instead."""

@@ -9,13 +9,13 @@ import numpy as np
 import onnx
 
 from seg.engine.passes.device_values import BatchOnDevice, Device, run_from_host
-from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.runtimes.gpu_libraries import GpuProvider
+from seg.engine.runtimes.nvidia import nvidia
+from seg.engine.runtimes.nvidia.gpu_libraries import GpuProvider
 from seg.errors import MissingRuntimeError, ModelError
-from seg.model_file import INPUT, OUTPUT
-from seg.model_safety import load_graph
-from seg.temperature import set_temperature
+from seg.models.model_file import INPUT, OUTPUT
+from seg.models.safety import load_graph
+from seg.models.temperature import set_temperature
 
 ProviderName = Literal["cpu"] | GpuProvider
 

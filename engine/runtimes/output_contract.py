@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seg.engine.passes.device_values import BatchOnDevice
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.errors import ModelError
-from seg.model_file import OUTPUT
+from seg.models.model_file import OUTPUT
 
 Shape = tuple[int, ...]
 

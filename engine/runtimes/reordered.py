@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from seg.class_order import Channels, is_reordered
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
+from seg.models.class_order import Channels, is_reordered
 
 
 def in_dataset_order(runtime: Runtime, channels: Channels) -> Runtime:

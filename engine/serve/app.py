@@ -26,7 +26,7 @@ from seg.engine.serve.labelling.encoding import encoding_memory
 from seg.engine.serve.labelling.engine import Engine
 from seg.engine.serve.labelling.memory import MemoryPlan
 from seg.engine.serve.labelling.messages import Result
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 PAGE: Final = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css")} | {
     "/page.js": ("page.js", "text/javascript")

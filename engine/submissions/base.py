@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from seg.engine.passes.passes import Size
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 
 LabelledImage = tuple[str, LabelsHW]
 """An image's id and its label map, uint8 `[H, W]`."""

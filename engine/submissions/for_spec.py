@@ -4,19 +4,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from seg.classes import ClassInfo
 from seg.data import Sample, Split, open_split
-from seg.data.read_sample import open_sample
+from seg.data.images.read_sample import open_sample
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SubmissionFormat
 from seg.engine.submissions.formats import open_format
 from seg.engine.submissions.tables.open_table import open_table
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
-from seg.labels import LabelsHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec
-from seg.spec.output import Format, OutputSpec
-from seg.spec.source import validate
+from seg.spec.ensemble.output import Format, OutputSpec
+from seg.spec.yaml.source import validate
 
 
 @dataclass(frozen=True)

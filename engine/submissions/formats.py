@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, cast, get_args
 
-from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.coco.coco_results import CocoResults
@@ -16,9 +15,10 @@ from seg.engine.submissions.tables.pixel_table import PixelTable
 from seg.engine.submissions.tables.run_length_table import RunLengthTable
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError, SpecError
-from seg.file_names import check_file_names
+from seg.files.file_names import check_file_names
+from seg.labels.classes import ClassInfo
 from seg.spec.base import did_you_mean
-from seg.spec.output import Format, OutputSpec
+from seg.spec.ensemble.output import Format, OutputSpec
 
 FILE_FORMATS: Final[Mapping[Format, str]] = {
     "coco-panoptic": ".png",

@@ -1,11 +1,11 @@
-"""The output file or folder of a submission, checked by `seg.outputs`."""
+"""The output file or folder of a submission, checked by `seg.files.outputs`."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from seg.outputs import Output
+from seg.files.outputs import Output
 from seg.spec import EnsembleSpec
-from seg.spec.output import FOLDER_FORMATS, Format
+from seg.spec.ensemble.output import FOLDER_FORMATS, Format
 from seg.spec.reads import files_read
 
 

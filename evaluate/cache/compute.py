@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from seg.data import Sample
-from seg.data.read_sample import open_sample, read_sample
+from seg.data.images.read_sample import open_sample, read_sample
 from seg.engine import Ensemble
 from seg.engine.member import Member
 from seg.engine.passes.finite import is_finite, not_finite
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.decoder_outputs import low_resolution_pass
 from seg.evaluate.cache.store import PassKey, ProbabilityCache
-from seg.labels import ImageHWC, ProbabilitiesCHW
-from seg.progress import Advance
-from seg.spec.prediction import MergePlace
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.spec.ensemble.prediction import MergePlace
+from seg.terminal.progress import Advance
 from seg.views import VIEW_SETS, ViewName
 
 ROUNDS: Final = 2

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from seg.data.raster import Raster
+from seg.data.images.raster import Raster
 from seg.engine.member import Member
 from seg.engine.merging.decoder_grid import padded_to_grid, restore_low_resolution
 from seg.engine.passes.passes import Size
 from seg.engine.passes.tiles import lay_out
 from seg.engine.passes.views import VIEWS, View
 from seg.engine.runtimes.decoder_cut import Decoder
-from seg.labels import ImageHWC, ProbabilitiesCHW
-from seg.spec.prediction import TileSpec
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.spec.ensemble.prediction import TileSpec
 from seg.views import ViewName
 
 

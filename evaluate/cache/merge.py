@@ -14,8 +14,8 @@ from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import ProbabilityCollector
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.mixture import Mixture
-from seg.labels import ProbabilitiesCHW
-from seg.probability_codec import LevelsCHW, LogsCHW, from_levels, from_logs, to_levels
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.probability_codec import LevelsCHW, LogsCHW, from_levels, from_logs, to_levels
 from seg.views import ViewName
 
 Coverage = tuple[tuple[float, ...], ...]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from seg.spec.prediction import MergeName
+from seg.spec.ensemble.prediction import MergeName
 from seg.views import ViewName
 
 Views = tuple[ViewName, ...]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from seg.data import Split
-from seg.data.read_sample import open_sample
+from seg.data.images.read_sample import open_sample
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
 from seg.engine.runtimes.decoder_cut import Decoder
@@ -13,13 +13,13 @@ from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_spe
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
 from seg.evaluate.cache.mixture import Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
-from seg.files import sha256_of
-from seg.labels import LabelsHW
-from seg.member_files import read_member_files
-from seg.notices import notice
-from seg.progress import progress
+from seg.files.atomic import sha256_of
+from seg.labels.label_map import LabelsHW
+from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
-from seg.spec.prediction import TileSpec
+from seg.spec.ensemble.prediction import TileSpec
+from seg.terminal.notices import notice
+from seg.terminal.progress import progress
 from seg.views import ViewName
 
 Kept = TypeVar("Kept")

@@ -3,7 +3,7 @@
 Each pass has a file `<model>-<runtime>[-<variant>]/<view>/<image>.<code>.b2nd` under the user's cache folder.
 It has a line that names the format, a CRC-32, and probabilities in the image's orientation, compressed
 losslessly by Blosc2. Those at the size of the image are levels, uint8 `[C, H, W]`; low-resolution ones are
-logarithms, float16. `seg.probability_codec` describes both and their errors.
+logarithms, float16. `seg.labels.probability_codec` describes both and their errors.
 
 Files may be months old and damaged, so the CRC is checked before Blosc2 reads them.
 """
@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from seg.errors import OutputError
-from seg.files import atomic_path, regular, write_text
-from seg.labels import ProbabilitiesCHW
-from seg.notices import notice
-from seg.probability_codec import LevelsCHW, LogsCHW, to_levels, to_logs
-from seg.spec.prediction import MergePlace
+from seg.files.atomic import atomic_path, regular, write_text
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.probability_codec import LevelsCHW, LogsCHW, to_levels, to_logs
+from seg.spec.ensemble.prediction import MergePlace
+from seg.terminal.notices import notice
 from seg.views import ViewName
 
 _SUFFIX: Final = ".b2nd"

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 
 BAND: Final = 0.02
 NEAR: Final = 0.0075

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.decision import decide
-from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 
 BINS: Final = 15
 

@@ -7,9 +7,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 
 CountsCC = NDArray[np.int64]
 """Pixel counts, int64 `[C, C + 1]`: rows are the truth, columns the prediction; the last column has

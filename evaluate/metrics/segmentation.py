@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from seg.classes import ClassInfo
 from seg.evaluate.metrics.boundary import BoundaryC6, boundary_f, boundary_iou, count_boundaries
 from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC, totals_of
-from seg.labels import LabelsHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import LabelsHW
 
 RESAMPLES: Final = 1000
 INTERVAL: Final = (2.5, 97.5)
@@ -77,7 +77,7 @@ class SegmentationMetrics:
 
     Example:
         >>> import numpy as np
-        >>> from seg.classes import ClassInfo
+        >>> from seg.labels.classes import ClassInfo
         >>> from seg.evaluate import SegmentationMetrics
         >>> names = ["road", "car"]
         >>> classes = [ClassInfo(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(names)]

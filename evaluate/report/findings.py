@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.card import ModelCard
-from seg.classes import ClassInfo
 from seg.data import open_split
 from seg.engine.pipeline.timing import Stage
 from seg.evaluate.cache.passes import TIMED, Passes, open_passes
@@ -15,9 +13,11 @@ from seg.evaluate.metrics.segmentation import paired_interval
 from seg.evaluate.report.image_scores import Score, SplitScores, score_images
 from seg.evaluate.report.latency import time_stages
 from seg.evaluate.report.predictors import Predictor, Predictors, predictors_of, with_upright_views
-from seg.evaluate.tune.importance import MemberValue, disagreement, value_members
+from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
+from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
 from seg.evaluate.tune.scorer import sample_pixels
-from seg.evaluate.tune.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
+from seg.labels.classes import ClassInfo
+from seg.models.card import ModelCard
 from seg.runs import read_curves
 from seg.spec import EnsembleSpec
 

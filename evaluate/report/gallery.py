@@ -7,16 +7,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from seg.data.read_sample import read_sample
-from seg.drawing import LayerHWC, layer
+from seg.data.images.read_sample import read_sample
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.metrics.segmentation import mean_iou
 from seg.evaluate.report.findings import Findings
 from seg.evaluate.report.image_layers import as_webp, draw_disputes, draw_entropy, draw_errors, shrunk
 from seg.evaluate.report.image_scores import ImageNote
 from seg.evaluate.report.image_view import ImageView, view_image
-from seg.labels import LabelsHW
-from seg.progress import progress
+from seg.labels.label_map import LabelsHW
+from seg.pictures.drawing import LayerHWC, layer
+from seg.terminal.progress import progress
 
 MAX_WIDTH: Final = 640
 """Larger images are shrunk to this width in pixels, more so with many members, to limit the page's size."""

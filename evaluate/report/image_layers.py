@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.drawing import LayerHWC
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
+from seg.pictures.drawing import LayerHWC
 
 Value = TypeVar("Value", np.uint8, np.float32)
 

@@ -18,7 +18,7 @@ from seg.evaluate.metrics.segmentation import (
 from seg.evaluate.report.image_view import ImageView, view_image
 from seg.evaluate.report.predictors import Predictors
 from seg.evaluate.tune.scorer import CountsICC
-from seg.progress import progress
+from seg.terminal.progress import progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes
 from seg.evaluate.report.predictors import Predictors
 from seg.evaluate.tune.scorer import label_mixture
-from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 
 
 @dataclass(frozen=True)

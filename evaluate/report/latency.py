@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from seg.data import Sample
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
 from seg.engine import Ensemble
 from seg.engine.jobs.summary import STREAM_STAGES
 from seg.engine.pipeline.timing import Clock, Stage
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 
 def time_stages(ensemble: Ensemble, samples: tuple[Sample, ...]) -> dict[Stage, float]:

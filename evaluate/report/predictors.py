@@ -5,7 +5,7 @@ from typing import Final
 
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes
-from seg.evaluate.tune.useful_views import UPRIGHT
+from seg.evaluate.tune.fits.useful_views import UPRIGHT
 from seg.spec import EnsembleSpec
 
 ENSEMBLE: Final = "ensemble"

@@ -6,7 +6,7 @@ from typing import Final
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.report.findings import Curves, Findings
 from seg.evaluate.report.plot_geometry import Axis, Dot, Line, Plot, epoch_line
-from seg.evaluate.tune.sub_ensembles import SubEnsemble
+from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble
 
 ENSEMBLE_SLOT: Final = 0
 OTHER_SLOT: Final = 1

@@ -15,9 +15,9 @@ from seg.evaluate.report.plot_geometry import Axis
 from seg.evaluate.report.predictors import ENSEMBLE
 from seg.evaluate.report.report_plots import describe, front_plot, learning_plots, reliability_plot
 from seg.evaluate.report.training_runs import TrainedRun, read_training_run
-from seg.files import atomic_path
+from seg.files.atomic import atomic_path
 from seg.spec import EnsembleSpec
-from seg.words import counted
+from seg.terminal.words import counted
 
 ASSETS: Final = Path(__file__).parent / "assets"
 

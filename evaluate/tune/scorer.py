@@ -18,8 +18,8 @@ from seg.evaluate.cache.merge import CachedImage, Coverage, Frames
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.passes import Passes
 from seg.evaluate.metrics.confusion import ConfusionMatrix, totals_of
-from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
-from seg.progress import progress
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.terminal.progress import progress
 from seg.views import ViewName
 
 MAX_BYTES: Final = 2**28

@@ -14,26 +14,26 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.segmentation import intervals_of
-from seg.evaluate.tune.budget import Budget
-from seg.evaluate.tune.by_group import Criterion, number_groups, sum_by_group
-from seg.evaluate.tune.candidates import (
+from seg.evaluate.tune.cost.budget import Budget
+from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
+from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
+from seg.evaluate.tune.evidence.by_group import Criterion, number_groups, sum_by_group
+from seg.evaluate.tune.evidence.candidates import (
     EQUAL,
     SINGLE,
     Candidate,
     choose_candidate,
     list_candidates,
 )
-from seg.evaluate.tune.choose_departure import choose_departure
-from seg.evaluate.tune.class_prior import ClassPrior, count_prior
-from seg.evaluate.tune.departures import Departures
-from seg.evaluate.tune.importance import MemberValue, disagreement, value_members
-from seg.evaluate.tune.member_pixels import MemberPixels
+from seg.evaluate.tune.evidence.choose_departure import choose_departure
+from seg.evaluate.tune.fits.class_prior import ClassPrior, count_prior
+from seg.evaluate.tune.fits.departures import Departures
+from seg.evaluate.tune.fits.member_pixels import MemberPixels
+from seg.evaluate.tune.fits.temperature import MemberCalibration, calibrate_members
+from seg.evaluate.tune.fits.useful_views import useful_views
 from seg.evaluate.tune.scorer import CountsICC, count_all, miou, sample_pixels
-from seg.evaluate.tune.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
-from seg.evaluate.tune.temperature import MemberCalibration, calibrate_members
-from seg.evaluate.tune.useful_views import useful_views
-from seg.progress import progress
 from seg.spec import EnsembleSpec
+from seg.terminal.progress import progress
 
 MIN_IMAGES: Final = 4
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from seg.classes import ClassInfo
 from seg.evaluate.cache.mixture import Mixture, Views
+from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
-from seg.spec.splice import Place, Value, set_comment, set_values
+from seg.spec.yaml.splice import Place, Value, set_comment, set_values
+from seg.terminal.words import printable
 from seg.views import VIEW_SETS, ViewSetName
-from seg.words import printable
 
 DIGITS: Final = 4
 COMMENT: Final = "# seg tune: "

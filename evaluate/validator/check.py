@@ -13,11 +13,11 @@ from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.masks import MaskChecks
 from seg.evaluate.validator.read_table import TableRow, read_rows
 from seg.evaluate.validator.run_lengths import EMPTY_CELLS, read_runs
-from seg.files import regular
-from seg.labels import IGNORE_INDEX
+from seg.files.atomic import regular
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import EnsembleSpec
-from seg.spec.output import RLE_FORMATS, TABLE_FORMATS, OutputSpec
-from seg.words import counted
+from seg.spec.ensemble.output import RLE_FORMATS, TABLE_FORMATS, OutputSpec
+from seg.terminal.words import counted
 
 SHOWN: Final = 3
 """The most ids in a finding."""

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
 from seg.engine.passes.passes import Size
 from seg.engine.submissions import SubmissionSpec
 from seg.evaluate.validator.finding import Finding
-from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
 
 TORN: Final = 0.6
 """Masks are torn if at most this share of their boundaries remains along the other axis."""

@@ -13,7 +13,7 @@ from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.read_table import TableRow, read_rows
 from seg.evaluate.validator.run_lengths import read_runs, repair_runs
 from seg.spec import EnsembleSpec
-from seg.spec.output import TABLE_FORMATS
+from seg.spec.ensemble.output import TABLE_FORMATS
 
 
 def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, output: Path) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.spec.output import RleSpec
+from seg.spec.ensemble.output import RleSpec
 
 _NUMBERS: Final = re.compile(r"-?\d{1,12}(\s+-?\d{1,12})*")
 EMPTY_CELLS: Final = ("", "-1")

@@ -14,15 +14,15 @@ import seg
 from seg.errors import ModelError, SpecError
 from seg.export.bundle.request import BundleRequest
 from seg.export.bundle.wheels import download_wheels
-from seg.files import sha256_of, write_text
-from seg.member_files import MemberFile, read_member_files
-from seg.model_safety import load_graph, weights_beside
-from seg.outputs import Output, output_folder
+from seg.files.atomic import sha256_of, write_text
+from seg.files.outputs import Output, output_folder
+from seg.models.member_files import MemberFile, read_member_files
+from seg.models.safety import load_graph, weights_beside
 from seg.spec import EnsembleSpec, MemberSpec
-from seg.spec.dataset import ClassEntry, DatasetSpec
+from seg.spec.dataset.dataset import ClassEntry, DatasetSpec
+from seg.spec.dataset.split import SplitSpec
 from seg.spec.reads import files_read
-from seg.spec.save import save_spec
-from seg.spec.split import SplitSpec
+from seg.spec.yaml.save import save_spec
 
 MANIFEST: Final = "manifest.json"
 SCRIPTS: Final = ("install.sh", "predict.py")

@@ -4,10 +4,10 @@ from typing import ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from seg.card import ENSEMBLE_KEY, ModelCard, StoredCard
-from seg.classes import ClassInfo
 from seg.export.fuse.output_names import FusedOutput
-from seg.spec.prediction import ByClass, MergeName
+from seg.labels.classes import ClassInfo
+from seg.models.card import ENSEMBLE_KEY, ModelCard, StoredCard
+from seg.spec.ensemble.prediction import ByClass, MergeName
 from seg.views import ViewName
 
 ENSEMBLE_CARD_VERSION: Final = 1

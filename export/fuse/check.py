@@ -13,9 +13,9 @@ from seg.errors import VerificationError
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.onnx_file.verification_batches import ImagesNHWC, verification_batches, verification_sizes
-from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
-from seg.model_file import INPUT
-from seg.progress import progress
+from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.models.model_file import INPUT
+from seg.terminal.progress import progress
 
 SINGLY: Final = (1, 1, 1)
 BATCHED: Final = (1, 2)

@@ -15,8 +15,8 @@ from seg.export.fuse.outputs import add_output
 from seg.export.fuse.parts import Part
 from seg.export.fuse.views import batch_views, restore_views
 from seg.export.onnx_file.opset import lower_opset, opset_of
-from seg.model_file import INPUT, OUTPUT
-from seg.spec.prediction import MergeName
+from seg.models.model_file import INPUT, OUTPUT
+from seg.spec.ensemble.prediction import MergeName
 
 ORIENTATIONS: Final = {"upright": False, "turned": True}
 """Whether height and width are swapped."""

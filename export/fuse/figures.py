@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from seg.export.fuse.check import open_session
-from seg.labels import ImageHWC
-from seg.model_file import INPUT
-from seg.model_safety import load_graph, weights_beside
+from seg.labels.label_map import ImageHWC
+from seg.models.model_file import INPUT
+from seg.models.safety import load_graph, weights_beside
 from seg.spec import EnsembleSpec
 from seg.views import SYMMETRIES
 

@@ -17,9 +17,9 @@ from seg.export.fuse.reference import reference_of
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import atomic_model, replace_card, save_model
 from seg.export.verification_images import images_to_verify_on
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 from seg.spec import EnsembleSpec
-from seg.spec.compatibility import refuse_exclusions
+from seg.spec.ensemble.compatibility import refuse_exclusions
 
 EXACT: Final = frozenset({"fp32", "bf16"})
 """Precisions whose file is in float32."""
@@ -64,7 +64,7 @@ def fuse_ensemble(
 
     Example:
         >>> from seg.export import FusionRequest, fuse_ensemble
-        >>> from seg.spec.from_models import spec_from_models
+        >>> from seg.spec.ensemble.from_models import spec_from_models
         >>> spec = spec_from_models(["a.onnx", "b.onnx"], views="hflip", weights=[2, 1])
         >>> card = fuse_ensemble(spec, FusionRequest("team"), "team.onnx")
         >>> card.verification.agreement > 0.999

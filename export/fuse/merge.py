@@ -11,8 +11,8 @@ from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie
 from seg.engine.passes.shares import specialist_classes
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.parts import Part
-from seg.model_file import OUTPUT
-from seg.spec.prediction import MergeName
+from seg.models.model_file import OUTPUT
+from seg.spec.ensemble.prediction import MergeName
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from onnx import GraphProto, compose
 
 from seg.export.fuse.builder import Graph
 from seg.export.fuse.parts import Part
-from seg.model_file import INPUT, OUTPUT
-from seg.temperature import TEMPERATURE
+from seg.models.model_file import INPUT, OUTPUT
+from seg.models.temperature import TEMPERATURE
 
 
 def add_network(graph: Graph, part: Part, scope: str, images: str) -> str:

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.output_names import FusedOutput
-from seg.model_file import OUTPUT
+from seg.models.model_file import OUTPUT
 
 
 def add_output(

@@ -5,14 +5,14 @@ from typing import Final
 
 import onnx
 
-from seg.card import ModelCard
 from seg.engine.passes.shares import class_shares
 from seg.export.fuse.reorder import reorder_classes
 from seg.export.onnx_file.opset import in_opset, opset_of
-from seg.files import sha256_of
-from seg.member_files import read_member_files
+from seg.files.atomic import sha256_of
+from seg.models.card import ModelCard
+from seg.models.member_files import read_member_files
+from seg.models.temperature import set_temperature
 from seg.spec import EnsembleSpec
-from seg.temperature import set_temperature
 from seg.views import SYMMETRIES, ViewName
 
 LEAST_OPSET: Final = 18

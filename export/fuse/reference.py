@@ -5,7 +5,7 @@ from dataclasses import replace
 from seg.engine import Ensemble
 from seg.engine.merging.decision import margins
 from seg.export.fuse.check import LEAST_LEAD, Expected, Reference_
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 from seg.spec import EnsembleSpec
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from seg.class_order import Channels
 from seg.export.fuse.builder import CLASS_AXIS
-from seg.model_file import OUTPUT
+from seg.models.class_order import Channels
+from seg.models.model_file import OUTPUT
 
 _OWN_ORDER = f"{OUTPUT}/own_order"
 _CHANNELS = f"{OUTPUT}/channels"

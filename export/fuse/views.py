@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from onnx import TensorProto
 
 from seg.export.fuse.builder import Graph
-from seg.model_file import INPUT
+from seg.models.model_file import INPUT
 from seg.views import SYMMETRIES, ViewName
 
 IMAGE_ROWS, IMAGE_COLUMNS = 1, 2

@@ -9,8 +9,8 @@ import onnx
 import onnxslim
 
 from seg.export.onnx_file.save import weight_bytes
-from seg.model_safety import LARGEST_MODEL_BYTES
-from seg.temperature import TEMPERATURE
+from seg.models.safety import LARGEST_MODEL_BYTES
+from seg.models.temperature import TEMPERATURE
 
 _SCOPES: Final = "pkg.torch.onnx.name_scopes"
 _WRAPPER_PREFIXES: Final = ("segmenter.network.network.", "segmenter.network.", "segmenter.", "network.")

@@ -8,7 +8,6 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from seg.card import VerificationCard
 from seg.errors import VerificationError
 from seg.export.onnx_file.verification_batches import (
     BATCH_SIZES,
@@ -16,8 +15,9 @@ from seg.export.onnx_file.verification_batches import (
     verification_batches,
     verification_sizes,
 )
-from seg.labels import ImageHWC
-from seg.model_file import INPUT
+from seg.labels.label_map import ImageHWC
+from seg.models.card import VerificationCard
+from seg.models.model_file import INPUT
 
 LEAST_AGREEMENT: Final = 0.999
 _ERRORS_ONLY: Final = 3

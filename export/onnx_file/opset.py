@@ -10,7 +10,7 @@ from onnx import helper, version_converter
 from onnx.defs import OpSchema, SchemaError, get_schema
 
 from seg.errors import ModelError
-from seg.model_safety import LARGEST_MODEL_BYTES, STANDARD_DOMAINS, nodes_of
+from seg.models.safety import LARGEST_MODEL_BYTES, STANDARD_DOMAINS, nodes_of
 
 OLDEST: Final = 17
 """The first opset to try; it comes with IR version 8, which ONNX Runtime reads since 1.12."""

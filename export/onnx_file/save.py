@@ -11,10 +11,10 @@ from typing import Final, TypeVar
 import onnx
 from onnx.external_data_helper import set_external_data
 
-from seg.card import CARD_KEY, ENSEMBLE_KEY, StoredCard
 from seg.errors import ModelError, OutputError
-from seg.files import atomic_path
-from seg.model_safety import LARGEST_MODEL_BYTES, load_graph, weights_beside
+from seg.files.atomic import atomic_path
+from seg.models.card import CARD_KEY, ENSEMBLE_KEY, StoredCard
+from seg.models.safety import LARGEST_MODEL_BYTES, load_graph, weights_beside
 
 AnyCard = TypeVar("AnyCard", bound=StoredCard)
 

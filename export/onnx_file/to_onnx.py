@@ -12,15 +12,15 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from seg.card import ModelCard
 from seg.errors import ModelError
 from seg.export.onnx_file.cleanup import clean_up
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.opset import lower_opset, opset_of
 from seg.export.onnx_file.save import save_model, weight_bytes
 from seg.export.rewrite import rewrite
-from seg.model_file import INPUT, OUTPUT
-from seg.model_safety import LARGEST_MODEL_BYTES
+from seg.models.card import ModelCard
+from seg.models.model_file import INPUT, OUTPUT
+from seg.models.safety import LARGEST_MODEL_BYTES
 
 OPSET: Final = 18
 """PyTorch's native opset; it converts to others."""

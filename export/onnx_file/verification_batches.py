@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 ImagesNHWC = NDArray[np.uint8]
 

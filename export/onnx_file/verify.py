@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seg.card import VerificationCard
 from seg.errors import VerificationError
 from seg.export.onnx_file.compare import compare
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.non_finite import first_non_finite_layer
 from seg.export.onnx_file.verification_batches import ImagesNHWC
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
+from seg.models.card import VerificationCard
 
 
 def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> VerificationCard:

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 
 from seg.data import Split
-from seg.data.read_sample import read_sample
-from seg.labels import IGNORE_INDEX, ImageHWC
+from seg.data.images.read_sample import read_sample
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC
 
 LABELS_READ: Final = 500
 """Of a larger split, so many label maps, evenly spread, are looked at."""

@@ -8,7 +8,6 @@ from typing import Final
 
 import onnx
 
-from seg.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
 from seg.data import Split
 from seg.errors import MissingRuntimeError, ModelError, VerificationError
 from seg.export.onnx_file.opset import opset_of
@@ -16,9 +15,10 @@ from seg.export.onnx_file.save import save_model
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.measure import Answer, Gate, OpenModel, Reference, measure, take_reference
 from seg.export.precision.sensitive import quantise_within
-from seg.labels import ImageHWC
-from seg.progress import progress
+from seg.labels.label_map import ImageHWC
+from seg.models.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
 from seg.spec import ExportSpec
+from seg.terminal.progress import progress
 
 REFERENCE: Final = "cpu"
 BF16_RUNTIME: Final = "openvino-bf16"

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seg.card import CandidateCard, PrecisionName
 from seg.data import Split
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
 from seg.errors import VerificationError
 from seg.export.onnx_file.verification_batches import verification_batches, verification_sizes
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
+from seg.models.card import CandidateCard, PrecisionName
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

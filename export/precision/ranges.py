@@ -9,8 +9,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from seg.errors import VerificationError
-from seg.labels import ImageHWC
-from seg.model_file import INPUT
+from seg.labels.label_map import ImageHWC
+from seg.models.model_file import INPUT
 
 BINS: Final = 2048
 STEPS: Final = 127

@@ -1,6 +1,6 @@
 """Whether an exported model is what a request asks for."""
 
-from seg.card import ModelCard
+from seg.models.card import ModelCard
 from seg.spec import ExportSpec
 
 

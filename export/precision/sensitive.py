@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from seg.export.precision.measure import Answer
 from seg.export.precision.quantise import Layer, layers_of, quantise
 from seg.export.precision.ranges import clipping_values
-from seg.labels import ImageHWC
-from seg.progress import progress
+from seg.labels.label_map import ImageHWC
+from seg.terminal.progress import progress
 
 RANKING_IMAGES: Final = 4
 MOST_RELEASED: Final = 0.5

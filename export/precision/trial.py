@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seg.class_order import channels_of
-from seg.classes import ClassInfo
 from seg.data import open_split
 from seg.data.labelling import known_classes
 from seg.engine.runtimes.base import Streams
@@ -13,6 +11,8 @@ from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.engine.runtimes.reordered import in_dataset_order
 from seg.export.precision.choose import Trial
 from seg.export.precision.measure import Answer
+from seg.labels.classes import ClassInfo
+from seg.models.class_order import channels_of
 from seg.spec import DatasetSpec, ExportSpec
 from seg.train.networks.checkpoint import read_checkpoint_card
 

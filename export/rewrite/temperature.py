@@ -5,7 +5,7 @@ from typing import Final
 import onnx
 
 from seg.export.rewrite.editor import GraphEditor, attributes_of
-from seg.temperature import TEMPERATURE
+from seg.models.temperature import TEMPERATURE
 
 _AVERAGING: Final = (b"linear", b"nearest")
 

@@ -8,7 +8,7 @@ import onnx
 import onnxruntime
 from onnx import helper
 
-from seg.model_file import INPUT
+from seg.models.model_file import INPUT
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, tuple[Shape, ...]]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from seg.classes import ClassInfo
 from seg.errors import ModelError
 from seg.export.sources.declaration import ClassMapping
+from seg.labels.classes import ClassInfo
 from seg.spec import MemberSpec
 from seg.spec.base import did_you_mean
-from seg.spec.imported import REST
+from seg.spec.ensemble.imported import REST
 
 _NO_NAME: Final = re.compile(r"(label|class)?[ _-]?\d+", re.IGNORECASE)
 """What libraries call classes that nobody named."""

@@ -6,10 +6,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from seg.card import InputCard
-from seg.classes import ClassInfo
-from seg.spec.imported import ChannelOrder, Layout, OutputKind, ResampleName, UpsampleName
-from seg.spec.recipe import InputMode
+from seg.labels.classes import ClassInfo
+from seg.models.card import InputCard
+from seg.spec.ensemble.imported import ChannelOrder, Layout, OutputKind, ResampleName, UpsampleName
+from seg.spec.recipe.recipe import InputMode
 
 InputType = Literal["float32", "float16", "uint8"]
 

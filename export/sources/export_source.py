@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from seg.card import ModelCard, SourceCard
-from seg.classes import ClassInfo
 from seg.errors import ModelError, VerificationError
 from seg.export.onnx_file.compare import compare
 from seg.export.onnx_file.save import atomic_model, replace_card
@@ -22,8 +20,10 @@ from seg.export.sources.declaration import Declaration
 from seg.export.sources.reference import reference_probabilities
 from seg.export.sources.resolve import resolve
 from seg.export.sources.source import RawNetwork, Source
-from seg.labels import ImageHWC
-from seg.model_file import verified_card
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC
+from seg.models.card import ModelCard, SourceCard
+from seg.models.model_file import verified_card
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
 
 _AS_JSON: Any = TypeAdapter(Declaration)

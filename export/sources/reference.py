@@ -14,7 +14,7 @@ from PIL import Image
 
 from seg.export.sources.declaration import Declaration, InputDeclaration, OutputDeclaration
 from seg.export.sources.source import RawNetwork
-from seg.labels import ImageHWC, ProbabilitiesCHW
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
 
 Size = tuple[int, int]
 Floats = NDArray[np.float32]

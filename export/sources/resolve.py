@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
-from seg.classes import ClassInfo
 from seg.errors import ModelError
 from seg.export.sources.classes import NetworkClasses, map_classes
 from seg.export.sources.declaration import Declaration, InputDeclaration, OutputDeclaration, SourceFacts
+from seg.labels.classes import ClassInfo
 from seg.spec import MemberSpec
-from seg.spec.imported import OutputKind
-from seg.spec.recipe import InputMode
+from seg.spec.ensemble.imported import OutputKind
+from seg.spec.recipe.recipe import InputMode
 
 USUAL_STRIDE: Final = 32
 _APART: Final = frozenset({"sigmoid", "sigmoid-logits"})

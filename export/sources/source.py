@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from seg.card import ModelCard
 from seg.export.sources.declaration import Declaration, SourceFacts
+from seg.models.card import ModelCard
 
 RawNetwork = Callable[[NDArray[Any]], NDArray[Any]]
 """The bare network: from what it takes (`InputDeclaration.dtype` and `layout`, one image or tile) to what it

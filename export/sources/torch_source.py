@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seg.card import ModelCard
 from seg.errors import ModelError
 from seg.export.onnx_file.cleanup import clean_up_network
 from seg.export.onnx_file.opset import opset_of
@@ -25,7 +24,8 @@ from seg.export.rewrite import rewrite
 from seg.export.sources.declaration import Declaration, InputDeclaration, SourceFacts
 from seg.export.sources.graph.wrap import wrap
 from seg.export.sources.source import RawNetwork
-from seg.model_safety import LARGEST_MODEL_BYTES
+from seg.models.card import ModelCard
+from seg.models.safety import LARGEST_MODEL_BYTES
 
 OUTPUT: Final = "output"
 _EXAMPLE_IMAGES: Final = 2

@@ -20,8 +20,8 @@ from seg.export.onnx_file.verification_batches import ImagesNHWC
 from seg.export.triton.config import EnsembleStep, ensemble_config, model_config
 from seg.export.triton.job import Job
 from seg.export.triton.repository import MODEL_FILE, RepositoryUpdate
-from seg.model_file import INPUT, OUTPUT
-from seg.spec.compatibility import refuse_exclusions
+from seg.models.model_file import INPUT, OUTPUT
+from seg.spec.ensemble.compatibility import refuse_exclusions
 
 
 def add_member_models(update: RepositoryUpdate, job: Job) -> FusionCheck:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from seg.export.fuse.fuse import FusionRequest
 from seg.export.triton.config import Serving
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 from seg.spec import EnsembleSpec
 
 

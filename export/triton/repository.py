@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from seg.errors import OutputError, VerificationError
-from seg.files import remove_leftovers, scratch_folder, write_text
-from seg.outputs import Output
+from seg.files.atomic import remove_leftovers, scratch_folder, write_text
+from seg.files.outputs import Output
 
 MODEL_FILE: Final = "model.onnx"
 CONFIG_FILE: Final = "config.pbtxt"

@@ -7,7 +7,7 @@ import sys
 def main() -> None:
     """Run the command line and leave with its exit code; the entry point `seg`."""
     try:
-        from seg.commands.process import run_process
+        from seg.commands.process.interrupts import run_process
 
         run_process(sys.argv[1:])
     except KeyboardInterrupt:

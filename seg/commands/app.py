@@ -12,10 +12,7 @@ from seg.commands import (
     calibrate,
     data,
     distill,
-    doctor,
-    ensemble,
     evaluate,
-    export,
     pseudo_label,
     report,
     runs,
@@ -29,11 +26,14 @@ from seg.commands import (
     tune,
     video,
 )
-from seg.commands.failures import DEBUG_VARIABLE
-from seg.commands.failures import report as report_failure
-from seg.commands.list_options import ListOptionCommand
-from seg.commands.renamed import with_new_names
-from seg.commands.streams import open_streams
+from seg.commands.doctor import doctor
+from seg.commands.ensemble import ensemble
+from seg.commands.export import export
+from seg.commands.options.lists import ListOptionCommand
+from seg.commands.options.renamed import with_new_names
+from seg.commands.process.failures import DEBUG_VARIABLE
+from seg.commands.process.failures import report as report_failure
+from seg.commands.process.streams import open_streams
 from seg.errors import EXIT_USER_ERROR
 
 app = typer.Typer(

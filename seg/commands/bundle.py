@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from seg.commands.ensemble_source import Runtime, SpecOrModels, Views, Weights, resolve
-from seg.commands.shared import Overwrite
+from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.options.shared import Overwrite
 
 
 def bundle(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from seg import ranges
-from seg.commands.shared import SpecPath, print_table
+from seg.commands.options.shared import SpecPath, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ def calibrate_stopping(
     """Write the calibration into the file that the spec was read from, and print what it would have saved."""
     from seg.engine.jobs.calibrate import calibrate_ensemble
     from seg.engine.jobs.cross_validate import TOLERANCES, cross_validate
-    from seg.spec.edit import write_under
+    from seg.spec.yaml.edit import write_under
 
     known = spec.stopping.tolerance if spec.stopping else 0.0
     tolerance = (known or DEFAULT_TOLERANCE) if tolerance is None else tolerance

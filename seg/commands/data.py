@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg import ranges
-from seg.commands.shared import MemberName, Overwrite, check_picture_name, chosen_members, require_extra
+from seg.commands.options.shared import (
+    MemberName,
+    Overwrite,
+    check_picture_name,
+    chosen_members,
+    require_extra,
+)
 from seg.errors import SpecError
-from seg.words import counted, printable
+from seg.terminal.words import counted, printable
 
 if TYPE_CHECKING:
-    from seg.data.check_dataset import CheckReport, SplitReport
+    from seg.data.check.dataset import CheckReport, SplitReport
     from seg.spec import DatasetSpec, RecipeSpec
 
 app = typer.Typer(help="Write the built-in dataset; describe and check your own.", no_args_is_help=True)
@@ -49,7 +55,7 @@ def check(
 
     Exits with code 2 if an error is found. For an ensemble, the crops of its recipes are checked, too.
     """
-    from seg.data.check_dataset import check_dataset
+    from seg.data.check.dataset import check_dataset
     from seg.errors import DataError
     from seg.spec import load_dataset, load_ensemble
 
@@ -79,8 +85,8 @@ def guess(
     """
     from seg.data.guess import guess_dataset
     from seg.data.guess.write import yaml_of
-    from seg.files import write_text
-    from seg.outputs import Output
+    from seg.files.atomic import write_text
+    from seg.files.outputs import Output
 
     found = guess_dataset(folder)
     if found.import_format:
@@ -116,8 +122,8 @@ def preview(
     require_extra("train", "torch", "seg data preview")
     check_picture_name(output)
     data, recipe = _data_and_recipe(file, member)
-    from seg.data.images import write_image
-    from seg.outputs import Output
+    from seg.data.images.images import write_image
+    from seg.files.outputs import Output
     from seg.spec.reads import paths_in
     from seg.train.preview import preview as draw_preview
 
@@ -176,16 +182,16 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
 
 def _is_ensemble(file: Path) -> bool:
     """Whether a YAML is an ensemble's, which has `data` or `members`, rather than a dataset's."""
-    from seg.spec.source import parse
+    from seg.spec.yaml.source import parse
 
     document = parse(file)
     return isinstance(document, dict) and bool({"data", "members"} & document.keys())
 
 
 def _print_report(report: "CheckReport") -> None:
-    from seg.commands.shared import print_table
-    from seg.data.findings import grouped
-    from seg.data.learnability import IGNORED
+    from seg.commands.options.shared import print_table
+    from seg.data.check.findings import grouped
+    from seg.data.check.learnability import IGNORED
 
     print_table(
         "objects of a class, images that show it, and its share of all pixels",

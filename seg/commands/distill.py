@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from seg.commands.shared import SpecPath, require_extra
+from seg.commands.options.shared import SpecPath, require_extra
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
-    from seg.spec.student import StudentSpec
+    from seg.spec.recipe.student import StudentSpec
 
 
 def distill(
@@ -35,12 +35,12 @@ def distill(
     """
     require_extra("train", "torch", "seg distill")
     from seg.data import open_split
-    from seg.data.concat_split import ConcatSplit
     from seg.data.dataset import open_pseudo
-    from seg.data.unlabelled_split import UnlabelledSplit
+    from seg.data.splits.concat_split import ConcatSplit
+    from seg.data.splits.unlabelled_split import UnlabelledSplit
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
     from seg.engine.jobs.soft_labels import make_soft_labels
-    from seg.soft_labels import SoftLabels
+    from seg.labels.soft_labels import SoftLabels
     from seg.spec import load_ensemble
     from seg.train.losses.distillation import Distillation
     from seg.train.networks.encoders import check_architecture
@@ -70,9 +70,9 @@ def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentS
     from pydantic import ValidationError
 
     from seg.errors import SpecError
-    from seg.spec.architectures import Architecture
     from seg.spec.base import did_you_mean
-    from seg.spec.student import StudentSpec
+    from seg.spec.recipe.architectures import Architecture
+    from seg.spec.recipe.student import StudentSpec
 
     if network is None:
         if spec.student is None:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.ensemble_source import Data, Runtime, SpecOrModels, Views, Weights, resolve
-from seg.commands.shared import Overwrite, print_table
+from seg.commands.ensemble.source import Data, Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.options.shared import Overwrite, print_table
 
 if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison
@@ -39,7 +39,7 @@ def evaluate(
     The figures are kept beside the runs; nothing is computed again while models and data are the
     same. With --submission, a file in the format of the spec's output is judged, without any model.
     """
-    from seg.commands.compatibility import check_options
+    from seg.commands.options.compatibility import check_options
     from seg.errors import SpecError
 
     check_options(
@@ -61,7 +61,7 @@ def evaluate(
         _print_comparison(compare_members(spec), per_class)
         return
     from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
-    from seg.outputs import Output
+    from seg.files.outputs import Output
     from seg.spec.reads import files_read
 
     reads = (*source.reads, submission, *([against] if against else []), *files_read(spec))

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.shared import Overwrite, SpecPath, print_table
+from seg.commands.options.shared import Overwrite, SpecPath, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seg.classes import ClassInfo
     from seg.engine.jobs.pseudo_labels import PseudoLabelCounts
+    from seg.labels.classes import ClassInfo
 
 
 def pseudo_label(
@@ -32,15 +32,15 @@ def pseudo_label(
     The probabilities are kept: another --confidence runs no network.
     """
     from seg.data import open_split
-    from seg.data.list_samples import list_samples
-    from seg.data.pseudo_labels import MASK_SUFFIX, PseudoRecord
+    from seg.data.splits.list_samples import list_samples
+    from seg.data.splits.pseudo_labels import MASK_SUFFIX, PseudoRecord
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
     from seg.engine.jobs.pseudo_labels import write_pseudo_labels
     from seg.engine.jobs.soft_labels import make_soft_labels
     from seg.engine.merging.decision import Decision
-    from seg.file_names import check_file_names
-    from seg.outputs import Output, output_folder
-    from seg.soft_labels import SoftLabels
+    from seg.files.file_names import check_file_names
+    from seg.files.outputs import Output, output_folder
+    from seg.labels.soft_labels import SoftLabels
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from seg import ranges
-from seg.commands.shared import CacheLimit, Overwrite, require_extra
+from seg.commands.options.shared import CacheLimit, Overwrite, require_extra
 
 
 def report(
@@ -29,11 +29,11 @@ def report(
     """
     require_extra("report", "jinja2", "seg report")
     require_extra("report", "blosc2", "seg report")
-    from seg.commands.sizes import format_bytes, parse_bytes
+    from seg.commands.options.sizes import format_bytes, parse_bytes
     from seg.errors import OutputError, SpecError
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
-    from seg.outputs import Output
+    from seg.files.outputs import Output
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
 

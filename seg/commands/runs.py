@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from seg import ranges
-from seg.commands.shared import print_table
+from seg.commands.options.shared import print_table
 
 app = typer.Typer(help="List training runs as a leaderboard, and add notes to them.")
 
@@ -40,7 +40,7 @@ def runs(
     """List all runs: mIoU, loss, epochs, minutes, millions of parameters, GFLOPs, leaderboard score, note."""
     if context.invoked_subcommand:
         return
-    from seg.commands.table_rows import filter_rows, format_rows
+    from seg.commands.options.table_rows import filter_rows, format_rows
     from seg.runs import list_runs
 
     found = filter_rows(list_runs(folder), sort, where or [])

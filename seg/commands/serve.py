@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from seg import ranges
-from seg.commands.ensemble_source import Runtime, SpecOrModels, Views, Weights, resolve
-from seg.commands.shared import require_extra
+from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.options.shared import require_extra
 
 
 def serve(
@@ -60,7 +60,7 @@ def serve(
     for Prometheus. See docs/how-to/serving.md.
     """
     require_extra("serve", "fastapi", "seg serve")
-    from seg.commands.sizes import parse_bytes
+    from seg.commands.options.sizes import parse_bytes
     from seg.engine.serve.http.admission import Limits
     from seg.engine.serve.run import run_server
 

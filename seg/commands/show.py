@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from seg import ranges
-from seg.commands.elsewhere import with_images
-from seg.commands.ensemble_source import Runtime, Views, Weights, are_models, resolve
-from seg.commands.shared import Overwrite, check_picture_name
+from seg.commands.ensemble.other_images import with_images
+from seg.commands.ensemble.source import Runtime, Views, Weights, are_models, resolve
+from seg.commands.options.shared import Overwrite, check_picture_name
 
 
 def show(
@@ -42,7 +42,7 @@ def show(
     """Draw images beside their labels, where there are any, and the ensemble's or a submission's answer."""
     from seg.errors import SpecError
     from seg.evaluate.contact_sheet import draw_ensemble, draw_submission
-    from seg.outputs import Output
+    from seg.files.outputs import Output
     from seg.spec.reads import files_read
 
     models = [name for name in named if are_models([name])] if are_models(named) else named[:1]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.shared import SpecPath, print_table, require_extra
+from seg.commands.options.shared import SpecPath, print_table, require_extra
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
@@ -32,7 +32,7 @@ def soup(
     from seg.data import open_split
     from seg.errors import SpecError
     from seg.spec import load_ensemble
-    from seg.spec.member import MEMBER_NAME
+    from seg.spec.ensemble.member import MEMBER_NAME
     from seg.train.run.folder import RunFolder
     from seg.train.soup import greedy_soup, read_ingredients, save_soup
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seg.words import counted
+from seg.terminal.words import counted
 
 app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=True)
 
@@ -19,7 +19,7 @@ def check(
     Every mistake is one line with its file and line number.
     """
     from seg.errors import SegError, SpecError
-    from seg.member_files import read_existing_files
+    from seg.models.member_files import read_existing_files
     from seg.spec import load_ensemble
 
     mistakes = []

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from seg.commands.shared import Overwrite, SpecPath, print_table
-from seg.commands.sizes import parse_bytes
+from seg.commands.options.shared import Overwrite, SpecPath, print_table
+from seg.commands.options.sizes import parse_bytes
 
 EXIT_FINDINGS = 2
 
@@ -118,7 +118,7 @@ def check(
     from seg.engine.submissions.output import submission_output
     from seg.evaluate.validator import check_submission, repair_submission
     from seg.spec import load_ensemble
-    from seg.words import counted
+    from seg.terminal.words import counted
 
     spec = load_ensemble(path)
     reads = (path, submission, *([sample] if sample else []))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from seg.commands.shared import Overwrite, print_table, require_extra
+from seg.commands.options.shared import Overwrite, print_table, require_extra
 
 if TYPE_CHECKING:
     from seg.train.sweep import TrialResult
@@ -37,7 +37,7 @@ def run(path: SweepPath) -> None:
     A failed trial is recorded with its reason. An interrupted sweep is resumed.
     """
     require_extra("train", "torch", "seg sweep")
-    from seg.spec.sweep import load_sweep
+    from seg.spec.recipe.sweep import load_sweep
 
     spec = load_sweep(path)
     from seg.train.sweep import open_sweep
@@ -50,7 +50,7 @@ def run(path: SweepPath) -> None:
 def show(path: SweepPath) -> None:
     """Print the trials so far as a table, and draw mIoU against time and GFLOPs."""
     require_extra("train", "torch", "seg sweep")
-    from seg.spec.sweep import load_sweep
+    from seg.spec.recipe.sweep import load_sweep
 
     spec = load_sweep(path)
     from seg.train.sweep import open_sweep
@@ -78,11 +78,11 @@ def top(
 ) -> None:
     """Write an ensemble of the best combination of at most N trials."""
     require_extra("train", "torch", "seg sweep")
-    from seg.spec.sweep import load_sweep
+    from seg.spec.recipe.sweep import load_sweep
 
     spec = load_sweep(path)
     from seg.data import open_split
-    from seg.outputs import Output
+    from seg.files.outputs import Output
     from seg.spec.reads import paths_in
     from seg.train.sweep import choose_complementary, open_sweep
     from seg.train.sweep.write_ensemble import write_ensemble

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg import ranges
-from seg.commands.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
+from seg.commands.options.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
 from seg.experimental import marked, warnings_of
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
-    from seg.spec.dataset import DatasetSpec
+    from seg.spec.dataset.dataset import DatasetSpec
 
 ASSUMED_CLASSES = 12
 
@@ -132,7 +132,7 @@ def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec,
 def _classes(data: "DatasetSpec") -> tuple[int, str]:
     """The number of classes and its source; a dry run does not need the dataset."""
     from seg.data import open_split
-    from seg.spec.dataset import class_list
+    from seg.spec.dataset.dataset import class_list
 
     annotations = data.train and data.train.annotations
     if annotations and annotations.exists():

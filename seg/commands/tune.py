@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from seg.commands.calibrate import calibrate_stopping
-from seg.commands.shared import CacheLimit, Overwrite, SpecPath, print_table, require_extra
+from seg.commands.options.shared import CacheLimit, Overwrite, SpecPath, print_table, require_extra
 from seg.errors import OutputError
 
 if TYPE_CHECKING:
     from seg.evaluate.tune import Tuned
-    from seg.evaluate.tune.candidates import Candidate
-    from seg.evaluate.tune.judge_split import Judgement
+    from seg.evaluate.tune.evidence.candidates import Candidate
+    from seg.evaluate.tune.evidence.judge_split import Judgement
 
 Picture = Annotated[
     Path | None,
@@ -49,15 +49,15 @@ def tune(
     so that another run computes none. If the spec has `stopping`, it is calibrated again.
     """
     require_extra("tune", "blosc2", "seg tune")
-    from seg.commands.sizes import parse_bytes
+    from seg.commands.options.sizes import parse_bytes
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import tune as find
-    from seg.evaluate.tune.budget import Budget
-    from seg.evaluate.tune.evidence import evidence_of
-    from seg.evaluate.tune.judge_split import judge_split
-    from seg.evaluate.tune.pareto_plot import draw_pareto
+    from seg.evaluate.tune.cost.budget import Budget
+    from seg.evaluate.tune.cost.pareto_plot import draw_pareto
+    from seg.evaluate.tune.evidence.evidence import evidence_of
+    from seg.evaluate.tune.evidence.judge_split import judge_split
     from seg.evaluate.tune.write_spec import write_back
-    from seg.outputs import Output
+    from seg.files.outputs import Output
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
 
@@ -198,7 +198,7 @@ def _print_front(tuned: "Tuned") -> None:
 
 
 def _print_verdict(tuned: "Tuned") -> None:
-    from seg.evaluate.tune.evidence import evidence_of
+    from seg.evaluate.tune.evidence.evidence import evidence_of
 
     chosen, names = tuned.chosen, tuned.passes.names
     typer.echo(f"chosen: {evidence_of(tuned)}")
@@ -233,7 +233,7 @@ def _print_judgement(split: str, judged: "Judgement") -> None:
 
 def cache_list() -> None:
     """List the cache of passes, least recently used first."""
-    from seg.commands.sizes import format_bytes
+    from seg.commands.options.sizes import format_bytes
     from seg.evaluate.cache.store import ProbabilityCache
 
     cache = ProbabilityCache()
@@ -249,7 +249,7 @@ def cache_prune(
     to: str = typer.Option("0GB", "--to", help="The size to keep; the most recently used passes are kept."),
 ) -> None:
     """Remove the least recently used passes."""
-    from seg.commands.sizes import format_bytes, parse_bytes
+    from seg.commands.options.sizes import format_bytes, parse_bytes
     from seg.evaluate.cache.store import ProbabilityCache
 
     typer.echo(f"{format_bytes(ProbabilityCache().prune(parse_bytes('--to', to)))} freed")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from seg.commands.shared import Overwrite, SpecPath
-from seg.words import counted
+from seg.commands.options.shared import Overwrite, SpecPath
+from seg.terminal.words import counted
 
 
 def video(

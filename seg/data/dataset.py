@@ -3,16 +3,16 @@
 from dataclasses import replace
 from functools import partial
 
-from seg.data.coco_split import CocoSplit
+from seg.data.coco.coco_split import CocoSplit
 from seg.data.division.held_out import hold_out
-from seg.data.folder_split import FolderSplit
 from seg.data.labelling import labelling_of
-from seg.data.mask_split import MaskSplit
-from seg.data.pseudo_labels import PseudoSplit
-from seg.data.split import Split
+from seg.data.masks.mask_split import MaskSplit
+from seg.data.splits.folder_split import FolderSplit
+from seg.data.splits.pseudo_labels import PseudoSplit
+from seg.data.splits.split import Split
 from seg.data.tables.table_split import TableSplit
-from seg.spec.dataset import DatasetSpec, SplitName
-from seg.spec.split import ShareSpec
+from seg.spec.dataset.dataset import DatasetSpec, SplitName
+from seg.spec.dataset.split import ShareSpec
 
 
 def open_split(dataset: DatasetSpec, name: SplitName) -> Split:

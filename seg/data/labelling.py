@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg.classes import ClassInfo
-from seg.data.coco_file import CocoCategory, ambiguities, read_categories
+from seg.data.coco.coco_file import CocoCategory, ambiguities, read_categories
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX
-from seg.spec.dataset import ClassEntry, DatasetSpec, class_list
-from seg.spec.split import SplitSpec
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX
+from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, class_list
+from seg.spec.dataset.split import SplitSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX
-from seg.task import LabelMap, MasksCHW, Task, classes_overlap, masks_of
+from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import LabelMap, MasksCHW, Task, classes_overlap, masks_of
 
 MaskHW = NDArray[np.bool_]
 

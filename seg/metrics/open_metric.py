@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
 from seg.errors import SpecError
+from seg.labels.classes import ClassInfo
+from seg.labels.task import Task, classes_overlap
 from seg.metrics.boundary_iou import tally_boundary_iou
 from seg.metrics.dataset_dice import tally_dataset_dice
 from seg.metrics.dice import tally_dice
@@ -19,9 +20,8 @@ from seg.metrics.miou import tally_miou
 from seg.metrics.own_function import own_function
 from seg.metrics.pixel_accuracy import tally_right_decisions, tally_right_pixels
 from seg.metrics.region_iou_at import region_iou_at
-from seg.spec.by_class import by_class, covered_by
-from seg.spec.metric import MetricSpec
-from seg.task import Task, classes_overlap
+from seg.spec.ensemble.by_class import by_class, covered_by
+from seg.spec.ensemble.metric import MetricSpec
 
 _METRICS: Final[dict[str, TallyClass]] = {
     "miou": tally_miou,

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import SpecError
+from seg.labels.task import MasksCHW
 from seg.metrics.metric import MaskHW, TallyC2, TallyMasks
-from seg.spec.metric import OwnFunction
-from seg.task import MasksCHW
+from seg.spec.ensemble.metric import OwnFunction
 
 
 def own_function(own: OwnFunction, counts_c: NDArray[np.bool_]) -> TallyMasks:

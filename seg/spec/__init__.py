@@ -1,12 +1,12 @@
 """Specs: YAML files in, immutable and validated descriptions out."""
 
-from seg.spec.dataset import ClassEntry, DatasetSpec, class_list, load_dataset
-from seg.spec.ensemble import EnsembleSpec, load_ensemble
-from seg.spec.export import ExportSpec
-from seg.spec.member import MemberSpec
-from seg.spec.output import OutputSpec
-from seg.spec.recipe import NetworkInput, RecipeSpec
-from seg.spec.split import SplitSpec
+from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, class_list, load_dataset
+from seg.spec.dataset.split import SplitSpec
+from seg.spec.ensemble.ensemble import EnsembleSpec, load_ensemble
+from seg.spec.ensemble.export import ExportSpec
+from seg.spec.ensemble.member import MemberSpec
+from seg.spec.ensemble.output import OutputSpec
+from seg.spec.recipe.recipe import NetworkInput, RecipeSpec
 
 __all__ = [
     "ClassEntry",

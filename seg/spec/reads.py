@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from seg.spec.ensemble import EnsembleSpec
+from seg.spec.ensemble.ensemble import EnsembleSpec
 
 
 def files_read(spec: EnsembleSpec) -> list[Path]:

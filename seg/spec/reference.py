@@ -14,8 +14,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from seg.spec.base import Spec
-from seg.spec.ensemble import EnsembleSpec
-from seg.spec.sweep import SweepSpec
+from seg.spec.ensemble.ensemble import EnsembleSpec
+from seg.spec.recipe.sweep import SweepSpec
 from seg.views import ViewName
 
 Schema = Mapping[str, Any]

@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.gpu.harness import Results, Step, run_step, run_steps
+from benchmarks.gpu.harness.harness import Results, Step, run_step, run_steps
+from benchmarks.gpu.harness.rows import Row, append_row, read_rows
+from benchmarks.gpu.harness.table import as_markdown, with_comparisons
 from benchmarks.gpu.labels import save_labels
-from benchmarks.gpu.rows import Row, append_row, read_rows
-from benchmarks.gpu.steps import steps_of
-from benchmarks.gpu.table import as_markdown, with_comparisons
+from benchmarks.gpu.steps.steps import steps_of
 from benchmarks.gpu.workspace import FULL, SMALL, Workspace
 
-ROW = "from benchmarks.gpu.rows import *; append_row(Path({rows!r}), Row('d4', 'half', {{'images/s': 2.0}}));"
+ROW = (
+    "from benchmarks.gpu.harness.rows import *;"
+    "append_row(Path({rows!r}), Row('d4', 'half', {{'images/s': 2.0}}));"
+)
 FOREVER = "import time; time.sleep(600)"
 
 
@@ -96,7 +99,7 @@ def test_what_ends_the_run_leaves_what_was_measured(workspace: Workspace, tmp_pa
     program = f"""
 import signal, sys, time
 from pathlib import Path
-from benchmarks.gpu.harness import Step, run_steps
+from benchmarks.gpu.harness.harness import Step, run_steps
 from benchmarks.gpu.workspace import SMALL, Workspace
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 code = {(ROW.format(rows=str(workspace.rows)) + FOREVER)!r}

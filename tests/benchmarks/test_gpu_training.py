@@ -1,11 +1,11 @@
-"""`benchmarks.gpu.train`: which part of a training counts."""
+"""`benchmarks.gpu.steps.train`: which part of a training counts."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.gpu import train
-from benchmarks.gpu.train import EpochTimer
+from benchmarks.gpu.steps import train
+from benchmarks.gpu.steps.train import EpochTimer
 
 
 def test_epochs_after_the_first_count_and_validation_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

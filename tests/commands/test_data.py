@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner, Result
 
 from seg.commands.app import app
-from seg.data.images import write_image, write_mask
+from seg.data.images.images import write_image, write_mask
 from seg.errors import DataError
 
 

@@ -7,11 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.commands.shared import print_table
+from seg.commands.options.shared import print_table
 from seg.engine.doctor import Report, report
 from seg.engine.doctor.runtime_checks import RuntimeCheck
 from seg.errors import MissingRuntimeError, SpecError
-from seg.spec.prediction import RuntimeName
+from seg.spec.ensemble.prediction import RuntimeName
 
 REASON = "runtime cuda: not usable here: pip install 'segensemble[cuda]'"
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import seg
 from seg.commands.app import app
 from seg.data import open_split
-from seg.data.images import read_image, read_mask, write_image, write_mask
+from seg.data.images.images import read_image, read_mask, write_image, write_mask
 from seg.errors import SegError
 from seg.evaluate import ConfusionMatrix
 from seg.spec import load_dataset, load_ensemble

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.data.images import read_image, read_mask
+from seg.data.images.images import read_image, read_mask
 from seg.errors import SegError
 from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import write_labelled_project

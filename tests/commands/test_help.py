@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.spec.output import Format
+from seg.spec.ensemble.output import Format
 from tests.commands.processes import seg
 
 

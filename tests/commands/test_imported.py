@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from seg.commands.app import run
-from seg.data.images import write_image, write_mask
+from seg.data.images.images import write_image, write_mask
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
-from seg.model_file import read_model_card
+from seg.models.model_file import read_model_card
 from seg.spec import load_ensemble
-from seg.spec.save import save_spec
+from seg.spec.yaml.save import save_spec
 from tests.export.sources.foreign import NAMES, write_foreign
 from tests.export.tiny import image
 

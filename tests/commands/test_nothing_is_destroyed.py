@@ -13,10 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.data.images import read_image, read_mask, write_image
+from seg.data.images.images import read_image, read_mask, write_image
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SegError
-from seg.ownership import FOLDER, OUTPUTS
+from seg.files.ownership import FOLDER, OUTPUTS
 from seg.spec import load_ensemble
 
 SIZE = (4, 5)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seg.data.images import write_image, write_mask
+from seg.data.images.images import write_image, write_mask
 from seg.spec import DatasetSpec
 
 CocoWriter = Callable[..., DatasetSpec]

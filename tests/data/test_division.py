@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from seg.data import open_split
-from seg.data.check_dataset import check_dataset
-from seg.data.images import write_image, write_mask
+from seg.data.check.dataset import check_dataset
+from seg.data.images.images import write_image, write_mask
 from seg.errors import DataError, SpecError
 from seg.spec import DatasetSpec, load_dataset
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from seg.data import read_image
-from seg.data.list_samples import list_samples
-from seg.data.raster import open_raster
+from seg.data.images.raster import open_raster
+from seg.data.splits.list_samples import list_samples
 from seg.errors import DataError
-from seg.notices import notice
-from seg.spec.split import SplitSpec
+from seg.spec.dataset.split import SplitSpec
+from seg.terminal.notices import notice
 
 FILES = ["a/left_1.png", "a/left_2.jpg", "b/right_1.png", "b/c/left_3.png"]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from seg.data import open_split
-from seg.data.images import write_image, write_mask
+from seg.data.images.images import write_image, write_mask
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import SplitSpec
 from tests.data.conftest import MaskWriter, spec
 

@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
 
-from seg.card import InputCard
 from seg.data import open_split
-from seg.data.check_dataset import check_dataset
+from seg.data.check.dataset import check_dataset
 from seg.data.deep.decode import decode_deep, deep_size
 from seg.data.deep.to_rgb import to_rgb
-from seg.data.images import write_mask
-from seg.data.raster import silence_georeferencing_warnings
-from seg.data.read_sample import open_sample, read_sample, size_of_sample
+from seg.data.images.images import write_mask
+from seg.data.images.raster import silence_georeferencing_warnings
+from seg.data.images.read_sample import open_sample, read_sample, size_of_sample
 from seg.errors import DataError, ModelError, SpecError
-from seg.member_files import read_member_files
+from seg.models.card import InputCard
+from seg.models.member_files import read_member_files
 from seg.pixel_range import PixelRange
 from seg.spec import DatasetSpec, load_dataset
-from seg.spec.from_models import spec_from_models
+from seg.spec.ensemble.from_models import spec_from_models
 from tests.engine.tiny_models import write_model
 
 CT = np.linspace(900, 1050, 12 * 16).reshape(12, 16)

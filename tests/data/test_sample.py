@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from seg.data import open_split
-from seg.data.check_dataset import check_dataset
-from seg.data.coco_file import read_coco
+from seg.data.check.dataset import check_dataset
+from seg.data.coco.coco_file import read_coco
 from seg.data.groups import group_images
-from seg.data.images import read_image
+from seg.data.images.images import read_image
 from seg.data.sample import write_sample_dataset
 from seg.data.sample.scene import draw_scene
 from seg.errors import OutputError

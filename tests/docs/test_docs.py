@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from seg.commands.compatibility import page as compatibility_page
+from seg.commands.options.compatibility import page as compatibility_page
 from seg.commands.reference import page as commands_page
 from seg.spec import EnsembleSpec
+from seg.spec.recipe.sweep import SweepSpec
 from seg.spec.reference import page as spec_page
-from seg.spec.sweep import SweepSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

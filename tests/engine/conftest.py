@@ -4,7 +4,7 @@ import pytest
 
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.device_values import Device
-from seg.engine.runtimes import nvidia
+from seg.engine.runtimes.nvidia import nvidia
 from tests.engine.tiny_models import CLASSES
 from tests.fake_gpu import FakeGpu
 

@@ -8,10 +8,10 @@ import numpy as np
 import rasterio
 from rasterio.transform import Affine
 
-from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
-from seg.spec.output import Format, OutputSpec
+from seg.labels.classes import ClassInfo
+from seg.spec.ensemble.output import Format, OutputSpec
 
 HEIGHT, WIDTH = 3, 4
 CLASSES = tuple(

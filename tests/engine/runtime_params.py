@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from seg.spec.prediction import RuntimeName
+from seg.spec.ensemble.prediction import RuntimeName
 
 NEED_A_GPU = frozenset({"cuda", "tensorrt"})
 

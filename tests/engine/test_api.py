@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import seg
-from seg.data.images import read_image, write_image
-from seg.drawing import overlay
+from seg.data.images.images import read_image, write_image
 from seg.engine import api, ensemble, prediction
 from seg.errors import DataError, SpecError
-from seg.spec.from_models import spec_from_models
+from seg.pictures.drawing import overlay
+from seg.spec.ensemble.from_models import spec_from_models
 from tests.engine.tiny_models import CLASSES, IMAGES
 
 MakeModel = Callable[..., Path]

@@ -16,8 +16,6 @@ import pytest
 import torch
 import ttach
 
-from seg.card import TrainingCard
-from seg.classes import ClassInfo
 from seg.engine import Ensemble
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.member import Member
@@ -26,10 +24,12 @@ from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import ModelError
-from seg.labels import ImageHWC
-from seg.model_file import read_model_card
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC
+from seg.models.card import TrainingCard
+from seg.models.model_file import read_model_card
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.prediction import MergeName, StoppingSpec, TileSpec
+from seg.spec.ensemble.prediction import MergeName, StoppingSpec, TileSpec
 from seg.views import VIEW_SETS, ViewName, ViewSetName
 from tests.engine.tiny_images import images_of_sizes
 from tests.engine.tiny_models import CLASSES, MakeModel

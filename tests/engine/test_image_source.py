@@ -14,7 +14,7 @@ from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal import Entry, Journal
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import DataError
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 from seg.spec import load_ensemble
 
 LABELS: LabelsHW = np.zeros((2, 2), dtype=np.uint8)

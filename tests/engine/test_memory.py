@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.classes import ClassInfo, default_colour
-from seg.data.images import write_image
+from seg.data.images.images import write_image
+from seg.labels.classes import ClassInfo, default_colour
 from tests.engine.tiny_models import MakeModel
 
 CLASSES = tuple(ClassInfo(id=n, name=f"class {n}", colour=default_colour(n)) for n in range(40))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 SIZES_HW = [(5, 7), (7, 5), (6, 6), (1, 1), (5, 7), (9, 2), (7, 5), (5, 7)]
 

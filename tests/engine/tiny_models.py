@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from seg.card import CARD_KEY, InputCard, ModelCard
-from seg.classes import ClassInfo, default_colour
-from seg.data.images import write_image
-from seg.temperature import TEMPERATURE
+from seg.data.images.images import write_image
+from seg.labels.classes import ClassInfo, default_colour
+from seg.models.card import CARD_KEY, InputCard, ModelCard
+from seg.models.temperature import TEMPERATURE
 
 CLASSES = tuple(
     ClassInfo(id=number + 1, name=name, colour=default_colour(number))

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.data.images import write_image, write_mask
+from seg.data.images.images import write_image, write_mask
 from seg.engine import Ensemble
 from seg.evaluate.tune.scorer import Scorer
-from seg.probability_codec import to_levels
+from seg.labels.probability_codec import to_levels
 from seg.views import ViewName
 from tests.engine.tiny_models import CLASSES as TINY_CLASSES
 from tests.engine.tiny_models import MakeModel

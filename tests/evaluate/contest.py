@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 import typer
 
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.engine.submissions import open_format
 from seg.evaluate.validator import check_submission
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.output import OutputSpec, RleSpec
+from seg.spec.ensemble.output import OutputSpec, RleSpec
 from tests.engine.tiny_models import CLASSES
 
 SQUARE = (48, 48)

@@ -7,10 +7,10 @@ import torch
 from torchmetrics.classification import MulticlassCalibrationError, MulticlassJaccardIndex
 
 from seg.data import open_split, read_image
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.engine import Ensemble
 from seg.evaluate.compare import compare_members
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import load_ensemble
 from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import write_labelled_project

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.data.images import read_image
+from seg.data.images.images import read_image
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
 from seg.evaluate.contact_sheet import draw_ensemble, draw_submission
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import CLASSES
 from tests.evaluate.contest import SQUARE, Contest

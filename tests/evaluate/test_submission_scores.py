@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.data.images import write_image, write_mask
+from seg.data.images.images import write_image, write_mask
 from seg.engine.submissions import SubmissionSpec, open_format
 from seg.errors import DataError
 from seg.evaluate.submission_scores import score_submission
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import load_ensemble
-from seg.spec.output import OutputSpec
+from seg.spec.ensemble.output import OutputSpec
 from tests.engine.tiny_models import CLASSES
 
 

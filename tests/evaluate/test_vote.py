@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from seg.engine.submissions import open_format
 from seg.errors import DataError
 from seg.evaluate.vote import Ties, vote, vote_submissions
-from seg.labels import IGNORE_INDEX
-from seg.spec.output import OutputSpec
+from seg.labels.label_map import IGNORE_INDEX
+from seg.spec.ensemble.output import OutputSpec
 from tests.engine.tiny_models import CLASSES
 
 FORM = open_format(OutputSpec(), CLASSES, "ground", str)

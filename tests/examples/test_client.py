@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import read_image
-from seg.data.images import read_mask
+from seg.data.images.images import read_mask
 from seg.engine import Ensemble
 from seg.spec import load_ensemble
 from tests.engine.serve.conftest import serving

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import seg
 from seg.commands.app import app
-from seg.data.images import read_image
+from seg.data.images.images import read_image
 from seg.data.sample import write_sample_dataset
 from tests.engine.tiny_models import MakeModel
 

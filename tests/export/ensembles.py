@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.export.onnx_file.save import save_model
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.export.tiny import CARD, CLASSES, image, model, random_kernels

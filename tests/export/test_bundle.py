@@ -16,7 +16,7 @@ from seg.export.bundle import bundle as bundling
 from seg.export.bundle.bundle import write_bundle
 from seg.export.bundle.request import BundleRequest
 from seg.export.bundle.wheels import compatible_platforms, requirements_for, requires_of
-from seg.files import sha256_of
+from seg.files.atomic import sha256_of
 from seg.spec import EnsembleSpec, SplitSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel, write_project
 

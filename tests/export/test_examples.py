@@ -11,11 +11,11 @@ import onnxruntime
 import pytest
 
 import seg
-from seg.data.images import write_image, write_mask
+from seg.data.images.images import write_image, write_mask
 from seg.export import export
 from seg.export.fuse import fuse
 from seg.export.precision import trial
-from seg.spec.from_models import spec_from_models
+from seg.spec.ensemble.from_models import spec_from_models
 from tests.export.ensembles import write_ensemble
 from tests.export.untrained import CLASSES, checkpoint, image
 

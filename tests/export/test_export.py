@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from seg.card import CARD_KEY, InputCard, ModelCard, read_card
 from seg.errors import ModelError, VerificationError
 from seg.export.export import export_checkpoint, is_exported
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.save import atomic_model, replace_card, save_model
 from seg.export.onnx_file.to_onnx import write_onnx
-from seg.files import sha256_of
-from seg.labels import ImageHWC
-from seg.model_file import read_model_card
+from seg.files.atomic import sha256_of
+from seg.labels.label_map import ImageHWC
+from seg.models.card import CARD_KEY, InputCard, ModelCard, read_card
+from seg.models.model_file import read_model_card
 from seg.spec import ExportSpec
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
 from tests.export.untrained import CLASSES, checkpoint, image

@@ -12,16 +12,16 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from seg.card import ENSEMBLE_KEY
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.engine import Ensemble
 from seg.errors import ModelError
 from seg.export.fuse.card import EnsembleCard
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.onnx_file.save import save_model
-from seg.files import sha256_of
-from seg.model_file import read_model_card
+from seg.files.atomic import sha256_of
+from seg.models.card import ENSEMBLE_KEY
+from seg.models.model_file import read_model_card
 from tests.export.ensembles import write_ensemble
 from tests.export.fused import EVERYTHING, fused, run
 from tests.export.tiny import CARD, image

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seg.engine import Ensemble
-from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.engine.runtimes.tensorrt.plan_file import Profile
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.tensorrt_builder import build_plan

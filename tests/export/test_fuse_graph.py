@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from seg.engine import Ensemble
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.onnx_file.save import save_model
-from seg.files import sha256_of
+from seg.files.atomic import sha256_of
 from tests.export.ensembles import ensemble
 from tests.export.fused import fused, run
 from tests.export.tiny import CARD, image, model, random_kernels

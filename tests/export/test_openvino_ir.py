@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import pytest
 
-from seg.card import CARD_KEY, read_card
-from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.engine.runtimes.tensorrt.plan_file import Profile
 from seg.errors import MissingRuntimeError
 from seg.export.onnx_file.save import save_model
 from seg.export.openvino_ir import write_ir
+from seg.models.card import CARD_KEY, read_card
 from tests.export.tiny import CARD, image, model, run
 
 openvino = pytest.importorskip("openvino")
@@ -32,6 +32,6 @@ def test_the_two_files_answer_as_the_model_does(most: tuple[int, int, int], tmp_
 
 
 def test_without_openvino_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seg.engine.runtimes.openvino_library.find_spec", lambda _: None)
+    monkeypatch.setattr("seg.engine.runtimes.openvino.library.find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"segensemble\[openvino\]"):
         write_ir(tmp_path / "m.onnx", Profile((1, 1, 1), (1, 1, 1), (1, 1, 1)), [])

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import pytest
 
-from seg.engine.runtimes.tensorrt_library import load_library
-from seg.engine.runtimes.tensorrt_plan_file import Profile
+from seg.engine.runtimes.tensorrt.library import load_library
+from seg.engine.runtimes.tensorrt.plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError
 from seg.export.onnx_file.save import save_model
 from seg.export.plan_cache import ensure_plan
@@ -178,7 +178,7 @@ def test_a_build_that_fails_says_what_was_missing(
 
 
 def test_without_library_or_gpu_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seg.engine.runtimes.tensorrt_library.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("seg.engine.runtimes.tensorrt.library.importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"segensemble\[tensorrt\]"):
         load_library("tensorrt")
     monkeypatch.setattr("seg.export.tensorrt_builder.load_cuda", lambda: FakeGpu(is_there=False).cuda)

@@ -12,8 +12,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from seg.card import ModelCard, VerificationCard
-from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.errors import MissingRuntimeError, VerificationError
 from seg.export.export import is_exported
@@ -24,9 +22,11 @@ from seg.export.precision.calibration import covering_images
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.precision.half import in_half
 from seg.export.precision.measure import Answer, Gate
-from seg.files import sha256_of
-from seg.labels import LabelsHW
-from seg.model_file import read_model_card
+from seg.files.atomic import sha256_of
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import LabelsHW
+from seg.models.card import ModelCard, VerificationCard
+from seg.models.model_file import read_model_card
 from seg.spec import ExportSpec
 from seg.train.networks import build_network
 from seg.train.networks.segmenter import Segmenter

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from seg.card import ModelCard
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
 from seg.export.rewrite import rewrite
 from seg.export.rewrite.distribute_convolutions import transposed_weight
-from seg.temperature import TEMPERATURE, set_temperature
+from seg.models.card import ModelCard
+from seg.models.temperature import TEMPERATURE, set_temperature
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
 from tests.export.tiny import RNG, image, run

@@ -9,11 +9,11 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from seg.card import InputCard, ModelCard
-from seg.classes import ClassInfo
 from seg.export.precision.measure import Answer
-from seg.labels import ImageHWC
-from seg.temperature import TEMPERATURE
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC
+from seg.models.card import InputCard, ModelCard
+from seg.models.temperature import TEMPERATURE
 
 RNG = np.random.default_rng(0)
 CLASSES = tuple(ClassInfo(id=n, name=f"c{n}", colour=(n, n, n)) for n in range(3))

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seg.card import InputCard, ModelCard
-from seg.classes import ClassInfo, default_colour
-from seg.labels import ImageHWC
+from seg.labels.classes import ClassInfo, default_colour
+from seg.labels.label_map import ImageHWC
+from seg.models.card import InputCard, ModelCard
 from seg.train.networks import build_network
 from seg.train.networks.checkpoint import save_checkpoint
 

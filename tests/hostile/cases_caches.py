@@ -125,8 +125,8 @@ def _pass(frame: bytes) -> bytes:
 def _soft(content: str | bytes) -> Prepare:
     def prepare(folder: Path) -> None:
         from seg.engine.jobs.fingerprint import ensemble_fingerprint
-        from seg.files import sha256_of
-        from seg.soft_labels import SoftLabels
+        from seg.files.atomic import sha256_of
+        from seg.labels.soft_labels import SoftLabels
         from seg.spec import load_ensemble
 
         spec = load_ensemble(folder / "spec.yaml")

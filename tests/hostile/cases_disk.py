@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from seg.spec.prediction import DOUBT_LEVELS
+from seg.spec.ensemble.prediction import DOUBT_LEVELS
 from tests.hostile.case import Case, Prepare, both, edited, file, nothing
 
 HEAD: Final = b'{"id": "0", "content": "CONTENT", "look": null}\n'
@@ -310,7 +310,7 @@ def _journal(payload: bytes) -> Prepare:
     def prepare(folder: Path) -> None:
         from seg.data import open_split
         from seg.engine.jobs.fingerprint import run_fingerprint
-        from seg.files import content_hash
+        from seg.files.atomic import content_hash
         from seg.spec import load_ensemble
 
         spec = load_ensemble(folder / "spec.yaml")

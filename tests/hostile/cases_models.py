@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from seg.card import CARD_KEY
+from seg.models.card import CARD_KEY
 from tests.engine.tiny_models import CLASSES, tiny_card, tiny_graph
 from tests.hostile.case import Case, file
 

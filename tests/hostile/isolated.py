@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NoReturn
 
-from seg.ownership import OUTPUTS
+from seg.files.ownership import OUTPUTS
 from tests.hostile.case import Case, Outcome
 
 HANGS_AFTER: Final = 60.0

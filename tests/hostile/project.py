@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from seg.card import CARD_KEY
-from seg.data.images import write_image, write_mask
+from seg.data.images.images import write_image, write_mask
+from seg.models.card import CARD_KEY
 from tests.engine.tiny_models import CLASSES, tiny_card, tiny_graph
 
 DATASET = """\

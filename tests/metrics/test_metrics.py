@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import directed_hausdorff
 
-from seg.classes import ClassInfo
 from seg.errors import DataError, SpecError
 from seg.evaluate.metrics.segmentation import SegmentationMetrics
+from seg.labels.classes import ClassInfo
+from seg.labels.task import Task, pack_masks
 from seg.metrics.metric import Metric
 from seg.metrics.open_metric import open_metric
-from seg.spec.metric import MetricSpec
-from seg.task import Task, pack_masks
+from seg.spec.ensemble.metric import MetricSpec
 
 NAMES = ("road", "car", "sky")
 CLASSES = tuple(ClassInfo(name=name, id=number, colour=(0, 0, 0)) for number, name in enumerate(NAMES))

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.classes import ClassInfo
 from seg.errors import SpecError
+from seg.labels.classes import ClassInfo
 from seg.metrics.metric import Metric
 from seg.metrics.open_metric import open_metric
-from seg.spec.metric import MetricSpec
+from seg.spec.ensemble.metric import MetricSpec
 
 CLASSES = tuple(ClassInfo(name=name, id=number, colour=(0, 0, 0)) for number, name in enumerate("abc"))
 TRUTH = np.array([[0, 1, 2, 255]], np.uint8)

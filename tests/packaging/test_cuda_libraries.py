@@ -9,8 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from seg.engine.runtimes.elf import needed_libraries
-from seg.engine.runtimes.gpu_libraries import DRIVER, SYSTEM, libraries_of, provider_file
+from seg.engine.runtimes.nvidia.elf import needed_libraries
+from seg.engine.runtimes.nvidia.gpu_libraries import DRIVER, SYSTEM, libraries_of, provider_file
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTRAS = [("cuda",), ("train", "cuda")]

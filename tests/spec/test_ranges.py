@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from seg import ranges
-from seg.commands.sizes import parse_bytes
+from seg.commands.options.sizes import parse_bytes
 from seg.engine.early_exit.deadline import parse_duration
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.sweep import load_sweep
+from seg.spec.recipe.sweep import load_sweep
 
 MANY = list(range(1, 200))
 DATA = "data: {train: {images: a}, val: {images: a}, classes: [a, b]}\n"

@@ -8,7 +8,7 @@ import pytest
 
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, load_dataset, load_ensemble
-from seg.spec.dataset import ClassEntry, class_list
+from seg.spec.dataset.dataset import ClassEntry, class_list
 
 SHORT = """\
 data:

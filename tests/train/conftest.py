@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from seg.data.images import write_image, write_mask
-from seg.labels import IGNORE_INDEX
+from seg.data.images.images import write_image, write_mask
+from seg.labels.label_map import IGNORE_INDEX
 
 SpecWriter = Callable[..., Path]
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg.errors import SpecError
-from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
 from seg.spec import RecipeSpec, load_ensemble
-from seg.spec.augmentation import PRESETS, StepSpec
+from seg.spec.recipe.augmentation import PRESETS, StepSpec
 from seg.train.augment import Augment, check_augmentation
 
 USER_LISTS: list[list[Any]] = [

@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import load, save_file
 from torch import nn
 
-from seg.card import CARD_KEY, InputCard, ModelCard
-from seg.classes import ClassInfo
 from seg.errors import ModelError
-from seg.files import sha256_of
+from seg.files.atomic import sha256_of
+from seg.labels.classes import ClassInfo
+from seg.models.card import CARD_KEY, InputCard, ModelCard
 from seg.train.networks import build_network
 from seg.train.networks.checkpoint import load_checkpoint, read_checkpoint_card, save_checkpoint
 

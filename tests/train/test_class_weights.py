@@ -10,9 +10,9 @@ import pytest
 
 from seg.data import open_split
 from seg.errors import SpecError
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import load_ensemble
-from seg.spec.losses import LossMixSpec
+from seg.spec.recipe.losses import LossMixSpec
 from seg.train.losses import build_loss
 from seg.train.losses.class_weights import median_frequency_weights
 from seg.train.splits.decoded_split import DecodedSplit

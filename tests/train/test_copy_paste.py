@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.classes import ClassInfo, default_colour
 from seg.data import Sample
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.errors import SpecError
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.labels.classes import ClassInfo, default_colour
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from seg.spec import RecipeSpec, load_ensemble
-from seg.spec.augmentation import CopyPasteSpec, StepSpec
+from seg.spec.recipe.augmentation import CopyPasteSpec, StepSpec
 from seg.train.augment import Augment, CopyPaste, check_copy_paste, labels_to_paste
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.decoded_split import DecodedSplit

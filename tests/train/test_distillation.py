@@ -14,18 +14,18 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
-from seg.data.concat_split import ConcatSplit
 from seg.data.dataset import open_pseudo
-from seg.data.images import write_image, write_mask
-from seg.data.pseudo_labels import PseudoSplit
-from seg.data.unlabelled_split import UnlabelledSplit
+from seg.data.images.images import write_image, write_mask
+from seg.data.splits.concat_split import ConcatSplit
+from seg.data.splits.pseudo_labels import PseudoSplit
+from seg.data.splits.unlabelled_split import UnlabelledSplit
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
-from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.probability_codec import to_levels
-from seg.soft_labels import SoftLabels
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.probability_codec import to_levels
+from seg.labels.soft_labels import SoftLabels
 from seg.spec import RecipeSpec, load_ensemble
-from seg.spec.mixing import MixSpec
+from seg.spec.recipe.mixing import MixSpec
 from seg.train.augment import Augment
 from seg.train.augment.copy_paste import CopyPaste
 from seg.train.losses.distillation import Distillation, DistillationLoss, soft_loss

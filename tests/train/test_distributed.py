@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from seg.files import sha256_of
+from seg.files.atomic import sha256_of
 from seg.spec import load_ensemble
 from seg.train.batches.sampling import DistributedSampler, EpochSampler
 from seg.train.trainer import train_member

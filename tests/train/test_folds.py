@@ -12,8 +12,8 @@ from seg.data import open_split
 from seg.data.division.stratify import assign_parts
 from seg.errors import DataError, SpecError
 from seg.spec import load_ensemble
-from seg.spec.folds import FoldsSpec
-from seg.spec.groups import GroupSpec
+from seg.spec.dataset.folds import FoldsSpec
+from seg.spec.dataset.groups import GroupSpec
 from seg.train.splits.folds import split_by_fold
 from seg.train.trainer import train_member
 from tests.train.conftest import SpecWriter

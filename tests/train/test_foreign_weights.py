@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from torch import nn
 
-from seg.card import CARD_KEY, InputCard, ModelCard
-from seg.classes import ClassInfo
 from seg.errors import ModelError
+from seg.labels.classes import ClassInfo
+from seg.models.card import CARD_KEY, InputCard, ModelCard
 from seg.train.networks.checkpoint import read_checkpoint_card
 from seg.train.networks.pretrained import load_encoder_file
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.train.losses.boundary import boundary
 from seg.train.losses.cross_entropy import cross_entropy
 from seg.train.losses.focal import focal

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from seg.labels import IGNORE_INDEX
-from seg.spec.mixing import MixSpec
+from seg.labels.label_map import IGNORE_INDEX
+from seg.spec.recipe.mixing import MixSpec
 from seg.train.mixing import mix
 
 CUTMIX, MIXUP, GRIDMASK = MixSpec(cutmix=1.0), MixSpec(mixup=1.0), MixSpec(gridmask=1.0)

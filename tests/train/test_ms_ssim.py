@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.train.losses.ms_ssim import ms_ssim
 
 CLASSES = 4

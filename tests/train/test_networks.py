@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.errors import SpecError
-from seg.spec.architectures import OWN_ENCODERS, Architecture, SmpArchitecture
+from seg.spec.recipe.architectures import OWN_ENCODERS, Architecture, SmpArchitecture
 from seg.train.networks import build_network, check_combination
 from seg.train.networks.architecture_table import architectures_page
 from seg.train.networks.classics import FCN, DeepLabV1, SegNet

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.data.images import read_mask, write_mask
+from seg.data.images.images import read_mask, write_mask
 from seg.errors import DataError
 from seg.spec import load_ensemble
 from seg.train.trainer import train_member

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import (
 )
 
 from seg.spec import RecipeSpec
-from seg.spec.recipe import Schedule
+from seg.spec.recipe.recipe import Schedule
 from seg.train.networks import build_network
 from seg.train.optimiser.build import build_optimiser
 from seg.train.optimiser.schedule import build_schedule

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from seg.data import open_split, read_image
-from seg.data.images import write_mask
+from seg.data.images.images import write_mask
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX, ImageHWC
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
-from seg.spec.masks import MasksSpec
+from seg.spec.dataset.masks import MasksSpec
 from seg.train import preview as module
 from seg.train.batches.loaders import build_loaders
 from seg.train.distributed.process_group import ProcessGroup

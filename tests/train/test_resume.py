@@ -12,9 +12,9 @@ from typing import Any
 import lightning
 import pytest
 
-from seg.data.images import read_image, write_image
+from seg.data.images.images import read_image, write_image
 from seg.errors import ModelError, OutputError, SpecError
-from seg.files import sha256_of
+from seg.files.atomic import sha256_of
 from seg.spec import load_ensemble
 from seg.train.callbacks import run_checkpoint
 from seg.train.member.lightning_module import MemberModule

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from seg.card import ModelCard
 from seg.data import open_split, read_image
 from seg.errors import ModelError, OutputError, SpecError
 from seg.evaluate.metrics.confusion import ConfusionMatrix
+from seg.models.card import ModelCard
 from seg.runs import read_run
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint

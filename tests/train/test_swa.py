@@ -7,7 +7,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from seg.files import sha256_of
+from seg.files.atomic import sha256_of
 from seg.spec import load_ensemble
 from seg.train import trainer as trainer_module
 from seg.train.callbacks import run_checkpoint

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from seg.data import open_split
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
-from seg.spec.sweep import load_sweep
+from seg.spec.recipe.sweep import load_sweep
 from seg.train.callbacks.on_epoch import OnEpoch
 from seg.train.run.record import Result
 from seg.train.sweep import TrialResult, choose_complementary, open_sweep, study
@@ -128,7 +128,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 from types import SimpleNamespace
-from seg.spec.sweep import load_sweep
+from seg.spec.recipe.sweep import load_sweep
 from seg.train.sweep import open_sweep, study
 
 def train_member(spec, member, on_epoch):

@@ -17,7 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from seg.errors import SpecError
-from seg.spec.sweep import load_sweep
+from seg.spec.recipe.sweep import load_sweep
 from seg.train.sweep import open_sweep
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ HEARTBEAT_S = 1
 WORKER = f"""
 import json, socket, sys
 from pathlib import Path
-from seg.spec.sweep import load_sweep
+from seg.spec.recipe.sweep import load_sweep
 from seg.train.sweep import open_sweep, study
 study.HEARTBEAT_S = {HEARTBEAT_S}
 socket.gethostname = lambda: sys.argv[2]

@@ -15,11 +15,11 @@ from torch.nn import functional
 from torchmetrics.classification import MulticlassJaccardIndex
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from seg.card import InputCard, ModelCard
 from seg.data import open_split, read_image
-from seg.data.images import write_mask
+from seg.data.images.images import write_mask
 from seg.errors import DataError, ModelError, SpecError
-from seg.labels import IGNORE_INDEX, ImageHWC
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC
+from seg.models.card import InputCard, ModelCard
 from seg.spec import load_ensemble
 from seg.train.batches.loaders import collate_by_size
 from seg.train.member.lightning_module import MemberModule

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load, save_file
 from torch import Tensor, nn
 
-from seg.card import CARD_KEY, InputCard, ModelCard
-from seg.classes import ClassInfo
 from seg.errors import ModelError
+from seg.labels.classes import ClassInfo
+from seg.models.card import CARD_KEY, InputCard, ModelCard
 from seg.train.networks import build_network
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
 from seg.train.networks.pretrained import load_encoder_file

@@ -11,9 +11,9 @@ import albumentations as albu
 import cv2
 import numpy as np
 
-from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
 from seg.spec.base import SizeHW
-from seg.spec.recipe import RecipeSpec
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.augment.build_transform import build_transform
 from seg.train.augment.presets import PRESETS
 from seg.train.augment.try_transform import try_transform

@@ -8,9 +8,9 @@ import albumentations as albu
 from pydantic import ValidationError
 
 from seg.errors import SpecError
-from seg.labels import IGNORE_INDEX
-from seg.spec.augmentation import StepSpec
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec.base import did_you_mean
+from seg.spec.recipe.augmentation import StepSpec
 
 _MASK_VALUES: Final = {"mask_interpolation": 0, "fill_mask": IGNORE_INDEX, "mask_drop_value": IGNORE_INDEX}
 """The only allowed values of parameters for masks: nearest interpolation, and the ignore index."""

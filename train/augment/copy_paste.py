@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
 from seg.errors import SpecError
-from seg.labels import ImageHWC, LabelsHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC, LabelsHW
 from seg.spec import RecipeSpec
-from seg.spec.augmentation import CopyPasteSpec
 from seg.spec.base import SizeHW, did_you_mean
+from seg.spec.recipe.augmentation import CopyPasteSpec
 from seg.train.augment.augment import Augment
 from seg.train.reproducibility.seeds import derive_seed
 from seg.train.splits.class_counts import CountsNC

@@ -6,7 +6,7 @@ from typing import Any, Final
 import albumentations as albu
 import cv2
 
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 
 _OUTSIDE: Final = {"border_mode": cv2.BORDER_CONSTANT, "fill": 0, "fill_mask": IGNORE_INDEX}
 

@@ -7,7 +7,7 @@ import albumentations as albu
 import numpy as np
 
 from seg.errors import SpecError
-from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
 from seg.spec.base import SizeHW
 
 _SEEDS: Final = range(4)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from seg.labels import ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC, LabelsHW
 from seg.train.augment import Augment, CopyPaste
 from seg.train.batches.sampling import Draw
 from seg.train.splits.decoded_split import DecodedSplit

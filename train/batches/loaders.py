@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from seg.errors import SpecError
-from seg.spec.recipe import RecipeSpec
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
 from seg.train.batches.datasets import LabelledImage, TrainDataset, ValDataset
 from seg.train.batches.sampling import DistributedSampler, EpochSampler, SharesN, class_balanced_shares

@@ -3,7 +3,7 @@
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from seg.progress import Advance
+from seg.terminal.progress import Advance
 from seg.train.callbacks.run_checkpoint import RunCheckpoint
 from seg.train.metrics.epoch_metrics import best_epoch
 

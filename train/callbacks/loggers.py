@@ -8,8 +8,8 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
 
-from seg.spec.ensemble import LoggerName
-from seg.spec.recipe import RecipeSpec
+from seg.spec.ensemble.ensemble import LoggerName
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.callbacks.run_checkpoint import RunCheckpoint
 from seg.train.run.folder import RunFolder
 

@@ -11,9 +11,9 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from seg.classes import ClassInfo
 from seg.errors import DataError, ModelError
-from seg.files import atomic_path, regular
+from seg.files.atomic import atomic_path, regular
+from seg.labels.classes import ClassInfo
 from seg.train.member.job import MakeCard
 from seg.train.member.lightning_module import MemberModule
 from seg.train.metrics.epoch_metrics import EpochMetrics, best_epoch

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.train.losses.ignored_pixels import pixel_cross_entropy, pixel_weights, weighted_mean
 
 

@@ -6,11 +6,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
 from seg.errors import SpecError
+from seg.labels.classes import ClassInfo
 from seg.spec.base import did_you_mean
-from seg.spec.losses import ClassWeights
-from seg.spec.recipe import RecipeSpec
+from seg.spec.recipe.losses import ClassWeights
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.losses.ms_ssim import LEAST_SIDE
 from seg.train.splits.class_counts import CountsNC, count_classes
 from seg.train.splits.decoded_split import DecodedSplit

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seg.data import Split
-from seg.labels import IGNORE_INDEX
-from seg.probability_codec import HIGHEST
-from seg.soft_labels import SoftLabels
+from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.probability_codec import HIGHEST
+from seg.labels.soft_labels import SoftLabels
 
 
 @dataclass(frozen=True, slots=True)

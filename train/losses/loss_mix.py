@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seg.spec.losses import LossMixSpec
+from seg.spec.recipe.losses import LossMixSpec
 from seg.train.losses.boundary import boundary
 from seg.train.losses.class_weights import WeightsC, class_weights
 from seg.train.losses.cross_entropy import cross_entropy

@@ -6,7 +6,7 @@ Source: Berman et al., "The Lovász-Softmax loss", 2018, algorithm 1, over the c
 import torch
 from torch import Tensor
 
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.train.losses.ignored_pixels import weighted_mean
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
-from seg.card import InputCard, ModelCard, TrainingCard
 from seg.data import Split
-from seg.spec.ensemble import LoggerName
-from seg.spec.recipe import RecipeSpec
+from seg.models.card import InputCard, ModelCard, TrainingCard
+from seg.spec.ensemble.ensemble import LoggerName
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.losses.distillation import Distillation
 from seg.train.networks import STRIDE, build_network, encoder_preprocessing
 from seg.train.networks.segmenter import Segmenter

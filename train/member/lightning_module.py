@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from seg.spec.recipe import RecipeSpec
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.batches.datasets import LabelledImage
 from seg.train.losses import LossMix
 from seg.train.losses.distillation import DistillationLoss

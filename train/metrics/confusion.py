@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 
 
 def confusion_matrix(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from seg.charts import draw_curves
+from seg.pictures.charts import draw_curves
 
 
 @dataclass(frozen=True, slots=True)

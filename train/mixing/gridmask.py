@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.train.mixing.mixed_batch import MixedBatch, mask_like_labels
 
 _KEPT: Final = 0.5

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from torch import Tensor
 
-from seg.spec.mixing import MixSpec
+from seg.spec.recipe.mixing import MixSpec
 from seg.train.mixing.cutmix import cutmix
 from seg.train.mixing.gridmask import gridmask
 from seg.train.mixing.mixed_batch import MixedBatch

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, get_args
 
-from seg.spec.architectures import OWN_ENCODERS, SmpArchitecture
+from seg.spec.recipe.architectures import OWN_ENCODERS, SmpArchitecture
 from seg.train.networks.combinations import blank_network, problem_of
 from seg.train.networks.cost import cost_of
 

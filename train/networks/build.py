@@ -8,7 +8,7 @@ from typing import Final, cast, get_args
 from torch import nn
 
 from seg.errors import SegError, SpecError
-from seg.spec.architectures import ClassicArchitecture, SmpArchitecture, TorchvisionArchitecture
+from seg.spec.recipe.architectures import ClassicArchitecture, SmpArchitecture, TorchvisionArchitecture
 from seg.train.networks.classics import FCN, DeepLabV1, SegNet
 from seg.train.networks.download import allow_download
 from seg.train.networks.encoders import check_architecture
@@ -28,7 +28,7 @@ def build_network(
     """Build a network, with random weights or with a pretrained encoder.
 
     Args:
-        architecture: a name of `seg.spec.architectures.Architecture`.
+        architecture: a name of `seg.spec.recipe.architectures.Architecture`.
         encoder: a name of smp, or of timm as `tu-NAME`, or one of the architecture's own.
         classes: how many channels the logits have.
         encoder_weights: a local safetensors or pth file, a name such as `imagenet`, or None.

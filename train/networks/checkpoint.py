@@ -7,9 +7,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from seg.card import CARD_KEY, ModelCard, read_card
 from seg.errors import ModelError, OutputError, SpecError
-from seg.files import atomic_path, regular
+from seg.files.atomic import atomic_path, regular
+from seg.models.card import CARD_KEY, ModelCard, read_card
 from seg.train.networks import build_network
 from seg.train.networks.check_weights import check_tensors
 

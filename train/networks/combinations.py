@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from seg.errors import SpecError
-from seg.spec.architectures import SmpArchitecture
+from seg.spec.recipe.architectures import SmpArchitecture
 from seg.train.networks.blank import build_blank
 from seg.train.networks.build import STRIDE, create_network
 from seg.train.networks.encoders import check_architecture, native_image_size
@@ -41,7 +41,7 @@ def check_combination(
     """Raise SpecError if a network cannot be built, or cannot run at the sizes that it will get.
 
     Args:
-        architecture: a name of `seg.spec.architectures.Architecture`.
+        architecture: a name of `seg.spec.recipe.architectures.Architecture`.
         encoder: a name of smp, or of timm as `tu-NAME`, or one of the architecture's own.
         crop: height and width of training crops.
         size: height and width that every image is resized to; None if images keep their size.

@@ -11,8 +11,8 @@ import timm
 import torch
 
 from seg.errors import SpecError
-from seg.spec.architectures import OWN_ENCODERS, Architecture
 from seg.spec.base import did_you_mean
+from seg.spec.recipe.architectures import OWN_ENCODERS, Architecture
 
 RGB = tuple[float, float, float]
 

@@ -7,8 +7,8 @@ import segmentation_models_pytorch as smp
 from torch import nn
 
 from seg.errors import SpecError
-from seg.spec.architectures import SmpArchitecture
 from seg.spec.base import did_you_mean
+from seg.spec.recipe.architectures import SmpArchitecture
 from seg.train.networks.encoders import supports_any_size
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional
 from torchvision import models
 
 from seg.errors import SpecError
-from seg.spec.architectures import TorchvisionArchitecture
+from seg.spec.recipe.architectures import TorchvisionArchitecture
 
 
 class TorchvisionNetwork(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.card import InputCard
+from seg.models.card import InputCard
 
 
 class Segmenter(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from seg.errors import ModelError
-from seg.files import regular
+from seg.files.atomic import regular
 
 SUFFIXES: Final = frozenset({".safetensors", ".pth", ".pt", ".bin", ".ckpt"})
 

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from seg.errors import SpecError
 from seg.spec.base import did_you_mean
-from seg.spec.recipe import RecipeSpec
+from seg.spec.recipe.recipe import RecipeSpec
 
 _NEEDS_SECOND_DERIVATIVES = frozenset({"adahessian"})
 

@@ -7,7 +7,7 @@ from typing import Final
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from seg.spec.recipe import Schedule
+from seg.spec.recipe.recipe import Schedule
 
 _RISING: Final = 0.3
 _START: Final = 1 / 25

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from seg.data import Sample
 from seg.errors import OutputError, SpecError
-from seg.files import remove_all_leftovers, write_text
+from seg.files.atomic import remove_all_leftovers, write_text
 from seg.train.run.record import Result, RunRecord, find_difference, read_record
 
 Row = Mapping[str, float | None]

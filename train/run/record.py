@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg import __version__
 from seg.data import Split
-from seg.data.content_hash import hash_of_images
+from seg.data.splits.content_hash import hash_of_images
 from seg.errors import ModelError
-from seg.files import regular, sha256_of
-from seg.spec.recipe import RecipeSpec
+from seg.files.atomic import regular, sha256_of
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks.pretrained import is_weights_file
 
 _LIBRARIES: Final = ("torch", "lightning", "segmentation-models-pytorch", "timm", "albumentations")

@@ -13,7 +13,7 @@ import torch
 
 from seg.data import Split
 from seg.errors import DataError, ModelError, SpecError
-from seg.progress import Advance, progress
+from seg.terminal.progress import Advance, progress
 from seg.train.batches.loaders import Loaders, build_loaders
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.library_logs import silence_libraries

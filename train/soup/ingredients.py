@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from seg.card import ModelCard
-from seg.class_order import channels_of, is_reordered
-from seg.classes import ClassInfo
 from seg.errors import ModelError
-from seg.files import sha256_of
-from seg.spec.recipe import RecipeSpec
+from seg.files.atomic import sha256_of
+from seg.labels.classes import ClassInfo
+from seg.models.card import ModelCard
+from seg.models.class_order import channels_of, is_reordered
+from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
 from seg.train.run.folder import RunFolder

@@ -6,13 +6,13 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from seg.classes import ClassInfo
 from seg.data import Split
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
 from seg.errors import DataError
-from seg.labels import ImageHWC, LabelsHW
-from seg.progress import Advance
-from seg.soft_labels import SoftLabels
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.labels.soft_labels import SoftLabels
+from seg.terminal.progress import Advance
 
 KEPT_BYTES: Final = 2 * 2**30
 """How many bytes of a split are kept in memory."""

@@ -5,11 +5,11 @@ import numpy as np
 from seg.data import Split
 from seg.data.division.stratify import assign_parts
 from seg.data.groups import group_images, groups_by_pattern
-from seg.data.subset_split import Subset
+from seg.data.splits.subset_split import Subset
 from seg.errors import DataError
-from seg.notices import notice
-from seg.spec.folds import FoldsSpec
-from seg.spec.groups import GroupSpec
+from seg.spec.dataset.folds import FoldsSpec
+from seg.spec.dataset.groups import GroupSpec
+from seg.terminal.notices import notice
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.decoded_split import DecodedSplit
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seg.charts import Point, draw_trade_offs
+from seg.pictures.charts import Point, draw_trade_offs
 from seg.train.sweep.trials import TrialResult
 
 

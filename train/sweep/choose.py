@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from seg.data import Split
-from seg.labels import IGNORE_INDEX
-from seg.progress import Advance, progress
+from seg.labels.label_map import IGNORE_INDEX
+from seg.terminal.progress import Advance, progress
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter

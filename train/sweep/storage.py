@@ -13,7 +13,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from seg.errors import SpecError
-from seg.spec.sweep import SweepSpec
+from seg.spec.recipe.sweep import SweepSpec
 
 LOCKED_S: Final = 100
 """How long a worker waits for the database file that other workers have locked."""

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from seg.distribution import install_advice
 from seg.errors import SegError, SpecError
-from seg.spec.sweep import RangeSpec, SweepSpec
+from seg.spec.recipe.sweep import RangeSpec, SweepSpec
 from seg.train.metrics.epoch_metrics import EpochMetrics
 from seg.train.sweep.storage import damage_as_spec_error, open_storage, trial_values
 from seg.train.sweep.trials import TrialResult, decode_setting, single_member_ensemble, trial_name

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
-from seg.spec.sweep import Setting, SweepSpec, setting_of
+from seg.spec.recipe.sweep import Setting, SweepSpec, setting_of
 
 _DIGITS: Final = 6
 _NAMED: Final = ("architecture", "encoder")

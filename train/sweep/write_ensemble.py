@@ -9,10 +9,10 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from seg.files import write_text
-from seg.spec.recipe import RecipeSpec
-from seg.spec.save import as_yaml
-from seg.spec.sweep import SweepSpec
+from seg.files.atomic import write_text
+from seg.spec.recipe.recipe import RecipeSpec
+from seg.spec.recipe.sweep import SweepSpec
+from seg.spec.yaml.save import as_yaml
 from seg.train.sweep.choose import ChosenTrial
 
 LINE_WIDTH: Final = 200

@@ -13,12 +13,12 @@ import numpy as np
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
-from seg.data.image_header import image_size
-from seg.data.images import decode_image
+from seg.data.images.image_header import image_size
+from seg.data.images.images import decode_image
 from seg.engine.serve import kserve_v2
 from seg.engine.serve.http.errors import HttpError
 from seg.errors import DataError
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 _FORM: Final = "multipart/form-data"
 _MOST_PARTS: Final = 8

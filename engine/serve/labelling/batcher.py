@@ -13,7 +13,7 @@ from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.profiling import current_bytes, release_freed_memory
 from seg.engine.serve.labelling.fair_queue import FairQueue
 from seg.errors import DataError
-from seg.labels import ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC, LabelsHW
 
 log = logging.getLogger("seg.serve")
 

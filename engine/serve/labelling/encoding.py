@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
-from seg.drawing import overlay
 from seg.engine.serve import kserve_v2
 from seg.engine.serve.labelling.messages import Result
 from seg.engine.submissions.tables.rle import encode
-from seg.labels import ImageHWC, LabelsHW
-from seg.spec.output import RleSpec
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.pictures.drawing import overlay
+from seg.spec.ensemble.output import RleSpec
 
 JPEG_QUALITY: Final = 90
 

@@ -21,7 +21,7 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.member import default_pass_order
 from seg.engine.runtimes.profiling import resident_bytes, run_all_streams, tells_memory
 from seg.errors import SpecError
-from seg.spec.prediction import TileSpec
+from seg.spec.ensemble.prediction import TileSpec
 
 SMALLEST_TILE: Final = 256
 _STEP: Final = 64

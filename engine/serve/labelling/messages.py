@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from seg.classes import ClassInfo
 from seg.engine.serve.labelling.memory import MemoryPlan
+from seg.labels.classes import ClassInfo
 
 Result = Literal["png", "rle", "overlay", "page", "json", "binary"]
 """What becomes of label maps; `json` and `binary` are those of the Open Inference Protocol."""

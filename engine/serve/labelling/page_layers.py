@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seg.engine.ensemble import Ensemble
 from seg.engine.member import Member
 from seg.engine.serve.labelling.encoding import as_png
-from seg.labels import ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC, LabelsHW
 
 CERTAIN: Final = 255
 """A confidence of 1 in a picture."""

@@ -26,7 +26,7 @@ from seg.engine.serve.labelling.encoding import Encoded, Encoder, as_json
 from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
 from seg.engine.serve.labelling.messages import Cancel, Done, Facts, Failed, Figures, Member, Task
 from seg.engine.serve.labelling.page_layers import page_layers
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec
 
 NICENESS: Final = 5

@@ -14,17 +14,17 @@ import numpy as np
 from pycocotools import mask as coco_mask
 from pydantic import ValidationError
 
-from seg.classes import ClassInfo
 from seg.data import Sample
-from seg.data.coco_file import CocoRle
-from seg.data.rasterise import MaskHW, rasterise
+from seg.data.coco.coco_file import CocoRle
+from seg.data.coco.rasterise import MaskHW, rasterise
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.coco.coco_ids import CocoIds, is_coco_id
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.errors import DataError
-from seg.files import atomic_path
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.files.atomic import atomic_path
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 
 _KEYS = ("image_id", "category_id", "segmentation")
 

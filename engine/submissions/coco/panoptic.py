@@ -14,17 +14,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from seg.classes import ClassInfo
 from seg.data import Sample
-from seg.data.images import read_image, write_image
+from seg.data.images.images import read_image, write_image
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.coco.coco_ids import CocoIds, is_coco_id
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.check_size import check_header_size
 from seg.errors import DataError
-from seg.file_names import FileNames
-from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.outputs import output_folder
+from seg.files.file_names import FileNames
+from seg.files.outputs import output_folder
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 
 INDEX: Final = "panoptic.json"
 _SUFFIX: Final = ".png"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from seg.data.image_header import image_size
+from seg.data.images.image_header import image_size
 from seg.engine.submissions.base import SizeOf
 from seg.errors import DataError
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seg.classes import ClassInfo
-from seg.data.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
+from seg.data.images.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
@@ -16,9 +15,10 @@ from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.check_size import check_claimed_size
 from seg.engine.submissions.masks.pixel_values import PixelValues, ValuesHW
 from seg.errors import DataError, MissingRuntimeError
-from seg.file_names import FileNames, id_of_name
-from seg.outputs import output_folder
-from seg.spec.output import Values
+from seg.files.file_names import FileNames, id_of_name
+from seg.files.outputs import output_folder
+from seg.labels.classes import ClassInfo
+from seg.spec.ensemble.output import Values
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader

@@ -7,15 +7,15 @@ from typing import IO, Final
 
 import numpy as np
 
-from seg.classes import ClassInfo
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.pixel_values import PixelValues
 from seg.errors import DataError
-from seg.file_names import FileNames, id_of_name
-from seg.files import DAMAGED_ZIP, atomic_path
-from seg.spec.output import Values
+from seg.files.atomic import DAMAGED_ZIP, atomic_path
+from seg.files.file_names import FileNames, id_of_name
+from seg.labels.classes import ClassInfo
+from seg.spec.ensemble.output import Values
 
 _SUFFIX = ".npy"
 _TYPES: Final = (np.uint8, np.uint16, np.int32)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.spec.output import Values
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.spec.ensemble.output import Values
 
 ValuesHW = NDArray[Any]
 """Pixel values of integers, `[H, W]`."""

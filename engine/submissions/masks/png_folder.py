@@ -11,16 +11,16 @@ from typing import Final
 
 import numpy as np
 
-from seg.classes import ClassInfo
-from seg.data.images import read_index_map
+from seg.data.images.images import read_index_map
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.check_size import check_header_size
 from seg.engine.submissions.masks.pixel_values import PixelValues, ValuesHW
 from seg.errors import DataError
-from seg.file_names import FileNames, id_of_name
-from seg.outputs import output_folder
-from seg.spec.output import Values
+from seg.files.file_names import FileNames, id_of_name
+from seg.files.outputs import output_folder
+from seg.labels.classes import ClassInfo
+from seg.spec.ensemble.output import Values
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GREYSCALE, _INDEXED = 0, 3

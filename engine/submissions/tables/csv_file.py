@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from seg.errors import DataError
-from seg.files import atomic_path, regular
+from seg.files.atomic import atomic_path, regular
 
 Row = Sequence[str]
 

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from seg.classes import ClassInfo
 from seg.data import Sample
 from seg.engine.submissions.tables.columns import find_columns, names_class
 from seg.engine.submissions.tables.row_classes import RowClasses
 from seg.engine.submissions.tables.sample_submission import follow_sample, read_sample
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
-from seg.spec.id_pattern import parse_pattern
-from seg.spec.output import OutputSpec
+from seg.labels.classes import ClassInfo
+from seg.spec.dataset.id_pattern import parse_pattern
+from seg.spec.ensemble.output import OutputSpec
 
 _HEADERS: Final = {"kaggle": ("ImageId_ClassId", "EncodedPixels"), "pixels": ("image_id", "PredictionString")}
 

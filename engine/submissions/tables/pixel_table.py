@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import ClassInfo
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.engine.submissions.tables.table_rows import read_rows, write_rows
 from seg.errors import DataError
-from seg.labels import LabelsHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import LabelsHW
 
 MAX_DIGITS: Final = 18
 """The most digits of a class id that fit into an int64."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from seg.engine.submissions.tables.number_text import join_numbers, split_numbers
 from seg.errors import DataError
-from seg.labels import LabelsHW
-from seg.spec.output import RleSpec
+from seg.labels.label_map import LabelsHW
+from seg.spec.ensemble.output import RleSpec
 
 KAGGLE: Final = RleSpec()
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from seg.classes import ClassInfo, is_background
 from seg.engine.submissions.tables.columns import Columns
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX
+from seg.labels.classes import ClassInfo, is_background
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec.base import did_you_mean
-from seg.spec.output import OutputSpec
+from seg.spec.ensemble.output import OutputSpec
 
 _SHOWN: Final = 5
 

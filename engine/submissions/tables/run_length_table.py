@@ -14,8 +14,8 @@ from seg.engine.submissions.tables import rle
 from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.engine.submissions.tables.table_rows import TableRow, read_rows, write_rows
 from seg.errors import DataError
-from seg.labels import LabelsHW
-from seg.spec.output import RleSpec
+from seg.labels.label_map import LabelsHW
+from seg.spec.ensemble.output import RleSpec
 
 
 class RunLengthTable:

@@ -14,7 +14,7 @@ from seg.engine.submissions.tables.mismatch import other_images
 from seg.engine.submissions.tables.row_classes import RowClasses
 from seg.engine.submissions.tables.table_format import Key, TableFormat, image_ids
 from seg.errors import DataError
-from seg.spec.id_pattern import parse_pattern
+from seg.spec.dataset.id_pattern import parse_pattern
 
 _LOOKED_AT: Final = 100
 """Rows that tell which column has the ids."""

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Final
 
 from seg.engine.submissions.tables.csv_file import Row
-from seg.labels import IGNORE_INDEX
-from seg.spec.output import RleSpec
+from seg.labels.label_map import IGNORE_INDEX
+from seg.spec.ensemble.output import RleSpec
 
 Key = tuple[str, str]
 """What a row is about, as the CSV writes it: the image, and the class, or \"\" if the row has all classes."""

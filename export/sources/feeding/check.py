@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import Split
-from seg.data.read_sample import read_sample
+from seg.data.images.read_sample import read_sample
 from seg.errors import DataError, ModelError
 from seg.export.sources.declaration import Declaration
 from seg.export.sources.feeding.readings import Reading, readings_of
 from seg.export.sources.reference import prepared, reference_probabilities
 from seg.export.sources.source import RawNetwork, Source
-from seg.labels import IGNORE_INDEX, ImageHWC, LabelsHW
-from seg.progress import progress
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.terminal.progress import progress
 
 AS_DECLARED: Final = "as declared"
 CLEAR_GAIN: Final = 0.02

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from seg.export.sources.declaration import Declaration, InputDeclaration, SourceFacts
-from seg.spec.imported import OutputKind
+from seg.spec.ensemble.imported import OutputKind
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)

@@ -8,8 +8,8 @@ from onnx import TensorProto
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.sources.declaration import ClassMapping, Declaration, OutputDeclaration
 from seg.export.sources.graph.prologue import Sizes, resize, tile_counts
-from seg.model_file import OUTPUT
-from seg.temperature import TEMPERATURE
+from seg.models.model_file import OUTPUT
+from seg.models.temperature import TEMPERATURE
 
 LEAST_PROBABILITY: Final = 1e-7
 """Its logarithm is finite, which a temperature divides."""

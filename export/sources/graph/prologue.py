@@ -8,7 +8,7 @@ from onnx import TensorProto
 
 from seg.export.fuse.builder import Graph
 from seg.export.sources.declaration import InputDeclaration
-from seg.model_file import INPUT
+from seg.models.model_file import INPUT
 
 _TYPES: Final = {
     "float32": TensorProto.FLOAT,

@@ -12,7 +12,7 @@ from seg.export.sources.declaration import Declaration
 from seg.export.sources.graph.epilogue import add_epilogue
 from seg.export.sources.graph.prologue import add_prologue
 from seg.export.sources.onnx_source.facts import shape_of, the_input, the_output
-from seg.model_file import INPUT, OUTPUT
+from seg.models.model_file import INPUT, OUTPUT
 
 OPSET: Final = 18
 """The oldest that the nodes around the network are written in."""

@@ -10,10 +10,10 @@ from typing import Any, Final
 import onnx
 from onnx import TensorProto
 
-from seg.card import PrecisionName
 from seg.errors import ModelError
 from seg.export.sources.declaration import InputType
-from seg.spec.imported import Layout, OutputKind
+from seg.models.card import PrecisionName
+from seg.spec.ensemble.imported import Layout, OutputKind
 
 Shape = tuple[int | None, ...]
 """The sides of a tensor; None where a side is free."""

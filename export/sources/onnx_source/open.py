@@ -10,7 +10,6 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from seg.card import ENSEMBLE_KEY, ModelCard
 from seg.errors import ModelError
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import save_model
@@ -30,9 +29,10 @@ from seg.export.sources.onnx_source.facts import (
 from seg.export.sources.onnx_source.free_batch import free_batch
 from seg.export.sources.resolve import USUAL_STRIDE
 from seg.export.sources.source import RawNetwork
-from seg.files import sha256_of
-from seg.model_safety import load_graph
-from seg.spec.imported import ImportedInput, ImportedOutput
+from seg.files.atomic import sha256_of
+from seg.models.card import ENSEMBLE_KEY, ModelCard
+from seg.models.safety import load_graph
+from seg.spec.ensemble.imported import ImportedInput, ImportedOutput
 
 _TRIED_STRIDES: Final = (USUAL_STRIDE, 2 * USUAL_STRIDE, 4 * USUAL_STRIDE)
 _TRIED_SIDES: Final = (5, 7)

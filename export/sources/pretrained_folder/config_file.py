@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.errors import ModelError
-from seg.files import regular
+from seg.files.atomic import regular
 
 
 def read_json(path: Path) -> dict[str, Any]:

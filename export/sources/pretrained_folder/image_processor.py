@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from seg.errors import ModelError
 from seg.export.sources.torch_source import first_line
-from seg.spec.imported import ResampleName
+from seg.spec.ensemble.imported import ResampleName
 
 _CONFIGS: Final = ("preprocessor_config.json", "processor_config.json")
 _RESAMPLES: Final[Mapping[int, ResampleName]] = {

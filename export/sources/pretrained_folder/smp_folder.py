@@ -10,8 +10,8 @@ from seg.export.sources.declaration import SourceFacts
 from seg.export.sources.pretrained_folder.config_file import read_json, weights_file
 from seg.export.sources.state_dict.open import open_state_dict
 from seg.export.sources.torch_source import TorchSource
-from seg.spec.architectures import SmpArchitecture
-from seg.spec.imported import OutputKind, ResampleName
+from seg.spec.ensemble.imported import OutputKind, ResampleName
+from seg.spec.recipe.architectures import SmpArchitecture
 
 CLASS_KEY: Final = "_model_class"
 _PREPROCESSING: Final = "albumentations_config_*.json"

@@ -20,7 +20,7 @@ from seg.export.sources.pretrained_folder.image_processor import input_facts
 from seg.export.sources.pretrained_folder.semantic_networks import TASK, LogitsOnly, SemanticMap
 from seg.export.sources.state_dict.differences import Differences
 from seg.export.sources.torch_source import TorchSource, first_line
-from seg.files import sha256_of
+from seg.files.atomic import sha256_of
 
 _SEMANTIC: Final = frozenset(
     {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from seg.errors import ModelError
-from seg.files import DAMAGED_ZIP, regular
+from seg.files.atomic import DAMAGED_ZIP, regular
 
 Kind = Literal["TorchScript", "torch.export program"]
 

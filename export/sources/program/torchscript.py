@@ -15,7 +15,7 @@ from seg.errors import ModelError
 from seg.export.sources.module_source import SingleOutput, open_module
 from seg.export.sources.program.archive import check_script
 from seg.export.sources.torch_source import TorchSource, first_line
-from seg.files import sha256_of
+from seg.files.atomic import sha256_of
 from seg.spec import MemberSpec
 
 

@@ -9,7 +9,7 @@ from seg.export.sources.declaration import SourceFacts
 from seg.export.sources.state_dict.network_prefix import without_prefix
 from seg.export.sources.state_dict.recognise import recognise
 from seg.export.sources.torch_source import TorchSource
-from seg.files import sha256_of
+from seg.files.atomic import sha256_of
 from seg.train.networks.build import NO_OPTIONS, STRIDE
 from seg.train.networks.encoders import encoder_preprocessing
 from seg.train.networks.state_dict_file import read_state_dict

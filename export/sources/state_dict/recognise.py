@@ -25,7 +25,7 @@ from seg.export.sources.state_dict.smp_options import (
     smp_architecture,
     smp_options,
 )
-from seg.spec.architectures import OWN_ENCODERS, SmpArchitecture
+from seg.spec.recipe.architectures import OWN_ENCODERS, SmpArchitecture
 from seg.train.networks.blank import build_blank
 from seg.train.networks.build import NO_OPTIONS, create_network
 from seg.train.networks.check_weights import check_tensor

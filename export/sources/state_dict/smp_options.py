@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from seg.spec.architectures import SmpArchitecture
+from seg.spec.recipe.architectures import SmpArchitecture
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]

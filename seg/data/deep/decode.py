@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.TiffImagePlugin import TiffImageFile
 
-from seg.data.decoding import decode_bands, decode_index_map, upright_size
-from seg.data.image_header import damage_as_value_error, is_deep_grey_png, refuse_too_many_pixels
-from seg.data.raster import has_rasterio, silence_georeferencing_warnings
+from seg.data.images.decoding import decode_bands, decode_index_map, upright_size
+from seg.data.images.image_header import damage_as_value_error, is_deep_grey_png, refuse_too_many_pixels
+from seg.data.images.raster import has_rasterio, silence_georeferencing_warnings
 from seg.distribution import install_advice
 from seg.errors import DataError
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from seg.data.deep.decode import DeepHWB
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 from seg.pixel_range import PixelRange
 
 _LEVELS = 255

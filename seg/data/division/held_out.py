@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from seg.data.division.stratify import assign_parts
 from seg.data.groups.given import given_labels, groups_by_pattern
-from seg.data.split import Split
-from seg.data.subset_split import Subset
+from seg.data.splits.split import Split
+from seg.data.splits.subset_split import Subset
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX
-from seg.progress import progress
-from seg.spec.groups import GroupSpec
-from seg.spec.split import ShareSpec
+from seg.labels.label_map import IGNORE_INDEX
+from seg.spec.dataset.groups import GroupSpec
+from seg.spec.dataset.split import ShareSpec
+from seg.terminal.progress import progress
 
 _THREADS = 4
 

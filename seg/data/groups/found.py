@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.groups.thumbnails import ThumbnailsND, nearest, pairs_above
-from seg.data.split import Sample
+from seg.data.splits.split import Sample
 
 NEAR_DUPLICATE: Final = 0.97
 """Correlation of thumbnails from which two images show the same: above all pairs of different drives."""

@@ -9,13 +9,13 @@ from typing import Final
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from seg.data.image_files import bytes_of
+from seg.data.images.image_files import bytes_of
 from seg.data.pairing.pattern import Pattern
 from seg.data.pairing.time_limit import time_limit
-from seg.data.split import Sample
+from seg.data.splits.split import Sample
 from seg.errors import DataError, SpecError
 from seg.spec.base import did_you_mean
-from seg.spec.groups import GroupSpec, Metadata, has_placeholders
+from seg.spec.dataset.groups import GroupSpec, Metadata, has_placeholders
 
 _CAMERA: Final = (ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.BodySerialNumber)
 _DAY: Final = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTime)

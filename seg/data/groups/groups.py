@@ -7,9 +7,9 @@ from typing import Literal
 from seg.data.groups.found import found_labels
 from seg.data.groups.given import given_labels
 from seg.data.groups.thumbnails import effective_images, read_thumbnails
-from seg.data.split import Sample
-from seg.spec.groups import GroupSpec
-from seg.words import counted
+from seg.data.splits.split import Sample
+from seg.spec.dataset.groups import GroupSpec
+from seg.terminal.words import counted
 
 
 @dataclass(frozen=True, slots=True)

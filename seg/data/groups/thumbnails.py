@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.raster import LARGE
-from seg.data.read_sample import open_sample
-from seg.data.split import Sample
-from seg.labels import ImageHWC
-from seg.progress import progress
+from seg.data.images.raster import LARGE
+from seg.data.images.read_sample import open_sample
+from seg.data.splits.split import Sample
+from seg.labels.label_map import ImageHWC
+from seg.terminal.progress import progress
 
 ThumbnailsND = NDArray[np.float32]
 """A unit vector for each image, whose inner products are correlations, float32 `[N, D]`."""

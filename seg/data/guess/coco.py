@@ -7,8 +7,8 @@ from typing import Any
 from seg.data.guess.annotations import read_json
 from seg.data.guess.result import Guess
 from seg.data.guess.survey import Survey, split_of, split_of_path
-from seg.data.image_files import resolved
-from seg.spec.dataset import SplitName
+from seg.data.images.image_files import resolved
+from seg.spec.dataset.dataset import SplitName
 
 _KEYS = {"images", "annotations", "categories"}
 

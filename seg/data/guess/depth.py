@@ -8,9 +8,9 @@ import numpy as np
 
 from seg.data.deep.decode import decode_deep
 from seg.data.guess.result import Guess
-from seg.data.image_files import bytes_of
-from seg.data.image_header import LostBandsError, image_size
-from seg.data.list_samples import images_at
+from seg.data.images.image_files import bytes_of
+from seg.data.images.image_header import LostBandsError, image_size
+from seg.data.splits.list_samples import images_at
 from seg.errors import DataError
 
 _REFLECTANCE = (4, 10_000)

@@ -5,7 +5,7 @@ from pathlib import Path
 from seg.data.guess.annotations import guess_annotations
 from seg.data.guess.coco import guess_coco
 from seg.data.guess.depth import with_pixel_range
-from seg.data.guess.mask_folders import guess_masks, guess_objects
+from seg.data.guess.masks.mask_folders import guess_masks, guess_objects
 from seg.data.guess.result import Guess
 from seg.data.guess.survey import survey
 from seg.data.guess.tables import guess_tables

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seg.data.guess.pair_names import MaskFamily, NamePattern
+from seg.data.guess.masks.pair_names import MaskFamily, NamePattern
 from seg.data.guess.survey import common_folder
-from seg.data.image_files import images_in
+from seg.data.images.image_files import images_in
 
 
 def images_key(images: Sequence[Path]) -> Path:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.data.guess.survey import Survey, split_of
-from seg.data.list_samples import first_column
 from seg.data.pairing.lookup import ImageLookup
-from seg.data.split import samples_with_ids
+from seg.data.splits.list_samples import first_column
+from seg.data.splits.split import samples_with_ids
 from seg.errors import DataError
-from seg.spec.dataset import SplitName
+from seg.spec.dataset.dataset import SplitName
 
 _CHECKED = 20
 _ALL = frozenset({"trainval", "default", "all"})

@@ -12,13 +12,13 @@ from seg.data.deep.decode import deep_size
 from seg.data.guess.result import Guess
 from seg.data.guess.survey import Survey, by_split, common_folder
 from seg.data.guess.table_ids import IdPattern, id_pattern
-from seg.data.image_files import bytes_of
+from seg.data.images.image_files import bytes_of
 from seg.data.pairing.lookup import ImageLookup
-from seg.data.split import samples_with_ids
+from seg.data.splits.split import samples_with_ids
 from seg.data.tables.run_lengths import decode_run_lengths
 from seg.data.tables.table_rows import column_of, table_lines
 from seg.errors import DataError
-from seg.spec.labels_table import LabelsTableSpec
+from seg.spec.dataset.labels_table import LabelsTableSpec
 
 _RUNS = re.compile(r"\d+ \d+( \d+ \d+)*")
 _TRIED = 10

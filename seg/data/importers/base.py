@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seg.data.coco.rasterise import MaskHW
 from seg.data.deep.decode import deep_size
-from seg.data.image_files import IMAGE_SUFFIXES, bytes_of, images_in
-from seg.data.rasterise import MaskHW
+from seg.data.images.image_files import IMAGE_SUFFIXES, bytes_of, images_in
 from seg.errors import DataError
-from seg.spec.dataset import UNLABELLED_IGNORED, SplitName
+from seg.spec.dataset.dataset import UNLABELLED_IGNORED, SplitName
 
 Polygons = list[list[float]]
 """Outlines of one object as COCO has them: x, y, x, y, ... in pixels."""

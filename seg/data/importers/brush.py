@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seg.data.rasterise import MaskHW
+from seg.data.coco.rasterise import MaskHW
 
 _CHANNELS = 4
 

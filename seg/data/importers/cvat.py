@@ -9,12 +9,12 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 import numpy as np
 
-from seg.data.image_files import bytes_of
+from seg.data.coco.rasterise import MaskHW
+from seg.data.images.image_files import bytes_of
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject, Polygons
 from seg.data.importers.find import ImageFinder
 from seg.data.importers.shapes import ellipse, placed, polygon, rectangle, turned
-from seg.data.rasterise import MaskHW
 from seg.errors import DataError
 
 

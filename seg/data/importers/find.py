@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from seg.data.image_files import images_in
+from seg.data.images.image_files import images_in
 
 
 class ImageFinder:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from seg.data.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
+from seg.data.images.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
 
 _WGS84 = "EPSG:4326"
 

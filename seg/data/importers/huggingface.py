@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seg.data.decoding import decode_index_map
+from seg.data.images.decoding import decode_index_map
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.distribution import install_advice
 from seg.errors import DataError, MissingRuntimeError
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

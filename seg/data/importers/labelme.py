@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from seg.data.coco.rasterise import MaskHW
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject, Polygons
 from seg.data.importers.shapes import decode_patch, ellipse, placed, polygon, rectangle
-from seg.data.rasterise import MaskHW
 from seg.errors import DataError
 
 

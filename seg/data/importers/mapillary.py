@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from seg.data.images import read_index_map
+from seg.data.images.images import read_index_map
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.errors import DataError
-from seg.spec.dataset import SplitName
+from seg.spec.dataset.dataset import SplitName
 
 _SPLITS: Final[Mapping[str, SplitName]] = {"training": "train", "validation": "val", "testing": "predict"}
 

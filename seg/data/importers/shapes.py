@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.data.image_header import damage_as_value_error
+from seg.data.coco.rasterise import MaskHW, rasterise
+from seg.data.images.image_header import damage_as_value_error
 from seg.data.importers.base import Polygons
-from seg.data.rasterise import MaskHW, rasterise
 
 _CORNERS: Final = 64
 """Of the polygon that stands for an ellipse."""

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from seg.data.coco.rasterise import MaskHW
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject, Polygons
 from seg.data.importers.shapes import patch_of, placed, rectangle, with_holes
-from seg.data.rasterise import MaskHW
 from seg.errors import DataError
 
 _MOST_BYTES: Final = 2**26

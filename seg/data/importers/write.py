@@ -11,13 +11,13 @@ from typing import Any, Final
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from seg.classes import is_background
+from seg.data.coco.rasterise import rasterise
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.data.importers.formats import Format, importer_of
-from seg.data.rasterise import rasterise
 from seg.errors import DataError
-from seg.outputs import Output, output_folder
-from seg.spec.dataset import UNLABELLED_IGNORED
+from seg.files.outputs import Output, output_folder
+from seg.labels.classes import is_background
+from seg.spec.dataset.dataset import UNLABELLED_IGNORED
 
 YAML_NAME: Final = "dataset.yaml"
 _SPLITS: Final = ("train", "val", "predict")

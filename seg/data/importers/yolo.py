@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from seg.data.image_files import bytes_of, images_in
+from seg.data.images.image_files import bytes_of, images_in
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.errors import DataError, SpecError
-from seg.spec.yaml_text import parse_text, read_text
+from seg.spec.yaml.yaml_text import parse_text, read_text
 
 _SPLITS: Final = ("train", "val", "test")
 _BOX: Final = 4

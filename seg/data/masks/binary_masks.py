@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.coco.painting import paint, painted_object
 from seg.data.masks.mask_values import read_mask_values
-from seg.data.painting import paint, painted_object
 from seg.errors import DataError
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 
 Size = tuple[int, int]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.classes import Colour
 from seg.data.masks.index_masks import with_counts
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
-from seg.labels import LabelsHW
+from seg.labels.classes import Colour
+from seg.labels.label_map import LabelsHW
 
 
 class ColourMasks:

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from seg.classes import Colour
+from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import Labelling
 from seg.data.masks.binary_masks import BinaryMasks, labels_of_classes
 from seg.data.masks.colour_masks import ColourMasks
 from seg.data.masks.index_masks import IndexMasks
 from seg.data.masks.mask_values import read_mask_values
 from seg.data.pairing.find_masks import Masks
-from seg.data.read_sample import size_of_sample
-from seg.data.split import Sample
-from seg.labels import LabelsHW
-from seg.spec.dataset import DatasetSpec
-from seg.spec.masks import MasksSpec
+from seg.data.splits.split import Sample
+from seg.labels.classes import Colour
+from seg.labels.label_map import LabelsHW
+from seg.spec.dataset.dataset import DatasetSpec
+from seg.spec.dataset.masks import MasksSpec
 
 DecodeMasks = Callable[[Sample, Masks], LabelsHW]
 """Decodes the masks of an image to its label map, uint8 `[H, W]`; raises DataError."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from seg.data.labelling import Labelling
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
-from seg.labels import LabelsHW
-from seg.words import counted
+from seg.labels.label_map import LabelsHW
+from seg.terminal.words import counted
 
 _MOST_SHOWN: Final = 8
 

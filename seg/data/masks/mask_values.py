@@ -12,9 +12,9 @@ from PIL.ImageFile import ImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from seg.data.decoding import decode_bands, decode_index_map
-from seg.data.image_files import bytes_of
-from seg.data.image_header import (
+from seg.data.images.decoding import decode_bands, decode_index_map
+from seg.data.images.image_files import bytes_of
+from seg.data.images.image_header import (
     LostBandsError,
     damage_as_value_error,
     is_jpeg,

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seg.data.list_samples import chosen, images_at
 from seg.data.pairing.pattern import Pattern, has_placeholders
-from seg.data.split import Sample, samples_with_ids
+from seg.data.splits.list_samples import chosen, images_at
+from seg.data.splits.split import Sample, samples_with_ids
 from seg.errors import DataError
-from seg.spec.split import SplitSpec
+from seg.spec.dataset.split import SplitSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from seg.data.image_files import IMAGE_SUFFIXES
+from seg.data.images.image_files import IMAGE_SUFFIXES
 from seg.data.pairing.find_images import FoundImage
 from seg.data.pairing.pattern import Captures, Pattern, has_placeholders
 from seg.errors import DataError
-from seg.spec.masks import MasksSpec
-from seg.words import counted
+from seg.spec.dataset.masks import MasksSpec
+from seg.terminal.words import counted
 
 MASK_SUFFIXES: Final = IMAGE_SUFFIXES | {".gif", ".jp2", ".npy"}
 _USUAL: Final = ".png"

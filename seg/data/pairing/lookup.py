@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from seg.data.split import Sample
+from seg.data.splits.split import Sample
 
 
 class ImageLookup:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seg.data.sample.shapes import SHAPES, Points, ShapeName
 from seg.data.sample.surroundings import Surroundings
 from seg.data.sample.textures import TEXTURES, Plane, TextureName, clouds, two_tones
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 Mask = NDArray[np.bool_]
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.data.sample.scene import BACKGROUND, CLASSES, Mask, Thing, draw_scene
 from seg.data.sample.surroundings import Surroundings
 from seg.errors import OutputError
-from seg.files import atomic_folder, is_there, remove_leftovers, write_text
-from seg.progress import Advance, progress
+from seg.files.atomic import atomic_folder, is_there, remove_leftovers, write_text
+from seg.terminal.progress import Advance, progress
 
 _SPLITS: Final = ("train", "val", "predict")
 _STAMP: Final = "sample.json"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from seg.spec.labels_table import TableColumn
+from seg.spec.dataset.labels_table import TableColumn
 
 NAMES: Final[Mapping[TableColumn, tuple[str, ...]]] = {
     "id": (

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seg.classes import ClassInfo
-from seg.data.image_files import bytes_of
+from seg.data.images.image_files import bytes_of
 from seg.data.tables.column_names import known_column
 from seg.errors import DataError
+from seg.labels.classes import ClassInfo
 from seg.spec.base import did_you_mean
-from seg.spec.labels_table import LabelsTableSpec, TableColumn
+from seg.spec.dataset.labels_table import LabelsTableSpec, TableColumn
 
 
 class TableRow(NamedTuple):

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
-from seg.classes import ClassInfo
-from seg.data.image_files import bytes_of
+from seg.data.coco.painting import PaintedObject, paint, painted_object
+from seg.data.images.image_files import bytes_of
+from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import Labelling, ReadLabelling
-from seg.data.painting import PaintedObject, paint, painted_object
 from seg.data.pairing.find_images import listed_samples
 from seg.data.pairing.lookup import ImageLookup
-from seg.data.read_sample import size_of_sample
 from seg.data.tables.run_lengths import decode_run_lengths
 from seg.data.tables.table_rows import TableRow, read_rows
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.spec.labels_table import LabelsTableSpec
-from seg.spec.split import SplitSpec
-from seg.words import counted
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.spec.dataset.labels_table import LabelsTableSpec
+from seg.spec.dataset.split import SplitSpec
+from seg.terminal.words import counted
 
 _EXAMPLES: Final = 3
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from seg.spec.class_lists.tables import parse_colour
-from seg.spec.yaml_text import plain_document
+from seg.spec.yaml.yaml_text import plain_document
 
 
 def read_yaml(text: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from seg.files import regular
+from seg.files.atomic import regular
 from seg.spec.class_lists.documents import read_json, read_yaml
 from seg.spec.class_lists.lines import read_lines
 from seg.spec.class_lists.tables import read_table

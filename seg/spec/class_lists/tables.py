@@ -5,7 +5,7 @@ import io
 import re
 from typing import Any, Final
 
-from seg.classes import Colour
+from seg.labels.classes import Colour
 
 _NAMES: Final = ("name", "class", "class_name", "label", "category")
 _IDS: Final = (

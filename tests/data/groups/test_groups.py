@@ -7,16 +7,16 @@ import pytest
 from PIL import ExifTags, Image
 from pydantic import ValidationError
 
-from seg.data.check_dataset import check_dataset
-from seg.data.check_groups import shared_groups
+from seg.data.check.dataset import check_dataset
+from seg.data.check.groups import shared_groups
 from seg.data.groups import group_images, independent_images
-from seg.data.images import write_image, write_mask
-from seg.data.list_samples import list_samples
-from seg.data.split import Sample
+from seg.data.images.images import write_image, write_mask
+from seg.data.splits.list_samples import list_samples
+from seg.data.splits.split import Sample
 from seg.errors import SpecError
-from seg.labels import ImageHWC
-from seg.spec.dataset import DatasetSpec
-from seg.spec.groups import GroupSpec
+from seg.labels.label_map import ImageHWC
+from seg.spec.dataset.dataset import DatasetSpec
+from seg.spec.dataset.groups import GroupSpec
 
 
 def picture(random: np.random.Generator) -> ImageHWC:

@@ -17,7 +17,7 @@ from seg.commands.app import app
 from seg.data import open_split
 from seg.data.importers import FORMATS, import_dataset, parse_format
 from seg.errors import DataError, OutputError, SpecError
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import load_dataset
 from tests.data.importers.sources import HEIGHT, SOURCES, WIDTH, image_at, json_at, square_hw
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seg.engine.submissions.tables.rle import encode
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 from seg.spec.class_lists.presets import PRESETS
-from seg.spec.output import RleSpec
+from seg.spec.ensemble.output import RleSpec
 
 HEIGHT, WIDTH = 24, 32
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from seg.data import open_split
-from seg.data.check_dataset import check_dataset
+from seg.data.check.dataset import check_dataset
 from seg.data.guess import guess_dataset
 from seg.data.guess.write import yaml_of
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import load_dataset
 from tests.data.layouts.page import page
 from tests.data.layouts.replicas import IMPORTED, READ_IN_PLACE, Replica, draw_carvana, labels_of, save

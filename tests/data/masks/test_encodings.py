@@ -12,11 +12,11 @@ from PIL import Image
 from pydantic import ValidationError
 
 from seg.data import open_split
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.data.masks.colour_masks import ColourMasks
 from seg.data.masks.mask_values import read_mask_values
 from seg.errors import DataError
-from seg.labels import IGNORE_INDEX
+from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import DatasetSpec
 
 LABELS = np.array([[0, 1, 2, 2], [1, 1, 0, 2]], np.uint8)

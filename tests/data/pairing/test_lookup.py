@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from seg.data.pairing.lookup import ImageLookup
-from seg.data.split import Sample
+from seg.data.splits.split import Sample
 
 
 def test_the_end_of_a_path_is_found_however_long_it_is() -> None:

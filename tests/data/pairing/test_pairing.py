@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from seg.data import open_split
-from seg.data.images import write_image, write_mask
-from seg.data.mask_split import MaskSplit
+from seg.data.images.images import write_image, write_mask
+from seg.data.masks.mask_split import MaskSplit
 from seg.errors import DataError
 from seg.spec import DatasetSpec
 

@@ -11,13 +11,13 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from seg.data import open_split
-from seg.data.check_dataset import check_dataset
-from seg.data.images import write_image
+from seg.data.check.dataset import check_dataset
+from seg.data.images.images import write_image
 from seg.data.tables.run_lengths import decode_run_lengths
 from seg.engine.submissions.tables.rle import encode
 from seg.errors import DataError
 from seg.spec import DatasetSpec
-from seg.spec.output import RleSpec
+from seg.spec.ensemble.output import RleSpec
 
 Order = Literal["columns", "rows"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.engine.cluster import process_pool as process_fleet
 from seg.engine.cluster import run_on_devices
 from seg.engine.cluster.affinity import affinities
@@ -22,14 +22,14 @@ from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import Job
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.load import choose_member_runtimes
-from seg.engine.runtimes import nvidia
 from seg.engine.runtimes import profiling as speed
 from seg.engine.runtimes.auto import RuntimeChoice
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.hardware import allowed_cores, usable_cores
+from seg.engine.runtimes.nvidia import nvidia
 from seg.errors import DataError, MissingRuntimeError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.prediction import RuntimeName
+from seg.spec.ensemble.prediction import RuntimeName
 from tests.engine.cluster import at_work
 
 pytestmark = [

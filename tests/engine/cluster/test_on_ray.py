@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.engine.cluster.dispatch import Block
 from seg.engine.cluster.ray_pool import RayPool, _Actor
 from seg.engine.cluster.remote_images import ImageRef, images_to_predict, read_image_ref

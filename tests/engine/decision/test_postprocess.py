@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from seg.engine.decision.postprocess import above_thresholds, postprocess, rules_on_grid
-from seg.spec.decision import ClassRule, EmptyBelow
+from seg.spec.ensemble.decision import ClassRule, EmptyBelow
 
 PROBABILITIES = np.array(
     [

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from seg.engine.decision.small_regions import replace_small_regions
-from seg.spec.decision import ClassRule
+from seg.spec.ensemble.decision import ClassRule
 
 CORNERS = np.ones((3, 3), np.bool_)
 

@@ -16,8 +16,15 @@ from seg.engine.doctor import Report, runtime_checks
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.report import Machine
 from seg.engine.doctor.runtime_checks import RuntimeCheck, check_runtime
-from seg.engine.runtimes import gpu_libraries, hardware, nvidia
-from seg.engine.runtimes.gpu_libraries import DRIVER, Library, find_library, load_libraries, package_name
+from seg.engine.runtimes import hardware
+from seg.engine.runtimes.nvidia import gpu_libraries, nvidia
+from seg.engine.runtimes.nvidia.gpu_libraries import (
+    DRIVER,
+    Library,
+    find_library,
+    load_libraries,
+    package_name,
+)
 from seg.errors import MissingRuntimeError
 
 

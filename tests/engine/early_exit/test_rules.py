@@ -19,7 +19,7 @@ from seg.engine.early_exit.rules import (
 )
 from seg.engine.jobs.calibrate import Trace, estimate_risk
 from seg.engine.merging.decision import Decision, decide
-from seg.spec.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
+from seg.spec.ensemble.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
 
 Passes = NDArray[np.float32]
 """Probabilities of each pass, float32 `[K, C, H, W]`."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seg.data import read_image
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins
 from seg.engine.jobs.calibrate import Trace, calibrate_ensemble, estimate_risk
@@ -16,7 +16,7 @@ from seg.engine.jobs.cross_validate import cross_validate
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
 from seg.spec import load_ensemble
-from seg.spec.edit import write_under
+from seg.spec.yaml.edit import write_under
 from tests.engine.tiny_models import IMAGES
 
 

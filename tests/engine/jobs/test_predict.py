@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.engine import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.summary import images_line

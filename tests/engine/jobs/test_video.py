@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.data.video import read_frames, video_facts, write_video
-from seg.drawing import overlay
+from seg.data.images.video import read_frames, video_facts, write_video
 from seg.engine import Ensemble
 from seg.engine.jobs.video import label_video
 from seg.errors import DataError, OutputError
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
+from seg.pictures.drawing import overlay
 from seg.spec import load_ensemble
 
 COUNT = 9

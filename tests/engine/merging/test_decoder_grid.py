@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from onnx import helper
 from torch import Tensor, nn
 
-from seg.card import CARD_KEY
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.engine import Ensemble
 from seg.engine.jobs.calibrate import calibrate_ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.merging.decoder_grid import padded_to_grid
 from seg.engine.runtimes.decoder_cut import cut_at_decoder, find_decoder
-from seg.engine.runtimes.openvino_runtime import openvino_is_usable
+from seg.engine.runtimes.openvino.runtime import openvino_is_usable
 from seg.errors import ModelError, OutputError, SpecError
 from seg.export.export import export_checkpoint
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.half import in_half
-from seg.labels import ImageHWC, ProbabilitiesCHW
-from seg.model_file import read_model_card
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.models.card import CARD_KEY
+from seg.models.model_file import read_model_card
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter

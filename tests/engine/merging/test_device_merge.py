@@ -22,11 +22,11 @@ from seg.engine.passes.device_values import BatchOnDevice, Device, Probabilities
 from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
-from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import Streams
+from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import MissingRuntimeError
-from seg.labels import LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 from seg.views import VIEW_NAMES, ViewName
 from tests.engine.tiny_models import CLASSES, MakeModel
 

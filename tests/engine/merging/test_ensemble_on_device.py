@@ -24,15 +24,15 @@ from seg.engine.merging.device_merge import MergedSum
 from seg.engine.passes.device_values import BatchOnDevice, Device
 from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.views import VIEWS
-from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.runtimes.nvidia import CudaOptions
+from seg.engine.runtimes.nvidia import nvidia
+from seg.engine.runtimes.nvidia.nvidia import CudaOptions
 from seg.engine.runtimes.open import open_runtime
 from seg.engine.runtimes.ort import OrtRuntime
-from seg.labels import ImageHWC, LabelsHW, ProbabilitiesCHW
-from seg.model_file import read_model_card
+from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.models.model_file import read_model_card
 from seg.spec import load_ensemble
-from seg.spec.prediction import RuntimeName, StoppingSpec, TileSpec
+from seg.spec.ensemble.prediction import RuntimeName, StoppingSpec, TileSpec
 from seg.views import VIEW_SETS
 from tests.engine.tiny_images import images_of_sizes
 from tests.engine.tiny_models import MakeModel

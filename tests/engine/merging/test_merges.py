@@ -13,8 +13,8 @@ from seg.engine.merging.merges import LEAST_PROPORTION, new_merge
 from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
-from seg.labels import ProbabilitiesCHW
-from seg.spec.prediction import MergeName
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.spec.ensemble.prediction import MergeName
 from seg.views import VIEW_NAMES
 
 SIZE = (5, 7)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from seg.engine.passes.device_values import on_host
 from seg.engine.passes.tiles import Blender, lay_out
-from seg.labels import ProbabilitiesCHW
-from seg.spec.prediction import Blend, TileSpec
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.spec.ensemble.prediction import Blend, TileSpec
 
 side = st.integers(1, 40)
 tile_side = st.integers(1, 12)

@@ -12,12 +12,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
-from seg.card import CARD_KEY
 from seg.commands.app import app
-from seg.data.images import read_image
+from seg.data.images.images import read_image
 from seg.engine import Ensemble
 from seg.engine.runtimes.open import usable_runtimes
 from seg.errors import ModelError
+from seg.models.card import CARD_KEY
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel, tiny_card, tiny_graph
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from seg.data import raster
-from seg.data.images import write_image
-from seg.data.raster import open_raster
+from seg.data.images import raster
+from seg.data.images.images import write_image
+from seg.data.images.raster import open_raster
 from seg.engine import Ensemble
 from seg.engine.cluster.remote_images import ImageRef
 from seg.engine.cluster.worker import Job, Worker
@@ -24,7 +24,7 @@ from seg.engine.jobs.journal import Entry
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.errors import DataError
-from seg.labels import ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC, LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
 
 SIZE_HW = (96, 80)

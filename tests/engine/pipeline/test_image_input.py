@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.data.images import read_image
+from seg.data.images.images import read_image
 from seg.engine import Ensemble
 
 

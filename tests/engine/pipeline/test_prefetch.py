@@ -5,7 +5,7 @@ import pytest
 
 from seg.engine.pipeline.prefetch import Reader, readers_for
 from seg.engine.pipeline.timing import Clock
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 2), (2, 2), (4, 2), (16, 5), (96, 8)])

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.card import PrecisionName
 from seg.engine.runtimes import auto, profiling
 from seg.engine.runtimes.auto import choose_runtimes
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.runtimes.nvidia import DEFAULT_OPTIONS, CudaOptions
+from seg.engine.runtimes.nvidia.nvidia import DEFAULT_OPTIONS, CudaOptions
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import MissingRuntimeError, ModelError
-from seg.labels import ImageHWC
-from seg.model_file import read_model_card
-from seg.spec.prediction import RuntimeName
+from seg.labels.label_map import ImageHWC
+from seg.models.card import PrecisionName
+from seg.models.model_file import read_model_card
+from seg.spec.ensemble.prediction import RuntimeName
 from tests.engine.tiny_models import MakeModel
 
 IMAGES: list[ImageHWC] = [np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)]

@@ -12,8 +12,8 @@ from seg.engine.runtimes.decoder_cut import Decoder
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.export.export import export_checkpoint
 from seg.export.onnx_file.save import save_model
-from seg.model_file import read_model_card
-from seg.spec.prediction import RuntimeName
+from seg.models.model_file import read_model_card
+from seg.spec.ensemble.prediction import RuntimeName
 from tests.export.untrained import checkpoint, image
 
 pytestmark = pytest.mark.slow

@@ -18,9 +18,9 @@ from seg.engine.runtimes.base import Runtime
 from seg.engine.runtimes.offload import MemoryBudget, OffloadedRuntime, group_by_memory, set_groups
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import SpecError
-from seg.model_file import read_model_card
+from seg.models.model_file import read_model_card
 from seg.spec import load_ensemble
-from seg.spec.prediction import StoppingSpec
+from seg.spec.ensemble.prediction import StoppingSpec
 from seg.views import VIEW_SETS
 from tests.engine.tiny_images import images_of_sizes
 from tests.engine.tiny_models import MakeModel

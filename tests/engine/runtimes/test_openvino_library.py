@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from seg.engine.runtimes.openvino_library import has_openvino
+from seg.engine.runtimes.openvino.library import has_openvino
 
 PROGRAM = """
 import sys
-from seg.engine.runtimes.openvino_library import import_openvino
+from seg.engine.runtimes.openvino.library import import_openvino
 assert import_openvino().Core().available_devices
 print(*(name for name, module in sys.modules.items() if module))
 """

@@ -10,14 +10,14 @@ import pytest
 from onnx import helper, numpy_helper
 from typer.testing import CliRunner
 
-from seg.card import CARD_KEY
-from seg.classes import ClassInfo
 from seg.commands.app import app
-from seg.data.images import read_image
+from seg.data.images.images import read_image
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
-from seg.engine.runtimes.openvino_runtime import openvino_is_usable
+from seg.engine.runtimes.openvino.runtime import openvino_is_usable
 from seg.errors import SegError
+from seg.labels.classes import ClassInfo
+from seg.models.card import CARD_KEY
 from seg.spec import load_ensemble
 from tests.engine.tiny_models import CLASSES, MakeModel, tiny_card
 

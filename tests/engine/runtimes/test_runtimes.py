@@ -15,14 +15,14 @@ from onnx.reference import ReferenceEvaluator
 
 from seg.engine.merging import device_graphs
 from seg.engine.merging.device_graphs import DeviceOps
-from seg.engine.runtimes import nvidia
 from seg.engine.runtimes.base import Runtime, Streams
-from seg.engine.runtimes.gpu_libraries import GpuProvider
+from seg.engine.runtimes.nvidia import nvidia
+from seg.engine.runtimes.nvidia.gpu_libraries import GpuProvider
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
-from seg.engine.runtimes.openvino_runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
+from seg.engine.runtimes.openvino.runtime import FIXED_SHAPES, OpenVinoRuntime, openvino_is_usable
 from seg.engine.runtimes.ort import OrtRuntime
 from seg.errors import MissingRuntimeError, ModelError
-from seg.spec.prediction import RuntimeName
+from seg.spec.ensemble.prediction import RuntimeName
 from tests.engine.runtime_params import runtime_params
 from tests.engine.tiny_images import image_batch
 from tests.engine.tiny_models import MakeModel
@@ -300,7 +300,7 @@ def test_a_session_on_another_device_than_asked_for_is_refused(
 def test_openvino_that_is_not_installed_says_how_to(
     make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seg.engine.runtimes.openvino_library.find_spec", lambda _: None)
+    monkeypatch.setattr("seg.engine.runtimes.openvino.library.find_spec", lambda _: None)
     assert not openvino_is_usable("f32")
     with pytest.raises(MissingRuntimeError, match=r"pip install 'segensemble\[openvino\]'"):
         OpenVinoRuntime(make_model(3), "f32", TWO)

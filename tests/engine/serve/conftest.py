@@ -21,7 +21,7 @@ from seg.engine.serve.labelling.engine import Engine, EngineProcess, ready
 from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
 from seg.engine.serve.labelling.worker import work
 from seg.engine.serve.run import opened, server_of
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel, write_project
 

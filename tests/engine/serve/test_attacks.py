@@ -20,11 +20,17 @@ import httpx
 import numpy as np
 import pytest
 
-from benchmarks.serve_under_attack import half_sent_headers, many_images, nested_json, too_much, two_widths
+from benchmarks.serve.serve_under_attack import (
+    half_sent_headers,
+    many_images,
+    nested_json,
+    too_much,
+    two_widths,
+)
 from seg.engine.ensemble import Ensemble
 from seg.engine.runtimes.profiling import resident_bytes
 from seg.engine.serve.bodies.process import memory_for
-from seg.spec.prediction import TileSpec
+from seg.spec.ensemble.prediction import TileSpec
 from tests.engine.serve.conftest import PATIENCE_S, Gate, serving, some_image
 
 DECODER_BYTES = memory_for(16_000_000, 3 * 16_000_000 + 2**16) + 200_000_000
@@ -281,7 +287,7 @@ def test_a_form_that_is_wrong_is_told_so(case: str, client: httpx.Client) -> Non
 
 
 def test_good_clients_are_served_beside_bad_ones(address: str) -> None:
-    """A short version of `python -m benchmarks.serve_under_attack --mixed`."""
+    """A short version of `python -m benchmarks.serve.serve_under_attack --mixed`."""
     over = threading.Event()
     body = png(some_image(1))
     outcomes: Counter[int] = Counter()

@@ -12,7 +12,7 @@ import pytest
 from seg.engine.ensemble import Ensemble
 from seg.engine.serve.labelling.batcher import DynamicBatcher
 from seg.errors import DataError
-from seg.spec.prediction import TileSpec
+from seg.spec.ensemble.prediction import TileSpec
 from seg.views import VIEW_SETS
 from tests.engine.serve.conftest import PATIENCE_S, POISON, Gate, behind, some_image
 

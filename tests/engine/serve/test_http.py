@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from seg.drawing import overlay
 from seg.engine.ensemble import Ensemble
 from seg.engine.serve.http.connections import LINGER_BYTES
 from seg.engine.submissions.tables.rle import decode
 from seg.errors import ModelError
-from seg.labels import ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.pictures.drawing import overlay
 from tests.engine.serve.conftest import PATIENCE_S, POISON, Gate, serving, some_image
 from tests.engine.tiny_models import CLASSES
 

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.engine.ensemble import Ensemble
 from tests.engine.serve.conftest import some_image
 from tests.engine.tiny_models import CLASSES

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from seg.commands.app import app
 from seg.engine.submissions import LabelledImage, SubmissionSpec
 from seg.evaluate.validator import check_submission
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec
 
 ROOT = Path(__file__).resolve().parents[3]

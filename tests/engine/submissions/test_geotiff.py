@@ -19,17 +19,17 @@ from rasterio.transform import Affine
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.data import raster
-from seg.data.images import read_image, write_image
-from seg.data.raster import WindowedImage, open_raster
+from seg.data.images import raster
+from seg.data.images.images import read_image, write_image
+from seg.data.images.raster import WindowedImage, open_raster
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_format
 from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.masks.geotiff import CLASSES_TAG
 from seg.errors import DataError, MissingRuntimeError
-from seg.labels import ImageHWC
+from seg.labels.label_map import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.output import OutputSpec
+from seg.spec.ensemble.output import OutputSpec
 from tests.engine.tiny_models import CLASSES
 
 HALF_A_METRE = Affine(0.5, 0, 372_000, 0, -0.5, 5_805_000)
@@ -184,7 +184,7 @@ def test_a_large_image_is_predicted_by_window_as_it_is_whole(
 ) -> None:
     run_ensemble(over_land)
     by_window = (over_land.output.file / "a.tif").read_bytes()
-    monkeypatch.setattr("seg.data.read_sample.open_raster", read_image)
+    monkeypatch.setattr("seg.data.images.read_sample.open_raster", read_image)
     run_ensemble(over_land, restart=True)
     assert (over_land.output.file / "a.tif").read_bytes() == by_window
 

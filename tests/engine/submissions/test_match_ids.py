@@ -23,7 +23,7 @@ from seg.data import Sample
 from seg.engine.submissions import SubmissionFormat, open_format
 from seg.engine.submissions.coco.panoptic import INDEX
 from seg.errors import DataError
-from seg.spec.output import Format, OutputSpec
+from seg.spec.ensemble.output import Format, OutputSpec
 from tests.engine.labelled import CLASSES, HEIGHT, IDS, WIDTH, form_of, maps_of, write_land
 
 AWKWARD = [

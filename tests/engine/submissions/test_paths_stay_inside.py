@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from seg.data.images import write_image
+from seg.data.images.images import write_image
 from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import FILE_FORMATS, check_ids
 from seg.errors import OutputError
-from seg.labels import LabelsHW
-from seg.spec.output import FOLDER_FORMATS, Format, OutputSpec
+from seg.labels.label_map import LabelsHW
+from seg.spec.ensemble.output import FOLDER_FORMATS, Format, OutputSpec
 from tests.engine.tiny_models import CLASSES
 from tests.hostile_ids import IDS
 

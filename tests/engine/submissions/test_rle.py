@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 
 from seg.engine.submissions.tables import rle
 from seg.errors import DataError
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 
 CLASSES = 4
 

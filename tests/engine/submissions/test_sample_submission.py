@@ -14,7 +14,7 @@ from seg.data import Sample
 from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
 from seg.engine.submissions.tables.match_ids import match_ids, match_images
 from seg.errors import DataError
-from seg.spec.output import Format, OutputSpec
+from seg.spec.ensemble.output import Format, OutputSpec
 from tests.engine.labelled import CLASSES, HEIGHT, WIDTH, maps_of
 
 PLAIN = "ImageId,road,truck\n"

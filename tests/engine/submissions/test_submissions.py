@@ -18,8 +18,8 @@ from pycocotools import mask as coco_mask
 
 from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
 from seg.errors import DataError, OutputError
-from seg.labels import IGNORE_INDEX, LabelsHW
-from seg.spec.output import Format, OutputSpec
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.spec.ensemble.output import Format, OutputSpec
 from tests.engine.tiny_models import CLASSES
 
 CLASS_IDS = np.array([c.id for c in CLASSES])

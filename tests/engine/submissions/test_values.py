@@ -12,8 +12,8 @@ from PIL import Image
 
 from seg.engine.submissions import open_format
 from seg.errors import DataError
-from seg.labels import LabelsHW
-from seg.spec.output import Format, OutputSpec, Values
+from seg.labels.label_map import LabelsHW
+from seg.spec.ensemble.output import Format, OutputSpec, Values
 from tests.engine.labelled import CLASSES, HEIGHT, IDS, WIDTH, form_of, maps_of, write_land
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
-from seg.data.images import read_image, write_image, write_mask
+from seg.data.images.images import read_image, write_image, write_mask
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.jobs.soft_labels import make_soft_labels
@@ -27,8 +27,8 @@ from seg.evaluate.tune import tune
 from seg.evaluate.tune.scorer import count_all, miou
 from seg.evaluate.tune.write_spec import write_back
 from seg.export.export import export_checkpoint
-from seg.probability_codec import from_levels
-from seg.soft_labels import SoftLabels
+from seg.labels.probability_codec import from_levels
+from seg.labels.soft_labels import SoftLabels
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
 from tests.export.untrained import CLASSES, checkpoint, image

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
-from seg.labels import ProbabilitiesCHW
-from seg.probability_codec import from_levels, from_logs, to_levels
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.probability_codec import from_levels, from_logs, to_levels
 
 KEY = PassKey("0" * 64, "cpu", "identity", "1" * 64)
 CELLS = replace(KEY, place="decoder")

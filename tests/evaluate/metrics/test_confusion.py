@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.functional.classification import multiclass_jaccard_index
 
-from seg.classes import ClassInfo
 from seg.errors import DataError
 from seg.evaluate.metrics.confusion import ConfusionMatrix
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 
 CLASSES = tuple(ClassInfo(id=n, name=f"class {n}", colour=(n, n, n)) for n in range(5))
 

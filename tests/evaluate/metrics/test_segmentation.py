@@ -15,7 +15,7 @@ from torchmetrics import Metric, classification
 
 from seg.evaluate.metrics.boundary import BAND, NEAR, boundary_f, boundary_iou, count_boundaries
 from seg.evaluate.metrics.segmentation import SegmentationMetrics, paired_interval
-from seg.labels import IGNORE_INDEX, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from tests.engine.tiny_models import CLASSES
 
 C = len(CLASSES)

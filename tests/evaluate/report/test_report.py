@@ -14,9 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics.classification import MulticlassCalibrationError
 
-from seg.classes import ClassInfo, default_colour
 from seg.data import open_split, read_image
-from seg.drawing import layer, overlay
 from seg.engine import Ensemble
 from seg.engine.merging.decision import margins
 from seg.errors import DataError
@@ -32,8 +30,10 @@ from seg.evaluate.report.image_scores import ImageNote
 from seg.evaluate.report.image_view import ImageView, view_image
 from seg.evaluate.report.plot_geometry import Axis
 from seg.evaluate.report.predictors import Predictor, Predictors
-from seg.labels import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
-from seg.probability_codec import HIGHEST
+from seg.labels.classes import ClassInfo, default_colour
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.labels.probability_codec import HIGHEST
+from seg.pictures.drawing import layer, overlay
 from seg.spec import load_ensemble
 from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.evaluate.conftest import write_labelled_project

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.evaluate.tune.by_group import (
+from seg.evaluate.tune.evidence.by_group import (
     error_of_gain,
     fold_groups,
     number_groups,

@@ -12,9 +12,9 @@ from seg.evaluate.cache.passes import open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.report.predictors import predictors_of
 from seg.evaluate.tune import tune
-from seg.evaluate.tune.member_pixels import MemberPixels
+from seg.evaluate.tune.fits.member_pixels import MemberPixels
+from seg.evaluate.tune.fits.weights import best_member, equal_weights, fit_weights, greedy_weights
 from seg.evaluate.tune.scorer import miou
-from seg.evaluate.tune.weights import best_member, equal_weights, fit_weights, greedy_weights
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel

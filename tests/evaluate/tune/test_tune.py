@@ -18,17 +18,17 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.tune import tune
-from seg.evaluate.tune.budget import Budget
-from seg.evaluate.tune.evidence import evidence_of
-from seg.evaluate.tune.importance import disagreement, value_members
-from seg.evaluate.tune.judge_split import judge_split
-from seg.evaluate.tune.pareto_plot import draw_pareto
+from seg.evaluate.tune.cost.budget import Budget
+from seg.evaluate.tune.cost.importance import disagreement, value_members
+from seg.evaluate.tune.cost.pareto_plot import draw_pareto
+from seg.evaluate.tune.cost.sub_ensembles import pareto_front, price_sub_ensembles
+from seg.evaluate.tune.evidence.evidence import evidence_of
+from seg.evaluate.tune.evidence.judge_split import judge_split
+from seg.evaluate.tune.fits.useful_views import useful_views
 from seg.evaluate.tune.scorer import Scorer
-from seg.evaluate.tune.sub_ensembles import pareto_front, price_sub_ensembles
-from seg.evaluate.tune.useful_views import useful_views
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import load_ensemble
-from seg.spec.groups import GroupSpec
+from seg.spec.dataset.groups import GroupSpec
 from seg.views import VIEW_SETS
 from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import MakeScorer, write_labelled_project

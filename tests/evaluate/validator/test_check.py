@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.commands.submission import EXIT_FINDINGS
-from seg.data.raster import Raster, open_raster
+from seg.data.images.raster import Raster, open_raster
 from seg.errors import DataError
 from seg.evaluate.validator import check_submission, repair_submission
 from seg.evaluate.validator.run_lengths import read_runs, repair_runs
-from seg.spec.output import RleSpec
+from seg.spec.ensemble.output import RleSpec
 from tests.evaluate.contest import (
     HEADER,
     SQUARE,
@@ -189,6 +189,6 @@ def test_an_image_is_decoded_once_for_all_its_rows(contest: Contest, monkeypatch
         opened.append(path)
         return open_raster(path)
 
-    monkeypatch.setattr("seg.data.read_sample.open_raster", counted)
+    monkeypatch.setattr("seg.data.images.read_sample.open_raster", counted)
     check_submission(contest.spec, contest.path, look_at_images=False)
     assert sorted(path.stem for path in opened) == sorted(contest.maps)

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.data.images import write_image, write_mask
+from seg.data.images.images import write_image, write_mask
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError, SpecError
 from seg.evaluate.validator import check_submission, repair_submission
-from seg.labels import LabelsHW
+from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.output import Format
+from seg.spec.ensemble.output import Format
 
 ONE: LabelsHW = np.array(
     [[0, 0, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0], [0] * 6], dtype=np.uint8

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from seg.card import ModelCard
 from seg.data import open_split
-from seg.data.images import write_image, write_mask
+from seg.data.images.images import write_image, write_mask
 from seg.data.labelling import labelling_of
 from seg.export.sources.declaration import Declaration, SourceFacts
 from seg.export.sources.feeding.check import check_feeding
 from seg.export.sources.resolve import resolve
+from seg.models.card import ModelCard
 from seg.spec import DatasetSpec
 from tests.export.sources.foreign import member
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from seg.card import ModelCard
 from seg.errors import ModelError, VerificationError
 from seg.export.sources.export_source import export_source, is_exported_source
 from seg.export.sources.onnx_source.open import OnnxSource
-from seg.model_file import read_model_card
+from seg.models.card import ModelCard
+from seg.models.model_file import read_model_card
 from seg.spec import ExportSpec
 from tests.export.sources.foreign import CLASSES, DATA, Form, declared_member, export, kernel, write_foreign
 from tests.export.tiny import image

@@ -18,7 +18,7 @@ from seg.export.sources.state_dict.network_prefix import without_prefix
 from seg.export.sources.state_dict.open import open_state_dict
 from seg.export.sources.state_dict.recognise import Recognised, recognise
 from seg.spec import MemberSpec
-from seg.spec.architectures import TorchvisionArchitecture
+from seg.spec.recipe.architectures import TorchvisionArchitecture
 from seg.train.networks import build_network
 from seg.train.networks.state_dict_file import read_state_dict
 

@@ -16,8 +16,8 @@ from seg.errors import ModelError
 from seg.export import export_module
 from seg.export.sources.export_source import export_source
 from seg.export.sources.open_source import open_source
-from seg.labels import ImageHWC, LabelsHW
-from seg.model_file import read_model_card
+from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.models.model_file import read_model_card
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
 from tests.export.untrained import CLASSES, image
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from seg.classes import ClassInfo
 from seg.errors import ModelError
 from seg.export.sources.export_source import export_source
 from seg.export.sources.open_source import open_source
 from seg.export.sources.torch_source import TorchSource
+from seg.labels.classes import ClassInfo
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
 from tests.export.sources.tiny_transformers import CLASSES, FAMILIES, SIDE, write_folder
 from tests.export.untrained import image

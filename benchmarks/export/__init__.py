@@ -1,0 +1,1 @@
+"""Exported files: every decoder, every runtime."""

@@ -1,0 +1,53 @@
+"""What the machine can run, and whether the tests that need a GPU pass."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.rows import Row
+
+
+def check(call: Call) -> None:
+    {"doctor": doctor, "pytest": tests}[call.arguments[0]](call)
+
+
+def doctor(call: Call) -> None:
+    """Rows for the devices, the runtimes and the libraries; the whole report is in OUT/doctor.json."""
+    command = [sys.executable, "-m", "seg", "doctor", "--json"]
+    text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    print(text)
+    report: dict[str, Any] = json.loads(text)
+    (call.workspace.out / "doctor.json").write_text(text, encoding="utf-8")
+    machine, driver = report["machine"], report["driver"]
+    call.add(Row("machine", "machine", note=f"{machine['processor']}, {machine['cores']} cores"))
+    for one in driver["devices"]:
+        name = f"{one['name']}, compute capability {one['compute_capability']}, driver {driver['version']}"
+        call.add(Row("machine", f"GPU {one['number']}", note=name))
+    if not driver["devices"]:
+        call.add(Row("machine", "GPU", status="absent", note=driver["missing"] or "the driver lists none"))
+    for one in report["runtimes"]:
+        note = one["runs_on"] or f"absent: {one['reason']}"
+        call.add(Row("machine", f"runtime {one['runtime']}", status=_status(one["is_usable"]), note=note))
+    missing = [one["name"] for one in report["libraries"] if one["place"] is None]
+    call.add(
+        Row("machine", "libraries", note=f"missing: {', '.join(missing)}" if missing else "none is missing")
+    )
+
+
+def tests(call: Call) -> None:
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider", "tests"]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(done.stdout)
+    if done.returncode:
+        sys.exit(done.returncode)
+    call.add(Row("machine", "pytest -m gpu", note=done.stdout.splitlines()[-1]))
+
+
+def _status(is_usable: bool) -> Any:
+    return "measured" if is_usable else "absent"
+
+
+if __name__ == "__main__":
+    run(check)

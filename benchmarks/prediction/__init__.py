@@ -1,0 +1,1 @@
+"""Prediction, beside the loops that everyone writes."""

@@ -1,0 +1,1 @@
+"""`seg serve` under clients and under attack."""

@@ -1,0 +1,347 @@
+"""`seg serve` while clients attack it: its memory, its liveness, and what clients get.
+
+    python -m benchmarks.serve.serve_under_attack ensembles/camvid.yaml
+    python -m benchmarks.serve.serve_under_attack ensembles/camvid.yaml --mixed --clients 64 --seconds 60
+
+By default each attack runs alone against a server of its own. With `--mixed` half of the clients send
+validation images, and the others all attacks at random. A prober opens a new connection for
+`/v2/health/live` twenty times a second, and as often one to a process that does nothing else than answer
+(the control): what that one takes is the machine's doing. Memory is that of the server and of its child
+processes.
+"""
+
+import argparse
+import http.client
+import json
+import multiprocessing
+import random
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from seg.data import open_split
+from seg.spec import load_ensemble
+
+PROBE_EVERY_S: Final = 0.05
+GIVE_UP_S: Final = 60.0
+A_SECOND: Final = round(1 / PROBE_EVERY_S)
+SETTLES_S: Final = 5.0
+"""After an attack, until memory is read once more."""
+
+SHORT: Final = 3
+LONG: Final = 4
+"""Kinds of values in a TIFF's directory."""
+
+Attack = Callable[[int], str]
+"""Takes a port, and says what the client got."""
+
+
+@dataclass
+class Watch:
+    """What was seen: outcomes of clients, seconds of liveness probes and of the control, bytes of memory."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    probes: list[float] = field(default_factory=list)
+    control: list[float] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+    is_over: threading.Event = field(default_factory=threading.Event)
+
+    def weigh(self, pid: int) -> None:
+        """Read the memory of a process and of its children until it is over."""
+        while not self.is_over.wait(PROBE_EVERY_S):
+            self.memory.append(resident(pid))
+
+
+def probe(port: int, control_port: int, pipe: Connection) -> None:
+    """Ask for liveness, and the control, until something is sent, and send back the seconds of both.
+
+    One that fails counts as the time that was waited.
+    """
+    seconds: tuple[list[float], list[float]] = ([], [])
+    while not pipe.poll(PROBE_EVERY_S):
+        for asked, noted in zip((port, control_port), seconds, strict=True):
+            start = time.monotonic()
+            with suppress(OSError):
+                status, _ = ask(asked, "GET", "/v2/health/live")
+                assert status == http.HTTPStatus.OK
+            noted.append(time.monotonic() - start)
+    pipe.send(seconds)
+
+
+def answer_at_once(listener: socket.socket) -> None:
+    """The control: an HTTP server of nothing."""
+    while True:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def resident(pid: int) -> int:
+    """Bytes of a process and of its children."""
+    with suppress(OSError, StopIteration):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        own = 1024 * int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
+        threads = Path(f"/proc/{pid}/task").iterdir()
+        children = [one for thread in threads for one in (thread / "children").read_text().split()]
+        return own + sum(resident(int(child)) for child in children)
+    return 0
+
+
+def ask(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+    """One request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP_S)
+    try:
+        with suppress(ConnectionError):
+            connection.request(
+                method, path, body, {name.replace("_", "-"): one for name, one in headers.items()}
+            )
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+    finally:
+        connection.close()
+
+
+def posting(path: str, body: bytes, **headers: str) -> Attack:
+    """An attack that sends one body."""
+
+    def attack(port: int) -> str:
+        status, _ = ask(port, "POST", path, body, **headers)
+        return str(status)
+
+    return attack
+
+
+def two_widths(width: int = 60_000, height: int = 53_000) -> bytes:
+    """A TIFF of some kilobytes whose directory names a large width first, and then a small one."""
+    strips = 400
+    tags = [(256, LONG, 1, width), (256, LONG, 1, 16), (257, LONG, 1, height), (258, SHORT, 1, 8)]
+    tags += [(259, SHORT, 1, 1), (262, SHORT, 1, 1), (277, SHORT, 1, 1), (278, LONG, 1, height // strips + 1)]
+    place = 8 + 2 + 12 * (len(tags) + 2) + 4
+    tags += [(273, LONG, strips, place), (279, LONG, strips, place + 4 * strips)]
+    tags.sort(key=lambda tag: tag[0])
+    entries = b"".join(
+        struct.pack("<HHI", tag, kind, count)
+        + (struct.pack("<HH", value, 0) if kind == SHORT else struct.pack("<I", value))
+        for tag, kind, count, value in tags
+    )
+    directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
+    strip_places = struct.pack(f"<{2 * strips}I", *[8] * strips, *[16] * strips)
+    return b"II*\0" + struct.pack("<I", 8) + directory + strip_places
+
+
+def nine_megapixels() -> bytes:
+    """An honest photo-like JPEG of 3000x3000 pixels."""
+    noise = np.random.default_rng(0).integers(0, 256, (30, 30, 3), dtype=np.uint8)
+    _, data = cv2.imencode(".jpg", cv2.resize(noise, (3000, 3000), interpolation=cv2.INTER_CUBIC))
+    return bytes(data.tobytes())
+
+
+def half_sent_headers(port: int, count: int = 300) -> str:
+    """Open connections, send half a header on each, and count what becomes of them within 20 s."""
+    ends_at = time.monotonic() + 20
+    sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+    for one in sockets:
+        with suppress(OSError):
+            one.sendall(b"POST /label HTTP/1.1\r\nHost: x\r\nContent-Le")
+    closed = 0
+    for one in sockets:
+        one.settimeout(max(0.01, ends_at - time.monotonic()))
+        try:
+            while one.recv(4096):
+                pass
+            closed += 1
+        except TimeoutError:
+            pass
+        except OSError:
+            closed += 1
+        one.close()
+    return f"{closed} of {count} closed"
+
+
+def tensor(shape: list[int], **more: object) -> dict[str, object]:
+    return {"inputs": [{"name": "image", "datatype": "UINT8", "shape": shape, **more}]}
+
+
+def many_images(name: str) -> Attack:
+    count = 100_000
+    header = json.dumps(tensor([count, 1, 1, 3], parameters={"binary_data_size": 3 * count})).encode()
+    return posting(
+        f"/v2/models/{name}/infer",
+        header + bytes(3 * count),
+        Inference_Header_Content_Length=str(len(header)),
+    )
+
+
+def nested_json(name: str, size: int = 48_000_000) -> Attack:
+    start = json.dumps(tensor([1, 4000, 4000, 3], data=[])).encode()[: -len(b"]}]}")]
+    rows = b",".join([b"[[0,1,2],[3,4,5]]"] * (size // 18))
+    return posting(f"/v2/models/{name}/infer", start + rows + b"]}]}")
+
+
+def idle(_: int) -> str:
+    """No attack, to compare with."""
+    time.sleep(SETTLES_S)
+    return "nothing"
+
+
+def too_much(port: int) -> str:
+    """Send 25 MB where 20 are allowed, without reading before all is sent."""
+    status, _ = ask(port, "POST", "/label", bytes(25_000_000))
+    return str(status)
+
+
+def attacks_on(name: str) -> dict[str, tuple[Attack, int]]:
+    """Every attack with how many clients make it at once."""
+    return {
+        "a TIFF of two widths": (posting("/label", two_widths()), 1),
+        "one image of 9 megapixels": (posting("/label", nine_megapixels()), 1),
+        "300 half-sent headers": (half_sent_headers, 1),
+        "100,000 images of a pixel": (many_images(name), 1),
+        "48 MB of nested JSON": (nested_json(name), 1),
+        "58 clients that send too much": (too_much, 58),
+    }
+
+
+@contextmanager
+def server(spec: Path, *options: str) -> Iterator[tuple[int, int]]:
+    """Port and process of a server for the spec."""
+    command = [sys.executable, "-u", "-m", "seg", "serve", str(spec), "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if "http://" in line:
+                break
+            print(f"    {line.rstrip()}", flush=True)
+        try:
+            yield int(line.rstrip().rpartition(":")[2]), process.pid
+        finally:
+            process.terminate()
+
+
+def run(attack: Attack, port: int, watch: Watch) -> None:
+    """One client."""
+    try:
+        outcome = attack(port)
+    except (OSError, http.client.HTTPException) as error:
+        outcome = type(error).__name__
+    watch.outcomes[outcome] += 1
+
+
+@contextmanager
+def watching(port: int, pid: int) -> Iterator[Watch]:
+    watch = Watch()
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    listener = socket.create_server(("127.0.0.1", 0))
+    control = context.Process(target=answer_at_once, args=(listener,), daemon=True)
+    control.start()
+    prober = context.Process(target=probe, args=(port, listener.getsockname()[1], theirs))
+    prober.start()
+    scales = threading.Thread(target=watch.weigh, args=(pid,))
+    scales.start()
+    try:
+        yield watch
+    finally:
+        watch.is_over.set()
+        scales.join()
+        ours.send("over")
+        watch.probes, watch.control = ours.recv()
+        prober.join()
+        control.kill()
+        listener.close()
+
+
+def together(clients: list[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=one) for one in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def row(name: str, before: int, watch: Watch, after: int) -> str:
+    counts = ", ".join(f"{count} of {outcome}" for outcome, count in sorted(watch.outcomes.items()))
+    return (
+        f"| {name} | {before / 1e6:.0f} | {max(watch.memory, default=0) / 1e6:.0f} | {after / 1e6:.0f}"
+        f" | {milliseconds(watch.probes)} | {milliseconds(watch.control)} | {counts} |"
+    )
+
+
+def milliseconds(seconds: list[float]) -> str:
+    """Median, 99th percentile and maximum."""
+    found = np.array(seconds or [0.0]) * 1e3
+    return f"{np.median(found):.0f} / {np.percentile(found, 99):.0f} / {found.max():.0f}"
+
+
+def each_alone(spec: Path, only: str) -> None:
+    for name, (attack, clients) in {"nothing": (idle, 1), **attacks_on(spec.stem)}.items():
+        if only not in name:
+            continue
+        with server(spec) as (port, pid):
+            before = resident(pid)
+            with watching(port, pid) as watch:
+                together([partial(run, attack, port, watch)] * clients)
+            time.sleep(SETTLES_S)
+            print(row(name, before, watch, resident(pid)), flush=True)
+
+
+def mixed(spec: Path, clients: int, seconds: float) -> None:
+    samples = open_split(load_ensemble(spec).data, "val").samples
+    honest = [posting("/label", sample.image.read_bytes()) for sample in samples]
+    bad = [attack for attack, _ in attacks_on(spec.stem).values()]
+    with server(spec) as (port, pid):
+        before = resident(pid)
+        ends_at = time.monotonic() + seconds
+        good_watch, bad_watch = Watch(), Watch()
+
+        def client(number: int) -> None:
+            rng = random.Random(number)
+            is_good = number % 2 == 0
+            while time.monotonic() < ends_at:
+                run(rng.choice(honest if is_good else bad), port, good_watch if is_good else bad_watch)
+
+        with watching(port, pid) as watch:
+            together([partial(client, number) for number in range(clients)])
+        time.sleep(SETTLES_S)
+        watch.outcomes = good_watch.outcomes
+        print(row("the good ones of both together", before, watch, resident(pid)))
+        print(f"bad: {dict(bad_watch.outcomes)}")
+        seconds_each = [
+            watch.memory[start : start + A_SECOND] for start in range(0, len(watch.memory), A_SECOND)
+        ]
+        print("MB at most in each second:", *(f"{max(part) / 1e6:.0f}" for part in seconds_each))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("spec", type=Path)
+    parser.add_argument("--mixed", action="store_true")
+    parser.add_argument("--only", default="", help="attacks with these words in their name")
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    asked = parser.parse_args()
+    print("| | MB before | MB at most | MB after | live p50 / p99 / max, ms | control | clients got |")
+    print("|---|---:|---:|---:|---:|---:|---|")
+    if asked.mixed:
+        mixed(asked.spec, asked.clients, asked.seconds)
+    else:
+        each_alone(asked.spec, asked.only)
+
+
+if __name__ == "__main__":
+    main()

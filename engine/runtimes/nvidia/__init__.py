@@ -1,0 +1,1 @@
+"""NVIDIA devices, and the libraries that ONNX Runtime needs for them."""

@@ -1,0 +1,1 @@
+"""TensorRT plans and the runtime that runs them."""

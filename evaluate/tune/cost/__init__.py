@@ -1,0 +1,1 @@
+"""What members and views cost, and what they are worth."""

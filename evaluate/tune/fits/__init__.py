@@ -1,0 +1,1 @@
+"""What is fitted: weights, views, temperatures, class factors."""

@@ -1,0 +1,1 @@
+"""`seg doctor` of the machine, and of a member."""

@@ -1,0 +1,1 @@
+"""`seg ensemble`, and an ensemble as the command line names it."""

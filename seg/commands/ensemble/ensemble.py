@@ -1,0 +1,232 @@
+"""`seg ensemble`: models and images in, a submission out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seg import ranges
+from seg.commands.ensemble.other_images import STDIN, with_images, with_output
+from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.options.shared import Overwrite, print_table, require_extra
+from seg.experimental import marked, warnings_of
+from seg.terminal.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seg.engine.jobs.explain import Explanation
+    from seg.spec import EnsembleSpec
+
+
+def ensemble(
+    paths: SpecOrModels,
+    views: Views = None,
+    weights: Weights = None,
+    runtime: Runtime = None,
+    strict: bool = typer.Option(False, "--strict", help="Stop at the first image that cannot be read."),
+    restart: bool = typer.Option(
+        False, "--restart", help="Throw away the journal of an earlier run and begin anew."
+    ),
+    images: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="The images: a folder, a pattern, a list (.txt, .csv), - for stdin; with --cluster a URI.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="What to write. Of models, .csv is Kaggle's RLE, .json COCO, .npz arrays, a folder PNG.",
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz or geotiff.",
+        ),
+    ] = None,
+    save_spec: Annotated[
+        Path | None,
+        typer.Option("--save-spec", metavar="YAML", help="Also write the YAML that says all this."),
+    ] = None,
+    overwrite: Overwrite = False,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="What the run may take, such as 4GB; by default what it likes."),
+    ] = None,
+    deadline: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="End within a time such as 8h30m: drop the least valuable passes."),
+    ] = None,
+    devices: Annotated[
+        int,
+        typer.Option(
+            "--devices",
+            min=1,
+            max=ranges.DEVICES.most,
+            help=marked("Predict on so many GPUs of this machine (or CPU processes).", "--devices on GPUs"),
+        ),
+    ] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Predict on a cluster: ray, or ray://HOST:10001."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=ranges.CLUSTER_WORKERS.most,
+            help="With --cluster: how many engines; by default one a machine or GPU.",
+        ),
+    ] = None,
+    gpus_per_worker: Annotated[
+        float | None,
+        typer.Option(
+            min=ranges.GPUS.least,
+            max=ranges.GPUS.most,
+            help=marked("With --cluster: the GPUs of each worker; by default none.", "--gpus-per-worker"),
+        ),
+    ] = None,
+    explain: bool = typer.Option(
+        False, "--explain", help="Say what would run where, and what it would take; predict nothing."
+    ),
+) -> None:
+    """Predict every image with all members and views, and write the submission.
+
+    An ensemble is a YAML, or exported models: seg ensemble a.onnx b.onnx --images photos/ --views d4
+    --weights 2 1 -o masks/. What an option says goes before what the YAML says.
+
+    A run that was cut off goes on where it stopped. An image that cannot be read does not stop the
+    others; the command then ends with code 2, naming it, and the next run tries it again.
+    """
+    from seg.commands.options.compatibility import check_options
+    from seg.commands.options.sizes import parse_bytes
+    from seg.engine.early_exit.deadline import parse_duration
+    from seg.engine.jobs.explain import explain_ensemble
+    from seg.engine.jobs.predict import run_ensemble
+    from seg.errors import SpecError
+
+    check_options(
+        "ensemble",
+        {
+            "--cluster": cluster is not None,
+            "--deadline": deadline is not None,
+            "--devices": devices > 1,
+            "--explain": explain,
+            "--gpus-per-worker": gpus_per_worker is not None,
+            "--workers": workers is not None,
+        },
+    )
+    allowed = None if memory is None else parse_bytes("--memory", memory)
+    seconds = None if deadline is None else parse_duration(deadline)
+    uri = images if images and "://" in images else None
+    if uri and not cluster:
+        raise SpecError(f"--images {uri}: workers of a cluster read URIs: say which with --cluster")
+    source = resolve(paths, views=views, weights=weights, runtime=runtime)
+    if source.yaml is None and images is None:
+        raise SpecError("models have no images of their own: name them with --images")
+    spec = with_output(source.spec, output, format_, by_name=source.yaml is None)
+    with with_images(spec, None if uri else images) as spec:
+        if save_spec:
+            _save(spec, save_spec, images, source.reads, overwrite)
+        if cluster:
+            require_extra("ray", "ray", "seg ensemble --cluster")
+            from seg.engine.cluster import run_on_cluster
+
+            for line in warnings_of(["--gpus-per-worker"] if gpus_per_worker else []):
+                typer.echo(line, err=True)
+            on_cluster = run_on_cluster(
+                spec,
+                cluster,
+                images=uri,
+                workers=workers,
+                gpus=gpus_per_worker or 0.0,
+                strict=strict,
+                restart=restart,
+                memory=allowed,
+                overwrite=overwrite,
+                reads=source.reads,
+            )
+            typer.echo(on_cluster.text())
+            return
+        if devices > 1:
+            from seg.engine.cluster import run_on_devices
+
+            on_devices = run_on_devices(
+                spec,
+                devices,
+                strict=strict,
+                restart=restart,
+                memory=allowed,
+                overwrite=overwrite,
+                reads=source.reads,
+            )
+            typer.echo(on_devices.text())
+            return
+        if explain:
+            _print_explanation(explain_ensemble(spec, allowed))
+            return
+        summary = run_ensemble(
+            spec,
+            strict=strict,
+            restart=restart,
+            memory=allowed,
+            deadline=seconds,
+            overwrite=overwrite,
+            reads=source.reads,
+        )
+        typer.echo(summary.text())
+
+
+def _save(
+    spec: "EnsembleSpec", path: Path, images: str | None, reads: "Sequence[Path]", overwrite: bool
+) -> None:
+    """Write the YAML, unless its images have no place that it could name."""
+    from seg.errors import OutputError, SpecError
+    from seg.files.outputs import Output
+    from seg.spec.reads import files_read
+    from seg.spec.yaml.save import save_spec
+
+    if images is not None and (images == STDIN or "://" in images):
+        raise SpecError(f"--save-spec: a YAML cannot name --images {images}: name a folder or a list")
+    if path.suffix.lower() not in {".yaml", ".yml"}:
+        raise OutputError(f"--save-spec {path}: is no YAML: give it a name that ends in .yaml")
+    with Output(path, (*reads, *files_read(spec)), overwrite).writing() as final:
+        save_spec(spec, final)
+    typer.echo(f"{path}: written")
+
+
+def _print_explanation(plan: "Explanation") -> None:
+    print_table(
+        f"{counted(plan.images, 'image')}, {plan.passes} {'pass' if plan.passes == 1 else 'passes'} an image,"
+        f" in batches of {plan.batch_size} on {counted(plan.streams, 'stream')}",
+        ("", "share", "views", "ms a pass", "MB", "nodes"),
+        [
+            (
+                member.name,
+                f"{member.share:.1%}",
+                ", ".join(member.views),
+                f"{member.milliseconds:.1f}",
+                f"{member.memory / 1e6:.0f}",
+                str(member.placement),
+            )
+            for member in plan.members
+        ],
+    )
+    for member in plan.members:
+        typer.echo(f"{member.name}: {member.runtime}")
+        if member.placement.fallen_back:
+            typer.echo(f"{member.name}: fell back: {', '.join(member.placement.fallen_back)}")
+    for note in plan.notes:
+        typer.echo(note)
+    typer.echo(f"answers are added up on: {plan.merged_on}")
+    typer.echo(
+        f"networks alone: {plan.seconds:.1f} s; memory: {plan.memory / 1e6:.0f} MB with all that is loaded"
+    )

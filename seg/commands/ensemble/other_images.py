@@ -1,0 +1,80 @@
+"""A spec with other images than its own, or another output, as a command's options say."""
+
+import csv
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seg.errors import DataError, SpecError
+
+if TYPE_CHECKING:
+    from seg.spec import EnsembleSpec
+
+STDIN = "-"
+
+
+@contextmanager
+def with_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "Iterator[EnsembleSpec]":
+    """The spec with other images: a folder, a pattern, a list, `-` for paths on stdin; or paths."""
+    from seg.spec.dataset.split import SplitSpec
+
+    if images is None:
+        yield spec
+        return
+    with tempfile.TemporaryDirectory(prefix="seg-") as folder:
+        if images == STDIN:
+            where = _listed(_paths_on_stdin(), Path(folder) / "stdin.txt")
+        elif isinstance(images, str):
+            where = Path(images).absolute()
+        else:
+            where = _listed(images, Path(folder) / "images.txt")
+        data = spec.data.model_copy(update={"predict": SplitSpec(images=(where,))})
+        yield spec.model_copy(update={"data": data})
+
+
+def with_output(
+    spec: "EnsembleSpec", name: str | None, format_: str | None, *, by_name: bool
+) -> "EnsembleSpec":
+    """The spec with another output, or another format.
+
+    Args:
+        by_name: the format follows from the output's name, where it is not given; else the spec says it.
+
+    Raises:
+        SpecError: there is no such format, or a folder is named for a format that is a file.
+    """
+    from seg.engine.submissions.formats import parse_format
+    from seg.spec.ensemble.output import FOLDER_FORMATS, OutputSpec, format_of_name, suffix_of_format
+    from seg.spec.yaml.source import validate
+
+    if name is None and format_ is None:
+        return spec
+    form = parse_format(format_) if format_ else spec.output.format
+    if by_name and name and not format_:
+        try:
+            form = format_of_name(name)
+        except ValueError as error:
+            raise SpecError(f"--output {error}, or name it with --format") from error
+    if name and name.endswith("/") and form not in FOLDER_FORMATS:
+        raise SpecError(
+            f"--output {name}: is a folder, and format {form} a file: name a file, or add --format png"
+        )
+    file = Path(name).absolute() if name else spec.output.file.with_suffix(suffix_of_format(form))
+    output = validate(OutputSpec, spec.output.keys_in_format(form) | {"file": file})
+    return spec.model_copy(update={"output": output})
+
+
+def _paths_on_stdin() -> list[str]:
+    paths = [line.strip() for line in sys.stdin if line.strip()]
+    if not paths:
+        raise DataError("--images -: no path came on stdin: write one a line")
+    return paths
+
+
+def _listed(paths: Sequence[str], listed: Path) -> Path:
+    with listed.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([str(Path(path).absolute())] for path in paths)
+    return listed

@@ -1,0 +1,153 @@
+"""An ensemble as the command line names it: its YAML, or exported models and a few options."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from seg.errors import SpecError
+
+if TYPE_CHECKING:
+    from seg.spec import DatasetSpec, EnsembleSpec, MemberSpec
+
+MODEL_SUFFIX: Final = ".onnx"
+
+SpecOrModels = Annotated[
+    list[Path],
+    typer.Argument(metavar="SPEC|MODELS", help="The ensemble's YAML, or exported models (.onnx)."),
+]
+Views = Annotated[
+    str | None,
+    typer.Option(metavar="VIEWS", help="none, hflip, flips, rot90, d4, or views with commas between."),
+]
+Weights = Annotated[
+    list[float] | None,
+    typer.Option(metavar="NUMBER...", help="One for each model, such as 2 1; by default all are equal."),
+]
+Runtime = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="What runs the models, such as cpu; by default the fastest."),
+]
+Data = Annotated[
+    Path | None, typer.Option(metavar="DATASET", help="A dataset's YAML: images, labels and classes.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class EnsembleSource:
+    """What a command's arguments and options amount to.
+
+    Attributes:
+        spec: with the options in the place of what the YAML says.
+        name: what the ensemble is called.
+        yaml: the file it was read from; None where models were named.
+    """
+
+    spec: "EnsembleSpec"
+    name: str
+    yaml: Path | None
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The files that it was read from, beside what the spec names."""
+        return (self.yaml,) if self.yaml else ()
+
+
+def are_models(paths: Sequence[Path | str]) -> bool:
+    """Whether the first argument is an exported model, and no YAML."""
+    return Path(paths[0]).suffix.lower() == MODEL_SUFFIX
+
+
+def resolve(
+    paths: Sequence[Path],
+    *,
+    views: str | None = None,
+    weights: Sequence[float] | None = None,
+    runtime: str | None = None,
+    data: Path | None = None,
+) -> EnsembleSource:
+    """The ensemble of a YAML, or of models; options that are given replace what the YAML says.
+
+    Raises:
+        SpecError: there is more than one YAML, or one beside models, or an option has no such value.
+        ModelError: the first model cannot be read.
+    """
+    from seg.spec import load_dataset, load_ensemble
+
+    dataset = load_dataset(data) if data else None
+    if are_models(paths):
+        spec = _spec_of_models(paths, dataset, views, weights, runtime)
+        return EnsembleSource(spec, spec.members[0].name if len(paths) == 1 else "ensemble", None)
+    if len(paths) > 1:
+        raise SpecError(f"{paths[1]}: name one YAML, or exported models, which end in {MODEL_SUFFIX}")
+    spec = load_ensemble(paths[0])
+    if views is not None or weights or runtime is not None or dataset:
+        spec = _revised(spec, dataset, views, weights, runtime)
+    return EnsembleSource(spec, paths[0].stem, paths[0])
+
+
+def _spec_of_models(
+    models: Sequence[Path],
+    data: "DatasetSpec | None",
+    views: str | None,
+    weights: Sequence[float] | None,
+    runtime: str | None,
+) -> "EnsembleSpec":
+    from seg.models.model_file import read_model_card
+    from seg.spec import DatasetSpec, EnsembleSpec
+    from seg.spec.ensemble.from_models import members_of
+    from seg.spec.yaml.source import validate
+
+    for model in models:
+        if not are_models([model]):
+            raise SpecError(f"{model}: is no exported model: these end in {MODEL_SUFFIX}")
+    data = data or DatasetSpec(unlabelled=read_model_card(models[0]).unlabelled)
+    members = _weighted(members_of(models), weights)
+    return validate(EnsembleSpec, {"data": data, "members": members, **_options(views, runtime)})
+
+
+def _revised(
+    spec: "EnsembleSpec",
+    data: "DatasetSpec | None",
+    views: str | None,
+    weights: Sequence[float] | None,
+    runtime: str | None,
+) -> "EnsembleSpec":
+    from seg.spec import EnsembleSpec
+    from seg.spec.yaml.source import validate
+
+    members = _weighted([_given(member) for member in spec.members], weights)
+    if views is not None:
+        members = [{key: value for key, value in member.items() if key != "views"} for member in members]
+    changes = {"members": members, **({"data": data} if data else {}), **_options(views, runtime)}
+    return validate(EnsembleSpec, _given(spec) | changes)
+
+
+def _given(spec: "EnsembleSpec | MemberSpec") -> dict[str, object]:
+    """What a spec was given, without its defaults."""
+    return {name: getattr(spec, name) for name in type(spec).model_fields if name in spec.model_fields_set}
+
+
+def _weighted(members: list[dict[str, object]], weights: Sequence[float] | None) -> list[dict[str, object]]:
+    from seg.spec.ensemble.from_models import with_weights
+
+    if not weights:
+        return members
+    try:
+        return with_weights(members, weights)
+    except ValueError as error:
+        raise SpecError(f"--{error}") from error
+
+
+def _options(views: str | None, runtime: str | None) -> dict[str, Any]:
+    """Keys of an ensemble's YAML."""
+    from seg.views import SYMMETRIES
+
+    found: dict[str, Any] = {}
+    if views is not None:
+        found["views"] = views.split(",") if "," in views or views in SYMMETRIES else views
+    if runtime is not None:
+        found["runtime"] = runtime
+    return found

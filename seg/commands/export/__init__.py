@@ -1,0 +1,1 @@
+"""`seg export` and all its formats."""

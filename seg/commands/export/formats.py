@@ -1,0 +1,56 @@
+"""The formats of `seg export --format`, and the conversion of an exported model."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from seg.experimental import warnings_of
+
+if TYPE_CHECKING:
+    from seg.labels.label_map import ImageHWC
+    from seg.spec import EnsembleSpec, MemberSpec
+
+
+class Format(StrEnum):
+    """The ONNX model itself, or a format for a certain runtime or server."""
+
+    onnx = "onnx"
+    openvino = "openvino"
+    tensorrt = "tensorrt"
+    tensorrt_rtx = "tensorrt-rtx"
+    triton = "triton"
+    triton_ensemble = "triton-ensemble"
+
+
+WHOLE: Final = frozenset({Format.triton, Format.triton_ensemble})
+"""Formats of the whole ensemble, not of its members."""
+
+
+def convert(
+    format_: Format, spec: "EnsembleSpec", member: "MemberSpec", images: "Sequence[ImageHWC]"
+) -> None:
+    """Write the format beside the member's model, unless it exists, and print its path."""
+    from seg.export.tensorrt_profile import tensorrt_profile
+
+    profile = tensorrt_profile(spec, member)
+    match format_:
+        case Format.onnx | Format.triton | Format.triton_ensemble:
+            return
+        case Format.openvino:
+            from seg.export.openvino_ir import write_ir
+
+            typer.echo(f"{member.name}: {write_ir(spec.model(member), profile, images)}")
+        case Format.tensorrt | Format.tensorrt_rtx:
+            from seg.engine.runtimes.tensorrt.library import LibraryName, load_library
+            from seg.export.plan_cache import ensure_plan
+            from seg.export.tensorrt_builder import target_gpu
+
+            for line in warnings_of([f"--format {format_}"]):
+                typer.echo(line, err=True)
+            name: LibraryName = "tensorrt" if format_ is Format.tensorrt else "tensorrt_rtx"
+            library, gpu, memory_gib = load_library(name), target_gpu(name), spec.export.plan.memory_gib
+            plan = ensure_plan(spec.model(member), library, gpu, profile, memory_gib, member.temperature)
+            why = "there already" if plan.reason is None else f"built, as {plan.reason}"
+            typer.echo(f"{member.name}: {plan.path}: {why}")

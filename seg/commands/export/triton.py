@@ -1,0 +1,58 @@
+"""`seg export --format triton`: a model repository with the whole ensemble in it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from seg.commands.ensemble.source import EnsembleSource
+from seg.commands.export.fuse import report, say_how_it_agrees
+from seg.export.fuse.output_names import FusedOutput
+
+if TYPE_CHECKING:
+    from seg.export.triton.job import Job
+
+
+def serve(
+    source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
+) -> None:
+    """Add the fused model, under its name, to the repository `output`, by default one in its runs."""
+    from seg.export.triton.fused import add_fused_model
+    from seg.export.triton.repository import repository_update
+
+    repository = output or source.spec.runs / "model_repository"
+    with repository_update(repository, overwrite=overwrite) as update:
+        model, card = add_fused_model(update, _job(source, outputs))
+    report(model, source.spec, card)
+    _print_serving_command(repository)
+
+
+def serve_apart(
+    source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
+) -> None:
+    """Add a model for each member, one for the merge, and the ensemble that connects them."""
+    from seg.export.triton.ensemble import add_member_models
+    from seg.export.triton.repository import repository_update
+
+    repository = output or source.spec.runs / "model_repository"
+    with repository_update(repository, overwrite=overwrite) as update:
+        verification = add_member_models(update, _job(source, outputs))
+    say_how_it_agrees(repository / source.name, source.spec, verification)
+    _print_serving_command(repository)
+
+
+def _job(source: EnsembleSource, outputs: Sequence[FusedOutput]) -> "Job":
+    from seg.export.fuse.fuse import FusionRequest
+    from seg.export.triton.config import Serving
+    from seg.export.triton.job import Job
+    from seg.export.verification_images import images_to_verify_on
+
+    images, plan = images_to_verify_on(source.spec), source.spec.export.plan
+    height, width = plan.sizes[len(plan.sizes) // 2] if plan.sizes else images[0].shape[:2]
+    request = FusionRequest.of(source.name, outputs)
+    return Job(source.spec, request, Serving(plan.batch, (height, width)), images)
+
+
+def _print_serving_command(repository: Path) -> None:
+    typer.echo(f"{repository}: serve it with tritonserver --model-repository")

@@ -1,0 +1,256 @@
+"""Check a dataset: every image and label is read, counted, and every problem reported."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from seg.data.check.coco import CocoCheck
+from seg.data.check.findings import CheckedLabels, Finding, error_in
+from seg.data.check.folders import ImageCheck, MaskCheck, TableCheck
+from seg.data.check.groups import shared_groups
+from seg.data.check.learnability import PixelCounts, crop_findings, learnable_findings
+from seg.data.dataset import open_split, open_undivided
+from seg.data.images.decoding import BandsHWC
+from seg.data.images.image_header import Size
+from seg.data.images.images import read_bands, without_alpha
+from seg.data.images.raster import open_large_tiff
+from seg.data.images.read_sample import read_in_range
+from seg.data.labelling import Labelling, labelling_of
+from seg.data.masks.mask_split import MaskSplit
+from seg.data.splits.subset_split import Subset
+from seg.data.tables.table_split import TableSplit
+from seg.errors import DataError
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC
+from seg.pixel_range import PixelRange
+from seg.spec.dataset.dataset import DatasetSpec, SplitName
+from seg.spec.dataset.split import ShareSpec, SplitSpec
+from seg.spec.recipe.recipe import RecipeSpec
+from seg.terminal.progress import progress
+
+_OPAQUE: Final = 255
+_LEAST_CONTRAST: Final = 2.0
+
+
+@dataclass(slots=True)
+class SplitReport:
+    """The counts of one split: per class its objects (COCO only), images and pixels."""
+
+    name: SplitName
+    counts: PixelCounts = field(default_factory=lambda: PixelCounts(of=0))
+    objects_of: Counter[str] = field(default_factory=Counter)
+    images_with: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def images(self) -> int:
+        return self.counts.of
+
+    @property
+    def pixels_of(self) -> Counter[str]:
+        return self.counts.pixels
+
+    def share(self, class_name: str) -> float:
+        """The part of all pixels, 0..1, that bear this class."""
+        total = self.pixels_of.total()
+        return self.pixels_of[class_name] / total if total else 0.0
+
+    def count(self, check_labels: CheckedLabels, classes: Sequence[ClassInfo]) -> None:
+        self.objects_of.update(check_labels.objects)
+        if check_labels.labels_hw is not None:
+            self.images_with.update(self.counts.add(check_labels.labels_hw, classes).keys())
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The counts of all splits, and the findings."""
+
+    classes: tuple[str, ...]
+    splits: tuple[SplitReport, ...]
+    findings: tuple[Finding, ...]
+
+
+class SplitCheck(Protocol):
+    """A split to check: problems of an image or label become findings instead of exceptions."""
+
+    images: list[Path]
+
+    def findings(self) -> Iterator[Finding]:
+        """Findings about the split as a whole."""
+        ...
+
+    def check_labels(self, index: int, size_hw: Size | None, /) -> CheckedLabels:
+        """Check the labels of an image; `size_hw` is None if the image cannot be read."""
+        ...
+
+
+class PartCheck:
+    """Checks a part of the images of another check."""
+
+    def __init__(self, whole: SplitCheck, positions: Sequence[int]) -> None:
+        self._whole = whole
+        self._positions = positions
+        self.images = [whole.images[position] for position in positions]
+
+    def findings(self) -> Iterator[Finding]:
+        return self._whole.findings()
+
+    def check_labels(self, index: int, size_hw: Size | None, /) -> CheckedLabels:
+        return self._whole.check_labels(self._positions[index], size_hw)
+
+
+def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> CheckReport:
+    """Read every image and every label of a dataset, and report all problems.
+
+    `recipes` are those to train on it; their crops are compared with the sizes of its images.
+    """
+    labelling = _readable_labelling(dataset)
+    findings: list[Finding] = []
+    reports: list[SplitReport] = []
+    seen: dict[SplitName, dict[Path, str]] = {}
+    for name in _split_names(dataset):
+        reports.append(SplitReport(name))
+        try:
+            split = _open(dataset, name, labelling)
+        except DataError as error:
+            findings.append(_open_failure(dataset.split(name), error))
+        else:
+            seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset.pixel_range)
+    findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
+    if seen.get("train") and seen.get("val"):
+        findings += shared_groups(dataset, {finding.file for finding in findings})
+    if dataset.train:
+        counts = reports[0].counts
+        findings += learnable_findings(dataset, labelling.classes, counts)
+        for recipe in recipes:
+            findings += crop_findings(dataset.train.images[0], recipe, counts.largest_hw)
+    return CheckReport(
+        tuple(c.name for c in labelling.classes), tuple(reports), tuple(dict.fromkeys(findings))
+    )
+
+
+def _readable_labelling(dataset: DatasetSpec) -> Labelling:
+    """The labelling of the training split or, if it cannot be read, of the validation split; else empty."""
+    for candidate in (dataset, dataset.model_copy(update={"train": dataset.val})):
+        with suppress(DataError):
+            return labelling_of(candidate)
+    return Labelling((), IGNORE_INDEX)
+
+
+def _split_names(dataset: DatasetSpec) -> tuple[SplitName, ...]:
+    names: tuple[SplitName, ...] = ("train", "val", "predict")
+    return tuple(name for name in names if getattr(dataset, name))
+
+
+def _open(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
+    check = _open_undivided(dataset, name, labelling)
+    if isinstance(dataset.val, ShareSpec) and name != "predict":
+        part = open_split(dataset, name)
+        return PartCheck(check, part.positions) if isinstance(part, Subset) else check
+    return check
+
+
+def _open_undivided(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
+    spec, labelled = dataset.split(name), name != "predict"
+    if spec.annotations:
+        return CocoCheck(spec.annotations, spec.images[0], labelling, labelled=labelled)
+    split = open_undivided(dataset, name)
+    if isinstance(split, MaskSplit):
+        return MaskCheck(split)
+    if isinstance(split, TableSplit):
+        return TableCheck(split)
+    return ImageCheck(split, spec.images[0], labelled=labelled)
+
+
+def _open_failure(spec: SplitSpec, error: DataError) -> Finding:
+    return error_in(spec.place, error, "correct it, or name another in the dataset's YAML")
+
+
+def _check_split(
+    split: SplitCheck,
+    classes: Sequence[ClassInfo],
+    report: SplitReport,
+    findings: list[Finding],
+    pixel_range: PixelRange | None,
+) -> dict[Path, str]:
+    """Check all images and labels of a split; returns a digest of each image's pixels."""
+    digests: dict[Path, str] = {}
+    report.counts.of = len(split.images)
+    findings += split.findings()
+    with progress(f"check {report.name}", len(split.images), unit="images") as advance:
+        for index, path in enumerate(split.images):
+            size_hw = None
+            try:
+                size_hw = _check_image(path, digests, findings, pixel_range)
+            except DataError as error:
+                findings.append(error_in(path, error, "replace or remove the image"))
+            check_labels = split.check_labels(index, size_hw)
+            findings += check_labels.findings
+            if size_hw is not None:
+                findings += _sizes(path, size_hw, check_labels)
+            report.count(check_labels, classes)
+            advance(note=path.name)
+    return digests
+
+
+def _check_image(
+    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange | None
+) -> Size:
+    """Check an image; returns its size. Of an image that is read by window, only the size is checked."""
+    if pixel_range is not None:
+        image_hwc = read_in_range(path, pixel_range)
+        findings += _flat(path, image_hwc)
+        digests[path] = _digest(image_hwc)
+        return image_hwc.shape[0], image_hwc.shape[1]
+    windowed = open_large_tiff(path)
+    if windowed is not None:
+        return windowed.shape[:2]
+    bands_hwc = read_bands(path)
+    findings += _transparency(path, bands_hwc)
+    digests[path] = _digest(without_alpha(bands_hwc))
+    return bands_hwc.shape[0], bands_hwc.shape[1]
+
+
+def _flat(path: Path, image_hwc: ImageHWC) -> Iterator[Finding]:
+    """A warning if the range leaves nothing to see."""
+    if image_hwc.std() < _LEAST_CONTRAST:
+        problem = f"is nearly flat in this range: its values are {image_hwc.min()}..{image_hwc.max()} of 255"
+        yield Finding("warning", path, None, problem, "choose another 'range', 'percentile' or 'window'")
+
+
+def _transparency(path: Path, bands_hwc: BandsHWC) -> Iterator[Finding]:
+    alpha_hw = bands_hwc[..., 3:]
+    if alpha_hw.size and alpha_hw.min() < _OPAQUE:
+        share = (alpha_hw < _OPAQUE).mean()
+        problem = f"{share:.0%} of its pixels are transparent, and are read as if they were opaque"
+        yield Finding("warning", path, None, problem, "check that it looks right without its alpha channel")
+
+
+def _sizes(path: Path, size_hw: Size, check_labels: CheckedLabels) -> Iterator[Finding]:
+    if check_labels.size_hw is not None and check_labels.size_hw != size_hw:
+        height, width = check_labels.size_hw
+        problem = f"is {size_hw[1]}x{size_hw[0]}, its labels are {width}x{height}"
+        fix = "resize one of them; check the EXIF orientation"
+        yield Finding("error", path, None, problem, fix)
+
+
+def _digest(image_hwc: ImageHWC) -> str:
+    digest = hashlib.sha256(repr(image_hwc.shape).encode())
+    digest.update(image_hwc.data)
+    return digest.hexdigest()
+
+
+def _duplicates(train: dict[Path, str], val: dict[Path, str]) -> Iterator[Finding]:
+    path_of = {digest: path for path, digest in reversed(train.items())}
+    for path, digest in val.items():
+        if digest in path_of:
+            same = path_of[digest]
+            problem = (
+                "is also in the training split"
+                if path == same
+                else f"is the same picture as {same} of the training split"
+            )
+            yield Finding("warning", path, None, problem, "remove it from one of the splits")

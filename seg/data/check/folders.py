@@ -1,0 +1,138 @@
+"""Checks of images with masks, with a table of run lengths, or without labels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from seg.data.check.findings import CheckedLabels, Finding, error_in
+from seg.data.coco.painting import PaintedObject
+from seg.data.images.image_header import Size
+from seg.data.masks.mask_split import MaskSplit
+from seg.data.pairing.find_masks import is_pattern, mask_files
+from seg.data.splits.split import Split
+from seg.data.tables.table_split import TableSplit
+from seg.errors import DataError
+from seg.labels.label_map import LabelsHW
+from seg.terminal.words import counted
+
+_EXAMPLES: Final = 3
+
+
+class MaskCheck:
+    """Checks images and their masks."""
+
+    def __init__(self, split: MaskSplit) -> None:
+        self._split = split
+        self.images = [sample.image for sample in split.samples]
+        self._missing = [
+            masks[0].path for masks in split.masks if not any(mask.path.exists() for mask in masks)
+        ]
+        self._paired = True
+
+    def findings(self) -> Iterator[Finding]:
+        """Masks without an image; if there are also images without a mask, their names do not match."""
+        place, missing = self._split.spec.place, self._missing
+        used = {mask.path for masks in self._split.masks for mask in masks}
+        unused = [path for path in self._mask_files() if path not in used | self._split.unlisted_masks]
+        if missing and (unused or len(missing) == len(self.images)):
+            self._paired = False
+            images = counted(len(self.images), "image")
+            problem = (
+                f"images and masks do not pair: of {images} {len(missing)} have no mask of their name,"
+                f" such as {_examples(missing)}, and {counted(len(unused), 'mask')} no image"
+                + (f", such as {_examples(unused)}" if unused else "")
+            )
+            fix = "name masks like their images, or give their names as a pattern, such as '{stem}_mask.png'"
+            yield Finding("error", place, None, problem, fix)
+            return
+        for path in unused:
+            fix = "name it like its image, or remove it"
+            yield Finding("warning", path, None, "is the mask of no image", fix)
+
+    def check_labels(self, index: int, _: Size | None) -> CheckedLabels:
+        path = self._split.masks[index][0].path
+        if not self._paired and path in self._missing:
+            return CheckedLabels()
+        try:
+            labels_hw = self._split.labels(index)
+        except DataError as error:
+            return CheckedLabels(findings=(error_in(path, error, "correct or remove it"),))
+        return CheckedLabels(labels_hw.shape, labels_hw)
+
+    def _mask_files(self) -> list[Path]:
+        """All masks in folders of masks; a pattern's folder may hold other files."""
+        return [
+            path for where in self._split.spec.to or () if not is_pattern(where) for path in mask_files(where)
+        ]
+
+
+class TableCheck:
+    """Checks images and their run lengths."""
+
+    def __init__(self, split: TableSplit) -> None:
+        self._split = split
+        self.images = [sample.image for sample in split.samples]
+
+    def findings(self) -> Iterator[Finding]:
+        """Rows of no image."""
+        table = self._split.table.file
+        try:
+            unknown = self._split.unknown_images
+        except DataError as error:
+            yield error_in(table, error, "correct it")
+            return
+        if unknown:
+            images = counted(len(unknown), "image")
+            problem = f"{images} of the table are not in the split, such as {_some(unknown)}"
+            yield Finding(
+                "warning", table, None, problem, "add them, or ignore this if other splits have them"
+            )
+
+    def check_labels(self, index: int, _: Size | None) -> CheckedLabels:
+        table, classes = self._split.table.file, self._split.classes
+        try:
+            labels_hw = self._split.labels(index)
+            objects = self._split.objects(index, labels_hw.shape)
+        except DataError as error:
+            return CheckedLabels(findings=(error_in(table, error, "correct or remove it"),))
+        names = tuple(classes[one.label].name for one in objects if one.area)
+        return CheckedLabels(
+            labels_hw.shape, labels_hw, names, tuple(self._overlap(index, labels_hw, objects))
+        )
+
+    def _overlap(self, index: int, labels_hw: LabelsHW, objects: list[PaintedObject]) -> Iterator[Finding]:
+        """Pixels of an object that another class's covers."""
+        covered = sum(
+            int(np.count_nonzero(labels_hw[one.bounds][one.mask_hw] != one.label)) for one in objects
+        )
+        if covered:
+            problem = f"{counted(covered, 'pixel')} are of two classes"
+            fix = "a pixel has one label, that of the smaller object; check that this is what you want"
+            yield Finding("warning", self.images[index], None, problem, fix)
+
+
+class ImageCheck:
+    """Checks images without labels, which only a split to predict may lack."""
+
+    def __init__(self, split: Split, folder: Path, *, labelled: bool) -> None:
+        self.images = [sample.image for sample in split.samples]
+        self._folder = folder
+        self._labelled = labelled
+
+    def findings(self) -> Iterator[Finding]:
+        if self._labelled:
+            problem = "has no labels"
+            yield Finding("error", self._folder, None, problem, "name its 'annotations', 'masks' or 'labels'")
+
+    def check_labels(self, _: int, __: Size | None) -> CheckedLabels:
+        return CheckedLabels()
+
+
+def _examples(paths: list[Path]) -> str:
+    return ", ".join(map(str, paths[:_EXAMPLES]))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:_EXAMPLES]))

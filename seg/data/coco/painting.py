@@ -1,0 +1,35 @@
+"""Paint the objects of an image into one label map, the largest at the bottom."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from seg.data.coco.rasterise import MaskHW
+from seg.labels.label_map import LabelsHW
+
+
+class PaintedObject(NamedTuple):
+    """An object within its bounds; `area` is the number of its pixels."""
+
+    label: int
+    area: int
+    bounds: tuple[slice, slice]
+    mask_hw: MaskHW
+
+
+def painted_object(label: int, mask_hw: MaskHW) -> PaintedObject:
+    """An object from its mask, cropped to its bounds."""
+    rows, columns = np.flatnonzero(mask_hw.any(1)), np.flatnonzero(mask_hw.any(0))
+    if not rows.size:
+        return PaintedObject(label, 0, (slice(0), slice(0)), mask_hw[:0, :0])
+    bounds = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return PaintedObject(label, int(np.count_nonzero(mask_hw)), bounds, mask_hw[bounds].copy())
+
+
+def paint(size_hw: tuple[int, int], objects: Iterable[PaintedObject], unlabelled: int) -> LabelsHW:
+    """Paint objects into a label map: the largest at the bottom, of equals the last on top."""
+    labels_hw = np.full(size_hw, unlabelled, dtype=np.uint8)
+    for one in sorted(objects, key=lambda one: -one.area):
+        labels_hw[one.bounds][one.mask_hw] = one.label
+    return labels_hw

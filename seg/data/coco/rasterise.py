@@ -1,0 +1,83 @@
+"""Rasterise COCO segmentations: polygons and run lengths become bool masks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.coco.coco_file import CocoRle
+
+MaskHW = NDArray[np.bool_]
+"""The pixels of one object, bool `[H, W]`."""
+
+_COORDINATES_OF_A_TRIANGLE = 6
+_LONGEST_COUNT = 7
+"""Characters of a compressed count: 35 bits, more pixels than an image can have."""
+
+
+def rasterise(shape: list[list[float]] | CocoRle, size_hw: tuple[int, int]) -> MaskHW:
+    """The pixels of one object in an image of that size, by pycocotools' rule for polygons.
+
+    Raises:
+        ValueError: the shape is malformed; the message says how, without file or id.
+    """
+    if not isinstance(shape, CocoRle):
+        return _from_polygons(shape, size_hw)
+    if shape.size != size_hw:
+        raise ValueError(f"its run lengths are for {shape.size}, the image is {size_hw} (height, width)")
+    counts = _decompress_counts(shape.counts) if isinstance(shape.counts, str) else shape.counts
+    return _from_run_lengths(counts, size_hw)
+
+
+def _from_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> MaskHW:
+    from pycocotools import mask as coco_mask
+
+    for polygon in polygons:
+        _refuse_malformed(polygon, size_hw)
+    if not polygons:
+        return np.zeros(size_hw, dtype=np.bool_)
+    parts = coco_mask.frPyObjects(polygons, *size_hw)
+    return np.asarray(coco_mask.decode(coco_mask.merge(parts)), dtype=np.bool_)
+
+
+def _refuse_malformed(polygon: list[float], size_hw: tuple[int, int]) -> None:
+    """Raise ValueError for a malformed polygon; pycocotools would take forever for a point far outside."""
+    if len(polygon) < _COORDINATES_OF_A_TRIANGLE or len(polygon) % 2:
+        raise ValueError(f"a polygon has at least 3 points, x and y each, got {len(polygon)} numbers")
+    height, width = size_hw
+    for x, y in zip(polygon[::2], polygon[1::2], strict=True):
+        if not (-width <= x <= 2 * width and -height <= y <= 2 * height):
+            raise ValueError(f"a polygon's point ({x:g}, {y:g}) is far outside the {width}x{height} image")
+
+
+def _from_run_lengths(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> MaskHW:
+    height, width = size_hw
+    if min(counts, default=0) < 0:
+        raise ValueError(f"it has a run of negative length ({min(counts)})")
+    total = sum(map(int, counts))
+    if total != height * width:
+        raise ValueError(f"its run lengths sum to {total}, the image has {height * width} pixels")
+    inside = np.arange(len(counts)) % 2 == 1
+    return np.repeat(inside, counts).reshape(width, height).T
+
+
+def _decompress_counts(text: str) -> NDArray[np.int64]:
+    """COCO's compressed counts, as pycocotools' `rleFrString` reads them.
+
+    A character holds 5 bits of a count, lowest first, and a bit that says whether more follow. A count
+    is signed, and from the fourth on it is the difference to the count before the last.
+    """
+    bits = np.frombuffer(text.encode("ascii", "replace"), dtype=np.uint8).astype(np.int64) - ord("0")
+    if not bits.size or bits.min() < 0 or bits.max() > 63 or bits[-1] & 32:
+        raise ValueError("its run lengths are not COCO's compressed text")
+    ends = np.flatnonzero(bits & 32 == 0)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    lengths = ends - starts + 1
+    if lengths.max() > _LONGEST_COUNT:
+        raise ValueError("its run lengths are not COCO's compressed text")
+    place = np.arange(bits.size) - np.repeat(starts, lengths)
+    counts = np.add.reduceat((bits & 31) << (5 * place), starts)
+    counts -= (bits[ends] >> 4 & 1) << (5 * lengths)
+    counts[1::2] = counts[1::2].cumsum()
+    counts[2::2] = counts[2::2].cumsum()
+    return counts

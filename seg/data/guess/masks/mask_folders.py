@@ -1,0 +1,145 @@
+"""Images and masks in folders: which masks are of which images, in each split."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from seg.data.guess.masks.class_masks import class_of_family, masks_of_objects
+from seg.data.guess.masks.mask_classes import MaskClasses, classes_of, content_of
+from seg.data.guess.masks.pair_names import MaskFamily, families_of
+from seg.data.guess.masks.roles import images_and_masks
+from seg.data.guess.result import Guess
+from seg.data.guess.split_keys import images_key, split_keys
+from seg.data.guess.split_lists import split_lists
+from seg.data.guess.survey import Survey, by_split, common_folder
+from seg.spec.dataset.dataset import SplitName
+
+_HELD_OUT: Final = (
+    "val: a random fifth of the training images; images of one scene belong together: see 'group'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """The images of a split, and the masks that were chosen."""
+
+    images: Sequence[Path]
+    family: MaskFamily
+    others: Sequence[MaskFamily]
+    of_class: Mapping[str, MaskFamily]
+
+    def keys(self, root: Path, encoding: Mapping[str, Any]) -> dict[str, Any]:
+        """`images` and `masks` of the split."""
+        if not self.of_class:
+            return split_keys(self.images, self.family, root, encoding)
+        by_class = {name: split_keys(self.images, one, root, {}) for name, one in self.of_class.items()}
+        masks = {name: keys["masks"] for name, keys in by_class.items()}
+        return {**next(iter(by_class.values())), "masks": {"of_class": masks}}
+
+
+def guess_masks(found: Survey) -> Guess | None:
+    """Masks in any folders and of any names that tell their image; None if no image has one."""
+    images, masks = images_and_masks(found.folder, found.pictures)
+    images_of, masks_of = by_split(images, found.folder), by_split(masks, found.folder)
+    labelled: dict[SplitName | None, _Labelled] = {}
+    for name, own in images_of.items():
+        if (chosen := _chosen(own, masks_of.get(name) or masks_of.get(None, []), found.folder)) is not None:
+            labelled[name] = chosen
+    name = "train" if "train" in labelled else None
+    if name not in labelled:
+        return None
+    train = labelled[name]
+    if train.of_class:
+        classes = MaskClasses({"classes": list(train.of_class), "unlabelled": "background"})
+        classes.unsure.append(
+            "masks: a file for each class; where classes overlap, a pixel has the smaller's"
+        )
+    else:
+        classes = classes_of(found, list(train.family.pairs.values()))
+    unsure = [*classes.unsure, *_others(found, train)]
+    splits = _splits(found, labelled, images_of, classes, unsure)
+    return Guess("images and masks", {**splits, **classes.dataset}, tuple(unsure))
+
+
+def guess_objects(found: Survey) -> Guess | None:
+    """A mask for each object in a folder beside that of the image, as in `0a7d/images` and `0a7d/masks`."""
+    images, masks = images_and_masks(found.folder, found.pictures)
+    images_of = by_split(images, found.folder)
+    train = images_of.get("train") or images_of.get(None, [])
+    pairs = masks_of_objects(train, masks)
+    if not pairs:
+        return None
+    image, (mask, *_) = next(iter(pairs.items()))
+    where = image.parent.parent.parent / "{group}"
+    dataset: dict[str, Any] = {
+        "train": {
+            "images": where / image.parent.name / f"*{image.suffix}",
+            "masks": {"to": where / mask.parent.name / f"*{mask.suffix}", "binary": 127},
+        },
+        "val": 0.2,
+    }
+    if "predict" in images_of:
+        dataset["predict"] = {"images": images_key(images_of["predict"])}
+    unsure = ("masks: a file for each object, which are united", _HELD_OUT)
+    return Guess("a mask for each object", {**dataset, "classes": ["background", "foreground"]}, unsure)
+
+
+def _chosen(images: Sequence[Path], masks: Sequence[Path], root: Path) -> _Labelled | None:
+    """The masks that pair most images; of several, ids rather than colours or instances."""
+    families = [family for family in families_of(images, masks, root) if family.pattern]
+    families.sort(key=lambda family: (-len(family.pairs), _rank(family)))
+    if not families:
+        return None
+    of_class = class_of_family(families)
+    others = [family for family in families[1:] if family not in of_class.values()]
+    return _Labelled(images, families[0], others, of_class)
+
+
+def _rank(family: MaskFamily) -> tuple[int, bool, str]:
+    words = " ".join(family.role).lower()
+    usual = ("labelids", "manual", "class", "label", "mask")
+    unusual = ("instance", "object", "color", "colour", "trainids")
+    place = next((number for number, word in enumerate(usual) if word in words), len(usual))
+    content = content_of(list(family.pairs.values())[:1])
+    return place + 10 * any(word in words for word in unusual), bool(content.colours), words
+
+
+def _splits(
+    found: Survey,
+    labelled: dict[SplitName | None, _Labelled],
+    images_of: dict[SplitName | None, list[Path]],
+    classes: MaskClasses,
+    unsure: list[str],
+) -> dict[str, Any]:
+    train = labelled.get("train") or labelled[None]
+    keys = train.keys(found.folder, classes.masks)
+    lists = split_lists(found, train.images) if "train" not in labelled else {}
+    splits: dict[str, Any] = {"train": keys | ({"list": lists.get("train") or lists[None]} if lists else {})}
+    if "val" in labelled:
+        splits["val"] = labelled["val"].keys(found.folder, classes.masks)
+    elif "val" in lists:
+        splits["val"] = keys | {"list": lists["val"]}
+    else:
+        splits["val"] = 0.2
+        unsure.append(_HELD_OUT)
+    if "predict" in labelled:
+        splits["predict"] = labelled["predict"].keys(found.folder, classes.masks)
+    elif "predict" in images_of:
+        splits["predict"] = {"images": images_key(images_of["predict"])}
+    elif "predict" in lists:
+        splits["predict"] = {"images": common_folder(train.images), "list": lists["predict"]}
+    without = [image for image in train.images if image not in train.family.pairs]
+    if without and not lists:
+        unsure.append(
+            f"train: {len(without)} images have no mask, such as {found.inner(without[0])}: name a 'list'"
+        )
+    return splits
+
+
+def _others(found: Survey, train: _Labelled) -> list[str]:
+    """Other masks that would pair with the images as well."""
+    examples = [next(iter(family.pairs.values())) for family in train.others if len(family.pairs) > 0]
+    if not examples:
+        return []
+    return [f"masks: there are also {', '.join(found.inner(path) for path in examples[:3])}"]

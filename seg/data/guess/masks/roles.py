@@ -1,0 +1,65 @@
+"""Which pictures of a folder are images and which are masks: by their names, else by their pixels."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from seg.data.images.decoding import decode_bands
+from seg.data.images.image_files import bytes_of
+from seg.data.images.image_header import LostBandsError
+from seg.errors import DataError
+
+_MASK: Final = re.compile(
+    r"mask|label|anno|segm|ground.?truth|manual|matte|instance|panoptic|trimap|colormap|(?<![a-z])gt(?![a-z])|gt(fine|coarse)|(?<![a-z])seg(?![a-z])",
+    re.IGNORECASE,
+)
+_IMAGE: Final = re.compile(r"image|img|photo|jpeg|scan|rgb|frame|picture", re.IGNORECASE)
+_ONLY_MASKS: Final = frozenset({".gif", ".npy", ".jp2"})
+_TOKEN: Final = re.compile(r"[_\-. ]([A-Za-z][A-Za-z0-9]*)$")
+_MOST_COLOURS_OF_A_MASK: Final = 64
+
+
+def images_and_masks(folder: Path, pictures: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Pictures that are probably images, and those that are probably masks.
+
+    Pictures of a folder with the same ending and last word of their names are of one role.
+    """
+    groups: dict[tuple[Path, str, str], list[Path]] = defaultdict(list)
+    for path in pictures:
+        groups[path.parent, path.suffix.lower(), last_word(path.stem)].append(path)
+    images: list[Path] = []
+    masks: list[Path] = []
+    for (where, _, word), paths in groups.items():
+        is_mask = _is_mask(word, where.relative_to(folder).parts, paths[0])
+        (masks if is_mask else images).extend(paths)
+    return sorted(images), sorted(masks)
+
+
+def last_word(stem: str) -> str:
+    """The word at the end of a name, such as `mask` of `a_01_mask`; empty if it ends otherwise."""
+    found = _TOKEN.search(stem)
+    return found[1] if found and not re.fullmatch(r"[0-9a-f]{6,}", found[1]) else ""
+
+
+def _is_mask(word: str, folders: Sequence[str], sample: Path) -> bool:
+    if sample.suffix.lower() in _ONLY_MASKS:
+        return True
+    for name in (word, *reversed(folders)):
+        says = {"mask": bool(_MASK.search(name)), "image": bool(_IMAGE.search(name))}
+        if says["mask"] != says["image"]:
+            return says["mask"]
+    return _has_few_colours(sample)
+
+
+def _has_few_colours(path: Path) -> bool:
+    if path.suffix.lower() in {".jpg", ".jpeg"}:
+        return False
+    try:
+        pixels = decode_bands(bytes_of(path))[..., :3].reshape(-1, 3).astype(np.int64)
+    except (LostBandsError, DataError, ValueError):
+        return False
+    return len(np.unique(pixels @ [1 << 16, 1 << 8, 1])) <= _MOST_COLOURS_OF_A_MASK

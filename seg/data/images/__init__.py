@@ -1,0 +1,1 @@
+"""Image and video files: found, checked, decoded, and read by window."""

@@ -1,0 +1,102 @@
+"""Find image files in folders, and read their bytes; FIFOs, sockets and devices are refused."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from seg.errors import DataError
+from seg.files.ownership import is_marked
+from seg.terminal.notices import notice
+
+IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+_SPECIAL: Final = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def images_in(folder: Path) -> list[Path]:
+    """All image files below `folder`, sorted by path.
+
+    Hidden files and folders are skipped, and folders that seg wrote as a whole, such as label maps; `folder`
+    itself may be one. Devices, FIFOs and names that are not UTF-8 are skipped with a notice.
+
+    Raises:
+        DataError: the folder is missing, cannot be listed, or holds no image.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder of images")
+    found = sorted(path for path in _image_names(folder) if is_usable(path))
+    if not found:
+        raise DataError(f"{folder}: has no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return found
+
+
+def is_usable(path: Path) -> bool:
+    """Whether a file can be used as an image; a notice says why not."""
+    if problem := _problem(path):
+        notice(f"{path}: is skipped: {problem}")
+    return not problem
+
+
+def resolved(folder: Path, name: str) -> Path:
+    """The file of a name in a list; a Windows path `a\\b.png` becomes `a/b.png` if it does not exist."""
+    path = folder / name
+    return folder / name.replace("\\", "/") if "\\" in name and not path.exists() else path
+
+
+def bytes_of(path: Path) -> bytes:
+    """The contents of a file.
+
+    Raises:
+        DataError: the file is missing, empty, no regular file, or cannot be read.
+    """
+    try:
+        if special := special_file(path):
+            raise DataError(f"{path}: is {special}, not a file")
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{str(path)!r}: is not a file name: {error}") from error
+    if not data:
+        raise DataError(f"{path}: is empty (0 bytes)")
+    return data
+
+
+def special_file(path: Path) -> str | None:
+    """The kind of a special file, such as `a FIFO`; None for other files. Raises OSError."""
+    return _SPECIAL.get(stat.S_IFMT(path.stat().st_mode))
+
+
+def _image_names(folder: Path) -> Iterator[Path]:
+    def cannot_be_listed(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be listed: {error.strerror}") from error
+
+    for where, folders, names in os.walk(folder, onerror=cannot_be_listed):
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and not is_marked(Path(where, name))
+        ]
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                yield Path(where, name)
+
+
+def _problem(path: Path) -> str:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8: rename it"
+    try:
+        special = special_file(path)
+    except OSError:
+        # A broken link is reported when it is read.
+        return ""
+    return f"is {special}, not a file" if special else ""

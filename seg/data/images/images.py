@@ -1,0 +1,100 @@
+"""Read and write images and index masks; problems raise one clear line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.images.decoding import BandsHWC, decode_bands, decode_index_map, decode_indexes
+from seg.data.images.image_files import bytes_of
+from seg.errors import DataError, OutputError
+from seg.files.atomic import atomic_path
+from seg.labels.label_map import ImageHWC, LabelsHW
+
+_JPEG_QUALITY: Final = 92
+_JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg"})
+
+
+def read_image(path: Path) -> ImageHWC:
+    """Decode an image to RGB, uint8 `[H, W, 3]`.
+
+    Greyscale and palettes become RGB, an alpha channel is dropped, and the EXIF orientation is applied.
+
+    Raises:
+        DataError: the file is missing, empty, truncated, damaged, or not an image; or it has more than 8 bits
+            per channel, or other bands.
+    """
+    return decode_image(bytes_of(path), path)
+
+
+def decode_image(data: bytes, name: Path | str) -> ImageHWC:
+    """Decode the contents of an image file to RGB, uint8 `[H, W, 3]`; `name` is its name in errors."""
+    return without_alpha(_decoded(data, name))
+
+
+def read_bands(path: Path) -> BandsHWC:
+    """Decode an image with its alpha channel, if it has one: uint8 `[H, W, 3 or 4]`."""
+    return _decoded(bytes_of(path), path)
+
+
+def without_alpha(bands_hwc: BandsHWC) -> ImageHWC:
+    return np.ascontiguousarray(bands_hwc[..., :3])
+
+
+def read_mask(path: Path) -> LabelsHW:
+    """Decode an index mask to its pixel values, uint8 `[H, W]`; for a palette image, the indexes.
+
+    Raises:
+        DataError: as for an image, or it has more than one channel or more than 8 bits.
+    """
+    try:
+        return decode_indexes(bytes_of(path))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def read_index_map(path: Path) -> NDArray[Any]:
+    """Decode an index mask, which may be a PNG of 16 bits: uint8 or uint16 `[H, W]`."""
+    try:
+        return decode_index_map(bytes_of(path))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def write_image(path: Path, image_hwc: ImageHWC) -> None:
+    """Encode an RGB image by the ending of `path`, atomically (JPEG at quality 92).
+
+    Raises:
+        OutputError: the ending names no format that can be written.
+    """
+    is_jpeg = path.suffix.lower() in _JPEG_SUFFIXES
+    options = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY) if is_jpeg else ()
+    _write(path, np.ascontiguousarray(image_hwc[..., ::-1]), options)
+
+
+def write_mask(path: Path, labels_hw: LabelsHW) -> None:
+    """Encode a label map as an 8-bit greyscale PNG, atomically."""
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"{path}: a mask needs a lossless format: name it .png")
+    _write(path, labels_hw, ())
+
+
+def _decoded(data: bytes, name: Path | str) -> BandsHWC:
+    try:
+        return decode_bands(data)
+    except ValueError as error:
+        raise DataError(f"{name}: {error}") from error
+
+
+def _write(path: Path, pixels: NDArray[np.uint8], options: Sequence[int]) -> None:
+    try:
+        encoded, data = cv2.imencode(path.suffix.lower(), pixels, options)
+    except cv2.error:
+        encoded = False
+    if not encoded:
+        raise OutputError(f"{path}: {path.suffix or 'no ending'} is not an image format that can be written")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.tobytes())

@@ -1,0 +1,69 @@
+"""A split of images and masks."""
+
+import hashlib
+from functools import cached_property
+
+from seg.data.images.image_files import bytes_of
+from seg.data.labelling import Labelling, ReadLabelling
+from seg.data.masks.decode import DecodeMasks, mask_decoder
+from seg.data.pairing.find_images import find_images, samples_of
+from seg.data.pairing.find_masks import Masks, find_masks
+from seg.data.splits.list_samples import chosen
+from seg.errors import DataError
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import LabelsHW
+from seg.spec.dataset.dataset import DatasetSpec
+from seg.spec.dataset.masks import MasksSpec
+from seg.spec.dataset.split import SplitSpec
+
+
+class MaskSplit:
+    """Images with masks, in any encoding of `MasksSpec`.
+
+    A file that is the mask of another image is no image of the split.
+    """
+
+    def __init__(
+        self, dataset: DatasetSpec, spec: SplitSpec, masks: MasksSpec, read_labelling: ReadLabelling
+    ) -> None:
+        self.spec = masks
+        self._dataset = dataset
+        self._read_labelling = read_labelling
+        images = find_images(spec)
+        files = find_masks(images, masks)
+        are_masks = {mask.path for own in files for mask in own}
+        kept = [place for place, image in enumerate(images) if image.path not in are_masks]
+        if not kept:
+            raise DataError(
+                f"{spec.images[0]}: every image there is also a mask: name another place of masks"
+            )
+        samples = samples_of(spec, [images[place] for place in kept])
+        masks_of = {sample.image: files[place] for sample, place in zip(samples, kept, strict=True)}
+        self.samples = chosen(samples, spec.list) if spec.list else samples
+        self.masks: list[Masks] = [masks_of[sample.image] for sample in self.samples]
+        self.unlisted_masks = are_masks - {mask.path for own in self.masks for mask in own}
+
+    @cached_property
+    def _labelling(self) -> Labelling:
+        return self._read_labelling()
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self._labelling.classes
+
+    @cached_property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for sample, masks in zip(self.samples, self.masks, strict=True):
+            digest.update(sample.id.encode())
+            for mask in masks:
+                if mask.of_class is None or mask.path.exists():
+                    digest.update(bytes_of(mask.path))
+        return digest.hexdigest()
+
+    def labels(self, index: int) -> LabelsHW:
+        return self._decode(self.samples[index], self.masks[index])
+
+    @cached_property
+    def _decode(self) -> DecodeMasks:
+        return mask_decoder(self._dataset, self.spec, self._labelling)

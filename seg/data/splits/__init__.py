@@ -1,0 +1,1 @@
+"""Splits: the protocol, and splits made of other splits or of images alone."""

@@ -1,0 +1,38 @@
+"""A split that concatenates several splits."""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate
+
+from seg.data.splits.split import Sample, Split
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import LabelsHW
+
+
+class ConcatSplit:
+    """The images of several splits with the same classes, in order."""
+
+    def __init__(self, splits: Sequence[Split]) -> None:
+        self._splits = tuple(splits)
+        self._ends = tuple(accumulate(len(split.samples) for split in splits))
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self._splits[0].classes
+
+    @cached_property
+    def samples(self) -> tuple[Sample, ...]:
+        return tuple(sample for split in self._splits for sample in split.samples)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        parts = "\n".join(split.fingerprint for split in self._splits)
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+    def labels(self, index: int) -> LabelsHW:
+        """The label map, from the split of that image; raises DataError as that split does."""
+        number = bisect_right(self._ends, index)
+        split = self._splits[number]
+        return split.labels(index - self._ends[number] + len(split.samples))

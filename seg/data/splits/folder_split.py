@@ -1,0 +1,39 @@
+"""Images without labels, as a split to predict."""
+
+import hashlib
+from functools import cached_property
+
+from seg.data.labelling import Labelling, ReadLabelling
+from seg.data.pairing.find_images import listed_samples
+from seg.errors import DataError
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import LabelsHW
+from seg.spec.dataset.split import SplitSpec
+
+
+class FolderSplit:
+    """The images of a folder, pattern or list; see `seg.data.splits.list_samples`."""
+
+    def __init__(self, spec: SplitSpec, read_labelling: ReadLabelling) -> None:
+        self._place = spec.images[0]
+        self._read_labelling = read_labelling
+        self.samples = listed_samples(spec)
+
+    @cached_property
+    def _labelling(self) -> Labelling:
+        return self._read_labelling()
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self._labelling.classes
+
+    @cached_property
+    def fingerprint(self) -> str:
+        names = "\n".join(sample.id for sample in self.samples)
+        return hashlib.sha256(names.encode()).hexdigest()
+
+    def labels(self, index: int) -> LabelsHW:
+        raise DataError(
+            f"{self._place}: {self.samples[index].image.name} has no labels:"
+            " add annotations, masks or labels to this split"
+        )

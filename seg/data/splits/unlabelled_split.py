@@ -1,0 +1,30 @@
+"""Unlabelled images as a split in which every pixel has the ignore index."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from seg.data.images.images import read_image
+from seg.data.splits.list_samples import list_samples
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+
+
+class UnlabelledSplit:
+    """The images of a folder, pattern or list (see `list_samples`); every pixel is ignored."""
+
+    def __init__(self, images: Path, classes: Sequence[ClassInfo]) -> None:
+        self.classes = tuple(classes)
+        self.samples = list_samples(images)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        names = "\n".join(sample.id for sample in self.samples)
+        return hashlib.sha256(names.encode()).hexdigest()
+
+    def labels(self, index: int) -> LabelsHW:
+        image_hwc = read_image(self.samples[index].image)
+        return np.full(image_hwc.shape[:2], IGNORE_INDEX, dtype=np.uint8)

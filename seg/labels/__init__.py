@@ -1,0 +1,1 @@
+"""Label maps, classes and probabilities: what they mean and how they are stored."""

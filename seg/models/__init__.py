@@ -1,0 +1,1 @@
+"""Model files: card, contract and safety of checkpoints, exported models and fused ensembles."""

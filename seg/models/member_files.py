@@ -1,0 +1,85 @@
+"""The exported models of an ensemble's members, with their classes in the dataset's order."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seg.data.labelling import known_classes
+from seg.errors import ModelError
+from seg.files.atomic import sha256_of
+from seg.labels.classes import ClassInfo
+from seg.models.card import ModelCard
+from seg.models.class_order import Channels, channels_of, is_reordered
+from seg.models.model_file import read_model_card
+from seg.spec import EnsembleSpec
+from seg.spec.dataset.dataset import DatasetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFile:
+    """A member's model.
+
+    Attributes:
+        card: with the classes as the dataset lists them.
+        channels: for each of them the channel of the model.
+    """
+
+    path: Path
+    card: ModelCard
+    channels: Channels
+
+    @property
+    def is_reordered(self) -> bool:
+        return is_reordered(self.channels)
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256 of the file, and of the order of its classes if it differs from the dataset's."""
+        sha256 = sha256_of(self.path)
+        if not self.is_reordered:
+            return sha256
+        return hashlib.sha256(f"{sha256} {self.channels}".encode()).hexdigest()
+
+
+def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
+    """The models of all members that have weight.
+
+    Raises:
+        ModelError: a model is missing, not ours, damaged, or its classes are not those of the dataset, or of
+            the first member if the dataset does not list them.
+        DataError: the file that names the dataset's classes is damaged.
+    """
+    return _read([spec.model(member) for member in spec.running], spec.data)
+
+
+def read_existing_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
+    """The models of members that have weight and are exported already; raises as `read_member_files`."""
+    paths = [spec.model(member) for member in spec.running]
+    return _read([path for path in paths if path.exists()], spec.data)
+
+
+def _read(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]:
+    if not paths:
+        return ()
+    cards = [read_model_card(path) for path in paths]
+    for path, card in zip(paths, cards, strict=True):
+        _refuse_other_pixels(path, card, dataset)
+    known = known_classes(dataset)
+    wanted, whose = (known, "the dataset") if known else (cards[0].classes, "the first member")
+    return tuple(_member_file(path, card, wanted, whose) for path, card in zip(paths, cards, strict=True))
+
+
+def _refuse_other_pixels(path: Path, card: ModelCard, dataset: DatasetSpec) -> None:
+    """Raise ModelError if a model learnt from images in another pixel range than the dataset's."""
+    learnt, ours = card.input.pixel_range, dataset.pixel_range
+    if learnt != ours:
+        raise ModelError(
+            f"{path}: was trained on images of {learnt or '8 bits'}, the dataset has {ours or '8 bits'}: give"
+            " the dataset the same 'bands' and 'range', 'percentile' or 'window'"
+        )
+
+
+def _member_file(path: Path, card: ModelCard, wanted: tuple[ClassInfo, ...], whose: str) -> MemberFile:
+    channels = channels_of(card.classes, wanted, path, whose)
+    return MemberFile(path, card.model_copy(update={"classes": wanted}), channels)

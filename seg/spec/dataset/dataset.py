@@ -1,0 +1,323 @@
+"""The dataset's own YAML: where images and labels lie, the classes, what unlabelled pixels mean."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    FiniteFloat,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from seg.errors import DataError
+from seg.labels.classes import ClassInfo, Colour, default_colour
+from seg.labels.label_map import MAX_CLASSES
+from seg.labels.task import MAX_OVERLAPPING_CLASSES, Task, classes_overlap
+from seg.pixel_range import Band, Percent, PixelRange, Window
+from seg.spec.base import Spec, did_you_mean, path_beside
+from seg.spec.class_lists import PRESETS, read_class_list
+from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled
+from seg.spec.dataset.groups import GROUP_OR_PATTERN
+from seg.spec.dataset.pseudo import PseudoSpec
+from seg.spec.dataset.split import ShareSpec, SplitSpec
+from seg.spec.yaml.source import load
+
+UNLABELLED_IGNORED = "ignore"
+SplitName = Literal["train", "val", "predict"]
+PixelValue = Annotated[int, Field(ge=0, le=MAX_PIXEL_VALUE)]
+
+_CLASSES_OR_THEIR_FILE: Final = BeforeValidator(lambda value: value, json_schema_input_type=str | list[Any])
+
+
+ClassId = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+"""The number of a class in masks, annotations and submissions."""
+
+
+class ClassEntry(Spec):
+    """One class. A name alone is enough."""
+
+    name: str
+    """The name of the class."""
+    id: ClassId | None = None
+    """The number in masks and submissions. Default: the id of the COCO category of this name; for masks the
+    position in the list.
+    """
+    colour: Colour | None = None
+    """RGB, each 0 to 255. Default: a colour of the palette, by position."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+def _share_alone(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"share": value} if is_number else value
+
+
+def _kind_of_val(value: Any) -> str:
+    is_share = isinstance(value, ShareSpec) or (isinstance(value, dict) and "share" in value)
+    return "(share)" if is_share else "(images)"
+
+
+_ImagesOrShare = Annotated[
+    Annotated[SplitSpec, Tag("(images)")] | Annotated[ShareSpec, Tag("(share)")], Discriminator(_kind_of_val)
+]
+
+
+class DatasetSpec(Spec):
+    """A dataset. A split may be absent until a command needs it."""
+
+    train: SplitSpec | None = None
+    """The images to train on."""
+    val: Annotated[_ImagesOrShare | None, BeforeValidator(_share_alone)] = None
+    """The images to measure on: the best epoch, precision, weights. Or a share of `train`, such as 0.2."""
+    predict: SplitSpec | None = None
+    """The images of the submission. Default: those of `val`."""
+    pseudo: PseudoSpec | None = None
+    """More images to train on, labelled by `seg pseudo-label`. No fold holds them out."""
+    group: GROUP_OR_PATTERN | None = None
+    """Which images resemble one another, because they show one patient, slide, place, drive or day: a pattern
+    on file names, a column of a table, or metadata. Folds, tuning and intervals keep a group together.
+    Default: groups are looked for by names and near-duplicates.
+    """
+    task: Task = "multiclass"
+    """`multiclass`: a pixel has one class. `multilabel`: classes may overlap, and a pixel may have none.
+    `binary`: the same with one class.
+    """
+    classes: Annotated[tuple[ClassEntry, ...] | None, _CLASSES_OR_THEIR_FILE] = Field(
+        default=None, min_length=1, max_length=MAX_CLASSES
+    )
+    """The classes in order; or a file of them (`label_colors.txt`, `class_dict.csv`, `labelmap.txt`,
+    `_classes.csv`, `objectInfo150.txt`, `data.yaml`, `meta.json`), or `voc` or `cityscapes`. Required for
+    masks and tables; for COCO the default is the categories by id.
+    """
+    unlabelled: str = UNLABELLED_IGNORED
+    """`ignore`, or the class that unlabelled pixels belong to. A class that is not listed becomes the first.
+    """
+    unlabelled_values: tuple[PixelValue, ...] = UNLABELLED_VALUES
+    """Mask values that count as unlabelled. By default 255, unless a class has that id."""
+    unlabelled_colours: tuple[Colour, ...] = ()
+    """Colours of colour-coded masks that count as unlabelled."""
+    unlabelled_classes: tuple[str, ...] = ()
+    """Entries of `classes` that are no classes to learn: their ids and colours count as unlabelled."""
+
+    bands: tuple[Band, ...] | None = None
+    """Of images with other bands than red, green and blue: the three that are read as these, or one as grey.
+    The first is 1.
+    """
+    range: tuple[FiniteFloat, FiniteFloat] | None = None
+    """Of images with more than 8 bits: the values that become 0 and 255, such as `[0, 10000]`."""
+    percentile: tuple[Percent, Percent] | None = None
+    """The same, by percentiles of each image, such as `[1, 99]`."""
+    window: Window | None = None
+    """The same, by a window: `{ level: 40, width: 400 }`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_classes_only(cls, values: Any, info: ValidationInfo) -> Any:
+        """Classes read from their file, without those that count as unlabelled."""
+        if not isinstance(values, dict):
+            return values
+        if isinstance(listed := values.get("classes"), str | Path):
+            values = {**values, "classes": _listed_in(listed, info)}
+        return without_unlabelled(values) if _is_list_of_names(values.get("unlabelled_classes")) else values
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, entries: tuple[ClassEntry, ...] | None) -> tuple[ClassEntry, ...] | None:
+        names = [entry.name for entry in entries or ()]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"class {name!r} is named twice")
+        ids = [entry.id for entry in entries or () if entry.id is not None]
+        for number in ids:
+            if ids.count(number) > 1:
+                raise ValueError(f"two classes have the id {number}: give each its own")
+        return entries
+
+    @model_validator(mode="after")
+    def _as_many_as_overlap(self) -> Self:
+        if not classes_overlap(self.task):
+            return self
+        if not self.ignores_unlabelled:
+            raise ValueError(
+                f"'unlabelled: {self.unlabelled}' with 'task: {self.task}': there a pixel may be of no class:"
+                " remove 'unlabelled'"
+            )
+        count = len(self.classes or ())
+        if self.task == "binary" and count > 1:
+            raise ValueError(
+                f"'task: binary' has one class, and {count} are listed: 'task: multilabel' takes several"
+            )
+        if count > MAX_OVERLAPPING_CLASSES:
+            raise ValueError(f"{count} classes that overlap: at most {MAX_OVERLAPPING_CLASSES}")
+        return self
+
+    @model_validator(mode="after")
+    def _at_least_two_in_a_byte(self) -> Self:
+        if classes_overlap(self.task):
+            return self
+        count = len(class_list(self.classes or (), self.unlabelled))
+        if self.classes is not None and count < 2:
+            raise ValueError(
+                "'classes' has one class, and unlabelled pixels are ignored: list another, or set"
+                " 'unlabelled: Background'"
+            )
+        if count > MAX_CLASSES:
+            raise ValueError(f"with {self.unlabelled!r} there are more than {MAX_CLASSES} classes")
+        return self
+
+    @model_validator(mode="after")
+    def _masks_are_of_the_classes(self) -> Self:
+        names = [c.name for c in class_list(self.classes or (), self.unlabelled)]
+        for masks in (split.masks for split in self._listed_splits if split.masks and self.classes):
+            if masks.binary is not None and len(names) != 2:
+                raise ValueError(f"'binary' masks are of two classes, and there are {len(names)}")
+            for name in masks.of_class or ():
+                if name not in names:
+                    raise ValueError(
+                        f"'of_class' has {name!r}, which is no class: {did_you_mean(name, names)}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _one_pixel_range(self) -> Self:
+        try:
+            _ = self.pixel_range
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        return self
+
+    @property
+    def pixel_range(self) -> PixelRange | None:
+        """How images of other bands or more than 8 bits are read; None if images have 8 bits."""
+        given = {name: getattr(self, name) for name in PixelRange.model_fields}
+        return PixelRange(**given) if any(value is not None for value in given.values()) else None
+
+    @model_validator(mode="after")
+    def _a_share_of_something(self) -> Self:
+        if isinstance(self.val, ShareSpec) and self.train is None:
+            raise ValueError("'val' is a share of the training images: add 'train: { images: ... }'")
+        return self
+
+    @model_validator(mode="after")
+    def _mask_values_mean_one_thing(self) -> Self:
+        if self.classes is None and any(split.labels for split in self._listed_splits):
+            raise ValueError("a table of run lengths names no classes: list them under 'classes'")
+        if not self.has_masks:
+            return self
+        if self.classes is None:
+            raise ValueError("mask folders name no classes: list them under 'classes'")
+        name_of: dict[int, str] = {}
+        for c in class_list(self.classes, self.unlabelled):
+            if not 0 <= c.id <= MAX_PIXEL_VALUE:
+                raise ValueError(f"class {c.name!r} has the id {c.id}: a mask's pixel values are 0..255")
+            if c.id in name_of:
+                raise ValueError(
+                    f"classes {name_of[c.id]!r} and {c.name!r} both have the id {c.id}: give each its own"
+                )
+            name_of[c.id] = c.name
+        if "unlabelled_values" in self.model_fields_set:
+            self._refuse_labelled_and_unlabelled(name_of)
+        return self
+
+    def _refuse_labelled_and_unlabelled(self, name_of: dict[int, str]) -> None:
+        for value in self.unlabelled_values:
+            if name_of.get(value, self.unlabelled) != self.unlabelled:
+                raise ValueError(
+                    f"{value} is the id of class {name_of[value]!r} and among 'unlabelled_values':"
+                    " it can be only one of them"
+                )
+
+    @property
+    def has_masks(self) -> bool:
+        return any(split.masks for split in self._listed_splits)
+
+    @property
+    def _listed_splits(self) -> tuple[SplitSpec, ...]:
+        """The splits that name their images; a share of another does not."""
+        return tuple(s for s in (self.train, self.val, self.predict) if isinstance(s, SplitSpec))
+
+    @property
+    def ignores_unlabelled(self) -> bool:
+        return self.unlabelled == UNLABELLED_IGNORED
+
+    def background(self, classes: Sequence[ClassInfo]) -> int | None:
+        """The label of unlabelled pixels, which pictures leave without colour, if it is a class's."""
+        names = [c.name for c in classes]
+        return names.index(self.unlabelled) if self.unlabelled in names else None
+
+    @property
+    def to_predict(self) -> SplitSpec:
+        """The images that a submission is about: `predict`, or `val` where that is not given."""
+        if self.predict or self.val:
+            return self.predict or self.split("val")
+        raise DataError("data: has no 'predict' split: add 'predict: { images: ... }'")
+
+    def split(self, name: SplitName) -> SplitSpec:
+        """The split of that name; `predict` is `val` where it is not given, and a share is that of `train`.
+
+        Raises:
+            DataError: the dataset has no such split.
+        """
+        found = self.to_predict if name == "predict" else getattr(self, name)
+        if isinstance(found, ShareSpec):
+            found = self.train
+        if found is None:
+            raise DataError(f"data: has no {name!r} split: add '{name}: {{ images: ... }}'")
+        return found
+
+
+def _is_list_of_names(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(name, str) for name in value)
+
+
+def _listed_in(listed: str | Path, info: ValidationInfo) -> list[dict[str, Any]]:
+    """The classes of a preset, or of a file."""
+    return PRESETS[str(listed)] if str(listed) in PRESETS else read_class_list(path_beside(listed, info))
+
+
+def class_list(entries: tuple[ClassEntry, ...], unlabelled: str) -> tuple[ClassInfo, ...]:
+    """Turn entries into classes: ids by position where none is given, colours by position.
+
+    The class `unlabelled` is put first, with id 0 or the first free number, if no entry bears its
+    name.
+    """
+    numbered = [
+        (position if entry.id is None else entry.id, entry.name, entry.colour)
+        for position, entry in enumerate(entries)
+    ]
+    if unlabelled != UNLABELLED_IGNORED and unlabelled not in {name for _, name, _ in numbered}:
+        taken = {number for number, _, _ in numbered}
+        free = next(number for number in range(len(taken) + 1) if number not in taken)
+        numbered.insert(0, (free, unlabelled, None))
+    # Black is for a background: without one, the first class gets the first colour.
+    first = 1 if unlabelled == UNLABELLED_IGNORED else 0
+    return tuple(
+        ClassInfo(id=number, name=name, colour=colour or default_colour(position))
+        for position, (number, name, colour) in enumerate(numbered, start=first)
+    )
+
+
+def load_dataset(path: Path | str) -> DatasetSpec:
+    """Read a dataset YAML; raises SpecError with the line of each mistake."""
+    return load(DatasetSpec, Path(path))
+
+
+def _dataset_or_its_path(value: Any, info: Any) -> Any:
+    if isinstance(value, str):
+        return load_dataset(path_beside(value, info))
+    return value
+
+
+DATASET_OR_PATH = BeforeValidator(_dataset_or_its_path, json_schema_input_type=str | DatasetSpec)
+"""Marks a field that takes a dataset in place, or the path of a dataset YAML."""

@@ -1,0 +1,1 @@
+"""The training recipe, and what is trained from many of them."""

@@ -1,0 +1,159 @@
+"""The training recipe: everything that decides what a member learns, one line each."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+
+from seg import ranges
+from seg.spec.base import NetworkSizeHW, Seed, Spec, path_beside, within
+from seg.spec.recipe.architectures import OWN_ENCODERS, Architecture
+from seg.spec.recipe.augmentation import Augmentation, CopyPasteSpec, StepSpec
+from seg.spec.recipe.losses import CrossEntropySpec, LossMixSpec
+from seg.spec.recipe.mixing import MixSpec
+from seg.views import ViewSetName
+
+Schedule = Literal["one_cycle", "constant", "cosine", "poly", "step"]
+Sampling = Literal["uniform", "class_balanced"]
+Precision = Literal["fp32", "bf16", "fp16"]
+InputMode = Literal["pad", "resize", "tile"]
+Epochs = Annotated[int, within(ranges.EPOCHS)]
+Zoom = Annotated[float, within(ranges.ZOOM)]
+
+
+def _local_file_or_name(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, str) and Path(value).suffix in {".safetensors", ".pth", ".pt", ".bin"}:
+        return str(path_beside(value, info))
+    return value
+
+
+TILE_IS_IMPORTED: Final = "'tile' is for networks that were trained elsewhere: name 'pad' or 'resize'"
+
+
+class NetworkInput(Spec):
+    """How images of any size reach the network."""
+
+    mode: InputMode = "pad"
+    """`pad` keeps the image's size and pads it to the stride. `resize` resizes every image to `size`, and the
+    probabilities back. `tile` cuts images into tiles of `size`: for networks that were trained elsewhere.
+    """
+    size: NetworkSizeHW | None = None
+    """The network's input size, with `resize`."""
+
+    @model_validator(mode="after")
+    def _mode_and_size(self) -> Self:
+        if self.mode == "tile":
+            raise ValueError(TILE_IS_IMPORTED)
+        if (self.mode == "resize") != (self.size is not None):
+            raise ValueError("'size' belongs to mode 'resize', which needs it")
+        return self
+
+
+class RecipeSpec(Spec):
+    """How one member is trained."""
+
+    architecture: Architecture = "unet"
+    """The decoder, or a whole network with an encoder of its own."""
+    encoder: str = "resnet34"
+    """The encoder: a name of segmentation_models.pytorch, or of timm as `tu-NAME`. Default for an
+    architecture with an encoder of its own: that encoder.
+    """
+    encoder_weights: Annotated[str | None, BeforeValidator(_local_file_or_name)] = None
+    """Pretrained weights: a local safetensors or pth file, or a name such as `imagenet`, which the library
+    downloads.
+    """
+    input: NetworkInput = NetworkInput()
+    """How images of any size reach the network."""
+
+    epochs: Epochs = 40
+    """Number of epochs."""
+    batch_size: Annotated[int, within(ranges.TRAINING_BATCH)] | Literal["auto"] = 8
+    """Images in a batch, over all processes. `auto` is the largest power of two that fits into memory."""
+    crop: NetworkSizeHW = (512, 512)
+    """Height and width of training crops. With `input.mode: resize` crops have the network's size."""
+    scale: tuple[Zoom, Zoom] = (0.75, 1.5)
+    """Range of the random zoom before the crop."""
+    train_views: ViewSetName = "hflip"
+    """Orientations that training images are drawn in. Prediction views should be among them. The preset
+    `notes` makes the default `d4`.
+    """
+    augmentation: Augmentation = (StepSpec(name="light"),)
+    """A preset (`none`, `light`, `notes`, `heavy`), or a list of presets and transforms of albumentations."""
+    multiply: int = Field(default=1, ge=1, le=16)
+    """Times that an epoch has each image. From 2 on: once only cropped, otherwise transformed."""
+    copy_paste: CopyPasteSpec | None = None
+    """Paste objects of some classes from other training images."""
+    sampling: Sampling = "uniform"
+    """`class_balanced` draws images so that each class is met equally often."""
+
+    loss: LossMixSpec = LossMixSpec(cross_entropy=CrossEntropySpec())
+    """Losses with their weights."""
+    mix: MixSpec = MixSpec()
+    """Shares of the batches for CutMix, MixUp and GridMask."""
+    optimiser: str = "adamw"
+    """The name of an optimiser of timm."""
+    learning_rate: Annotated[float, within(ranges.LEARNING_RATE)] = 1e-3
+    """Peak learning rate."""
+    encoder_rate: Annotated[float, within(ranges.LEARNING_RATE_FACTOR)] = 1.0
+    """The encoder's learning rate, as a factor of `learning_rate`."""
+    weight_decay: Annotated[float, within(ranges.WEIGHT_DECAY)] = 1e-2
+    """Weight decay. Norms and biases have none."""
+    schedule: Schedule = "one_cycle"
+    """Learning rate schedule. It moves with every step."""
+    warm_up: Annotated[float, within(ranges.WARM_UP_EPOCHS)] = 0.0
+    """Epochs in which the learning rate rises from 0 before the schedule begins."""
+    accumulate: Annotated[int, within(ranges.ACCUMULATED_BATCHES)] = 1
+    """Batches whose gradients make one step."""
+    clip_norm: Annotated[float, within(ranges.GRADIENT_NORM)] | None = None
+    """Largest norm of a step's gradient. Default: no clipping."""
+    ema: Annotated[float, within(ranges.WEIGHT_AVERAGE_DECAY)] | None = None
+    """Decay of a moving average of the weights, such as 0.999. The average is validated and kept."""
+    average_last: Annotated[Epochs, Field(ge=2)] | None = None
+    """Number of last epochs whose weights are averaged (SWA). The mean is kept if it beats the best epoch."""
+    patience: Epochs | None = None
+    """Epochs without improvement after which training stops."""
+    precision: Precision = "fp32"
+    """Precision of training. `fp16` needs a GPU."""
+    channels_last: bool = False
+    """Lay weights out in channels-last order. Changes the speed only."""
+    compile: bool = False
+    """Use torch.compile. Changes the speed only."""
+    deterministic: bool = False
+    """Make runs on a GPU repeatable, where its operations allow it. On a CPU they always are."""
+
+    seed: Seed = 0
+    """Seed of all that is random."""
+    workers: Annotated[int, within(ranges.WORKERS)] | Literal["auto"] = "auto"
+    """Processes that prepare crops. `auto`: none on a CPU, up to eight beside a GPU. Changes the speed only.
+    """
+
+    @property
+    def images_a_batch(self) -> int:
+        """`batch_size` as a number; raises ValueError where that is not found yet."""
+        if self.batch_size == "auto":
+            raise ValueError("batch_size: auto is not resolved")
+        return self.batch_size
+
+    @model_validator(mode="before")
+    @classmethod
+    def _architecture_brings_its_encoder(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "encoder" not in value:
+            own = [own[0] for name, own in OWN_ENCODERS.items() if name == value.get("architecture")]
+            return {**value, "encoder": own[0]} if own else value
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _notes_turn_images(cls, value: Any) -> Any:
+        """The preset's flips and quarter turns, said where views are said."""
+        if isinstance(value, dict) and "train_views" not in value:
+            steps = value.get("augmentation")
+            if "notes" in (steps if isinstance(steps, list) else [steps]):
+                return {**value, "train_views": "d4"}
+        return value
+
+    @model_validator(mode="after")
+    def _scale_in_order(self) -> Self:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale goes from small to large, got {list(self.scale)}")
+        return self

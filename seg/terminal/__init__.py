@@ -1,0 +1,1 @@
+"""What commands tell people on stderr: progress, notices, and words."""
