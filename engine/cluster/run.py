@@ -117,9 +117,10 @@ def _run(
     target.check()
     places = {image.id: image.place for image in refs}
     images_of_run = [image.sample for image in refs]
-    form = open_format(output, classes, spec.data.unlabelled, places.__getitem__, images_of_run)
+    data = spec.data
+    form = open_format(output, classes, data.unlabelled, places.__getitem__, images_of_run, task=data.task)
     fingerprint = run_fingerprint(spec, images_of_run)
-    expected = ExpectedLabels(len(classes), lambda _: output.size)
+    expected = ExpectedLabels(len(classes), lambda _: output.size, data.task)
     with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
         missing = [image for image in refs if not journal.has(image.id, image.source())]
         summary = ClusterSummary(output.file, len(refs))

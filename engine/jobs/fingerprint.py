@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 
 from seg.data import Sample
+from seg.labels.task import classes_overlap
 from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
 
@@ -31,6 +32,7 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
             "tile": spec.tile and spec.tile.model_dump(),
             "size": spec.output.size,
             **({"merge_at": "decoder"} if spec.merge_at == "decoder" else {}),
+            **({"task": spec.data.task} if classes_overlap(spec.data.task) else {}),
         }
     )
 

@@ -2,8 +2,8 @@
 
 It lies next to the output. After a line that names the format come records: length and CRC-32 of a
 payload, then the payload. The first payload is the run's fingerprint. Each other one is a line of JSON
-with an image's id and its file's version, and the label map as PNG. A truncated record is dropped when the
-journal is opened again.
+with an image's id and its file's version, and the label map as PNG, the bytes of larger labels below each
+other. A truncated record is dropped when the journal is opened again.
 """
 
 import json
@@ -23,7 +23,8 @@ from seg.data.images.decoding import decode_indexes
 from seg.engine.image_source import ImageSource
 from seg.errors import OutputError
 from seg.files.atomic import errors_named, followed, regular
-from seg.labels.label_map import MAX_CLASSES, LabelsHW
+from seg.labels.label_map import MAX_CLASSES
+from seg.labels.task import LabelMap, Task, bytes_apart, bytes_together, classes_overlap, label_dtype
 from seg.terminal.notices import notice
 
 _FORMAT: Final = b"seg journal 2\n"
@@ -42,24 +43,27 @@ class Entry:
 
     id: str
     content: str
-    labels_hw: LabelsHW
+    labels_hw: LabelMap
     stat_hash: str | None = None
 
     @classmethod
-    def of(cls, image_id: str, source: ImageSource, labels_hw: LabelsHW) -> Self:
+    def of(cls, image_id: str, source: ImageSource, labels_hw: LabelMap) -> Self:
         """Make an entry; raises DataError if the file has changed since `source` was made."""
         return cls(image_id, source.content(), labels_hw, source.settled_stat_hash)
 
     def packed(self) -> bytes:
         """The entry as a record's payload."""
-        _, png = cv2.imencode(".png", self.labels_hw, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        head = json.dumps({"id": self.id, "content": self.content, "look": self.stat_hash})
-        return head.encode() + b"\n" + png.tobytes()
+        _, png = cv2.imencode(".png", bytes_apart(self.labels_hw), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        facts = {"id": self.id, "content": self.content, "look": self.stat_hash}
+        if self.labels_hw.itemsize > 1:
+            facts["bytes"] = self.labels_hw.itemsize
+        return json.dumps(facts).encode() + b"\n" + png.tobytes()
 
     @classmethod
     def unpacked(cls, payload: bytes) -> Self:
         head, png = _split(payload)
-        return cls(head["id"], head["content"], decode_indexes(png), head["look"])
+        labels_hw = bytes_together(decode_indexes(png), head.get("bytes", 1))
+        return cls(head["id"], head["content"], labels_hw, head["look"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +77,29 @@ class _Record:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLabels:
-    """The expected label maps: the number of classes, and the size by the image's id.
+    """The expected label maps: the number of classes, the size by the image's id, and the task.
 
     `size_of` returns height and width, before any EXIF rotation; None if they are not known.
     """
 
     classes: int = MAX_CLASSES
     size_of: Callable[[str], tuple[int, int] | None] = lambda _: None
+    task: Task = "multiclass"
 
     def problem_of(self, payload: bytes) -> str:
         """Why an intact record cannot belong to this run; empty if it can."""
         try:
             head, png = _split(payload)
-            size_hw, wanted_hw = _size_of_png(png), self.size_of(head["id"])
+            dtype = label_dtype(self.task, self.classes)
+            rows, columns = _size_of_png(png)
+            size_hw, wanted_hw = (rows // dtype.itemsize, columns), self.size_of(head["id"])
             if wanted_hw is not None and sorted(size_hw) != sorted(wanted_hw):
                 return "{}: it is {}x{}, but the image {}x{}".format(head["id"], *size_hw, *wanted_hw)
             entry = Entry.unpacked(payload)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "it is not a label map with the id of an image"
-        if entry.labels_hw.max(initial=0) >= self.classes:
+        labels = 2**self.classes if classes_overlap(self.task) else self.classes
+        if entry.labels_hw.dtype != dtype or int(entry.labels_hw.max(initial=0)) >= labels:
             return f"{entry.id}: it has labels beyond the {self.classes} classes"
         return ""
 

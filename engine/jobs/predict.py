@@ -24,7 +24,7 @@ from seg.engine.submissions import open_format
 from seg.engine.submissions.formats import check_ids
 from seg.engine.submissions.output import submission_output
 from seg.errors import DataError
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
@@ -71,12 +71,12 @@ def run_ensemble(
     target.check()
     paths = {sample.id: str(sample.image) for sample in samples}
     classes = read_member_files(spec)[0].card.classes
-    form = open_format(output, classes, spec.data.unlabelled, paths.__getitem__, samples)
+    form = open_format(output, classes, spec.data.unlabelled, paths.__getitem__, samples, task=spec.data.task)
     ensemble = Ensemble.load(spec, memory=memory)
     stopping = build_stopping(spec.stopping, ensemble, output.size)
     fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)
     sources = {sample.id: ImageSource.at(sample.image) for sample in samples}
-    expected = ExpectedLabels(len(classes), _sizes_of(samples, output.size))
+    expected = ExpectedLabels(len(classes), _sizes_of(samples, output.size), spec.data.task)
     with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
         missing = [sample for sample in samples if not journal.has(sample.id, sources[sample.id])]
         schedule = None if ends_at is None else schedule_for_deadline(ensemble, spec, len(missing), ends_at)
@@ -103,7 +103,7 @@ def _predict(
     clock = Clock()
     reader = Reader(open_sample, clock, strict)
 
-    def finish(sample: Sample, labels_hw: LabelsHW) -> bytes:
+    def finish(sample: Sample, labels_hw: LabelMap) -> bytes:
         with clock.stage("encode"):
             return Entry.of(sample.id, sources[sample.id], labels_hw).packed()
 

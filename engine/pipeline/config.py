@@ -14,6 +14,7 @@ from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.labels.label_map import ImageHWC
+from seg.labels.task import Task
 from seg.spec.ensemble.prediction import MergeName, TileSpec
 
 
@@ -32,6 +33,7 @@ class PipelineConfig:
         budget: decides how many passes of the pass order an image gets; by default all.
         decoders: of each member, if low-resolution probabilities are merged, by their mean.
         device_ops: merges probabilities that stay on their device; for the mean without early exit.
+        task: whether probabilities are merged as those of one softmax, or class by class.
         large_give_way: the tiles of large images are cut only if no other image waits.
     """
 
@@ -47,6 +49,7 @@ class PipelineConfig:
     budget: PassBudget | None = None
     decoders: tuple[Decoder, ...] = ()
     device_ops: DeviceOps | None = None
+    task: Task = "multiclass"
     large_give_way: bool = False
 
     def frame(self, image_hwc: ImageHWC) -> ImageHWC:
@@ -60,10 +63,10 @@ class PipelineConfig:
     def merge_for(self, size_hw: Size) -> Merge | DeviceMerge:
         """An empty merge for an image or a tile of that size."""
         if self.device_ops:
-            return DeviceMerge(self.device_ops, self.pass_order, size_hw)
+            return DeviceMerge(self.device_ops, self.pass_order, size_hw, self.task)
         if self.decoders:
             return DecoderMerge(self.pass_order, self.decoders, self.classes, size_hw)
-        return new_merge(self.merge, self.pass_order, self.classes, size_hw)
+        return new_merge(self.merge, self.pass_order, self.classes, size_hw, self.task)
 
     def accumulate(self, merges: Sequence[Merge | DeviceMerge]) -> None:
         """Add what the merges of a batch's frames have queued on the device."""

@@ -26,6 +26,7 @@ from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.errors import OutputError, SegError
 from seg.files.atomic import regular, sha256_of, write_text
 from seg.labels.label_map import ImageHWC
+from seg.labels.task import LabelMap, Task, labels_of
 from seg.models.model_file import read_model_card
 from seg.spec.ensemble.prediction import BatchSize, RuntimeName
 from seg.terminal.notices import notice
@@ -204,28 +205,31 @@ def _total_milliseconds(
 def _benchmark_member(
     model: Path, images: Sequence[ImageHWC], batch_size: BatchSize, streams: Streams
 ) -> tuple[RuntimeBenchmark, ...]:
-    reference = open_runtime(model, REFERENCE, streams)
-    truth = [reference.run(image[None]).argmax(1) for image in images]
+    card = read_model_card(model)
+    reference = open_runtime(model, REFERENCE, streams, task=card.task)
+    truth = [labels_of(reference.run(image[None]), card.task) for image in images]
     candidates = [RuntimeBenchmark(runtime=name) for name in usable_runtimes()]
-    if "cuda" in usable_runtimes() and read_model_card(model).precision == "fp16":
+    if "cuda" in usable_runtimes() and card.precision == "fp16":
         candidates.append(RuntimeBenchmark(runtime="cuda", channels_last=True))
     benchmarks = [
-        _benchmark(model, candidate, streams, images, batch_size, truth) for candidate in candidates
+        _benchmark(model, card.task, candidate, streams, images, batch_size, truth)
+        for candidate in candidates
     ]
     return tuple(sorted(benchmarks, key=lambda benchmark: (not benchmark.passed, benchmark.milliseconds)))
 
 
 def _benchmark(
     model: Path,
+    task: Task,
     candidate: RuntimeBenchmark,
     streams: Streams,
     images: Sequence[ImageHWC],
     batch_size: BatchSize,
-    truth: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.intp]]],
+    truth: Sequence[LabelMap],
 ) -> RuntimeBenchmark:
     try:
         runtime = _open(model, candidate.runtime, streams, images, channels_last=candidate.channels_last)
-        found = [runtime.run(image[None]).argmax(1) for image in images]
+        found = [labels_of(runtime.run(image[None]), task) for image in images]
         milliseconds = milliseconds_per_pass(runtime, _batch(images[0], batch_size, candidate.runtime))
     except SegError as error:
         return candidate.model_copy(update={"failure": str(error)})
@@ -238,7 +242,7 @@ def _open(
     model: Path, name: RuntimeName, streams: Streams, images: Sequence[ImageHWC], *, channels_last: bool
 ) -> Runtime:
     options = CudaOptions(fixed_shapes=have_one_size(images), channels_last=channels_last)
-    return open_runtime(model, name, streams, cuda=options)
+    return open_runtime(model, name, streams, task=read_model_card(model).task, cuda=options)
 
 
 def have_one_size(images: Sequence[ImageHWC]) -> bool:

@@ -36,4 +36,4 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
             )
         return probabilities
 
-    return compare(path, reference, images, model.segmenter.card.stride, "the checkpoint")
+    return compare(path, reference, images, model.segmenter.card.stride, "the checkpoint", model.task)

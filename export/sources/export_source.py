@@ -80,6 +80,7 @@ def export_source(
                 images,
                 declared.input.stride,
                 f"{source.path.name} as declared",
+                data.task,
             )
         except VerificationError as error:
             raise VerificationError(str(error).replace(str(temporary), str(model))) from error
@@ -111,7 +112,7 @@ def _in_asked_precision(
     from seg.export.precision.trial import trial_of_classes
 
     half = source.half
-    trial = trial_of_classes(card.classes, source.path, data, request)
+    trial = trial_of_classes(card.classes, card.task, source.path, data, request)
     write_half = partial(half.write, declared, opset=request.opset) if half else None
     return choose_precision(path, write_half, card, trial)
 

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from seg.data.images.images import write_image
 from seg.labels.classes import ClassInfo, default_colour
+from seg.labels.task import Task, classes_overlap
 from seg.models.card import CARD_KEY, InputCard, ModelCard
 from seg.models.temperature import TEMPERATURE
 
@@ -23,8 +24,8 @@ IMAGES = 7
 MakeModel = Callable[..., Path]
 
 
-def tiny_graph(seed: int, classes: int) -> onnx.ModelProto:
-    """Convolution over the image, whose kernel is not symmetric, then softmax at a temperature of 1."""
+def tiny_graph(seed: int, classes: int, task: Task = "multiclass") -> onnx.ModelProto:
+    """Convolution over the image, whose kernel is not symmetric, then softmax or sigmoid."""
     rng = np.random.default_rng(seed)
     kernel = rng.normal(0, 0.02, (classes, 3, 5, 3)).astype(np.float32)
     nodes = [
@@ -32,7 +33,9 @@ def tiny_graph(seed: int, classes: int) -> onnx.ModelProto:
         helper.make_node("Transpose", ["float"], ["nchw"], perm=[0, 3, 1, 2]),
         helper.make_node("Conv", ["nchw", "kernel"], ["logits"], pads=[2, 1, 2, 1]),
         helper.make_node("Div", ["logits", TEMPERATURE], ["tempered"]),
-        helper.make_node("Softmax", ["tempered"], ["probabilities"], axis=1),
+        helper.make_node("Sigmoid", ["tempered"], ["probabilities"])
+        if classes_overlap(task)
+        else helper.make_node("Softmax", ["tempered"], ["probabilities"], axis=1),
     ]
     graph = helper.make_graph(
         nodes,
@@ -47,22 +50,25 @@ def tiny_graph(seed: int, classes: int) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
-def tiny_card(name: str, classes: tuple[ClassInfo, ...] = CLASSES) -> ModelCard:
+def tiny_card(name: str, classes: tuple[ClassInfo, ...] = CLASSES, task: Task = "multiclass") -> ModelCard:
     return ModelCard(
         name=name,
         architecture="unet",
         encoder="resnet18",
+        task=task,
         classes=classes,
-        unlabelled="ground",
+        unlabelled="ignore" if classes_overlap(task) else "ground",
         input=InputCard(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
     )
 
 
-def write_model(folder: Path, seed: int = 0, classes: tuple[ClassInfo, ...] = CLASSES) -> Path:
+def write_model(
+    folder: Path, seed: int = 0, classes: tuple[ClassInfo, ...] = CLASSES, task: Task = "multiclass"
+) -> Path:
     """Write a tiny model with a card into the folder."""
     path = folder / f"tiny-{seed}.onnx"
-    model = tiny_graph(seed, len(classes))
-    helper.set_model_props(model, {CARD_KEY: tiny_card(f"tiny-{seed}", classes).model_dump_json()})
+    model = tiny_graph(seed, len(classes), task)
+    helper.set_model_props(model, {CARD_KEY: tiny_card(f"tiny-{seed}", classes, task).model_dump_json()})
     onnx.save(model, path)
     return path
 

@@ -1,7 +1,7 @@
 """The GeoTIFF format: a folder of georeferenced rasters with class ids or positions as pixel values."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,13 +12,12 @@ from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
+from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.check_size import check_claimed_size
-from seg.engine.submissions.masks.pixel_values import PixelValues, ValuesHW
+from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues, ValuesHW
 from seg.errors import DataError, MissingRuntimeError
 from seg.files.file_names import FileNames, id_of_name
 from seg.files.outputs import output_folder
-from seg.labels.classes import ClassInfo
-from seg.spec.ensemble.output import Values
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -30,7 +29,9 @@ CLASSES_TAG: Final = "CLASSES"
 """The tag with the classes' names by their pixel values, as a JSON object."""
 
 _SUFFIX: Final = ".tif"
-_TYPES: Final = (np.uint8, np.uint16, np.int32)
+TYPES: Final[PixelTypes] = (np.uint8, np.uint16, np.int32)
+MOST_BITS: Final = 32
+_WITH_COLOURS: Final = (np.uint8, np.uint16)
 _BLOCK: Final = 256
 _LAYOUT: Final = {
     "driver": "GTiff",
@@ -49,13 +50,12 @@ class GeoTiffFolder:
     A label map of another size than its image covers the same area.
     """
 
-    def __init__(self, classes: Sequence[ClassInfo], image_of: ImageOf, values: Values) -> None:
+    def __init__(self, image_of: ImageOf, values: PixelValues | BitValues) -> None:
         """Raises MissingRuntimeError if rasterio is not installed."""
         if not has_rasterio():
             raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
-        self._classes = classes
         self._image_of = image_of
-        self._values = PixelValues(classes, values, _TYPES)
+        self._values = values
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         names = FileNames(_SUFFIX)
@@ -91,11 +91,11 @@ class GeoTiffFolder:
             "height": height,
             "width": width,
         }
-        named = dict(zip(values.of_label.tolist(), self._classes, strict=True))
         with rasterio.open(file, "w", **layout, **place) as written:
-            if values.dtype.kind == "u":
-                written.write_colormap(1, {value: c.colour for value, c in named.items()})
-            written.update_tags(**{CLASSES_TAG: json.dumps({value: c.name for value, c in named.items()})})
+            if values.dtype in _WITH_COLOURS:
+                written.write_colormap(1, values.colours)
+            names = {value: c.name for value, c in values.classes.items()}
+            written.update_tags(**{CLASSES_TAG: json.dumps(names)})
             written.write(values_hw, 1)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from seg.engine.submissions.tables.number_text import join_numbers, split_numbers
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, masks_of
 from seg.spec.ensemble.output import RleSpec
 
 KAGGLE: Final = RleSpec()
@@ -37,6 +38,12 @@ def encode(labels_hw: LabelsHW, classes: int, style: RleSpec = KAGGLE) -> list[s
     pairs = np.stack((starts[order] + style.first, lengths[order]), axis=1)
     bounds = np.searchsorted(labels[order], np.arange(classes + 1))
     return join_numbers(pairs.ravel(), 2 * bounds)
+
+
+def encode_masks(labels_hw: LabelMap, classes: int, style: RleSpec = KAGGLE) -> list[str]:
+    """The same of a label map with a bit for each class."""
+    masks_chw = masks_of(labels_hw, "multilabel", classes)
+    return [encode(mask_hw.view(np.uint8), 2, style)[1] for mask_hw in masks_chw]
 
 
 def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:

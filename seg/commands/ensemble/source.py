@@ -103,7 +103,8 @@ def _spec_of_models(
     for model in models:
         if not are_models([model]):
             raise SpecError(f"{model}: is no exported model: these end in {MODEL_SUFFIX}")
-    data = data or DatasetSpec(unlabelled=read_model_card(models[0]).unlabelled)
+    first = read_model_card(models[0])
+    data = data or DatasetSpec(unlabelled=first.unlabelled, task=first.task)
     members = _weighted(members_of(models), weights)
     return validate(EnsembleSpec, {"data": data, "members": members, **_options(views, runtime)})
 
