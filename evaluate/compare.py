@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,11 +20,15 @@ from seg.data.images.read_sample import read_sample
 from seg.data.splits.content_hash import hash_of_images
 from seg.engine import Ensemble
 from seg.evaluate.metrics.calibration import Reliability
-from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
+from seg.evaluate.metrics.confusion import Scores
+from seg.evaluate.metrics.overlap_counts import SplitScores
 from seg.files.atomic import regular, write_text
 from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.labels.task import classes_overlap
+from seg.metrics.own_function import fingerprint_of
 from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
+from seg.spec.ensemble.metric import MetricSpec
 from seg.terminal.notices import notice
 from seg.terminal.progress import Advance, progress
 from seg.views import VIEW_SETS
@@ -34,6 +39,7 @@ ENSEMBLE = "ensemble"
 class Row(BaseModel):
     """One predictor: `plain` on the images as they are, `viewed` with the spec's views.
 
+    `plain_score` and `viewed_score` are of the spec's metric, `class_scores` of single classes with views.
     The times are seconds for all images, from pixels to label maps, decoding included. `ece` is the expected
     calibration error with views, a share in 0..1.
     """
@@ -46,6 +52,9 @@ class Row(BaseModel):
     viewed: Scores
     viewed_seconds: float
     ece: float
+    plain_score: float
+    viewed_score: float
+    class_scores: dict[str, float | None]
 
 
 class Comparison(BaseModel):
@@ -54,6 +63,7 @@ class Comparison(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     fingerprint: str
+    metric: str
     images: int
     rows: tuple[Row, ...]
 
@@ -76,13 +86,15 @@ def compare_members(spec: EnsembleSpec) -> Comparison:
     fingerprint = _fingerprint(spec, split)
     comparison = _read(kept, fingerprint)
     if comparison is None:
-        rows = tuple(_score_all(Ensemble.load(spec), split))
-        comparison = Comparison(fingerprint=fingerprint, images=len(split.samples), rows=rows)
+        rows = tuple(_score_all(Ensemble.load(spec), split, spec.metric))
+        comparison = Comparison(
+            fingerprint=fingerprint, metric=spec.metric.name, images=len(split.samples), rows=rows
+        )
         write_text(kept, comparison.model_dump_json(indent=2) + "\n")
     return comparison
 
 
-def _score_all(ensemble: Ensemble, split: Split) -> Iterator[Row]:
+def _score_all(ensemble: Ensemble, split: Split, metric: MetricSpec) -> Iterator[Row]:
     first, *others = ensemble.members
     if others:
         # Class factors belong to the whole ensemble.
@@ -93,34 +105,47 @@ def _score_all(ensemble: Ensemble, split: Split) -> Iterator[Row]:
     with progress("evaluate", 2 * len(predictors) * len(split.samples), unit="images") as advance:
         for name, predictor in predictors.items():
             plain = predictor.with_views(VIEW_SETS["none"])
-            plain_scores, plain_seconds, ece = _score(plain, split, advance)
-            viewed_scores, viewed_seconds = plain_scores, plain_seconds
+            without_views = with_views = _score(plain, split, metric, advance)
             if plain.members != predictor.members:
-                viewed_scores, viewed_seconds, ece = _score(predictor, split, advance)
+                with_views = _score(predictor, split, metric, advance)
             yield Row(
                 name=name,
-                plain=plain_scores,
-                plain_seconds=plain_seconds,
-                viewed=viewed_scores,
-                viewed_seconds=viewed_seconds,
-                ece=ece,
+                plain=without_views.scores.scores,
+                plain_seconds=without_views.seconds,
+                viewed=with_views.scores.scores,
+                viewed_seconds=with_views.seconds,
+                ece=with_views.ece,
+                plain_score=without_views.scores.metric[0],
+                viewed_score=with_views.scores.metric[0],
+                class_scores=with_views.scores.metric[1],
             )
 
 
-def _score(ensemble: Ensemble, split: Split, advance: Advance) -> tuple[Scores, float, float]:
+class _Measured(NamedTuple):
     """The scores of one predictor, its seconds, and its expected calibration error."""
-    matrix, reliability = ConfusionMatrix(len(ensemble.classes)), Reliability()
+
+    scores: SplitScores
+    seconds: float
+    ece: float
+
+
+def _score(ensemble: Ensemble, split: Split, metric: MetricSpec, advance: Advance) -> _Measured:
+    scores = SplitScores(ensemble.classes, ensemble.task, metric)
+    reliability = Reliability()
 
     def count(index: int, merged: ProbabilitiesCHW) -> None:
         truth_hw = split.labels(index)
-        matrix.add(truth_hw, ensemble.decision().labels(merged))
-        reliability.add(truth_hw, merged)
+        scores.add(truth_hw, ensemble.decision().labels(merged))
+        if classes_overlap(ensemble.task):
+            reliability.add_overlapping(truth_hw, merged)
+        else:
+            reliability.add(truth_hw, merged)
 
     start = time.perf_counter()
     images = _indexed(split.samples)
     for _ in ensemble.predict_all(images, count, name_of=lambda index: split.samples[index].id):
         advance()
-    return matrix.scores(ensemble.classes), time.perf_counter() - start, reliability.expected_error
+    return _Measured(scores, time.perf_counter() - start, reliability.expected_error)
 
 
 def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
@@ -143,6 +168,8 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
         ],
         "merge": (spec.merge, spec.merge_at),
         "class_factors": spec.class_factors,
+        "decision": spec.decision.model_dump(),
+        "metric": fingerprint_of(spec.metric),
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
         **({"tile": spec.tile.model_dump()} if spec.tile else {}),

@@ -8,6 +8,7 @@ from seg.data import Sample
 from seg.labels.task import classes_overlap
 from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
+from seg.spec.ensemble.decision import DecisionSpec
 
 
 def ensemble_fingerprint(spec: EnsembleSpec) -> str:
@@ -32,6 +33,7 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
             "tile": spec.tile and spec.tile.model_dump(),
             "size": spec.output.size,
             **({"merge_at": "decoder"} if spec.merge_at == "decoder" else {}),
+            **({"decision": spec.decision.model_dump()} if spec.decision != DecisionSpec() else {}),
             **({"task": spec.data.task} if classes_overlap(spec.data.task) else {}),
         }
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seg.engine.merging.decision import decide
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.labels.task import LabelMap, masks_of
 
 BINS: Final = 15
 
@@ -52,6 +53,13 @@ class Reliability:
         self._pixels += np.bincount(bins, minlength=BINS)
         self._confidence += np.bincount(bins, weights=confidence, minlength=BINS)
         self._right += np.bincount(bins, weights=right, minlength=BINS)
+
+    def add_overlapping(self, truth_hw: LabelMap, probabilities_chw: ProbabilitiesCHW) -> None:
+        """Count one image of classes that overlap: at each pixel, each class is there or not."""
+        masks_chw = masks_of(truth_hw, "multilabel", len(probabilities_chw))
+        width = truth_hw.shape[1]
+        there = probabilities_chw.reshape(-1, width)
+        self.add(masks_chw.reshape(-1, width).astype(np.uint8), np.stack([1 - there, there]))
 
     @property
     def bins(self) -> tuple[ReliabilityBin, ...]:

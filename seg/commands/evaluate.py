@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.ensemble.source import Data, Runtime, SpecOrModels, Views, Weights, resolve
-from seg.commands.options.shared import Overwrite, print_table
+from seg.commands.options.shared import Overwrite, RunMetric, check_metric, print_table
 
 if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison
@@ -32,9 +32,10 @@ def evaluate(
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="Write the figures of each class to this file.")
     ] = None,
+    run_metric: RunMetric = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score members and ensemble on the validation split, without and with views: mIoU and calibration.
+    """Score members and ensemble on the validation split, without and with views, by the spec's metric.
 
     The figures are kept beside the runs; nothing is computed again while models and data are the
     same. With --submission, a file in the format of the spec's output is judged, without any model.
@@ -55,6 +56,7 @@ def evaluate(
     if source.yaml is None and data is None:
         raise SpecError("models have no labels of their own: name a dataset with --data")
     spec = source.spec
+    check_metric(spec, run_metric)
     if submission is None:
         from seg.evaluate.compare import compare_members
 
@@ -85,27 +87,29 @@ def evaluate(
 
 def _print_comparison(comparison: "Comparison", per_class: bool) -> None:
     images, rows = comparison.images, comparison.rows
+    name = "mIoU" if comparison.metric == "miou" else comparison.metric
+    other = () if name == "mIoU" else ("mIoU",)
     print_table(
-        f"val mIoU over {images} images",
-        ("", "without views", "ms an image", "with views", "ms an image", "ECE"),
+        f"val {name} over {images} images",
+        ("", "without views", "ms an image", "with views", "ms an image", *other, "ECE"),
         [
             (
                 row.name,
-                f"{row.plain.miou:.4f}",
+                f"{row.plain_score:.4f}",
                 f"{row.plain_seconds / images * 1000:.0f}",
-                f"{row.viewed.miou:.4f}",
+                f"{row.viewed_score:.4f}",
                 f"{row.viewed_seconds / images * 1000:.0f}",
+                *([f"{row.viewed.miou:.4f}"] if other else []),
                 f"{row.ece:.4f}",
             )
             for row in rows
         ],
     )
     if per_class:
-        names = list(rows[0].viewed.iou)
         print_table(
-            "IoU with views",
+            f"{'IoU' if name == 'mIoU' else name} with views",
             ("", *(row.name for row in rows)),
-            [(name, *(_figure(row.viewed.iou[name]) for row in rows)) for name in names],
+            [(one, *(_figure(row.class_scores[one]) for row in rows)) for one in rows[0].class_scores],
         )
 
 

@@ -9,16 +9,16 @@ split is the mean.
 
 import runpy
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import SpecError
+from seg.files.atomic import sha256_of
 from seg.labels.task import MasksCHW
 from seg.metrics.metric import MaskHW, TallyC2, TallyMasks
-from seg.spec.ensemble.metric import OwnFunction
+from seg.spec.ensemble.metric import MetricSpec, OwnFunction
 
 
 def own_function(own: OwnFunction, counts_c: NDArray[np.bool_]) -> TallyMasks:
@@ -44,6 +44,12 @@ def own_function(own: OwnFunction, counts_c: NDArray[np.bool_]) -> TallyMasks:
     return tally_masks
 
 
+def fingerprint_of(spec: MetricSpec) -> dict[str, Any]:
+    """What the scores of a metric depend on: the spec, and the content of the user's file."""
+    own = spec.own_function
+    return {**spec.model_dump(), **({"sha256": sha256_of(own.file)} if own and own.file.is_file() else {})}
+
+
 def _tally(scores: NDArray[np.float64], counts_c: NDArray[np.bool_], place: str) -> TallyC2:
     if scores.shape not in ((), (int(counts_c.sum()),)) or np.isinf(scores).any():
         raise SpecError(
@@ -58,7 +64,7 @@ def _tally(scores: NDArray[np.float64], counts_c: NDArray[np.bool_], place: str)
 
 
 def _load(own: OwnFunction) -> Callable[..., Any]:
-    file = Path(own.file)
+    file = own.file
     if not file.is_file():
         raise SpecError(f"metric: {file}: there is no such file")
     try:
