@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from seg.commands.calibrate import calibrate_stopping
-from seg.commands.options.shared import CacheLimit, Overwrite, SpecPath, print_table, require_extra
+from seg.commands.options.shared import (
+    CacheLimit,
+    Overwrite,
+    RunMetric,
+    SpecPath,
+    check_metric,
+    print_table,
+    require_extra,
+)
 from seg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -39,17 +47,20 @@ def tune(
         typer.Option("--judge", help="Also score the result on this split, which needs labels."),
     ] = None,
     picture: Picture = None,
+    run_metric: RunMetric = False,
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
     """Find weights, views and class factors, and write them into the YAML.
 
     Everything is fitted on the validation images, and judged on groups of them that were left out: drives,
-    patients, places. The fewer groups there are, the less is fitted. Every pass is computed once and cached,
+    patients, places. The fewer groups there are, the less is fitted. Where classes overlap, thresholds, least
+    areas and what a class needs to be there are fitted, too, for the spec's metric. Every pass is computed once and cached,
     so that another run computes none. If the spec has `stopping`, it is calibrated again.
     """
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
+    from seg.commands.tune_overlapping import tune_rules
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.cost.budget import Budget
@@ -58,6 +69,7 @@ def tune(
     from seg.evaluate.tune.evidence.judge_split import judge_split
     from seg.evaluate.tune.write_spec import write_back
     from seg.files.outputs import Output
+    from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
 
@@ -68,7 +80,12 @@ def tune(
     chart = picture and Output(picture, (path, *files_read(spec)), overwrite)
     if chart:
         chart.check()
+    check_metric(spec, run_metric)
     cache = ProbabilityCache()
+    if classes_overlap(spec.data.task):
+        tune_rules(path, spec, cache, keep=keep)
+        cache.prune(limit)
+        return
     tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion)
     judged = judge_split(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)

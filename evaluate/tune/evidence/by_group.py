@@ -78,4 +78,10 @@ def error_of_gain(
             for group in range(groups)
         ]
     )
+    return jackknife_error(without_g)
+
+
+def jackknife_error(without_g: NDArray[np.float64]) -> float:
+    """The standard error of a figure, from what it is without each group."""
+    groups = len(without_g)
     return float(np.sqrt((groups - 1) / groups * ((without_g - without_g.mean()) ** 2).sum()))
