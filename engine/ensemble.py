@@ -25,11 +25,12 @@ from seg.engine.pipeline.image_input import as_raster
 from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
+from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
 from seg.labels.task import LabelMap, Task
 from seg.pixel_range import PixelRange
-from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec import EnsembleSpec
 from seg.spec.base import did_you_mean
 from seg.spec.ensemble.decision import ClassRule, rules_of
 from seg.spec.ensemble.prediction import MergeName, RuntimeName, TileSpec
@@ -93,9 +94,19 @@ class Ensemble:
         Raises:
             SpecError, ModelError, MissingRuntimeError: one line that names the fix.
         """
-        if not isinstance(spec, EnsembleSpec):
-            spec = load_ensemble(Path(spec))
-        return cls._of_loaded(spec, load_members(spec, memory, cores, runtimes))
+        return cls.of(resolve_ensemble(spec), memory=memory, cores=cores, runtimes=runtimes)
+
+    @classmethod
+    def of(
+        cls,
+        resolved: ResolvedEnsemble,
+        *,
+        memory: int | None = None,
+        cores: int | None = None,
+        runtimes: Sequence[RuntimeName] | None = None,
+    ) -> Self:
+        """Load all members of an ensemble whose files were read; arguments and errors are those of `load`."""
+        return cls._of_loaded(resolved.spec, load_members(resolved, memory, cores, runtimes))
 
     @classmethod
     def from_models(

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from seg.engine.load import LoadedMembers, load_members
 from seg.engine.member import Member
+from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.hardware import default_streams, usable_cores
 from seg.engine.runtimes.python_runtime import PredictFunction, PythonRuntime
 from seg.labels.classes import ClassInfo, default_colour
@@ -51,7 +52,8 @@ def load_models(
     if functions and spec.merge_at == "decoder":
         raise ValueError("merge_at: decoder cuts exported models, and a function cannot be cut: remove it")
     files = tuple(member for member in spec.running if member.name not in functions)
-    loaded = load_members(spec.model_copy(update={"members": files})) if files else _nothing(spec)
+    of_files_alone = spec.model_copy(update={"members": files})
+    loaded = load_members(resolve_ensemble(of_files_alone)) if files else _nothing(spec)
     known = loaded.members[0].card.classes if files else _numbered(classes)
     if classes is not None and [c.name for c in known] != list(classes):
         raise ValueError(f"classes: the models have {', '.join(c.name for c in known)}")

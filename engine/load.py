@@ -1,19 +1,13 @@
-"""Loading: from a spec to members on their runtimes."""
+"""Loading: from a resolved ensemble to members on their runtimes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
-import numpy as np
-
-from seg.data import open_split
-from seg.data.images.raster import Raster
-from seg.data.images.read_sample import open_sample
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
-from seg.engine.passes.tiles import lay_out
 from seg.engine.pipeline.prefetch import MAX_AHEAD
+from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.runtimes.auto import choose_runtimes, have_one_size
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.decoder_cut import Decoder, find_decoder
@@ -22,24 +16,10 @@ from seg.engine.runtimes.nvidia.nvidia import CudaOptions, needs_nvidia
 from seg.engine.runtimes.offload_plan import OffloadPlan, plan_offload
 from seg.engine.runtimes.open import default_batch_size, open_runtime
 from seg.engine.runtimes.reordered import in_dataset_order
-from seg.errors import DataError
 from seg.experimental import warnings_of
-from seg.labels.label_map import ImageHWC
-from seg.models.card import ModelCard
-from seg.models.member_files import MemberFile, read_member_files
+from seg.models.member_files import MemberFile
 from seg.spec import EnsembleSpec
-from seg.spec.ensemble.prediction import RuntimeName, TileSpec
-
-SAMPLE_FRAMES: Final = 2
-SYNTHETIC_SIDE: Final = 512
-
-
-@dataclass(frozen=True, slots=True)
-class SampleFrame:
-    """A sample frame to measure on: an image, or the middle one of its `tiles` tiles."""
-
-    frame_hwc: ImageHWC
-    tiles: int
+from seg.spec.ensemble.prediction import RuntimeName
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +54,12 @@ class ChosenRuntimes:
 
 
 def load_members(
-    spec: EnsembleSpec,
+    resolved: ResolvedEnsemble,
     memory: int | None = None,
     cores: int | None = None,
     runtimes: Sequence[RuntimeName] | None = None,
 ) -> LoadedMembers:
-    """Check and load every member's model.
+    """Load every member's model.
 
     Args:
         memory: the most bytes that this process may use; members that do not fit together take offload.
@@ -87,21 +67,17 @@ def load_members(
         runtimes: one for each member, if already chosen; by default the spec's.
 
     Raises:
-        ModelError: a model is missing, damaged, not exported by seg, or has other classes than the dataset.
+        ModelError: a model cannot be loaded.
         MissingRuntimeError: the spec's runtime is not usable on this machine.
         SpecError: a factor or weight names no class of the models.
     """
-    files = read_member_files(spec)
-    cards = [file.card for file in files]
-    classes = cards[0].classes
+    spec, classes = resolved.spec, resolved.classes
+    cards = [file.card for file in resolved.files]
     factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
     to_decoder = spec.merge_at == "decoder"
-    decoders = [
-        find_decoder(spec.model(member), card) if to_decoder else None
-        for member, card in zip(spec.running, cards, strict=True)
-    ]
+    decoders = [find_decoder(file.path, file.card) if to_decoder else None for file in resolved.files]
     streams = default_streams(cores or usable_cores())
-    chosen = ChosenRuntimes(runtimes, streams) if runtimes else choose_member_runtimes(spec, streams)
+    chosen = ChosenRuntimes(runtimes, streams) if runtimes else choose_member_runtimes(resolved, streams)
     openers = [
         partial(
             _open_member,
@@ -114,10 +90,10 @@ def load_members(
         )
         for member, file, runtime, decoder, options in zip(
             spec.running,
-            files,
+            resolved.files,
             chosen.runtimes,
             decoders,
-            _cuda_options(spec, cards, chosen, memory),
+            _cuda_options(resolved, chosen, memory),
             strict=True,
         )
     ]
@@ -126,10 +102,8 @@ def load_members(
         offload = OffloadPlan([open_it() for open_it in openers])
     else:
         in_flight = batch_size * (chosen.streams.count + 1)
-        frames = [sample.frame_hwc for sample in sample_frames(spec)]
-        offload = plan_offload(
-            openers, frames, len(cards[0].classes), batch_size, in_flight, MAX_AHEAD, memory
-        )
+        frames = [sample.frame_hwc for sample in resolved.sample_frames]
+        offload = plan_offload(openers, frames, len(classes), batch_size, in_flight, MAX_AHEAD, memory)
     members = tuple(
         Member(member.name, runtime, card, member.weight, spec.views_of(member), own, decoder)
         for member, card, runtime, own, decoder in zip(
@@ -172,13 +146,13 @@ def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -
     return DeviceOps("cuda", classes) if on_one_device and is_plain_mean else None
 
 
-def choose_member_runtimes(spec: EnsembleSpec, streams: Streams) -> ChosenRuntimes:
+def choose_member_runtimes(resolved: ResolvedEnsemble, streams: Streams) -> ChosenRuntimes:
     """The runtimes of the members: the spec's on `streams`, or with `runtime: auto` the fastest here."""
+    spec = resolved.spec
     if spec.runtime != "auto":
         return ChosenRuntimes([spec.runtime] * len(spec.running), streams, _warnings([spec.runtime]))
-    models = [spec.model(member) for member in spec.running]
-    frames = [sample.frame_hwc for sample in sample_frames(spec)]
-    choice = choose_runtimes(models, frames, spec.batch_size)
+    frames = [sample.frame_hwc for sample in resolved.sample_frames]
+    choice = choose_runtimes(resolved.files, frames, spec.batch_size)
     names = [member.name for member in spec.running]
     return ChosenRuntimes(
         choice.runtimes,
@@ -194,38 +168,20 @@ def _warnings(runtimes: Sequence[RuntimeName]) -> list[str]:
 
 
 def _cuda_options(
-    spec: EnsembleSpec, cards: Sequence[ModelCard], chosen: ChosenRuntimes, memory: int | None
+    resolved: ResolvedEnsemble, chosen: ChosenRuntimes, memory: int | None
 ) -> list[CudaOptions]:
     """Options of each member on an NVIDIA device; limited memory is divided evenly."""
     if not needs_nvidia(chosen.runtimes):
-        return [CudaOptions()] * len(cards)
-    is_one_size = have_one_size([sample.frame_hwc for sample in sample_frames(spec)])
+        return [CudaOptions()] * len(resolved.files)
+    is_one_size = have_one_size([sample.frame_hwc for sample in resolved.sample_frames])
     return [
         CudaOptions(
-            fixed_shapes=is_one_size or card.input.mode == "resize",
+            fixed_shapes=is_one_size or file.card.input.mode == "resize",
             channels_last=member.name in chosen.channels_last,
-            memory=memory and memory // len(cards),
+            memory=memory and memory // len(resolved.files),
         )
-        for member, card in zip(spec.running, cards, strict=True)
+        for member, file in zip(resolved.spec.running, resolved.files, strict=True)
     ]
-
-
-def sample_frames(spec: EnsembleSpec) -> list[SampleFrame]:
-    """A few frames of the images to predict, or a synthetic one if there are no images on this machine."""
-    try:
-        samples = open_split(spec.data, "predict").samples
-        chosen = samples[:: max(1, len(samples) // SAMPLE_FRAMES)][:SAMPLE_FRAMES]
-        return [_sample_frame(open_sample(sample), spec.tile) for sample in chosen]
-    except DataError:
-        slope = np.linspace(0, 255, SYNTHETIC_SIDE, dtype=np.uint8)
-        drawn_hwc = np.stack(np.broadcast_arrays(slope, slope[:, None], slope[::-1]), axis=-1)
-        return [_sample_frame(drawn_hwc, spec.tile)]
-
-
-def _sample_frame(image_hwc: Raster, tile: TileSpec | None) -> SampleFrame:
-    layout = lay_out(image_hwc.shape[:2], tile)
-    middle_hwc = layout.tile(image_hwc, layout.count // 2)
-    return SampleFrame(np.ascontiguousarray(middle_hwc), layout.count)
 
 
 def _batch_size(spec: EnsembleSpec, chosen: ChosenRuntimes) -> int:

@@ -85,4 +85,4 @@ class Prediction:
         if hide is not None and hide not in names:
             raise ValueError(f"there is no class {hide!r}: the classes are {', '.join(names)}")
         clear = None if hide is None else names.index(hide)
-        return overlay(image, self.labels, self.classes, opacity=opacity, clear=clear)
+        return overlay(image, self.labels, self.classes, opacity=opacity, clear=clear, task=self.task)

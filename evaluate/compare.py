@@ -19,6 +19,7 @@ from seg.data import Sample, Split, open_split
 from seg.data.images.read_sample import read_sample
 from seg.data.splits.content_hash import hash_of_images
 from seg.engine import Ensemble
+from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import Scores
 from seg.evaluate.metrics.overlap_counts import SplitScores
@@ -26,7 +27,6 @@ from seg.files.atomic import regular, write_text
 from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
 from seg.labels.task import classes_overlap
 from seg.metrics.own_function import fingerprint_of
-from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.metric import MetricSpec
 from seg.terminal.notices import notice
@@ -83,10 +83,11 @@ def compare_members(spec: EnsembleSpec) -> Comparison:
     """
     split = open_split(spec.data, "val")
     kept = spec.runs / "evaluation.json"
-    fingerprint = _fingerprint(spec, split)
+    resolved = resolve_ensemble(spec)
+    fingerprint = _fingerprint(resolved, split)
     comparison = _read(kept, fingerprint)
     if comparison is None:
-        rows = tuple(_score_all(Ensemble.load(spec), split, spec.metric))
+        rows = tuple(_score_all(Ensemble.of(resolved), split, spec.metric))
         comparison = Comparison(
             fingerprint=fingerprint, metric=spec.metric.name, images=len(split.samples), rows=rows
         )
@@ -152,7 +153,8 @@ def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
     return ((index, read_sample(sample)) for index, sample in enumerate(samples))
 
 
-def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
+def _fingerprint(resolved: ResolvedEnsemble, split: Split) -> str:
+    spec = resolved.spec
     facts = {
         "members": [
             (
@@ -164,7 +166,7 @@ def _fingerprint(spec: EnsembleSpec, split: Split) -> str:
                 spec.views_of(m),
                 *([m.covers] if m.covers else []),
             )
-            for m, file in zip(spec.running, read_member_files(spec), strict=True)
+            for m, file in zip(spec.running, resolved.files, strict=True)
         ],
         "merge": (spec.merge, spec.merge_at),
         "class_factors": spec.class_factors,

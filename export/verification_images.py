@@ -4,7 +4,7 @@ from typing import Final
 
 from seg.data import open_split
 from seg.data.images.read_sample import read_sample
-from seg.engine.load import sample_frames
+from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
 from seg.labels.label_map import ImageHWC
 from seg.spec import DatasetSpec, EnsembleSpec
@@ -24,4 +24,11 @@ def images_to_verify_on(spec: EnsembleSpec) -> list[ImageHWC]:
     try:
         return validation_images(spec.data)
     except DataError:
-        return [probe.frame_hwc for probe in sample_frames(spec)]
+        return [probe.frame_hwc for probe in _frames_to_predict(spec)]
+
+
+def _frames_to_predict(spec: EnsembleSpec) -> list[SampleFrame]:
+    try:
+        return sample_frames_of(open_split(spec.data, "predict").samples, spec.tile)
+    except DataError:
+        return sample_frames_of((), spec.tile)

@@ -15,28 +15,29 @@ from seg.engine.cluster.pool import Event, WorkerHandle, WorkerPool
 from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.load import ChosenRuntimes, choose_member_runtimes
+from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.hardware import default_streams, usable_cores
 from seg.engine.runtimes.nvidia.nvidia import needs_nvidia
 from seg.errors import MissingRuntimeError
 from seg.experimental import warnings_of
-from seg.spec import EnsembleSpec
 
 
 @contextmanager
 def open_process_pool(
-    spec: EnsembleSpec, count: int, *, strict: bool, memory: int | None
+    resolved: ResolvedEnsemble, count: int, *, strict: bool, memory: int | None
 ) -> "Iterator[ProcessPool]":
     """A pool of `count` processes, all of which are ended on exit.
 
     Raises:
         MissingRuntimeError: there are too few devices.
     """
-    chosen = _choose_runtimes(spec)
+    chosen = _choose_runtimes(resolved)
     taken = affinities(count, chosen.runtimes)
     layout = WorkerLayout(count, max(1, usable_cores() // count))
     notes = [*chosen.notes, *(warnings_of(["--devices on GPUs"]) if needs_nvidia(chosen.runtimes) else [])]
-    pool = ProcessPool(Job(spec, chosen.runtimes, layout.cores, strict, memory), layout, taken, notes=notes)
+    job = Job(resolved.spec, chosen.runtimes, layout.cores, strict, memory)
+    pool = ProcessPool(job, layout, taken, notes=notes)
     try:
         pool.start()
         yield pool
@@ -103,13 +104,13 @@ def work(pipe: Pipe, device: str | None, job: Job) -> None:
         pipe.send(attempt(partial(worker.predict, pipe.recv())))
 
 
-def _choose_runtimes(spec: EnsembleSpec) -> ChosenRuntimes:
+def _choose_runtimes(resolved: ResolvedEnsemble) -> ChosenRuntimes:
     """The runtimes of the members in all workers, which must not choose themselves; see `Job`."""
     streams = default_streams(usable_cores())
-    if spec.runtime != "auto":
-        return choose_member_runtimes(spec, streams)
+    if resolved.spec.runtime != "auto":
+        return choose_member_runtimes(resolved, streams)
     # In a process of its own: CUDA frees its memory on the first device only when the process ends.
-    child = Child.start(whole_machine(), _send_choice, spec, streams)
+    child = Child.start(whole_machine(), _send_choice, resolved, streams)
     try:
         answer = child.receive()
     except DiedError as error:
@@ -122,5 +123,5 @@ def _choose_runtimes(spec: EnsembleSpec) -> ChosenRuntimes:
     return chosen
 
 
-def _send_choice(pipe: Pipe, spec: EnsembleSpec, streams: Streams) -> None:
-    pipe.send(attempt(partial(choose_member_runtimes, spec, streams)))
+def _send_choice(pipe: Pipe, resolved: ResolvedEnsemble, streams: Streams) -> None:
+    pipe.send(attempt(partial(choose_member_runtimes, resolved, streams)))

@@ -15,15 +15,12 @@ from seg.engine.cluster.ray_pool import open_ray_pool
 from seg.engine.cluster.remote_images import ImageRef, images_to_predict, local_images
 from seg.engine.cluster.summary import ClusterSummary, WorkerStats
 from seg.engine.cluster.worker import BlockResult
-from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import ExpectedLabels, Journal
+from seg.engine.jobs.journal import Journal
+from seg.engine.jobs.journalled_run import JournalledRun, RunImage
 from seg.engine.jobs.predict import unreadable_images_advice
 from seg.engine.jobs.stopping import check_calibration
-from seg.engine.submissions import open_format
-from seg.engine.submissions.formats import check_ids
-from seg.engine.submissions.output import submission_output
+from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.errors import DataError
-from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
 from seg.terminal.progress import progress
 from seg.terminal.words import counted
@@ -76,9 +73,10 @@ def run_on_cluster(
             the submission is not written.
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that names the fix.
     """
-    check_calibration(spec)
+    resolved = resolve_ensemble(spec)
+    check_calibration(resolved)
     pool = open_ray_pool(spec, address, workers, gpus, strict=strict, memory=memory)
-    return _run(spec, images_to_predict(spec, images), pool, restart, overwrite, reads)
+    return _run(resolved, images_to_predict(spec, images), pool, restart, overwrite, reads)
 
 
 def run_on_devices(
@@ -95,13 +93,14 @@ def run_on_devices(
 
     Raises: as `run_on_cluster` does.
     """
-    check_calibration(spec)
-    pool = open_process_pool(spec, devices, strict=strict, memory=memory)
-    return _run(spec, local_images(spec), pool, restart, overwrite, reads)
+    resolved = resolve_ensemble(spec)
+    check_calibration(resolved)
+    pool = open_process_pool(resolved, devices, strict=strict, memory=memory)
+    return _run(resolved, local_images(spec), pool, restart, overwrite, reads)
 
 
 def _run(
-    spec: EnsembleSpec,
+    resolved: ResolvedEnsemble,
     refs: Sequence[ImageRef],
     opening: AbstractContextManager[WorkerPool[Any]],
     restart: bool,
@@ -109,28 +108,18 @@ def _run(
     reads: Sequence[Path],
 ) -> ClusterSummary:
     """Complete the journal and write the submission; the pool is only opened if images are missing."""
-    classes = read_member_files(spec)[0].card.classes
-    output = spec.output
-    check_ids(output.format, (image.id for image in refs))
-    images = (Path(image.place) for image in refs if not image.version)
-    target = submission_output(spec, output.file, reads=(*images, *reads), overwrite=overwrite)
-    target.check()
-    places = {image.id: image.place for image in refs}
-    images_of_run = [image.sample for image in refs]
-    data = spec.data
-    form = open_format(output, classes, data.unlabelled, places.__getitem__, images_of_run, task=data.task)
-    fingerprint = run_fingerprint(spec, images_of_run)
-    expected = ExpectedLabels(len(classes), lambda _: output.size, data.task)
-    with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
-        missing = [image for image in refs if not journal.has(image.id, image.source())]
-        summary = ClusterSummary(output.file, len(refs))
-        if missing:
-            with opening as pool:
-                summary = _predict(pool, len(refs), missing, journal)
-        entries = (journal.read(image.id) for image in refs)
-        with target.writing() as path:
-            form.write(path, ((entry.id, entry.labels_hw) for entry in entries))
-    return summary
+    images = [RunImage(ref, ref.sample, ref.place, ref.source()) for ref in refs]
+    local = [Path(ref.place) for ref in refs if not ref.version]
+    run = JournalledRun.prepare(resolved, images, overwrite=overwrite, reads=(*local, *reads))
+    output = resolved.spec.output
+
+    def predict(journal: Journal, missing: Sequence[ImageRef]) -> ClusterSummary:
+        if not missing:
+            return ClusterSummary(output.file, len(refs))
+        with opening as pool:
+            return _predict(pool, len(refs), missing, journal)
+
+    return run.complete(predict, restart=restart, size_of=lambda _: output.size)
 
 
 def _predict(

@@ -150,7 +150,7 @@ def _needed_by_class(
 
 
 @dataclass(slots=True)
-class ExactRule:
+class WorstCaseRule:
     """Settled when at most the tolerated share of pixels can still change, whatever passes follow."""
 
     tolerance: float
@@ -178,14 +178,14 @@ class CalibratedRule:
         return now.changeable_share_at_least <= room and now.changeable_share <= room
 
 
-Rule = ExactRule | CalibratedRule
+Rule = WorstCaseRule | CalibratedRule
 
 
 def new_rule(spec: StoppingSpec) -> Rule:
-    """The rule for one image: calibrated if the spec is, else exact."""
+    """The rule for one image: calibrated if the spec is, else the worst case."""
     known = spec.calibration
     if known is None:
-        return ExactRule(spec.tolerance)
+        return WorstCaseRule(spec.tolerance)
     return CalibratedRule(spec.tolerance, known.images, known.risk)
 
 

@@ -23,6 +23,7 @@ from seg.engine.merging.decision import Decision
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
+from seg.engine.resolved import resolve_ensemble
 from seg.errors import SpecError
 from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec
@@ -82,7 +83,8 @@ def calibrate_ensemble(
     """
     refuse_exclusions(spec.model_copy(update={"stopping": StoppingSpec()}))
     samples = _random_samples(open_split(spec.data, split).samples, count)
-    ensemble = Ensemble.load(spec)
+    resolved = resolve_ensemble(spec)
+    ensemble = Ensemble.of(resolved)
     order = _rank_passes(ensemble, samples[:: max(1, len(samples) // MAX_RANKED)][:MAX_RANKED])
     traces: list[Trace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
@@ -96,7 +98,10 @@ def calibrate_ensemble(
             traces.append(trace)
             advance()
     calibration = CalibrationSpec(
-        images=len(traces), order=order, risk=estimate_risk(traces), fingerprint=ensemble_fingerprint(spec)
+        images=len(traces),
+        order=order,
+        risk=estimate_risk(traces),
+        fingerprint=ensemble_fingerprint(resolved),
     )
     return calibration, traces
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from seg.engine.early_exit.rules import CalibratedRule, ExactRule
+from seg.engine.early_exit.rules import CalibratedRule, WorstCaseRule
 from seg.engine.jobs.calibrate import Trace, rounded_up
 
 TOLERANCES: Final = (0.0, 0.001, 0.005, 0.01, 0.02)
@@ -17,14 +17,14 @@ class EarlyExitEffect:
     """The effect of early exit at one tolerance, in shares from 0 to 1.
 
     Attributes:
-        saved_exact: passes saved by the exact rule, without a calibration.
+        saved_in_worst_case: passes saved by the rule for the worst case, without a calibration.
         saved: passes saved with a calibration.
         changed: labels that then differ from the full ensemble's, averaged over images.
         worst: labels that differ in the worst image.
     """
 
     tolerance: float
-    saved_exact: float
+    saved_in_worst_case: float
     saved: float
     changed: float
     worst: float
@@ -50,7 +50,7 @@ def _outcome(
     traces: Sequence[Trace], risks: Sequence[tuple[float, ...]], tolerance: float
 ) -> EarlyExitEffect:
     others = len(traces) - 1
-    saved_exact = [_saved(trace, trace.replay(ExactRule(tolerance))[0]) for trace in traces]
+    saved_in_worst_case = [_saved(trace, trace.replay(WorstCaseRule(tolerance))[0]) for trace in traces]
     ends = [
         trace.replay(CalibratedRule(tolerance, others, risk))
         for trace, risk in zip(traces, risks, strict=True)
@@ -58,7 +58,11 @@ def _outcome(
     saved = [_saved(trace, passes) for trace, (passes, _) in zip(traces, ends, strict=True)]
     changed = [loss for _, loss in ends]
     return EarlyExitEffect(
-        tolerance, float(np.mean(saved_exact)), float(np.mean(saved)), float(np.mean(changed)), max(changed)
+        tolerance=tolerance,
+        saved_in_worst_case=float(np.mean(saved_in_worst_case)),
+        saved=float(np.mean(saved)),
+        changed=float(np.mean(changed)),
+        changed_at_worst=max(changed),
     )
 
 

@@ -1,20 +1,21 @@
 """The schedule of a run with a deadline: the order of passes, and the budget of an image."""
 
+from collections.abc import Sequence
+
 from seg.engine.early_exit.deadline import DeadlineSchedule, PassBudget
 from seg.engine.ensemble import Ensemble
-from seg.engine.load import sample_frames
+from seg.engine.sample_frames import SampleFrame
 from seg.errors import SpecError
-from seg.spec import EnsembleSpec
 
 
 def schedule_for_deadline(
-    ensemble: Ensemble, spec: EnsembleSpec, images: int, ends_at: float
+    ensemble: Ensemble, probes: Sequence[SampleFrame], images: int, ends_at: float
 ) -> DeadlineSchedule:
     """Measure the time and value of every pass on some of the images, and set a budget until the deadline.
 
     Args:
         ensemble: with all members in memory.
-        spec: of the ensemble.
+        probes: to measure on.
         images: the number of images to predict.
         ends_at: the time by `time.monotonic` at which all must be done.
 
@@ -23,7 +24,6 @@ def schedule_for_deadline(
     """
     if ensemble.open_frames:
         raise SpecError("--deadline: members that take turns in memory cannot be timed: allow more memory")
-    probes = sample_frames(spec)
     frames = [probe.frame_hwc for probe in probes]
     order = ensemble.rank(frames)
     seconds = [each * probes[0].tiles for each in order.seconds]

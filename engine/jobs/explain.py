@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seg.data import open_split
 from seg.engine.ensemble import Ensemble
-from seg.engine.load import sample_frames
 from seg.engine.member import Member, default_pass_order
 from seg.engine.passes.device_values import Device
+from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement
 from seg.engine.runtimes.offload_plan import both_orientations
 from seg.engine.runtimes.profiling import memory_growth, milliseconds_per_pass, resident_bytes
@@ -76,8 +75,9 @@ def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanati
     Raises:
         SpecError, ModelError, MissingRuntimeError, DataError: one line that names the fix.
     """
-    probe = sample_frames(spec)[0]
-    ensemble = Ensemble.load(spec, memory=memory)
+    resolved = resolve_ensemble(spec)
+    probe = resolved.sample_frames[0]
+    ensemble = Ensemble.of(resolved, memory=memory)
     batches = both_orientations([probe.frame_hwc], ensemble.batch_size)
     weight = sum(member.weight for member in ensemble.members)
     device_ops = ensemble.device_ops_for(
@@ -85,7 +85,7 @@ def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanati
     )
     return Explanation(
         members=tuple(_explain_member(member, weight, batches) for member in ensemble.members),
-        images=len(open_split(spec.data, "predict").samples),
+        images=len(resolved.samples),
         tiles=probe.tiles,
         batch_size=ensemble.batch_size,
         streams=ensemble.streams,

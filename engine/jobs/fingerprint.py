@@ -5,16 +5,16 @@ import json
 from collections.abc import Sequence
 
 from seg.data import Sample
+from seg.engine.resolved import ResolvedEnsemble
 from seg.labels.task import classes_overlap
-from seg.models.member_files import read_member_files
-from seg.spec import EnsembleSpec
 from seg.spec.ensemble.decision import DecisionSpec
 
 
-def ensemble_fingerprint(spec: EnsembleSpec) -> str:
+def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
     """The hash of the models' content, weights, covered classes, temperatures, views, merge, class factors,
     tiles and grid.
     """
+    spec = resolved.spec
     return _hash(
         {
             "members": [
@@ -26,7 +26,7 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
                     spec.views_of(member),
                     *([member.covers] if member.covers else []),
                 )
-                for member, file in zip(spec.running, read_member_files(spec), strict=True)
+                for member, file in zip(spec.running, resolved.files, strict=True)
             ],
             "merge": spec.merge,
             "class_factors": spec.class_factors,
@@ -39,15 +39,17 @@ def ensemble_fingerprint(spec: EnsembleSpec) -> str:
     )
 
 
-def run_fingerprint(spec: EnsembleSpec, samples: Sequence[Sample], *, has_deadline: bool = False) -> str:
+def run_fingerprint(
+    resolved: ResolvedEnsemble, samples: Sequence[Sample], *, has_deadline: bool = False
+) -> str:
     """The hash of the ensemble, its stopping, the images' names, and whether a deadline may drop passes.
 
     The runtime is not included: all runtimes agree closely enough for a run to continue on another one.
     """
     return _hash(
         {
-            "ensemble": ensemble_fingerprint(spec),
-            "stopping": spec.stopping and spec.stopping.model_dump(),
+            "ensemble": ensemble_fingerprint(resolved),
+            "stopping": resolved.spec.stopping and resolved.spec.stopping.model_dump(),
             "images": [(sample.id, sample.image.name) for sample in samples],
             **({"in haste": True} if has_deadline else {}),
         }

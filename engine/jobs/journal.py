@@ -54,7 +54,7 @@ class Entry:
     def packed(self) -> bytes:
         """The entry as a record's payload."""
         _, png = cv2.imencode(".png", bytes_apart(self.labels_hw), [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        facts = {"id": self.id, "content": self.content, "look": self.stat_hash}
+        facts: dict[str, Any] = {"id": self.id, "content": self.content, "look": self.stat_hash}
         if self.labels_hw.itemsize > 1:
             facts["bytes"] = self.labels_hw.itemsize
         return json.dumps(facts).encode() + b"\n" + png.tobytes()

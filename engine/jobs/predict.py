@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from seg.data import Sample, open_split
+from seg.data import Sample
 from seg.data.images.image_header import image_size
 from seg.data.images.read_sample import open_sample
 from seg.engine.early_exit.deadline import DeadlineSchedule
@@ -13,19 +13,16 @@ from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import Ensemble
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.deadline_schedule import schedule_for_deadline
-from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import Entry, ExpectedLabels, Journal
+from seg.engine.jobs.journal import Entry, Journal
+from seg.engine.jobs.journalled_run import JournalledRun, RunImage
 from seg.engine.jobs.stopping import build_stopping, check_calibration
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import PassOrder
 from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
-from seg.engine.submissions import open_format
-from seg.engine.submissions.formats import check_ids
-from seg.engine.submissions.output import submission_output
+from seg.engine.resolved import resolve_ensemble
 from seg.errors import DataError
 from seg.labels.task import LabelMap
-from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
 from seg.terminal.progress import progress
@@ -63,30 +60,25 @@ def run_ensemble(
     ends_at = None if deadline is None else time.monotonic() + deadline
     if deadline is not None:
         refuse_exclusions(spec, "--deadline")
-    check_calibration(spec)
-    output, samples = spec.output, open_split(spec.data, "predict").samples
-    check_ids(output.format, (sample.id for sample in samples))
-    images = (sample.image for sample in samples)
-    target = submission_output(spec, output.file, reads=(*images, *reads), overwrite=overwrite)
-    target.check()
-    paths = {sample.id: str(sample.image) for sample in samples}
-    classes = read_member_files(spec)[0].card.classes
-    form = open_format(output, classes, spec.data.unlabelled, paths.__getitem__, samples, task=spec.data.task)
-    ensemble = Ensemble.load(spec, memory=memory)
-    stopping = build_stopping(spec.stopping, ensemble, output.size)
-    fingerprint = run_fingerprint(spec, samples, has_deadline=deadline is not None)
-    sources = {sample.id: ImageSource.at(sample.image) for sample in samples}
-    expected = ExpectedLabels(len(classes), _sizes_of(samples, output.size), spec.data.task)
-    with Journal(output.file, fingerprint, restart=restart, expected=expected) as journal:
-        missing = [sample for sample in samples if not journal.has(sample.id, sources[sample.id])]
-        schedule = None if ends_at is None else schedule_for_deadline(ensemble, spec, len(missing), ends_at)
-        summary = _predict(
-            ensemble, stopping, schedule, spec, len(samples), missing, sources, journal, strict
+    resolved = resolve_ensemble(spec)
+    check_calibration(resolved)
+    sources = {sample.id: ImageSource.at(sample.image) for sample in resolved.samples}
+    images = [RunImage(one, one, str(one.image), sources[one.id]) for one in resolved.samples]
+    read = [sample.image for sample in resolved.samples]
+    run = JournalledRun.prepare(resolved, images, overwrite=overwrite, reads=(*read, *reads))
+    ensemble = Ensemble.of(resolved, memory=memory)
+    stopping = build_stopping(spec.stopping, ensemble, spec.output.size)
+
+    def predict(journal: Journal, missing: Sequence[Sample]) -> RunSummary:
+        schedule = (
+            None
+            if ends_at is None
+            else schedule_for_deadline(ensemble, resolved.sample_frames, len(missing), ends_at)
         )
-        entries = (journal.read(sample.id) for sample in samples)
-        with target.writing() as path:
-            form.write(path, ((entry.id, entry.labels_hw) for entry in entries))
-    return summary
+        return _predict(ensemble, stopping, schedule, spec, len(images), missing, sources, journal, strict)
+
+    size_of = _sizes_of(resolved.samples, spec.output.size)
+    return run.complete(predict, restart=restart, size_of=size_of, has_deadline=deadline is not None)
 
 
 def _predict(

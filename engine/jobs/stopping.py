@@ -6,6 +6,7 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.member import default_pass_order
 from seg.engine.passes.passes import Size
+from seg.engine.resolved import ResolvedEnsemble
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import StoppingSpec
@@ -37,11 +38,12 @@ def build_stopping(
     return Stopping(in_rounds, checkpoints, new_monitor)
 
 
-def check_calibration(spec: EnsembleSpec) -> None:
+def check_calibration(resolved: ResolvedEnsemble) -> None:
     """Raise SpecError if the spec's calibration was made for another ensemble."""
+    spec = resolved.spec
     calibration = spec.stopping.calibration if spec.stopping else None
     if calibration and (
-        calibration.fingerprint != ensemble_fingerprint(spec)
+        calibration.fingerprint != ensemble_fingerprint(resolved)
         or sorted(calibration.order) != list(range(_passes(spec)))
     ):
         raise SpecError(

@@ -24,10 +24,10 @@ from seg.engine.runtimes.nvidia.nvidia import CudaOptions, device_models
 from seg.engine.runtimes.open import default_batch_size, open_runtime, runs_on_gpu, usable_runtimes
 from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.errors import OutputError, SegError
-from seg.files.atomic import regular, sha256_of, write_text
+from seg.files.atomic import regular, write_text
 from seg.labels.label_map import ImageHWC
-from seg.labels.task import LabelMap, Task, labels_of
-from seg.models.model_file import read_model_card
+from seg.labels.task import LabelMap, labels_of
+from seg.models.member_files import MemberFile
 from seg.spec.ensemble.prediction import BatchSize, RuntimeName
 from seg.terminal.notices import notice
 
@@ -67,7 +67,7 @@ class RuntimeBenchmark(BaseModel):
         return f"{name} {self.milliseconds:.1f} ms a pass, {self.agreement:.2%} of labels as on cpu"
 
 
-Winner = tuple[Path, RuntimeBenchmark]
+Winner = tuple[MemberFile, RuntimeBenchmark]
 """A model, and the benchmark of its fastest runtime."""
 
 
@@ -110,7 +110,7 @@ class RuntimeChoice(BaseModel):
 
 
 def choose_runtimes(
-    models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize
+    models: Sequence[MemberFile], images: Sequence[ImageHWC], batch_size: BatchSize
 ) -> RuntimeChoice:
     """The fastest runtime of each model, from the cache or measured now.
 
@@ -144,7 +144,9 @@ def _read_cached(cache_file: Path, members: int) -> RuntimeChoice | None:
     return None
 
 
-def _measure(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> RuntimeChoice:
+def _measure(
+    models: Sequence[MemberFile], images: Sequence[ImageHWC], batch_size: BatchSize
+) -> RuntimeChoice:
     usual = default_streams(usable_cores())
     members = tuple(_benchmark_member(model, images, batch_size, usual) for model in models)
     winners = [(model, benchmarks[0]) for model, benchmarks in zip(models, members, strict=True)]
@@ -203,24 +205,21 @@ def _total_milliseconds(
 
 
 def _benchmark_member(
-    model: Path, images: Sequence[ImageHWC], batch_size: BatchSize, streams: Streams
+    model: MemberFile, images: Sequence[ImageHWC], batch_size: BatchSize, streams: Streams
 ) -> tuple[RuntimeBenchmark, ...]:
-    card = read_model_card(model)
-    reference = open_runtime(model, REFERENCE, streams, task=card.task)
-    truth = [labels_of(reference.run(image[None]), card.task) for image in images]
+    reference = open_runtime(model.path, REFERENCE, streams, task=model.own.task)
+    truth = [labels_of(reference.run(image[None]), model.own.task) for image in images]
     candidates = [RuntimeBenchmark(runtime=name) for name in usable_runtimes()]
-    if "cuda" in usable_runtimes() and card.precision == "fp16":
+    if "cuda" in usable_runtimes() and model.card.precision == "fp16":
         candidates.append(RuntimeBenchmark(runtime="cuda", channels_last=True))
     benchmarks = [
-        _benchmark(model, card.task, candidate, streams, images, batch_size, truth)
-        for candidate in candidates
+        _benchmark(model, candidate, streams, images, batch_size, truth) for candidate in candidates
     ]
     return tuple(sorted(benchmarks, key=lambda benchmark: (not benchmark.passed, benchmark.milliseconds)))
 
 
 def _benchmark(
-    model: Path,
-    task: Task,
+    model: MemberFile,
     candidate: RuntimeBenchmark,
     streams: Streams,
     images: Sequence[ImageHWC],
@@ -229,7 +228,7 @@ def _benchmark(
 ) -> RuntimeBenchmark:
     try:
         runtime = _open(model, candidate.runtime, streams, images, channels_last=candidate.channels_last)
-        found = [labels_of(runtime.run(image[None]), task) for image in images]
+        found = [labels_of(runtime.run(image[None]), model.own.task) for image in images]
         milliseconds = milliseconds_per_pass(runtime, _batch(images[0], batch_size, candidate.runtime))
     except SegError as error:
         return candidate.model_copy(update={"failure": str(error)})
@@ -239,10 +238,10 @@ def _benchmark(
 
 
 def _open(
-    model: Path, name: RuntimeName, streams: Streams, images: Sequence[ImageHWC], *, channels_last: bool
+    model: MemberFile, name: RuntimeName, streams: Streams, images: Sequence[ImageHWC], *, channels_last: bool
 ) -> Runtime:
     options = CudaOptions(fixed_shapes=have_one_size(images), channels_last=channels_last)
-    return open_runtime(model, name, streams, task=read_model_card(model).task, cuda=options)
+    return open_runtime(model.path, name, streams, task=model.own.task, cuda=options)
 
 
 def have_one_size(images: Sequence[ImageHWC]) -> bool:
@@ -254,14 +253,14 @@ def _batch(image_hwc: ImageHWC, batch_size: BatchSize, name: RuntimeName) -> Ima
     return np.stack([image_hwc] * (default_batch_size(name) if batch_size == "auto" else batch_size))
 
 
-def _key(models: Sequence[Path], images: Sequence[ImageHWC], batch_size: BatchSize) -> str:
+def _key(models: Sequence[MemberFile], images: Sequence[ImageHWC], batch_size: BatchSize) -> str:
     libraries = {
         dist.name: dist.version
         for dist in metadata.distributions()
         if dist.name.startswith(("onnxruntime", "openvino"))
     }
     facts = {
-        "models": [sha256_of(model) for model in models],
+        "models": [model.sha256 for model in models],
         "shapes": [image.shape for image in images],
         "batch_size": batch_size,
         "machine": [processor_key(), usable_cores(), usable_runtimes(), device_models()],

@@ -8,6 +8,7 @@ from seg.data import Split
 from seg.data.images.read_sample import open_sample
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
+from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_speed
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
@@ -15,7 +16,6 @@ from seg.evaluate.cache.mixture import Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.files.atomic import sha256_of
 from seg.labels.label_map import LabelsHW
-from seg.models.member_files import read_member_files
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import TileSpec
 from seg.terminal.notices import notice
@@ -108,12 +108,13 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
         DataError: an image cannot be read, or the split has no labels.
     """
     split.labels(0)  # Missing labels are reported before hours of passes.
-    ensemble = Ensemble.load(_without_temperatures(spec))
+    resolved = resolve_ensemble(_without_temperatures(spec))
+    ensemble = Ensemble.of(resolved)
     coverage = spec.coverage_of(ensemble.classes)
     images = tuple(sha256_of(sample.image) for sample in split.samples)
     models = tuple(
         CachedModel(member, file.fingerprint, _tiling_name(spec.tile))
-        for member, file in zip(ensemble.members, read_member_files(spec), strict=True)
+        for member, file in zip(ensemble.members, resolved.files, strict=True)
     )
     missing = [
         (model, view, image)

@@ -8,7 +8,6 @@ import onnx
 from seg.engine.passes.shares import class_shares
 from seg.export.fuse.reorder import reorder_classes
 from seg.export.onnx_file.opset import in_opset, opset_of
-from seg.files.atomic import sha256_of
 from seg.models.card import ModelCard
 from seg.models.member_files import read_member_files
 from seg.models.temperature import set_temperature
@@ -50,7 +49,7 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
     files = read_member_files(spec)
     models = [onnx.load(file.path) for file in files]
     opset = max(LEAST_OPSET, *map(opset_of, models))
-    hashes = [sha256_of(file.path) for file in files]
+    hashes = [file.sha256 for file in files]
     for model, member, file in zip(models, spec.running, files, strict=True):
         if member.temperature != 1:
             set_temperature(model, member.temperature, file.path)

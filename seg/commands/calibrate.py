@@ -77,7 +77,7 @@ def _print_outcomes(outcomes: "Sequence[EarlyExitEffect]", images: int) -> None:
         [
             (
                 f"{one.tolerance:.1%}",
-                f"{one.saved_exact:.1%}",
+                f"{one.saved_in_worst_case:.1%}",
                 f"{one.saved:.1%}",
                 f"{one.changed:.3%}",
                 f"{one.worst:.3%}",

@@ -40,6 +40,7 @@ def distill(
     from seg.data.splits.unlabelled_split import UnlabelledSplit
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
     from seg.engine.jobs.soft_labels import make_soft_labels
+    from seg.engine.resolved import resolve_ensemble
     from seg.labels.soft_labels import SoftLabels
     from seg.spec import load_ensemble
     from seg.train.losses.distillation import Distillation
@@ -54,7 +55,7 @@ def distill(
     more = Path(images).absolute() if images else student.images
     train = open_split(spec.data, "train")
     unlabelled = UnlabelledSplit(more, train.classes) if more else None
-    teacher = ensemble_fingerprint(spec)
+    teacher = ensemble_fingerprint(resolve_ensemble(spec))
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
     taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
     make_soft_labels(spec, ConcatSplit(taught).samples, soft_labels)

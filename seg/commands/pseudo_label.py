@@ -38,13 +38,16 @@ def pseudo_label(
     from seg.engine.jobs.pseudo_labels import write_pseudo_labels
     from seg.engine.jobs.soft_labels import make_soft_labels
     from seg.engine.merging.decision import Decision
+    from seg.engine.resolved import resolve_ensemble
     from seg.files.file_names import check_file_names
     from seg.files.outputs import Output, output_folder
     from seg.labels.soft_labels import SoftLabels
     from seg.spec import load_ensemble
+    from seg.spec.ensemble.compatibility import refuse_exclusions
     from seg.spec.reads import files_read
 
     spec = load_ensemble(path)
+    refuse_exclusions(spec, "pseudo-label")
     classes = open_split(spec.data, "train").classes
     samples = list_samples(images.absolute())
     check_file_names((sample.id for sample in samples), MASK_SUFFIX)
@@ -54,7 +57,7 @@ def pseudo_label(
     reads = (path, images, *named, *(sample.image for sample in samples))
     target = Output(output, reads, overwrite, is_folder=True)
     target.check()
-    teacher = ensemble_fingerprint(spec)
+    teacher = ensemble_fingerprint(resolve_ensemble(spec))
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
     make_soft_labels(spec, samples, soft_labels)
     names = tuple(c.name for c in classes)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from seg.data.labelling import known_classes
@@ -17,7 +18,7 @@ from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import DatasetSpec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MemberFile:
     """A member's model.
 
@@ -36,13 +37,17 @@ class MemberFile:
     def is_reordered(self) -> bool:
         return is_reordered(self.channels, len(self.own.classes))
 
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the file."""
+        return sha256_of(self.path)
+
     @property
     def fingerprint(self) -> str:
-        """A SHA-256 of the file, and of the order of its classes if it differs from the dataset's."""
-        sha256 = sha256_of(self.path)
+        """A hash of the file, and of the order of its classes if it differs from the dataset's."""
         if not self.is_reordered:
-            return sha256
-        return hashlib.sha256(f"{sha256} {self.channels}".encode()).hexdigest()
+            return self.sha256
+        return hashlib.sha256(f"{self.sha256} {self.channels}".encode()).hexdigest()
 
 
 def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:

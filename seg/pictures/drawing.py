@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.labels.classes import ClassInfo, mixed_colour
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC
+from seg.labels.task import LabelMap, Task, classes_overlap
 
 LayerHWC = NDArray[np.uint8]
 """A picture that is partly transparent, RGBA uint8 `[H, W, 4]`."""
@@ -23,8 +24,13 @@ _OUTLINE_DIMS: Final = 2
 _GAP: Final = 6
 
 
-def colourise(labels_hw: LabelsHW, classes: Sequence[ClassInfo]) -> ImageHWC:
-    """Each label in its class's colour, and ignored pixels in grey."""
+def colourise(labels_hw: LabelMap, classes: Sequence[ClassInfo], *, task: Task = "multiclass") -> ImageHWC:
+    """Each label in its class's colour, and ignored pixels in grey.
+
+    Several classes that overlap have the mean of their colours, and none is black.
+    """
+    if classes_overlap(task):
+        return _mixed(labels_hw, classes)
     palette = np.full((256, 3), IGNORED_COLOUR, dtype=np.uint8)
     palette[: len(classes)] = [c.colour for c in classes]
     return palette[labels_hw]
@@ -32,34 +38,45 @@ def colourise(labels_hw: LabelsHW, classes: Sequence[ClassInfo]) -> ImageHWC:
 
 def overlay(
     image_hwc: ImageHWC,
-    labels_hw: LabelsHW,
+    labels_hw: LabelMap,
     classes: Sequence[ClassInfo],
     *,
     opacity: float = 0.5,
     clear: int | None = None,
+    task: Task = "multiclass",
 ) -> ImageHWC:
     """The image with its label map over it and the borders between labels drawn.
 
-    Pixels labelled `clear` (a background, say) or ignored show the bare image.
+    Pixels of no class, labelled `clear` (a background, say) or ignored show the bare image.
     """
-    layer_hwc = layer(labels_hw, classes, opacity=opacity, clear=clear).astype(np.float32)
+    layer_hwc = layer(labels_hw, classes, opacity=opacity, clear=clear, task=task).astype(np.float32)
     share_hwc = layer_hwc[..., 3:] / 255
     blended_hwc = image_hwc * (1 - share_hwc) + layer_hwc[..., :3] * share_hwc
     return np.rint(blended_hwc).astype(np.uint8)
 
 
 def layer(
-    labels_hw: LabelsHW, classes: Sequence[ClassInfo], *, opacity: float = 1.0, clear: int | None = None
+    labels_hw: LabelMap,
+    classes: Sequence[ClassInfo],
+    *,
+    opacity: float = 1.0,
+    clear: int | None = None,
+    task: Task = "multiclass",
 ) -> LayerHWC:
     """A label map to lay over its image: classes at that opacity, and outlines in their darker colour.
 
-    Pixels labelled `clear` or ignored are transparent.
+    Pixels of no class, labelled `clear` or ignored are transparent. `clear` is a bit where classes overlap.
     """
     layer_hwc = np.empty((*labels_hw.shape, 4), dtype=np.uint8)
-    layer_hwc[..., :3] = colourise(labels_hw, classes)
-    bare_hw = labels_hw == IGNORE_INDEX
-    if clear is not None:
-        bare_hw |= labels_hw == clear
+    if classes_overlap(task):
+        if clear is not None:
+            labels_hw = labels_hw & ~labels_hw.dtype.type(1 << clear)
+        bare_hw = labels_hw == 0
+    else:
+        bare_hw = labels_hw == IGNORE_INDEX
+        if clear is not None:
+            bare_hw |= labels_hw == clear
+    layer_hwc[..., :3] = colourise(labels_hw, classes, task=task)
     layer_hwc[..., 3] = np.where(bare_hw, 0, round(255 * opacity))
     border_hw = _borders(labels_hw)
     layer_hwc[border_hw, :3] //= _OUTLINE_DIMS
@@ -110,7 +127,17 @@ def enlarged(image_hwc: ImageHWC, least_width: int) -> ImageHWC:
     return image_hwc.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _borders(labels_hw: LabelsHW) -> NDArray[np.bool_]:
+def _mixed(labels_hw: LabelMap, classes: Sequence[ClassInfo]) -> ImageHWC:
+    values, position_hw = np.unique(labels_hw, return_inverse=True)
+    palette = np.zeros((len(values), 3), dtype=np.uint8)
+    for colour, value in zip(palette, values.tolist(), strict=True):
+        present = [c for bit, c in enumerate(classes) if value >> bit & 1]
+        if present:
+            colour[:] = mixed_colour(present)
+    return palette[position_hw]
+
+
+def _borders(labels_hw: LabelMap) -> NDArray[np.bool_]:
     border = np.zeros(labels_hw.shape, dtype=np.bool_)
     border[:, 1:] |= labels_hw[:, 1:] != labels_hw[:, :-1]
     border[1:] |= labels_hw[1:] != labels_hw[:-1]

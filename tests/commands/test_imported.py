@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seg.commands.app import run
 from seg.data.images.images import write_image, write_mask
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
+from seg.engine.resolved import resolve_ensemble
 from seg.models.model_file import read_model_card
 from seg.spec import load_ensemble
 from seg.spec.yaml.save import save_spec
@@ -112,7 +113,7 @@ def test_specialists_go_with_the_mean_of_whole_passes(
     assert run(["export", path]) == 0
     assert run(["ensemble", path, "-o", str(folder / "labels"), "--format", "png"]) == 0
     capsys.readouterr()
-    refused = {"merge": "vote", "merge_at": "decoder", "stopping": "exact"}
+    refused = {"merge": "vote", "merge_at": "decoder", "stopping": {"tolerance": 0}}
     for key, value in refused.items():
         assert run(["ensemble", spec(folder, *members, **{key: value})]) == 2
         assert "'covers'" in capsys.readouterr().err
@@ -131,9 +132,9 @@ def test_an_onnx_member_is_exported_without_torch(folder: Path) -> None:
 def test_what_a_member_covers_is_in_the_fingerprint_of_a_run(folder: Path) -> None:
     members = (theirs(RIGHT), {**theirs(RIGHT), "name": "cars"})
     assert run(["export", spec(folder, *members)]) == 0
-    plain = ensemble_fingerprint(load_ensemble(spec(folder, *members)))
+    plain = ensemble_fingerprint(resolve_ensemble(load_ensemble(spec(folder, *members))))
     covering = load_ensemble(spec(folder, members[0], {**members[1], "covers": ["car"]}))
-    assert ensemble_fingerprint(covering) != plain
+    assert ensemble_fingerprint(resolve_ensemble(covering)) != plain
 
 
 def test_a_spec_with_such_members_is_saved_as_it_is(folder: Path) -> None:

@@ -125,12 +125,13 @@ def _pass(frame: bytes) -> bytes:
 def _soft(content: str | bytes) -> Prepare:
     def prepare(folder: Path) -> None:
         from seg.engine.jobs.fingerprint import ensemble_fingerprint
+        from seg.engine.resolved import resolve_ensemble
         from seg.files.atomic import sha256_of
         from seg.labels.soft_labels import SoftLabels
         from seg.spec import load_ensemble
 
         spec = load_ensemble(folder / "spec.yaml")
-        kept = SoftLabels.of_teacher(spec.runs, ensemble_fingerprint(spec)).folder
+        kept = SoftLabels.of_teacher(spec.runs, ensemble_fingerprint(resolve_ensemble(spec))).folder
         name = f"{sha256_of(folder / 'images/0.png')[:16]}.npz"
         file(str(kept.relative_to(folder) / name), content)(folder)
 

@@ -308,13 +308,14 @@ def _journal(payload: bytes) -> Prepare:
     """A journal of this very run, begun by the command itself, with one more record."""
 
     def prepare(folder: Path) -> None:
-        from seg.data import open_split
         from seg.engine.jobs.fingerprint import run_fingerprint
+        from seg.engine.resolved import resolve_ensemble
         from seg.files.atomic import content_hash
         from seg.spec import load_ensemble
 
         spec = load_ensemble(folder / "spec.yaml")
-        fingerprint = run_fingerprint(spec, open_split(spec.data, "predict").samples).encode()
+        resolved = resolve_ensemble(spec)
+        fingerprint = run_fingerprint(resolved, resolved.samples).encode()
         record = payload.replace(b"CONTENT", content_hash(folder / "images/0.png").encode())
         records = b"".join(struct.pack("<II", len(p), zlib.crc32(p)) + p for p in (fingerprint, record))
         (folder / "submission.csv.journal").write_bytes(b"seg journal 2\n" + records)

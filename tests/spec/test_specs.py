@@ -9,6 +9,8 @@ import pytest
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, load_dataset, load_ensemble
 from seg.spec.dataset.dataset import ClassEntry, class_list
+from seg.spec.ensemble.prediction import StoppingSpec
+from seg.terminal.notices import notice
 
 SHORT = """\
 data:
@@ -84,7 +86,7 @@ def test_views_are_a_set_or_a_list(tmp_path: Path) -> None:
         ("recipe:\n  input: {mode: resize}", "x.yaml:7: recipe.input: 'size' belongs to mode 'resize'"),
         ("recipe:\n  loss: {cross_entrpy: 1}", "did you mean 'cross_entropy'?"),
         (
-            "views: d4\nstopping: exact\nmerge: vote",
+            "views: d4\nstopping: {tolerance: 0}\nmerge: vote",
             "x.yaml:8: 'merge: geometric' or 'vote' and",
         ),
         (
@@ -173,3 +175,11 @@ def test_black_is_the_background_s_and_of_no_other_class() -> None:
     with_background = class_list(entries, "nothing")
     assert [c.colour == (0, 0, 0) for c in with_background] == [True, False, False]
     assert [c.colour for c in class_list(entries, "ignore")] == [c.colour for c in with_background[1:]]
+
+
+def test_the_former_spelling_of_a_tolerance_of_0_still_works(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notice.cache_clear()
+    assert load(tmp_path, SHORT + "stopping: exact").stopping == StoppingSpec(tolerance=0)
+    assert "'stopping: { tolerance: 0 }'" in capsys.readouterr().err

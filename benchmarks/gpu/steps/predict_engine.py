@@ -12,7 +12,7 @@ from seg.engine import Ensemble
 from seg.engine.jobs.calibrate import calibrate_ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.summary import STREAM_STAGES, RunSummary
-from seg.engine.load import sample_frames
+from seg.engine.resolved import resolve_ensemble
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import StoppingSpec
 
@@ -60,8 +60,9 @@ def shares(summary: RunSummary) -> Cells:
 
 def by_networks(call: Call, spec: EnsembleSpec) -> tuple[Cells, Labels]:
     """The batches of all passes through their networks, and nothing else; no labels."""
-    ensemble = Ensemble.load(spec)
-    probe = sample_frames(spec)[0]
+    resolved = resolve_ensemble(spec)
+    ensemble = Ensemble.of(resolved)
+    probe = resolved.sample_frames[0]
     images = [probe.frame_hwc] * ensemble.batch_size
     run_networks(ensemble, images)
     done, seconds = 0, 0.0

@@ -1,10 +1,14 @@
 """What the HTTP process and the engine process send each other."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from seg.engine.serve.labelling.memory import MemoryPlan
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task as ClassTask
+from seg.labels.task import label_dtype
 
 Result = Literal["png", "rle", "overlay", "page", "json", "binary"]
 """What becomes of label maps; `json` and `binary` are those of the Open Inference Protocol."""
@@ -47,9 +51,15 @@ class Facts:
 
     notes: tuple[str, ...]
     classes: tuple[ClassInfo, ...]
+    task: ClassTask
     members: tuple[Member, ...]
     passes: int
     memory: MemoryPlan
+
+    @property
+    def label_dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
+        """The type of label maps."""
+        return label_dtype(self.task, len(self.classes))
 
 
 @dataclass(frozen=True, slots=True)

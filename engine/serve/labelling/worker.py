@@ -19,14 +19,14 @@ from typing import Final
 import numpy as np
 
 from seg.engine.ensemble import Ensemble
-from seg.engine.load import sample_frames
+from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.base import ImagesNHWC
 from seg.engine.serve.labelling.batcher import DynamicBatcher
 from seg.engine.serve.labelling.encoding import Encoded, Encoder, as_json
 from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
 from seg.engine.serve.labelling.messages import Cancel, Done, Facts, Failed, Figures, Member, Task
 from seg.engine.serve.labelling.page_layers import page_layers
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 
 NICENESS: Final = 5
@@ -60,10 +60,11 @@ def main() -> None:
     pipe = Connection(int(sys.argv[1]))
     options: EngineOptions = pipe.recv()
     try:
-        ensemble = Ensemble.load(options.spec)
+        resolved = resolve_ensemble(options.spec)
+        ensemble = Ensemble.of(resolved)
         plan = options.plan or plan_memory(ensemble, options.memory, options.most_pixels, options.beside)
         ensemble = replace(ensemble, tile=plan.tile)
-        ensemble.predict(sample_frames(options.spec)[0].frame_hwc)
+        ensemble.predict(resolved.sample_frames[0].frame_hwc)
     except Exception as error:
         # The server says it, as it would if this were in its own process.
         pipe.send(error)
@@ -77,7 +78,8 @@ def main() -> None:
 def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, plan: MemoryPlan) -> None:
     """Say that the engine is ready, and do tasks until None comes; raises EOFError at the end of the pipe."""
     pipe.send(_facts(ensemble, plan))
-    encoder = Encoder(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes), name)
+    clear = spec.data.background(ensemble.classes)
+    encoder = Encoder(ensemble.classes, spec.output.rle, clear, name, ensemble.task)
     worker = _Worker(pipe, ensemble, encoder, plan)
     while (message := pipe.recv()) is not None:
         worker.take(message)
@@ -87,7 +89,7 @@ def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, pl
 def _facts(ensemble: Ensemble, plan: MemoryPlan) -> Facts:
     weight = sum(member.weight for member in ensemble.members)
     members = tuple(Member(one.name, one.weight / weight, tuple(one.views)) for one in ensemble.members)
-    return Facts(ensemble.notes, ensemble.classes, members, ensemble.passes, plan)
+    return Facts(ensemble.notes, ensemble.classes, ensemble.task, members, ensemble.passes, plan)
 
 
 class _Worker:
@@ -97,7 +99,7 @@ class _Worker:
         self._encoder = encoder
         self._plan = plan
         self._batcher = DynamicBatcher(ensemble, plan.engine_process)
-        self._begun: dict[int, list[Future[LabelsHW]]] = {}
+        self._begun: dict[int, list[Future[LabelMap]]] = {}
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="seg-encode")
         self._paging = ThreadPoolExecutor(1, thread_name_prefix="seg-page")
         self._sending = threading.Lock()
@@ -126,7 +128,7 @@ class _Worker:
         answer = partial(self._answer, task, partial(self._encoded, task, images_nhwc, futures))
         left = threading.Semaphore(len(futures) - 1)
 
-        def one_is_over(_: Future[LabelsHW]) -> None:
+        def one_is_over(_: Future[LabelMap]) -> None:
             if not left.acquire(blocking=False):
                 self._encoding.submit(answer)
 
@@ -134,7 +136,7 @@ class _Worker:
             future.add_done_callback(one_is_over)
         self._send(self._figures())
 
-    def _encoded(self, task: Task, images_nhwc: ImagesNHWC, futures: list[Future[LabelsHW]]) -> Encoded:
+    def _encoded(self, task: Task, images_nhwc: ImagesNHWC, futures: list[Future[LabelMap]]) -> Encoded:
         labels = [future.result() for future in futures]
         return self._encoder.encode(task.result, task.request_id, images_nhwc[0], labels)
 

@@ -63,7 +63,7 @@ class EnsembleSpec(Spec):
     metric: Metric = MetricSpec(name="miou")
     """What predictions are judged by: the best epoch, scores, tuning and reports."""
     stopping: Stopping | None = None
-    """Early exit: when an image needs no further pass. `exact`, or a tolerance; `seg calibrate` writes it."""
+    """Early exit: when an image needs no further pass. `seg calibrate` writes it."""
     tile: TileSpec | None = None
     """Predict large images in overlapping tiles."""
     runtime: Literal["auto", RuntimeName] = Field(

@@ -14,6 +14,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from seg import ranges
 from seg.spec.base import NetworkSizeHW, PositiveWeight, Spec, place_of, within
+from seg.terminal.notices import notice
 
 RuntimeName = Literal["cpu", "cuda", "tensorrt", "tensorrt-plan", "openvino", "openvino-bf16"]
 """`tensorrt` is a part of ONNX Runtime; `tensorrt-plan` is TensorRT itself, on a plan of `seg export`."""
@@ -91,21 +92,20 @@ class StoppingSpec(Spec):
 
     tolerance: Annotated[float, within(ranges.TOLERANCE)] = 0.0
     """Share of labels that may differ from the full ensemble: on average with a calibration, on every image
-    without one. At 0 no label differs.
+    without one. At 0 an image ends when no pixel's class can change any more.
     """
     calibration: CalibrationSpec | None = None
     """Written by `seg calibrate`."""
 
 
-def _exact_or_more(value: Any) -> Any:
-    if isinstance(value, str):
-        if value != "exact":
-            raise ValueError(f"is 'exact', or a mapping with a tolerance, got {value!r}")
+def _former_spelling(value: Any) -> Any:
+    if value == "exact":
+        notice(
+            "'stopping: exact' is 'stopping: { tolerance: 0 }' now, and will be unknown in the next release:"
+            " rename it"
+        )
         return {"tolerance": 0.0}
     return value
 
 
-Stopping = Annotated[
-    StoppingSpec, BeforeValidator(_exact_or_more, json_schema_input_type=Literal["exact"] | StoppingSpec)
-]
-"""Written as `exact`, or as a mapping with a tolerance."""
+Stopping = Annotated[StoppingSpec, BeforeValidator(_former_spelling, json_schema_input_type=StoppingSpec)]

@@ -22,6 +22,7 @@ from seg.engine.cluster.sizing import WorkerLayout
 from seg.engine.cluster.worker import Job
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.load import choose_member_runtimes
+from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes import profiling as speed
 from seg.engine.runtimes.auto import RuntimeChoice
 from seg.engine.runtimes.base import Streams
@@ -229,7 +230,7 @@ def test_the_verdict_of_auto_is_that_of_the_machine_and_holds_in_all_processes(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(speed, "TIMED_S", 0.01)
     spec = many.model_copy(update={"runtime": "auto"})
-    choose_member_runtimes(spec, Streams(1, 1))
+    choose_member_runtimes(resolve_ensemble(spec), Streams(1, 1))
     (verdict,) = (tmp_path / "cache").rglob("*.json")
     found = RuntimeChoice.model_validate_json(verdict.read_text())
     wanted: Sequence[RuntimeName] = ("openvino", "cpu")

@@ -151,7 +151,7 @@ def test_a_journal_in_haste_is_not_taken_for_a_whole_one(project: Path) -> None:
 
 
 def test_stopping_does_not_go_with_it(project: Path) -> None:
-    project.write_text(project.read_text().replace('"views"', '"stopping": "exact", "views"'))
+    project.write_text(project.read_text().replace('"views"', '"stopping": {"tolerance": 0}, "views"'))
     with pytest.raises(SpecError, match="stopping"):
         run_ensemble(load_ensemble(project), deadline=3600)
 

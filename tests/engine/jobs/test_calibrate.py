@@ -100,7 +100,7 @@ def test_each_image_is_judged_by_the_others() -> None:
     assert outcome.saved == 0.25
     assert outcome.changed == 0.3
     assert outcome.worst == 0.6
-    assert outcome.saved_exact == 0.0
+    assert outcome.saved_in_worst_case == 0.0
 
 
 def test_what_others_say_is_what_a_calibration_on_them_says() -> None:

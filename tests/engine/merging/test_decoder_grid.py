@@ -20,6 +20,7 @@ from seg.engine.jobs.calibrate import calibrate_ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.merging.decoder_grid import padded_to_grid
+from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.decoder_cut import cut_at_decoder, find_decoder
 from seg.engine.runtimes.openvino.runtime import openvino_is_usable
 from seg.errors import ModelError, OutputError, SpecError
@@ -227,7 +228,8 @@ def test_padding_repeats_the_last_row_and_column() -> None:
 
 def test_another_place_is_another_ensemble(models: Models, tmp_path: Path) -> None:
     spec = spec_of(tmp_path, models, ["fpn"])
-    assert ensemble_fingerprint(spec) != ensemble_fingerprint(at_image(spec))
+    at_decoder, at_images = (ensemble_fingerprint(resolve_ensemble(one)) for one in (spec, at_image(spec)))
+    assert at_decoder != at_images
     run_ensemble(spec)
     with pytest.raises(OutputError, match="--restart"):
         run_ensemble(at_image(spec))
@@ -238,7 +240,7 @@ def test_another_place_is_another_ensemble(models: Models, tmp_path: Path) -> No
     [
         ({"merge": "geometric"}, "'merge: geometric' or 'vote' and 'merge_at: decoder' exclude"),
         ({"views": ["identity", "scale1.25"]}, "'views' with a scale exclude"),
-        ({"stopping": "exact"}, "'merge_at: decoder' and 'stopping' exclude"),
+        ({"stopping": {"tolerance": 0}}, "'merge_at: decoder' and 'stopping' exclude"),
         ({"merge_at": "decoders"}, "did you mean .decoder."),
     ],
 )

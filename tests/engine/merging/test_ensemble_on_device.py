@@ -24,6 +24,7 @@ from seg.engine.merging.device_merge import MergedSum
 from seg.engine.passes.device_values import BatchOnDevice, Device
 from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.views import VIEWS
+from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.nvidia.nvidia import CudaOptions
@@ -218,8 +219,9 @@ def test_a_spec_on_cuda_merges_on_cuda(project: Path) -> None:
 
 def test_whoever_chooses_cuda_is_warned_and_whoever_chooses_the_cpu_is_not(project: Path) -> None:
     spec = load_ensemble(project)
-    assert not choose_member_runtimes(spec, Streams(1, 1)).notes
-    (note,) = choose_member_runtimes(spec.model_copy(update={"runtime": "cuda"}), Streams(1, 1)).notes
+    assert not choose_member_runtimes(resolve_ensemble(spec), Streams(1, 1)).notes
+    on_cuda = resolve_ensemble(spec.model_copy(update={"runtime": "cuda"}))
+    (note,) = choose_member_runtimes(on_cuda, Streams(1, 1)).notes
     assert note.startswith("runtime: cuda: experimental")
 
 

@@ -108,7 +108,7 @@ def test_a_bit_is_set_above_its_threshold(seed: int, thresholds: list[float]) ->
     labels = decision.labels(probabilities)
     margins, confidence = decision.margins(probabilities), confidence_of(labels, probabilities, "multilabel")
     for place in np.ndindex(SIZE):
-        pixel = list(zip(probabilities[:, *place], np.float32(thresholds), strict=True))
+        pixel = list(zip(probabilities[:, *place], np.array(thresholds, dtype=np.float32), strict=True))
         assert int(labels[place]) == sum(2**bit for bit, (p, limit) in enumerate(pixel) if p > limit)
         assert margins[place] == min(abs(p - limit) for p, limit in pixel)
         assert confidence[place] == min(p if p > limit else 1 - p for p, limit in pixel)

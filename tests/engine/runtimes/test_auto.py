@@ -1,6 +1,7 @@
 """`runtime: auto` with runtimes whose speed and answers are known."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from seg.engine.runtimes.nvidia.nvidia import DEFAULT_OPTIONS, CudaOptions
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import MissingRuntimeError, ModelError
 from seg.labels.label_map import ImageHWC
+from seg.labels.task import Task
 from seg.models.card import PrecisionName
+from seg.models.member_files import MemberFile
 from seg.models.model_file import read_model_card
 from seg.spec.ensemble.prediction import RuntimeName
 from tests.engine.tiny_models import MakeModel
@@ -42,6 +45,11 @@ class Staged(Runtime):
         return self._inner.describe()
 
 
+def file_of(model: Path) -> MemberFile:
+    card = read_model_card(model)
+    return MemberFile(model, card, card, tuple(range(len(card.classes))))
+
+
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[RuntimeName]:
     """Four runtimes: the reference, one that fails, a fast one that is wrong, a slower one that is right.
@@ -51,7 +59,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[RuntimeName]:
     opened: list[RuntimeName] = []
 
     def staged(
-        model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = DEFAULT_OPTIONS
+        model: Path, name: RuntimeName, streams: Streams, *, task: Task, cuda: CudaOptions = DEFAULT_OPTIONS
     ) -> Runtime:
         opened.append(name)
         if name == "cuda":
@@ -69,7 +77,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[RuntimeName]:
 def test_the_fastest_that_agrees_is_taken_and_the_rest_is_told(
     stage: list[RuntimeName], make_model: MakeModel
 ) -> None:
-    choice = choose_runtimes([make_model(1)], IMAGES, "auto")
+    choice = choose_runtimes([file_of(make_model(1))], IMAGES, "auto")
     assert choice.runtimes == ("openvino",)
     (line,) = choice.summaries(["a"])
     assert line.startswith("a: openvino ")
@@ -80,11 +88,11 @@ def test_the_fastest_that_agrees_is_taken_and_the_rest_is_told(
 def test_a_verdict_is_remembered_for_the_same_models_only(
     stage: list[RuntimeName], make_model: MakeModel
 ) -> None:
-    first = choose_runtimes([make_model(1)], IMAGES, "auto")
+    first = choose_runtimes([file_of(make_model(1))], IMAGES, "auto")
     stage.clear()
-    assert choose_runtimes([make_model(1)], IMAGES, "auto") == first
+    assert choose_runtimes([file_of(make_model(1))], IMAGES, "auto") == first
     assert stage == []
-    choose_runtimes([make_model(2)], IMAGES, "auto")
+    choose_runtimes([file_of(make_model(2))], IMAGES, "auto")
     assert stage
 
 
@@ -93,7 +101,7 @@ def test_without_a_place_to_remember_it_finds_out_anew(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert choose_runtimes([make_model(1)], IMAGES, 1).runtimes == ("openvino",)
+    assert choose_runtimes([file_of(make_model(1))], IMAGES, 1).runtimes == ("openvino",)
 
 
 def test_streams_are_those_that_are_fastest_together(
@@ -102,7 +110,7 @@ def test_streams_are_those_that_are_fastest_together(
     """A runtime that is better at one thing at a time."""
 
     def staged(
-        model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = DEFAULT_OPTIONS
+        model: Path, name: RuntimeName, streams: Streams, *, task: Task, cuda: CudaOptions = DEFAULT_OPTIONS
     ) -> Runtime:
         return Staged(model, name, streams, 0.002 if streams.count == 1 else 0.05, wrong=False)
 
@@ -111,7 +119,7 @@ def test_streams_are_those_that_are_fastest_together(
     monkeypatch.setattr(auto, "usable_cores", lambda: 4)
     monkeypatch.setattr(profiling, "TIMED_S", 0.05)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert choose_runtimes([make_model(1)], IMAGES, 1).streams == Streams(1, 4)
+    assert choose_runtimes([file_of(make_model(1))], IMAGES, 1).streams == Streams(1, 4)
 
 
 class OnGpu(Staged):
@@ -140,11 +148,11 @@ def test_on_a_gpu_batches_and_layout_are_chosen_by_time(
     faster: tuple[str, ...],
 ) -> None:
     model = make_model(1)
-    card = read_model_card(model).model_copy(update={"precision": precision})
-    monkeypatch.setattr(auto, "read_model_card", lambda _: card)
+    file = file_of(model)
+    file = replace(file, card=file.card.model_copy(update={"precision": precision}))
 
     def staged(
-        model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = DEFAULT_OPTIONS
+        model: Path, name: RuntimeName, streams: Streams, *, task: Task, cuda: CudaOptions = DEFAULT_OPTIONS
     ) -> Runtime:
         if name == "cuda":
             return OnGpu(model, name, streams, cuda.channels_last)
@@ -154,8 +162,8 @@ def test_on_a_gpu_batches_and_layout_are_chosen_by_time(
     monkeypatch.setattr(auto, "usable_runtimes", lambda: ("cpu", "cuda"))
     monkeypatch.setattr(auto, "milliseconds_per_pass", milliseconds_on_gpu)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    choice = choose_runtimes([model], IMAGES, "auto")
+    choice = choose_runtimes([file], IMAGES, "auto")
     assert (choice.runtimes, choice.batch_size) == (("cuda",), 16)
     assert choice.winners[0].channels_last == bool(faster)
     assert ("cuda with channels last" in choice.summaries(["a"])[0]) == bool(faster)
-    assert choose_runtimes([model], IMAGES, 4).batch_size == 4
+    assert choose_runtimes([file], IMAGES, 4).batch_size == 4

@@ -14,6 +14,7 @@ from seg.commands.app import app
 from seg.data.images.images import read_image
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
+from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.openvino.runtime import openvino_is_usable
 from seg.errors import SegError
 from seg.labels.classes import ClassInfo
@@ -71,10 +72,10 @@ def test_what_was_decided_in_another_order_is_not_taken_for_the_same(copied: Pat
         spec = json.loads(copied.read_text())
         spec["data"]["classes"] = names
         (copied.parent / "listed.yaml").write_text(json.dumps(spec))
-        return ensemble_fingerprint(load_ensemble(copied.parent / "listed.yaml"))
+        return ensemble_fingerprint(resolve_ensemble(load_ensemble(copied.parent / "listed.yaml")))
 
     names = [c.name for c in CLASSES]
-    assert listed(names) == ensemble_fingerprint(load_ensemble(copied))
+    assert listed(names) == ensemble_fingerprint(resolve_ensemble(load_ensemble(copied)))
     assert (
         len({listed([names[label] for label in order]) for order in (TURNED, (0, 1, 2, 3), (1, 0, 2, 3))})
         == 3

@@ -18,6 +18,7 @@ from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.jobs.soft_labels import make_soft_labels
 from seg.engine.merging.decision import Decision
+from seg.engine.resolved import resolve_ensemble
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.metrics.confusion import ConfusionMatrix
@@ -214,7 +215,7 @@ def test_what_a_student_learns_is_what_the_ensemble_says(models: Models, tmp_pat
     """And what is kept for pseudo-labels."""
     spec = load_ensemble(project(tmp_path, models))
     split = open_split(spec.data, "train")
-    kept = SoftLabels.of_teacher(tmp_path / "runs", ensemble_fingerprint(spec))
+    kept = SoftLabels.of_teacher(tmp_path / "runs", ensemble_fingerprint(resolve_ensemble(spec)))
     make_soft_labels(spec, split.samples, kept)
     for sample in split.samples:
         found = from_levels(kept.read(sample.image).transpose(2, 0, 1))

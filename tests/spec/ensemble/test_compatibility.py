@@ -21,12 +21,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
             {"name": "b", "model": "b.onnx", "covers": ["ground"]},
         ]
     },
-    "`stopping`": {"stopping": "exact"},
+    "`stopping`": {"stopping": {"tolerance": 0}},
     "`decision` with regions": {"decision": {"least_area": 10}},
     "`views` with a scale": {"views": ["identity", "scale1.25"]},
     "`runtime: tensorrt-plan`": {"runtime": "tensorrt-plan"},
     "`tile`": {"tile": {"size": 64}},
     "`output.size`": {"output": {"file": "x.csv", "size": 32}},
+    "`task: multilabel` or `binary`": {"data": {"predict": {"images": "photos"}, "task": "multilabel"}},
+    "`output.format: pixels` or `coco-panoptic`": {"output": {"file": "x", "format": "coco-panoptic"}},
+    "`output.values`": {"output": {"file": "x", "format": "png", "values": "positions"}},
 }
 """For each option of the table, keys of a spec that have it."""
 

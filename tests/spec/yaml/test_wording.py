@@ -20,7 +20,7 @@ SPEC: dict[str, Any] = {
         "classes": ["a", "b"],
     },
     "members": [{"name": "m"}],
-    "stopping": "exact",
+    "stopping": {"tolerance": 0},
 }
 VALUES: list[Any] = [
     *(None, -1, 1, -0.5, "xyz", [], [1, 2, 3], ["hflip", 3], [{"CLAHE": {"p": 2}}], {"name": 1}),

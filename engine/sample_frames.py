@@ -1,0 +1,48 @@
+"""Sample frames: a few of the images to predict, to measure time and memory on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from seg.data import Sample
+from seg.data.images.raster import Raster
+from seg.data.images.read_sample import open_sample
+from seg.engine.passes.tiles import lay_out
+from seg.labels.label_map import ImageHWC
+from seg.spec.ensemble.prediction import TileSpec
+
+SAMPLE_FRAMES: Final = 2
+DRAWN_SIDE: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFrame:
+    """An image, or the middle one of its `tiles` tiles."""
+
+    frame_hwc: ImageHWC
+    tiles: int
+
+
+def sample_frames_of(samples: Sequence[Sample], tile: TileSpec | None) -> list[SampleFrame]:
+    """Frames of images that are spread evenly; without images a drawn one.
+
+    Raises:
+        DataError: an image cannot be read.
+    """
+    if not samples:
+        return [_sample_frame(_drawn(), tile)]
+    spread = samples[:: max(1, len(samples) // SAMPLE_FRAMES)][:SAMPLE_FRAMES]
+    return [_sample_frame(open_sample(sample), tile) for sample in spread]
+
+
+def _drawn() -> ImageHWC:
+    slope = np.linspace(0, 255, DRAWN_SIDE, dtype=np.uint8)
+    return np.stack(np.broadcast_arrays(slope, slope[:, None], slope[::-1]), axis=-1)
+
+
+def _sample_frame(image_hwc: Raster, tile: TileSpec | None) -> SampleFrame:
+    layout = lay_out(image_hwc.shape[:2], tile)
+    middle_hwc = layout.tile(image_hwc, layout.count // 2)
+    return SampleFrame(np.ascontiguousarray(middle_hwc), layout.count)
