@@ -13,8 +13,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.nn import functional
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from seg.labels.task import Task, classes_overlap
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.member.job import input_card_of, with_input_size_crop
 from seg.train.networks import build_network, check_combination
@@ -35,7 +36,8 @@ class DryRun:
         crop: height and width of training crops.
         memory: estimated bytes of a training step with the recipe's batch size; two images for `auto`.
         step_seconds: forward and backward pass of `STEP_IMAGES` random images on this machine.
-        loss: cross entropy of that step; about ln C for C classes, as nothing has been learnt.
+        loss: cross entropy of that step, in which nothing has been learnt: about ln C, or ln 2 if classes
+            overlap.
     """
 
     crop: tuple[int, int]
@@ -45,7 +47,7 @@ class DryRun:
     loss: float
 
 
-def dry_run(recipe: RecipeSpec, classes: int) -> DryRun:
+def dry_run(recipe: RecipeSpec, classes: int, task: Task) -> DryRun:
     """Build the network, count its cost, and run one training step; encoder weights are not loaded.
 
     Raises:
@@ -57,7 +59,7 @@ def dry_run(recipe: RecipeSpec, classes: int) -> DryRun:
     cost = cost_of(network, padded_size(recipe.crop))
     batch_size = STEP_IMAGES if recipe.batch_size == "auto" else recipe.batch_size
     seconds, loss = run_training_step(
-        network, recipe, classes, images=STEP_IMAGES, device=torch.device("cpu")
+        network, recipe, classes, task, images=STEP_IMAGES, device=torch.device("cpu")
     )
     return DryRun(
         crop=recipe.crop,
@@ -92,17 +94,33 @@ def activation_bytes(network: nn.Module, size_hw: tuple[int, int]) -> int:
 
 
 def run_training_step(
-    network: nn.Module, recipe: RecipeSpec, classes: int, *, images: int, device: torch.device
+    network: nn.Module,
+    recipe: RecipeSpec,
+    classes: int,
+    task: Task,
+    *,
+    images: int,
+    device: torch.device,
 ) -> tuple[float, float]:
     """Seconds and cross entropy of a training step with random images, in the recipe's precision."""
     segmenter = Segmenter(network, input_card_of(recipe)).to(device).train()
     random = torch.Generator().manual_seed(0)
     seen = torch.randint(256, (images, *recipe.crop, 3), generator=random, dtype=torch.uint8).to(device)
-    labels = torch.randint(classes, (images, *recipe.crop), generator=random).to(device)
+    labels = _random_labels(images, classes, recipe.crop, task, random).to(device)
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(recipe.precision)
     start = time.perf_counter()
     with torch.autocast(device.type, dtype=half, enabled=half is not None):
-        loss = functional.cross_entropy(segmenter(seen).float(), labels)
+        measure = binary_cross_entropy_with_logits if classes_overlap(task) else cross_entropy
+        loss = measure(segmenter(seen).float(), labels)
     torch.autograd.backward(loss)
     value = float(loss.detach())
     return time.perf_counter() - start, value
+
+
+def _random_labels(
+    images: int, classes: int, crop_hw: tuple[int, int], task: Task, random: torch.Generator
+) -> Tensor:
+    """Labels `[N, H, W]`, or a truth of 0 and 1 for each class, `[N, C, H, W]`."""
+    if classes_overlap(task):
+        return torch.randint(2, (images, classes, *crop_hw), generator=random).float()
+    return torch.randint(classes, (images, *crop_hw), generator=random)

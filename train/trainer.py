@@ -81,13 +81,13 @@ def train_member(
     recipe = with_input_size_crop(spec.recipe_of(member))
     _refuse_impossible(recipe)
     labelled, train, val = _splits(spec, member, distillation)
-    check_loss(recipe, train.classes)
+    check_loss(recipe, train.task, train.classes)
     check_copy_paste(recipe, train.classes)
     folder = RunFolder(spec.run_folder(member))
     with join_process_group() as group, folder.locked() if group.is_main_process else nullcontext():
         asked = recipe
         recipe = group.broadcast(
-            lambda: resolve_batch_size(asked, len(train.classes), len(train.samples), folder)
+            lambda: resolve_batch_size(asked, train.task, len(train.classes), len(train.samples), folder)
         )
         settings = distillation.settings() if distillation else None
         record = new_record(member.name, recipe, train, val, settings)

@@ -10,7 +10,10 @@ from seg.train.batches.sampling import Draw
 from seg.train.splits.decoded_split import DecodedSplit
 
 LabelledImage = tuple[Tensor, Tensor]
-"""An image uint8 `[H, W, 3]` and its labels uint8 `[H, W]`; in a batch, `[N, H, W, 3]` and `[N, H, W]`."""
+"""An image uint8 `[H, W, 3]` and its labels uint8 `[H, W]`, or planes of classes that overlap `[H, W, C]`.
+
+In a batch, `[N, H, W, 3]` and `[N, H, W]` or `[N, H, W, C]`.
+"""
 
 
 class TrainDataset(Dataset[LabelledImage]):

@@ -12,10 +12,17 @@ import torch
 from torch.utils.data import DataLoader
 
 from seg.errors import SpecError
+from seg.labels.task import classes_overlap
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
 from seg.train.batches.datasets import LabelledImage, TrainDataset, ValDataset
-from seg.train.batches.sampling import DistributedSampler, EpochSampler, SharesN, class_balanced_shares
+from seg.train.batches.sampling import (
+    DistributedSampler,
+    EpochSampler,
+    SharesN,
+    class_balanced_shares,
+    with_empty_images,
+)
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.decoded_split import DecodedSplit
@@ -98,7 +105,7 @@ def collate_by_size(samples: Sequence[LabelledImage], most_pixels: int) -> list[
     """
     by_size: dict[torch.Size, list[LabelledImage]] = {}
     for sample in samples:
-        by_size.setdefault(sample[1].shape, []).append(sample)
+        by_size.setdefault(sample[1].shape[:2], []).append(sample)
     return [
         (torch.stack([image for image, _ in batch]), torch.stack([labels for _, labels in batch]))
         for size, group in by_size.items()
@@ -132,7 +139,8 @@ def build_sampler(recipe: RecipeSpec, train: DecodedSplit, epoch: int) -> EpochS
 def _shares(recipe: RecipeSpec, train: DecodedSplit) -> SharesN | None:
     if recipe.sampling == "uniform":
         return None
-    return class_balanced_shares(count_classes(train))
+    counts_nc = count_classes(train)
+    return class_balanced_shares(with_empty_images(counts_nc) if classes_overlap(train.task) else counts_nc)
 
 
 def _processes(workers: int) -> dict[str, Any]:

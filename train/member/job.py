@@ -95,6 +95,7 @@ def card_of(job: Job, input_card: InputCard) -> MakeCard:
             architecture=recipe.architecture,
             encoder=recipe.encoder,
             classes=job.train.classes,
+            task=job.train.task,
             unlabelled=job.unlabelled,
             input=input_card.model_copy(update={"pixel_range": pixel_range}),
             training=training,

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.labels.task import count_pixels
 from seg.train.splits.decoded_split import DecodedSplit
 
 CountsNC = NDArray[np.int64]
@@ -13,8 +14,5 @@ def count_classes(images: DecodedSplit) -> CountsNC:
     """Count over a whole split; raises DataError if labels cannot be read."""
     classes = len(images.classes)
     return np.array(
-        [
-            np.bincount(images.labels(index).ravel(), minlength=classes)[:classes]
-            for index in range(len(images))
-        ]
+        [count_pixels(images.labels(index), images.task, classes) for index in range(len(images))]
     )

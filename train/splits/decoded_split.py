@@ -5,28 +5,34 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.data import Split
 from seg.data.images.read_sample import read_sample
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC
 from seg.labels.soft_labels import SoftLabels
+from seg.labels.task import LabelMap, Task, classes_overlap
 from seg.terminal.progress import Advance
+from seg.train.splits.class_planes import class_planes
 
 KEPT_BYTES: Final = 2 * 2**30
 """How many bytes of a split are kept in memory."""
 
 _THREADS: Final = 4
 
-Pair = tuple[ImageHWC, LabelsHW]
+TargetHW = NDArray[np.uint8]
+"""A label map uint8 `[H, W]`, or the planes of classes that overlap, uint8 `[H, W, C]`."""
+
+Pair = tuple[ImageHWC, TargetHW]
 
 
 class DecodedSplit:
-    """The images of a split with their label maps, by index.
+    """The images of a split with their label maps, by index; see `class_planes` for classes that overlap.
 
     With `size_hw`, images are resized bilinearly and label maps by nearest neighbour. With soft labels, each
-    label map has them stacked behind it, uint8 `[H, W, 1 + C]`.
+    label map has them stacked behind it, uint8 `[H, W, 1 + C]`, or behind its planes, uint8 `[H, W, 2 C]`.
     """
 
     def __init__(
@@ -39,6 +45,10 @@ class DecodedSplit:
 
     def __len__(self) -> int:
         return len(self._split.samples)
+
+    @property
+    def task(self) -> Task:
+        return self._split.task
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -62,10 +72,10 @@ class DecodedSplit:
                 advance()
 
     def read(self, index: int) -> Pair:
-        """Image and label map; raises DataError if a file cannot be read, or their sizes differ."""
+        """Image and label map or planes; raises DataError if a file cannot be read, or their sizes differ."""
         return self._kept.get(index) or self._decode(index)
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         """The label map as the split has it, without its image; raises DataError as `read` does."""
         return self._split.labels(index)
 
@@ -78,15 +88,22 @@ class DecodedSplit:
                 f"{path}: has size {image_hwc.shape[:2]} and its labels {labels_hw.shape}"
                 " (height, width): resize one of them"
             )
+        overlaps = classes_overlap(self.task)
+        target_hw: TargetHW = class_planes(labels_hw, len(self.classes)) if overlaps else labels_hw
         if self._soft_labels:
-            labels_hw = np.dstack([labels_hw, self._soft_labels.read(path)])
+            # The only level of a pixel of one class must not be taken for the ignore index.
+            highest = IGNORE_INDEX - overlaps
+            target_hw = np.dstack([target_hw, np.minimum(self._soft_labels.read(path), highest)])
         if self._size_hw is None:
-            return image_hwc, labels_hw
+            return image_hwc, target_hw
         return _resized(image_hwc, self._size_hw, cv2.INTER_LINEAR), _resized(
-            labels_hw, self._size_hw, cv2.INTER_NEAREST_EXACT
+            target_hw, self._size_hw, cv2.INTER_NEAREST_EXACT
         )
 
 
 def _resized(pixels: ImageHWC, size_hw: tuple[int, int], interpolation: int) -> Any:
     height, width = size_hw
-    return cv2.resize(pixels, (width, height), interpolation=interpolation)
+    # OpenCV drops the axis of a single channel.
+    return cv2.resize(pixels, (width, height), interpolation=interpolation).reshape(
+        *size_hw, *pixels.shape[2:]
+    )

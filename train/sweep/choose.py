@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from seg.data import Split
-from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import Task, classes_overlap, ignored_in
 from seg.terminal.progress import Advance, progress
-from seg.train.metrics.confusion import confusion_matrix, iou_per_class
+from seg.train.metrics.overlap_counts import iou_of, overlap_counts
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
+from seg.train.splits.class_planes import class_planes
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.sweep.trials import TrialResult
 
@@ -59,26 +60,33 @@ def choose_complementary(
     total = np.zeros_like(probabilities[0]) if probabilities else np.zeros((0, 0), dtype=np.float32)
     while left and len(chosen) < count:
         mious = {
-            number: _miou(truth, total + own_probabilities) for number, own_probabilities in left.items()
+            number: _miou(truth, total + own_probabilities, len(chosen) + 1)
+            for number, own_probabilities in left.items()
         }
         best = max(mious, key=lambda number: mious[number])
         if chosen and mious[best] <= chosen[-1].miou:
             break
         own_probabilities = left.pop(best)
-        disagreement = float((own_probabilities.argmax(1) != total.argmax(1)).mean()) if chosen else 0.0
+        disagreement = _disagreement(val.task, own_probabilities, total, len(chosen)) if chosen else 0.0
         chosen.append(ChosenTrial(candidates[best], mious[best], disagreement))
         total = total + own_probabilities
     return chosen
 
 
 def _sample_pixels(val: Split) -> tuple[NDArray[np.uint8], list[NDArray[np.intp]]]:
-    """Labels of random labelled pixels, uint8 `[P]`, and the flat positions of the pixels in each image."""
+    """Labels of random labelled pixels, and the flat positions of the pixels in each image.
+
+    Labels are uint8 `[P]`, or of classes that overlap planes, uint8 `[P, C]`.
+    """
+    classes = len(val.classes)
     random = np.random.default_rng(0)
     truth, pixels = [], []
     for index in range(len(val.samples)):
-        labels = val.labels(index).ravel()
-        known = np.flatnonzero(labels != IGNORE_INDEX)
+        labels_hw = val.labels(index)
+        known = np.flatnonzero(~ignored_in(labels_hw, val.task, classes))
         drawn = random.choice(known, min(PIXELS_PER_IMAGE, len(known)), replace=False)
+        overlaps = classes_overlap(val.task)
+        labels = class_planes(labels_hw, classes).reshape(-1, classes) if overlaps else labels_hw.ravel()
         truth.append(labels[drawn])
         pixels.append(drawn)
     return np.concatenate(truth), pixels
@@ -95,14 +103,23 @@ def _probabilities(
     with torch.no_grad():
         for index, places in enumerate(pixels):
             image_hwc, _ = images.read(index)
-            probabilities = segmenter(torch.from_numpy(image_hwc)[None]).softmax(1)[0]
+            logits = segmenter(torch.from_numpy(image_hwc)[None])
+            probabilities = (logits.sigmoid() if classes_overlap(val.task) else logits.softmax(1))[0]
             found.append(probabilities.flatten(1)[:, torch.from_numpy(places)].T.numpy())
             advance()
     return np.concatenate(found)
 
 
-def _miou(truth: NDArray[np.uint8], scores: NDArray[np.float32]) -> float:
-    classes = scores.shape[1]
-    predicted = torch.from_numpy(scores.argmax(1))
-    counts = confusion_matrix(torch.from_numpy(truth.astype(np.int64)), predicted, classes)
-    return float(iou_per_class(counts).nanmean())
+def _miou(truth: NDArray[np.uint8], scores: NDArray[np.float32], count: int) -> float:
+    """The mIoU at P pixels of the sum of `count` probabilities, `[P, C]`."""
+    if truth.ndim == scores.ndim:
+        scores = scores - np.float32(count / 2)
+    maps = torch.from_numpy(scores.T.copy())[None, :, :, None]
+    return float(iou_of(overlap_counts(maps, torch.from_numpy(truth)[None, :, None])).nanmean())
+
+
+def _disagreement(task: Task, one: NDArray[np.float32], others: NDArray[np.float32], count: int) -> float:
+    """The share of labels that differ between probabilities and the sum of `count` others, `[P, C]`."""
+    if classes_overlap(task):
+        return float(((one > 0.5) != (others > count / 2)).mean())
+    return float((one.argmax(1) != others.argmax(1)).mean())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 
 Severity = Literal["error", "warning"]
 
@@ -73,6 +73,6 @@ class CheckedLabels:
     """
 
     size_hw: tuple[int, ...] | None = None
-    labels_hw: LabelsHW | None = None
+    labels_hw: LabelMap | None = None
     objects: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -14,7 +14,7 @@ from seg.data.pairing.find_masks import is_pattern, mask_files
 from seg.data.splits.split import Split
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, classes_overlap
 from seg.terminal.words import counted
 
 _EXAMPLES: Final = 3
@@ -99,17 +99,19 @@ class TableCheck:
             return CheckedLabels(findings=(error_in(table, error, "correct or remove it"),))
         names = tuple(classes[one.label].name for one in objects if one.area)
         return CheckedLabels(
-            labels_hw.shape, labels_hw, names, tuple(self._overlap(index, labels_hw, objects))
+            labels_hw.shape, labels_hw, names, tuple(self._covered(index, labels_hw, objects))
         )
 
-    def _overlap(self, index: int, labels_hw: LabelsHW, objects: list[PaintedObject]) -> Iterator[Finding]:
-        """Pixels of an object that another class's covers."""
+    def _covered(self, index: int, labels_hw: LabelMap, objects: list[PaintedObject]) -> Iterator[Finding]:
+        """Pixels of an object that another class's covers, if a pixel has one class."""
+        if classes_overlap(self._split.task):
+            return
         covered = sum(
             int(np.count_nonzero(labels_hw[one.bounds][one.mask_hw] != one.label)) for one in objects
         )
         if covered:
             problem = f"{counted(covered, 'pixel')} are of two classes"
-            fix = "a pixel has one label, that of the smaller object; check that this is what you want"
+            fix = "set 'task: multilabel' to keep both: in 'multiclass' the smaller object is on top"
             yield Finding("warning", self.images[index], None, problem, fix)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from seg.data.check.findings import Finding, Severity
 from seg.data.splits.split import Split
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.task import LabelMap, Task, classes_overlap, count_pixels, ignored_in
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
@@ -36,20 +36,26 @@ _MOST_NAMED: Final = 3
 class PixelCounts:
     """Pixels of each class by name, and ignored pixels, in `images` of the split's `of` images.
 
-    `largest_hw` has the greatest height and the greatest width of an image.
+    `total` counts all pixels, and `empty` the images without a pixel of any class. `largest_hw` has the
+    greatest height and the greatest width of an image.
     """
 
     of: int
     images: int = 0
+    empty: int = 0
+    total: int = 0
     pixels: Counter[str] = field(default_factory=Counter)
     largest_hw: tuple[int, int] = (0, 0)
 
-    def add(self, labels_hw: LabelsHW, classes: Sequence[ClassInfo]) -> Counter[str]:
+    def add(self, labels_hw: LabelMap, task: Task, classes: Sequence[ClassInfo]) -> Counter[str]:
         """Count one more image; returns its counts."""
-        labels, counts = np.unique(labels_hw, return_counts=True)
-        names = (IGNORED if label == IGNORE_INDEX else classes[label].name for label in labels.tolist())
-        shown = Counter(dict(zip(names, counts.tolist(), strict=True)))
+        names, counts = [c.name for c in classes], count_pixels(labels_hw, task, len(classes))
+        shown = +Counter(dict(zip(names, counts.tolist(), strict=True)))
+        self.empty += not shown
+        shown[IGNORED] += int(np.count_nonzero(ignored_in(labels_hw, task, len(classes))))
+        shown = +shown
         self.images += 1
+        self.total += labels_hw.size
         self.pixels += shown
         height, width = labels_hw.shape
         self.largest_hw = max(height, self.largest_hw[0]), max(width, self.largest_hw[1])
@@ -58,7 +64,7 @@ class PixelCounts:
     @property
     def ignored(self) -> float:
         """The share of ignored pixels, 0..1."""
-        return self.pixels[IGNORED] / self.pixels.total() if self.pixels else 0.0
+        return self.pixels[IGNORED] / self.total if self.total else 0.0
 
 
 def count_class_pixels(split: Split) -> PixelCounts:
@@ -74,7 +80,7 @@ def count_class_pixels(split: Split) -> PixelCounts:
     with progress("count classes", most, unit="images") as advance, ThreadPoolExecutor(_THREADS) as threads:
         while some := list(islice(order, _AT_ONCE)):
             for labels_hw in threads.map(split.labels, some):
-                counts.add(labels_hw, split.classes)
+                counts.add(labels_hw, split.task, split.classes)
                 advance()
             if counts.images >= LEAST_COUNTED and names <= counts.pixels.keys():
                 advance(most - counts.images)
@@ -88,20 +94,22 @@ def learnable_findings(
     """Findings about labels that cannot be learnt: an error if nothing can be, else warnings."""
     split = dataset.split("train")
     place = split.place
-    if len(classes) == 1 and dataset.ignores_unlabelled:
+    overlaps = classes_overlap(dataset.task)
+    if len(classes) == 1 and dataset.ignores_unlabelled and not overlaps:
         name = classes[0].name
         problem = (
             f"there is one class, {name}, and unlabelled pixels are ignored: there is nothing to tell apart"
         )
         yield Finding("error", place, None, problem, "set 'unlabelled: Background'")
         return
-    if not counts.pixels:
+    if not counts.images:
         return
     shown = [c.name for c in classes if counts.pixels[c.name]]
     absent = [c.name for c in classes if not counts.pixels[c.name]]
     seen = counted(counts.images, "training image")
-    severity: Severity = "error" if len(shown) < 2 and counts.images == counts.of else "warning"
-    if not shown:
+    fewest = 1 if overlaps else 2
+    severity: Severity = "error" if len(shown) < fewest and counts.images == counts.of else "warning"
+    if not shown and not overlaps:
         yield Finding(severity, place, None, f"no pixel of {seen} has a label", "label them")
         return
     if absent:
@@ -109,12 +117,16 @@ def learnable_findings(
         which = f"class {names}" if len(absent) == 1 else f"{len(absent)} classes, {names}"
         value, fix = _value_for(dataset, absent, counts)
         problem = f"no pixel of {seen} is of {which}{value}"
-        if len(shown) == 1:
+        if len(shown) == 1 and not overlaps:
             problem += f"; all that is labelled is {shown[0]}, and there is nothing to tell apart"
         yield Finding(severity, place, None, problem, fix)
     if counts.ignored > MOST_IGNORED:
         problem = f"{counts.ignored:.0%} of the pixels of {seen} are ignored"
-        fix = "set 'unlabelled: Background' if they belong to none of the classes"
+        fix = (
+            "check 'unlabelled_values' and 'unlabelled_colours'"
+            if overlaps
+            else "set 'unlabelled: Background' if they belong to none of the classes"
+        )
         yield Finding("warning", place, None, problem, fix)
 
 

@@ -1,6 +1,7 @@
 """A split of a COCO JSON: polygons, run lengths and crowds become label maps.
 
-Objects are painted by area, large first, so that small objects stay visible where they overlap.
+Objects are painted by area, large first, so that small objects stay visible where they overlap, unless the
+dataset's task lets classes overlap.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from seg.data.labelling import Labelling, ReadLabelling
 from seg.data.splits.split import samples_with_ids
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, Task
 from seg.spec.base import did_you_mean
 
 LARGE: Final = 2**25
@@ -50,6 +51,10 @@ class CocoSplit:
         return self._read_labelling()
 
     @property
+    def task(self) -> Task:
+        return self._labelling.task
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._labelling.classes
 
@@ -57,14 +62,14 @@ class CocoSplit:
     def fingerprint(self) -> str:
         return hashlib.sha256(self._coco.model_dump_json().encode()).hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         image = self._coco.images[index]
         if not self._coco.annotations:
             raise DataError(f"{self._path}: has no annotations: annotate its images to learn from them")
         size_hw = (image.height, image.width)
         refuse_false_size(self.samples[index].image, size_hw)
         objects = [self._object(annotation, size_hw) for annotation in self._of_image.get(image.id, ())]
-        return paint(size_hw, objects, self._labelling.unlabelled)
+        return paint(size_hw, objects, self._labelling)
 
     def _object(self, annotation: CocoAnnotation, size_hw: Size) -> PaintedObject:
         label = self._label_of.get(annotation.category_id)

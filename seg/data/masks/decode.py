@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import Labelling
@@ -12,27 +13,29 @@ from seg.data.masks.mask_values import read_mask_values
 from seg.data.pairing.find_masks import Masks
 from seg.data.splits.split import Sample
 from seg.labels.classes import Colour
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, classes_overlap
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.dataset.masks import MasksSpec
 
-DecodeMasks = Callable[[Sample, Masks], LabelsHW]
-"""Decodes the masks of an image to its label map, uint8 `[H, W]`; raises DataError."""
+_BLACK: Final[Colour] = (0, 0, 0)
+
+DecodeMasks = Callable[[Sample, Masks], LabelMap]
+"""Decodes the masks of an image to its label map, `[H, W]`; raises DataError."""
 
 
 def mask_decoder(dataset: DatasetSpec, masks: MasksSpec, labelling: Labelling) -> DecodeMasks:
     """What turns masks into labels: their files for each class, a threshold, colours, or ids."""
     if masks.of_class:
-        return _ByClass({c.name: label for label, c in enumerate(labelling.classes)}, labelling.unlabelled)
+        return _ByClass({c.name: label for label, c in enumerate(labelling.classes)}, labelling)
     if masks.binary is not None:
         return _ByThreshold(BinaryMasks(masks.binary))
     index = IndexMasks(labelling, dataset.unlabelled_values, masks.divide)
     if masks.divide is not None:
         return _ByValue(index)
-    label_of = _label_of_colour(dataset, labelling)
+    value_of = _value_of_colour(dataset, labelling)
     if masks.tolerance is not None:
-        return _ByValue(ColourMasks(label_of, masks.tolerance))
-    return _ByContent(index, ColourMasks(label_of) if label_of else None)
+        return _ByValue(ColourMasks(value_of, labelling.dtype, masks.tolerance))
+    return _ByContent(index, ColourMasks(value_of, labelling.dtype) if value_of else None)
 
 
 # Classes, not functions within functions, since splits are sent to the processes that load batches.
@@ -43,11 +46,11 @@ class _ByClass:
     """A file for each class."""
 
     label_of: Mapping[str, int]
-    unlabelled: int
+    labelling: Labelling
 
-    def __call__(self, sample: Sample, masks: Masks) -> LabelsHW:
+    def __call__(self, sample: Sample, masks: Masks) -> LabelMap:
         paths = {self.label_of[mask.of_class]: mask.path for mask in masks if mask.of_class is not None}
-        return labels_of_classes(paths, size_of_sample(sample), self.unlabelled)
+        return labels_of_classes(paths, size_of_sample(sample), self.labelling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class _ByThreshold:
 
     binary: BinaryMasks
 
-    def __call__(self, _: Sample, masks: Masks) -> LabelsHW:
+    def __call__(self, _: Sample, masks: Masks) -> LabelMap:
         return self.binary.labels([mask.path for mask in masks])
 
 
@@ -66,7 +69,7 @@ class _ByValue:
 
     values: IndexMasks | ColourMasks
 
-    def __call__(self, _: Sample, masks: Masks) -> LabelsHW:
+    def __call__(self, _: Sample, masks: Masks) -> LabelMap:
         return self.values.labels(masks[0].path)
 
 
@@ -77,7 +80,7 @@ class _ByContent:
     index: IndexMasks
     colours: ColourMasks | None
 
-    def __call__(self, _: Sample, masks: Masks) -> LabelsHW:
+    def __call__(self, _: Sample, masks: Masks) -> LabelMap:
         path = masks[0].path
         values = read_mask_values(path)
         if values.ndim == 3 and self.colours:
@@ -85,8 +88,11 @@ class _ByContent:
         return self.index.labels_of(values, path)
 
 
-def _label_of_colour(dataset: DatasetSpec, labelling: Labelling) -> dict[Colour, int]:
-    """The label of each colour that the YAML gives, without those that classes have by default."""
-    label_of_name = {c.name: label for label, c in enumerate(labelling.classes)}
-    given = {entry.colour: label_of_name[entry.name] for entry in dataset.classes or () if entry.colour}
-    return {**dict.fromkeys(dataset.unlabelled_colours, labelling.unlabelled), **given} if given else {}
+def _value_of_colour(dataset: DatasetSpec, labelling: Labelling) -> dict[Colour, int]:
+    """The value of each colour that the YAML gives, without those that classes have by default."""
+    value_of_name = {c.name: labelling.value_of(label) for label, c in enumerate(labelling.classes)}
+    given = {entry.colour: value_of_name[entry.name] for entry in dataset.classes or () if entry.colour}
+    if not given:
+        return {}
+    of_no_class = {_BLACK: labelling.unlabelled} if classes_overlap(dataset.task) else {}
+    return {**of_no_class, **dict.fromkeys(dataset.unlabelled_colours, labelling.void), **given}

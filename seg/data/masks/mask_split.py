@@ -11,7 +11,7 @@ from seg.data.pairing.find_masks import Masks, find_masks
 from seg.data.splits.list_samples import chosen
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, Task
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.dataset.masks import MasksSpec
 from seg.spec.dataset.split import SplitSpec
@@ -48,6 +48,10 @@ class MaskSplit:
         return self._read_labelling()
 
     @property
+    def task(self) -> Task:
+        return self._labelling.task
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._labelling.classes
 
@@ -61,7 +65,7 @@ class MaskSplit:
                     digest.update(bytes_of(mask.path))
         return digest.hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         return self._decode(self.samples[index], self.masks[index])
 
     @cached_property

@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 
 from seg.data.images.images import write_image
+from seg.data.sample.new_folder import write_new_folder
 from seg.data.sample.scene import BACKGROUND, CLASSES, Mask, Thing, draw_scene
 from seg.data.sample.surroundings import Surroundings
-from seg.errors import OutputError
-from seg.files.atomic import atomic_folder, is_there, remove_leftovers, write_text
+from seg.files.atomic import write_text
 from seg.terminal.progress import Advance, progress
 
 _SPLITS: Final = ("train", "val", "predict")
-_STAMP: Final = "sample.json"
 _REVISION: Final = 1
 _DATASET_YAML: Final = f"""\
 # The built-in dataset: drawn trash, 12 classes. Written by `seg data sample`.
@@ -59,22 +58,16 @@ def write_sample_dataset(
         "seed": seed,
         **({"scenes": scenes} if scenes else {}),
     }
-    stamp = json.dumps(settings) + "\n"
-    if (folder / _STAMP).exists() and (folder / _STAMP).read_text(encoding="utf-8") == stamp:
-        return False
-    if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder}: holds something else: remove it or name another folder")
-    if folder.parent.is_dir():
-        remove_leftovers(folder)
-    with atomic_folder(folder) as unfinished:
+
+    def write(unfinished: Path) -> None:
         counts = dict(zip(_SPLITS, (train, val, predict), strict=True))
         with progress("data sample", sum(counts.values()), unit="images") as advance:
             for number, (name, count) in enumerate(counts.items()):
                 places = _places(scenes, number, seed)
                 _write_split(unfinished, name, count, size_hw, (seed, number), places, advance)
         write_text(unfinished / "dataset.yaml", _DATASET_YAML + (_GROUP_LINE if scenes else ""))
-        write_text(unfinished / _STAMP, stamp)
-    return True
+
+    return write_new_folder(folder, settings, write)
 
 
 def _places(scenes: int, split: int, seed: int) -> dict[str, Surroundings]:

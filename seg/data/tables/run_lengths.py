@@ -1,4 +1,4 @@
-"""The mask of a text of run lengths: "start length start length ..."."""
+"""A mask as a text of run lengths, "start length start length ...", and back."""
 
 from typing import Literal
 
@@ -36,6 +36,13 @@ def decode_run_lengths(text: str, size_hw: tuple[int, int], order: Order, first:
     np.add.at(steps, ends, -1)
     covered: NDArray[np.bool_] = np.cumsum(steps[:-1]) > 0
     return covered.reshape(size_hw, order="C" if order == "rows" else "F")
+
+
+def encode_run_lengths(mask_hw: NDArray[np.bool_], order: Order, first: int) -> str:
+    """The runs of a mask, in ascending order; an empty text for an empty mask."""
+    edges = np.diff(mask_hw.ravel(order="C" if order == "rows" else "F"), prepend=False, append=False)
+    starts, ends = np.flatnonzero(edges).reshape(-1, 2).T
+    return " ".join(map(str, np.stack((starts + first, ends - starts), axis=1).ravel().tolist()))
 
 
 def _pairs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -84,7 +84,9 @@ class RecipeSpec(Spec):
     copy_paste: CopyPasteSpec | None = None
     """Paste objects of some classes from other training images."""
     sampling: Sampling = "uniform"
-    """`class_balanced` draws images so that each class is met equally often."""
+    """`class_balanced` draws images so that each class is met equally often. Where classes overlap, images of
+    no class count as one class more.
+    """
 
     loss: LossMixSpec = LossMixSpec(cross_entropy=CrossEntropySpec())
     """Losses with their weights."""
