@@ -1,7 +1,6 @@
 """Masks of classes that overlap: from thresholds to the regions that stay."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from seg.spec.ensemble.decision import ClassRule, EmptyBelow
 def above_thresholds(probabilities_chw: ProbabilitiesCHW, rules: Sequence[ClassRule]) -> MasksCHW:
     """The pixels whose probability is above their class's threshold, bool `[C, H, W]`."""
     thresholds_c = np.array([rule.threshold for rule in rules], dtype=np.float32)
-    return cast(MasksCHW, probabilities_chw > thresholds_c[:, None, None])
+    return np.asarray(probabilities_chw > thresholds_c[:, None, None])
 
 
 def postprocess(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seg.engine.merging.decision import decide
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
-from seg.labels.task import LabelMap, masks_of
+from seg.labels.task import LabelMap, ignored_in, masks_of
 
 BINS: Final = 15
 
@@ -56,10 +56,12 @@ class Reliability:
 
     def add_overlapping(self, truth_hw: LabelMap, probabilities_chw: ProbabilitiesCHW) -> None:
         """Count one image of classes that overlap: at each pixel, each class is there or not."""
-        masks_chw = masks_of(truth_hw, "multilabel", len(probabilities_chw))
+        classes = len(probabilities_chw)
+        truth_chw = masks_of(truth_hw, "multilabel", classes).astype(np.uint8)
+        truth_chw[:, ignored_in(truth_hw, "multilabel", classes)] = IGNORE_INDEX
         width = truth_hw.shape[1]
         there = probabilities_chw.reshape(-1, width)
-        self.add(masks_chw.reshape(-1, width).astype(np.uint8), np.stack([1 - there, there]))
+        self.add(truth_chw.reshape(-1, width), np.stack([1 - there, there]))
 
     @property
     def bins(self) -> tuple[ReliabilityBin, ...]:

@@ -55,8 +55,8 @@ def tune(
 
     Everything is fitted on the validation images, and judged on groups of them that were left out: drives,
     patients, places. The fewer groups there are, the less is fitted. Where classes overlap, thresholds, least
-    areas and what a class needs to be there are fitted, too, for the spec's metric. Every pass is computed once and cached,
-    so that another run computes none. If the spec has `stopping`, it is calibrated again.
+    areas and what a class needs to be there are fitted, too, for the spec's metric. Every pass is computed
+    once and cached, so that another run computes none. If the spec has `stopping`, it is calibrated again.
     """
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes

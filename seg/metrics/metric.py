@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError
-from seg.labels.label_map import IGNORE_INDEX
-from seg.labels.task import LabelMap, MasksCHW, Task, classes_overlap, masks_of
+from seg.labels.task import LabelMap, MasksCHW, Task, ignored_in, masks_of
 
 MaskHW = NDArray[np.bool_]
 
@@ -63,7 +62,7 @@ class Metric:
         return self.tally_masks(
             masks_of(truth_hw, self.task, classes),
             masks_of(predicted_hw, self.task, classes),
-            labelled_pixels(truth_hw, self.task),
+            ~ignored_in(truth_hw, self.task, classes),
         )
 
     def score(self, tallies_ic2: TalliesIC2) -> float:
@@ -80,13 +79,6 @@ class Metric:
         """The score of each class, float64 `[C]`; NaN for a class that is absent or does not count."""
         part_c, whole_c = tallies_ic2.sum(0).T
         return np.where((whole_c > 0) & (self.weights_c > 0), _ratio(part_c, whole_c), np.nan)
-
-
-def labelled_pixels(truth_hw: LabelMap, task: Task) -> MaskHW:
-    """The pixels that are labelled, bool `[H, W]`: all where classes overlap."""
-    if classes_overlap(task):
-        return np.ones(truth_hw.shape, np.bool_)
-    return np.asarray(truth_hw != IGNORE_INDEX)
 
 
 def class_by_class(tally_class: TallyClass) -> TallyMasks:

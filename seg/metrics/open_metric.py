@@ -58,7 +58,7 @@ def _tally_class(spec: MetricSpec) -> TallyClass:
 def _weights(spec: MetricSpec, classes: Sequence[ClassInfo]) -> NDArray[np.float64]:
     left_out = covered_by("metric: without", spec.without, classes) or (0.0,) * len(classes)
     weights = by_class("metric: class_weights", spec.class_weights, classes) or (1.0,) * len(classes)
-    weights_c = np.array(weights) * (1 - np.array(left_out))
+    weights_c: NDArray[np.float64] = np.array(weights) * (1 - np.array(left_out))
     if not weights_c.any():
         raise SpecError("metric: without: leaves no class to judge")
     return weights_c

@@ -74,4 +74,5 @@ def _load(own: OwnFunction) -> Callable[..., Any]:
         raise SpecError(f"metric: {file}: {type(error).__name__}: {error}") from error
     if not callable(found):
         raise SpecError(f"metric: {file}: has no function {own.function!r}")
-    return found
+    function: Callable[..., Any] = found
+    return function

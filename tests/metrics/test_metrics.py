@@ -54,7 +54,7 @@ ROAD = (strip(0, 1, 2, 3), strip(2, 3, 4, 5))
 """Two pixels in both, six in either."""
 CAR = (strip(), strip())
 SKY = (strip(7), strip())
-FIRST = tuple(np.stack(masks) for masks in zip(ROAD, CAR, SKY, strict=True))
+FIRST = (np.stack([ROAD[0], CAR[0], SKY[0]]), np.stack([ROAD[1], CAR[1], SKY[1]]))
 SECOND = (np.stack([strip(0, 1), strip(), strip(6, 7)]), np.stack([strip(0, 1), strip(), strip(7)]))
 
 

@@ -73,4 +73,4 @@ def tallies_of(metric: MetricSpec) -> Tallies:
 def class_score(tallies: Tallies, counts: Counts) -> Numbers:
     """The score of a class over images `[..., I]`; NaN where there is nothing to judge."""
     part, whole = (values.sum(-1) for values in tallies(counts))
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))

@@ -30,7 +30,7 @@ from seg.evaluate.tune.overlapping.region_table import Fit, count_regions
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, sample_members
 from seg.evaluate.tune.tune import MIN_IMAGES, with_dropped_members
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.labels.task import MasksCHW, masks_of
+from seg.labels.task import MasksCHW, ignored_in, masks_of
 from seg.metrics.metric import Metric, TalliesIC2, TallyC2
 from seg.metrics.open_metric import open_metric
 from seg.spec import EnsembleSpec
@@ -165,7 +165,7 @@ def _decide_all(
     """Tallies of all images, each decided by its own rules."""
     tallies: dict[str, list[TallyC2]] = {name: [] for name in by_image}
     for image, (probabilities_chw, truth_chw) in enumerate(_merged_images(passes, mixture, "judge")):
-        labelled_hw = np.ones(truth_chw.shape[1:], np.bool_)
+        labelled_hw = ~ignored_in(passes.labels(image), "multilabel", passes.classes)
         for name, rules in by_image.items():
             masks_chw = above_thresholds(probabilities_chw, rules[image])
             decided_chw = postprocess(masks_chw, probabilities_chw, rules[image])

@@ -31,7 +31,9 @@ HOLE = np.arange(36).reshape(6, 6) == 25
 
 def decided(**rule: Any) -> NDArray[np.bool_]:
     rules = [ClassRule(**rule)]
-    return postprocess(above_thresholds(PROBABILITIES[None], rules), PROBABILITIES[None], rules)[0]
+    return np.asarray(
+        postprocess(above_thresholds(PROBABILITIES[None], rules), PROBABILITIES[None], rules)[0]
+    )
 
 
 def sure(probability: float, area: int) -> EmptyBelow:
