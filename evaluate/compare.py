@@ -22,7 +22,7 @@ from seg.engine import Ensemble
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import Scores
-from seg.evaluate.metrics.overlap_counts import SplitScores
+from seg.evaluate.metrics.label_map_scores import LabelMapScores
 from seg.files.atomic import regular, write_text
 from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
 from seg.labels.task import classes_overlap
@@ -125,13 +125,13 @@ def _score_all(ensemble: Ensemble, split: Split, metric: MetricSpec) -> Iterator
 class _Measured(NamedTuple):
     """The scores of one predictor, its seconds, and its expected calibration error."""
 
-    scores: SplitScores
+    scores: LabelMapScores
     seconds: float
     ece: float
 
 
 def _score(ensemble: Ensemble, split: Split, metric: MetricSpec, advance: Advance) -> _Measured:
-    scores = SplitScores(ensemble.classes, ensemble.task, metric)
+    scores = LabelMapScores(ensemble.classes, ensemble.task, metric)
     reliability = Reliability()
 
     def count(index: int, merged: ProbabilitiesCHW) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison
     from seg.evaluate.metrics.segmentation import ClassScores, SegmentationScores
     from seg.evaluate.submission_scores import SubmissionComparison
+    from seg.spec import EnsembleSpec
 
 
 def evaluate(
@@ -64,14 +65,21 @@ def evaluate(
         return
     from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
     from seg.files.outputs import Output
+    from seg.labels.task import classes_overlap
     from seg.spec.reads import files_read
 
+    if classes_overlap(spec.data.task) and (json_file or csv_file):
+        raise SpecError("--json and --csv have confusion counts, which classes that overlap do not have")
     reads = (*source.reads, submission, *([against] if against else []), *files_read(spec))
     json_output = json_file and Output(json_file, reads, overwrite)
     csv_output = csv_file and Output(csv_file, reads, overwrite)
     for output in (json_output, csv_output):
         if output:
             output.check()
+    if spec.metric.name != "miou" or classes_overlap(spec.data.task):
+        _print_judged(spec, submission, against, per_class)
+    if classes_overlap(spec.data.task):
+        return
     metrics = score_submission(spec, submission)
     figures = metrics.scores()
     _print_figures(submission, figures, per_class)
@@ -83,6 +91,28 @@ def evaluate(
     if csv_output:
         with csv_output.writing() as final:
             write_csv(final, figures)
+
+
+def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, per_class: bool) -> None:
+    """The score of a submission by the spec's metric."""
+    from seg.evaluate.submission_metric import judge_submission
+
+    judged = judge_submission(spec, submission)
+    low, high = judged.interval
+    name = judged.metric.name
+    typer.echo(
+        f"{submission}: {name} {judged.score:.4f} of {len(judged.ids)} images (95 %: {low:.4f}..{high:.4f})"
+    )
+    if per_class:
+        rows = [(one, _figure(score)) for one, score in judged.class_scores.items()]
+        print_table("each class", ("", name), rows)
+    if against:
+        other = judge_submission(spec, against)
+        gain, low, high = judged.gain_over(other)
+        typer.echo(
+            f"{100 * gain:+.2f} points of {name} against {against} ({other.score:.4f});"
+            f" 95 % of drawn images: {100 * low:+.2f}..{100 * high:+.2f}"
+        )
 
 
 def _print_comparison(comparison: "Comparison", per_class: bool) -> None:

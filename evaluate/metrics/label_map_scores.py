@@ -54,7 +54,7 @@ class _Sum:
         return {c.name: None if np.isnan(s) else s for c, s in zip(classes, scores, strict=True)}
 
 
-class SplitScores:
+class LabelMapScores:
     """Scores of label maps of any task, image by image: IoU, pixel accuracy, and the spec's metric."""
 
     def __init__(self, classes: Sequence[ClassInfo], task: Task, metric: MetricSpec) -> None:
