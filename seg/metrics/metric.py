@@ -49,7 +49,7 @@ class Metric:
 
     @cached_property
     def is_miou(self) -> bool:
-        return self.name == "miou" and self.task == "multiclass" and bool((self.weights_c == 1).all())
+        return self.name == "miou" and bool((self.weights_c == 1).all())
 
     def tally(self, truth_hw: LabelMap, predicted_hw: LabelMap) -> TallyC2:
         """Tally one image from its label maps; raises DataError if sizes differ."""

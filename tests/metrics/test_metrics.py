@@ -169,6 +169,7 @@ def test_one_class_a_pixel_scores_as_its_confusion_counts(seed: int) -> None:
         tallies = np.stack([metric.tally(*pair) for pair in pairs])
         assert metric.score(tallies) == pytest.approx(figure), name
     assert metric_of("miou", "multiclass").is_miou
+    assert metric_of("miou").is_miou
     assert not metric_of("miou", "multiclass", without=["sky"]).is_miou
 
 

@@ -14,6 +14,8 @@ from seg.data.splits.content_hash import hash_of_images
 from seg.errors import ModelError
 from seg.files.atomic import regular, sha256_of
 from seg.labels.task import Task
+from seg.metrics.own_function import fingerprint_of
+from seg.spec.ensemble.metric import MIOU, MetricSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks.pretrained import is_weights_file
 
@@ -41,11 +43,18 @@ class Result(BaseModel):
 
     best_epoch: int
     best_miou: float
+    metric: str = "mIoU"
+    best_score: float | None = None
     best_iou: dict[str, float | None]
     averaged_epochs: int = 0
     parameters: int
     gflops: float | None = None
     seconds: float
+
+    @property
+    def score(self) -> float:
+        """Of the metric."""
+        return self.best_miou if self.best_score is None else self.best_score
 
 
 class RunRecord(BaseModel):
@@ -54,7 +63,7 @@ class RunRecord(BaseModel):
     `recipe` is the merged recipe. Encoder weights from a file are identified by the file's content, and so
     are images; a record of an older `seg` has None for images. A soup has the recipe of its best ingredient;
     `ingredients` are the SHA-256 of the averaged checkpoints, by the names of their runs. `teaching` has the
-    distillation settings of a student.
+    distillation settings of a student. `metric` judges the epochs, None if it is mIoU.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,11 +81,17 @@ class RunRecord(BaseModel):
     device: str
     ingredients: dict[str, str] = {}
     teaching: dict[str, Any] | None = None
+    metric: dict[str, Any] | None = None
     result: Result | None = None
 
 
 def new_record(
-    member: str, recipe: RecipeSpec, train: Split, val: Split, distillation: dict[str, Any] | None = None
+    member: str,
+    recipe: RecipeSpec,
+    train: Split,
+    val: Split,
+    distillation: dict[str, Any] | None = None,
+    metric: MetricSpec = MIOU,
 ) -> RunRecord:
     """The record of a run that is about to begin; raises ModelError without its encoder weights."""
     return RunRecord(
@@ -92,6 +107,7 @@ def new_record(
         versions={"python": platform.python_version(), "seg": __version__}
         | {name: version(name) for name in _LIBRARIES},
         teaching=distillation,
+        metric=None if metric == MIOU else fingerprint_of(metric),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
 
@@ -118,14 +134,23 @@ def find_difference(found: RunRecord, wanted: RunRecord) -> str | None:
             return f"was trained with {name} {before!r} and the spec says {value!r}"
     if found.encoder_weights_sha256 not in {None, wanted.encoder_weights_sha256}:
         return f"was trained from other encoder weights than {wanted.recipe['encoder_weights']} now holds"
-    if found.teaching != wanted.teaching:
-        before, now = _distillation_text(found.teaching), _distillation_text(wanted.teaching)
-        return f"was trained with {before} and the spec says {now}"
+    if difference := _difference_in_settings(found, wanted):
+        return difference
     if found.task != wanted.task:
         return f"was trained with task {found.task!r} and the dataset's is {wanted.task!r}"
     for name, part in _DATA.items():
         if getattr(found, name) not in (None, getattr(wanted, name)):
             return f"was trained with other {part}"
+    return None
+
+
+def _difference_in_settings(found: RunRecord, wanted: RunRecord) -> str | None:
+    if found.teaching != wanted.teaching:
+        before, now = _distillation_text(found.teaching), _distillation_text(wanted.teaching)
+        return f"was trained with {before} and the spec says {now}"
+    if found.result is None and found.metric != wanted.metric:
+        before, now = ((one.metric or MIOU.model_dump())["name"] for one in (found, wanted))
+        return f"judges its epochs by {before} and the spec says {now}"
     return None
 
 

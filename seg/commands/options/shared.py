@@ -12,6 +12,7 @@ from seg.errors import OutputError, SegError, SpecError
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
+    from seg.spec.recipe.sweep import SweepSpec
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The ensemble's YAML.")]
 CacheLimit = Annotated[str, typer.Option("--cache-limit", help="The most that the cache of passes may hold.")]
@@ -42,7 +43,7 @@ def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple
     return (spec.member(name),)
 
 
-def check_metric(spec: "EnsembleSpec", run_metric: bool) -> None:
+def check_metric(spec: "EnsembleSpec | SweepSpec", run_metric: bool) -> None:
     """Raise SpecError if the metric is a user's Python file that they did not ask to run."""
     own = spec.metric.own_function
     if own and not run_metric:

@@ -17,7 +17,7 @@ from seg.spec.ensemble.compatibility import exclusions_in
 from seg.spec.ensemble.decision import DecisionSpec
 from seg.spec.ensemble.export import ExportSpec
 from seg.spec.ensemble.member import MemberSpec, Views, as_network_input
-from seg.spec.ensemble.metric import Metric, MetricSpec
+from seg.spec.ensemble.metric import MIOU, Metric
 from seg.spec.ensemble.output import RLE_FORMATS, OutputSpec
 from seg.spec.ensemble.prediction import (
     BatchSize,
@@ -60,7 +60,7 @@ class EnsembleSpec(Spec):
     """Factors on the merged probabilities of single classes, by name, before the largest wins."""
     decision: DecisionSpec = DecisionSpec()
     """How probabilities become masks: a threshold for each class, and which regions stay."""
-    metric: Metric = MetricSpec(name="miou")
+    metric: Metric = MIOU
     """What predictions are judged by: the best epoch, scores, tuning and reports."""
     stopping: Stopping | None = None
     """Early exit: when an image needs no further pass. `seg calibrate` writes it."""

@@ -113,5 +113,7 @@ def _name_alone(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+MIOU: Final = MetricSpec(name="miou")
+
 Metric = Annotated[MetricSpec, BeforeValidator(_name_alone, json_schema_input_type=str | MetricSpec)]
 """Written as the name of a metric, or as a mapping."""
