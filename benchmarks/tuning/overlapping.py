@@ -55,7 +55,7 @@ def main(
         none = (ClassRule(),) * passes.classes
         steps = {name: (mixtures[name], none) for name in (SINGLE, EQUAL, WEIGHTS)}
         tables = count_regions(
-            [_image(passes, mixtures[WEIGHTS], image) for image in np.flatnonzero(fitted_i)],
+            [_image(passes, mixtures[WEIGHTS], image) for image in np.flatnonzero(fitted_i).tolist()],
             passes.classes,
             passes.labels(0).size,
         )
@@ -75,7 +75,7 @@ def _judge(
     judged_i: NDArray[np.bool_],
 ) -> float:
     tallies = []
-    for image in np.flatnonzero(judged_i):
+    for image in np.flatnonzero(judged_i).tolist():
         probabilities_chw, truth_chw = _image(passes, mixture, image)
         masks_chw = postprocess(above_thresholds(probabilities_chw, rules), probabilities_chw, rules)
         labelled_hw = ~ignored_in(passes.labels(image), "multilabel", passes.classes)

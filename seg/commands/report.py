@@ -48,8 +48,8 @@ def report(
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
         if classes_overlap(spec.data.task):
             raise SpecError(
-                f"{paths[0]}: a report is for one class a pixel: judge classes that overlap by seg evaluate and"
-                " seg tune"
+                f"{paths[0]}: a report is for one class a pixel: judge overlapping classes by seg evaluate"
+                " and seg tune"
             )
         with Output(output, (*paths, *files_read(spec)), overwrite).writing() as final:
             write_report(spec, final, paths[0].stem, cache, images)
