@@ -21,6 +21,7 @@ from seg.export.verification_images import images_to_verify_on
 from seg.image_type import ImageHWB, fused_type
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
+from seg.spec.ensemble.decision import rules_of
 
 EXACT: Final = frozenset({"fp32", "bf16"})
 """Precisions whose file is in float32."""
@@ -92,7 +93,10 @@ def fuse_ensemble(
 
 def ending_of(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part]) -> Ending:
     """What the spec and the wish say of it; raises SpecError where a class factor is for no class."""
-    decision = Decision(factors=spec.factors_of(parts[0].card.classes), task=spec.data.task)
+    classes = parts[0].card.classes
+    decision = Decision(
+        factors=spec.factors_of(classes), task=spec.data.task, rules=rules_of(spec.decision, classes)
+    )
     return Ending(spec.merge, decision, request.gives, spec.export.opset)
 
 

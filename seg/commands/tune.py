@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from seg.commands.calibrate import calibrate_stopping
-from seg.commands.options.shared import CacheLimit, Overwrite, SpecPath, print_table, require_extra
+from seg.commands.options.shared import (
+    CacheLimit,
+    Overwrite,
+    RunMetric,
+    SpecPath,
+    check_metric,
+    print_table,
+    require_extra,
+)
 from seg.errors import OutputError
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
@@ -49,6 +57,7 @@ def tune(
         typer.Option("--judge", help="Also score the result on this split, which needs labels."),
     ] = None,
     picture: Picture = None,
+    run_metric: RunMetric = False,
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
@@ -56,11 +65,13 @@ def tune(
 
     Everything is fitted on the validation images, or out of fold on the training images, and judged on
     groups of them that were left out: drives, patients, places. The fewer groups there are, the less is
-    fitted. Every pass is computed once and cached, so that another run computes none. If the spec has
-    `stopping`, it is calibrated again.
+    fitted. Where classes overlap, thresholds, least areas and what a class needs to be there are fitted, too,
+    for the spec's metric. Every pass is computed once and cached, so that another run computes none. If the
+    spec has `stopping`, it is calibrated again.
     """
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
+    from seg.commands.tune_overlapping import tune_rules
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.cost.budget import Budget
@@ -70,6 +81,7 @@ def tune(
     from seg.evaluate.tune.evidence.judge_split import judge_tuned
     from seg.evaluate.tune.write_spec import write_back
     from seg.files.outputs import Output
+    from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
 
@@ -80,15 +92,16 @@ def tune(
     chart = picture and Output(picture, (path, *files_read(spec)), overwrite)
     if chart:
         chart.check()
+    check_metric(spec, run_metric)
     cache = ProbabilityCache()
+    if classes_overlap(spec.data.task):
+        tune_rules(path, spec, cache, keep=keep)
+        cache.prune(limit)
+        return
     tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
     judged = judge_tuned(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)
-    _print_candidates(tuned)
-    _print_calibration(tuned)
-    _print_members(tuned)
-    _print_disagreement(tuned)
-    _print_front(tuned)
+    _print_tuned(tuned)
     if chart:
         with chart.writing() as final:
             draw_pareto(final, tuned)
@@ -112,6 +125,14 @@ def _check_picture(path: Path) -> None:
     require_extra("train", "matplotlib", "seg tune --picture")
     if path.suffix.lower() not in CHARTS:
         raise OutputError(f"{path}: is not a chart format: {', '.join(CHARTS)}")
+
+
+def _print_tuned(tuned: "Tuned") -> None:
+    _print_candidates(tuned)
+    _print_calibration(tuned)
+    _print_members(tuned)
+    _print_disagreement(tuned)
+    _print_front(tuned)
 
 
 def _print_candidates(tuned: "Tuned") -> None:
