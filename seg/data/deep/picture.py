@@ -33,7 +33,7 @@ def picture_of(image_hwb: ImageHWB, pixel_range: PixelRange, rgb: RgbBands | Non
 def levels_in_range(image_hwb: ImageHWB, pixel_range: PixelRange) -> NDArray[np.uint8]:
     """All bands with the range's values as 0 and 255, as networks see them; uint8 `[H, W, B]`."""
     low, high = pixel_range.ends or (0.0, 1.0)
-    return _levels(scale(image_hwb, np.float32([low]), np.float32([high])))
+    return _levels(scale(image_hwb, np.array([low], np.float32), np.array([high], np.float32)))
 
 
 def default_rgb(pixel_range: PixelRange, bands: int) -> RgbBands:
@@ -44,4 +44,5 @@ def default_rgb(pixel_range: PixelRange, bands: int) -> RgbBands:
 
 def _levels(values: ImageHWB) -> NDArray[np.uint8]:
     finite = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
-    return np.rint(np.clip(finite, 0, 1) * 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(np.clip(finite, 0, 1) * 255).astype(np.uint8)
+    return levels
