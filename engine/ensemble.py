@@ -19,6 +19,7 @@ from seg.engine.member import Member, default_pass_order
 from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.passes import PassOrder, Size
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import (
     BandCollector,
@@ -35,7 +36,8 @@ from seg.engine.prediction import Prediction
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.image_type import ImageHWB, ImageType
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import LabelMap, Task
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 from seg.spec.base import did_you_mean
@@ -132,6 +134,7 @@ class Ensemble:
         *,
         classes: Sequence[str] | None = None,
         weights: Sequence[float] | None = None,
+        task: Task | None = None,
         **options: object,
     ) -> Self:
         """Load exported models, and take functions for what cannot be exported.
@@ -141,6 +144,8 @@ class Ensemble:
                 probabilities, float32 `[N, C, H, W]`. A function is called for one batch at a time.
             classes: the names of the classes, needed if all models are functions.
             weights: one for each model; by default all are equal.
+            task: `binary` or `multilabel` where functions return sigmoids; by default what the first
+                file's card says.
             options: further keys of an ensemble's YAML: `views`, `merge`, `tile`, ...
 
         Raises:
@@ -156,7 +161,7 @@ class Ensemble:
             >>> ensemble.predict("a.png").labels.shape
             (21, 34)
         """
-        return cls._of_loaded(*load_models(models, classes, weights, options))
+        return cls._of_loaded(*load_models(models, classes, weights, task, options))
 
     @classmethod
     def _of_loaded(cls, spec: EnsembleSpec, loaded: LoadedMembers) -> Self:
@@ -174,6 +179,11 @@ class Ensemble:
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self.members[0].card.classes
+
+    @property
+    def task(self) -> Task:
+        """Whether a pixel has one of the classes, or each class its own probability."""
+        return self.members[0].card.task
 
     @property
     def pixel_range(self) -> PixelRange | None:
@@ -292,7 +302,7 @@ class Ensemble:
     def label_all(
         self,
         images: Iterable[tuple[Key, Raster] | None],
-        finish: Callable[[Key, LabelsHW], Finished],
+        finish: Callable[[Key, LabelMap], Finished],
         *,
         grid_hw: Size | None = None,
         stopping: Stopping | None = None,
@@ -305,7 +315,7 @@ class Ensemble:
         large_give_way: bool = False,
         bands: BandResults[Key, Finished] | None = None,
     ) -> Iterator[Finished]:
-        """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
+        """The same for label maps, `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
         Args:
             images: None means that none is available at the moment; see `seg.engine.pipeline.pipeline`.
@@ -331,7 +341,11 @@ class Ensemble:
                     size_hw[0], first_row, decision, finish_band, watch and partial(watch, key)
                 )
             return LabelCollector(
-                size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
+                size_hw,
+                len(self.classes),
+                decision,
+                lambda labels: finish(key, labels),
+                watch and partial(watch, key),
             )
 
         return self._run(
@@ -345,7 +359,7 @@ class Ensemble:
 
     def decision(self, grid_hw: Size | None = None) -> Decision:
         """The decision from merged probabilities to labels, at an image's own size or on a grid."""
-        return Decision(grid_hw, self.factors)
+        return Decision(grid_hw, self.factors, self.task)
 
     def with_views(self, views: tuple[ViewName, ...]) -> Self:
         """The same loaded members, all with these views.
@@ -400,11 +414,13 @@ class Ensemble:
             budget=budget,
             decoders=tuple(member.decoder for member in self.members if member.decoder),
             device_ops=self.device_ops_for(pass_order, has_monitor=stopping is not None),
+            task=self.task,
             large_give_way=large_give_way,
             image_types=self.image_types,
+            plain=PlainTiles.of(self.tile, self.classes),
         )
         runtimes = [member.runtime for member in self.members]
         return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)
 
     def _prediction(self, merged_chw: ProbabilitiesCHW) -> Prediction:
-        return Prediction(self.decision().labels(merged_chw), merged_chw, self.classes)
+        return Prediction(self.decision().labels(merged_chw), merged_chw, self.classes, self.task)

@@ -55,7 +55,7 @@ def export_checkpoint(
     """
     checkpoint, model = Path(checkpoint), Path(model)
     network, card = load_checkpoint(checkpoint)
-    exported = ExportedModel(Segmenter(network, card.input)).eval()
+    exported = ExportedModel(Segmenter(network, card.input), card.task).eval()
     card = card.model_copy(update={"checkpoint_sha256": sha256_of(checkpoint)})
     with atomic_model(model) as temporary:
         card = write_onnx(exported, card, temporary, opset)

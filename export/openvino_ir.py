@@ -14,6 +14,7 @@ from seg.errors import MissingRuntimeError, ModelError, OutputError, Verificatio
 from seg.export.onnx_file.compare import LEAST_AGREEMENT
 from seg.files.atomic import regular, remove_leftovers, scratch_folder
 from seg.image_type import ImageHWB
+from seg.labels.task import LabelMap, Task, labels_of
 from seg.models.card import CARD_KEY
 from seg.models.model_file import read_model_card
 
@@ -45,7 +46,7 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWB]) -> Path:
     height, width = profile.usual[1:]
     taken = card.input.image_type
     images = [_resized(taken.convert(image), (height, width)) for image in images]
-    reference = _labels(core, converted, images)
+    reference = _labels(core, converted, images, card.task)
     if profile.least[1:] == profile.most[1:]:
         converted.reshape([-1, height, width, taken.bands])
     converted.set_rt_info(card.model_dump_json(), CARD_KEY)
@@ -55,7 +56,7 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWB]) -> Path:
     with scratch_folder(final) as folder:
         written = folder / final.name
         openvino.save_model(converted, written, compress_to_fp16=False)
-        found = _labels(core, core.read_model(written), images)
+        found = _labels(core, core.read_model(written), images, card.task)
         agreement = float(np.mean([np.mean(a == b) for a, b in zip(found, reference, strict=True)]))
         if agreement < LEAST_AGREEMENT:
             raise VerificationError(
@@ -80,6 +81,6 @@ def _refuse_foreign(final: Path) -> None:
             raise OutputError(f"{path}: was not written by seg: move it away")
 
 
-def _labels(core: Any, model: Any, images: Sequence[ImageHWB]) -> list[np.ndarray[Any, np.dtype[np.intp]]]:
+def _labels(core: Any, model: Any, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
     compiled = core.compile_model(model, _DEVICE, {"INFERENCE_PRECISION_HINT": "f32"})
-    return [compiled(image_hwc[None])[0].argmax(1) for image_hwc in images]
+    return [labels_of(compiled(image_hwc[None])[0], task) for image_hwc in images]

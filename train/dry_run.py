@@ -13,8 +13,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.nn import functional
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from seg.labels.task import Task, classes_overlap
 from seg.models.card import InputCard
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.member.input_card import input_card_of
@@ -37,7 +38,8 @@ class DryRun:
         crop: height and width of training crops.
         memory: estimated bytes of a training step with the recipe's batch size; two images for `auto`.
         step_seconds: forward and backward pass of `STEP_IMAGES` random images on this machine.
-        loss: cross entropy of that step; about ln C for C classes, as nothing has been learnt.
+        loss: cross entropy of that step, in which nothing has been learnt: about ln C, or ln 2 if classes
+            overlap.
     """
 
     crop: tuple[int, int]
@@ -47,7 +49,7 @@ class DryRun:
     loss: float
 
 
-def dry_run(recipe: RecipeSpec, classes: int, input_card: InputCard | None = None) -> DryRun:
+def dry_run(recipe: RecipeSpec, classes: int, task: Task, input_card: InputCard | None = None) -> DryRun:
     """Build the network, count its cost, and run one training step; encoder weights are not loaded.
 
     `input_card` is for images that are not RGB of 8 bits.
@@ -62,7 +64,7 @@ def dry_run(recipe: RecipeSpec, classes: int, input_card: InputCard | None = Non
     cost = cost_of(network, padded_size(recipe.crop), input_card.channels)
     batch_size = STEP_IMAGES if recipe.batch_size == "auto" else recipe.batch_size
     seconds, loss = run_training_step(
-        network, recipe, input_card, classes, images=STEP_IMAGES, device=torch.device("cpu")
+        network, recipe, input_card, classes, task, images=STEP_IMAGES, device=torch.device("cpu")
     )
     return DryRun(
         crop=recipe.crop,
@@ -102,6 +104,7 @@ def run_training_step(
     recipe: RecipeSpec,
     input_card: InputCard,
     classes: int,
+    task: Task,
     *,
     images: int,
     device: torch.device,
@@ -113,11 +116,21 @@ def run_training_step(
     seen = torch.randint(256, shape, generator=random, dtype=torch.uint8).to(device)
     if input_card.pixel_range is not None:
         seen = seen / 255
-    labels = torch.randint(classes, (images, *recipe.crop), generator=random).to(device)
+    labels = _random_labels(images, classes, recipe.crop, task, random).to(device)
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(recipe.precision)
     start = time.perf_counter()
     with torch.autocast(device.type, dtype=half, enabled=half is not None):
-        loss = functional.cross_entropy(segmenter(seen).float(), labels)
+        measure = binary_cross_entropy_with_logits if classes_overlap(task) else cross_entropy
+        loss = measure(segmenter(seen).float(), labels)
     torch.autograd.backward(loss)
     value = float(loss.detach())
     return time.perf_counter() - start, value
+
+
+def _random_labels(
+    images: int, classes: int, crop_hw: tuple[int, int], task: Task, random: torch.Generator
+) -> Tensor:
+    """Labels `[N, H, W]`, or a truth of 0 and 1 for each class, `[N, C, H, W]`."""
+    if classes_overlap(task):
+        return torch.randint(2, (images, classes, *crop_hw), generator=random).float()
+    return torch.randint(classes, (images, *crop_hw), generator=random)

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
@@ -19,7 +20,8 @@ from seg.data.images.read_sample import size_of_sample
 from seg.data.splits.split import Sample, Split
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC
+from seg.labels.task import LabelMap, classes_overlap, ignored_in
 from seg.models.card import InputCard
 from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
 from seg.spec import DatasetSpec, RecipeSpec
@@ -33,6 +35,7 @@ from seg.train.member.job import with_input_size_crop
 from seg.train.mixing import mix, mixing_method, mixing_seed
 from seg.train.networks.pixel_scaling import scale_of
 from seg.train.networks.segmenter import Segmenter
+from seg.train.splits.class_planes import label_map_of
 from seg.train.splits.training_images import open_training_images
 
 MIN_CROPS_CHECKED: Final = 200
@@ -51,7 +54,7 @@ class Crop:
 
     id: str
     image_hwc: ImageHWC
-    labels_hw: LabelsHW
+    labels_hw: LabelMap
     applied: tuple[str, ...]
     problem: str
 
@@ -77,7 +80,7 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
     suspicious = [crop for crop in crops if crop.problem]
     others = [crop for crop in crops if not crop.problem]
     drawn = [*suspicious[:count], *_evenly_spaced(others, count - len(suspicious))]
-    return _contact_sheet(drawn, split.classes, background), suspicious
+    return _contact_sheet(drawn, split, background), suspicious
 
 
 def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
@@ -134,13 +137,18 @@ class _TrainingPipeline:
         labels_nhw, _ = max(mixed.targets, key=lambda target: target[1])
         seen_nchw = self._segmenter(mixed.images)
         return [
-            self._crop(draw, seen_chw, labels_hw.numpy(), (*names, *([way] if way else [])))
+            self._crop(draw, seen_chw, self._label_map(labels_hw), (*names, *([way] if way else [])))
             for draw, seen_chw, labels_hw, names in zip(draws, seen_nchw, labels_nhw, applied, strict=True)
         ]
 
-    def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelsHW, applied: tuple[str, ...]) -> Crop:
+    def _label_map(self, target_hw: Tensor) -> LabelMap:
+        overlaps = classes_overlap(self._split.task)
+        return label_map_of(target_hw.numpy()) if overlaps else target_hw.numpy()
+
+    def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelMap, applied: tuple[str, ...]) -> Crop:
         image_hwc = _denormalised(self._segmenter, seen_chw, self._shown)
-        problem = _find_problem(seen_chw, image_hwc, labels_hw)
+        known_hw = ~ignored_in(labels_hw, self._split.task, len(self._split.classes))
+        problem = _find_problem(seen_chw, image_hwc, known_hw)
         if problem:
             around_hwc, _ = self._images.read_drawn(draw.image, draw.centre)
             mean = around_hwc.mean() * (1 if self._images.has_colour else 255)
@@ -170,33 +178,30 @@ def _denormalised(segmenter: Segmenter, seen_chw: Tensor, shown: Sequence[int]) 
     return np.asarray(seen_hwc.nan_to_num().round().clamp(0, 255).to(torch.uint8).numpy())
 
 
-def _find_problem(seen_chw: Tensor, image_hwc: ImageHWC, labels_hw: LabelsHW) -> str:
+def _find_problem(seen_chw: Tensor, image_hwc: ImageHWC, known_hw: NDArray[np.bool_]) -> str:
     """The problem of a crop: not finite, unlabelled, near-black or near-constant; empty if there is none."""
     if not bool(seen_chw.isfinite().all()):
         return "NaN or infinite"
-    known = labels_hw != IGNORE_INDEX
-    if not known.any():
+    if not known_hw.any():
         return "without a labelled pixel"
-    mean, deviation = float(image_hwc[known].mean()), float(image_hwc[known].std(0).mean())
+    mean, deviation = float(image_hwc[known_hw].mean()), float(image_hwc[known_hw].std(0).mean())
     if mean < _BLACK:
         return f"near-black, mean {mean:.1f}"
     return f"near-constant, deviation {deviation:.1f}" if deviation < _FLAT else ""
 
 
-def _contact_sheet(crops: Sequence[Crop], classes: Sequence[ClassInfo], clear: int | None) -> ImageHWC:
-    cells = [cell for crop in crops for cell in _image_and_overlay(crop, classes, clear)]
+def _contact_sheet(crops: Sequence[Crop], split: Split, clear: int | None) -> ImageHWC:
+    cells = [cell for crop in crops for cell in _image_and_overlay(crop, split, clear)]
     columns = min(2 * _PAIRS_IN_A_ROW, len(cells))
     blank = np.full_like(cells[0], 255)
     cells += [blank] * (-len(cells) % columns)
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     sheet = contact_sheet(rows, _TITLES * (columns // 2))
-    return np.vstack([sheet, legend(classes, sheet.shape[1])])
+    return np.vstack([sheet, legend(split.classes, sheet.shape[1])])
 
 
-def _image_and_overlay(
-    crop: Crop, classes: Sequence[ClassInfo], clear: int | None
-) -> tuple[ImageHWC, ImageHWC]:
-    labelled = overlay(crop.image_hwc, crop.labels_hw, classes, clear=clear)
+def _image_and_overlay(crop: Crop, split: Split, clear: int | None) -> tuple[ImageHWC, ImageHWC]:
+    labelled = overlay(crop.image_hwc, crop.labels_hw, split.classes, clear=clear, task=split.task)
     return (
         captioned(enlarged(crop.image_hwc, _LEAST_WIDTH), f"{crop.id} {crop.problem}"),
         captioned(enlarged(labelled, _LEAST_WIDTH), ", ".join(crop.applied)),

@@ -85,7 +85,7 @@ def train_member(
     recipe = with_input_size_crop(spec.recipe_of(member))
     _refuse_impossible(recipe)
     labelled, train, val = member_splits(spec, member, distillation)
-    check_loss(recipe, train.classes)
+    check_loss(recipe, train.task, train.classes)
     check_copy_paste(recipe, train.classes)
     input_card = input_card_for(recipe, (*train.samples, *val.samples))
     check_augmentation(recipe, input_card)
@@ -94,7 +94,7 @@ def train_member(
         asked = recipe
         recipe = group.broadcast(
             lambda: resolve_batch_size(
-                asked, len(train.classes), asked.samples or len(train.samples), folder, input_card
+                asked, train.task, len(train.classes), asked.samples or len(train.samples), folder, input_card
             )
         )
         settings = distillation.settings() if distillation else None

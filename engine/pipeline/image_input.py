@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from seg.data.images.raster import Raster, open_raster
+from seg.data.images.raster import LARGE, Raster, open_raster
 from seg.data.images.read_sample import in_range, open_bands
 from seg.errors import SpecError
 from seg.image_type import PIXEL_TYPES, RGB8, ImageHWB, ImageType
@@ -67,8 +67,8 @@ def check_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,)) -> No
 
 def refuse_whole(image: Raster, name: str) -> None:
     """Raises SpecError if an image is too large to be predicted in one piece: one that is read by region."""
-    if not isinstance(image, np.ndarray):
-        height, width, _ = image.shape
+    height, width, _ = image.shape
+    if height * width > LARGE and not isinstance(image, np.ndarray):
         raise SpecError(
             f"{name}: has {width}x{height} pixels, too many for one piece: predict it in tiles, such as"
             " 'tile: { size: 512 }' in the ensemble's YAML"

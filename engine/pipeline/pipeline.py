@@ -67,7 +67,8 @@ class _OpenImage(Generic[Finished]):
 class _Frame(Generic[Finished]):
     """An image, or a tile of one, that is open and gets the first `passes` of the pass order.
 
-    `probabilities` holds what `merge` takes: arrays, or values on a device.
+    `probabilities` holds what `merge` takes: arrays, or values on a device. `plain` holds the
+    probabilities of a plain tile, on which no pass is run.
     """
 
     image_hwc: ImageHWB
@@ -77,6 +78,7 @@ class _Frame(Generic[Finished]):
     merge: Merge | DeviceMerge
     probabilities: ReorderBuffer[Any]
     monitor: StoppingMonitor | None
+    plain: ProbabilitiesCHW | None
 
 
 _Frames = dict[int, _Frame[Finished]]
@@ -118,6 +120,7 @@ class _Pipeline(Generic[Key, Finished]):
             checkpoints=config.stopping.checkpoints if config.stopping else (),
         )
         self._open: dict[int, _Frame[Finished]] = {}
+        self._results_of_plain: list[Finished] = []
 
     def run(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[Finished]:
         frames = enumerate(self._frames(images))
@@ -127,6 +130,7 @@ class _Pipeline(Generic[Key, Finished]):
             while True:
                 while len(running) < self._config.streams + QUEUED_BATCHES:
                     batch = self._next_batch(frames, partial=len(running) < self._config.streams)
+                    yield from self._take_results_of_plain()
                     if batch is None and not running:
                         batch = self._batch_of_next_member()
                     if batch is None:
@@ -169,7 +173,8 @@ class _Pipeline(Generic[Key, Finished]):
                 merge = config.merge_for(layout.tile_hw)
                 monitor = config.stopping.new_monitor() if config.stopping else None
                 frame_hwc = config.frame(tile_hwc)
-                yield _Frame(frame_hwc, image, tile, passes, merge, ReorderBuffer(merge.add), monitor)
+                plain = config.plain.probabilities(tile_hwc) if config.plain and layout.count > 1 else None
+                yield _Frame(frame_hwc, image, tile, passes, merge, ReorderBuffer(merge.add), monitor, plain)
         except DataError as error:
             if self._on_damaged is None:
                 raise
@@ -211,11 +216,26 @@ class _Pipeline(Generic[Key, Finished]):
             number, frame = next(frames, (0, None))
         if frame is None:
             return False
+        self._clock.count_tile(is_plain=frame.plain is not None)
+        if frame.plain is not None:
+            self._finish_plain(frame, frame.plain)
+            return True
         planned = len(self._config.pass_order)
         self._clock.count_passes(planned=planned, dropped=planned - frame.passes)
         self._open[number] = frame
         self._scheduler.open(number, frame.image_hwc.shape[:2], frame.passes)
         return True
+
+    def _finish_plain(self, frame: _Frame[Finished], plain: ProbabilitiesCHW) -> None:
+        """Finish a tile on which no pass is run."""
+        results, is_last = frame.image.put(frame.tile, plain)
+        self._results_of_plain += results
+        if is_last and self._config.budget:
+            self._config.budget.close_image(frame.passes)
+
+    def _take_results_of_plain(self) -> list[Finished]:
+        taken, self._results_of_plain = self._results_of_plain, []
+        return taken
 
     def _apply(self, report: _FrameUpdate[Finished]) -> None:
         if report.added is not None:

@@ -100,6 +100,7 @@ class Endpoints:
         facts = self.engine.facts
         return {
             "name": self.name,
+            "task": facts.task,
             "classes": [{"id": c.id, "name": c.name, "colour": c.colour} for c in facts.classes],
             "clear": self.clear,
             "members": [
@@ -128,7 +129,7 @@ class Endpoints:
     async def model(self, model: str) -> dict[str, Any]:
         """Inputs and outputs of the model."""
         self._refuse_other(model)
-        return kserve_v2.metadata(self.name, self._image_type)
+        return kserve_v2.metadata(self.name, self.engine.facts.label_dtype, self._image_type)
 
     async def model_ready(self, model: str) -> Response:
         """Whether the model can be asked."""
@@ -207,7 +208,9 @@ class Endpoints:
         count, *size_hw, _ = shape
         if result == "page":
             return self.memory.page_bytes((size_hw[0], size_hw[1]))
-        return count * self.memory.image_bytes((size_hw[0], size_hw[1])) + encoding_memory(result, shape)
+        return count * self.memory.image_bytes((size_hw[0], size_hw[1])) + encoding_memory(
+            result, shape, self.engine.facts.label_dtype.itemsize
+        )
 
     def _refuse_other(self, model: str) -> None:
         if model != self.name:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from seg.engine.serve.http.errors import HttpError
 from seg.image_type import RGB8, ImageType, PixelType
+from seg.labels.task import LabelMap
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 VERSION: Final = "1"
@@ -24,7 +25,6 @@ MOST_IMAGES: Final = 64
 """Images of one request; each has a place of its own in the engine's queue."""
 
 ImagesNHWC = NDArray[Any]
-LabelsNHW = NDArray[np.uint8]
 
 
 Datatype = Literal["UINT8", "UINT16", "FP32"]
@@ -115,11 +115,12 @@ def images_of(asked: InferRequest, tail: bytes) -> ImagesNHWC:
 
 
 def response(
-    model: str, request_id: str, labels: Sequence[NDArray[np.uint8]], *, binary: bool
+    model: str, request_id: str, labels: Sequence[LabelMap], *, binary: bool
 ) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of the response with the labels, uint8 `[N, H, W]`."""
+    """Body and headers of the response with the labels, `[N, H, W]` of an unsigned type."""
     labels_nhw = np.stack(labels)
-    output: dict[str, Any] = {"name": "labels", "datatype": "UINT8", "shape": labels_nhw.shape}
+    datatype = _datatype(labels_nhw.dtype)
+    output: dict[str, Any] = {"name": "labels", "datatype": datatype, "shape": labels_nhw.shape}
     facts: dict[str, Any] = {"id": request_id} if request_id else {}
     facts |= {"model_name": model, "model_version": VERSION, "outputs": [output]}
     if not binary:
@@ -129,11 +130,12 @@ def response(
     output["parameters"] = {"binary_data_size": labels_nhw.nbytes}
     header = json.dumps(facts).encode()
     headers = {HEADER_LENGTH: str(len(header)), "Content-Type": "application/octet-stream"}
-    return b"".join((header, labels_nhw.tobytes())), headers
+    little = labels_nhw.astype(labels_nhw.dtype.newbyteorder("<"), copy=False)
+    return b"".join((header, little.tobytes())), headers
 
 
-def metadata(model: str, image_type: ImageType = RGB8) -> dict[str, Any]:
-    """The model's inputs and outputs."""
+def metadata(model: str, labels: np.dtype[Any], image_type: ImageType = RGB8) -> dict[str, Any]:
+    """The model's inputs and outputs, label maps being of that type."""
     return {
         "name": model,
         "versions": [VERSION],
@@ -145,8 +147,12 @@ def metadata(model: str, image_type: ImageType = RGB8) -> dict[str, Any]:
                 "shape": [-1, -1, -1, image_type.bands],
             }
         ],
-        "outputs": [{"name": "labels", "datatype": "UINT8", "shape": [-1, -1, -1]}],
+        "outputs": [{"name": "labels", "datatype": _datatype(labels), "shape": [-1, -1, -1]}],
     }
+
+
+def _datatype(dtype: np.dtype[Any]) -> str:
+    return dtype.name.upper()
 
 
 def _length(text: str, most: int) -> int:
@@ -180,8 +186,10 @@ def _binary_values(tensor: InputTensor, tail: bytes, pixels: np.dtype[Any]) -> N
     return np.frombuffer(tail, dtype=pixels.newbyteorder("<")).astype(pixels, copy=False)
 
 
-def _numbers(labels_nhw: NDArray[np.uint8]) -> bytes:
+def _numbers(labels_nhw: LabelMap) -> bytes:
     """All labels as decimal numbers with commas between, which is JSON without its brackets."""
+    if labels_nhw.dtype != np.uint8:
+        return ",".join(map(str, labels_nhw.ravel().tolist())).encode()
     texts = np.array([f"{label}," for label in range(256)], dtype="S4")
     padded = texts[labels_nhw.ravel()].tobytes()
     return padded.replace(b"\0", b"")[:-1]

@@ -7,6 +7,7 @@ from typing import Final
 import onnx
 from onnx import TensorProto, helper
 
+from seg.engine.merging.decision import Decision
 from seg.export.fuse.builder import Graph
 from seg.export.fuse.merge import Answer, add_merge
 from seg.export.fuse.network import add_network
@@ -25,13 +26,13 @@ ORIENTATIONS: Final = {"upright": False, "turned": True}
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What becomes of all answers: the merge, what each class counts in the decision or none, the outputs.
+    """What becomes of all answers: the merge, the decision, the outputs.
 
     `opset` is what the file is written in; by default the oldest that it can be.
     """
 
     merge: MergeName
-    factors: tuple[float, ...]
+    decision: Decision
     gives: tuple[FusedOutput, ...]
     opset: int | None = None
 
@@ -68,9 +69,9 @@ def _finish(
     graph: Graph, inputs: Sequence[onnx.ValueInfoProto], answers: Sequence[Answer], ending: Ending
 ) -> onnx.ModelProto:
     parts = [answer.part for answer in answers]
-    add_merge(graph, ending.merge, answers)
+    add_merge(graph, ending.merge, answers, ending.decision.task)
     classes = len(parts[0].card.classes)
-    outputs = [add_output(graph, give, classes, ending.factors) for give in ending.gives]
+    outputs = [add_output(graph, give, classes, ending.decision) for give in ending.gives]
     whole = helper.make_graph(graph.nodes, "ensemble", inputs, outputs, list(graph.constants.values()))
     model = helper.make_model(
         whole,

@@ -7,6 +7,7 @@ from typing import Final, Self
 
 import onnx
 
+from seg.engine.merging.decision import Decision
 from seg.errors import VerificationError
 from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
 from seg.export.fuse.check import Model, Reference_, check, open_model
@@ -91,8 +92,8 @@ def fuse_ensemble(
 
 def ending_of(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part]) -> Ending:
     """What the spec and the wish say of it; raises SpecError where a class factor is for no class."""
-    factors = spec.factors_of(parts[0].card.classes)
-    return Ending(spec.merge, factors, request.gives, spec.export.opset)
+    decision = Decision(factors=spec.factors_of(parts[0].card.classes), task=spec.data.task)
+    return Ending(spec.merge, decision, request.gives, spec.export.opset)
 
 
 def check_parts(
@@ -109,6 +110,7 @@ def check_parts(
 def _card(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part], opset: int) -> EnsembleCard:
     return EnsembleCard(
         name=request.name,
+        task=spec.data.task,
         classes=parts[0].card.classes,
         unlabelled=parts[0].card.unlabelled,
         merge=spec.merge,

@@ -37,6 +37,5 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWB]) -> Veri
         return probabilities
 
     card = model.segmenter.card
-    return compare(
-        path, reference, [card.image_type.convert(one) for one in images], card.stride, "the checkpoint"
-    )
+    converted = [card.image_type.convert(one) for one in images]
+    return compare(path, reference, converted, card.stride, "the checkpoint", model.task)

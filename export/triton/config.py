@@ -14,6 +14,8 @@ from onnx import TensorProto
 DATA_TYPES: Final[dict[int, str]] = {
     TensorProto.UINT8: "TYPE_UINT8",
     TensorProto.UINT16: "TYPE_UINT16",
+    TensorProto.UINT32: "TYPE_UINT32",
+    TensorProto.UINT64: "TYPE_UINT64",
     TensorProto.FLOAT: "TYPE_FP32",
 }
 ANY: Final = -1

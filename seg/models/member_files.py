@@ -10,8 +10,9 @@ from seg.data.labelling import known_classes
 from seg.errors import ModelError
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task
 from seg.models.card import ModelCard
-from seg.models.class_order import Channels, channels_of, is_reordered
+from seg.models.class_order import Channels, channels_for_task, is_reordered
 from seg.models.model_file import read_model_card
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
@@ -23,17 +24,19 @@ class MemberFile:
     """A member's model.
 
     Attributes:
-        card: with the classes as the dataset lists them.
-        channels: for each of them the channel of the model.
+        card: with the task of the dataset and its classes as it lists them.
+        own: as it is in the file.
+        channels: for each of the dataset's classes the channel of the model.
     """
 
     path: Path
     card: ModelCard
+    own: ModelCard
     channels: Channels
 
     @property
     def is_reordered(self) -> bool:
-        return is_reordered(self.channels)
+        return is_reordered(self.channels, len(self.own.classes))
 
     @cached_property
     def sha256(self) -> str:
@@ -52,8 +55,8 @@ def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
     """The models of all members that have weight.
 
     Raises:
-        ModelError: a model is missing, not ours, damaged, or its classes are not those of the dataset, or of
-            the first member if the dataset does not list them.
+        ModelError: a model is missing, not ours, damaged, or was trained for another task than the dataset's;
+            or its classes are not those of the dataset, or of the first member if the dataset lists none.
         DataError: the file that names the dataset's classes is damaged.
     """
     return _read([spec.model(member) for member in spec.running], spec.data)
@@ -74,7 +77,9 @@ def _read(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]
         _refuse_other_pixels(path, card, pixel_range)
     known = known_classes(dataset)
     wanted, whose = (known, "the dataset") if known else (cards[0].classes, "the first member")
-    return tuple(_member_file(path, card, wanted, whose) for path, card in zip(paths, cards, strict=True))
+    return tuple(
+        _member_file(path, card, wanted, dataset.task, whose) for path, card in zip(paths, cards, strict=True)
+    )
 
 
 def _refuse_other_pixels(path: Path, card: ModelCard, read: PixelRange | None) -> None:
@@ -90,6 +95,8 @@ def _refuse_other_pixels(path: Path, card: ModelCard, read: PixelRange | None) -
         )
 
 
-def _member_file(path: Path, card: ModelCard, wanted: tuple[ClassInfo, ...], whose: str) -> MemberFile:
-    channels = channels_of(card.classes, wanted, path, whose)
-    return MemberFile(path, card.model_copy(update={"classes": wanted}), channels)
+def _member_file(
+    path: Path, own: ModelCard, wanted: tuple[ClassInfo, ...], task: Task, whose: str
+) -> MemberFile:
+    channels = channels_for_task(own.classes, own.task, wanted, task, path, whose)
+    return MemberFile(path, own.model_copy(update={"classes": wanted, "task": task}), own, channels)

@@ -12,7 +12,10 @@ from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.splits.training_images import TrainingImages
 
 LabelledImage = tuple[Tensor, Tensor]
-"""An image uint8 `[H, W, 3]`, or of bands in 0..1, and its labels uint8 `[H, W]`; a batch has N before."""
+"""An image uint8 `[H, W, 3]`, or of bands in 0..1, and its labels.
+
+Labels are uint8 `[H, W]`, or planes of classes that overlap `[H, W, C]`. A batch has N before.
+"""
 
 
 class TrainDataset(Dataset[LabelledImage]):

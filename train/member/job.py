@@ -93,6 +93,7 @@ def card_of(job: Job, input_card: InputCard) -> MakeCard:
             architecture=recipe.architecture,
             encoder=recipe.encoder,
             classes=job.train.classes,
+            task=job.train.task,
             unlabelled=job.unlabelled,
             input=input_card,
             training=training,

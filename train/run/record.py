@@ -13,6 +13,7 @@ from seg.data import Split
 from seg.data.splits.content_hash import hash_of_images
 from seg.errors import ModelError
 from seg.files.atomic import regular, sha256_of
+from seg.labels.task import Task
 from seg.models.card import InputCard
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks.pretrained import is_weights_file
@@ -62,6 +63,7 @@ class RunRecord(BaseModel):
     member: str
     recipe: dict[str, Any]
     encoder_weights_sha256: str | None = None
+    task: Task = "multiclass"
     classes: list[str]
     train_fingerprint: str
     val_fingerprint: str
@@ -88,6 +90,7 @@ def new_record(
         member=member,
         recipe=_as_json(recipe),
         encoder_weights_sha256=_weights_hash(recipe.encoder_weights),
+        task=train.task,
         classes=[c.name for c in train.classes],
         train_fingerprint=train.fingerprint,
         val_fingerprint=val.fingerprint,
@@ -126,10 +129,15 @@ def find_difference(found: RunRecord, wanted: RunRecord) -> str | None:
     if found.teaching != wanted.teaching:
         before, now = _distillation_text(found.teaching), _distillation_text(wanted.teaching)
         return f"was trained with {before} and the spec says {now}"
+    return _difference_of_data(found, wanted)
+
+
+def _difference_of_data(found: RunRecord, wanted: RunRecord) -> str | None:
+    if found.task != wanted.task:
+        return f"was trained with task {found.task!r} and the dataset's is {wanted.task!r}"
     if found.pixels != wanted.pixels:
-        return (
-            f"was trained on {found.pixels or 'RGB of 8 bits'}, now it is {wanted.pixels or 'RGB of 8 bits'}"
-        )
+        before, now = found.pixels or "RGB of 8 bits", wanted.pixels or "RGB of 8 bits"
+        return f"was trained on {before}, now it is {now}"
     for name, part in _DATA.items():
         if getattr(found, name) not in (None, getattr(wanted, name)):
             return f"was trained with other {part}"

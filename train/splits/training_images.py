@@ -10,12 +10,11 @@ from seg.data import Split
 from seg.data.images.raster import size_if_large
 from seg.data.regions.region import Size
 from seg.errors import DataError, SpecError
-from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
 from seg.labels.soft_labels import SoftLabels
+from seg.labels.task import Task
 from seg.spec.recipe.recipe import RecipeSpec
-from seg.train.splits.decoded_split import DecodedSplit, Scale
+from seg.train.splits.decoded_split import DecodedSplit, Pair, Scale
 from seg.train.splits.windowed_split import WindowedSplit
 
 
@@ -25,9 +24,12 @@ class TrainingImages(Protocol):
     def __len__(self) -> int: ...
 
     @property
+    def task(self) -> Task: ...
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]: ...
 
-    def read_drawn(self, index: int, centre: Size | None) -> tuple[ImageHWB, LabelsHW]:
+    def read_drawn(self, index: int, centre: Size | None) -> Pair:
         """The pixels and labels that a crop is cut from: a whole image, or what is around a pixel of it."""
         ...
 

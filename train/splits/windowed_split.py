@@ -16,9 +16,9 @@ from seg.data.regions.region import Region, Size
 from seg.errors import DataError
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import Task
 from seg.terminal.progress import progress
-from seg.train.splits.decoded_split import Scale, scaled
+from seg.train.splits.decoded_split import Pair, Scale, scaled, target_of
 
 MOST_OPEN: Final = 8
 """The most images that are open at once; those that are decoded whole are kept in memory as long."""
@@ -42,6 +42,10 @@ class WindowedSplit:
         return len(self._split.samples)
 
     @property
+    def task(self) -> Task:
+        return self._split.task
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._split.classes
 
@@ -50,8 +54,8 @@ class WindowedSplit:
         kept = {name: value for name, value in self.__dict__.items() if name != "class_maps"}
         return {**kept, "_opened": OrderedDict()}
 
-    def read_drawn(self, index: int, centre: Size | None) -> tuple[ImageHWB, LabelsHW]:
-        """The pixels and labels around a pixel; near a border the window lies inside.
+    def read_drawn(self, index: int, centre: Size | None) -> Pair:
+        """The pixels and labels, or planes, around a pixel; near a border the window lies inside.
 
         Raises:
             DataError: the image or its labels cannot be read there.
@@ -60,11 +64,11 @@ class WindowedSplit:
         size_hw = (image.shape[0], image.shape[1])
         region = window_around(centre or (size_hw[0] // 2, size_hw[1] // 2), self._window_hw, size_hw)
         pixels = np.array(image[region.slices])
-        return self._scaled(pixels, index), np.array(labels[region.slices])
+        return self._scaled(pixels, index), target_of(np.array(labels[region.slices]), self._split)
 
     def count_labels(self, index: int) -> NDArray[np.int64]:
         """The pixels of each class in an image, int64 `[C]`."""
-        return self.class_maps[index].counts_c
+        return self.class_maps[index].counts_c[: len(self.classes)]
 
     @cached_property
     def class_maps(self) -> list[ClassMap]:
@@ -72,7 +76,7 @@ class WindowedSplit:
         with progress("count classes by place", len(self), unit="images") as advance:
             maps = []
             for index in range(len(self)):
-                maps.append(ClassMap.of(self._split.open_labels(index), len(self.classes)))
+                maps.append(ClassMap.of(self._split.open_labels(index), self.task, len(self.classes)))
                 advance()
         return maps
 

@@ -14,7 +14,7 @@ from seg.engine.runtimes.profiling import current_bytes, release_freed_memory
 from seg.engine.serve.labelling.fair_queue import FairQueue
 from seg.errors import DataError
 from seg.image_type import ImageHWB
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 
 log = logging.getLogger("seg.serve")
 
@@ -22,7 +22,7 @@ IDLE_S: Final = 1.0
 """When nothing came for so long, memory that was freed is given back to the system."""
 
 
-class _Labels(Future[LabelsHW]):
+class _Labels(Future[LabelMap]):
     """A label map to come, of which is known that nobody awaits it any more, even when it was begun."""
 
     is_abandoned = False
@@ -93,8 +93,8 @@ class DynamicBatcher:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
-    def submit(self, image_hwc: ImageHWB, memory: int = 0) -> "Future[LabelsHW]":
-        """Order the label map, uint8 `[H, W]`, of an image `[H, W, B]` of any size.
+    def submit(self, image_hwc: ImageHWB, memory: int = 0) -> "Future[LabelMap]":
+        """Order the label map, `[H, W]`, of an image `[H, W, B]` of any size.
 
         Args:
             memory: bytes that the process holds for the image outside of frames.
@@ -198,7 +198,7 @@ class DynamicBatcher:
                     order.labels.set_exception(error)
 
 
-def _deliver(order: _Order, labels_hw: LabelsHW) -> None:
+def _deliver(order: _Order, labels_hw: LabelMap) -> None:
     order.labels.set_result(labels_hw)
 
 

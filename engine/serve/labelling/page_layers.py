@@ -11,7 +11,7 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.member import Member
 from seg.engine.serve.labelling.encoding import as_png
 from seg.image_type import ImageHWB
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, bytes_apart
 
 CERTAIN: Final = 255
 """A confidence of 1 in a picture."""
@@ -31,13 +31,13 @@ def page_layers(ensemble: Ensemble, image_hwc: ImageHWB) -> dict[str, Any]:
     return {"height": height, "width": width, "layers": layers}
 
 
-def _layer(name: str, predictor: Ensemble, image_hwc: ImageHWB) -> tuple[LabelsHW, dict[str, Any]]:
+def _layer(name: str, predictor: Ensemble, image_hwc: ImageHWB) -> tuple[LabelMap, dict[str, Any]]:
     """The labels of one predictor, and what the page draws of them."""
     prediction = predictor.predict(image_hwc)
     confidence_hw = prediction.confidence
     return prediction.labels, {
         "name": name,
-        "labels": _inlined(prediction.labels),
+        "labels": _inlined(bytes_apart(prediction.labels)),
         "confidence": _inlined(np.rint(CERTAIN * confidence_hw).astype(np.uint8)),
         "sure": float(confidence_hw.mean()),
     }

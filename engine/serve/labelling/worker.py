@@ -27,7 +27,7 @@ from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
 from seg.engine.serve.labelling.messages import Cancel, Done, Facts, Failed, Figures, Member, Task
 from seg.engine.serve.labelling.page_layers import page_layers
 from seg.image_type import fused_type
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 
 NICENESS: Final = 5
@@ -84,6 +84,7 @@ def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, pl
         spec.output.rle,
         spec.data.background(ensemble.classes),
         name,
+        ensemble.task,
         ensemble.pixel_range,
     )
     worker = _Worker(pipe, ensemble, encoder, plan)
@@ -98,6 +99,7 @@ def _facts(ensemble: Ensemble, plan: MemoryPlan) -> Facts:
     return Facts(
         ensemble.notes,
         ensemble.classes,
+        ensemble.task,
         members,
         ensemble.passes,
         plan,
@@ -113,7 +115,7 @@ class _Worker:
         self._encoder = encoder
         self._plan = plan
         self._batcher = DynamicBatcher(ensemble, plan.engine_process)
-        self._begun: dict[int, list[Future[LabelsHW]]] = {}
+        self._begun: dict[int, list[Future[LabelMap]]] = {}
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="seg-encode")
         self._paging = ThreadPoolExecutor(1, thread_name_prefix="seg-page")
         self._sending = threading.Lock()
@@ -143,7 +145,7 @@ class _Worker:
         answer = partial(self._answer, task, partial(self._encoded, task, images_nhwc, futures))
         left = threading.Semaphore(len(futures) - 1)
 
-        def one_is_over(_: Future[LabelsHW]) -> None:
+        def one_is_over(_: Future[LabelMap]) -> None:
             if not left.acquire(blocking=False):
                 self._encoding.submit(answer)
 
@@ -151,7 +153,7 @@ class _Worker:
             future.add_done_callback(one_is_over)
         self._send(self._figures())
 
-    def _encoded(self, task: Task, images_nhwc: ImagesNHWC, futures: list[Future[LabelsHW]]) -> Encoded:
+    def _encoded(self, task: Task, images_nhwc: ImagesNHWC, futures: list[Future[LabelMap]]) -> Encoded:
         labels = [future.result() for future in futures]
         return self._encoder.encode(task.result, task.request_id, images_nhwc[0], labels)
 

@@ -114,7 +114,7 @@ def _dataset_of(card: "ModelCard") -> "DatasetSpec":
     from seg.spec import DatasetSpec
 
     read = card.input.pixel_range.model_dump(exclude_none=True) if card.input.pixel_range else {}
-    return DatasetSpec.model_validate({"unlabelled": card.unlabelled, **read})
+    return DatasetSpec.model_validate({"unlabelled": card.unlabelled, "task": card.task, **read})
 
 
 def _revised(

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -30,6 +31,7 @@ from seg.errors import DataError
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import Task
 from seg.pixel_range import PixelRange
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
 from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
@@ -42,12 +44,17 @@ _LEAST_CONTRAST: Final = 2.0
 
 @dataclass(slots=True)
 class SplitReport:
-    """The counts of one split: per class its objects (COCO only), images and pixels."""
+    """The counts of one split: per class its objects (COCO only), images and pixels.
+
+    `images_with_both` counts the images that show two classes, by their names in the order of the class list.
+    """
 
     name: SplitName
+    task: Task
     counts: PixelCounts = field(default_factory=lambda: PixelCounts(of=0))
     objects_of: Counter[str] = field(default_factory=Counter)
     images_with: Counter[str] = field(default_factory=Counter)
+    images_with_both: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def images(self) -> int:
@@ -57,21 +64,33 @@ class SplitReport:
     def pixels_of(self) -> Counter[str]:
         return self.counts.pixels
 
+    @property
+    def empty_images(self) -> float:
+        """The share of images, 0..1, without a pixel of any class."""
+        return self.counts.empty / max(1, self.counts.images)
+
+    def empty_masks(self, classes: Sequence[str]) -> float:
+        """The share of masks, 0..1, one for each of these classes in each image, without a pixel."""
+        shown = sum(self.images_with[name] for name in classes)
+        return 1 - shown / max(1, self.counts.images * len(classes))
+
     def share(self, class_name: str) -> float:
         """The part of all pixels, 0..1, that bear this class."""
-        total = self.pixels_of.total()
-        return self.pixels_of[class_name] / total if total else 0.0
+        return self.pixels_of[class_name] / self.counts.total if self.counts.total else 0.0
 
     def count(self, check_labels: CheckedLabels, classes: Sequence[ClassInfo]) -> None:
         self.objects_of.update(check_labels.objects)
         if check_labels.labels is not None:
-            self.images_with.update(self.counts.add(check_labels.labels, classes).keys())
+            shown = self.counts.add(check_labels.labels, self.task, classes).keys()
+            self.images_with.update(shown)
+            self.images_with_both.update(combinations([c.name for c in classes if c.name in shown], 2))
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
     """The counts of all splits, and the findings."""
 
+    task: Task
     classes: tuple[str, ...]
     splits: tuple[SplitReport, ...]
     findings: tuple[Finding, ...]
@@ -116,7 +135,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
     reports: list[SplitReport] = []
     seen: dict[SplitName, dict[Path, str]] = {}
     for name in _split_names(dataset):
-        reports.append(SplitReport(name))
+        reports.append(SplitReport(name, dataset.task))
         try:
             split = _open(dataset, name, labelling)
         except DataError as error:
@@ -134,7 +153,10 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
         for recipe in recipes:
             findings += crop_findings(dataset.train.images[0], recipe, counts.largest_hw)
     return CheckReport(
-        tuple(c.name for c in labelling.classes), tuple(reports), tuple(dict.fromkeys(findings))
+        dataset.task,
+        tuple(c.name for c in labelling.classes),
+        tuple(reports),
+        tuple(dict.fromkeys(findings)),
     )
 
 
@@ -143,7 +165,7 @@ def _readable_labelling(dataset: DatasetSpec) -> Labelling:
     for candidate in (dataset, dataset.model_copy(update={"train": dataset.val})):
         with suppress(DataError):
             return labelling_of(candidate)
-    return Labelling((), IGNORE_INDEX)
+    return Labelling((), IGNORE_INDEX, dataset.task)
 
 
 def _split_names(dataset: DatasetSpec) -> tuple[SplitName, ...]:

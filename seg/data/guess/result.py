@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+ONE_CLASS_A_PIXEL: Final = "if a pixel has one at most, set 'unlabelled: background' instead of 'task'"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from seg.data.images.image_header import (
     size_of,
     without_text,
 )
+from seg.data.images.pages import refuse_several_images
 from seg.labels.label_map import LabelsHW
 
 BandsHWC = NDArray[np.uint8]
@@ -112,9 +113,10 @@ def upright_size(data: bytes) -> tuple[int, int]:
 
 
 def _checked(data: bytes) -> ImageFile:
-    """An image that can be decoded: not too large, and a PNG's checksums are right."""
+    """An image that can be decoded: the only one, not too large, and a PNG's checksums are right."""
     image = open_image(data)
     refuse_too_many_pixels(size_of(image))
+    refuse_several_images(image, data)
     if isinstance(image, PngImageFile):
         damage_as_value_error(image.verify)
         image = open_image(data)

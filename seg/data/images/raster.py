@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -74,7 +75,7 @@ class Raster(Protocol):
 
 
 class RasterFile:
-    """A file whose bands are read by region; use it in one thread at a time."""
+    """A file whose bands are read by region; threads take turns."""
 
     def __init__(self, path: Path, dataset: "DatasetReader") -> None:
         self._path = path
@@ -83,6 +84,7 @@ class RasterFile:
         self.bands: int = dataset.count
         self.dtypes: tuple[str, ...] = dataset.dtypes
         self.nodata: tuple[float | None, ...] = dataset.nodatavals
+        self._turn = threading.Lock()
 
     @property
     def rows_of_a_block(self) -> int:
@@ -114,7 +116,7 @@ class RasterFile:
 
         window = Window(region.left, region.top, region.width, region.height)
         try:
-            with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+            with self._turn, rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
                 return np.asarray(self._dataset.read(tuple(bands), window=window))
         except rasterio.errors.RasterioError as error:
             raise DataError(
@@ -123,7 +125,7 @@ class RasterFile:
 
 
 class WindowedImage:
-    """An image on disk that is read by region as RGB; use it in one thread at a time."""
+    """An image on disk that is read by region as RGB; threads take turns."""
 
     dtype = np.dtype(np.uint8)
 

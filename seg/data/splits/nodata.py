@@ -9,6 +9,7 @@ from seg.data.regions.region import Region
 from seg.data.splits.split import Sample, Split
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.task import Task
 
 
 class IgnoreNodata:
@@ -21,6 +22,10 @@ class IgnoreNodata:
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._split.classes
+
+    @property
+    def task(self) -> Task:
+        return self._split.task
 
     @property
     def fingerprint(self) -> str:

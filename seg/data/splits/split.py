@@ -10,7 +10,7 @@ from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.region import Region
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, Task
 from seg.pixel_range import PixelRange
 
 
@@ -38,9 +38,13 @@ class Sample:
 class Split(Protocol):
     """The images of one split, in a fixed order, and their label maps.
 
-    `classes` are the dataset's, by label. `fingerprint` is a SHA-256 of the split's content (annotations or
-    masks, file names), independent of its location.
+    `task` says what a label map means, also for pixels to ignore: see `seg.labels.task`. `classes` are the
+    dataset's, by label. `fingerprint` is a SHA-256 of the split's content (annotations or masks, file names),
+    independent of its location.
     """
+
+    @property
+    def task(self) -> Task: ...
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]: ...
@@ -51,8 +55,8 @@ class Split(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
-    def labels(self, index: int) -> LabelsHW:
-        """The label map of sample `index`, uint8 `[H, W]`, in the size of the image.
+    def labels(self, index: int) -> LabelMap:
+        """The label map of sample `index`, `[H, W]`, in the size of the image.
 
         Raises:
             DataError: the labels cannot be read, or their size differs from the one they claim.
@@ -61,8 +65,6 @@ class Split(Protocol):
 
     def open_labels(self, index: int) -> LabelRaster:
         """The label map of sample `index`, of which regions are read or drawn where it is large.
-
-        Use it in one thread at a time.
 
         Raises:
             DataError: the labels cannot be read.

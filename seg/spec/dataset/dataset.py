@@ -48,7 +48,7 @@ class ClassEntry(Spec):
     """The name of the class."""
     id: ClassId | None = None
     """The number in masks and submissions. Default: the id of the COCO category of this name; for masks the
-    position in the list.
+    position in the list, from 0, or from 1 if classes may overlap.
     """
     colour: Colour | None = None
     """RGB, each 0 to 255. Default: a colour of the palette, by position."""
@@ -99,7 +99,8 @@ class DatasetSpec(Spec):
     """
     task: Task = "multiclass"
     """`multiclass`: a pixel has one class. `multilabel`: classes may overlap, and a pixel may have none.
-    `binary`: the same with one class.
+    `binary`: the same with one class. There 0 and black in masks are of no class, and what counts as
+    unlabelled is ignored.
     """
     classes: Annotated[tuple[ClassEntry, ...] | None, _CLASSES_OR_THEIR_FILE] = Field(
         default=None, min_length=1, max_length=MAX_CLASSES
@@ -176,13 +177,15 @@ class DatasetSpec(Spec):
             )
         if count > MAX_OVERLAPPING_CLASSES:
             raise ValueError(f"{count} classes that overlap: at most {MAX_OVERLAPPING_CLASSES}")
+        if self.pseudo is not None:
+            raise ValueError(f"'pseudo' with 'task: {self.task}': pseudo-labels have one class a pixel")
         return self
 
     @model_validator(mode="after")
     def _at_least_two_in_a_byte(self) -> Self:
         if classes_overlap(self.task):
             return self
-        count = len(class_list(self.classes or (), self.unlabelled))
+        count = len(class_list(self.classes or (), self.unlabelled, self.task))
         if self.classes is not None and count < 2:
             raise ValueError(
                 "'classes' has one class, and unlabelled pixels are ignored: list another, or set"
@@ -194,10 +197,12 @@ class DatasetSpec(Spec):
 
     @model_validator(mode="after")
     def _masks_are_of_the_classes(self) -> Self:
-        names = [c.name for c in class_list(self.classes or (), self.unlabelled)]
+        names = [c.name for c in class_list(self.classes or (), self.unlabelled, self.task)]
+        one_or_two = 1 if classes_overlap(self.task) else 2
         for masks in (split.masks for split in self._listed_splits if split.masks and self.classes):
-            if masks.binary is not None and len(names) != 2:
-                raise ValueError(f"'binary' masks are of two classes, and there are {len(names)}")
+            if masks.binary is not None and len(names) != one_or_two:
+                of = "one class" if one_or_two == 1 else "two classes"
+                raise ValueError(f"'binary' masks are of {of}, and there are {len(names)}")
             for name in masks.of_class or ():
                 if name not in names:
                     raise ValueError(
@@ -237,7 +242,7 @@ class DatasetSpec(Spec):
         if self.classes is None:
             raise ValueError("mask folders name no classes: list them under 'classes'")
         name_of: dict[int, str] = {}
-        for c in class_list(self.classes, self.unlabelled):
+        for c in class_list(self.classes, self.unlabelled, self.task):
             if not 0 <= c.id <= MAX_PIXEL_VALUE:
                 raise ValueError(f"class {c.name!r} has the id {c.id}: a mask's pixel values are 0..255")
             if c.id in name_of:
@@ -309,15 +314,17 @@ def _listed_in(listed: str | Path, info: ValidationInfo) -> list[dict[str, Any]]
     return PRESETS[str(listed)] if str(listed) in PRESETS else read_class_list(path_beside(listed, info))
 
 
-def class_list(entries: tuple[ClassEntry, ...], unlabelled: str) -> tuple[ClassInfo, ...]:
+def class_list(entries: tuple[ClassEntry, ...], unlabelled: str, task: Task) -> tuple[ClassInfo, ...]:
     """Turn entries into classes: ids by position where none is given, colours by position.
+
+    Where classes overlap, positions count from 1, since 0 in a mask is of no class.
 
     The class `unlabelled` is put first, with id 0 or the first free number, if no entry bears its
     name.
     """
     numbered = [
         (position if entry.id is None else entry.id, entry.name, entry.colour)
-        for position, entry in enumerate(entries)
+        for position, entry in enumerate(entries, start=int(classes_overlap(task)))
     ]
     if unlabelled != UNLABELLED_IGNORED and unlabelled not in {name for _, name, _ in numbered}:
         taken = {number for number, _, _ in numbered}

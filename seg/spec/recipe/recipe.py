@@ -146,7 +146,8 @@ class RecipeSpec(Spec):
     """
     sampling: Sampling = "uniform"
     """`class_balanced` draws images so that each class is met equally often; with `samples`, places.
-    `uniform` draws places by area.
+    `uniform` draws places by area. Where classes overlap, images and pixels of no class count as one class
+    more.
     """
     foreground: Annotated[float, within(ranges.SHARE)] = 0.0
     """With `samples`: the share of crops that are drawn where there is another class than that of unlabelled
