@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from seg.data.images.raster import LARGE, Raster, open_raster
+from seg.data.deep.windowed import WindowedBands
+from seg.data.images.raster import Raster, WindowedImage, open_raster
 from seg.data.images.read_sample import in_range, open_bands
 from seg.errors import SpecError
 from seg.image_type import PIXEL_TYPES, RGB8, ImageHWB, ImageType
@@ -67,8 +68,8 @@ def check_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,)) -> No
 
 def refuse_whole(image: Raster, name: str) -> None:
     """Raises SpecError if an image is too large to be predicted in one piece: one that is read by region."""
-    height, width, _ = image.shape
-    if height * width > LARGE and not isinstance(image, np.ndarray):
+    if isinstance(image, WindowedImage | WindowedBands):
+        height, width, _ = image.shape
         raise SpecError(
             f"{name}: has {width}x{height} pixels, too many for one piece: predict it in tiles, such as"
             " 'tile: { size: 512 }' in the ensemble's YAML"
