@@ -13,10 +13,11 @@ import seg
 from seg.data.images.raster import silence_georeferencing_warnings
 from seg.data.images.read_sample import open_bands
 from seg.engine import Ensemble
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes.open import open_runtime
 from seg.engine.runtimes.openvino.library import has_openvino
-from seg.errors import ModelError
+from seg.errors import DataError, ModelError
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.image_type import ImageType, PixelType
 from seg.models.model_file import type_of_input
@@ -84,6 +85,32 @@ def test_fractions_are_refused_by_a_model_of_whole_numbers(tmp_path: Path) -> No
     ensemble = seg.load([write_band_model(tmp_path, 1, TWO)], runtime="cpu")
     with pytest.raises(ValueError, match=r"expected uint16 \[N, H, W, 2\], received float32"):
         ensemble.predict(drawn(TWO).astype(np.float32) + 0.5)
+
+
+def test_files_that_members_do_not_take_are_named(tmp_path: Path) -> None:
+    ensemble = seg.load([write_band_model(tmp_path, 1, FIVE)], runtime="cpu")
+    np.save(tmp_path / "two.npy", drawn(TWO))
+    np.save(tmp_path / "halves.npy", drawn(FIVE).astype(np.float32) + 0.5)
+    with pytest.raises(DataError, match=r"two\.npy: an image is uint16 \[H, W, 5\], got uint16"):
+        ensemble.predict(tmp_path / "two.npy")
+    with pytest.raises(DataError, match=r"halves\.npy: expected uint16 \[N, H, W, 5\], received float32"):
+        ensemble.predict(tmp_path / "halves.npy")
+    damaged: list[str] = []
+    images = [("a", drawn(TWO)), ("b", drawn(FIVE))]
+    found = ensemble.label_all(
+        images, lambda key, _: key, on_damaged=lambda key, error: damaged.append(f"{key} {error}")
+    )
+    assert list(found) == ["b"]
+    assert damaged == ["a a: an image is uint16 [H, W, 5], got uint16 [12, 17, 2]"]
+
+
+@pytest.mark.parametrize(("value", "is_plain"), [(7.0, True), (np.nan, True)])
+def test_tiles_of_one_value_or_without_data_are_plain(value: float, is_plain: bool) -> None:
+    rule = PlainTiles(label=0, classes=2, spread=1)
+    tile = np.full((32, 32, 13), value, np.float32)
+    assert rule.is_plain(tile) is is_plain
+    tile[:16, :16, 12] = 50
+    assert not rule.is_plain(tile)
 
 
 @pytest.mark.skipif(not has_openvino(), reason="OpenVINO is not installed")
