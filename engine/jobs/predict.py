@@ -156,6 +156,8 @@ def _predict(
         runtimes=tuple(dict.fromkeys(str(member.runtime.describe()) for member in ensemble.members)),
         dropped=clock.dropped,
         dropped_of=_pass_names(schedule.dropped, ensemble) if schedule else (),
+        plain=clock.plain,
+        tiles=clock.tiles,
     )
 
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels.classes import ClassInfo, mixed_colour
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC
-from seg.labels.task import LabelMap, Task, classes_overlap
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import ImageHWC
+from seg.labels.task import LabelMap, Task, classes_overlap, ignored_in, masks_of
 
 LayerHWC = NDArray[np.uint8]
 """A picture that is partly transparent, RGBA uint8 `[H, W, 4]`."""
@@ -24,13 +24,13 @@ _OUTLINE_DIMS: Final = 2
 _GAP: Final = 6
 
 
-def colourise(labels_hw: LabelMap, classes: Sequence[ClassInfo], *, task: Task = "multiclass") -> ImageHWC:
+def colourise(labels_hw: LabelMap, classes: Sequence[ClassInfo], task: Task = "multiclass") -> ImageHWC:
     """Each label in its class's colour, and ignored pixels in grey.
 
-    Several classes that overlap have the mean of their colours, and none is black.
+    Where classes overlap, a pixel has the mean of their colours; a pixel of none is black.
     """
     if classes_overlap(task):
-        return _mixed(labels_hw, classes)
+        return _mean_colours(labels_hw, classes, task)
     palette = np.full((256, 3), IGNORED_COLOUR, dtype=np.uint8)
     palette[: len(classes)] = [c.colour for c in classes]
     return palette[labels_hw]
@@ -47,7 +47,7 @@ def overlay(
 ) -> ImageHWC:
     """The image with its label map over it and the borders between labels drawn.
 
-    Pixels of no class, labelled `clear` (a background, say) or ignored show the bare image.
+    Pixels labelled `clear` (a background, say), ignored or of no class show the bare image.
     """
     layer_hwc = layer(labels_hw, classes, opacity=opacity, clear=clear, task=task).astype(np.float32)
     share_hwc = layer_hwc[..., 3:] / 255
@@ -65,18 +65,18 @@ def layer(
 ) -> LayerHWC:
     """A label map to lay over its image: classes at that opacity, and outlines in their darker colour.
 
-    Pixels of no class, labelled `clear` or ignored are transparent. `clear` is a bit where classes overlap.
+    Pixels labelled `clear`, ignored or of no class are transparent. `clear` is a bit where
+    classes overlap.
     """
+    if classes_overlap(task) and clear is not None:
+        labels_hw = labels_hw & ~labels_hw.dtype.type(1 << clear)
     layer_hwc = np.empty((*labels_hw.shape, 4), dtype=np.uint8)
+    layer_hwc[..., :3] = colourise(labels_hw, classes, task)
+    bare_hw = ignored_in(labels_hw, task, len(classes))
     if classes_overlap(task):
-        if clear is not None:
-            labels_hw = labels_hw & ~labels_hw.dtype.type(1 << clear)
-        bare_hw = labels_hw == 0
-    else:
-        bare_hw = labels_hw == IGNORE_INDEX
-        if clear is not None:
-            bare_hw |= labels_hw == clear
-    layer_hwc[..., :3] = colourise(labels_hw, classes, task=task)
+        bare_hw |= labels_hw == 0
+    elif clear is not None:
+        bare_hw |= labels_hw == clear
     layer_hwc[..., 3] = np.where(bare_hw, 0, round(255 * opacity))
     border_hw = _borders(labels_hw)
     layer_hwc[border_hw, :3] //= _OUTLINE_DIMS
@@ -127,14 +127,14 @@ def enlarged(image_hwc: ImageHWC, least_width: int) -> ImageHWC:
     return image_hwc.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _mixed(labels_hw: LabelMap, classes: Sequence[ClassInfo]) -> ImageHWC:
-    values, position_hw = np.unique(labels_hw, return_inverse=True)
-    palette = np.zeros((len(values), 3), dtype=np.uint8)
-    for colour, value in zip(palette, values.tolist(), strict=True):
-        present = [c for bit, c in enumerate(classes) if value >> bit & 1]
-        if present:
-            colour[:] = mixed_colour(present)
-    return palette[position_hw]
+def _mean_colours(labels_hw: LabelMap, classes: Sequence[ClassInfo], task: Task) -> ImageHWC:
+    """The mean of the colours of a pixel's classes; values that a map has are few, and each is mixed once."""
+    values, place_hw = np.unique(labels_hw, return_inverse=True)
+    has_vc = masks_of(values, task, len(classes)).T
+    sums_v3 = has_vc @ np.array([c.colour for c in classes], dtype=np.float64)
+    palette: ImageHWC = np.rint(sums_v3 / np.maximum(has_vc.sum(1, keepdims=True), 1)).astype(np.uint8)
+    palette[ignored_in(values, task, len(classes))] = IGNORED_COLOUR
+    return palette[place_hw.reshape(labels_hw.shape)]
 
 
 def _borders(labels_hw: LabelMap) -> NDArray[np.bool_]:

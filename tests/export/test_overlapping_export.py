@@ -159,7 +159,7 @@ def test_calibration_images_show_the_rare_class(tmp_path: Path) -> None:
     ("dtype", "name"), [(np.uint8, "UINT8"), (np.uint16, "UINT16"), (np.uint64, "UINT64")]
 )
 def test_triton_is_told_the_type_of_labels(dtype: type[np.unsignedinteger], name: str) -> None:
-    graph = tiny_graph(0, 3, "multilabel")
+    graph = tiny_graph(0, 3, task="multilabel")
     kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     graph.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("labels", kind, ["N", "H", "W"]))
     config = model_config("team", graph, Serving(batch=2, size_hw=(8, 8)))

@@ -25,6 +25,7 @@ from seg.export.precision.measure import Answer, Gate
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
+from seg.labels.task import Task
 from seg.models.card import ModelCard, VerificationCard
 from seg.models.model_file import read_model_card
 from seg.spec import ExportSpec
@@ -56,6 +57,7 @@ class DrawnSplit:
     given: list[LabelsHW]
     classes: tuple[ClassInfo, ...] = CLASSES
     fingerprint: str = ""
+    task: Task = "multiclass"
 
     @property
     def samples(self) -> tuple[Sample, ...]:

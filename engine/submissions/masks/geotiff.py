@@ -61,8 +61,7 @@ class GeoTiffFolder:
 
     def __init__(self, image_of: ImageOf, values: PixelValues | BitValues) -> None:
         """Raises MissingRuntimeError if rasterio is not installed."""
-        if not has_rasterio():
-            raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
+        require_rasterio()
         self._image_of = image_of
         self._values = values
 
@@ -121,6 +120,21 @@ class GeoTiffFolder:
                 band_hw = labels[top : min(top + _ROWS_AT_ONCE, height), :]
                 window = Window(0, top, width, len(band_hw))
                 written.write(values.encode(image_id, band_hw), 1, window=window)
+
+
+def require_rasterio() -> None:
+    """Raise MissingRuntimeError if rasterio is not installed."""
+    if not has_rasterio():
+        raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
+
+
+def check_georeferences(images: Iterable[str]) -> None:
+    """Raise DataError for the first image whose labels could not be written as it has no georeference."""
+    require_rasterio()
+    for image in images:
+        with _opened(image) as dataset:
+            is_large = dataset.width * dataset.height > LARGE
+        georeference_of(image, (1, 1), required=not is_large)
 
 
 def _add_overviews(file: Path, size_hw: Size) -> None:
