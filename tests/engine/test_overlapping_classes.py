@@ -21,7 +21,7 @@ from seg.engine.passes.views import VIEWS
 from seg.engine.resolved import resolve_ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.engine.submissions.tables import rle
-from seg.errors import ModelError
+from seg.errors import ModelError, SpecError
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.task import Task, pack_masks
 from seg.models.temperature import set_temperature
@@ -160,6 +160,23 @@ def test_a_large_image_is_written_by_its_bands(
     with Journal(spec.output.file, fingerprint, expected=expected) as journal:
         assert isinstance(journal.labels("x"), JournalLabels)
     assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize(("label", "value"), [(None, 0), ("glass", 4)])
+def test_a_plain_tile_has_no_class_or_the_one_that_is_named(
+    project: Path, models: list[Path], label: str | None, value: int
+) -> None:
+    plain = {"spread": 5} | ({"label": label} if label else {})
+    members, tile = [{"name": "a", "model": str(models[0])}], {"size": 16, "overlap": 0.0, "plain": plain}
+    ensemble = Ensemble.load(write_spec(project, members=members, tile=tile))
+    image_hwc = np.random.default_rng(0).integers(0, 256, (16, 32, 3), dtype=np.uint8)
+    image_hwc[:, 16:] = 120
+    labels_hw = ensemble.predict(image_hwc).labels
+    assert (labels_hw[:, 16:] == value).all() and len(np.unique(labels_hw[:, :16])) > 4
+    with pytest.raises(SpecError, match="tile: plain: name the class of their pixels"):
+        Ensemble.from_models(
+            [lambda images: images], classes=["a", "b"], tile={"size": 16, "plain": {}}
+        ).predict(image_hwc)
 
 
 @pytest.mark.parametrize(
