@@ -12,6 +12,7 @@ from seg.errors import SpecError
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import Task, classes_overlap
 from seg.spec.base import did_you_mean
 from seg.spec.ensemble.prediction import TileSpec
 
@@ -23,24 +24,32 @@ CELL: Final = 8
 class PlainTiles:
     """The rule: the mean colours of a tile's cells of 8 x 8 pixels differ by at most `spread` per channel.
 
-    Tiles in which no pixel has data are plain, too.
-    `label` is that of the class that such tiles get, of `classes`.
+    Tiles in which no pixel has data are plain, too. `label` is that of the class that such tiles get, of
+    `classes`; None if they get none.
     """
 
-    label: int
+    label: int | None
     classes: int
     spread: float
 
     @classmethod
-    def of(cls, tile: TileSpec | None, classes: Sequence[ClassInfo]) -> Self | None:
-        """The rule of a spec's tiles; None if all are predicted. Raises SpecError for an unknown class."""
+    def of(cls, tile: TileSpec | None, classes: Sequence[ClassInfo], task: Task) -> Self | None:
+        """The rule of a spec's tiles; None if all are predicted.
+
+        Raises:
+            SpecError: the class is unknown, or there is none and a pixel must have one.
+        """
         if tile is None or tile.plain is None:
             return None
         names = [c.name for c in classes]
-        if tile.plain.label not in names:
-            near = did_you_mean(tile.plain.label, names)
-            raise SpecError(f"tile: plain: there is no class {tile.plain.label!r}: {near}")
-        return cls(names.index(tile.plain.label), len(names), tile.plain.spread)
+        label = tile.plain.label
+        if label is None and classes_overlap(task):
+            return cls(None, len(names), tile.plain.spread)
+        if label is None:
+            raise SpecError("tile: plain: name the class of their pixels: 'plain: { label: Background }'")
+        if label not in names:
+            raise SpecError(f"tile: plain: there is no class {label!r}: {did_you_mean(label, names)}")
+        return cls(names.index(label), len(names), tile.plain.spread)
 
     def is_plain(self, tile_hwc: ImageHWB) -> bool:
         if np.isnan(tile_hwc).all():
@@ -55,5 +64,6 @@ class PlainTiles:
         if not self.is_plain(tile_hwc):
             return None
         of_class = np.zeros((self.classes, 1, 1), dtype=np.float32)
-        of_class[self.label] = 1
+        if self.label is not None:
+            of_class[self.label] = 1
         return np.broadcast_to(of_class, (self.classes, *tile_hwc.shape[:2]))
