@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.images.images import write_image
+from seg.data.regions.run_mask import Order
 from seg.data.sample.surface import DEFECTS, draw_surface
 from seg.data.sample.write import new_sample_folder
-from seg.data.tables.run_lengths import Order, encode_run_lengths
+from seg.data.tables.run_lengths import encode_run_lengths
 from seg.files.atomic import write_text
 from seg.labels.task import Task
 from seg.terminal.progress import Advance, progress
