@@ -20,6 +20,7 @@ from seg.terminal.words import counted, printable
 
 if TYPE_CHECKING:
     from seg.data.check.dataset import CheckReport, SplitReport
+    from seg.data.statistics import SplitStatistics
     from seg.spec import DatasetSpec, RecipeSpec
 
 _MOST_PAIRS: Final = 20
@@ -169,6 +170,33 @@ def preview(
     typer.echo(f"{output}: written")
 
 
+@app.command()
+def stats(
+    file: Annotated[Path, typer.Argument(metavar="SPEC", help="A dataset's or an ensemble's YAML.")],
+    member: MemberName = None,
+) -> None:
+    """Measure the values of each band of the training images, and print `mean` and `std` for a recipe.
+
+    For an ensemble, the bands and values are those that its first member sees, or --member.
+    """
+    from seg.data import open_split
+    from seg.data.statistics import split_statistics
+    from seg.spec import load_dataset, load_ensemble
+
+    if _is_ensemble(file):
+        spec = load_ensemble(file)
+        data, own = spec.data, spec.recipe_of(chosen_members(file, spec, member)[0]).input
+    elif member:
+        raise SpecError(f"{file}: is a dataset, which has no members: remove --member")
+    else:
+        data, own = load_dataset(file), None
+    try:
+        seen = own.seen_of(data.pixel_range) if own else data.pixel_range
+    except ValueError as error:
+        raise SpecError(f"{file}: input: {error}") from error
+    _print_statistics(split_statistics(open_split(data, "train").samples, seen))
+
+
 @app.command("import")
 def import_(
     form: Annotated[
@@ -260,6 +288,26 @@ def _print_overlap(report: "CheckReport") -> None:
                 for pair, _ in pairs.most_common(_MOST_PAIRS)
             ],
         )
+
+
+def _print_statistics(found: "SplitStatistics") -> None:
+    from seg.commands.options.shared import print_table
+
+    print_table(
+        f"{counted(found.images, 'training image')}: values of each band, and as networks see it, in 0..1",
+        ("band", "least", "1%", "99%", "most", "no data", "mean", "std"),
+        [
+            (
+                str(one.band),
+                *(f"{value:g}" for value in (one.least, one.low, one.high, one.most)),
+                f"{one.without_data:.2%}",
+                *("" if value is None else f"{value:.4f}" for value in (one.mean, one.std)),
+            )
+            for one in found.bands
+        ],
+    )
+    typer.echo("for a recipe:")
+    typer.echo(f"  {found.recipe_line()}")
 
 
 def _counts(split: "SplitReport", name: str) -> str:

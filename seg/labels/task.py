@@ -17,6 +17,9 @@ from seg.labels.label_map import IGNORE_INDEX
 
 Task = Literal["multiclass", "binary", "multilabel"]
 
+THRESHOLD: Final = 0.5
+"""A pixel is of a class that overlaps with others above this probability, if nothing else is said."""
+
 MAX_OVERLAPPING_CLASSES: Final = 63
 """Ground truth has a bit for each class and one for pixels to ignore, and no integer has more than 64."""
 
@@ -50,12 +53,37 @@ def label_dtype(task: Task, n_classes: int) -> np.dtype[np.unsignedinteger[Any]]
     )
 
 
+def labels_of(probabilities_nchw: NDArray[np.float32], task: Task) -> NDArray[np.unsignedinteger[Any]]:
+    """The label maps `[N, H, W]` of probabilities: the likeliest class, or all classes above `THRESHOLD`."""
+    if not classes_overlap(task):
+        return np.asarray(probabilities_nchw.argmax(1), dtype=np.uint8)
+    return np.stack([pack_masks(masks_chw) for masks_chw in probabilities_nchw > np.float32(THRESHOLD)])
+
+
 def masks_of(labels_hw: LabelMap, task: Task, n_classes: int) -> MasksCHW:
     """The pixels of each class in a label map, bool `[C, H, W]`. Pixels to ignore belong to no class."""
     if not classes_overlap(task):
         return np.stack([labels_hw == label for label in range(n_classes)])
     masks_chw = np.stack([_has_bit(labels_hw, bit) for bit in range(n_classes)])
     return masks_chw & ~ignored_in(labels_hw, task, n_classes)
+
+
+def bytes_apart(labels_hw: LabelMap) -> NDArray[np.uint8]:
+    """The bytes of a label map in planes below each other, the lowest first, uint8 `[bytes * H, W]`.
+
+    So a format of one byte a pixel holds any label map; one of uint8 stays as it is.
+    """
+    size = labels_hw.itemsize
+    little = np.ascontiguousarray(labels_hw, labels_hw.dtype.newbyteorder("<"))
+    planes = little.view(np.uint8).reshape(*labels_hw.shape, size)
+    return np.moveaxis(planes, 2, 0).reshape(size * labels_hw.shape[0], labels_hw.shape[1])
+
+
+def bytes_together(planes_hw: NDArray[np.uint8], size: int) -> LabelMap:
+    """The label map of `bytes_apart` with so many bytes a pixel; raises ValueError if rows are missing."""
+    planes = planes_hw.reshape(size, -1, planes_hw.shape[1])
+    little = np.ascontiguousarray(np.moveaxis(planes, 0, 2)).view(f"<u{size}")
+    return np.asarray(little[..., 0], dtype=f"u{size}")
 
 
 def pack_masks(masks_chw: MasksCHW) -> LabelMap:

@@ -65,14 +65,17 @@ def layer(
 ) -> LayerHWC:
     """A label map to lay over its image: classes at that opacity, and outlines in their darker colour.
 
-    Pixels labelled `clear`, ignored or of no class are transparent.
+    Pixels labelled `clear`, ignored or of no class are transparent. `clear` is a bit where
+    classes overlap.
     """
+    if classes_overlap(task) and clear is not None:
+        labels_hw = labels_hw & ~labels_hw.dtype.type(1 << clear)
     layer_hwc = np.empty((*labels_hw.shape, 4), dtype=np.uint8)
     layer_hwc[..., :3] = colourise(labels_hw, classes, task)
     bare_hw = ignored_in(labels_hw, task, len(classes))
     if classes_overlap(task):
         bare_hw |= labels_hw == 0
-    if clear is not None:
+    elif clear is not None:
         bare_hw |= labels_hw == clear
     layer_hwc[..., 3] = np.where(bare_hw, 0, round(255 * opacity))
     border_hw = _borders(labels_hw)

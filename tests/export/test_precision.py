@@ -85,9 +85,9 @@ def test_calibration_images_show_the_rare_class(split: DrawnSplit) -> None:
     rare = common.copy()
     rare[0, 0] = 2
     split.given = [common, common, common, rare, common]
-    (chosen,) = covering_images(split, 1)
+    (chosen,) = covering_images(split, 1, "multiclass")
     np.testing.assert_array_equal(chosen, image(40, 50, 3))
-    assert len(covering_images(split, 99)) == 5
+    assert len(covering_images(split, 99, "multiclass")) == 5
 
 
 def slow_and_right(path: Path, _: str) -> Answer:

@@ -131,7 +131,7 @@ def images_in_batch(recipe: RecipeSpec, images: int) -> int:
 
 def build_train_dataset(recipe: RecipeSpec, train: DecodedSplit | WindowedSplit) -> TrainDataset:
     """The dataset of augmented crops; raises SpecError and DataError as `build_loaders`."""
-    augment = Augment(recipe)
+    augment = Augment(recipe, has_colour=train.has_colour)
     if recipe.copy_paste is None or isinstance(train, WindowedSplit):
         return TrainDataset(train, augment)
     counts_nc = count_classes(train)

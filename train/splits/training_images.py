@@ -14,7 +14,7 @@ from seg.labels.classes import ClassInfo
 from seg.labels.soft_labels import SoftLabels
 from seg.labels.task import Task
 from seg.spec.recipe.recipe import RecipeSpec
-from seg.train.splits.decoded_split import DecodedSplit, Pair
+from seg.train.splits.decoded_split import DecodedSplit, Pair, Scale
 from seg.train.splits.windowed_split import WindowedSplit
 
 
@@ -39,9 +39,12 @@ class TrainingImages(Protocol):
 
 
 def open_training_images(
-    recipe: RecipeSpec, split: Split, soft_labels: SoftLabels | None = None
+    recipe: RecipeSpec,
+    split: Split,
+    soft_labels: SoftLabels | None = None,
+    scale: Scale | None = None,
 ) -> DecodedSplit | WindowedSplit:
-    """The images of a split as the recipe draws crops from them.
+    """The images of a split as the recipe draws crops from them; those of bands are brought to 0..1.
 
     Raises:
         DataError: an image is too large to be decoded whole.
@@ -50,7 +53,7 @@ def open_training_images(
     if recipe.samples is not None:
         if soft_labels:
             raise SpecError("'samples' draws crops, and soft labels are of whole images: remove 'samples'")
-        return WindowedSplit(split, window_of(recipe))
+        return WindowedSplit(split, window_of(recipe), scale)
     for sample in split.samples:
         if large_hw := size_if_large(sample.image):
             crops = max(1, math.prod(large_hw) // math.prod(recipe.crop))
@@ -58,7 +61,7 @@ def open_training_images(
                 f"{sample.image}: has {large_hw[1]}x{large_hw[0]} pixels, too many to be trained on whole:"
                 f" say how many crops an epoch draws, such as 'samples: {crops}' in the recipe"
             )
-    return DecodedSplit(split, recipe.input.size, soft_labels)
+    return DecodedSplit(split, recipe.input.size, soft_labels, scale)
 
 
 def window_of(recipe: RecipeSpec) -> Size:

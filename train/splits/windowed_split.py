@@ -14,10 +14,11 @@ from seg.data.regions.class_map import ClassMap
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.region import Region, Size
 from seg.errors import DataError
+from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
 from seg.terminal.progress import progress
-from seg.train.splits.decoded_split import Pair, target_of
+from seg.train.splits.decoded_split import Pair, Scale, scaled, target_of
 
 MOST_OPEN: Final = 8
 """The most images that are open at once; those that are decoded whole are kept in memory as long."""
@@ -28,10 +29,11 @@ Opened = tuple[Raster, LabelRaster]
 class WindowedSplit:
     """The images of a split with their label maps, of which a window around a place is read.
 
-    `window_hw` is the size of the window.
+    `window_hw` is the size of the window. Images of bands are brought to 0..1 by `scale`.
     """
 
-    def __init__(self, split: Split, window_hw: Size) -> None:
+    def __init__(self, split: Split, window_hw: Size, scale: Scale | None = None) -> None:
+        self._scale = scale
         self._split = split
         self._window_hw = window_hw
         self._opened: OrderedDict[int, Opened] = OrderedDict()
@@ -61,7 +63,8 @@ class WindowedSplit:
         image, labels = self._open(index)
         size_hw = (image.shape[0], image.shape[1])
         region = window_around(centre or (size_hw[0] // 2, size_hw[1] // 2), self._window_hw, size_hw)
-        return np.array(image[region.slices]), target_of(np.array(labels[region.slices]), self._split)
+        pixels = np.array(image[region.slices])
+        return self._scaled(pixels, index), target_of(np.array(labels[region.slices]), self._split)
 
     def count_labels(self, index: int) -> NDArray[np.int64]:
         """The pixels of each class in an image, int64 `[C]`."""
@@ -76,6 +79,14 @@ class WindowedSplit:
                 maps.append(ClassMap.of(self._split.open_labels(index), self.task, len(self.classes)))
                 advance()
         return maps
+
+    @property
+    def has_colour(self) -> bool:
+        """Whether images are RGB of 8 bits, not bands in 0..1."""
+        return self._scale is None
+
+    def _scaled(self, image_hwb: ImageHWB, index: int) -> ImageHWB:
+        return scaled(image_hwb, self._scale, self._split.samples[index].image)
 
     def _open(self, index: int) -> Opened:
         if index not in self._opened:

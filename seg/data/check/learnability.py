@@ -28,6 +28,9 @@ LEAST_COUNTED: Final = 200
 MOST_COUNTED: Final = 2000
 """At least and at most this many images are counted before training, until each class was seen."""
 
+FEWEST_TO_TRAIN: Final = 2
+"""Batch normalisation needs two images."""
+
 _THREADS: Final = 4
 _AT_ONCE: Final = 64
 _MOST_NAMED: Final = 3
@@ -132,6 +135,16 @@ def learnable_findings(
             else "set 'unlabelled: Background' if they belong to none of the classes"
         )
         yield Finding("warning", place, None, problem, fix)
+
+
+def too_few_findings(place: Path, images: int, recipes: Sequence[RecipeSpec]) -> Iterator[Finding]:
+    """A warning if there are too few images to train on, unless all recipes draw crops of them."""
+    draws_crops = bool(recipes) and all(recipe.samples for recipe in recipes)
+    if 0 < images < FEWEST_TO_TRAIN and not draws_crops:
+        problem = f"the training split has {counted(images, 'image')}, at least {FEWEST_TO_TRAIN} are needed"
+        yield Finding(
+            "warning", place, None, problem, "label more; crops of a large one: 'samples' in a recipe"
+        )
 
 
 def _value_for(dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts) -> tuple[str, str]:

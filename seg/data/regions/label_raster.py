@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.regions.region import Region, grid
+from seg.labels.label_map import LabelsHW
 from seg.labels.task import LabelMap, Task, count_pixels
 
 AT_ONCE: Final = 2048
@@ -43,6 +44,29 @@ class LabelsWithout:
             covered = hidden.intersection(region)
             labels_hw[covered.moved(-region.top, -region.left).slices] = self._ignored
         return labels_hw
+
+
+class ClassMask:
+    """The pixels of one class of a label map with a bit for each class: 1 where it is, else 0."""
+
+    def __init__(self, labels: LabelRaster, bit: int) -> None:
+        self._labels = labels
+        self._bit = bit
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._labels.shape
+
+    def __getitem__(self, place: tuple[slice, slice], /) -> LabelsHW:
+        labels_hw = self._labels[place]
+        has_bit_hw = (labels_hw & labels_hw.dtype.type(1 << self._bit)) != 0
+        return np.asarray(has_bit_hw, dtype=np.uint8)
+
+
+def mask_of_class(labels: LabelRaster, bit: int) -> LabelRaster:
+    """`ClassMask`, in memory if the label map is."""
+    mask = ClassMask(labels, bit)
+    return mask[:, :] if isinstance(labels, np.ndarray) else mask
 
 
 def size_of(labels: LabelRaster) -> tuple[int, int]:

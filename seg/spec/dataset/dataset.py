@@ -20,13 +20,14 @@ from seg.errors import DataError
 from seg.labels.classes import ClassInfo, Colour, default_colour
 from seg.labels.label_map import MAX_CLASSES
 from seg.labels.task import MAX_OVERLAPPING_CLASSES, Task, classes_overlap
-from seg.pixel_range import Band, Percent, PixelRange, Window
+from seg.pixel_range import MAX_BANDS, Band, Percent, PixelRange, Window
 from seg.spec.base import Spec, did_you_mean, path_beside
 from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
 from seg.spec.dataset.pseudo import PseudoSpec
 from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
+from seg.spec.dataset.stack import StackSpec
 from seg.spec.yaml.source import load
 
 UNLABELLED_IGNORED = "ignore"
@@ -118,16 +119,24 @@ class DatasetSpec(Spec):
     unlabelled_classes: tuple[str, ...] = ()
     """Entries of `classes` that are no classes to learn: their ids and colours count as unlabelled."""
 
-    bands: tuple[Band, ...] | None = None
-    """Of images with other bands than red, green and blue: the three that are read as these, or one as grey.
-    The first is 1.
+    bands: Annotated[tuple[Band, ...], Field(min_length=1, max_length=MAX_BANDS)] | None = None
+    """Of images with other bands than red, green and blue, or with more than 8 bits: those that networks see,
+    in this order. The first is 1. Default: all. A recipe may name others.
     """
     range: tuple[FiniteFloat, FiniteFloat] | None = None
-    """Of images with more than 8 bits: the values that become 0 and 255, such as `[0, 10000]`."""
+    """Of such images: the values that become 0 and 1, such as `[0, 10000]`. Values beyond are clipped. It is
+    part of the exported model, as `window` is.
+    """
     percentile: tuple[Percent, Percent] | None = None
-    """The same, by percentiles of each image, such as `[1, 99]`."""
+    """The same, by percentiles of each band of each image, such as `[1, 99]`. Images are brought to 0..1 when
+    they are read, since a model sees tiles: whoever runs the model without seg must do so, too.
+    """
     window: Window | None = None
     """The same, by a window: `{ level: 40, width: 400 }`."""
+    rgb: tuple[Band, Band, Band] | None = None
+    """The bands that pictures show as red, green and blue. Default: the first three that networks see."""
+    stack: StackSpec | None = None
+    """2.5-d: the bands of neighbouring slices make one image."""
 
     @model_validator(mode="before")
     @classmethod
@@ -207,11 +216,14 @@ class DatasetSpec(Spec):
             _ = self.pixel_range
         except ValidationError as error:
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        for name in ("rgb", "stack"):
+            if getattr(self, name) is not None and self.pixel_range is None:
+                raise ValueError(f"{name!r} is for images with a 'range', 'percentile' or 'window': add one")
         return self
 
     @property
     def pixel_range(self) -> PixelRange | None:
-        """How images of other bands or more than 8 bits are read; None if images have 8 bits."""
+        """The bands that networks see and their values; None if images are read as RGB of 8 bits."""
         given = {name: getattr(self, name) for name in PixelRange.model_fields}
         return PixelRange(**given) if any(value is not None for value in given.values()) else None
 
@@ -249,6 +261,10 @@ class DatasetSpec(Spec):
                     f"{value} is the id of class {name_of[value]!r} and among 'unlabelled_values':"
                     " it can be only one of them"
                 )
+
+    @property
+    def has_images(self) -> bool:
+        return any(split is not None for split in (self.train, self.val, self.predict))
 
     @property
     def has_masks(self) -> bool:

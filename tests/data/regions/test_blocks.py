@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seg.data import open_split, read_image
 from seg.data.groups import group_images
+from seg.data.guess.held_out import FEW, guess_val
 from seg.data.images.images import write_image, write_mask
 from seg.data.images.read_sample import open_sample, read_sample, size_of_sample
 from seg.data.regions.class_map import CELL, ClassMap
@@ -159,3 +160,12 @@ def test_a_class_map_of_overlapping_classes_ends_with_pixels_of_none() -> None:
     ):
         assert counts_hw[0, 1] == (mask_hw & known_hw)[:CELL, CELL:].sum()
         assert counts_hw[1, 0] == (mask_hw & known_hw)[CELL:, :CELL].sum()
+
+
+def test_a_guess_holds_out_blocks_of_a_few_large_images(folder: Path, tmp_path: Path) -> None:
+    write_image(tmp_path / "large.png", np.zeros((1200, 2000, 3), np.uint8))
+    large, small = tmp_path / "large.png", folder / "images/slide.png"
+    assert guess_val([large, large])[0] == {"tiles": 0.2, "block": 256}
+    assert guess_val([large] * FEW)[0] == 0.2
+    assert guess_val([small])[0] == 0.2
+    assert guess_val([tmp_path / "missing.png"])[0] == 0.2
