@@ -122,7 +122,7 @@ def _print_candidates(tuned: "Tuned") -> None:
             f"{tuned.mious[name]:.4f}",
             "{:.4f}..{:.4f}".format(*tuned.intervals[name]) if tuned.groups.count > 1 else "-",
             *_left_out(candidate),
-            str(candidate.mixture.passes),
+            str(tuned.passes.of_members(candidate.mixture).passes),
             f"{candidate.mixture.milliseconds(per_pass):.0f}",
         )
         for name, candidate in tuned.candidates.items()
@@ -200,7 +200,7 @@ def _print_front(tuned: "Tuned") -> None:
     for point in tuned.front:
         near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.miou <= gap]
         members = " + ".join(names[m] for m in point.mixture.members)
-        passes = point.mixture.passes
+        passes = tuned.passes.of_members(point.mixture).passes
         rows.append(
             (members, str(passes), f"{point.milliseconds:.0f}", f"{point.miou:.4f}", near[0] if near else "")
         )
