@@ -26,7 +26,8 @@ from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.resolved import resolve_ensemble
 from seg.errors import SpecError
-from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
 from seg.spec.ensemble.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
@@ -127,7 +128,7 @@ def _rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ..
         for note in ensemble.notes:
             advance(0, line=note)
 
-        def images() -> Iterator[tuple[str, ImageHWC]]:
+        def images() -> Iterator[tuple[str, ImageHWB]]:
             for sample in samples:
                 yield sample.id, read_sample(sample)
                 advance()

@@ -159,4 +159,5 @@ def _tiling_name(tile: TileSpec | None) -> str:
     if tile is None:
         return ""
     height, width = tile.size
-    return f"{height}x{width}-{tile.overlap:g}-{tile.blend}"
+    plain = f"-{tile.plain.label}-{tile.plain.spread:g}" if tile.plain else ""
+    return f"{height}x{width}-{tile.overlap:g}-{tile.blend}{plain}"

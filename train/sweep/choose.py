@@ -15,12 +15,14 @@ from torch import Tensor
 
 from seg.data import Split
 from seg.data.groups import group_images, jackknife_error
-from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import Task, classes_overlap, ignored_in
 from seg.spec.dataset.groups import GroupSpec
 from seg.terminal.progress import Advance, progress
-from seg.train.metrics.confusion import confusion_matrix, iou_per_class
+from seg.train.metrics.overlap_counts import iou_of, overlap_counts
 from seg.train.networks.checkpoint import load_checkpoint
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.networks.segmenter import Segmenter
+from seg.train.splits.class_planes import class_planes
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.sweep.trials import TrialResult
 
@@ -62,8 +64,8 @@ def choose_complementary(
     labels = group_images(val.samples, group).labels if len(candidates) > 1 else ("",) * len(pixels)
     groups = np.repeat(np.unique(labels, return_inverse=True)[1], [len(places) for places in pixels])
 
-    def count_pixels(scores: NDArray[np.float32]) -> Tensor:
-        return _counts_by_group(truth, scores, groups)
+    def count_pixels(scores: NDArray[np.float32], count: int) -> Tensor:
+        return _counts_by_group(truth, scores, count, groups)
 
     with progress("compare", len(candidates) * len(val.samples), unit="images") as advance:
         probabilities = []
@@ -76,28 +78,34 @@ def choose_complementary(
     total = np.zeros_like(probabilities[0]) if probabilities else np.zeros((0, 0), dtype=np.float32)
     before = torch.zeros(0)
     while left and len(chosen) < count:
-        counts = {number: count_pixels(total + own) for number, own in left.items()}
-        mious = {number: _miou(counts_gcc) for number, counts_gcc in counts.items()}
+        counts = {number: count_pixels(total + own, len(chosen) + 1) for number, own in left.items()}
+        mious = {number: _miou(of_groups) for number, of_groups in counts.items()}
         best = max(mious, key=lambda number: mious[number])
         if chosen and mious[best] <= chosen[-1].miou:
             break
         error = _error_of_gain(counts[best], before) if chosen else float("inf")
         before = counts[best]
         own_probabilities = left.pop(best)
-        disagreement = float((own_probabilities.argmax(1) != total.argmax(1)).mean()) if chosen else 0.0
+        disagreement = _disagreement(val.task, own_probabilities, total, len(chosen)) if chosen else 0.0
         chosen.append(ChosenTrial(candidates[best], mious[best], error, disagreement))
         total = total + own_probabilities
     return chosen
 
 
 def _sample_pixels(val: Split) -> tuple[NDArray[np.uint8], list[NDArray[np.intp]]]:
-    """Labels of random labelled pixels, uint8 `[P]`, and the flat positions of the pixels in each image."""
+    """Labels of random labelled pixels, and the flat positions of the pixels in each image.
+
+    Labels are uint8 `[P]`, or of classes that overlap planes, uint8 `[P, C]`.
+    """
+    classes = len(val.classes)
     random = np.random.default_rng(0)
     truth, pixels = [], []
     for index in range(len(val.samples)):
-        labels = val.labels(index).ravel()
-        known = np.flatnonzero(labels != IGNORE_INDEX)
+        labels_hw = val.labels(index)
+        known = np.flatnonzero(~ignored_in(labels_hw, val.task, classes))
         drawn = random.choice(known, min(PIXELS_PER_IMAGE, len(known)), replace=False)
+        overlaps = classes_overlap(val.task)
+        labels = class_planes(labels_hw, classes).reshape(-1, classes) if overlaps else labels_hw.ravel()
         truth.append(labels[drawn])
         pixels.append(drawn)
     return np.concatenate(truth), pixels
@@ -109,35 +117,47 @@ def _probabilities(
     """A checkpoint's probabilities at those pixels, float32 `[P, C]`."""
     network, card = load_checkpoint(checkpoint)
     segmenter = Segmenter(network, card.input).eval()
-    images = DecodedSplit(val)
+    images = DecodedSplit(val, scale=scale_of(card.input))
     found = []
     with torch.no_grad():
         for index, places in enumerate(pixels):
             image_hwc, _ = images.read(index)
-            probabilities = segmenter(torch.from_numpy(image_hwc)[None]).softmax(1)[0]
+            logits = segmenter(torch.from_numpy(image_hwc)[None])
+            probabilities = (logits.sigmoid() if classes_overlap(val.task) else logits.softmax(1))[0]
             found.append(probabilities.flatten(1)[:, torch.from_numpy(places)].T.numpy())
             advance()
     return np.concatenate(found)
 
 
 def _counts_by_group(
-    truth: NDArray[np.uint8], scores: NDArray[np.float32], groups: NDArray[np.intp]
+    truth: NDArray[np.uint8], scores: NDArray[np.float32], count: int, groups: NDArray[np.intp]
 ) -> Tensor:
-    """The confusion matrix of each group, int64 `[G, C, C]`."""
-    known, predicted = torch.from_numpy(truth.astype(np.int64)), torch.from_numpy(scores.argmax(1))
+    """The overlap counts of each group, of the sum of `count` probabilities at P pixels, `[P, C]`."""
+    if truth.ndim == scores.ndim:
+        scores = scores - np.float32(count / 2)
     return torch.stack(
         [
-            confusion_matrix(known[chosen], predicted[chosen], scores.shape[1])
-            for chosen in (torch.from_numpy(groups == group) for group in range(int(groups.max()) + 1))
+            overlap_counts(
+                torch.from_numpy(scores[chosen].T.copy())[None, :, :, None],
+                torch.from_numpy(truth[chosen])[None, :, None],
+            )
+            for chosen in (groups == group for group in range(int(groups.max()) + 1))
         ]
     )
 
 
-def _miou(counts_gcc: Tensor) -> float:
-    return float(iou_per_class(counts_gcc.sum(0)).nanmean())
+def _miou(of_groups: Tensor) -> float:
+    return float(iou_of(of_groups.sum(0)).nanmean())
 
 
-def _error_of_gain(after_gcc: Tensor, before_gcc: Tensor) -> float:
+def _error_of_gain(after: Tensor, before: Tensor) -> float:
     """The standard error across groups of the gain in mIoU."""
-    kept = [torch.arange(len(after_gcc)) != group for group in range(len(after_gcc))]
-    return jackknife_error([_miou(after_gcc[one]) - _miou(before_gcc[one]) for one in kept])
+    kept = [torch.arange(len(after)) != group for group in range(len(after))]
+    return jackknife_error([_miou(after[one]) - _miou(before[one]) for one in kept])
+
+
+def _disagreement(task: Task, one: NDArray[np.float32], others: NDArray[np.float32], count: int) -> float:
+    """The share of labels that differ between probabilities and the sum of `count` others, `[P, C]`."""
+    if classes_overlap(task):
+        return float(((one > 0.5) != (others > count / 2)).mean())
+    return float((one.argmax(1) != others.argmax(1)).mean())

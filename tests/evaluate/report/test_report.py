@@ -17,7 +17,7 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.merging.decision import margins
+from seg.engine.merging.decision import Decision
 from seg.errors import DataError
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
@@ -155,7 +155,7 @@ def test_labels_are_the_engine_s_where_they_are_no_tie(tmp_path: Path, make_mode
             for mixture, ensemble in ((one.viewed, viewed), (one.plain, viewed.with_views(("identity",)))):
                 expected = ensemble.predict(sample.image)
                 differs_hw = view.labels[mixture] != expected.labels
-                assert (margins(expected.probabilities)[differs_hw] <= 4 / HIGHEST).all()
+                assert (Decision().margins(expected.probabilities)[differs_hw] <= 4 / HIGHEST).all()
                 assert differs_hw.mean() < 0.05, "more than a few pixels are ties"
 
 
