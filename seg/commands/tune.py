@@ -59,6 +59,9 @@ def tune(
     fitted. Every pass is computed once and cached, so that another run computes none. If the spec has
     `stopping`, it is calibrated again.
     """
+    from seg.commands.options.compatibility import check_options
+
+    check_options("tune", {"--judge train": judge == "train", "--on folds": on == "folds"})
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
     from seg.evaluate.cache.store import ProbabilityCache
