@@ -1,6 +1,6 @@
 """Whether the images of a run differ from those that its ensemble was tuned on, by the classes predicted.
 
-It is only said. If weights or factors changed with it, the labels of an image would depend on which other
+It is only said, of images whose pixels have one class each. If weights or factors changed with it, the labels of an image would depend on which other
 images are predicted with it, and on when a run was interrupted.
 """
 
@@ -12,6 +12,7 @@ import numpy as np
 from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.submissions.base import LabelsByRegion
 from seg.errors import SpecError
+from seg.labels.task import classes_overlap
 from seg.spec.ensemble.tuned_on import TunedOnSpec, distance_of_shares, shares_of
 
 NAMED: Final = 3
@@ -27,7 +28,8 @@ class ShiftCheck:
     def __init__(self, resolved: ResolvedEnsemble) -> None:
         """Raises SpecError if `tuned_on` has a class that the models do not have."""
         self._names = [info.name for info in resolved.classes]
-        self._tuned_on = resolved.spec.tuned_on
+        has_one_class = not classes_overlap(resolved.spec.data.task)
+        self._tuned_on = resolved.spec.tuned_on if has_one_class else None
         self._has_factors = bool(resolved.spec.class_factors)
         self._pixels_c = np.zeros(len(self._names), np.int64)
         unknown = [name for name in (self._tuned_on or _NOTHING).classes if name not in self._names]
