@@ -69,6 +69,9 @@ def tune(
     for the spec's metric. Every pass is computed once and cached, so that another run computes none. If the
     spec has `stopping`, it is calibrated again.
     """
+    from seg.commands.options.compatibility import check_options
+
+    check_options("tune", {"--judge train": judge == "train", "--on folds": on == "folds"})
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
     from seg.commands.tune_overlapping import tune_rules
@@ -143,7 +146,7 @@ def _print_candidates(tuned: "Tuned") -> None:
             f"{tuned.mious[name]:.4f}",
             "{:.4f}..{:.4f}".format(*tuned.intervals[name]) if tuned.groups.count > 1 else "-",
             *_left_out(candidate),
-            str(candidate.mixture.passes),
+            str(tuned.passes.of_members(candidate.mixture).passes),
             f"{candidate.mixture.milliseconds(per_pass):.0f}",
         )
         for name, candidate in tuned.candidates.items()
@@ -221,7 +224,7 @@ def _print_front(tuned: "Tuned") -> None:
     for point in tuned.front:
         near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.miou <= gap]
         members = " + ".join(names[m] for m in point.mixture.members)
-        passes = point.mixture.passes
+        passes = tuned.passes.of_members(point.mixture).passes
         rows.append(
             (members, str(passes), f"{point.milliseconds:.0f}", f"{point.miou:.4f}", near[0] if near else "")
         )
