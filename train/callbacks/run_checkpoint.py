@@ -81,7 +81,7 @@ class RunCheckpoint(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.history = [EpochMetrics(**metrics) for metrics in state_dict["history"]]
-        self._earlier_seconds = state_dict["seconds"]
+        self._earlier_seconds = float(state_dict["seconds"])
 
     def _check_finite(self, metrics: EpochMetrics) -> EpochMetrics:
         for split, loss in (("training", metrics.train_loss), ("validation", metrics.val_loss)):
