@@ -86,7 +86,8 @@ class DecodedSplit:
                 " (height, width): resize one of them"
             )
         if self._soft_labels:
-            labels_hw = np.dstack([labels_hw, self._soft_labels.read(path)])
+            shape_hwc = (*labels_hw.shape, len(self.classes))
+            labels_hw = np.dstack([labels_hw, self._soft_labels.read_fitting(path, shape_hwc)])
         if self._size_hw is None:
             return image_hwc, labels_hw
         return _resized(image_hwc, self._size_hw, cv2.INTER_LINEAR), _resized(
