@@ -28,6 +28,7 @@ class RunSummary:
         images: all of them; `images_now` were predicted in this run.
         passes: those that ran, of all `planned` ones.
         dropped: planned passes that there was no time for; `dropped_of` lists them as "member view".
+        plain: tiles on which no pass was run, of `tiles`.
         seconds: wall time from the first image to the last.
         stages: seconds of work in each stage, over all threads.
         streams: how many batches ran at once.
@@ -45,6 +46,8 @@ class RunSummary:
     runtimes: tuple[str, ...]
     dropped: int = 0
     dropped_of: tuple[str, ...] = ()
+    plain: int = 0
+    tiles: int = 0
 
     @property
     def idle(self) -> float:
@@ -61,6 +64,7 @@ class RunSummary:
             [
                 done,
                 self._passes_line(),
+                *([f"{self.plain} of {self.tiles} tiles were plain"] if self.plain else []),
                 *self._dropped_lines(),
                 self._time_line(),
             ]

@@ -179,7 +179,12 @@ def without_fill_bytes(jpeg: bytes) -> bytes:
 
 def is_deep_grey_png(data: bytes) -> bool:
     """Whether a file claims to be a greyscale PNG of 16 bits. Source: PNG specification, section 11.2.1."""
-    return data.startswith(_PNG) and data[24:26] == b"\x10\x00"
+    return is_deep_png(data) and data[25:26] == b"\x00"
+
+
+def is_deep_png(data: bytes) -> bool:
+    """Whether a file claims to be a PNG of 16 bits."""
+    return data.startswith(_PNG) and data[24:25] == b"\x10"
 
 
 def refuse_too_many_pixels(size_hw: Size) -> None:
