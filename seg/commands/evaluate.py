@@ -73,8 +73,9 @@ def evaluate(
         comparison = compare_members(spec, chosen)
         _print_comparison(chosen, comparison, per_class)
         if source.yaml is not None:
-            is_tuned = any(row.name == EQUAL_WEIGHTS for row in comparison.rows)
-            suggest(f"seg {'ensemble' if is_tuned else 'tune'} {source.yaml}")
+            names = [row.name for row in comparison.rows]
+            can_be_tuned = len(names) > 1 and EQUAL_WEIGHTS not in names
+            suggest(f"seg {'tune' if can_be_tuned else 'ensemble'} {source.yaml}")
         return
     from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
     from seg.files.outputs import Output
