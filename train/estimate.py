@@ -11,6 +11,7 @@ from seg.train.dry_run import STEP_IMAGES, run_training_step, training_step_byte
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network, check_combination
 from seg.train.run.folder import RunFolder
+from seg.train.splits.validation_tiles import in_validation_tiles
 from seg.train.trainer import member_splits
 
 _FORWARD_SHARE: Final = 1 / 3
@@ -50,7 +51,8 @@ def estimate_training(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool) 
         run_training_step(network, recipe, len(train.classes), images=STEP_IMAGES, device=device)[0]
         for _ in range(2)
     )
-    images = len(train.samples) * recipe.multiply + len(val.samples) * _FORWARD_SHARE
+    tiles = in_validation_tiles(val, spec.tile, recipe)
+    images = (recipe.samples or len(train.samples) * recipe.multiply) + len(tiles.samples) * _FORWARD_SHARE
     done = 0 if retrain else epochs_done(RunFolder(spec.run_folder(member)).last)
     epochs = max(0, recipe.epochs - done)
     batch_size = STEP_IMAGES if recipe.batch_size == "auto" else recipe.batch_size
