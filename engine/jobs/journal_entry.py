@@ -4,12 +4,14 @@ import json
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
 import cv2
 
 from seg.data.images.decoding import decode_indexes
 from seg.engine.image_source import ImageSource
+from seg.engine.pipeline.collectors import LabelBand
 from seg.labels.label_map import MAX_CLASSES, LabelsHW
 
 
@@ -53,6 +55,25 @@ class Entry:
     def unpacked(cls, payload: bytes) -> Self:
         head, png = split_payload(payload)
         return cls(head["id"], head["content"], decode_indexes(png), head["look"], rows_of(head))
+
+
+class BandEntries:
+    """Makes entries of the bands of large images.
+
+    The file of an image is read for its hash with its first band, and with its last, which detects a change
+    in between.
+    """
+
+    def __init__(self, source_of: Callable[[str], ImageSource]) -> None:
+        self._source_of = source_of
+        self._content_of = cache(ImageSource.content)
+
+    def packed(self, image_id: str, band: LabelBand) -> bytes:
+        """The payload of a band; raises DataError if the file has changed."""
+        source = self._source_of(image_id)
+        content = source.content() if band.is_last else self._content_of(source)
+        rows = Rows(band.top, band.height)
+        return Entry(image_id, content, band.labels_hw, source.settled_stat_hash, rows).packed()
 
 
 @dataclass(frozen=True, slots=True)
