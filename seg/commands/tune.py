@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seg.evaluate.tune import Tuned
     from seg.evaluate.tune.evidence.candidates import Candidate
     from seg.evaluate.tune.evidence.judge_split import Judgement
+    from seg.spec import EnsembleSpec
 
 Picture = Annotated[
     Path | None,
@@ -79,10 +80,8 @@ def tune(
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.cost.budget import Budget
     from seg.evaluate.tune.cost.pareto_plot import draw_pareto
-    from seg.evaluate.tune.evidence.evidence import evidence_of
     from seg.evaluate.tune.evidence.fold_advice import advise_folds
     from seg.evaluate.tune.evidence.judge_split import judge_tuned
-    from seg.evaluate.tune.write_spec import write_back
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
@@ -115,13 +114,21 @@ def tune(
     if judged:
         _print_judgement(judged)
     if keep:
-        classes = tuned.passes.split.classes
-        write_back(path, spec, tuned.written, classes, evidence_of(tuned), tuned.images)
-        typer.echo(f"written to {path}")
-        emit("output", path=str(path))
-        if spec.stopping is not None:
-            calibrate_stopping(path, load_ensemble(path))
-        suggest(f"seg ensemble {path}")
+        _keep(path, spec, tuned)
+
+
+def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
+    """Write what was found into the YAML, and calibrate its early exit anew."""
+    from seg.evaluate.tune.evidence.evidence import evidence_of
+    from seg.evaluate.tune.write_spec import write_back
+    from seg.spec import load_ensemble
+
+    write_back(path, spec, tuned.written, tuned.passes.split.classes, evidence_of(tuned), tuned.images)
+    typer.echo(f"written to {path}")
+    emit("output", path=str(path))
+    if spec.stopping is not None:
+        calibrate_stopping(path, load_ensemble(path))
+    suggest(f"seg ensemble {path}")
 
 
 def _check_picture(path: Path) -> None:

@@ -15,7 +15,8 @@ from pycocotools import mask as coco_mask
 from seg.data.images.images import read_image, write_image
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import ExpectedLabels, Journal, JournalLabels
+from seg.engine.jobs.journal import Journal, JournalLabels
+from seg.engine.jobs.journal_entry import ExpectedLabels
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.passes.views import VIEWS
 from seg.engine.resolved import resolve_ensemble
