@@ -1,12 +1,13 @@
 """Ensembles: loaded members as one predictor."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-from seg.data.images.raster import Raster
+from seg.data.images.raster import LARGE, Raster
 from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.pass_samples import pass_shares, sample_passes
 from seg.engine.early_exit.ranking import RankedPasses, rank_passes
@@ -18,16 +19,24 @@ from seg.engine.member import Member, default_pass_order
 from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.passes import PassOrder, Size
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.views import VIEWS
-from seg.engine.pipeline.collectors import Collector, LabelCollector, ProbabilityCollector
+from seg.engine.pipeline.collectors import (
+    BandCollector,
+    Collector,
+    LabelBand,
+    LabelCollector,
+    ProbabilityCollector,
+)
 from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.image_input import as_raster
 from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
+from seg.image_type import ImageHWB, ImageType
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import LabelMap, Task
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
@@ -41,6 +50,19 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
+
+
+@dataclass(frozen=True, slots=True)
+class BandResults(Generic[Key, Finished]):
+    """What becomes of the label map of a large image, band by band.
+
+    Attributes:
+        first_row: the first row of an image that is needed; those above were predicted before.
+        finish: called with an image's key and each band, from a worker's thread; what it returns is yielded.
+    """
+
+    first_row: Callable[[Key], int]
+    finish: Callable[[Key, LabelBand], Finished]
 
 
 def name_of_key(key: object) -> str:
@@ -169,8 +191,13 @@ class Ensemble:
 
     @property
     def pixel_range(self) -> PixelRange | None:
-        """How image files of other bands or more than 8 bits are read; None for 8 bits."""
+        """The pixel range of the first member, whose percentiles all share; None if images are uint8 RGB."""
         return self.members[0].card.input.pixel_range
+
+    @property
+    def image_types(self) -> tuple[ImageType, ...]:
+        """What each member takes."""
+        return tuple(member.card.input.image_type for member in self.members)
 
     @property
     def passes(self) -> int:
@@ -187,12 +214,12 @@ class Ensemble:
         usual = default_pass_order(self.members)
         return [usual[position] for position in positions]
 
-    def rank(self, images: Sequence[ImageHWC]) -> RankedPasses:
+    def rank(self, images: Sequence[ImageHWB]) -> RankedPasses:
         """Rank the passes by what each adds for its time, measured on sample images."""
         runtimes = {member.name: member.runtime for member in self.members}
         return rank_passes(runtimes, default_pass_order(self.members), images, self.batch_size, self.factors)
 
-    def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWC]]) -> tuple[int, ...]:
+    def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWB]]) -> tuple[int, ...]:
         """Order the passes in rounds that soon predict nearly the same as all, on named sample images."""
         usual = default_pass_order(self.members)
         runtimes = {member.name: member.runtime for member in self.members}
@@ -200,8 +227,10 @@ class Ensemble:
         shares_pc = pass_shares(usual, len(self.classes))
         return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in usual]))
 
-    def predict(self, image: "ImageHWC | Path | str | Image") -> Prediction:
-        """Predict one image: RGB uint8 `[H, W, 3]`, a file, or a PIL image in mode RGB.
+    def predict(self, image: "ImageHWB | Path | str | Image") -> Prediction:
+        """Predict one image: uint8 RGB `[H, W, 3]`, a file, or a PIL image in mode RGB.
+
+        Members of bands take uint8, uint16 or float32 `[H, W, B]`, in the values of their files.
 
         Example:
             >>> prediction = Ensemble.load("mine.yaml").predict("a.png")
@@ -214,10 +243,10 @@ class Ensemble:
             ModelError: a member cannot run it, or its probabilities are not finite.
         """
         name = str(image) if isinstance(image, Path | str) else None
-        images = [(name, as_raster(image, self.pixel_range))]
+        images = [(name, as_raster(image, self.pixel_range, self.image_types))]
         return next(self.predict_all(images, lambda _, merged: self._prediction(merged)))
 
-    def predict_many(self, images: "Iterable[ImageHWC | Path | str | Image]") -> Iterator[Prediction]:
+    def predict_many(self, images: "Iterable[ImageHWB | Path | str | Image]") -> Iterator[Prediction]:
         """Predict images one after another, in batches across them; results come in the order of the images.
 
         Args:
@@ -235,7 +264,10 @@ class Ensemble:
         """
         finished: dict[int, Prediction] = {}
         due = 0
-        numbered = ((number, as_raster(image, self.pixel_range)) for number, image in enumerate(images))
+        numbered = (
+            (number, as_raster(image, self.pixel_range, self.image_types))
+            for number, image in enumerate(images)
+        )
         for number, prediction in self.predict_all(numbered, lambda n, m: (n, self._prediction(m))):
             finished[number] = prediction
             while due in finished:
@@ -253,7 +285,7 @@ class Ensemble:
         """Predict many images with all passes, batched across them.
 
         Args:
-            images: any key with an RGB image, uint8 `[H, W, 3]`, of any size above 0.
+            images: any key with an image as `predict` takes it, of any size above 0.
             finish: called with the key and the merged probabilities, float32 `[C, H, W]`, from a
                 worker's thread; what it returns is yielded.
             clock: where the seconds of each stage are added up.
@@ -285,6 +317,7 @@ class Ensemble:
         on_damaged: OnDamaged[Key] | None = None,
         name_of: Callable[[Key], str] = name_of_key,
         large_give_way: bool = False,
+        bands: BandResults[Key, Finished] | None = None,
     ) -> Iterator[Finished]:
         """The same for label maps, `[H, W]`; the probabilities of a tiled image only exist as a whole
         where the decision looks at regions.
@@ -299,6 +332,8 @@ class Ensemble:
             on_damaged: called with the key of an image whose file proves damaged when a tile is read. It has
                 no label map. By default the error is raised.
             large_give_way: the tiles of large images are cut only where `images` gives None.
+            bands: what becomes of large images, whose label maps never exist as a whole, either: a result for
+                each band of rows. By default they are label maps like others.
         """
 
         decision = self.decision(grid_hw)
@@ -306,6 +341,12 @@ class Ensemble:
         def collector(key: Key, size_hw: Size) -> Collector[Finished]:
             if decision.needs_regions:
                 return ProbabilityCollector(lambda merged_chw: finish(key, decision.labels(merged_chw)))
+            if bands is not None and grid_hw is None and math.prod(size_hw) > LARGE:
+                first_row = bands.first_row(key)
+                finish_band = partial(bands.finish, key)
+                return BandCollector(
+                    size_hw[0], first_row, decision, finish_band, watch and partial(watch, key)
+                )
             return LabelCollector(
                 size_hw,
                 len(self.classes),
@@ -382,6 +423,8 @@ class Ensemble:
             device_ops=self.device_ops_for(pass_order, has_monitor=stopping is not None),
             task=self.task,
             large_give_way=large_give_way,
+            image_types=self.image_types,
+            plain=PlainTiles.of(self.tile, self.classes),
         )
         runtimes = [member.runtime for member in self.members]
         return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)

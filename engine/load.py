@@ -6,6 +6,7 @@ from functools import partial
 
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.pipeline.prefetch import MAX_AHEAD
 from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.runtimes.auto import choose_runtimes, have_one_size
@@ -72,6 +73,7 @@ def load_members(
         SpecError: a factor or weight names no class of the models.
     """
     spec, classes = resolved.spec, resolved.classes
+    PlainTiles.of(spec.tile, classes)  # An unknown class is refused before models are opened.
     cards = [file.card for file in resolved.files]
     factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
     to_decoder = spec.merge_at == "decoder"
@@ -132,6 +134,7 @@ def _open_member(
         temperature,
         classes=len(own.classes),
         task=own.task,
+        image_type=file.card.input.image_type,
         decoder=decoder,
         cuda=cuda,
     )

@@ -1,64 +1,96 @@
 """The command `seg evaluate`: scores of each member and the ensemble, with and without views.
 
 Every configuration runs through the engine itself, so that scores are those of a submission. They are
-cached in `<runs>/evaluation.json` under a fingerprint of models, views, weights and data, and are computed
-again only if one of these changes.
+cached beside the runs under a fingerprint of models, views, weights and data, and are computed again only if
+one of these changes.
 """
 
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from seg.data import Sample, Split, open_split
+from seg.data.groups import group_images
 from seg.data.images.read_sample import read_sample
 from seg.data.splits.content_hash import hash_of_images
 from seg.engine import Ensemble
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import Scores
+from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.metrics.label_map_scores import LabelMapScores
+from seg.evaluate.metrics.metric_intervals import gain_interval, metric_interval, tallies_by_group
 from seg.files.atomic import regular, write_text
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import classes_overlap
 from seg.metrics.own_function import fingerprint_of
 from seg.spec import EnsembleSpec
+from seg.spec.dataset.dataset import SplitName
 from seg.spec.ensemble.metric import MetricSpec
 from seg.terminal.notices import notice
 from seg.terminal.progress import Advance, progress
 from seg.views import VIEW_SETS
 
-ENSEMBLE = "ensemble"
+ENSEMBLE: Final = "ensemble"
+EQUAL_WEIGHTS: Final = "equal weights"
 
 
-class Row(BaseModel):
-    """One predictor: `plain` on the images as they are, `viewed` with the spec's views.
+class Measurement(BaseModel):
+    """One predictor in some views.
 
-    `plain_score` and `viewed_score` are of the spec's metric, `class_scores` of single classes with views.
-    The times are seconds for all images, from pixels to label maps, decoding included. `ece` is the expected
-    calibration error with views, a share in 0..1.
+    `score` and `class_scores` are of the spec's metric. `interval` is the 95 % bootstrap interval of the
+    score over groups of images, None if there is one group.
+    `seconds` are for all images, from pixels to label maps, decoding included. `ece` is the expected
+    calibration error, a share in 0..1.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    plain: Scores
-    plain_seconds: float
-    viewed: Scores
-    viewed_seconds: float
-    ece: float
-    plain_score: float
-    viewed_score: float
+    scores: Scores
+    score: float
     class_scores: dict[str, float | None]
+    interval: tuple[float, float] | None
+    seconds: float
+    ece: float
+
+    @property
+    def miou(self) -> float:
+        return self.scores.miou
+
+
+class Row(BaseModel):
+    """One predictor: `plain` on the images as they are, `viewed` with the spec's views."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    plain: Measurement
+    viewed: Measurement
+
+
+class Gain(BaseModel):
+    """The ensemble's score less that of its best member, both with views, and its 95 % interval."""
+
+    model_config = ConfigDict(frozen=True)
+
+    over: str
+    gain: float
+    low: float
+    high: float
 
 
 class Comparison(BaseModel):
-    """The scores of all members, and last of the ensemble if there are several members."""
+    """The scores of all members, of equal weights if the spec has others, and last of the ensemble.
+
+    A single member has one row. `gain` is None then, or if all images are of one group.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,13 +98,14 @@ class Comparison(BaseModel):
     metric: str
     images: int
     rows: tuple[Row, ...]
+    gain: Gain | None
 
 
-def compare_members(spec: EnsembleSpec) -> Comparison:
-    """Score every member and the ensemble by mIoU over the whole split.
+def compare_members(spec: EnsembleSpec, split_name: SplitName = "val") -> Comparison:
+    """Score every member and the ensemble by the spec's metric over a whole split.
 
     Raises:
-        DataError: the validation split has no labels, or an image cannot be read.
+        DataError: there is no such split, it has no labels, or an image cannot be read.
         ModelError: a model is missing or not usable.
 
     Example:
@@ -81,62 +114,79 @@ def compare_members(spec: EnsembleSpec) -> Comparison:
         >>> [row.name for row in compare_members(load_ensemble("spec.yaml")).rows]
         ['a', 'b', 'c', 'ensemble']
     """
-    split = open_split(spec.data, "val")
-    kept = spec.runs / "evaluation.json"
+    split = open_split(spec.data, split_name)
+    kept = spec.runs / f"evaluation-{split_name}.json"
     resolved = resolve_ensemble(spec)
     fingerprint = _fingerprint(resolved, split)
     comparison = _read(kept, fingerprint)
     if comparison is None:
-        rows = tuple(_score_all(Ensemble.of(resolved), split, spec.metric))
+        group_i = number_groups(group_images(split.samples, spec.data.group).labels)
+        rows, gain = _compare(_predictors(resolved), split, spec.metric, group_i)
         comparison = Comparison(
-            fingerprint=fingerprint, metric=spec.metric.name, images=len(split.samples), rows=rows
+            fingerprint=fingerprint,
+            metric=spec.metric.name,
+            images=len(split.samples),
+            rows=tuple(rows),
+            gain=gain,
         )
         write_text(kept, comparison.model_dump_json(indent=2) + "\n")
     return comparison
 
 
-def _score_all(ensemble: Ensemble, split: Split, metric: MetricSpec) -> Iterator[Row]:
-    first, *others = ensemble.members
-    if others:
-        # Class factors belong to the whole ensemble.
-        predictors = {m.name: replace(ensemble.only([m.name]), factors=()) for m in ensemble.members}
-        predictors[ENSEMBLE] = ensemble
-    else:
-        predictors = {first.name: ensemble}
+def _predictors(resolved: ResolvedEnsemble) -> dict[str, Ensemble]:
+    """What is compared, by the names of rows."""
+    ensemble, spec = Ensemble.of(resolved), resolved.spec
+    if len(ensemble.members) == 1:
+        return {ensemble.members[0].name: ensemble}
+    # Class factors belong to the whole ensemble.
+    members = {m.name: replace(ensemble.only([m.name]), factors=()) for m in ensemble.members}
+    equal = {} if _has_equal_weights(spec) else {EQUAL_WEIGHTS: Ensemble.load(_with_equal_weights(spec))}
+    return members | equal | {ENSEMBLE: ensemble}
+
+
+def _has_equal_weights(spec: EnsembleSpec) -> bool:
+    by_class = spec.class_factors or any(member.class_weights for member in spec.running)
+    return not by_class and len({member.weight for member in spec.running}) == 1
+
+
+def _with_equal_weights(spec: EnsembleSpec) -> EnsembleSpec:
+    """The members that have a weight, all alike, and without factors of classes."""
+    alike = {"weight": 1.0, "class_weights": {}}
+    members = tuple(member.model_copy(update=alike) for member in spec.running)
+    return spec.model_copy(update={"members": members, "class_factors": {}})
+
+
+def _compare(
+    predictors: Mapping[str, Ensemble], split: Split, metric: MetricSpec, group_i: GroupI
+) -> tuple[list[Row], Gain | None]:
+    rows: list[Row] = []
+    scored: dict[str, LabelMapScores] = {}
     with progress("evaluate", 2 * len(predictors) * len(split.samples), unit="images") as advance:
         for name, predictor in predictors.items():
             plain = predictor.with_views(VIEW_SETS["none"])
-            without_views = with_views = _score(plain, split, metric, advance)
+            measured, scored[name] = _measure(plain, split, metric, group_i, advance)
+            viewed = measured
             if plain.members != predictor.members:
-                with_views = _score(predictor, split, metric, advance)
-            yield Row(
-                name=name,
-                plain=without_views.scores.scores,
-                plain_seconds=without_views.seconds,
-                viewed=with_views.scores.scores,
-                viewed_seconds=with_views.seconds,
-                ece=with_views.ece,
-                plain_score=without_views.scores.metric[0],
-                viewed_score=with_views.scores.metric[0],
-                class_scores=with_views.scores.metric[1],
-            )
+                viewed, scored[name] = _measure(predictor, split, metric, group_i, advance)
+            rows.append(Row(name=name, plain=measured, viewed=viewed))
+    members = [row for row in rows if row.name not in (EQUAL_WEIGHTS, ENSEMBLE)]
+    if len(members) == len(rows) or group_i.max() == 0:
+        return rows, None
+    best = max(members, key=lambda row: row.viewed.score).name
+    tallies = (tallies_by_group(scored[name].tallies_ic2, group_i) for name in (best, ENSEMBLE))
+    gain, low, high = gain_interval(scored[best].metric, *tallies)
+    return rows, Gain(over=best, gain=gain, low=low, high=high)
 
 
-class _Measured(NamedTuple):
-    """The scores of one predictor, its seconds, and its expected calibration error."""
-
-    scores: LabelMapScores
-    seconds: float
-    ece: float
-
-
-def _score(ensemble: Ensemble, split: Split, metric: MetricSpec, advance: Advance) -> _Measured:
-    scores = LabelMapScores(ensemble.classes, ensemble.task, metric)
+def _measure(
+    ensemble: Ensemble, split: Split, metric: MetricSpec, group_i: GroupI, advance: Advance
+) -> tuple[Measurement, LabelMapScores]:
+    scored = LabelMapScores(ensemble.classes, ensemble.task, metric, len(split.samples))
     reliability = Reliability()
 
     def count(index: int, merged: ProbabilitiesCHW) -> None:
         truth_hw = split.labels(index)
-        scores.add(truth_hw, ensemble.decision().labels(merged))
+        scored.add(index, truth_hw, ensemble.decision().labels(merged))
         if classes_overlap(ensemble.task):
             reliability.add_overlapping(truth_hw, merged)
         else:
@@ -146,10 +196,18 @@ def _score(ensemble: Ensemble, split: Split, metric: MetricSpec, advance: Advanc
     images = _indexed(split.samples)
     for _ in ensemble.predict_all(images, count, name_of=lambda index: split.samples[index].id):
         advance()
-    return _Measured(scores, time.perf_counter() - start, reliability.expected_error)
+    seconds = time.perf_counter() - start
+    return Measurement(
+        scores=scored.scores,
+        score=scored.score,
+        class_scores=scored.class_scores,
+        interval=metric_interval(scored.metric, tallies_by_group(scored.tallies_ic2, group_i)),
+        seconds=seconds,
+        ece=reliability.expected_error,
+    ), scored
 
 
-def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
+def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWB]]:
     return ((index, read_sample(sample)) for index, sample in enumerate(samples))
 
 
@@ -174,7 +232,8 @@ def _fingerprint(resolved: ResolvedEnsemble, split: Split) -> str:
         "metric": fingerprint_of(spec.metric),
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
-        **({"tile": spec.tile.model_dump()} if spec.tile else {}),
+        **({"group": spec.data.group.model_dump(mode="json")} if spec.data.group else {}),
+        **({"tile": spec.tile.model_dump(exclude_none=True)} if spec.tile else {}),
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from seg.data import Sample, Split, open_split
 from seg.data.images.images import write_image
-from seg.data.images.read_sample import read_sample
+from seg.data.images.read_sample import draw_sample, read_sample
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
+from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
@@ -55,7 +56,7 @@ def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: 
     shown = _choose(split, wanted, count)
     ensemble = Ensemble.load(spec)
     predictions = PredictionSource(
-        "ensemble", ensemble.classes, lambda sample, _: ensemble.predict(sample.image).labels
+        "ensemble", ensemble.classes, lambda sample, _: ensemble.predict(_predicted(sample)).labels
     )
     _draw(spec, split, shown, predictions, path)
 
@@ -100,7 +101,13 @@ def _find(split: Split, name: str) -> SheetImage:
             return SheetImage(sample, index)
     if not Path(name).is_file():
         raise DataError(f"{name}: is neither an image file nor the id of an image of the predict split")
-    return SheetImage(Sample(Path(name).stem, Path(name)), None)
+    reading = next((sample.pixel_range for sample in split.samples), None)
+    return SheetImage(Sample(Path(name).stem, Path(name), pixel_range=reading), None)
+
+
+def _predicted(sample: Sample) -> Path | ImageHWB:
+    """What the ensemble predicts: a file, or the slices of a stack."""
+    return read_sample(sample) if sample.stack else sample.image
 
 
 def _draw(
@@ -110,7 +117,7 @@ def _draw(
     clear = spec.data.background(predictions.classes)
 
     def row(one: SheetImage) -> list[ImageHWC]:
-        image_hwc = read_sample(one.sample)
+        image_hwc = draw_sample(one.sample)
         maps = [split.labels(one.index)] if truth and one.index is not None else []
         maps.append(_resized_to_image(image_hwc, predictions.labels_of(one.sample, image_hwc)))
         drawn = [

@@ -1,15 +1,17 @@
-"""Scoring of a submission of any task by the spec's metric, with intervals over images."""
+"""Scoring of a submission of any task by the spec's metric, with intervals over groups of images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seg.data.groups import group_images
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.evaluate.metrics.segmentation import INTERVAL, RESAMPLES
+from seg.evaluate.metrics.groups import number_groups
+from seg.evaluate.metrics.label_map_scores import by_name
+from seg.evaluate.metrics.metric_intervals import gain_interval, metric_interval, tallies_by_group
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap
 from seg.metrics.metric import Metric, TalliesIC2
@@ -23,37 +25,30 @@ TruthAndPrediction = tuple[str, LabelMap, LabelMap]
 
 @dataclass(frozen=True, slots=True)
 class JudgedSubmission:
-    """The tallies of a submission's images, in the order of the split."""
+    """The tallies of a submission's groups of images, float64 `[G, C, 2]`."""
 
     classes: tuple[ClassInfo, ...]
     metric: Metric
-    ids: tuple[str, ...]
-    tallies_ic2: TalliesIC2
+    images: int
+    tallies_gc2: TalliesIC2
 
     @property
     def score(self) -> float:
-        return self.metric.score(self.tallies_ic2)
+        return self.metric.score(self.tallies_gc2)
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % bootstrap interval of the score over images."""
-        return _interval(self._resampled())
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % bootstrap interval of the score over groups of images; None for a single group."""
+        return metric_interval(self.metric, self.tallies_gc2)
 
     @property
     def class_scores(self) -> dict[str, float | None]:
         """The score of each class by name; None if it is absent or does not count."""
-        scores = self.metric.class_scores(self.tallies_ic2).tolist()
-        return {c.name: None if np.isnan(s) else s for c, s in zip(self.classes, scores, strict=True)}
+        return by_name(self.classes, self.metric.class_scores(self.tallies_gc2).tolist())
 
     def gain_over(self, other: "JudgedSubmission") -> tuple[float, float, float]:
         """The gain over another submission on the same images, with its 95 % interval."""
-        return (self.score - other.score, *_interval(self._resampled() - other._resampled()))
-
-    def _resampled(self) -> NDArray[np.float64]:
-        """Scores of images that are drawn again with a fixed seed."""
-        images = len(self.ids)
-        times = np.random.default_rng(0).multinomial(images, np.full(images, 1 / images), size=RESAMPLES)
-        return np.array([self.metric.score(one[None]) for one in np.tensordot(times, self.tallies_ic2, 1)])
+        return gain_interval(self.metric, other.tallies_gc2, self.tallies_gc2)
 
 
 def judge_submission(spec: EnsembleSpec, path: Path) -> JudgedSubmission:
@@ -70,8 +65,10 @@ def judge_submission(spec: EnsembleSpec, path: Path) -> JudgedSubmission:
         image_id: metric.tally(truth_hw, predicted_hw)
         for image_id, truth_hw, predicted_hw in read_with_truth(spec, known, path)
     }
-    ids = tuple(sample.id for sample in known.split.samples)
-    return JudgedSubmission(classes, metric, ids, np.stack([tallies[image_id] for image_id in ids]))
+    samples = known.split.samples
+    group_i = number_groups(group_images(samples, spec.data.group).labels)
+    tallies_ic2 = np.stack([tallies[sample.id] for sample in samples])
+    return JudgedSubmission(classes, metric, len(samples), tallies_by_group(tallies_ic2, group_i))
 
 
 def read_with_truth(spec: EnsembleSpec, known: SubmissionSpec, path: Path) -> Iterator[TruthAndPrediction]:
@@ -90,8 +87,3 @@ def read_with_truth(spec: EnsembleSpec, known: SubmissionSpec, path: Path) -> It
             advance()
     if missing:
         raise DataError(f"{path}: is missing {min(missing)!r} and {len(missing) - 1} more images with labels")
-
-
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.nanpercentile(values, INTERVAL)
-    return float(low), float(high)

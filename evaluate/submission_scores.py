@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from seg.data.groups import group_images
 from seg.engine.submissions import SubmissionSpec
 from seg.engine.submissions.tables.csv_file import write_table
 from seg.evaluate.metrics.segmentation import (
@@ -18,7 +19,7 @@ from seg.spec import EnsembleSpec
 
 @dataclass(frozen=True, slots=True)
 class SubmissionComparison:
-    """The gain in mIoU of the first submission over the other, with a 95 % interval over images."""
+    """The gain in mIoU of the first submission over the other, with a 95 % interval."""
 
     other: SegmentationScores
     gain: float
@@ -41,7 +42,9 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
         6
     """
     known = SubmissionSpec(spec)
-    metrics = SegmentationMetrics(known.split.classes)
+    groups = group_images(known.split.samples, spec.data.group)
+    units = zip((sample.id for sample in known.split.samples), groups.units, strict=True)
+    metrics = SegmentationMetrics(known.split.classes, dict(units))
     for image_id, truth_hw, predicted_hw in read_with_truth(spec, known, path):
         metrics.add(image_id, truth_hw, predicted_hw)
     return metrics
@@ -50,7 +53,8 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
 def compare_submissions(first: SegmentationMetrics, second: SegmentationMetrics) -> SubmissionComparison:
     """Compare the first with the second, paired by image."""
     by_id = dict(zip(second.ids, second.counts, strict=True))
-    gain, low, high = paired_interval([by_id[image_id] for image_id in first.ids], first.counts)
+    others = [by_id[image_id] for image_id in first.ids]
+    gain, low, high = paired_interval(others, first.counts, first.unit_i)
     return SubmissionComparison(second.scores(), gain, low, high)
 
 

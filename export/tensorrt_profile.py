@@ -3,7 +3,7 @@
 from typing import Final
 
 from seg.data import open_split
-from seg.data.images.read_sample import read_sample
+from seg.data.images.read_sample import size_of_sample
 from seg.engine.runtimes.tensorrt.plan_file import Profile
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.member import MemberSpec
@@ -37,7 +37,5 @@ def _sizes_to_predict(spec: EnsembleSpec) -> list[tuple[int, int]]:
     if spec.tile is not None:
         return [spec.tile.size]
     samples = open_split(spec.data, "predict").samples
-    images = [
-        read_sample(sample) for sample in samples[:: max(1, len(samples) // SAMPLED_IMAGES)][:SAMPLED_IMAGES]
-    ]
-    return [(image.shape[0], image.shape[1]) for image in images]
+    step = max(1, len(samples) // SAMPLED_IMAGES)
+    return [size_of_sample(sample) for sample in samples[::step][:SAMPLED_IMAGES]]

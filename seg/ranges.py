@@ -63,8 +63,13 @@ MASK_THRESHOLD: Final = Range(0, 2**32 - 1)
 COLOUR_TOLERANCE: Final = WholeRange(0, 127)
 INSTANCE_DIVISOR: Final = WholeRange(2, 2**24)
 HELD_OUT_SHARE: Final = Range(0.001, 0.999)
+BLOCK: Final = WholeRange(64, 32768)
+BLOCK_MARGIN: Final = WholeRange(0, 4096)
+SHARE: Final = Range(0.0, 1.0)
+CROPS: Final = WholeRange(1, 10_000_000)
 
 # Prediction and export
+SIMPLIFY_PIXELS: Final = Range(0.0, 100.0)
 BATCH: Final = WholeRange(1, 4096)
 TOLERANCE: Final = Range(0.0, 0.99)
 PASS_POSITION: Final = WholeRange(0, 65535)
@@ -74,6 +79,7 @@ IMAGES: Final = WholeRange(1, 1_000_000)
 
 # The command line
 SCENES: Final = WholeRange(3, 99)
+SLIDE_SIDE: Final = WholeRange(1024, 40_000)
 DRAWN_IMAGES: Final = WholeRange(1, 256)
 DEVICES: Final = WholeRange(1, 64)
 CLUSTER_WORKERS: Final = WholeRange(1, 1024)

@@ -15,24 +15,28 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from seg.data import open_split
-from seg.data.images.read_sample import read_sample
-from seg.data.splits.split import Split
+from seg.data.deep.picture import default_rgb
+from seg.data.images.read_sample import size_of_sample
+from seg.data.splits.split import Sample, Split
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap, classes_overlap, ignored_in
+from seg.models.card import InputCard
 from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
 from seg.spec import DatasetSpec, RecipeSpec
 from seg.spec.recipe.augmentation import StepSpec
 from seg.terminal.progress import progress
 from seg.train.augment import check_augmentation, check_copy_paste
-from seg.train.batches.loaders import build_sampler, build_train_dataset
+from seg.train.batches.loaders import build_sampler, build_train_dataset, images_in_batch
 from seg.train.batches.sampling import Draw
-from seg.train.member.job import input_card_of, with_input_size_crop
+from seg.train.member.input_card import input_card_for
+from seg.train.member.job import with_input_size_crop
 from seg.train.mixing import mix, mixing_method, mixing_seed
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.class_planes import label_map_of
-from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.training_images import open_training_images
 
 MIN_CROPS_CHECKED: Final = 200
 """How many crops are checked, if an epoch has as many; a few of them are drawn."""
@@ -67,19 +71,21 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
         DataError: an image or its labels cannot be read, or there are no images.
     """
     recipe = with_input_size_crop(recipe)
-    check_augmentation(recipe)
     split = _training_split(data)
+    input_card = input_card_for(recipe, split.samples)
+    check_augmentation(recipe, input_card)
     check_copy_paste(recipe, split.classes)
-    crops = _TrainingPipeline(split, recipe).crops(max(count, MIN_CROPS_CHECKED))
+    background = _label_without_colour(data, split.classes)
+    crops = _TrainingPipeline(split, recipe, input_card, background).crops(max(count, MIN_CROPS_CHECKED))
     suspicious = [crop for crop in crops if crop.problem]
     others = [crop for crop in crops if not crop.problem]
     drawn = [*suspicious[:count], *_evenly_spaced(others, count - len(suspicious))]
-    return _contact_sheet(drawn, split, _label_without_colour(data, split.classes)), suspicious
+    return _contact_sheet(drawn, split, background), suspicious
 
 
 def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
     """A recipe without augmentation whose crop is the size of the first image; raises DataError."""
-    height, width = read_sample(_training_split(data).samples[0]).shape[:2]
+    height, width = size_of_sample(_training_split(data).samples[0])
     return RecipeSpec(
         batch_size=2,
         crop=(height, width),
@@ -99,17 +105,21 @@ def _training_split(data: DatasetSpec) -> Split:
 class _TrainingPipeline:
     """All steps from an image file to the network's input, as in the first epoch of training."""
 
-    def __init__(self, split: Split, recipe: RecipeSpec) -> None:
+    def __init__(
+        self, split: Split, recipe: RecipeSpec, input_card: InputCard, background: int | None
+    ) -> None:
         self._split = split
+        self._background = background
         self._recipe = recipe
-        self._images = DecodedSplit(split, recipe.input.size)
+        self._images = open_training_images(recipe, split, scale=scale_of(input_card))
+        self._shown = _shown(split.samples[0], input_card)
         self._samples = build_train_dataset(recipe, self._images)
-        self._segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
+        self._segmenter = Segmenter(nn.Identity(), input_card)
 
     def crops(self, least: int) -> list[Crop]:
         """Whole batches of at least `least` crops, if there are so many; training drops incomplete ones."""
-        draws = list(build_sampler(self._recipe, self._images, epoch=0))
-        size = min(self._recipe.images_a_batch, len(self._images))
+        draws = list(build_sampler(self._recipe, self._images, 0, self._background))
+        size = images_in_batch(self._recipe, len(self._images))
         last = min(least, len(draws) - size + 1)
         batches = [draws[start : start + size] for start in range(0, last, size)]
         crops = []
@@ -136,11 +146,13 @@ class _TrainingPipeline:
         return label_map_of(target_hw.numpy()) if overlaps else target_hw.numpy()
 
     def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelMap, applied: tuple[str, ...]) -> Crop:
-        image_hwc = _denormalised(self._segmenter, seen_chw)
+        image_hwc = _denormalised(self._segmenter, seen_chw, self._shown)
         known_hw = ~ignored_in(labels_hw, self._split.task, len(self._split.classes))
         problem = _find_problem(seen_chw, image_hwc, known_hw)
         if problem:
-            problem += f" (the image's mean is {self._images.read(draw.image)[0].mean():.0f} of 255)"
+            around_hwc, _ = self._images.read_drawn(draw.image, draw.centre)
+            mean = around_hwc.mean() * (1 if self._images.has_colour else 255)
+            problem += f" (the image's mean is {mean:.0f} of 255)"
         return Crop(self._split.samples[draw.image].id, image_hwc, labels_hw, applied, problem)
 
 
@@ -150,8 +162,19 @@ def _evenly_spaced(crops: Sequence[Crop], count: int) -> list[Crop]:
     return [crops[int(place)] for place in places]
 
 
-def _denormalised(segmenter: Segmenter, seen_chw: Tensor) -> ImageHWC:
-    seen_hwc = seen_chw.permute(1, 2, 0) * segmenter.std + segmenter.mean
+def _shown(sample: Sample, card: InputCard) -> list[int]:
+    """The positions of the channels that are drawn as red, green and blue."""
+    if card.pixel_range is None:
+        return [0, 1, 2]
+    seen = card.pixel_range.bands or tuple(range(1, card.bands + 1))
+    wanted = sample.rgb or default_rgb(card.pixel_range, card.bands)
+    return [seen.index(band) if band in seen else 0 for band in wanted]
+
+
+def _denormalised(segmenter: Segmenter, seen_chw: Tensor, shown: Sequence[int]) -> ImageHWC:
+    seen_hwc = (seen_chw.permute(1, 2, 0) * segmenter.std + segmenter.mean)[..., list(shown)]
+    if segmenter.card.pixel_range is not None:
+        seen_hwc = seen_hwc * 255
     return np.asarray(seen_hwc.nan_to_num().round().clamp(0, 255).to(torch.uint8).numpy())
 
 

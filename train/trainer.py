@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
-from seg.data.check.learnability import count_class_pixels, crop_findings, learnable_findings
+from seg.data.check.learnability import FEWEST_TO_TRAIN, count_class_pixels, crop_findings, learnable_findings
 from seg.data.dataset import open_pseudo
 from seg.data.splits.concat_split import ConcatSplit
 from seg.errors import DataError, SpecError
@@ -26,7 +26,7 @@ from seg.terminal.progress import Advance, progress
 from seg.terminal.words import counted
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batch_size import resolve_batch_size, run_in_micro_batches
-from seg.train.batches.loaders import Loaders, build_loaders, worker_count
+from seg.train.batches.loaders import Loaders, build_loaders, images_in_batch, worker_count
 from seg.train.callbacks.early_stopping import EarlyStopping
 from seg.train.callbacks.loggers import EpochLogger, build_loggers
 from seg.train.callbacks.on_epoch import EpochListener, OnEpoch
@@ -37,20 +37,24 @@ from seg.train.distributed.process_group import ProcessGroup, join_process_group
 from seg.train.library_logs import silence_libraries
 from seg.train.losses import LossMix, build_loss, check_loss
 from seg.train.losses.distillation import Distillation, DistillationLoss
+from seg.train.member.input_card import input_card_for
 from seg.train.member.job import Job, build_segmenter, card_of, with_input_size_crop
 from seg.train.member.lightning_module import MemberModule
 from seg.train.metrics.epoch_metrics import best_epoch, draw_history
 from seg.train.networks import check_combination
 from seg.train.networks.cost import cost_of, padded_size
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.optimiser.build import check_optimiser
 from seg.train.reproducibility.determinism import reproducible
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import Result, new_record
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.splits.folds import split_by_fold
+from seg.train.splits.training_images import TrainingImages, open_training_images
+from seg.train.splits.validation_tiles import in_validation_tiles
+from seg.train.splits.windowed_split import WindowedSplit
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
-_FEWEST_TO_TRAIN: Final = 2
 _FEWEST_TO_VALIDATE: Final = 1
 _LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]]] = {
     "fp32": "32-true",
@@ -82,17 +86,21 @@ def train_member(
     """
     recipe = with_input_size_crop(spec.recipe_of(member))
     _refuse_impossible(recipe)
-    labelled, train, val = _splits(spec, member, distillation)
+    labelled, train, val = member_splits(spec, member, distillation)
     check_loss(recipe, train.task, train.classes)
     check_copy_paste(recipe, train.classes)
+    input_card = input_card_for(recipe, (*train.samples, *val.samples))
+    check_augmentation(recipe, input_card)
     folder = RunFolder(spec.run_folder(member))
     with join_process_group() as group, folder.locked() if group.is_main_process else nullcontext():
         asked = recipe
         recipe = group.broadcast(
-            lambda: resolve_batch_size(asked, train.task, len(train.classes), len(train.samples), folder)
+            lambda: resolve_batch_size(
+                asked, train.task, len(train.classes), asked.samples or len(train.samples), folder, input_card
+            )
         )
         settings = distillation.settings() if distillation else None
-        record = new_record(member.name, recipe, train, val, settings, spec.metric)
+        record = new_record(member.name, recipe, train, val, settings, spec.metric, input_card)
         finished = group.broadcast(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
@@ -104,9 +112,10 @@ def train_member(
             record=record,
             folder=folder,
             train=train,
-            val=val,
+            val=in_validation_tiles(val, spec.tile, recipe),
             unlabelled=spec.data.unlabelled,
             loggers=spec.loggers,
+            input=input_card,
             distillation=distillation,
             metric=_metric(spec, train),
         )
@@ -114,7 +123,7 @@ def train_member(
             folder.write_held_out(val.samples)
         with reproducible(recipe.seed, on_gpu=recipe.deterministic), silence_libraries():
             result = run_in_micro_batches(
-                min(recipe.images_a_batch, len(train.samples)) // group.world_size,
+                images_in_batch(recipe, len(train.samples)) // group.world_size,
                 lambda parts: _train(job, group, parts, on_epoch),
                 is_single_process=group.world_size == 1,
             )
@@ -126,7 +135,9 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
     segmenter = build_segmenter(job)
     done = epochs_done(job.folder.last)
     train, val = _decode(job, max(_FEWEST_TO_VALIDATE, group.world_size))
-    loaders = build_loaders(job.recipe, train, val, epoch=done, group=group, parts=parts)
+    loaders = build_loaders(
+        job.recipe, train, val, epoch=done, group=group, parts=parts, background=job.background
+    )
     module = MemberModule(segmenter, job.recipe, _loss(job, train), job.classes, loaders.steps, job.metric)
     checkpoint = RunCheckpoint(job.folder, module, job.train.classes, card_of(job, segmenter.card))
     with progress(
@@ -137,7 +148,7 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
     ) as advance:
         loggers = build_loggers(job.loggers, job.folder) if group.is_main_process else []
         callbacks = _callbacks(job, module, checkpoint, advance, on_epoch)
-        advance(0, line=f"trains on {_device()}")
+        advance(0, line=f"trains on {training_device()}")
         if parts > 1:
             advance(0, line=f"out of memory: each batch is split into {parts}, from epoch {done + 1} on")
         trainer = _lightning_trainer(job.recipe, group, parts, callbacks, loggers)
@@ -155,7 +166,7 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
                 metrics = mean
     if group.is_main_process:
         draw_history(job.folder.curves, checkpoint.history)
-    cost = cost_of(segmenter.network, padded_size(job.recipe.crop))
+    cost = cost_of(segmenter.network, padded_size(job.recipe.crop), job.input.channels)
     return Result(
         best_epoch=best,
         best_miou=metrics.miou,
@@ -169,14 +180,15 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
     )
 
 
-def _device() -> str:
+def training_device() -> str:
+    """The name of what networks are trained on."""
     if torch.cuda.is_available():
         return f"CUDA: {torch.cuda.get_device_name()}"
     return f"the CPU: {counted(torch.get_num_threads(), 'thread')}"
 
 
-def _splits(
-    spec: EnsembleSpec, member: MemberSpec, distillation: Distillation | None
+def member_splits(
+    spec: EnsembleSpec, member: MemberSpec, distillation: Distillation | None = None
 ) -> tuple[Split, Split, Split]:
     """The labelled training images, all training images with pseudo-labelled ones, the validation images."""
     train = open_split(spec.data, "train")
@@ -194,7 +206,7 @@ def _metric(spec: EnsembleSpec, train: Split) -> Metric | None:
     return None if metric.is_miou else metric
 
 
-def _loss(job: Job, train: DecodedSplit) -> LossMix | DistillationLoss:
+def _loss(job: Job, train: TrainingImages) -> LossMix | DistillationLoss:
     loss = build_loss(job.recipe.loss, train)
     if job.distillation is None:
         return loss
@@ -218,14 +230,17 @@ def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Sp
 def _refuse_impossible(recipe: RecipeSpec) -> None:
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     check_optimiser(recipe.optimiser)
-    check_augmentation(recipe)
+    if recipe.samples and recipe.copy_paste:
+        raise SpecError("'samples' and 'copy_paste' exclude each other: remove one of them")
+    if recipe.foreground and not recipe.samples:
+        raise SpecError("'foreground' is a share of 'samples': say how many crops an epoch draws")
     if recipe.precision == "fp16" and not torch.cuda.is_available():
         raise SpecError("precision 'fp16' needs a GPU: 'bf16' is the half precision of CPUs")
 
 
-def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSplit]:
+def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit | WindowedSplit, DecodedSplit]:
     for name, split, fewest in (
-        ("training", job.train, _FEWEST_TO_TRAIN),
+        ("training", job.train, 1 if job.recipe.samples else FEWEST_TO_TRAIN),
         ("validation", job.val, fewest_to_validate),
     ):
         if len(split.samples) < fewest:
@@ -234,9 +249,11 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit, DecodedSpl
                 f" at least {fewest} are needed"
             )
     soft_labels = job.distillation.soft_labels if job.distillation else None
-    train, val = DecodedSplit(job.train, job.recipe.input.size, soft_labels), DecodedSplit(job.val)
+    scale = scale_of(job.input)
+    train = open_training_images(job.recipe, job.train, soft_labels, scale)
+    val = DecodedSplit(job.val, scale=scale)
     # Worker processes decode images faster than they could receive decoded ones.
-    kept = [val] if worker_count(job.recipe) else [train, val]
+    kept = [val] if worker_count(job.recipe) or isinstance(train, WindowedSplit) else [train, val]
     with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:
         for images in kept:
             images.read_ahead(advance)

@@ -12,7 +12,7 @@ models. A name that has no run, such as a soup that was not worth it, is left ou
 import argparse
 from pathlib import Path
 
-from seg.evaluate.compare import ENSEMBLE, Comparison, Row, compare_members
+from seg.evaluate.compare import ENSEMBLE, EQUAL_WEIGHTS, Comparison, Row, compare_members
 from seg.export.export import export_checkpoint, is_exported
 from seg.export.verification_images import validation_images
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
@@ -49,16 +49,19 @@ def cells(title: str, row: Row, images: int, size: float) -> tuple[str, ...]:
     return (
         title,
         f"{row.plain.miou:.4f}",
-        f"{1e3 * row.plain_seconds / images:.0f}",
+        f"{1e3 * row.plain.seconds / images:.0f}",
         f"{row.viewed.miou:.4f}",
-        f"{1e3 * row.viewed_seconds / images:.0f}",
+        f"{1e3 * row.viewed.seconds / images:.0f}",
         f"{size:.1f}",
     )
 
 
 def table(spec: EnsembleSpec, names: list[str]) -> list[tuple[str, ...]]:
     sizes, whole = megabytes(spec), compare_members(spec)
-    best = max((row for row in whole.rows if row.name != ENSEMBLE), key=lambda row: row.viewed.miou)
+    best = max(
+        (row for row in whole.rows if row.name not in (EQUAL_WEIGHTS, ENSEMBLE)),
+        key=lambda row: row.viewed.miou,
+    )
     rows = [cells(f"best member, {best.name}", best, whole.images, sizes[best.name])]
     if len(spec.running) > 1:
         rows.append(cells(f"ensemble of {len(spec.running)}", whole.rows[-1], whole.images, sizes[ENSEMBLE]))

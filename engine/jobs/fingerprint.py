@@ -30,7 +30,7 @@ def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
             ],
             "merge": spec.merge,
             "class_factors": spec.class_factors,
-            "tile": spec.tile and spec.tile.model_dump(),
+            "tile": spec.tile and spec.tile.model_dump(exclude_none=True),
             "size": spec.output.size,
             **({"merge_at": "decoder"} if spec.merge_at == "decoder" else {}),
             **({"decision": spec.decision.model_dump()} if spec.decision != DecisionSpec() else {}),
@@ -50,7 +50,9 @@ def run_fingerprint(
         {
             "ensemble": ensemble_fingerprint(resolved),
             "stopping": resolved.spec.stopping and resolved.spec.stopping.model_dump(),
-            "images": [(sample.id, sample.image.name) for sample in samples],
+            "images": [
+                (sample.id, sample.image.name, *(path.name for path in sample.stack)) for sample in samples
+            ],
             **({"in haste": True} if has_deadline else {}),
         }
     )

@@ -2,8 +2,9 @@
 
 It lies next to the output. After a line that names the format come records: length and CRC-32 of a
 payload, then the payload. The first payload is the run's fingerprint. Each other one is a line of JSON
-with an image's id and its file's version, and the label map as PNG, the bytes of larger labels below each
-other. A truncated record is dropped when the journal is opened again.
+with an image's id and its file's version, and the label map as PNG; of a large image, a band of its rows.
+Labels of several bytes are there as planes of bytes below each other. A truncated record is dropped when the
+journal is opened again.
 """
 
 import json
@@ -11,15 +12,17 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
 import cv2
+import numpy as np
 from filelock import FileLock, Timeout
 
 from seg.data.images.decoding import decode_indexes
+from seg.data.regions.region import Region
 from seg.engine.image_source import ImageSource
 from seg.errors import OutputError
 from seg.files.atomic import errors_named, followed, regular
@@ -34,8 +37,16 @@ _SYNC_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The place of a band: its first row, and the number of all rows of the label map."""
+
+    top: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """The label map of one image, on the output's grid.
+    """The label map of one image, on the output's grid; with `rows`, a band of it.
 
     `content` is the hash of the image's file: if the file has changed, the entry is outdated. `stat_hash`
     saves reading the file if nothing about it has changed; see `ImageSource`.
@@ -45,6 +56,7 @@ class Entry:
     content: str
     labels_hw: LabelMap
     stat_hash: str | None = None
+    rows: Rows | None = None
 
     @classmethod
     def of(cls, image_id: str, source: ImageSource, labels_hw: LabelMap) -> Self:
@@ -57,22 +69,28 @@ class Entry:
         facts: dict[str, Any] = {"id": self.id, "content": self.content, "look": self.stat_hash}
         if self.labels_hw.itemsize > 1:
             facts["bytes"] = self.labels_hw.itemsize
-        return json.dumps(facts).encode() + b"\n" + png.tobytes()
+        if self.rows:
+            facts["rows"] = [self.rows.top, self.rows.of]
+        head = json.dumps(facts)
+        return head.encode() + b"\n" + png.tobytes()
 
     @classmethod
     def unpacked(cls, payload: bytes) -> Self:
         head, png = _split(payload)
-        labels_hw = bytes_together(decode_indexes(png), head.get("bytes", 1))
-        return cls(head["id"], head["content"], labels_hw, head["look"])
+        labels_hw = bytes_together(decode_indexes(png), _bytes_of(head))
+        return cls(head["id"], head["content"], labels_hw, head["look"], _rows_of(head))
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """The offset of an image's last entry, and its file's version."""
+    """The offset of an entry, its file's version, and its rows: the first, the one behind the last, all."""
 
     offset: int
     content: str
     stat_hash: str | None
+    top: int
+    bottom: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +108,17 @@ class ExpectedLabels:
         """Why an intact record cannot belong to this run; empty if it can."""
         try:
             head, png = _split(payload)
-            dtype = label_dtype(self.task, self.classes)
-            rows, columns = _size_of_png(png)
-            size_hw, wanted_hw = (rows // dtype.itemsize, columns), self.size_of(head["id"])
+            (rows, width), wanted_hw = _size_of_labels(head, png), self.size_of(head["id"])
+            band = _rows_of(head)
+            if band and not 0 <= band.top <= band.of - rows:
+                return f"{head['id']}: its rows are not those of a label map"
+            size_hw = (band.of if band else rows), width
             if wanted_hw is not None and sorted(size_hw) != sorted(wanted_hw):
                 return "{}: it is {}x{}, but the image {}x{}".format(head["id"], *size_hw, *wanted_hw)
             entry = Entry.unpacked(payload)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "it is not a label map with the id of an image"
+        dtype = label_dtype(self.task, self.classes)
         labels = 2**self.classes if classes_overlap(self.task) else self.classes
         if entry.labels_hw.dtype != dtype or int(entry.labels_hw.max(initial=0)) >= labels:
             return f"{entry.id}: it has labels beyond the {self.classes} classes"
@@ -115,7 +136,7 @@ class Journal:
         self._restart = restart
         self._expected = expected or ExpectedLabels()
         self._lock = FileLock(output.with_name(output.name + ".lock"))
-        self._records: dict[str, _Record] = {}
+        self._records: dict[str, dict[int, _Record]] = {}
         self._file: IO[bytes]
         self._last_sync = 0.0
 
@@ -146,8 +167,15 @@ class Journal:
 
     def has(self, image_id: str, source: ImageSource) -> bool:
         """Whether it has the label map of this image with its file as it is now."""
-        record = self._records.get(image_id)
-        return record is not None and source.matches(record.content, record.stat_hash)
+        last = self._last_of_first_rows(image_id)
+        return (
+            last is not None and last.bottom == last.height and source.matches(last.content, last.stat_hash)
+        )
+
+    def rows_done(self, image_id: str, source: ImageSource) -> int:
+        """How many rows it has from the first on, without a gap, of this image with its file as it is now."""
+        last = self._last_of_first_rows(image_id)
+        return last.bottom if last and source.matches(last.content, last.stat_hash) else 0
 
     def append(self, payload: bytes) -> None:
         """Add a packed entry; on disk within a second, or when the journal is closed."""
@@ -159,12 +187,29 @@ class Journal:
                 self._sync()
 
     def read(self, image_id: str) -> Entry:
-        """The last entry of an image; the journal must have it."""
-        self._file.seek(self._records[image_id].offset)
+        """The last entry of an image that has one for all its rows; the journal must have it."""
+        return self._entry(self._records[image_id][0])
+
+    def labels(self, image_id: str) -> "LabelMap | JournalLabels":
+        """The label map of an image, by region if it has several bands; the journal must have all of them."""
+        records = self._records[image_id]
+        if len(records) == 1:
+            return self._entry(records[0]).labels_hw
+        return JournalLabels(sorted(records.values(), key=lambda one: one.top), self._entry)
+
+    def _entry(self, record: _Record) -> Entry:
+        self._file.seek(record.offset)
         payload = _next_payload(self._file)
         if payload is None:
             raise OutputError(f"{self.path}: was changed by another program: start again with --restart")
         return Entry.unpacked(payload)
+
+    def _last_of_first_rows(self, image_id: str) -> _Record | None:
+        """The record with the last of the rows that are there from the first on."""
+        records, last = self._records.get(image_id, {}), None
+        while record := records.get(last.bottom if last else 0):
+            last = record
+        return last
 
     def _refuse_other_lock(self) -> None:
         """Refuse a lock file of another tool, since older versions of filelock empty the file they lock."""
@@ -221,8 +266,14 @@ class Journal:
         self._file.truncate()
 
     def _note(self, payload: bytes, offset: int) -> None:
-        head, _ = _split(payload)
-        self._records[head["id"]] = _Record(offset, head["content"], head["look"])
+        head, png = _split(payload)
+        rows, band = _size_of_labels(head, png)[0], _rows_of(head)
+        top, height = (band.top, band.of) if band else (0, rows)
+        record = _Record(offset, head["content"], head["look"], top, top + rows, height)
+        of_image = self._records.setdefault(head["id"], {})
+        if any(one.content != record.content or one.height != height for one in of_image.values()):
+            of_image.clear()
+        of_image[top] = record
 
     def _write(self, payload: bytes) -> None:
         self._file.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
@@ -231,6 +282,30 @@ class Journal:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._last_sync = time.monotonic()
+
+
+class JournalLabels:
+    """The label map of a large image, whose bands are read from the journal where they are asked for."""
+
+    def __init__(self, records: Sequence[_Record], read: Callable[[_Record], Entry]) -> None:
+        self._records = records
+        self._read = read
+        self._kept = records[0], read(records[0]).labels_hw
+        self.shape = (records[-1].bottom, self._kept[1].shape[1])
+
+    def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
+        region = Region.of_slices(place, self.shape)
+        parts = [
+            self._band(record)[max(0, region.top - record.top) : max(0, region.bottom - record.top)]
+            for record in self._records
+            if record.top < region.bottom and region.top < record.bottom
+        ]
+        return np.concatenate(parts)[:, region.left : region.right]
+
+    def _band(self, record: _Record) -> LabelMap:
+        if self._kept[0] != record:
+            self._kept = record, self._read(record).labels_hw
+        return self._kept[1]
 
 
 def _whole_records(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -255,12 +330,30 @@ def _next_payload(file: IO[bytes]) -> bytes | None:
     return payload if zlib.crc32(payload) == checksum else None
 
 
+def _bytes_of(head: dict[str, Any]) -> int:
+    """The bytes of a label."""
+    return int(head.get("bytes", 1))
+
+
+def _size_of_labels(head: dict[str, Any], png: bytes) -> tuple[int, int]:
+    rows, width = _size_of_png(png)
+    return rows // _bytes_of(head), width
+
+
 def _size_of_png(png: bytes) -> tuple[int, int]:
     """Height and width in a PNG's header; raises ValueError if there is no header."""
     if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 24:
         raise ValueError("is not a PNG")
     width, height = struct.unpack_from(">II", png, 16)
     return height, width
+
+
+def _rows_of(head: Mapping[str, Any]) -> Rows | None:
+    """The rows of a band, by the line of JSON; raises ValueError or TypeError where they are none."""
+    if "rows" not in head:
+        return None
+    top, height = head["rows"]
+    return Rows(int(top), int(height))
 
 
 def _split(payload: bytes) -> tuple[dict[str, Any], bytes]:

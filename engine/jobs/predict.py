@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -10,14 +11,15 @@ from seg.data.images.image_header import image_size
 from seg.data.images.read_sample import open_sample
 from seg.engine.early_exit.deadline import DeadlineSchedule
 from seg.engine.early_exit.rules import Stopping
-from seg.engine.ensemble import Ensemble
+from seg.engine.ensemble import BandResults, Ensemble
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.deadline_schedule import schedule_for_deadline
-from seg.engine.jobs.journal import Entry, Journal
+from seg.engine.jobs.journal import Entry, Journal, Rows
 from seg.engine.jobs.journalled_run import JournalledRun, RunImage
 from seg.engine.jobs.stopping import build_stopping, check_calibration
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import PassOrder
+from seg.engine.pipeline.collectors import LabelBand
 from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.resolved import resolve_ensemble
@@ -95,9 +97,23 @@ def _predict(
     clock = Clock()
     reader = Reader(open_sample, clock, strict)
 
-    def finish(sample: Sample, labels_hw: LabelMap) -> bytes:
+    def finish(sample: Sample, labels_hw: LabelMap) -> tuple[bytes, bool]:
         with clock.stage("encode"):
-            return Entry.of(sample.id, sources[sample.id], labels_hw).packed()
+            return Entry.of(sample.id, sources[sample.id], labels_hw).packed(), True
+
+    content_at_first = cache(ImageSource.content)
+
+    def finish_band(sample: Sample, band: LabelBand) -> tuple[bytes, bool]:
+        source = sources[sample.id]
+        with clock.stage("encode"):
+            # Reading the file again detects a change since its first band.
+            content = source.content() if band.is_last else content_at_first(source)
+            rows = Rows(band.top, band.height)
+            entry = Entry(sample.id, content, band.labels_hw, source.settled_stat_hash, rows)
+            return entry.packed(), band.is_last
+
+    def rows_done(sample: Sample) -> int:
+        return journal.rows_done(sample.id, sources[sample.id])
 
     start = time.perf_counter()
     with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
@@ -117,11 +133,13 @@ def _predict(
             clock=clock,
             watch=watch,
             on_damaged=reader.note_failure,
+            bands=BandResults(rows_done, finish_band),
         )
-        for payload in payloads:
+        for payload, is_last in payloads:
             with clock.stage("write"):
                 journal.append(payload)
-            advance()
+            if is_last:
+                advance()
     if reader.failures:
         raise DataError(
             "\n".join([*reader.failures, unreadable_images_advice(len(reader.failures), spec.output.file)])
@@ -138,6 +156,8 @@ def _predict(
         runtimes=tuple(dict.fromkeys(str(member.runtime.describe()) for member in ensemble.members)),
         dropped=clock.dropped,
         dropped_of=_pass_names(schedule.dropped, ensemble) if schedule else (),
+        plain=clock.plain,
+        tiles=clock.tiles,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from seg.data.images.video import read_frames, refuse_unknown_ending, video_facts, write_video
 from seg.engine.ensemble import Ensemble
+from seg.errors import ModelError
 from seg.files.outputs import Output
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
@@ -41,6 +42,10 @@ def label_video(
     output = Output(target, (source, *files_read(spec), *reads), overwrite)
     output.check()
     ensemble = Ensemble.load(spec)
+    if ensemble.pixel_range is not None:
+        raise ModelError(
+            f"{source}: frames are RGB of 8 bits, and the members take {ensemble.image_types[0]}"
+        )
     clear = spec.data.background(ensemble.classes)
 
     def draw(frame: Numbered, labels_hw: LabelMap) -> Numbered:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from seg.data.images.raster import Raster
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.spec.ensemble.prediction import Blend, TileSpec
 
 SIGMA: Final = 1 / 8
@@ -51,11 +52,16 @@ class Layout:
         """The number of tiles; a single tile is the whole image."""
         return len(self.rows.starts) * len(self.columns.starts)
 
-    def cut(self, image_hwc: Raster) -> Iterator[ImageHWC]:
-        """The tiles, as numpy views of an image in memory."""
-        return (self.tile(image_hwc, number) for number in range(self.count))
+    def cut(self, image_hwc: Raster, first: int = 0) -> Iterator[ImageHWB]:
+        """The tiles from a number on, as numpy views of an image in memory."""
+        return (self.tile(image_hwc, number) for number in range(first, self.count))
 
-    def tile(self, image_hwc: Raster, number: int) -> ImageHWC:
+    def first_over(self, row: int) -> int:
+        """The number of the first tile that is over a row of the image, or below it."""
+        ends = (start + self.rows.length for start in self.rows.starts)
+        return sum(end <= row for end in ends) * len(self.columns.starts)
+
+    def tile(self, image_hwc: Raster, number: int) -> ImageHWB:
         """The tile of that number, from 0."""
         row, column = divmod(number, len(self.columns.starts))
         top, left = self.rows.starts[row], self.columns.starts[column]
@@ -99,13 +105,17 @@ def _window(length: int, blend: Blend) -> NDArray[np.float64]:
 class Blender:
     """Averages tiles where they overlap, and emits each row of the image once, when it is final.
 
-    Holds as many rows as a tile has. `emit` is given bands, float32 `[C, rows, W]`, from the top,
-    and may keep them. A tile that is the whole image is passed on without a copy.
+    Holds as many rows as a tile has. `emit` is given bands, float32 `[C, rows, W]`, from the top, and does
+    not keep them. A tile that is the whole image is passed on without a copy.
+
+    With a `first_row`, rows above it are not emitted, and tiles begin with `Layout.first_over` that row: the
+    others are the same to the last bit, as the same tiles are added in the same order.
     """
 
-    def __init__(self, layout: Layout, emit: Callable[[Merged], None]) -> None:
+    def __init__(self, layout: Layout, emit: Callable[[Merged], None], first_row: int = 0) -> None:
         self._layout = layout
         self._emit = emit
+        self._first_row = first_row
         self._band_chw: ProbabilitiesCHW | None = None
 
     def add(self, number: int, merged: Merged) -> None:
@@ -128,7 +138,11 @@ class Blender:
     def _emit_final_rows(self, row: int, band_chw: ProbabilitiesCHW) -> None:
         """Emit the rows above the next row of tiles; the others become the top of the next band."""
         ends = (*self._layout.rows.starts[1:], self._layout.rows.extent)
-        final = ends[row] - self._layout.rows.starts[row]
-        self._band_chw = np.zeros_like(band_chw)
-        self._band_chw[:, : band_chw.shape[1] - final] = band_chw[:, final:]
-        self._emit(band_chw[:, :final])
+        top = self._layout.rows.starts[row]
+        final = ends[row] - top
+        known = max(0, self._first_row - top)
+        if known < final:
+            self._emit(band_chw[:, known:final])
+        for plane_hw in band_chw:
+            plane_hw[: len(plane_hw) - final] = plane_hw[final:]
+            plane_hw[len(plane_hw) - final :] = 0

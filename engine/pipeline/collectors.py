@@ -1,7 +1,9 @@
 """Collectors: turn an image's merged probabilities, which arrive in bands of rows, into a result."""
 
-from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,13 +20,20 @@ Finished_co = TypeVar("Finished_co", covariant=True)
 class Collector(Protocol[Finished_co]):
     """Collects one image's bands, float32 `[C, rows, W]`, from the top.
 
-    A band that is the whole image may lie on a device.
+    A band that is the whole image may lie on a device. The first begins at `first_row`.
     """
+
+    @property
+    def first_row(self) -> int: ...
 
     def add(self, band_chw: Merged) -> None: ...
 
-    def finish(self) -> Finished_co:
-        """The result. Called once, after the last band."""
+    def take_bands(self) -> Sequence[Finished_co]:
+        """Results of bands that came since the last call; none if there is one for the whole image."""
+        ...
+
+    def finish(self) -> Sequence[Finished_co]:
+        """The result of the whole image, if there is one. Called once, after the last band."""
         ...
 
 
@@ -34,6 +43,8 @@ class LabelCollector(Generic[Finished]):
     A decision on a grid needs the image in one band. After each band `watch` is called with the rows decided
     so far and all rows.
     """
+
+    first_row = 0
 
     def __init__(
         self,
@@ -57,20 +68,83 @@ class LabelCollector(Generic[Finished]):
         if self._watch:
             self._watch(self._rows, len(self._labels_hw))
 
-    def finish(self) -> Finished:
-        return self._finish(self._labels_hw)
+    def take_bands(self) -> list[Finished]:
+        return []
+
+    def finish(self) -> list[Finished]:
+        return [self._finish(self._labels_hw)]
+
+
+class LabelBand(NamedTuple):
+    """The label map of some rows of an image, from `top`, of `height` rows in all."""
+
+    top: int
+    height: int
+    labels_hw: LabelMap
+
+    @property
+    def is_last(self) -> bool:
+        return self.top + len(self.labels_hw) == self.height
+
+
+class BandCollector(Generic[Finished]):
+    """Decides the labels of each band and makes a result of it; the label map never exists as a whole.
+
+    `finish_band` is called with the bands in order. `watch` is that of `LabelCollector`.
+    """
+
+    def __init__(
+        self,
+        height: int,
+        first_row: int,
+        decision: Decision,
+        finish_band: Callable[[LabelBand], Finished],
+        watch: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.first_row = first_row
+        self._height = height
+        self._decision = decision
+        self._finish_band = finish_band
+        self._watch = watch
+        self._rows = first_row
+        self._finished: deque[Finished] = deque()
+
+    def add(self, band_chw: Merged) -> None:
+        labels_hw = self._decision.labels(band_chw)
+        self._finished.append(self._finish_band(LabelBand(self._rows, self._height, labels_hw)))
+        self._rows += len(labels_hw)
+        if self._watch:
+            self._watch(self._rows, self._height)
+
+    def take_bands(self) -> list[Finished]:
+        taken: list[Finished] = []
+        # Another thread may take some meanwhile.
+        with suppress(IndexError):
+            while True:
+                taken.append(self._finished.popleft())
+        return taken
+
+    def finish(self) -> list[Finished]:
+        return []
 
 
 class ProbabilityCollector(Generic[Finished]):
     """Keeps all probabilities of the image."""
+
+    first_row = 0
 
     def __init__(self, finish: Callable[[ProbabilitiesCHW], Finished]) -> None:
         self._bands: list[ProbabilitiesCHW] = []
         self._finish = finish
 
     def add(self, band_chw: Merged) -> None:
-        self._bands.append(on_host(band_chw))
+        # The blender goes on with the array that a band is a part of.
+        chw = on_host(band_chw)
+        self._bands.append(chw if chw.base is None else chw.copy())
 
-    def finish(self) -> Finished:
+    def take_bands(self) -> list[Finished]:
+        return []
+
+    def finish(self) -> list[Finished]:
         whole = self._bands[0] if len(self._bands) == 1 else np.concatenate(self._bands, axis=1)
-        return self._finish(whole)
+        return [self._finish(whole)]

@@ -21,6 +21,7 @@ class ReorderedRuntime(Runtime):
 
     def __init__(self, inner: Runtime, channels: Channels) -> None:
         self._inner = inner
+        self.image_type = inner.image_type
         self._channels = np.array(channels)
 
     def takes(self, shape: tuple[int, ...]) -> bool:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from seg.data.regions.label_raster import LabelRaster
 from seg.engine.passes.passes import Size
 from seg.labels.task import LabelMap
 
@@ -12,6 +13,10 @@ LabelledImage = tuple[str, LabelMap]
 
 SizeOf = Callable[[str], Size]
 """Height and width of the label map of an id; raises DataError if there is no such image."""
+
+
+LabelsByRegion = tuple[str, LabelRaster]
+"""An image's id and its label map, of which regions are read; an array is one."""
 
 
 class SubmissionFormat(Protocol):
@@ -37,3 +42,20 @@ class SubmissionFormat(Protocol):
                 size, or an unknown class. The message names the file and the row, entry or member.
         """
         ...
+
+
+@runtime_checkable
+class FormatByRegion(Protocol):
+    """A format that writes label maps of any size, of which it reads a region at a time."""
+
+    def write_by_region(self, path: Path, images: Iterable[LabelsByRegion]) -> None:
+        """Write a submission as `SubmissionFormat.write`."""
+        ...
+
+
+def write_labels(form: SubmissionFormat, path: Path, images: Iterable[LabelsByRegion]) -> None:
+    """Write label maps; by region if the format can, else each as a whole. Raises as `write`."""
+    if isinstance(form, FormatByRegion):
+        form.write_by_region(path, images)
+    else:
+        form.write(path, ((image_id, labels[:, :]) for image_id, labels in images))

@@ -1,6 +1,6 @@
 """Opening a submission format by name, and checks of ids and class ids."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast, get_args
 
 from seg.data import Sample
@@ -9,7 +9,8 @@ from seg.engine.submissions.coco.coco_results import CocoResults
 from seg.engine.submissions.coco.panoptic import CocoPanoptic
 from seg.engine.submissions.masks import geotiff, npz, png_folder
 from seg.engine.submissions.masks.bit_values import BitValues
-from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf
+from seg.engine.submissions.masks.geojson import GeoJsonFolder
+from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf, check_georeferences
 from seg.engine.submissions.masks.npz import NpzFile
 from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues
 from seg.engine.submissions.masks.png_folder import PngFolder
@@ -29,6 +30,7 @@ FILE_FORMATS: Final[Mapping[Format, str]] = {
     "png": ".png",
     "npz": ".npy",
     "geotiff": ".tif",
+    "geojson": ".geojson",
 }
 """The file suffix of formats with a file for each image, in a folder or an archive."""
 
@@ -78,14 +80,27 @@ def open_format(
         "png": lambda: PngFolder(pixel_values(png_folder.TYPES, png_folder.MOST_BITS)),
         "npz": lambda: NpzFile(pixel_values(npz.TYPES, npz.MOST_BITS)),
         "geotiff": lambda: GeoTiffFolder(image_of, pixel_values(geotiff.TYPES, geotiff.MOST_BITS)),
+        "geojson": lambda: GeoJsonFolder(classes, unlabelled, image_of, output.simplify, task),
     }
     return formats[output.format]()
 
 
-def check_ids(name: Format, image_ids: Iterable[str]) -> None:
-    """Raise OutputError if the format names files after ids, and two file names would be the same."""
+def check_images(name: Format, place_of: Mapping[str, str]) -> None:
+    """Check that a format can hold images, before they are predicted.
+
+    Args:
+        name: of the format.
+        place_of: the path or URI of each image by its id.
+
+    Raises:
+        OutputError: the format names files after ids, and two file names would be the same.
+        DataError: the format is georeferenced, and an image that is a file is not.
+        MissingRuntimeError: the format needs a package that is not installed.
+    """
     if name in FILE_FORMATS:
-        check_file_names(image_ids, FILE_FORMATS[name])
+        check_file_names(place_of, FILE_FORMATS[name])
+    if name == "geotiff":
+        check_georeferences(place for place in place_of.values() if "://" not in place)
 
 
 def _refuse_shared_ids(classes: Sequence[ClassInfo]) -> None:

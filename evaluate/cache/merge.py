@@ -101,7 +101,8 @@ class LowResolutionFrames:
         for tile in range(self._layout.count):
             probabilities = functools.partial(self._probabilities, tile)
             blender.add(tile, _merged(mixture, probabilities, self._new_merge))
-        return whole.finish()
+        (merged_chw,) = whole.finish()
+        return merged_chw
 
     def levels(self, member: int, view: ViewName) -> LevelsCHW:
         return to_levels(self.merged(Mixture.single(member, [(view,)] * len(self._decoders))))

@@ -6,15 +6,15 @@ from typing import Final, TypeVar
 
 from seg.data import Split
 from seg.data.images.read_sample import open_sample
+from seg.data.splits.content_hash import content_keys
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
 from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_speed
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
-from seg.evaluate.cache.mixture import Views
+from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
-from seg.files.atomic import sha256_of
 from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import TileSpec
@@ -83,6 +83,10 @@ class Passes:
     def labels(self, image: int) -> LabelsHW:
         return self.split.labels(image)
 
+    def of_members(self, mixture: Mixture) -> Mixture:
+        """The mixture itself: these are passes of the spec's members."""
+        return mixture
+
     def _whole(self, get: Callable[[PassKey], Kept], member: int, view: ViewName, image: int) -> Kept:
         """A pass from the cache, computed again if it is damaged."""
         key = self._key(member, view, image)
@@ -113,7 +117,7 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
     resolved = resolve_ensemble(_without_temperatures(spec))
     ensemble = Ensemble.of(resolved)
     coverage = spec.coverage_of(ensemble.classes)
-    images = tuple(sha256_of(sample.image) for sample in split.samples)
+    images = content_keys(split.samples)
     models = tuple(
         CachedModel(member, file.fingerprint, _tiling_name(spec.tile))
         for member, file in zip(ensemble.members, resolved.files, strict=True)
@@ -157,4 +161,5 @@ def _tiling_name(tile: TileSpec | None) -> str:
     if tile is None:
         return ""
     height, width = tile.size
-    return f"{height}x{width}-{tile.overlap:g}-{tile.blend}"
+    plain = f"-{tile.plain.label}-{tile.plain.spread:g}" if tile.plain else ""
+    return f"{height}x{width}-{tile.overlap:g}-{tile.blend}{plain}"

@@ -63,6 +63,13 @@ class ConfusionMatrix:
     def __init__(self, classes: int) -> None:
         self.counts_cc: CountsCC = np.zeros((classes, classes + 1), dtype=np.int64)
 
+    @classmethod
+    def of(cls, counts_cc: CountsCC) -> Self:
+        """A matrix with these counts."""
+        matrix = cls(len(counts_cc))
+        matrix.counts_cc = counts_cc
+        return matrix
+
     def add(self, truth_hw: LabelsHW, predicted_hw: LabelsHW) -> Self:
         """Count one image: two label maps, uint8 `[H, W]`, of the same size.
 

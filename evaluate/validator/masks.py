@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.images.read_sample import read_sample
+from seg.data.images.read_sample import draw_sample
 from seg.engine.passes.passes import Size
 from seg.engine.submissions import SubmissionSpec
 from seg.evaluate.validator.finding import Finding
@@ -109,7 +109,7 @@ class MaskChecks:
         chosen = [i for i in self._open if i in self._images and self._sizes[i][0] == self._sizes[i][1]]
         for image_id in chosen[:MAX_IMAGES_COMPARED]:
             size_hw = self._sizes[image_id]
-            edges_hw = _edges(read_sample(self._images[image_id]), size_hw)
+            edges_hw = _edges(draw_sample(self._images[image_id]), size_hw)
             labels_hw = self._as_image(self._open[image_id], size_hw)
             pixels_now += _boundaries(labels_hw)
             now += _edge_on_boundaries(labels_hw, edges_hw)

@@ -25,7 +25,7 @@ from seg.spec.reads import files_read
 from seg.spec.yaml.save import save_spec
 
 MANIFEST: Final = "manifest.json"
-SCRIPTS: Final = ("install.sh", "predict.py")
+SCRIPTS: Final = ("install.sh", "predict.py", "predict.ipynb")
 
 PREDICTING: Final = frozenset(
     {"views", "merge", "merge_at", "class_factors", "decision", "stopping", "tile", "runtime", "batch_size"}

@@ -13,7 +13,8 @@ from seg.errors import VerificationError
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.onnx_file.verification_batches import ImagesNHWC, verification_batches, verification_sizes
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import LabelMap, Task, classes_overlap
 from seg.models.model_file import INPUT
 from seg.terminal.progress import progress
@@ -47,9 +48,9 @@ Outputs = dict[str, NDArray[Any]]
 """Arrays by their names."""
 
 Model = Callable[[ImagesNHWC], Outputs]
-"""Images, uint8 `[N, H, W, 3]`, to outputs."""
+"""Images `[N, H, W, B]` to outputs."""
 
-Reference_ = Callable[[ImageHWC], Expected]
+Reference_ = Callable[[ImageHWB], Expected]
 """What the engine gives for an image."""
 
 
@@ -76,13 +77,13 @@ class _Tally:
 
 
 def check(
-    model: Model, images: Sequence[ImageHWC], witness: Reference_, *, stride: int, exactly: bool
+    model: Model, images: Sequence[ImageHWB], witness: Reference_, *, stride: int, exactly: bool
 ) -> FusionCheck:
     """Hold all outputs of a fused model to what the engine says, one by one, and cropped in a batch, too.
 
     Args:
         model: what it says.
-        images: uint8 RGB of any size.
+        images: of the type that the model takes, of any size.
         witness: what the engine says.
         stride: the crops are no multiple of it, and not square.
         exactly: no pixel may differ but for ties; else one in a thousand may, as networks in less than fp32

@@ -14,9 +14,10 @@ from seg.export.fuse.network import add_network
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.outputs import add_output
 from seg.export.fuse.parts import Part
-from seg.export.fuse.views import batch_views, restore_views
+from seg.export.fuse.views import batch_views, first_bands, restore_views
 from seg.export.onnx_file.opset import lower_opset, opset_of
-from seg.models.model_file import INPUT, OUTPUT
+from seg.image_type import fused_type
+from seg.models.model_file import INPUT, ONNX_PIXELS, OUTPUT
 from seg.spec.ensemble.prediction import MergeName
 
 ORIENTATIONS: Final = {"upright": False, "turned": True}
@@ -37,14 +38,17 @@ class Ending:
 
 
 def compose(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
-    """One graph for all members: images, uint8 `[N, H, W, 3]`, to the outputs asked for.
+    """One graph for all members: images to the outputs asked for.
+
+    It takes the widest pixels and the most bands that a member takes; each reads its own of them.
 
     A network stands in it once for its views that keep height and width, and once for those that swap them;
     both copies read the same weights, and each takes its views as one batch.
     """
     graph = Graph()
-    answers = [answer for part in parts for answer in _sample_image(graph, part)]
-    image = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])
+    taken = fused_type([part.card.input.image_type for part in parts])
+    answers = [answer for part in parts for answer in _sample_image(graph, part, taken.bands)]
+    image = helper.make_tensor_value_info(INPUT, ONNX_PIXELS[taken.pixels], ["N", "H", "W", taken.bands])
     return _finish(graph, [image], answers, ending)
 
 
@@ -79,11 +83,12 @@ def _finish(
     return model
 
 
-def _sample_image(graph: Graph, part: Part) -> Iterator[Answer]:
+def _sample_image(graph: Graph, part: Part, bands: int) -> Iterator[Answer]:
     for orientation, transpose in ORIENTATIONS.items():
         views = part.views_that(transpose=transpose)
         if views:
             scope = f"{part.name}/{orientation}"
-            answers = add_network(graph, part, scope, batch_views(graph, views))
+            images = first_bands(graph, batch_views(graph, views), part.card.input.bands, bands)
+            answers = add_network(graph, part, scope, images)
             for view, value in zip(views, restore_views(graph, answers, views, part.name), strict=True):
                 yield Answer(f"{part.name}/{view}", value, part)

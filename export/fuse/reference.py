@@ -5,7 +5,7 @@ from dataclasses import replace
 from seg.engine import Ensemble
 from seg.engine.merging.decision import Decision
 from seg.export.fuse.check import LEAST_LEAD, Expected, Reference_
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 from seg.spec import EnsembleSpec
 
 
@@ -18,7 +18,7 @@ def reference_of(spec: EnsembleSpec) -> Reference_:
         apart.only([member.name]).with_views((view,)) for member in ensemble.members for view in member.views
     ]
 
-    def reference(image_hwc: ImageHWC) -> Expected:
+    def reference(image_hwc: ImageHWB) -> Expected:
         merged = ensemble.predict(image_hwc)
         tied_hw = Decision(task=task).margins(merged.probabilities) < LEAST_LEAD
         tied_hw |= decision.margins(merged.probabilities) < LEAST_LEAD

@@ -15,7 +15,7 @@ from seg.export.onnx_file.verification_batches import (
     verification_batches,
     verification_sizes,
 )
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 from seg.labels.task import Task, labels_of
 from seg.models.card import VerificationCard
 from seg.models.model_file import INPUT
@@ -30,7 +30,7 @@ Reference = Callable[[ImagesNHWC], NDArray[np.float32]]
 def compare(
     path: Path,
     reference: Reference,
-    images: Sequence[ImageHWC],
+    images: Sequence[ImageHWB],
     stride: int,
     source: str,
     task: Task,
@@ -43,7 +43,7 @@ def compare(
     Args:
         path: the ONNX file.
         reference: what the source predicts.
-        images: uint8 RGB of any size.
+        images: of the type that the file takes, of any size.
         stride: what the network's sizes are multiples of.
         source: what the source is called in messages.
         task: what a pixel can be; where classes overlap, all bits of its label must agree.

@@ -6,14 +6,15 @@ import numpy as np
 
 from seg.data import Split
 from seg.data.images.read_sample import read_sample
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC
+from seg.image_type import ImageHWB
+from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import Task, classes_overlap, masks_of
 
 LABELS_READ: Final = 500
 """Of a larger split, so many label maps, evenly spread, are looked at."""
 
 
-def covering_images(split: Split, count: int, task: Task) -> list[ImageHWC]:
+def covering_images(split: Split, count: int, task: Task) -> list[ImageHWB]:
     """So many images, each the one that shows most of what the ones before show least."""
     candidates = _spread(len(split.samples), LABELS_READ)
     shares = np.stack([_class_shares(split, index, task) for index in candidates])

@@ -15,7 +15,7 @@ from seg.export.onnx_file.save import save_model
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.measure import Answer, Gate, OpenModel, Reference, measure, take_reference
 from seg.export.precision.sensitive import quantise_within
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 from seg.labels.task import Task
 from seg.models.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
 from seg.spec import ExportSpec
@@ -140,7 +140,7 @@ def _build_all(
 
 
 def _build_int8(path: Path, trial: Trial, reference: Reference, target: Path) -> list[_File]:
-    images: list[ImageHWC] = covering_images(trial.train, trial.request.calibration_images, trial.task)
+    images: list[ImageHWB] = covering_images(trial.train, trial.request.calibration_images, trial.task)
 
     runtimes = [REFERENCE, *(name for name in trial.runtimes if name not in {REFERENCE, BF16_RUNTIME})]
 

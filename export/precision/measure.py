@@ -15,7 +15,7 @@ from seg.data import Split
 from seg.data.images.read_sample import read_sample
 from seg.errors import VerificationError
 from seg.export.onnx_file.verification_batches import verification_batches, verification_sizes
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 from seg.labels.task import LabelMap, Task, classes_overlap, labels_of, masks_of
 from seg.models.card import CandidateCard, PrecisionName
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
@@ -120,7 +120,7 @@ def measure(
     )
 
 
-def _milliseconds(answer: Answer, image_hwc: ImageHWC) -> float:
+def _milliseconds(answer: Answer, image_hwc: ImageHWB) -> float:
     """The least of many rounds, as disturbances only add."""
     rounds: list[float] = []
     while not rounds or sum(rounds[1:]) < TIMED_S:
@@ -135,7 +135,7 @@ def _agreement(ours: Sequence[LabelMap], theirs: Sequence[LabelMap]) -> float:
     return equal / sum(labels.size for labels in theirs)
 
 
-def _images(split: Split, indices: Sequence[int]) -> Iterator[ImageHWC]:
+def _images(split: Split, indices: Sequence[int]) -> Iterator[ImageHWB]:
     return (read_sample(split.samples[index]) for index in indices)
 
 

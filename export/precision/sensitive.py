@@ -9,7 +9,7 @@ import onnx
 from seg.export.precision.measure import Answer
 from seg.export.precision.quantise import Layer, layers_of, quantise
 from seg.export.precision.ranges import clipping_values
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 from seg.labels.task import LabelMap, Task, labels_of
 from seg.terminal.progress import progress
 
@@ -23,7 +23,7 @@ OpenEverywhere = Callable[[onnx.ModelProto], Sequence[Answer]]
 
 def quantise_within(
     model: onnx.ModelProto,
-    images: Sequence[ImageHWC],
+    images: Sequence[ImageHWB],
     task: Task,
     least_agreement: float,
     open_everywhere: OpenEverywhere,
@@ -75,7 +75,7 @@ def _most_sensitive_first(layers: Sequence[Layer], alone: Callable[[Layer], floa
     return sorted(layers, key=lambda layer: agreements[layer])
 
 
-def _labels(answer: Answer, images: Sequence[ImageHWC], task: Task) -> list[LabelMap]:
+def _labels(answer: Answer, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
     return [labels_of(answer(image_hwc[None]), task) for image_hwc in images]
 
 

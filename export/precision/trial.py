@@ -5,6 +5,7 @@ from pathlib import Path
 
 from seg.data import open_split
 from seg.data.labelling import known_classes
+from seg.data.regions.large_images import cut_for_networks, cut_large_images
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
@@ -55,5 +56,5 @@ def trial_of_classes(
         runtime = open_runtime(model, runtimes[name], Streams(1, usable_cores()), task=task)
         return in_dataset_order(runtime, channels, len(own)).run
 
-    train, val = open_split(data, "train"), open_split(data, "val")
+    train, val = (cut_for_networks(cut_large_images(open_split(data, name))) for name in ("train", "val"))
     return Trial(request, train, val, tuple(runtimes), open_model, data.task)

@@ -8,9 +8,11 @@ from seg.errors import MissingRuntimeError, ModelError
 from seg.export.sources.pretrained_folder.config_file import read_json
 from seg.export.sources.pretrained_folder.smp_folder import CLASS_KEY, open_smp_folder
 from seg.export.sources.program.archive import archive_kind
+from seg.export.sources.program.exported_program import open_exported_program
 from seg.export.sources.program.torchscript import open_torchscript
 from seg.export.sources.state_dict.open import open_state_dict
 from seg.export.sources.torch_source import TorchSource
+from seg.export.sources.trained_checkpoint import has_card, open_trained_checkpoint
 from seg.spec import MemberSpec
 
 
@@ -31,14 +33,18 @@ def open_checkpoint(path: Path, member: MemberSpec) -> TorchSource:
             case "TorchScript":
                 return open_torchscript(path, member)
             case "torch.export program":
-                raise ModelError(
-                    f"{path}: is a program of torch.export, whose loading may run code: export it with"
-                    " torch.onnx.export, and name that file with 'onnx'"
-                )
-            case _:
+                return open_exported_program(path, member)
+            case _ if not has_card(path):
                 return open_state_dict(path, architecture, encoder, options)
     for name in sorted({"architecture", "encoder", "options"} & given):
         raise ModelError(f"{member.name}: {path} says its network itself: remove '{name}'")
+    if not path.is_dir():
+        return open_trained_checkpoint(path)
+    if (path / "plans.json").exists():
+        raise ModelError(
+            f"{path}: is a folder of nnU-Net, whose loader runs code in its checkpoints: load it where you"
+            " trust it, and export its network from Python: seg.export.export_module"
+        )
     config = read_json(path / "config.json")
     if CLASS_KEY in config:
         return open_smp_folder(path, config)

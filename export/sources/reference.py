@@ -113,7 +113,7 @@ def _probabilities(planes_khw: Floats, declared: OutputDeclaration, *, has_sigmo
         return planes_khw
     if declared.has_rest:
         planes_khw = np.concatenate([planes_khw, 1 - planes_khw.max(axis=0, keepdims=True)])
-    return np.asarray(planes_khw / np.maximum(planes_khw.sum(axis=0), 1e-12), dtype=np.float32)
+    return np.asarray(planes_khw / np.maximum(planes_khw.sum(axis=0), 1e-30), dtype=np.float32)
 
 
 def _resized(plane_hw: Floats, size_hw: Size, name: str) -> Floats:

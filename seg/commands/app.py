@@ -1,6 +1,5 @@
 """The command `seg`: its sub-commands, and how errors reach the user."""
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -31,17 +30,19 @@ from seg.commands.ensemble import ensemble
 from seg.commands.export import export
 from seg.commands.options.lists import ListOptionCommand
 from seg.commands.options.renamed import with_new_names
-from seg.commands.process.failures import DEBUG_VARIABLE
 from seg.commands.process.failures import report as report_failure
+from seg.commands.process.flags import take_flags
 from seg.commands.process.streams import open_streams
 from seg.errors import EXIT_USER_ERROR
+from seg.terminal.events import in_form
 
 app = typer.Typer(
     name="seg",
     help=(
         "From labelled images to a winning submission: train, export, ensemble."
         "\n\nAn ensemble is one YAML, or some exported models; `seg data sample DIR` draws a dataset to begin"
-        " with. Add --debug to any command to see the traceback behind an error."
+        " with. Add to any command --quiet for no progress, --json for progress as events for programs, or"
+        " --debug for the traceback behind an error."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -95,13 +96,17 @@ def _options(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; whatever is raised becomes a line on stderr."""
-    debug = "--debug" in arguments or bool(os.environ.get(DEBUG_VARIABLE))
-    given = [argument for argument in arguments if argument != "--debug"]
+    root = typer.main.get_command(app)
+    flags, given = take_flags(arguments, root)
+    with in_form(flags.form):
+        return _run(root, given, flags.debug)
+
+
+def _run(root: Any, given: list[str], debug: bool) -> int:
     command = ""
     try:
         open_streams()
         given = with_new_names(given)
-        root = typer.main.get_command(app)
         command = _named_in(given, root)
         with root.make_context("seg", given) as context:
             root.invoke(context)

@@ -15,10 +15,12 @@ from seg.commands.options.shared import (
     require_extra,
 )
 from seg.errors import SpecError
+from seg.terminal.notices import suggest
 from seg.terminal.words import counted, printable
 
 if TYPE_CHECKING:
     from seg.data.check.dataset import CheckReport, SplitReport
+    from seg.data.statistics import SplitStatistics
     from seg.spec import DatasetSpec, RecipeSpec
 
 _MOST_PAIRS: Final = 20
@@ -42,6 +44,15 @@ def sample(
             help="Draw so many places with their own light, ground and classes, no place in two splits.",
         ),
     ] = None,
+    slide: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SIDE",
+            min=ranges.SLIDE_SIDE.least,
+            max=ranges.SLIDE_SIDE.most,
+            help="Instead draw two slides of tissue on glass, so many pixels wide and high.",
+        ),
+    ] = None,
     task: Annotated[
         Literal["multiclass", "binary", "multilabel"],
         typer.Option(
@@ -52,14 +63,21 @@ def sample(
 ) -> None:
     """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
     from seg.data.sample import write_sample_contest, write_sample_dataset
+    from seg.data.sample.write_slides import write_slides
 
-    if task == "multiclass":
+    if slide and scenes:
+        raise SpecError("--slide and --scenes exclude each other: slides show no scenes")
+    if task != "multiclass" and (slide or scenes):
+        other = "--slide" if slide else "--scenes"
+        raise SpecError(f"{other} and --task {task} exclude each other: the contest has its own images")
+    if slide:
+        written = write_slides(folder, slide, seed=seed)
+    elif task == "multiclass":
         written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
-    elif scenes:
-        raise SpecError(f"--scenes and --task {task} exclude each other: the contest has no places")
     else:
         written = write_sample_contest(folder, task, seed=seed)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
+    suggest(f"seg data check {folder / 'dataset.yaml'}")
 
 
 @app.command()
@@ -114,6 +132,7 @@ def guess(
         with Output(output, (), overwrite).writing() as final:
             write_text(final, yaml_of(found, output.absolute().parent))
         typer.echo(f"{output}: written: {found.layout}")
+        suggest(f"seg data check {output}")
 
 
 @app.command()
@@ -151,6 +170,33 @@ def preview(
     typer.echo(f"{output}: written")
 
 
+@app.command()
+def stats(
+    file: Annotated[Path, typer.Argument(metavar="SPEC", help="A dataset's or an ensemble's YAML.")],
+    member: MemberName = None,
+) -> None:
+    """Measure the values of each band of the training images, and print `mean` and `std` for a recipe.
+
+    For an ensemble, the bands and values are those that its first member sees, or --member.
+    """
+    from seg.data import open_split
+    from seg.data.statistics import split_statistics
+    from seg.spec import load_dataset, load_ensemble
+
+    if _is_ensemble(file):
+        spec = load_ensemble(file)
+        data, own = spec.data, spec.recipe_of(chosen_members(file, spec, member)[0]).input
+    elif member:
+        raise SpecError(f"{file}: is a dataset, which has no members: remove --member")
+    else:
+        data, own = load_dataset(file), None
+    try:
+        seen = own.seen_of(data.pixel_range) if own else data.pixel_range
+    except ValueError as error:
+        raise SpecError(f"{file}: input: {error}") from error
+    _print_statistics(split_statistics(open_split(data, "train").samples, seen))
+
+
 @app.command("import")
 def import_(
     form: Annotated[
@@ -177,6 +223,7 @@ def import_(
     for what, count in sorted(report.dropped.items()):
         typer.echo(f"dropped: {count} x {printable(what)}")
     typer.echo(f"{folder / 'dataset.yaml'}: written")
+    suggest(f"seg data check {folder / 'dataset.yaml'}")
 
 
 def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":
@@ -241,6 +288,26 @@ def _print_overlap(report: "CheckReport") -> None:
                 for pair, _ in pairs.most_common(_MOST_PAIRS)
             ],
         )
+
+
+def _print_statistics(found: "SplitStatistics") -> None:
+    from seg.commands.options.shared import print_table
+
+    print_table(
+        f"{counted(found.images, 'training image')}: values of each band, and as networks see it, in 0..1",
+        ("band", "least", "1%", "99%", "most", "no data", "mean", "std"),
+        [
+            (
+                str(one.band),
+                *(f"{value:g}" for value in (one.least, one.low, one.high, one.most)),
+                f"{one.without_data:.2%}",
+                *("" if value is None else f"{value:.4f}" for value in (one.mean, one.std)),
+            )
+            for one in found.bands
+        ],
+    )
+    typer.echo("for a recipe:")
+    typer.echo(f"  {found.recipe_line()}")
 
 
 def _counts(split: "SplitReport", name: str) -> str:

@@ -1,15 +1,17 @@
 """`seg evaluate`: how good each member is, alone and with views, what the ensemble adds; or a submission."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from seg.commands.ensemble.source import Data, Runtime, SpecOrModels, Views, Weights, resolve
 from seg.commands.options.shared import Overwrite, RunMetric, check_metric, print_table
+from seg.terminal.notices import suggest
+from seg.terminal.words import counted
 
 if TYPE_CHECKING:
-    from seg.evaluate.compare import Comparison
+    from seg.evaluate.compare import Comparison, Measurement, Row
     from seg.evaluate.metrics.segmentation import ClassScores, SegmentationScores
     from seg.evaluate.submission_scores import SubmissionComparison
     from seg.spec import EnsembleSpec
@@ -21,6 +23,10 @@ def evaluate(
     views: Views = None,
     weights: Weights = None,
     runtime: Runtime = None,
+    split: Annotated[
+        Literal["train", "val", "predict"] | None,
+        typer.Option("--split", help="The labelled images to score members on.  [default: val]"),
+    ] = None,
     per_class: Annotated[bool, typer.Option("--per-class", help="Also the figures of each class.")] = False,
     submission: Annotated[
         Path | None, typer.Option("--submission", help="Judge this submission, not the members.")
@@ -36,10 +42,11 @@ def evaluate(
     run_metric: RunMetric = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score members and ensemble on the validation split, without and with views, by the spec's metric.
+    """Score members and ensemble on labelled images, without and with views, by the spec's metric.
 
-    The figures are kept beside the runs; nothing is computed again while models and data are the
-    same. With --submission, a file in the format of the spec's output is judged, without any model.
+    If the spec has weights, equal ones are scored, too. The figures are kept beside the runs; nothing is
+    computed again while models and data are the same. With --submission, a file in the format of the spec's
+    output is judged, without any model.
     """
     from seg.commands.options.compatibility import check_options
     from seg.errors import SpecError
@@ -50,6 +57,7 @@ def evaluate(
             "--against": against is not None,
             "--csv": csv_file is not None,
             "--json": json_file is not None,
+            "--split": split is not None,
             "--submission": submission is not None,
         },
     )
@@ -59,9 +67,14 @@ def evaluate(
     spec = source.spec
     check_metric(spec, run_metric)
     if submission is None:
-        from seg.evaluate.compare import compare_members
+        from seg.evaluate.compare import EQUAL_WEIGHTS, compare_members
 
-        _print_comparison(compare_members(spec), per_class)
+        chosen = split or "val"
+        comparison = compare_members(spec, chosen)
+        _print_comparison(chosen, comparison, per_class)
+        if source.yaml is not None:
+            is_tuned = any(row.name == EQUAL_WEIGHTS for row in comparison.rows)
+            suggest(f"seg {'ensemble' if is_tuned else 'tune'} {source.yaml}")
         return
     from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
     from seg.files.outputs import Output
@@ -98,11 +111,9 @@ def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, 
     from seg.evaluate.submission_metric import judge_submission
 
     judged = judge_submission(spec, submission)
-    low, high = judged.interval
     name = judged.metric.name
-    typer.echo(
-        f"{submission}: {name} {judged.score:.4f} of {len(judged.ids)} images (95 %: {low:.4f}..{high:.4f})"
-    )
+    interval = " (95 %: {:.4f}..{:.4f})".format(*judged.interval) if judged.interval else ""
+    typer.echo(f"{submission}: {name} {judged.score:.4f} of {judged.images} images{interval}")
     if per_class:
         rows = [(one, _figure(score)) for one, score in judged.class_scores.items()]
         print_table("each class", ("", name), rows)
@@ -115,32 +126,45 @@ def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, 
         )
 
 
-def _print_comparison(comparison: "Comparison", per_class: bool) -> None:
+def _print_comparison(split: str, comparison: "Comparison", per_class: bool) -> None:
     images, rows = comparison.images, comparison.rows
     name = "mIoU" if comparison.metric == "miou" else comparison.metric
     other = () if name == "mIoU" else ("mIoU",)
     print_table(
-        f"val {name} over {images} images",
-        ("", "without views", "ms an image", "with views", "ms an image", *other, "ECE"),
+        f"{split}: {counted(images, 'image')}",
+        ("", name, "95 %", *other, "ms an image", "ECE"),
         [
             (
-                row.name,
-                f"{row.plain_score:.4f}",
-                f"{row.plain_seconds / images * 1000:.0f}",
-                f"{row.viewed_score:.4f}",
-                f"{row.viewed_seconds / images * 1000:.0f}",
-                *([f"{row.viewed.miou:.4f}"] if other else []),
-                f"{row.ece:.4f}",
+                label,
+                f"{one.score:.4f}",
+                "{:.4f}..{:.4f}".format(*one.interval) if one.interval else "-",
+                *([f"{one.miou:.4f}"] if other else []),
+                f"{one.seconds / images * 1000:.1f}",
+                f"{one.ece:.4f}",
             )
             for row in rows
+            for label, one in _measurements(row)
         ],
     )
+    if gain := comparison.gain:
+        typer.echo(
+            f"ensemble: {100 * gain.gain:+.2f} points of {name} over {gain.over} with views;"
+            f" 95 % of drawn images: {100 * gain.low:+.2f}..{100 * gain.high:+.2f}"
+        )
     if per_class:
+        names = list(rows[0].viewed.class_scores)
         print_table(
             f"{'IoU' if name == 'mIoU' else name} with views",
             ("", *(row.name for row in rows)),
-            [(one, *(_figure(row.class_scores[one]) for row in rows)) for one in rows[0].class_scores],
+            [(one, *(_figure(row.viewed.class_scores[one]) for row in rows)) for one in names],
         )
+
+
+def _measurements(row: "Row") -> "list[tuple[str, Measurement]]":
+    """What is printed of a predictor: without views, and with them if it has any."""
+    if row.viewed == row.plain:
+        return [(row.name, row.plain)]
+    return [(row.name, row.plain), (f"{row.name} + views", row.viewed)]
 
 
 def _print_figures(submission: Path, figures: "SegmentationScores", per_class: bool) -> None:

@@ -1,12 +1,13 @@
 """`seg report`: one HTML report of an ensemble, or of training runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from seg import ranges
 from seg.commands.options.shared import CacheLimit, Overwrite, require_extra
+from seg.terminal.notices import suggest
 
 
 def report(
@@ -19,6 +20,10 @@ def report(
     images: Annotated[
         int, typer.Option(min=0, max=ranges.IMAGES.most, help="How many images the gallery has, at most.")
     ] = 100,
+    judge: Annotated[
+        Literal["train", "predict"] | None,
+        typer.Option("--judge", help="Also score the ensemble on this split, which needs labels."),
+    ] = None,
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
@@ -42,6 +47,8 @@ def report(
     if output.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"{output}: the report is an HTML file: name it .html")
     if all(path.is_dir() for path in paths):
+        if judge:
+            raise SpecError("--judge: runs are not judged again: name an ensemble's YAML")
         with Output(output, paths, overwrite).writing() as final:
             write_runs_report(paths, final)
     elif len(paths) == 1:
@@ -52,8 +59,9 @@ def report(
                 " and seg tune"
             )
         with Output(output, (*paths, *files_read(spec)), overwrite).writing() as final:
-            write_report(spec, final, paths[0].stem, cache, images)
+            write_report(spec, final, paths[0].stem, cache, images, judge)
         cache.prune(limit)
     else:
         raise SpecError("name one ensemble's YAML, or only folders of runs")
     typer.echo(f"{output}: {format_bytes(output.stat().st_size)}")
+    suggest(f"open {output.absolute().as_uri()}")

@@ -60,6 +60,7 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
     """The folder of each run by name; raises SpecError if a run is neither a member nor a folder."""
     from seg.errors import SpecError
     from seg.spec.base import did_you_mean
+    from seg.terminal.notices import notice
 
     members = {member.name: spec.run_folder(member) for member in spec.members if member.has_recipe}
     elsewhere = {member.name for member in spec.members if member.source}
@@ -78,6 +79,8 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
         found[run] = members.get(run, Path(run))
     if not found:
         raise SpecError(f"{path}: no member has a run of seg train, which a soup averages: name some runs")
+    if not runs and elsewhere:
+        notice(f"{', '.join(sorted(elsewhere))}: left out, because a soup averages runs of seg train")
     return found
 
 

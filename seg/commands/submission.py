@@ -72,7 +72,8 @@ def convert(
     to: Annotated[
         str,
         typer.Option(
-            "--to", help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz or geotiff."
+            "--to",
+            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz, geotiff or geojson.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file or folder to write.")],

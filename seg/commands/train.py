@@ -18,6 +18,9 @@ from seg.commands.options.shared import (
     require_extra,
 )
 from seg.experimental import marked, warnings_of
+from seg.terminal.events import emit
+from seg.terminal.notices import suggest
+from seg.terminal.words import duration
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
@@ -72,17 +75,50 @@ def train(
     _warn_of_gpu(devices)
     for logger in spec.loggers:
         require_extra("loggers", logger, "seg train")
+    if os.environ.get("RANK", "0") == "0":
+        _print_estimates(path, spec, members, retrain)
     for one in members:
         if one.model is not None:
             typer.echo(f"{one.name}: uses the finished model {one.model}")
             continue
         if one.source is not None:
-            typer.echo(f"{one.name}: was trained elsewhere: {one.source}: next: seg export {path}")
+            typer.echo(f"{one.name}: was trained elsewhere: {one.source}")
             continue
         run = train_member(spec, one, retrain=retrain)
         where = f"mean of {run.averaged_epochs} epochs" if run.averaged_epochs else f"epoch {run.best_epoch}"
         score = f"{run.metric} {run.score:.4f}"
         typer.echo(f"{one.name}: val {score}, {where}: {spec.checkpoint(one)}")
+        emit("output", path=str(spec.checkpoint(one)))
+    suggest(f"seg export {path}")
+
+
+def _print_estimates(
+    path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec, ...]", retrain: bool
+) -> None:
+    """Print what training will take: of the members that are to be trained, if there are any."""
+    from seg.train.estimate import estimate_training
+    from seg.train.trainer import training_device
+
+    wanted = [one for one in members if one.has_recipe and (retrain or not spec.checkpoint(one).exists())]
+    if not wanted:
+        return
+    estimates = {one.name: estimate_training(spec, one, retrain=retrain) for one in wanted}
+    print_table(
+        f"{path}: trains on {training_device()}, about"
+        f" {duration(sum(one.seconds for one in estimates.values()))} in all",
+        ("", "network", "M parameters", "GiB", "epochs", "time"),
+        [
+            (
+                one.name,
+                "{0.architecture} {0.encoder}".format(spec.recipe_of(one)),
+                f"{estimates[one.name].parameters / 1e6:.1f}",
+                f"{estimates[one.name].memory / 2**30:.1f}",
+                str(estimates[one.name].epochs),
+                duration(estimates[one.name].seconds),
+            )
+            for one in wanted
+        ],
+    )
 
 
 def _warn_of_gpu(devices: int) -> None:
@@ -98,6 +134,7 @@ def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec,
     """Print the costs as a table; raises SpecError with all combinations that do not work."""
     from seg.errors import SpecError
     from seg.train.dry_run import STEP_IMAGES, dry_run
+    from seg.train.member.input_card import input_card_without_images
 
     classes, said_by = _classes(spec.data)
     rows, refused = [], []
@@ -106,7 +143,7 @@ def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec,
             continue
         recipe = spec.recipe_of(one)
         try:
-            found = dry_run(recipe, classes, spec.data.task)
+            found = dry_run(recipe, classes, spec.data.task, input_card_without_images(recipe, spec.data))
         except SpecError as error:
             refused.append(f"{path}: {one.name}: {error}")
             continue

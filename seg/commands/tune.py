@@ -15,7 +15,10 @@ from seg.commands.options.shared import (
     print_table,
     require_extra,
 )
+from seg.commands.tune_overlapping import tune_rules
 from seg.errors import OutputError
+from seg.terminal.events import emit
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.evaluate.tune import Tuned
@@ -42,6 +45,14 @@ def tune(
         Literal["mean", "worst-group"],
         typer.Option("--criterion", help="Tune for the mIoU of all images, or of the group with the lowest."),
     ] = "mean",
+    on: Annotated[
+        Literal["val", "folds"],
+        typer.Option(
+            "--on",
+            help="Fit on the validation images; or on the training images, each through members whose fold"
+            " holds it out.",
+        ),
+    ] = "val",
     judge: Annotated[
         Literal["train", "predict"] | None,
         typer.Option("--judge", help="Also score the result on this split, which needs labels."),
@@ -53,20 +64,21 @@ def tune(
 ) -> None:
     """Find weights, views and class factors, and write them into the YAML.
 
-    Everything is fitted on the validation images, and judged on groups of them that were left out: drives,
-    patients, places. The fewer groups there are, the less is fitted. Where classes overlap, thresholds, least
-    areas and what a class needs to be there are fitted, too, for the spec's metric. Every pass is computed
-    once and cached, so that another run computes none. If the spec has `stopping`, it is calibrated again.
+    Everything is fitted on the validation images, or out of fold on the training images, and judged on
+    groups of them that were left out: drives, patients, places. The fewer groups there are, the less is
+    fitted. Where classes overlap, thresholds, least areas and what a class needs to be there are fitted, too,
+    for the spec's metric. Every pass is computed once and cached, so that another run computes none. If the
+    spec has `stopping`, it is calibrated again.
     """
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
-    from seg.commands.tune_overlapping import tune_rules
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.cost.budget import Budget
     from seg.evaluate.tune.cost.pareto_plot import draw_pareto
     from seg.evaluate.tune.evidence.evidence import evidence_of
-    from seg.evaluate.tune.evidence.judge_split import judge_split
+    from seg.evaluate.tune.evidence.fold_advice import advise_folds
+    from seg.evaluate.tune.evidence.judge_split import judge_tuned
     from seg.evaluate.tune.write_spec import write_back
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
@@ -80,14 +92,13 @@ def tune(
     chart = picture and Output(picture, (path, *files_read(spec)), overwrite)
     if chart:
         chart.check()
-    check_metric(spec, run_metric)
-    cache = ProbabilityCache()
     if classes_overlap(spec.data.task):
-        tune_rules(path, spec, cache, keep=keep)
-        cache.prune(limit)
+        check_metric(spec, run_metric)
+        tune_rules(path, spec, limit, keep=keep)
         return
-    tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion)
-    judged = judge_split(spec, tuned, judge, cache) if judge else None
+    cache = ProbabilityCache()
+    tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
+    judged = judge_tuned(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)
     _print_candidates(tuned)
     _print_calibration(tuned)
@@ -99,13 +110,18 @@ def tune(
             draw_pareto(final, tuned)
         typer.echo(f"{picture}: drawn")
     _print_verdict(tuned)
+    if advice := advise_folds(spec, tuned):
+        typer.echo(advice)
     if judged:
-        _print_judgement(judge or "", judged)
+        _print_judgement(judged)
     if keep:
-        write_back(path, spec, tuned.chosen, tuned.passes.split.classes, evidence_of(tuned))
+        classes = tuned.passes.split.classes
+        write_back(path, spec, tuned.written, classes, evidence_of(tuned), tuned.images)
         typer.echo(f"written to {path}")
+        emit("output", path=str(path))
         if spec.stopping is not None:
             calibrate_stopping(path, load_ensemble(path))
+        suggest(f"seg ensemble {path}")
 
 
 def _check_picture(path: Path) -> None:
@@ -129,7 +145,7 @@ def _print_candidates(tuned: "Tuned") -> None:
     ]
     header = (
         "",
-        "val mIoU",
+        "val mIoU" if tuned.on == "val" else "out-of-fold mIoU",
         "95 %",
         "groups left out",
         "over equal, points",
@@ -233,7 +249,7 @@ def _print_verdict(tuned: "Tuned") -> None:
         )
 
 
-def _print_judgement(split: str, judged: "Judgement") -> None:
+def _print_judgement(judged: "Judgement") -> None:
     rows = [
         (
             name,
@@ -244,7 +260,9 @@ def _print_judgement(split: str, judged: "Judgement") -> None:
         for name, one in judged.scores.items()
     ]
     print_table(
-        f"judged on {split}: {judged.groups}", ("", "mIoU", "over equal, points", "worst group"), rows
+        f"judged on {judged.split}: {judged.groups}",
+        ("", "mIoU", "over equal, points", "worst group"),
+        rows,
     )
 
 

@@ -7,33 +7,52 @@ from seg.data.coco.coco_split import CocoSplit
 from seg.data.division.held_out import hold_out
 from seg.data.labelling import labelling_of
 from seg.data.masks.mask_split import MaskSplit
+from seg.data.regions.held_out_blocks import hold_out_blocks
+from seg.data.regions.large_images import cut_large_images
 from seg.data.splits.folder_split import FolderSplit
+from seg.data.splits.nodata import IgnoreNodata
 from seg.data.splits.pseudo_labels import PseudoSplit
 from seg.data.splits.split import Split
+from seg.data.splits.stacks import with_stacks
 from seg.data.tables.table_split import TableSplit
+from seg.labels.task import classes_overlap
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
-from seg.spec.dataset.split import ShareSpec
+from seg.spec.dataset.split import BlocksSpec, ShareSpec
 
 
 def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
     """Open one split; `predict` defaults to `val`.
 
+    Large images of `val` are cut into regions, each an image of its own.
+
     Raises:
         DataError: a file or folder of this split is missing or malformed.
     """
+    to_measure = name == "val"
     if name == "predict" and dataset.predict is None:
         name = "val"
-    split = open_undivided(dataset, name)
+    split: Split = open_undivided(dataset, name)
+    if dataset.pixel_range and not classes_overlap(dataset.task):
+        split = IgnoreNodata(split)
     if isinstance(dataset.val, ShareSpec) and name != "predict":
         train, held_out = hold_out(split, dataset.val, dataset.group)
-        return train if name == "train" else held_out
-    return split
+        split = train if name == "train" else held_out
+    if isinstance(dataset.val, BlocksSpec) and (to_measure or name == "train"):
+        without, blocks = hold_out_blocks(split, dataset.val)
+        return blocks if to_measure else without
+    return cut_large_images(split) if to_measure else split
 
 
 def open_undivided(dataset: DatasetSpec, name: SplitName) -> Split:
     """Open one split; with a `val` that is a share, all images of `train`. Raises DataError."""
     split = _open(dataset, name)
-    split.samples = tuple(replace(sample, pixel_range=dataset.pixel_range) for sample in split.samples)
+    if dataset.pixel_range is None:
+        return split
+    split.samples = tuple(
+        replace(sample, pixel_range=dataset.pixel_range, rgb=dataset.rgb) for sample in split.samples
+    )
+    if dataset.stack:
+        split.samples = with_stacks(split.samples, dataset.stack)
     return split
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.data.coco.coco_file import CocoCategory, ambiguities, read_categories
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
-from seg.labels.task import Task, classes_overlap, ignore_value, truth_dtype
+from seg.labels.task import LabelMap, Task, classes_overlap, ignore_value, truth_dtype
 from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, class_list
 from seg.spec.dataset.split import SplitSpec
 
@@ -45,6 +46,17 @@ class Labelling:
         """The label of the class that unlabelled pixels belong to; None if they belong to none."""
         is_class = not classes_overlap(self.task) and self.unlabelled != IGNORE_INDEX
         return self.unlabelled if is_class else None
+
+    def blank(self, size_hw: tuple[int, int]) -> LabelMap:
+        """A label map in which no pixel has a label."""
+        return np.full(size_hw, self.unlabelled, self.dtype)
+
+    def paint(self, labels_hw: LabelMap, mask_hw: NDArray[np.bool_], label: int) -> None:
+        """Give pixels of a label map a class: instead of theirs, or where classes overlap besides."""
+        if classes_overlap(self.task):
+            labels_hw[mask_hw] |= self.dtype.type(self.value_of(label))
+        else:
+            labels_hw[mask_hw] = label
 
     def value_of(self, label: int) -> int:
         """The value of a pixel of this class alone: its position, or its bit."""

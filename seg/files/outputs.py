@@ -15,6 +15,7 @@ from seg.data.images.image_files import IMAGE_SUFFIXES
 from seg.errors import OutputError
 from seg.files.atomic import atomic_folder, errors_named, followed, is_there, remove_leftovers
 from seg.files.ownership import foreign_parts, is_marked, mark_folder, note_file
+from seg.terminal.events import emit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Output:
             yield final
             if final.is_file():
                 note_file(final)
+        emit("output", path=str(self.path))
 
     @property
     def _kind(self) -> str:

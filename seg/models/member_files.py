@@ -14,6 +14,7 @@ from seg.labels.task import Task
 from seg.models.card import ModelCard
 from seg.models.class_order import Channels, channels_for_task, is_reordered
 from seg.models.model_file import read_model_card
+from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import DatasetSpec
 
@@ -71,8 +72,9 @@ def _read(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]
     if not paths:
         return ()
     cards = [read_model_card(path) for path in paths]
+    pixel_range = dataset.pixel_range if dataset.has_images else cards[0].input.pixel_range
     for path, card in zip(paths, cards, strict=True):
-        _refuse_other_pixels(path, card, dataset)
+        _refuse_other_pixels(path, card, pixel_range)
     known = known_classes(dataset)
     wanted, whose = (known, "the dataset") if known else (cards[0].classes, "the first member")
     return tuple(
@@ -80,13 +82,16 @@ def _read(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]
     )
 
 
-def _refuse_other_pixels(path: Path, card: ModelCard, dataset: DatasetSpec) -> None:
-    """Raise ModelError if a model learnt from images in another pixel range than the dataset's."""
-    learnt, ours = card.input.pixel_range, dataset.pixel_range
-    if learnt != ours:
+def _refuse_other_pixels(path: Path, card: ModelCard, read: PixelRange | None) -> None:
+    """Raise ModelError if a model takes images that are read otherwise than these.
+
+    Bands, ranges and windows may differ, since each model has its own in its graph; percentiles may not.
+    """
+    learnt = card.input.pixel_range
+    if (learnt is None) != (read is None) or (learnt and read and learnt.percentile != read.percentile):
         raise ModelError(
-            f"{path}: was trained on images of {learnt or '8 bits'}, the dataset has {ours or '8 bits'}: give"
-            " the dataset the same 'bands' and 'range', 'percentile' or 'window'"
+            f"{path}: was trained on images of {learnt or 'RGB, 8 bits'}, and those here are read as"
+            f" {read or 'RGB, 8 bits'}: give the dataset its 'range', 'percentile' or 'window'"
         )
 
 

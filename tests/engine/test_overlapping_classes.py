@@ -135,6 +135,7 @@ def test_a_run_continues_with_labels_of_any_size(project: Path, make_model: Make
         {"file": "s.json", "format": "coco"},
         {"file": "s", "format": "png"},
         {"file": "s.npz", "format": "npz"},
+        {"file": "s", "format": "geojson"},
     ],
     ids=str,
 )

@@ -9,10 +9,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from seg.data.images.images import write_image
+from seg.image_type import RGB8, ImageType
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.task import Task, classes_overlap
 from seg.models.card import CARD_KEY, InputCard, ModelCard
+from seg.models.model_file import ONNX_PIXELS
 from seg.models.temperature import TEMPERATURE
+from seg.pixel_range import PixelRange
 
 CLASSES = tuple(
     ClassInfo(id=number + 1, name=name, colour=default_colour(number))
@@ -24,10 +27,16 @@ IMAGES = 7
 MakeModel = Callable[..., Path]
 
 
-def tiny_graph(seed: int, classes: int, task: Task = "multiclass") -> onnx.ModelProto:
-    """Convolution over the image, whose kernel is not symmetric, then softmax or sigmoid."""
+def tiny_graph(
+    seed: int,
+    classes: int,
+    image_type: ImageType = RGB8,
+    most: float = 255,
+    task: Task = "multiclass",
+) -> onnx.ModelProto:
+    """Convolution over the image, whose kernel is not symmetric, then softmax or sigmoid at temperature 1."""
     rng = np.random.default_rng(seed)
-    kernel = rng.normal(0, 0.02, (classes, 3, 5, 3)).astype(np.float32)
+    kernel = rng.normal(0, 0.02 * 255 / most, (classes, image_type.bands, 5, 3)).astype(np.float32)
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["float"], ["nchw"], perm=[0, 3, 1, 2]),
@@ -40,7 +49,11 @@ def tiny_graph(seed: int, classes: int, task: Task = "multiclass") -> onnx.Model
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", "H", "W", 3])],
+        [
+            helper.make_tensor_value_info(
+                "image", ONNX_PIXELS[image_type.pixels], ["N", "H", "W", image_type.bands]
+            )
+        ],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes, "H", "W"])],
         [
             numpy_helper.from_array(kernel, "kernel"),
@@ -67,8 +80,28 @@ def write_model(
 ) -> Path:
     """Write a tiny model with a card into the folder."""
     path = folder / f"tiny-{seed}.onnx"
-    model = tiny_graph(seed, len(classes), task)
+    model = tiny_graph(seed, len(classes), task=task)
     helper.set_model_props(model, {CARD_KEY: tiny_card(f"tiny-{seed}", classes, task).model_dump_json()})
+    onnx.save(model, path)
+    return path
+
+
+def write_band_model(folder: Path, seed: int, image_type: ImageType, most: float = 10_000) -> Path:
+    """Write a tiny model of bands with values up to `most` into the folder."""
+    path = folder / f"bands-{seed}.onnx"
+    model = tiny_graph(seed, len(CLASSES), image_type, most)
+    card = tiny_card(f"bands-{seed}").model_copy(
+        update={
+            "input": InputCard(
+                mean=(0.5,) * image_type.bands,
+                std=(0.5,) * image_type.bands,
+                pixels=image_type.pixels,
+                bands=image_type.bands,
+                pixel_range=PixelRange(range=(0, most)),
+            )
+        }
+    )
+    helper.set_model_props(model, {CARD_KEY: card.model_dump_json()})
     onnx.save(model, path)
     return path
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -35,22 +36,31 @@ def spec(tmp_path: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_it_predicts_what_the_ensemble_predicts(spec: EnsembleSpec, tmp_path: Path) -> None:
-    """From a moved copy, without the project, in a process of its own."""
+    """By the command of its notebook, from a zip, without the project, in a process of its own."""
     (images,) = spec.data.to_predict.images
     expected = tmp_path / "expected.csv"
     run_ensemble(spec.model_copy(update={"output": spec.output.model_copy(update={"file": expected})}))
     write_bundle(spec, tmp_path / "bundle", REQUEST)
-    moved = (tmp_path / "bundle").rename(tmp_path / "moved")
+    archive = shutil.make_archive(str(tmp_path / "bundle"), "zip", tmp_path / "bundle")
+    shutil.unpack_archive(archive, tmp_path / "moved")
+    shutil.rmtree(tmp_path / "bundle")
     hidden = images.rename(tmp_path / "hidden")
     here = tmp_path / "notebook"
     here.mkdir()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
-        [sys.executable, str(moved / "predict.py"), str(hidden), "--deadline", "1h"],
+        [sys.executable, *notebook_command(tmp_path / "moved", hidden)],
         cwd=here, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (here / "submission.csv").read_bytes() == expected.read_bytes()
+
+
+def notebook_command(bundle: Path, images: Path) -> list[str]:
+    """What `!python ...` in the bundle's notebook runs."""
+    cells = json.loads((bundle / "predict.ipynb").read_text())["cells"]
+    (line,) = ["".join(cell["source"]) for cell in cells if cell["source"][0].startswith("!python ")]
+    return line.format(BUNDLE=bundle, IMAGES=images).split()[1:]
 
 
 def test_images_of_a_pattern_keep_it(spec: EnsembleSpec, tmp_path: Path) -> None:

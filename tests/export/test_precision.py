@@ -66,6 +66,9 @@ class DrawnSplit:
     def labels(self, index: int) -> LabelsHW:
         return self.given[index]
 
+    def open_labels(self, index: int) -> LabelsHW:
+        return self.given[index]
+
 
 @pytest.fixture
 def split(tmp_path: Path) -> DrawnSplit:

@@ -18,10 +18,7 @@ from tests.hostile import (
     cases_disk,
     cases_environment,
     cases_images,
-    cases_imports,
     cases_interrupts,
-    cases_labels,
-    cases_members,
     cases_models,
     cases_options,
     cases_serve,
@@ -29,6 +26,9 @@ from tests.hostile import (
     cases_videos,
     cases_weights,
     cases_yaml,
+    imports,
+    labels,
+    members,
 )
 from tests.hostile.case import Outcome, verdict
 from tests.hostile.isolated import run_case
@@ -53,9 +53,9 @@ KINDS: Final = {
     "videos": cases_videos.cases,
     "models": cases_models.cases,
     "weights": cases_weights.cases,
-    "labels": cases_labels.cases,
-    "imports": cases_imports.cases,
-    "members": cases_members.cases,
+    "labels": labels.cases,
+    "imports": imports.cases,
+    "members": members.cases,
     "contests": cases_contests.cases,
     "submissions": cases_submissions.cases,
 }

@@ -71,7 +71,7 @@ def cases() -> Iterator[Case]:
 
 def soft_labels() -> Iterator[Case]:
     """Those of `seg distill`, which trains on them."""
-    distill = ("distill", "spec.yaml")
+    distill = ("distill", "spec.yaml", "--student=fpn/resnet18")
     for name, content in JUNK.items():
         yield Case(f"soft labels: {name}", distill, _soft(content), "accepted", megabytes=600, seconds=60)
     for name, arrays in SOFT.items():

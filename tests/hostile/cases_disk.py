@@ -120,9 +120,9 @@ def cases() -> Iterator[Case]:
         yield from _shown(f"{name}: a folder", _folder(f"runs/r/{name}", beside=name != "run.json"))
     for name, content in JUNK.items():
         yield Case(
-            f"evaluation.json: {name}",
+            f"evaluation-val.json: {name}",
             ("evaluate", "spec.yaml"),
-            file("runs/evaluation.json", content),
+            file("runs/evaluation-val.json", content),
             "accepted",
         )
         yield Case(
@@ -194,7 +194,7 @@ def studies() -> Iterator[Case]:
 def special() -> Iterator[Case]:
     """FIFOs, devices and links where files of ours are kept."""
     commands = {
-        "runs/evaluation.json": "evaluate spec.yaml",
+        "runs/evaluation-val.json": "evaluate spec.yaml",
         "submission.csv": "ensemble spec.yaml",
         "submission.csv.journal": "ensemble spec.yaml",
         "submission.csv.lock": "ensemble spec.yaml",

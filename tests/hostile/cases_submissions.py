@@ -59,7 +59,7 @@ COMMANDS: Final = (
     ("vote", "spec.yaml", "sub.csv", "sub.csv", "-o", "voted.csv"),
 )
 
-FORMATS: Final = ("kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz", "geotiff")
+FORMATS: Final = ("kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz", "geotiff", "geojson")
 JUNK: Final[dict[str, bytes]] = {
     "nothing": b"",
     "bytes": bytes(range(256)) * 8,

@@ -48,6 +48,9 @@ class Drawn:
             labels_hw[top : top + 8, left : left + 8] = 2
         return labels_hw
 
+    def open_labels(self, index: int) -> LabelsHW:
+        return self.labels(index)
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> DecodedSplit:

@@ -4,22 +4,24 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import LabelsHW
 from seg.train.augment import Augment, CopyPaste
 from seg.train.batches.sampling import Draw
 from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.training_images import TrainingImages
 
 LabelledImage = tuple[Tensor, Tensor]
-"""An image uint8 `[H, W, 3]` and its labels uint8 `[H, W]`, or planes of classes that overlap `[H, W, C]`.
+"""An image uint8 `[H, W, 3]`, or of bands in 0..1, and its labels.
 
-In a batch, `[N, H, W, 3]` and `[N, H, W]` or `[N, H, W, C]`.
+Labels are uint8 `[H, W]`, or planes of classes that overlap `[H, W, C]`. A batch has N before.
 """
 
 
 class TrainDataset(Dataset[LabelledImage]):
     """Augmented crops. A draw determines the image and everything that is random about its crop."""
 
-    def __init__(self, images: DecodedSplit, augment: Augment, copy_paste: CopyPaste | None = None) -> None:
+    def __init__(self, images: TrainingImages, augment: Augment, copy_paste: CopyPaste | None = None) -> None:
         self._images = images
         self._augment = augment
         self._copy_paste = copy_paste
@@ -32,9 +34,9 @@ class TrainDataset(Dataset[LabelledImage]):
 
     def with_transform_names(self, draw: Draw) -> tuple[LabelledImage, tuple[str, ...]]:
         """The crop of a draw, and the names of the transforms that were applied to it."""
-        index, seed, original = draw
+        index, seed, original, centre = draw
         image_hwc, labels_hw, applied = self._augment.with_transform_names(
-            *self._images.read(index), seed, original=original
+            *self._images.read_drawn(index, centre), seed, original=original
         )
         if self._copy_paste and not original and self._copy_paste.should_paste(seed):
             image_hwc, labels_hw = self._copy_paste(index, image_hwc, labels_hw, seed)
@@ -55,5 +57,5 @@ class ValDataset(Dataset[LabelledImage]):
         return _tensors(*self._images.read(index))
 
 
-def _tensors(image_hwc: ImageHWC, labels_hw: LabelsHW) -> LabelledImage:
+def _tensors(image_hwc: ImageHWB, labels_hw: LabelsHW) -> LabelledImage:
     return torch.from_numpy(image_hwc), torch.from_numpy(labels_hw)

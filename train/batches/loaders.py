@@ -15,9 +15,11 @@ from seg.errors import SpecError
 from seg.labels.task import classes_overlap
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
+from seg.train.batches.crop_sampling import CropSampler
 from seg.train.batches.datasets import LabelledImage, TrainDataset, ValDataset
 from seg.train.batches.sampling import (
     DistributedSampler,
+    EpochDraws,
     EpochSampler,
     SharesN,
     class_balanced_shares,
@@ -26,6 +28,7 @@ from seg.train.batches.sampling import (
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.windowed_split import WindowedSplit
 
 _MOST_WORKERS: Final = 8
 
@@ -49,30 +52,31 @@ class Loaders:
 
 def build_loaders(
     recipe: RecipeSpec,
-    train: DecodedSplit,
+    train: DecodedSplit | WindowedSplit,
     val: DecodedSplit,
     *,
     epoch: int,
     group: ProcessGroup,
     parts: int = 1,
+    background: int | None = None,
 ) -> Loaders:
     """The loaders of a run that begins with `epoch`; an incomplete last training batch is dropped.
 
     The processes of a group share each batch and the validation images. Each process splits its share of a
-    batch into `parts` micro-batches.
+    batch into `parts` micro-batches. `background` is the label of unlabelled pixels, if they are a class.
 
     Raises:
         SpecError: `copy_paste` names a class that no image has, or no class is rare; or the batch size is not
             a multiple of the number of processes.
         DataError: labels that must be counted cannot be read.
     """
-    batch_size = min(recipe.images_a_batch, len(train))
+    batch_size = images_in_batch(recipe, len(train))
     if batch_size % group.world_size:
         raise SpecError(
             f"a batch of {batch_size} cannot be divided among {group.world_size} processes:"
             f" make the recipe's batch_size a multiple of {group.world_size}"
         )
-    sampler = build_sampler(recipe, train, epoch)
+    sampler = build_sampler(recipe, train, epoch, background)
     batches = len(sampler) // batch_size
     training: DataLoader[LabelledImage] = DataLoader(
         build_train_dataset(recipe, train),
@@ -120,10 +124,15 @@ def worker_count(recipe: RecipeSpec) -> int:
     return min(_MOST_WORKERS, os.cpu_count() or 1) if torch.cuda.is_available() else 0
 
 
-def build_train_dataset(recipe: RecipeSpec, train: DecodedSplit) -> TrainDataset:
+def images_in_batch(recipe: RecipeSpec, images: int) -> int:
+    """The images or crops in a batch, over all processes: an epoch may have fewer than the recipe says."""
+    return min(recipe.images_a_batch, recipe.samples or images)
+
+
+def build_train_dataset(recipe: RecipeSpec, train: DecodedSplit | WindowedSplit) -> TrainDataset:
     """The dataset of augmented crops; raises SpecError and DataError as `build_loaders`."""
-    augment = Augment(recipe)
-    if recipe.copy_paste is None:
+    augment = Augment(recipe, has_colour=train.has_colour)
+    if recipe.copy_paste is None or isinstance(train, WindowedSplit):
         return TrainDataset(train, augment)
     counts_nc = count_classes(train)
     labels = labels_to_paste(recipe.copy_paste, train.classes, counts_nc)
@@ -131,8 +140,14 @@ def build_train_dataset(recipe: RecipeSpec, train: DecodedSplit) -> TrainDataset
     return TrainDataset(train, augment, copy_paste)
 
 
-def build_sampler(recipe: RecipeSpec, train: DecodedSplit, epoch: int) -> EpochSampler:
+def build_sampler(
+    recipe: RecipeSpec, train: DecodedSplit | WindowedSplit, epoch: int, background: int | None = None
+) -> EpochDraws:
     """The sampler of a recipe, for `epoch`; raises DataError as `build_loaders`."""
+    if isinstance(train, WindowedSplit):
+        # Where classes overlap, class maps have pixels of no class behind all others.
+        of_no_class = len(train.classes) if classes_overlap(train.task) else background
+        return CropSampler(train.class_maps, recipe, of_no_class, epoch)
     return EpochSampler(len(train), recipe.seed, epoch, _shares(recipe, train), recipe.multiply)
 
 

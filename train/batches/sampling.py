@@ -2,22 +2,37 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+from seg.data.regions.region import Size
 from seg.train.reproducibility.seeds import derive_seed
 from seg.train.splits.class_counts import CountsNC
 
 
 class Draw(NamedTuple):
-    """The index of an image, the seed of its augmentation, and whether it is only cropped."""
+    """The index of an image, the seed of its augmentation, and whether it is only cropped.
+
+    With a `centre`, the crop is cut from what is around that pixel, else from the whole image.
+    """
 
     image: int
     seed: int
     original: bool
+    centre: Size | None = None
+
+
+class EpochDraws(Protocol):
+    """The draws of one epoch after another."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Draw]: ...
+
+    def set_epoch(self, epoch: int) -> None: ...
 
 
 SharesN = NDArray[np.float64]
@@ -70,7 +85,7 @@ class DistributedSampler(Sampler[Draw]):
     All parts together are the batch that a single process would draw. An incomplete last batch is dropped.
     """
 
-    def __init__(self, sampler: EpochSampler, batch_size: int, rank: int, world_size: int) -> None:
+    def __init__(self, sampler: EpochDraws, batch_size: int, rank: int, world_size: int) -> None:
         self._sampler = sampler
         self._batch_size = batch_size
         self._part = batch_size // world_size

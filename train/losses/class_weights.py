@@ -14,7 +14,7 @@ from seg.spec.recipe.losses import ClassWeights
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.losses.ms_ssim import LEAST_SIDE
 from seg.train.splits.class_counts import CountsNC, count_classes
-from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.training_images import TrainingImages
 
 WeightsC = NDArray[np.float32]
 """A weight for each of C classes."""
@@ -39,7 +39,7 @@ def check_loss(recipe: RecipeSpec, task: Task, classes: Sequence[ClassInfo]) -> 
         )
 
 
-def class_weights(spec: ClassWeights | None, images: DecodedSplit) -> WeightsC:
+def class_weights(spec: ClassWeights | None, images: TrainingImages) -> WeightsC:
     """The weights for the classes of the training split.
 
     Raises:

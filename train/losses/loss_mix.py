@@ -16,7 +16,7 @@ from seg.train.losses.lovasz import lovasz
 from seg.train.losses.ms_ssim import ms_ssim
 from seg.train.losses.ohem import ohem
 from seg.train.losses.overlap import dice, jaccard, tversky
-from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.training_images import TrainingImages
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Logits `[N, C, H, W]`, labels `[N, H, W]` or planes `[N, C, H, W]`, class weights `[C]`; a scalar out."""
@@ -69,7 +69,7 @@ class LossMix(nn.Module):
             return torch.stack(parts).sum()
 
 
-def build_loss(spec: LossMixSpec, images: DecodedSplit) -> LossMix:
+def build_loss(spec: LossMixSpec, images: TrainingImages) -> LossMix:
     """The loss for training on `images`, whose pixels are counted where class weights are `balanced`.
 
     Raises:

@@ -15,6 +15,7 @@ from seg.errors import ModelError
 from seg.files.atomic import regular, sha256_of
 from seg.labels.task import Task
 from seg.metrics.own_function import fingerprint_of
+from seg.models.card import InputCard
 from seg.spec.ensemble.metric import MIOU, MetricSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks.pretrained import is_weights_file
@@ -63,7 +64,8 @@ class RunRecord(BaseModel):
     `recipe` is the merged recipe. Encoder weights from a file are identified by the file's content, and so
     are images; a record of an older `seg` has None for images. A soup has the recipe of its best ingredient;
     `ingredients` are the SHA-256 of the averaged checkpoints, by the names of their runs. `teaching` has the
-    distillation settings of a student. `metric` judges the epochs, None if it is mIoU.
+    distillation settings of a student, `pixels` the bands and values of images that are not RGB of 8 bits.
+    `metric` judges the epochs, None if it is mIoU.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,6 +84,7 @@ class RunRecord(BaseModel):
     ingredients: dict[str, str] = {}
     teaching: dict[str, Any] | None = None
     metric: dict[str, Any] | None = None
+    pixels: str = ""
     result: Result | None = None
 
 
@@ -92,6 +95,7 @@ def new_record(
     val: Split,
     distillation: dict[str, Any] | None = None,
     metric: MetricSpec = MIOU,
+    input_card: InputCard | None = None,
 ) -> RunRecord:
     """The record of a run that is about to begin; raises ModelError without its encoder weights."""
     return RunRecord(
@@ -108,6 +112,7 @@ def new_record(
         | {name: version(name) for name in _LIBRARIES},
         teaching=distillation,
         metric=None if metric == MIOU else fingerprint_of(metric),
+        pixels=_pixels_text(input_card),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
 
@@ -136,8 +141,15 @@ def find_difference(found: RunRecord, wanted: RunRecord) -> str | None:
         return f"was trained from other encoder weights than {wanted.recipe['encoder_weights']} now holds"
     if difference := _difference_in_settings(found, wanted):
         return difference
+    return _difference_of_data(found, wanted)
+
+
+def _difference_of_data(found: RunRecord, wanted: RunRecord) -> str | None:
     if found.task != wanted.task:
         return f"was trained with task {found.task!r} and the dataset's is {wanted.task!r}"
+    if found.pixels != wanted.pixels:
+        before, now = found.pixels or "RGB of 8 bits", wanted.pixels or "RGB of 8 bits"
+        return f"was trained on {before}, now it is {now}"
     for name, part in _DATA.items():
         if getattr(found, name) not in (None, getattr(wanted, name)):
             return f"was trained with other {part}"
@@ -162,6 +174,13 @@ def _comparable(name: str, value: Any) -> Any:
 
 def _distillation_text(settings: dict[str, Any] | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in (settings or {"no teacher": ""}).items()).strip()
+
+
+def _pixels_text(card: InputCard | None) -> str:
+    """The bands and values that the network sees."""
+    if card is None or card.pixel_range is None:
+        return ""
+    return f"{card.pixels} images of {card.bands} bands in {card.pixel_range}"
 
 
 def _as_json(recipe: RecipeSpec) -> dict[str, Any]:

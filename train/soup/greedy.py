@@ -18,12 +18,15 @@ from seg.train.batches.loaders import Loaders, build_loaders
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.library_logs import silence_libraries
 from seg.train.metrics.overlap_counts import iou_of, overlap_counts
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.batch_norm import refit_batch_norm
 from seg.train.optimiser.weight_averaging import uniform_average
 from seg.train.reproducibility.determinism import reproducible
 from seg.train.soup.ingredients import Ingredient
 from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.training_images import open_training_images
+from seg.train.splits.validation_tiles import in_validation_tiles
 
 MIN_INGREDIENTS: Final = 2
 
@@ -101,10 +104,11 @@ class _SoupScorer:
         self._advance = advance
         self._means: dict[frozenset[str], SoupCandidate] = {}
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        scale = scale_of(first.segmenter.card)
         self._loaders: Loaders = build_loaders(
             self._recipe,
-            DecodedSplit(train, self._recipe.input.size),
-            DecodedSplit(val),
+            open_training_images(self._recipe, train, scale=scale),
+            DecodedSplit(in_validation_tiles(val, None, self._recipe), scale=scale),
             epoch=self._recipe.epochs,
             group=ProcessGroup(),
         )

@@ -3,16 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels.task import count_pixels
-from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.training_images import TrainingImages
 
 CountsNC = NDArray[np.int64]
 """Pixel counts of C classes in N images."""
 
 
-def count_classes(images: DecodedSplit) -> CountsNC:
+def count_classes(images: TrainingImages) -> CountsNC:
     """Count over a whole split; raises DataError if labels cannot be read."""
-    classes = len(images.classes)
-    return np.array(
-        [count_pixels(images.labels(index), images.task, classes) for index in range(len(images))]
-    )
+    return np.array([images.count_labels(index) for index in range(len(images))])

@@ -9,13 +9,16 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from seg.data.deep.picture import picture_of
 from seg.engine.serve import kserve_v2
 from seg.engine.serve.labelling.messages import Result
 from seg.engine.submissions.tables.rle import encode, encode_masks
+from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap, Task, bytes_apart, classes_overlap, masks_of
 from seg.pictures.drawing import overlay
+from seg.pixel_range import PixelRange
 from seg.spec.ensemble.output import RleSpec
 
 JPEG_QUALITY: Final = 90
@@ -45,6 +48,7 @@ class Encoder:
         clear: the label that pictures leave bare.
         name: what clients call the ensemble.
         task: what a pixel can be.
+        pixel_range: by which images of bands are drawn.
     """
 
     classes: Sequence[ClassInfo]
@@ -52,15 +56,17 @@ class Encoder:
     clear: int | None
     name: str
     task: Task
+    pixel_range: PixelRange | None = None
 
     def encode(
-        self, result: Result, request_id: str, image_hwc: ImageHWC, labels: Sequence[LabelMap]
+        self, result: Result, request_id: str, image_hwb: ImageHWB, labels: Sequence[LabelMap]
     ) -> Encoded:
         """Label maps, `[H, W]`, in one of the forms; those of one image have one."""
         match result:
             case "png":
                 return as_png(labels[0]), {"Content-Type": "image/png"}
             case "overlay":
+                image_hwc = image_hwb if self.pixel_range is None else picture_of(image_hwb, self.pixel_range)
                 drawn_hwc = overlay(image_hwc, labels[0], self.classes, clear=self.clear, task=self.task)
                 return _as_jpeg(drawn_hwc), {"Content-Type": "image/jpeg"}
             case "rle":

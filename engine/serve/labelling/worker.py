@@ -26,6 +26,7 @@ from seg.engine.serve.labelling.encoding import Encoded, Encoder, as_json
 from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
 from seg.engine.serve.labelling.messages import Cancel, Done, Facts, Failed, Figures, Member, Task
 from seg.engine.serve.labelling.page_layers import page_layers
+from seg.image_type import fused_type
 from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 
@@ -78,8 +79,14 @@ def main() -> None:
 def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, plan: MemoryPlan) -> None:
     """Say that the engine is ready, and do tasks until None comes; raises EOFError at the end of the pipe."""
     pipe.send(_facts(ensemble, plan))
-    clear = spec.data.background(ensemble.classes)
-    encoder = Encoder(ensemble.classes, spec.output.rle, clear, name, ensemble.task)
+    encoder = Encoder(
+        ensemble.classes,
+        spec.output.rle,
+        spec.data.background(ensemble.classes),
+        name,
+        ensemble.task,
+        ensemble.pixel_range,
+    )
     worker = _Worker(pipe, ensemble, encoder, plan)
     while (message := pipe.recv()) is not None:
         worker.take(message)
@@ -89,7 +96,16 @@ def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, pl
 def _facts(ensemble: Ensemble, plan: MemoryPlan) -> Facts:
     weight = sum(member.weight for member in ensemble.members)
     members = tuple(Member(one.name, one.weight / weight, tuple(one.views)) for one in ensemble.members)
-    return Facts(ensemble.notes, ensemble.classes, ensemble.task, members, ensemble.passes, plan)
+    return Facts(
+        ensemble.notes,
+        ensemble.classes,
+        ensemble.task,
+        members,
+        ensemble.passes,
+        plan,
+        fused_type(ensemble.image_types),
+        ensemble.pixel_range,
+    )
 
 
 class _Worker:
@@ -109,8 +125,9 @@ class _Worker:
             for future in self._begun.get(message.number, ()):
                 future.cancel()
             return
-        images_nhwc: ImagesNHWC = np.empty(message.shape, dtype=np.uint8)
-        self._pipe.recv_bytes_into(images_nhwc.reshape(-1).data)
+        pixels = fused_type(self._ensemble.image_types).pixels
+        images_nhwc: ImagesNHWC = np.empty(message.shape, dtype=pixels)
+        self._pipe.recv_bytes_into(images_nhwc.reshape(-1).view(np.uint8).data)
         if message.result == "page":
             self._paging.submit(self._answer, message, partial(self._page, images_nhwc))
         else:

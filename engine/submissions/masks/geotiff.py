@@ -1,16 +1,24 @@
 """The GeoTIFF format: a folder of georeferenced rasters with class ids or positions as pixel values."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seg.data.images.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
+from seg.data.images.raster import (
+    CACHE_BYTES,
+    LARGE,
+    TIFF_SUFFIXES,
+    has_rasterio,
+    silence_georeferencing_warnings,
+)
+from seg.data.regions.label_raster import LabelRaster, size_of
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
-from seg.engine.submissions.base import LabelledImage, SizeOf
+from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.check_size import check_claimed_size
@@ -33,6 +41,7 @@ TYPES: Final[PixelTypes] = (np.uint8, np.uint16, np.int32)
 MOST_BITS: Final = 32
 _WITH_COLOURS: Final = (np.uint8, np.uint16)
 _BLOCK: Final = 256
+_ROWS_AT_ONCE: Final = 2 * _BLOCK
 _LAYOUT: Final = {
     "driver": "GTiff",
     "count": 1,
@@ -52,19 +61,29 @@ class GeoTiffFolder:
 
     def __init__(self, image_of: ImageOf, values: PixelValues | BitValues) -> None:
         """Raises MissingRuntimeError if rasterio is not installed."""
-        if not has_rasterio():
-            raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
+        require_rasterio()
         self._image_of = image_of
         self._values = values
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
+        self.write_by_region(path, images)
+
+    def write_by_region(self, path: Path, images: Iterable[LabelsByRegion]) -> None:
+        """Write each label map row of blocks by row of blocks; a large one with smaller copies of itself.
+
+        A large image need not be georeferenced, since slides are not.
+        """
         names = FileNames(_SUFFIX)
         with output_folder(path) as folder:
-            for image_id, labels_hw in images:
+            for image_id, labels in images:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                values_hw = self._values.encode(image_id, labels_hw)
-                self._write_one(file, values_hw, georeference_of(self._image_of(image_id), labels_hw.shape))
+                is_large = math.prod(size_of(labels)) > LARGE
+                image = self._image_of(image_id)
+                place = georeference_of(image, size_of(labels), required=not is_large)
+                self._write_one(file, image_id, labels, place)
+                if is_large:
+                    _add_overviews(file, size_of(labels))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         found = filter(Path.is_file, path.rglob("*"))
@@ -79,11 +98,12 @@ class GeoTiffFolder:
             registry.check_size(str(file), values_hw, size_hw)
             yield image_id, self._values.decode(str(file), values_hw)
 
-    def _write_one(self, file: Path, values_hw: ValuesHW, place: dict[str, Any]) -> None:
+    def _write_one(self, file: Path, image_id: str, labels: LabelRaster, place: dict[str, Any]) -> None:
         import rasterio
+        from rasterio.windows import Window
 
         values = self._values
-        height, width = values_hw.shape
+        height, width = size_of(labels)
         layout = {
             **_LAYOUT,
             "dtype": values.dtype.name,
@@ -96,14 +116,42 @@ class GeoTiffFolder:
                 written.write_colormap(1, values.colours)
             names = {value: c.name for value, c in values.classes.items()}
             written.update_tags(**{CLASSES_TAG: json.dumps(names)})
-            written.write(values_hw, 1)
+            for top in range(0, height, _ROWS_AT_ONCE):
+                band_hw = labels[top : min(top + _ROWS_AT_ONCE, height), :]
+                window = Window(0, top, width, len(band_hw))
+                written.write(values.encode(image_id, band_hw), 1, window=window)
 
 
-def georeference_of(image: str, size_hw: Size) -> dict[str, Any]:
+def require_rasterio() -> None:
+    """Raise MissingRuntimeError if rasterio is not installed."""
+    if not has_rasterio():
+        raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
+
+
+def check_georeferences(images: Iterable[str]) -> None:
+    """Raise DataError for the first image whose labels could not be written as it has no georeference."""
+    require_rasterio()
+    for image in images:
+        with _opened(image) as dataset:
+            is_large = dataset.width * dataset.height > LARGE
+        georeference_of(image, (1, 1), required=not is_large)
+
+
+def _add_overviews(file: Path, size_hw: Size) -> None:
+    """Add copies of a half, a quarter and so on of the size, down to that of a block, for viewers."""
+    import rasterio
+    from rasterio.enums import Resampling
+
+    factors = [2**step for step in range(1, 16) if max(size_hw) // 2**step >= _BLOCK]
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), rasterio.open(file, "r+") as written:
+        written.build_overviews(factors, Resampling.nearest)
+
+
+def georeference_of(image: str, size_hw: Size, *, required: bool = True) -> dict[str, Any]:
     """The georeference of an image, for a raster of that size which covers the same area.
 
     Raises:
-        DataError: the image cannot be read, or is not georeferenced.
+        DataError: the image cannot be read, or it is required that it is georeferenced.
     """
     from rasterio.transform import Affine
 
@@ -114,6 +162,8 @@ def georeference_of(image: str, size_hw: Size) -> dict[str, Any]:
             for point in points:
                 point.row, point.col = point.row / down, point.col / across
             return {"gcps": points, "crs": system}
+        if dataset.transform.is_identity and not required:
+            return {}
         if dataset.transform.is_identity:
             raise DataError(f"{image}: is not georeferenced: write the labels as format: png")
         one = dataset.transform

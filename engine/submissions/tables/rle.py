@@ -6,44 +6,88 @@ contests that count along rows or from 0.
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
+from seg.data.regions.region import Size
 from seg.engine.submissions.tables.number_text import join_numbers, split_numbers
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
-from seg.labels.task import LabelMap, masks_of
 from seg.spec.ensemble.output import RleSpec
 
 KAGGLE: Final = RleSpec()
 
+ROWS_OF_A_BAND: Final = 512
+"""Rows of a label map that are read at once, if it is no array."""
+
 _NUMPY_ORDER: Final[dict[str, Literal["C", "F"]]] = {"rows": "C", "columns": "F"}
 
 
-def encode(labels_hw: LabelsHW, classes: int, style: RleSpec = KAGGLE) -> list[str]:
-    """The run-length encoding of every class of a label map.
+class Runs(NamedTuple):
+    """Runs of equal labels, int64 `[R]` each: the first pixel, counted from 0, the length and the label."""
+
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
+def encode(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> list[str]:
+    """The run-length encoding of every class of a label map, which is read band by band if it is no array.
 
     A class without pixels gets the empty string.
     """
-    if not labels_hw.size:
+    height, width = size_of(labels)
+    if not height * width:
         return [""] * classes
-    pixels = (labels_hw if style.order == "rows" else cv2.transpose(labels_hw)).ravel()
-    starts = np.concatenate(([0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1))
-    lengths = np.diff(starts, append=pixels.size)
-    labels = pixels[starts]
-    order = np.argsort(labels, kind="stable")
+    rows = height if isinstance(labels, np.ndarray) else ROWS_OF_A_BAND
+    bands = (
+        _runs_of_band(labels[top : min(top + rows, height), :], top, (height, width), style)
+        for top in range(0, height, rows)
+    )
+    starts, lengths, run_labels = _joined(list(bands))
+    order = np.argsort(run_labels, kind="stable")
     pairs = np.stack((starts[order] + style.first, lengths[order]), axis=1)
-    bounds = np.searchsorted(labels[order], np.arange(classes + 1))
+    bounds = np.searchsorted(run_labels[order], np.arange(classes + 1))
     return join_numbers(pairs.ravel(), 2 * bounds)
 
 
-def encode_masks(labels_hw: LabelMap, classes: int, style: RleSpec = KAGGLE) -> list[str]:
+def encode_masks(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> list[str]:
     """The same of a label map with a bit for each class."""
-    masks_chw = masks_of(labels_hw, "multilabel", classes)
-    return [encode(mask_hw.view(np.uint8), 2, style)[1] for mask_hw in masks_chw]
+    return [encode(mask_of_class(labels, bit), 2, style)[1] for bit in range(classes)]
+
+
+def _runs_of_band(band_hw: LabelsHW, top: int, size_hw: Size, style: RleSpec) -> Runs:
+    """The runs of some rows, by the numbers that their pixels have in the whole image."""
+    rows, width = band_hw.shape
+    by_rows = style.order == "rows"
+    pixels = (band_hw if by_rows else cv2.transpose(np.ascontiguousarray(band_hw))).ravel()
+    begins = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+    if not by_rows and rows < size_hw[0]:
+        begins = np.union1d(begins, np.arange(rows, pixels.size, rows))
+    begins = np.concatenate(([0], begins))
+    lengths = np.diff(begins, append=pixels.size)
+    if by_rows:
+        starts = begins + top * width
+    else:
+        column, row = np.divmod(begins, rows)
+        starts = column * size_hw[0] + top + row
+    return Runs(starts, lengths, pixels[begins].astype(np.int64))
+
+
+def _joined(bands: Sequence[Runs]) -> Runs:
+    """The runs of all bands in order, and those that touch as one."""
+    if len(bands) == 1:
+        return bands[0]
+    starts, lengths, labels = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+    order = np.argsort(starts, kind="stable")
+    starts, lengths, labels = starts[order], lengths[order], labels[order]
+    # Runs cover all pixels, so that one ends where the next begins.
+    firsts = np.concatenate(([0], np.flatnonzero(labels[1:] != labels[:-1]) + 1))
+    return Runs(starts[firsts], np.add.reduceat(lengths, firsts), labels[firsts])
 
 
 def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from seg.engine.passes.passes import Size
-from seg.engine.submissions.base import LabelledImage, SizeOf
+from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.tables import rle
 from seg.engine.submissions.tables.table_format import Key, TableFormat
@@ -31,6 +31,9 @@ class RunLengthTable:
         self._overlap = classes_overlap(task)
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
+        self.write_by_region(path, images)
+
+    def write_by_region(self, path: Path, images: Iterable[LabelsByRegion]) -> None:
         write_rows(path, self._style, itertools.chain.from_iterable(map(self._rows, images)))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
@@ -79,10 +82,10 @@ class RunLengthTable:
             else self._style.labels
         )
 
-    def _rows(self, image: LabelledImage) -> Iterator[tuple[Key, Sequence[str]]]:
-        image_id, labels_hw = image
+    def _rows(self, image: LabelsByRegion) -> Iterator[tuple[Key, Sequence[str]]]:
+        image_id, labels = image
         encode = rle.encode_masks if self._overlap else rle.encode
-        encoded = encode(labels_hw, self._classes, self._style.rle)
+        encoded = encode(labels, self._classes, self._style.rle)
         for key in self._style.keys_of_image(image_id):
             values = [encoded[label] for label in self._labels_of(key)]
             if any(values) or not self._style.drops_empty:

@@ -6,7 +6,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.evidence.by_group import GroupI, jackknife_error
+from seg.data.groups import jackknife_error
+from seg.evaluate.metrics.groups import GroupI
 from seg.metrics.metric import Metric, TalliesIC2
 
 Fitted = TypeVar("Fitted")
@@ -25,8 +26,6 @@ def gain_over(metric: Metric, first: TalliesIC2, second: TalliesIC2, group_i: Gr
         return metric.score(first[chosen_i]) - metric.score(second[chosen_i])
 
     error = (
-        jackknife_error(np.array([gain(group_i != group) for group in range(groups)]))
-        if groups > 1
-        else float("inf")
+        jackknife_error([gain(group_i != group) for group in range(groups)]) if groups > 1 else float("inf")
     )
     return gain(np.ones(len(group_i), np.bool_)), error

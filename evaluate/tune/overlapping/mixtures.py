@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.evidence.by_group import GroupI
+from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.overlapping.fit_weights import TRUST, fit_weights
 from seg.evaluate.tune.overlapping.left_out import fit_without_each

@@ -19,7 +19,8 @@ from seg.errors import DataError
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
-from seg.evaluate.tune.evidence.by_group import GroupI, blocks, fold_groups, number_groups
+from seg.evaluate.metrics.groups import GroupI, number_groups
+from seg.evaluate.tune.evidence.by_group import blocks, fold_groups
 from seg.evaluate.tune.evidence.candidates import DIGITS, EQUAL
 from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS
 from seg.evaluate.tune.overlapping.fit_rules import steps_of, with_fitted

@@ -12,7 +12,10 @@ from seg.models.model_file import OUTPUT
 from seg.models.temperature import TEMPERATURE
 
 LEAST_PROBABILITY: Final = 1e-7
-"""Its logarithm is finite, which a temperature divides."""
+"""Of the largest at its pixel. Its logarithm is finite, which a temperature divides."""
+
+LEAST_LARGEST: Final = 1e-30
+"""Where the largest is less, all classes are alike."""
 
 
 def add_epilogue(graph: Graph, raw: str, has_channel_axis: bool, declared: Declaration, sizes: Sizes) -> None:
@@ -88,17 +91,30 @@ def _logits(graph: Graph, planes: str, declared: OutputDeclaration) -> str:
     if declared.kind == "logits":
         return planes
     if declared.kind == "sigmoid-logits":
-        planes = graph.add("Sigmoid", [planes], "output/sigmoid")
+        planes = _sigmoid(graph, planes)
+    zero, one = (graph.constant(f"output/{n}", np.float32(p)) for n, p in (("zero", 0), ("one", 1)))
+    planes = graph.add("Clip", [planes, zero, one], "output/clipped")
+    axis = graph.constant("output/axis", np.array([CLASS_AXIS], dtype=np.int64))
+    largest = graph.add("ReduceMax", [planes, axis], "output/largest", keepdims=1)
     if declared.has_rest:
-        axis = graph.constant("output/axis", np.array([CLASS_AXIS], dtype=np.int64))
-        largest = graph.add("ReduceMax", [planes, axis], "output/largest", keepdims=1)
-        rest = graph.add("Sub", [graph.constant("output/one", np.float32(1)), largest], "output/rest")
+        rest = graph.add("Sub", [one, largest], "output/rest")
         planes = graph.add("Concat", [planes, rest], "output/with_rest", axis=CLASS_AXIS)
-    least, most = (
-        graph.constant(f"output/{n}", np.float32(p)) for n, p in (("least", LEAST_PROBABILITY), ("most", 1))
+        largest = graph.add("Max", [largest, rest], "output/largest_with_rest")
+    # Where a network of masks has none, all its scores are tiny, and the largest is still its label.
+    least, least_largest = (
+        graph.constant(f"output/{n}", np.float32(p))
+        for n, p in (("least", LEAST_PROBABILITY), ("least_largest", LEAST_LARGEST))
     )
-    clipped = graph.add("Clip", [planes, least, most], "output/clipped")
-    return graph.add("Log", [clipped], "output/log")
+    divisor = graph.add("Max", [largest, least_largest], "output/divisor")
+    scaled = graph.add("Div", [planes, divisor], "output/scaled")
+    return graph.add("Log", [graph.add("Max", [scaled, least], "output/finite")], "output/log")
+
+
+def _sigmoid(graph: Graph, logits: str) -> str:
+    """1 / (1 + exp(-x)), as ONNX Runtime's own sigmoid is 0 below -18."""
+    one = graph.constant("output/one", np.float32(1))
+    raised = graph.add("Exp", [graph.add("Neg", [logits], "output/negative")], "output/raised")
+    return graph.add("Div", [one, graph.add("Add", [raised, one], "output/raised_and_one")], "output/sigmoid")
 
 
 def _logits_apart(graph: Graph, planes: str, declared: OutputDeclaration) -> str:

@@ -47,4 +47,6 @@ class SemanticMap(nn.Module):
         if self.masks_hw is not None:
             masks = functional.interpolate(masks, self.masks_hw, mode="bilinear", align_corners=False)
         classes: Tensor = predicted.class_queries_logits.softmax(dim=-1)[..., :-1]
-        return torch.einsum("bqc,bqhw->bchw", classes, masks.sigmoid()) / masks.shape[1]
+        # ONNX Runtime's own sigmoid is 0 below -18, where the order of classes would be lost.
+        inside = 1 / (1 + (-masks).exp())
+        return torch.einsum("bqc,bqhw->bchw", classes, inside) / masks.shape[1]

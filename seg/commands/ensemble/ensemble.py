@@ -10,6 +10,7 @@ from seg.commands.ensemble.other_images import STDIN, with_images, with_output
 from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
 from seg.commands.options.shared import Overwrite, print_table, require_extra
 from seg.experimental import marked, warnings_of
+from seg.terminal.notices import suggest
 from seg.terminal.words import counted
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def ensemble(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz or geotiff.",
+            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz, geotiff or geojson.",
         ),
     ] = None,
     save_spec: Annotated[
@@ -183,6 +184,8 @@ def ensemble(
             reads=source.reads,
         )
         typer.echo(summary.text())
+        if source.yaml is not None:
+            suggest(f"seg submission check {source.yaml} {spec.output.file}")
 
 
 def _save(

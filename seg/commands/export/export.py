@@ -22,6 +22,8 @@ from seg.commands.options.shared import MemberName, Overwrite, chosen_members, p
 from seg.errors import ModelError, SegError
 from seg.experimental import marked
 from seg.export.fuse.output_names import FusedOutput
+from seg.terminal.events import emit
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.models.card import ModelCard, PrecisionCard
@@ -108,10 +110,12 @@ def export(
             )
         else:
             _export_trained(path, spec, one, request, is_asked=asked, force=force)
+        emit("output", path=str(spec.model(one)))
         if format_ is not Format.onnx:
             from seg.export.verification_images import validation_images
 
             convert(format_, spec, one, validation_images(spec.data))
+    suggest(f"seg evaluate {path}")
 
 
 def _export_trained(

@@ -28,6 +28,7 @@ OPTION_EXCLUSIONS: Final = (
         OptionExclusion("ensemble", "--deadline", several, "a deadline is for one process that predicts")
         for several in ("--devices", "--cluster", "--explain")
     ),
+    OptionExclusion("evaluate", "--submission", "--split", "a submission is of the predict split"),
     *(
         OptionExclusion("ensemble", "--explain", several, "it explains one process")
         for several in ("--devices", "--cluster")
@@ -100,9 +101,12 @@ member's `temperature`.
 | `annotations` | `masks`, `labels` | a split has one kind of label |
 | `list`, `id` | `annotations` | a COCO JSON lists its images itself |
 | `model` of a member | any key of the recipe | a finished model is not trained |
+| `samples` of a recipe | `copy_paste`, `multiply`, `input: resize` | crops are drawn by place, once each |
 | `grid` of a sweep | `search`, `trials` | a sweep has one way to choose |
 | `output.rle` | formats without run lengths in text | there is nothing to write so |
 | `output.values` | formats other than `png`, `npz`, `geotiff` | other formats have no pixel values |
+| `output.simplify` | formats other than `geojson` | other formats have no outlines |
+| `output.size` | `output.format: geojson` | outlines are in pixels of the image |
 | `output.sample`, `columns`, `id` | formats that are no CSV | they are about a CSV |
 | `output.classes`, `drop` | formats without run lengths | other formats have all classes |
 | `output.sample` | `output.columns` | the sample has the columns |

@@ -16,9 +16,8 @@ import typer
 
 from seg.commands.process.streams import close_stdout, print_error
 from seg.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USER_ERROR, SegError
+from seg.terminal.events import current_form, event_line
 from seg.terminal.words import printable
-
-DEBUG_VARIABLE: Final = "SEG_DEBUG"
 
 _USAGE_ERROR: Final[type[Any]] = typer.BadParameter.__mro__[1]
 """click's UsageError, whose module name in typer depends on the version."""
@@ -49,8 +48,9 @@ def report(error: BaseException, command: str, arguments: Sequence[str], *, debu
     code, lines = describe(error, command, arguments)
     if debug:
         print_error("".join(traceback.format_exception(error)))
-    for line in lines:
-        print_error(f"seg: {printable(line)}")
+    for line in map(printable, lines):
+        is_event = current_form() == "json"
+        print_error(event_line("error", text=line, exit_code=code) if is_event else f"seg: {line}")
     return code
 
 

@@ -14,11 +14,12 @@ from seg.data.coco.coco_file import (
     read_right_entries,
 )
 from seg.data.coco.coco_split import LARGE, labels_by_category
-from seg.data.coco.painting import PaintedObject, paint, painted_object
-from seg.data.coco.rasterise import MaskHW, rasterise
+from seg.data.coco.rasterise import rasterise_to_runs
 from seg.data.images.image_files import resolved
 from seg.data.images.image_header import Size
 from seg.data.labelling import Labelling
+from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
+from seg.data.regions.run_mask import RunMask
 from seg.spec.base import did_you_mean
 
 _OUTSIDE_TOLERANCE = 1.0
@@ -74,10 +75,10 @@ class CocoCheck:
         findings: list[Finding] = []
         objects = list(self._objects(image, findings))
         names = tuple(self._labelling.classes[one.label].name for one in objects)
-        labels_hw = paint(claimed_hw, objects, self._labelling)
-        return CheckedLabels(claimed_hw, labels_hw, names, tuple(findings))
+        labels = ObjectRaster(claimed_hw, objects, self._labelling)
+        return CheckedLabels(claimed_hw, labels, names, tuple(findings))
 
-    def _objects(self, image: CocoImage, findings: list[Finding]) -> Iterator[PaintedObject]:
+    def _objects(self, image: CocoImage, findings: list[Finding]) -> Iterator[LabelledRuns]:
         annotations = self._of_image.get(image.id, [])
         if not annotations and not any(mistake.part == "annotations" for mistake in self._mistakes):
             problem = f"image {image.id} ({image.file_name}) has no annotation"
@@ -90,20 +91,20 @@ class CocoCheck:
                 fix = "add the category or remove the annotation"
                 findings.append(Finding("error", self._path, annotation.id, problem, fix))
             try:
-                mask_hw = rasterise(annotation.segmentation, (image.height, image.width))
+                runs = rasterise_to_runs(annotation.segmentation, (image.height, image.width))
             except ValueError as error:
                 fix = "draw the object again or remove it"
                 findings.append(error_in(self._path, error, fix, annotation.id))
                 continue
-            findings += self._doubts(annotation, image, mask_hw)
+            findings += self._doubts(annotation, image, runs)
             if annotation.category_id in self._label_of:
-                yield painted_object(self._label_of[annotation.category_id], mask_hw)
+                yield LabelledRuns(self._label_of[annotation.category_id], runs)
 
-    def _doubts(self, annotation: CocoAnnotation, image: CocoImage, mask_hw: MaskHW) -> Iterator[Finding]:
+    def _doubts(self, annotation: CocoAnnotation, image: CocoImage, runs: RunMask) -> Iterator[Finding]:
         shape = annotation.segmentation
         if not shape:
             yield self._warning(annotation, "has no segmentation", "outline the object or remove it")
-        elif not mask_hw.any():
+        elif not runs.area:
             yield self._warning(annotation, "covers no pixel", "draw the object again or remove it")
         if not isinstance(shape, CocoRle) and any(_leaves(polygon, image) for polygon in shape):
             problem = f"leaves its image of {image.width}x{image.height}"

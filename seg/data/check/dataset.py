@@ -9,28 +9,32 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final, Protocol
 
+import numpy as np
+
 from seg.data.check.coco import CocoCheck
 from seg.data.check.findings import CheckedLabels, Finding, error_in
 from seg.data.check.folders import ImageCheck, MaskCheck, TableCheck
 from seg.data.check.groups import shared_groups
-from seg.data.check.learnability import PixelCounts, crop_findings, learnable_findings
+from seg.data.check.learnability import PixelCounts, crop_findings, learnable_findings, too_few_findings
 from seg.data.dataset import open_split, open_undivided
+from seg.data.deep.picture import levels_in_range
 from seg.data.images.decoding import BandsHWC
 from seg.data.images.image_header import Size
 from seg.data.images.images import read_bands, without_alpha
-from seg.data.images.raster import open_large_tiff
-from seg.data.images.read_sample import read_in_range
+from seg.data.images.raster import open_raster, size_if_large
+from seg.data.images.read_sample import open_bands
 from seg.data.labelling import Labelling, labelling_of
 from seg.data.masks.mask_split import MaskSplit
 from seg.data.splits.subset_split import Subset
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
+from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC
+from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import Task
 from seg.pixel_range import PixelRange
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
-from seg.spec.dataset.split import ShareSpec, SplitSpec
+from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
 
@@ -76,8 +80,8 @@ class SplitReport:
 
     def count(self, check_labels: CheckedLabels, classes: Sequence[ClassInfo]) -> None:
         self.objects_of.update(check_labels.objects)
-        if check_labels.labels_hw is not None:
-            shown = self.counts.add(check_labels.labels_hw, self.task, classes).keys()
+        if check_labels.labels is not None:
+            shown = self.counts.add(check_labels.labels, self.task, classes).keys()
             self.images_with.update(shown)
             self.images_with_both.update(combinations([c.name for c in classes if c.name in shown], 2))
 
@@ -137,13 +141,15 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
         except DataError as error:
             findings.append(_open_failure(dataset.split(name), error))
         else:
-            seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset.pixel_range)
+            seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset)
     findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
     if seen.get("train") and seen.get("val"):
         findings += shared_groups(dataset, {finding.file for finding in findings})
     if dataset.train:
         counts = reports[0].counts
         findings += learnable_findings(dataset, labelling.classes, counts)
+        recipes = tuple(recipes)
+        findings += too_few_findings(dataset.train.place, counts.of, recipes)
         for recipe in recipes:
             findings += crop_findings(dataset.train.images[0], recipe, counts.largest_hw)
     return CheckReport(
@@ -163,8 +169,10 @@ def _readable_labelling(dataset: DatasetSpec) -> Labelling:
 
 
 def _split_names(dataset: DatasetSpec) -> tuple[SplitName, ...]:
+    """Those with files of their own; blocks held out are checked with the images to train on."""
     names: tuple[SplitName, ...] = ("train", "val", "predict")
-    return tuple(name for name in names if getattr(dataset, name))
+    own = {name: getattr(dataset, name) for name in names}
+    return tuple(name for name, split in own.items() if split and not isinstance(split, BlocksSpec))
 
 
 def _open(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
@@ -196,7 +204,7 @@ def _check_split(
     classes: Sequence[ClassInfo],
     report: SplitReport,
     findings: list[Finding],
-    pixel_range: PixelRange | None,
+    dataset: DatasetSpec,
 ) -> dict[Path, str]:
     """Check all images and labels of a split; returns a digest of each image's pixels."""
     digests: dict[Path, str] = {}
@@ -206,40 +214,62 @@ def _check_split(
         for index, path in enumerate(split.images):
             size_hw = None
             try:
-                size_hw = _check_image(path, digests, findings, pixel_range)
+                size_hw = _check_image(path, digests, findings, dataset)
             except DataError as error:
                 findings.append(error_in(path, error, "replace or remove the image"))
             check_labels = split.check_labels(index, size_hw)
             findings += check_labels.findings
             if size_hw is not None:
                 findings += _sizes(path, size_hw, check_labels)
-            report.count(check_labels, classes)
+            try:
+                report.count(check_labels, classes)
+            except DataError as error:
+                findings.append(error_in(path, error, "correct or remove it"))
             advance(note=path.name)
     return digests
 
 
-def _check_image(
-    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange | None
-) -> Size:
+def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding], dataset: DatasetSpec) -> Size:
     """Check an image; returns its size. Of an image that is read by window, only the size is checked."""
-    if pixel_range is not None:
-        image_hwc = read_in_range(path, pixel_range)
-        findings += _flat(path, image_hwc)
-        digests[path] = _digest(image_hwc)
-        return image_hwc.shape[0], image_hwc.shape[1]
-    windowed = open_large_tiff(path)
-    if windowed is not None:
-        return windowed.shape[:2]
+    if dataset.pixel_range is not None:
+        slices = dataset.stack.slices if dataset.stack else 1
+        return _check_bands(path, digests, findings, dataset.pixel_range, slices)
+    large_hw = size_if_large(path)
+    if large_hw is not None:
+        open_raster(path)  # Bands that would be lost are reported.
+        return large_hw
     bands_hwc = read_bands(path)
     findings += _transparency(path, bands_hwc)
     digests[path] = _digest(without_alpha(bands_hwc))
     return bands_hwc.shape[0], bands_hwc.shape[1]
 
 
-def _flat(path: Path, image_hwc: ImageHWC) -> Iterator[Finding]:
-    """A warning if the range leaves nothing to see."""
-    if image_hwc.std() < _LEAST_CONTRAST:
-        problem = f"is nearly flat in this range: its values are {image_hwc.min()}..{image_hwc.max()} of 255"
+def _check_bands(
+    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange, slices: int
+) -> Size:
+    """Check an image of any bands, or one of so many slices; of a large one, only its size."""
+    raster = open_bands(path, pixel_range)
+    height, width, bands = raster.shape
+    try:
+        pixel_range.seen_of(bands * slices)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    if isinstance(raster, np.ndarray):
+        findings += _flat(path, raster, pixel_range)
+        digests[path] = _digest(raster)
+    return height, width
+
+
+def _flat(path: Path, image_hwb: ImageHWB, pixel_range: PixelRange) -> Iterator[Finding]:
+    """A warning if the image has no data, or the range leaves nothing to see."""
+    if np.isnan(image_hwb).all():
+        yield Finding("warning", path, None, "has no pixel with data", "remove it")
+        return
+    levels_hwb = levels_in_range(image_hwb, pixel_range)
+    if levels_hwb.std(axis=(0, 1)).max() < _LEAST_CONTRAST:
+        problem = (
+            f"is nearly flat in this range: its values are {levels_hwb.min()}..{levels_hwb.max()} of 255"
+        )
         yield Finding("warning", path, None, problem, "choose another 'range', 'percentile' or 'window'")
 
 
@@ -259,7 +289,7 @@ def _sizes(path: Path, size_hw: Size, check_labels: CheckedLabels) -> Iterator[F
         yield Finding("error", path, None, problem, fix)
 
 
-def _digest(image_hwc: ImageHWC) -> str:
+def _digest(image_hwc: ImageHWB) -> str:
     digest = hashlib.sha256(repr(image_hwc.shape).encode())
     digest.update(image_hwc.data)
     return digest.hexdigest()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from seg.labels.task import LabelMap
+from seg.data.regions.label_raster import LabelRaster
 
 Severity = Literal["error", "warning"]
 
@@ -69,10 +69,10 @@ def error_in(file: Path, error: Exception, fix: str, annotation: int | None = No
 class CheckedLabels:
     """The checked labels of one image: their size, label map, the class of each object, and findings.
 
-    `labels_hw` is None without labels, and `size_hw` if the labels do not give one.
+    `labels` is None without labels, and `size_hw` if the labels do not give one.
     """
 
     size_hw: tuple[int, ...] | None = None
-    labels_hw: LabelMap | None = None
+    labels: LabelRaster | None = None
     objects: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

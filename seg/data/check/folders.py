@@ -7,14 +7,16 @@ from typing import Final
 import numpy as np
 
 from seg.data.check.findings import CheckedLabels, Finding, error_in
-from seg.data.coco.painting import PaintedObject
 from seg.data.images.image_header import Size
 from seg.data.masks.mask_split import MaskSplit
 from seg.data.pairing.find_masks import is_pattern, mask_files
+from seg.data.regions.label_raster import AT_ONCE, LabelRaster, size_of
+from seg.data.regions.object_raster import LabelledRuns
+from seg.data.regions.region import cut
 from seg.data.splits.split import Split
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
-from seg.labels.task import LabelMap, classes_overlap
+from seg.labels.task import classes_overlap
 from seg.terminal.words import counted
 
 _EXAMPLES: Final = 3
@@ -56,10 +58,10 @@ class MaskCheck:
         if not self._paired and path in self._missing:
             return CheckedLabels()
         try:
-            labels_hw = self._split.labels(index)
+            labels = self._split.open_labels(index)
         except DataError as error:
             return CheckedLabels(findings=(error_in(path, error, "correct or remove it"),))
-        return CheckedLabels(labels_hw.shape, labels_hw)
+        return CheckedLabels(size_of(labels), labels)
 
     def _mask_files(self) -> list[Path]:
         """All masks in folders of masks; a pattern's folder may hold other files."""
@@ -93,21 +95,21 @@ class TableCheck:
     def check_labels(self, index: int, _: Size | None) -> CheckedLabels:
         table, classes = self._split.table.file, self._split.classes
         try:
-            labels_hw = self._split.labels(index)
-            objects = self._split.objects(index, labels_hw.shape)
+            labels = self._split.open_labels(index)
+            objects = self._split.objects(index, size_of(labels))
         except DataError as error:
             return CheckedLabels(findings=(error_in(table, error, "correct or remove it"),))
-        names = tuple(classes[one.label].name for one in objects if one.area)
-        return CheckedLabels(
-            labels_hw.shape, labels_hw, names, tuple(self._covered(index, labels_hw, objects))
-        )
+        names = tuple(classes[one.label].name for one in objects if one.runs.area)
+        return CheckedLabels(size_of(labels), labels, names, tuple(self._covered(index, labels, objects)))
 
-    def _covered(self, index: int, labels_hw: LabelMap, objects: list[PaintedObject]) -> Iterator[Finding]:
+    def _covered(self, index: int, labels: LabelRaster, objects: list[LabelledRuns]) -> Iterator[Finding]:
         """Pixels of an object that another class's covers, if a pixel has one class."""
         if classes_overlap(self._split.task):
             return
         covered = sum(
-            int(np.count_nonzero(labels_hw[one.bounds][one.mask_hw] != one.label)) for one in objects
+            int(np.count_nonzero(labels[part.slices][one.runs.mask_in(part)] != one.label))
+            for one in objects
+            for part in cut(one.runs.bounds, (AT_ONCE, AT_ONCE))
         )
         if covered:
             problem = f"{counted(covered, 'pixel')} are of two classes"

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from seg.data.check.findings import Finding, Severity
+from seg.data.regions.label_raster import LabelRaster, parts_of, size_of
 from seg.data.splits.split import Split
 from seg.labels.classes import ClassInfo
-from seg.labels.task import LabelMap, Task, classes_overlap, count_pixels, ignored_in
+from seg.labels.task import Task, classes_overlap, count_pixels, ignored_in
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
@@ -26,6 +27,9 @@ MOST_PADDING: Final = 0.75
 LEAST_COUNTED: Final = 200
 MOST_COUNTED: Final = 2000
 """At least and at most this many images are counted before training, until each class was seen."""
+
+FEWEST_TO_TRAIN: Final = 2
+"""Batch normalisation needs two images."""
 
 _THREADS: Final = 4
 _AT_ONCE: Final = 64
@@ -47,17 +51,20 @@ class PixelCounts:
     pixels: Counter[str] = field(default_factory=Counter)
     largest_hw: tuple[int, int] = (0, 0)
 
-    def add(self, labels_hw: LabelMap, task: Task, classes: Sequence[ClassInfo]) -> Counter[str]:
-        """Count one more image; returns its counts."""
-        names, counts = [c.name for c in classes], count_pixels(labels_hw, task, len(classes))
-        shown = +Counter(dict(zip(names, counts.tolist(), strict=True)))
+    def add(self, labels: LabelRaster, task: Task, classes: Sequence[ClassInfo]) -> Counter[str]:
+        """Count one more image; returns its counts. Raises DataError if its labels cannot be read."""
+        shown: Counter[str] = Counter()
+        ignored = 0
+        for part_hw in parts_of(labels):
+            counts_c = count_pixels(part_hw, task, len(classes))
+            shown += Counter({c.name: count for c, count in zip(classes, counts_c.tolist(), strict=True)})
+            ignored += int(np.count_nonzero(ignored_in(part_hw, task, len(classes))))
+            self.total += part_hw.size
         self.empty += not shown
-        shown[IGNORED] += int(np.count_nonzero(ignored_in(labels_hw, task, len(classes))))
-        shown = +shown
+        shown += Counter({IGNORED: ignored})
         self.images += 1
-        self.total += labels_hw.size
         self.pixels += shown
-        height, width = labels_hw.shape
+        height, width = size_of(labels)
         self.largest_hw = max(height, self.largest_hw[0]), max(width, self.largest_hw[1])
         return shown
 
@@ -79,8 +86,8 @@ def count_class_pixels(split: Split) -> PixelCounts:
     most = min(MOST_COUNTED, counts.of)
     with progress("count classes", most, unit="images") as advance, ThreadPoolExecutor(_THREADS) as threads:
         while some := list(islice(order, _AT_ONCE)):
-            for labels_hw in threads.map(split.labels, some):
-                counts.add(labels_hw, split.task, split.classes)
+            for labels in threads.map(split.open_labels, some):
+                counts.add(labels, split.task, split.classes)
                 advance()
             if counts.images >= LEAST_COUNTED and names <= counts.pixels.keys():
                 advance(most - counts.images)
@@ -128,6 +135,16 @@ def learnable_findings(
             else "set 'unlabelled: Background' if they belong to none of the classes"
         )
         yield Finding("warning", place, None, problem, fix)
+
+
+def too_few_findings(place: Path, images: int, recipes: Sequence[RecipeSpec]) -> Iterator[Finding]:
+    """A warning if there are too few images to train on, unless all recipes draw crops of them."""
+    draws_crops = bool(recipes) and all(recipe.samples for recipe in recipes)
+    if 0 < images < FEWEST_TO_TRAIN and not draws_crops:
+        problem = f"the training split has {counted(images, 'image')}, at least {FEWEST_TO_TRAIN} are needed"
+        yield Finding(
+            "warning", place, None, problem, "label more; crops of a large one: 'samples' in a recipe"
+        )
 
 
 def _value_for(dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts) -> tuple[str, str]:

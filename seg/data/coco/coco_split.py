@@ -6,26 +6,31 @@ dataset's task lets classes overlap.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from seg.data.coco.coco_file import CocoAnnotation, CocoCategory, ambiguities, read_coco
 from seg.data.coco.painting import PaintedObject, paint, painted_object
-from seg.data.coco.rasterise import rasterise
-from seg.data.images.image_files import bytes_of, resolved
-from seg.data.images.image_header import Size, image_size
+from seg.data.coco.rasterise import rasterise, rasterise_to_runs
+from seg.data.images.image_files import resolved
+from seg.data.images.image_header import Size
+from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import Labelling, ReadLabelling
-from seg.data.splits.split import samples_with_ids
+from seg.data.regions.label_raster import LabelRaster
+from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
+from seg.data.splits.split import Sample, samples_with_ids
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task
 from seg.spec.base import did_you_mean
 
+Drawn = TypeVar("Drawn")
+
 LARGE: Final = 2**25
-"""From this number of pixels on, the image's real size is read before its labels are drawn."""
+"""From this number of pixels on, the image's real size is read first, and labels are drawn by region."""
 
 
 class CocoSplit:
@@ -63,33 +68,57 @@ class CocoSplit:
         return hashlib.sha256(self._coco.model_dump_json().encode()).hexdigest()
 
     def labels(self, index: int) -> LabelMap:
+        def painted(annotation: CocoAnnotation, size_hw: Size) -> PaintedObject:
+            return painted_object(self._label(annotation), rasterise(annotation.segmentation, size_hw))
+
+        size_hw, objects = self._objects(index, painted)
+        return paint(size_hw, objects, self._labelling)
+
+    def open_labels(self, index: int) -> LabelRaster:
+        def runs(annotation: CocoAnnotation, size_hw: Size) -> LabelledRuns:
+            return LabelledRuns(self._label(annotation), rasterise_to_runs(annotation.segmentation, size_hw))
+
+        image = self._coco.images[index]
+        if image.height * image.width <= LARGE:
+            return self.labels(index)
+        size_hw, objects = self._objects(index, runs)
+        return ObjectRaster(size_hw, objects, self._labelling)
+
+    def _objects(self, index: int, draw: Callable[[CocoAnnotation, Size], Drawn]) -> tuple[Size, list[Drawn]]:
+        """The size of an image, and its objects drawn; raises DataError."""
         image = self._coco.images[index]
         if not self._coco.annotations:
             raise DataError(f"{self._path}: has no annotations: annotate its images to learn from them")
         size_hw = (image.height, image.width)
-        refuse_false_size(self.samples[index].image, size_hw)
-        objects = [self._object(annotation, size_hw) for annotation in self._of_image.get(image.id, ())]
-        return paint(size_hw, objects, self._labelling)
+        refuse_false_size(self.samples[index], size_hw)
+        objects = []
+        for annotation in self._of_image.get(image.id, ()):
+            try:
+                objects.append(draw(annotation, size_hw))
+            except ValueError as error:
+                raise DataError(
+                    f"{self._place(annotation)}: {error}: draw the object again or remove it"
+                ) from error
+        return size_hw, objects
 
-    def _object(self, annotation: CocoAnnotation, size_hw: Size) -> PaintedObject:
+    def _label(self, annotation: CocoAnnotation) -> int:
         label = self._label_of.get(annotation.category_id)
-        place = f"{self._path}: annotation {annotation.id}"
         if label is None:
             raise DataError(
-                f"{place}: category {annotation.category_id} is not among the categories:"
+                f"{self._place(annotation)}: category {annotation.category_id} is not among the categories:"
                 " add it or remove the annotation"
             )
-        try:
-            return painted_object(label, rasterise(annotation.segmentation, size_hw))
-        except ValueError as error:
-            raise DataError(f"{place}: {error}: draw the object again or remove it") from error
+        return label
+
+    def _place(self, annotation: CocoAnnotation) -> str:
+        return f"{self._path}: annotation {annotation.id}"
 
     @cached_property
     def _label_of(self) -> Mapping[int, int]:
         return labels_by_category(self._path, self._coco.categories, self.classes)
 
 
-def refuse_false_size(image: Path, size_hw: Size) -> None:
+def refuse_false_size(sample: Sample, size_hw: Size) -> None:
     """Raise DataError if annotations claim a very large size that is not their image's.
 
     Otherwise a few bytes could make us allocate gigabytes.
@@ -97,13 +126,11 @@ def refuse_false_size(image: Path, size_hw: Size) -> None:
     height, width = size_hw
     if height * width <= LARGE:
         return
-    try:
-        real_hw = image_size(bytes_of(image))
-    except ValueError as error:
-        raise DataError(f"{image}: {error}") from error
+    real_hw = size_of_sample(sample)
     if sorted(real_hw) != sorted(size_hw):
         raise DataError(
-            f"{image}: is {real_hw[1]}x{real_hw[0]}, its labels are {width}x{height}: bring both to one size"
+            f"{sample.image}: is {real_hw[1]}x{real_hw[0]}, its labels are {width}x{height}: bring both"
+            " to one size"
         )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from seg.data.coco.rasterise import MaskHW
 from seg.data.labelling import Labelling
-from seg.labels.task import LabelMap, classes_overlap
+from seg.labels.task import LabelMap
 
 
 class PaintedObject(NamedTuple):
@@ -33,11 +33,7 @@ def paint(size_hw: tuple[int, int], objects: Iterable[PaintedObject], labelling:
 
     If a pixel has one class, the largest is at the bottom, and of equals the last on top.
     """
-    labels_hw = np.full(size_hw, labelling.unlabelled, labelling.dtype)
-    if classes_overlap(labelling.task):
-        for one in objects:
-            labels_hw[one.bounds][one.mask_hw] |= labelling.dtype.type(labelling.value_of(one.label))
-        return labels_hw
+    labels_hw = labelling.blank(size_hw)
     for one in sorted(objects, key=lambda one: -one.area):
-        labels_hw[one.bounds][one.mask_hw] = one.label
+        labelling.paint(labels_hw[one.bounds], one.mask_hw, one.label)
     return labels_hw

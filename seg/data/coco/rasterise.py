@@ -1,11 +1,13 @@
 """Rasterise COCO segmentations: polygons and run lengths become bool masks."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.coco.coco_file import CocoRle
+from seg.data.regions.run_mask import RunMask
 
 MaskHW = NDArray[np.bool_]
 """The pixels of one object, bool `[H, W]`."""
@@ -23,21 +25,55 @@ def rasterise(shape: list[list[float]] | CocoRle, size_hw: tuple[int, int]) -> M
     """
     if not isinstance(shape, CocoRle):
         return _from_polygons(shape, size_hw)
+    return _from_run_lengths(_counts_of(shape, size_hw), size_hw)
+
+
+def _counts_of(shape: CocoRle, size_hw: tuple[int, int]) -> Sequence[int] | NDArray[np.int64]:
     if shape.size != size_hw:
         raise ValueError(f"its run lengths are for {shape.size}, the image is {size_hw} (height, width)")
-    counts = _decompress_counts(shape.counts) if isinstance(shape.counts, str) else shape.counts
-    return _from_run_lengths(counts, size_hw)
+    return _decompress_counts(shape.counts) if isinstance(shape.counts, str) else shape.counts
+
+
+def rasterise_to_runs(shape: list[list[float]] | CocoRle, size_hw: tuple[int, int]) -> RunMask:
+    """The same pixels as runs, of which any region is drawn; raises ValueError as `rasterise`."""
+    if isinstance(shape, CocoRle):
+        counts = _counts_of(shape, size_hw)
+        _refuse_other_total(counts, size_hw)
+    elif shape:
+        counts = _decompress_counts(_encoded(shape, size_hw)["counts"].decode())
+    else:
+        counts = np.zeros(0, dtype=np.int64)
+    ends = np.cumsum(np.asarray(counts, dtype=np.int64))
+    return RunMask.of_runs(ends[:-1:2], np.asarray(counts, dtype=np.int64)[1::2], size_hw, "columns")
+
+
+def runs_as_coco(runs: RunMask, size_hw: tuple[int, int]) -> dict[str, Any]:
+    """Runs of columns as COCO's compressed run lengths: `size` and `counts`."""
+    from pycocotools import mask as coco_mask
+
+    height, width = size_hw
+    starts, ends = runs.lines * height + runs.starts, runs.lines * height + runs.ends
+    edges = np.stack([starts, ends], axis=1).ravel()
+    counts = np.diff(edges, prepend=0, append=height * width)
+    encoded = coco_mask.frPyObjects({"size": list(size_hw), "counts": counts.tolist()}, *size_hw)
+    return {"size": list(size_hw), "counts": encoded["counts"].decode()}
 
 
 def _from_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> MaskHW:
     from pycocotools import mask as coco_mask
 
-    for polygon in polygons:
-        _refuse_malformed(polygon, size_hw)
     if not polygons:
         return np.zeros(size_hw, dtype=np.bool_)
-    parts = coco_mask.frPyObjects(polygons, *size_hw)
-    return np.asarray(coco_mask.decode(coco_mask.merge(parts)), dtype=np.bool_)
+    return np.asarray(coco_mask.decode(_encoded(polygons, size_hw)), dtype=np.bool_)
+
+
+def _encoded(polygons: list[list[float]], size_hw: tuple[int, int]) -> Any:
+    """The union of polygons as pycocotools has it: a size and compressed counts."""
+    from pycocotools import mask as coco_mask
+
+    for polygon in polygons:
+        _refuse_malformed(polygon, size_hw)
+    return coco_mask.merge(coco_mask.frPyObjects(polygons, *size_hw))
 
 
 def _refuse_malformed(polygon: list[float], size_hw: tuple[int, int]) -> None:
@@ -52,13 +88,19 @@ def _refuse_malformed(polygon: list[float], size_hw: tuple[int, int]) -> None:
 
 def _from_run_lengths(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> MaskHW:
     height, width = size_hw
+    _refuse_other_total(counts, size_hw)
+    inside = np.arange(len(counts)) % 2 == 1
+    return np.repeat(inside, counts).reshape(width, height).T
+
+
+def _refuse_other_total(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> None:
+    """Raise ValueError for run lengths that are not those of an image of this size."""
+    height, width = size_hw
     if min(counts, default=0) < 0:
         raise ValueError(f"it has a run of negative length ({min(counts)})")
     total = sum(map(int, counts))
     if total != height * width:
         raise ValueError(f"its run lengths sum to {total}, the image has {height * width} pixels")
-    inside = np.arange(len(counts)) % 2 == 1
-    return np.repeat(inside, counts).reshape(width, height).T
 
 
 def _decompress_counts(text: str) -> NDArray[np.int64]:

@@ -28,6 +28,20 @@ class Groups:
     def count(self) -> int:
         return len(set(self.labels))
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """What intervals resample: the group of each image; each image alone if all are of one group."""
+        if self.count > 1:
+            return self.labels
+        return tuple(str(image) for image in range(len(self.labels)))
+
+    @property
+    def intervals_over(self) -> str:
+        """What intervals resample, in words."""
+        if self.count == len(self.labels):
+            return "images"
+        return f"{self.count} groups of images" if self.count > 1 else "images of one group, so too narrow"
+
     def __str__(self) -> str:
         images = counted(len(self.labels), "image")
         if self.count == len(self.labels):
@@ -36,7 +50,7 @@ class Groups:
 
 
 def group_images(samples: Sequence[Sample], spec: GroupSpec | None) -> Groups:
-    """The groups of images: frames of a drive, slices of a patient, tiles of a slide.
+    """The groups of images: frames of a drive, slices of a patient. Regions of an image are in one group.
 
     Args:
         samples: of one split, or of several, whose groups are then the same.
@@ -47,6 +61,11 @@ def group_images(samples: Sequence[Sample], spec: GroupSpec | None) -> Groups:
         SpecError: an image has no group.
         DataError: an image cannot be read.
     """
+    one_of_image = {sample.image: sample for sample in reversed(samples)}
+    if len(one_of_image) < len(samples) and any(sample.region for sample in samples):
+        groups = group_images(tuple(one_of_image.values()), spec)
+        label_of = dict(zip(one_of_image, groups.labels, strict=True))
+        return Groups(tuple(label_of[sample.image] for sample in samples), groups.source)
     if spec is not None:
         return Groups(given_labels(samples, spec), "given")
     return Groups(found_labels(samples, read_thumbnails(samples)), "found")

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from seg.data.coco.rasterise import MaskHW
-from seg.data.deep.decode import deep_size
+from seg.data.deep.decode import header_of
 from seg.data.images.image_files import IMAGE_SUFFIXES, bytes_of, images_in
+from seg.data.images.raster import size_if_large
+from seg.data.regions.run_mask import RunMask
 from seg.errors import DataError
 from seg.spec.dataset.dataset import UNLABELLED_IGNORED, SplitName
 
@@ -23,10 +25,10 @@ Dropped = Counter[str]
 
 @dataclass(frozen=True, slots=True)
 class ImportedObject:
-    """An object: its class's name, and its outlines or its mask, bool `[H, W]`."""
+    """An object: its class's name, and its outlines, its runs of columns, or its mask, bool `[H, W]`."""
 
     name: str
-    shape: Polygons | MaskHW
+    shape: Polygons | RunMask | MaskHW
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,10 @@ def parsing(path: Path, form: str) -> Iterator[None]:
 
 def size_of(image: Path) -> tuple[int, int]:
     """Height and width of an image as it is read; raises DataError."""
+    if large_hw := size_if_large(image):
+        return large_hw
     try:
-        return deep_size(bytes_of(image))
+        return header_of(bytes_of(image))[0]
     except ValueError as error:
         raise DataError(f"{image}: {error}") from error
 

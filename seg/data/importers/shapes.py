@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.data.coco.rasterise import MaskHW, rasterise
+from seg.data.coco.rasterise import MaskHW, rasterise_to_runs
 from seg.data.images.image_header import damage_as_value_error
 from seg.data.importers.base import Polygons
+from seg.data.regions.run_mask import RunMask
 
 _CORNERS: Final = 64
 """Of the polygon that stands for an ellipse."""
@@ -50,15 +51,15 @@ def turned(polygons: Polygons, degrees: float, x: float, y: float) -> Polygons:
     ]
 
 
-def with_holes(outer: Points, holes: Iterable[Points], size_hw: tuple[int, int]) -> Polygons | MaskHW:
-    """An outline, or the mask of one with holes, which COCO's polygons cannot have."""
+def with_holes(outer: Points, holes: Iterable[Points], size_hw: tuple[int, int]) -> Polygons | RunMask:
+    """An outline, or the runs of one with holes, which COCO's polygons cannot have."""
     inner = [polygon(hole) for hole in holes]
     if not inner:
         return polygon(outer)
-    mask_hw = rasterise(polygon(outer), size_hw)
+    runs = rasterise_to_runs(polygon(outer), size_hw)
     for hole in inner:
-        mask_hw &= ~rasterise(hole, size_hw)
-    return mask_hw
+        runs = runs.minus(rasterise_to_runs(hole, size_hw), size_hw)
+    return runs
 
 
 def placed(patch_hw: MaskHW, left: int, top: int, size_hw: tuple[int, int]) -> MaskHW:

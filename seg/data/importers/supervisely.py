@@ -13,6 +13,7 @@ from seg.data.coco.rasterise import MaskHW
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject, Polygons
 from seg.data.importers.shapes import patch_of, placed, rectangle, with_holes
+from seg.data.regions.run_mask import RunMask
 from seg.errors import DataError
 
 _MOST_BYTES: Final = 2**26
@@ -47,7 +48,7 @@ def _images(source: Path, annotations: list[Path], dropped: Dropped) -> Iterator
 
 
 def _object(one: dict[str, Any], size_hw: tuple[int, int], dropped: Dropped) -> ImportedObject | None:
-    shape: Polygons | MaskHW
+    shape: Polygons | RunMask | MaskHW
     kind = one.get("geometryType", "polygon")
     match kind:
         case "polygon":

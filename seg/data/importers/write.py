@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from seg.data.coco.rasterise import rasterise
+from seg.data.coco.rasterise import rasterise_to_runs, runs_as_coco
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.data.importers.formats import Format, importer_of
 from seg.errors import DataError
@@ -93,22 +93,29 @@ def _collect(
 def _object(one: ImportedObject, image: ImportedImage, dropped: Dropped) -> tuple[str, dict[str, Any]] | None:
     """An object as COCO has it; None if it covers no pixel, or its outline is none."""
     try:
-        mask_hw = rasterise(one.shape, image.size_hw) if isinstance(one.shape, list) else one.shape
+        encoded = _encoded(one, image)
     except ValueError:
         dropped["outline with too few points, or far outside the image"] += 1
         return None
-    if mask_hw.shape != tuple(image.size_hw):
-        raise DataError(f"{image.path}: is {image.size_hw}, its mask {mask_hw.shape} (height, width)")
-    encoded = coco_mask.encode(np.asfortranarray(mask_hw, dtype=np.uint8))
     area = int(coco_mask.area(encoded))
     if not area:
         dropped["object without a pixel"] += 1
         return None
-    segmentation: Any = one.shape
-    if not isinstance(one.shape, list):
-        segmentation = {"size": list(encoded["size"]), "counts": encoded["counts"].decode()}
+    segmentation = one.shape if isinstance(one.shape, list) else encoded
     bbox = coco_mask.toBbox(encoded).tolist()
     return one.name, {"segmentation": segmentation, "area": area, "bbox": bbox, "iscrowd": 0}
+
+
+def _encoded(one: ImportedObject, image: ImportedImage) -> dict[str, Any]:
+    """The pixels of an object as COCO's compressed run lengths; raises ValueError where it is no outline."""
+    size_hw = image.size_hw
+    if isinstance(one.shape, np.ndarray):
+        if one.shape.shape != tuple(size_hw):
+            raise DataError(f"{image.path}: is {size_hw}, its mask {one.shape.shape} (height, width)")
+        encoded = coco_mask.encode(np.asfortranarray(one.shape, dtype=np.uint8))
+        return {"size": list(encoded["size"]), "counts": encoded["counts"].decode()}
+    runs = rasterise_to_runs(one.shape, size_hw) if isinstance(one.shape, list) else one.shape
+    return runs_as_coco(runs, size_hw)
 
 
 def _classes(dataset: ImportedDataset, images: dict[str, list[_Entry]]) -> dict[str, int]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from seg.data.coco.painting import paint, painted_object
 from seg.data.labelling import Labelling
-from seg.data.masks.mask_values import read_mask_values
+from seg.data.masks.mask_raster import is_above
+from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
 from seg.labels.task import LabelMap
@@ -37,6 +38,13 @@ class BinaryMasks:
             labels_hw |= more_hw
         return labels_hw.astype(np.uint8)
 
+    def labels_of(self, masks: Sequence[MaskValues]) -> LabelsHW:
+        """The label map of the values of an image's masks."""
+        labels_hw = is_above(masks[0], self._threshold)
+        for values in masks[1:]:
+            labels_hw |= is_above(values, self._threshold)
+        return labels_hw.astype(np.uint8)
+
 
 def labels_of_classes(paths: Mapping[int, Path], size_hw: Size, labelling: Labelling) -> LabelMap:
     """A label map from a mask for each label, whose pixels above 0 are of that class.
@@ -62,6 +70,4 @@ def labels_of_classes(paths: Mapping[int, Path], size_hw: Size, labelling: Label
 
 
 def _is_above(path: Path, threshold: float) -> NDArray[np.bool_]:
-    values = read_mask_values(path, lossy=threshold > 0)
-    is_above: NDArray[np.bool_] = np.atleast_3d(values > threshold)
-    return np.asarray(is_above.any(axis=-1))
+    return is_above(read_mask_values(path, lossy=threshold > 0), threshold)

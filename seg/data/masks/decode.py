@@ -1,16 +1,19 @@
 """The label map of an image from its masks, by the encoding that the dataset's YAML gives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import Labelling
 from seg.data.masks.binary_masks import BinaryMasks, labels_of_classes
 from seg.data.masks.colour_masks import ColourMasks
 from seg.data.masks.index_masks import IndexMasks
-from seg.data.masks.mask_values import read_mask_values
+from seg.data.masks.mask_raster import ClassMaskRaster, MaskRaster, open_large_mask
+from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.data.pairing.find_masks import Masks
+from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.split import Sample
 from seg.labels.classes import Colour
 from seg.labels.task import LabelMap, classes_overlap
@@ -19,11 +22,20 @@ from seg.spec.dataset.masks import MasksSpec
 
 _BLACK: Final[Colour] = (0, 0, 0)
 
-DecodeMasks = Callable[[Sample, Masks], LabelMap]
-"""Decodes the masks of an image to its label map, `[H, W]`; raises DataError."""
+
+class MaskDecoder(Protocol):
+    """Decodes the masks of an image to its label map, `[H, W]`."""
+
+    def labels(self, sample: Sample, masks: Masks) -> LabelMap:
+        """The whole label map; raises DataError."""
+        ...
+
+    def open(self, masks: Masks) -> LabelRaster | None:
+        """The label map by region, if the masks are large; raises DataError."""
+        ...
 
 
-def mask_decoder(dataset: DatasetSpec, masks: MasksSpec, labelling: Labelling) -> DecodeMasks:
+def mask_decoder(dataset: DatasetSpec, masks: MasksSpec, labelling: Labelling) -> MaskDecoder:
     """What turns masks into labels: their files for each class, a threshold, colours, or ids."""
     if masks.of_class:
         return _ByClass({c.name: label for label, c in enumerate(labelling.classes)}, labelling)
@@ -48,9 +60,16 @@ class _ByClass:
     label_of: Mapping[str, int]
     labelling: Labelling
 
-    def __call__(self, sample: Sample, masks: Masks) -> LabelMap:
-        paths = {self.label_of[mask.of_class]: mask.path for mask in masks if mask.of_class is not None}
-        return labels_of_classes(paths, size_of_sample(sample), self.labelling)
+    def labels(self, sample: Sample, masks: Masks) -> LabelMap:
+        return labels_of_classes(self._paths(masks), size_of_sample(sample), self.labelling)
+
+    def open(self, masks: Masks) -> LabelRaster | None:
+        paths = {label: path for label, path in self._paths(masks).items() if path.exists()}
+        opened = {label: mask for label, path in paths.items() if (mask := open_large_mask(path))}
+        return ClassMaskRaster(opened, self.labelling) if opened and len(opened) == len(paths) else None
+
+    def _paths(self, masks: Masks) -> dict[int, Path]:
+        return {self.label_of[mask.of_class]: mask.path for mask in masks if mask.of_class is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +78,12 @@ class _ByThreshold:
 
     binary: BinaryMasks
 
-    def __call__(self, _: Sample, masks: Masks) -> LabelMap:
+    def labels(self, _: Sample, masks: Masks) -> LabelMap:
         return self.binary.labels([mask.path for mask in masks])
+
+    def open(self, masks: Masks) -> LabelRaster | None:
+        opened = [large for mask in masks if (large := open_large_mask(mask.path))]
+        return MaskRaster(opened, self.binary.labels_of) if len(opened) == len(masks) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +92,13 @@ class _ByValue:
 
     values: IndexMasks | ColourMasks
 
-    def __call__(self, _: Sample, masks: Masks) -> LabelMap:
+    def labels(self, _: Sample, masks: Masks) -> LabelMap:
         return self.values.labels(masks[0].path)
+
+    def open(self, masks: Masks) -> LabelRaster | None:
+        path = masks[0].path
+        large = open_large_mask(path, palette=isinstance(self.values, ColourMasks))
+        return MaskRaster([large], lambda values: self.values.labels_of(values[0], path)) if large else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +108,16 @@ class _ByContent:
     index: IndexMasks
     colours: ColourMasks | None
 
-    def __call__(self, _: Sample, masks: Masks) -> LabelMap:
+    def labels(self, _: Sample, masks: Masks) -> LabelMap:
         path = masks[0].path
-        values = read_mask_values(path)
+        return self._labels_of(read_mask_values(path), path)
+
+    def open(self, masks: Masks) -> LabelRaster | None:
+        path = masks[0].path
+        large = open_large_mask(path)
+        return MaskRaster([large], lambda values: self._labels_of(values[0], path)) if large else None
+
+    def _labels_of(self, values: MaskValues, path: Path) -> LabelMap:
         if values.ndim == 3 and self.colours:
             return self.colours.labels_of(values, path)
         return self.index.labels_of(values, path)

@@ -5,9 +5,10 @@ from functools import cached_property
 
 from seg.data.images.image_files import bytes_of
 from seg.data.labelling import Labelling, ReadLabelling
-from seg.data.masks.decode import DecodeMasks, mask_decoder
+from seg.data.masks.decode import MaskDecoder, mask_decoder
 from seg.data.pairing.find_images import find_images, samples_of
 from seg.data.pairing.find_masks import Masks, find_masks
+from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.list_samples import chosen
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
@@ -66,8 +67,11 @@ class MaskSplit:
         return digest.hexdigest()
 
     def labels(self, index: int) -> LabelMap:
-        return self._decode(self.samples[index], self.masks[index])
+        return self._decoder.labels(self.samples[index], self.masks[index])
+
+    def open_labels(self, index: int) -> LabelRaster:
+        return self._decoder.open(self.masks[index]) or self.labels(index)
 
     @cached_property
-    def _decode(self) -> DecodeMasks:
+    def _decoder(self) -> MaskDecoder:
         return mask_decoder(self._dataset, self.spec, self._labelling)

@@ -60,7 +60,7 @@ def read_mask_values(path: Path, *, lossy: bool = False, palette: bool = False) 
 
 def _decoded(data: bytes, *, lossy: bool, palette: bool) -> MaskValues:
     if data.startswith(_NPY):
-        return _whole_numbers(_array(data))
+        return whole_numbers(_array(data))
     other = next((kind for sign, kind in _OTHER_KINDS.items() if data.startswith(sign)), None)
     if other:
         return _by_pillow(lambda: other(BytesIO(data)), palette=palette)
@@ -84,7 +84,7 @@ def _by_pillow(read: Callable[[], ImageFile], *, palette: bool) -> MaskValues:
     image = damage_as_value_error(read)
     refuse_too_many_pixels((image.height, image.width))
     if image.mode in _ONE_BAND and not (image.mode == "P" and palette):
-        return _whole_numbers(damage_as_value_error(lambda: np.array(image)))
+        return whole_numbers(damage_as_value_error(lambda: np.array(image)))
     return damage_as_value_error(lambda: np.array(image.convert("RGB")))
 
 
@@ -100,7 +100,7 @@ def _array(data: bytes) -> NDArray[Any]:
     return array
 
 
-def _whole_numbers(values: NDArray[Any]) -> MaskValues:
+def whole_numbers(values: NDArray[Any]) -> MaskValues:
     """Values of any type as whole numbers; raises ValueError for fractions and negative values."""
     if values.dtype == np.bool_:
         return values.astype(np.uint8)

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.images.images import write_image
-from seg.data.sample.new_folder import write_new_folder
+from seg.data.regions.run_mask import Order
 from seg.data.sample.surface import DEFECTS, draw_surface
-from seg.data.tables.run_lengths import Order, encode_run_lengths
+from seg.data.sample.write import new_sample_folder
+from seg.data.tables.run_lengths import encode_run_lengths
 from seg.files.atomic import write_text
 from seg.labels.task import Task
 from seg.terminal.progress import Advance, progress
@@ -79,20 +80,16 @@ def write_sample_contest(
         "seed": seed,
     }
 
-    def write(unfinished: Path) -> None:
+    with new_sample_folder(folder, settings) as unfinished:
+        if unfinished is None:
+            return False
         with progress("data sample", sum(counts.values()), unit="images") as advance:
             for number, (split, count) in enumerate(counts.items()):
                 rows = list(_draw(unfinished, split, count, len(names), size_hw, (seed, number), advance))
-                if split == "test":
-                    _write_table(unfinished / "held_out.csv", rows)
-                    blank = [(image, number, "") for image, number, _ in rows]
-                    _write_table(unfinished / "sample_submission.csv", blank)
-                else:
-                    _write_table(unfinished / f"{split}.csv", [row for row in rows if row[-1]])
+                _write_tables(unfinished, split, rows)
         classes = "\n".join(f"  - {{ name: {name}, id: {label + 1} }}" for label, name in enumerate(names))
         write_text(unfinished / "dataset.yaml", _YAML.format(task=task, classes=classes))
-
-    return write_new_folder(folder, settings, write)
+    return True
 
 
 def _draw(
@@ -119,6 +116,15 @@ def _presence(images: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Which classes each image shows, bool `[N, C]`: each class is in the same number of images."""
     shown = np.arange(images) < round(PRESENT * images)
     return np.stack([rng.permutation(shown) for _ in DEFECTS], axis=1)
+
+
+def _write_tables(folder: Path, split: str, rows: list[_Row]) -> None:
+    """The labels of a split; of the test, the true rows and those of a sample submission."""
+    if split != "test":
+        _write_table(folder / f"{split}.csv", [row for row in rows if row[-1]])
+        return
+    _write_table(folder / "held_out.csv", rows)
+    _write_table(folder / "sample_submission.csv", [(image, number, "") for image, number, _ in rows])
 
 
 def _write_table(path: Path, rows: list[_Row]) -> None:

@@ -1,7 +1,8 @@
 """Draw one synthetic image: a ground, overlapping objects, and planks that split them.
 
 A class is a combination of shape and texture. Classes share shapes and textures, so that neither alone
-determines the class, and colour and light carry no information.
+determines the class. Colour is a hint, as classes overlap on the colour circle; in places it carries no
+information, nor does light anywhere.
 """
 
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ _SIZE: Final = (0.28, 0.5)
 _PLANKS: Final = 0.6
 _LEAST_VISIBLE: Final = 40
 _MUCH_SMALLER: Final = 0.5
+_HUE_SPREAD: Final = 0.1
+"""Of objects of a class, around the hues of the colour circle that classes share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,10 @@ def draw_scene(
     """An image, uint8 RGB `[H, W, 3]`, and its objects; of a place, or of nowhere in particular."""
     canvas = _ground_of(place, size_hw, rng) if place else ground(size_hw, rng, _GROUND_CELL)
     categories = _categories_of(place, rng) if place else _some_categories(rng)
-    placed = [_draw_object(canvas, category, rng) for category in categories]
+    placed = [
+        _draw_object(canvas, category, None if place else _hue_of(category, rng), rng)
+        for category in categories
+    ]
     if rng.random() < _PLANKS:
         placed.append(_draw_plank(canvas, placed[int(rng.integers(len(placed)))], rng))
     return developed(place.seen(canvas, rng) if place else canvas, rng), _annotated(placed)
@@ -95,7 +101,12 @@ def _ground_pattern(size_hw: tuple[int, int], rng: np.random.Generator, cell: in
     return pattern + 0.15 * rng.random(size_hw)
 
 
-def _draw_object(canvas: Plane, category: int, rng: np.random.Generator) -> _Placed:
+def _hue_of(category: int, rng: np.random.Generator) -> float:
+    return (category - 1) / len(CLASSES) + rng.normal(0, _HUE_SPREAD)
+
+
+def _draw_object(canvas: Plane, category: int, hue: float | None, rng: np.random.Generator) -> _Placed:
+    """Draw an object of a hue; of a random one by default."""
     shape, texture = list(CLASSES.values())[category - 1]
     height, width = canvas.shape[:2]
     scale = rng.uniform(*_SIZE) * height
@@ -108,7 +119,7 @@ def _draw_object(canvas: Plane, category: int, rng: np.random.Generator) -> _Pla
     local = (np.stack((columns, rows), axis=-1) - centre) / scale @ turn.T
     brightness = TEXTURES[texture](local[..., 0], local[..., 1], rng)
     _cast_shadow(canvas, mask_hw)
-    canvas[mask_hw] = _between(*two_tones(rng, contrast=0.5), brightness)[mask_hw]
+    canvas[mask_hw] = _between(*two_tones(rng, 0.5, hue), brightness)[mask_hw]
     return _Placed(category, mask_hw)
 
 

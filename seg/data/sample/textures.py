@@ -77,9 +77,9 @@ TEXTURES: dict[TextureName, Callable[[Plane, Plane, np.random.Generator], Plane]
 }
 
 
-def two_tones(rng: np.random.Generator, contrast: float) -> tuple[Plane, Plane]:
-    """A dark and a light tone of one random hue."""
-    hue, saturation = rng.random(), rng.uniform(0.05, 0.6)
+def two_tones(rng: np.random.Generator, contrast: float, hue: float | None = None) -> tuple[Plane, Plane]:
+    """A dark and a light tone of one hue, in 0..1; by default a random one."""
+    hue, saturation = rng.random() if hue is None else hue % 1, rng.uniform(0.05, 0.6)
     dark = rng.uniform(0.15, 0.85 - contrast)
     tones = [colorsys.hsv_to_rgb(hue, saturation, value) for value in (dark, dark + contrast)]
     return np.array(tones[0]), np.array(tones[1])

@@ -1,6 +1,8 @@
 """Writing the built-in dataset in COCO format, with its dataset YAML."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,14 +10,15 @@ import cv2
 import numpy as np
 
 from seg.data.images.images import write_image
-from seg.data.sample.new_folder import write_new_folder
 from seg.data.sample.scene import BACKGROUND, CLASSES, Mask, Thing, draw_scene
 from seg.data.sample.surroundings import Surroundings
-from seg.files.atomic import write_text
+from seg.errors import OutputError
+from seg.files.atomic import atomic_folder, is_there, remove_leftovers, write_text
 from seg.terminal.progress import Advance, progress
 
 _SPLITS: Final = ("train", "val", "predict")
-_REVISION: Final = 1
+_STAMP: Final = "sample.json"
+_REVISION: Final = 2
 _DATASET_YAML: Final = f"""\
 # The built-in dataset: drawn trash, 12 classes. Written by `seg data sample`.
 train: {{ images: ., annotations: train.json }}
@@ -33,9 +36,9 @@ _PLACES: Final = 100
 def write_sample_dataset(
     folder: Path,
     *,
-    train: int = 320,
-    val: int = 48,
-    predict: int = 24,
+    train: int = 480,
+    val: int = 64,
+    predict: int = 96,
     size_hw: tuple[int, int] = (128, 160),
     seed: int = 0,
     scenes: int = 0,
@@ -58,16 +61,36 @@ def write_sample_dataset(
         "seed": seed,
         **({"scenes": scenes} if scenes else {}),
     }
-
-    def write(unfinished: Path) -> None:
+    with new_sample_folder(folder, settings) as unfinished:
+        if unfinished is None:
+            return False
         counts = dict(zip(_SPLITS, (train, val, predict), strict=True))
         with progress("data sample", sum(counts.values()), unit="images") as advance:
             for number, (name, count) in enumerate(counts.items()):
                 places = _places(scenes, number, seed)
                 _write_split(unfinished, name, count, size_hw, (seed, number), places, advance)
         write_text(unfinished / "dataset.yaml", _DATASET_YAML + (_GROUP_LINE if scenes else ""))
+    return True
 
-    return write_new_folder(folder, settings, write)
+
+@contextmanager
+def new_sample_folder(folder: Path, settings: Mapping[str, Any]) -> Iterator[Path | None]:
+    """A new folder, to be filled with what these settings give; None if it holds that already.
+
+    Raises:
+        OutputError: the folder holds something else.
+    """
+    stamp = json.dumps(settings) + "\n"
+    if (folder / _STAMP).exists() and (folder / _STAMP).read_text(encoding="utf-8") == stamp:
+        yield None
+        return
+    if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder}: holds something else: remove it or name another folder")
+    if folder.parent.is_dir():
+        remove_leftovers(folder)
+    with atomic_folder(folder) as unfinished:
+        yield unfinished
+        write_text(unfinished / _STAMP, stamp)
 
 
 def _places(scenes: int, split: int, seed: int) -> dict[str, Surroundings]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
 
+from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.split import Sample, Split
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task
@@ -37,6 +38,15 @@ class ConcatSplit:
 
     def labels(self, index: int) -> LabelMap:
         """The label map, from the split of that image; raises DataError as that split does."""
+        split, place = self._of(index)
+        return split.labels(place)
+
+    def open_labels(self, index: int) -> LabelRaster:
+        split, place = self._of(index)
+        return split.open_labels(place)
+
+    def _of(self, index: int) -> tuple[Split, int]:
+        """The split of an image, and its position there."""
         number = bisect_right(self._ends, index)
         split = self._splits[number]
-        return split.labels(index - self._ends[number] + len(split.samples))
+        return split, index - self._ends[number] + len(split.samples)

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from seg.data.labelling import Labelling, ReadLabelling
 from seg.data.pairing.find_images import listed_samples
+from seg.data.regions.label_raster import LabelRaster
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task
@@ -41,3 +42,6 @@ class FolderSplit:
             f"{self._place}: {self.samples[index].image.name} has no labels:"
             " add annotations, masks or labels to this split"
         )
+
+    def open_labels(self, index: int) -> LabelRaster:
+        return self.labels(index)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg.data.images.image_files import bytes_of
 from seg.data.images.images import read_mask
+from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.list_samples import list_samples
 from seg.data.splits.split import Sample
 from seg.errors import DataError
@@ -77,6 +78,9 @@ class PseudoSplit:
                 f"{path}: has label {np.max(known)}, which is no class: run seg pseudo-label again"
             )
         return labels_hw
+
+    def open_labels(self, index: int) -> LabelRaster:
+        return self.labels(index)
 
 
 def pseudo_mask(masks: Path, sample: Sample) -> Path:

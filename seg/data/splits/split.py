@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from seg.data.regions.label_raster import LabelRaster
+from seg.data.regions.region import Region
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task
@@ -17,8 +19,10 @@ class Sample:
     """One image of a split. `id` is its unique name in submissions; see `samples_with_ids`.
 
     `coco_id` is its number in a COCO JSON, if there is one. `file_name` is the path that the dataset gives
-    it: that of the COCO JSON, or that below the folder of images. `pixel_range` says how an image of other
-    bands or more than 8 bits is read; see `seg.data.images.read_sample`.
+    it: that of the COCO JSON, or that below the folder of images. With a `pixel_range` all bands of the image
+    are read, else RGB of 8 bits; `stack` has the slices whose bands make the image, if there are several, and
+    `rgb` the bands that pictures show. With a `region`, the sample is that part of the image. See
+    `seg.data.images.read_sample`.
     """
 
     id: str
@@ -26,6 +30,9 @@ class Sample:
     coco_id: int | None = None
     file_name: str = ""
     pixel_range: PixelRange | None = None
+    rgb: tuple[int, int, int] | None = None
+    stack: tuple[Path, ...] = ()
+    region: Region | None = None
 
 
 class Split(Protocol):
@@ -53,6 +60,14 @@ class Split(Protocol):
 
         Raises:
             DataError: the labels cannot be read, or their size differs from the one they claim.
+        """
+        ...
+
+    def open_labels(self, index: int) -> LabelRaster:
+        """The label map of sample `index`, of which regions are read or drawn where it is large.
+
+        Raises:
+            DataError: the labels cannot be read.
         """
         ...
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 
+from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.split import Sample, Split
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task
@@ -36,3 +37,6 @@ class Subset:
     def labels(self, index: int) -> LabelMap:
         """The label map, from the whole split; raises DataError as that does."""
         return self._whole.labels(self.positions[index])
+
+    def open_labels(self, index: int) -> LabelRaster:
+        return self._whole.open_labels(self.positions[index])

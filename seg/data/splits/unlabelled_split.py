@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from seg.data.images.images import read_image
+from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.list_samples import list_samples
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task, ignore_value, truth_dtype
@@ -30,3 +31,6 @@ class UnlabelledSplit:
         image_hwc = read_image(self.samples[index].image)
         count = len(self.classes)
         return np.full(image_hwc.shape[:2], ignore_value(self.task, count), truth_dtype(self.task, count))
+
+    def open_labels(self, index: int) -> LabelRaster:
+        return self.labels(index)

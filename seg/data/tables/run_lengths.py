@@ -1,18 +1,22 @@
 """A mask as a text of run lengths, "start length start length ...", and back."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-Order = Literal["columns", "rows"]
+from seg.data.regions.region import Region
+from seg.data.regions.run_mask import Order, RunMask
 
 EMPTY = frozenset({"", "-1", "nan", "NaN"})
 """Texts for a class without a pixel. A run of the length 0 has none, either."""
 
 
 def decode_run_lengths(text: str, size_hw: tuple[int, int], order: Order, first: int) -> NDArray[np.bool_]:
-    """The mask, bool `[H, W]`, of the runs of an object.
+    """The mask, bool `[H, W]`, of the runs of an object; arguments and errors are those of `parse_runs`."""
+    return parse_runs(text, size_hw, order, first).mask_in(Region.whole(size_hw))
+
+
+def parse_runs(text: str, size_hw: tuple[int, int], order: Order, first: int) -> RunMask:
+    """The runs of an object, of which any region is drawn.
 
     Args:
         order: whether pixels are numbered down the columns or along the rows.
@@ -30,12 +34,7 @@ def decode_run_lengths(text: str, size_hw: tuple[int, int], order: Order, first:
         raise ValueError(
             f"the run '{starts[place] + first} {lengths[place]}' leaves the image of {width}x{height} pixels"
         )
-    ends = starts + lengths
-    steps = np.zeros(height * width + 1, dtype=np.int32)
-    np.add.at(steps, starts, 1)
-    np.add.at(steps, ends, -1)
-    covered: NDArray[np.bool_] = np.cumsum(steps[:-1]) > 0
-    return covered.reshape(size_hw, order="C" if order == "rows" else "F")
+    return RunMask.of_runs(starts, lengths, size_hw, order)
 
 
 def encode_run_lengths(mask_hw: NDArray[np.bool_], order: Order, first: int) -> str:

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
-from seg.data.coco.painting import PaintedObject, paint, painted_object
 from seg.data.images.image_files import bytes_of
 from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import Labelling, ReadLabelling
 from seg.data.pairing.find_images import listed_samples
 from seg.data.pairing.lookup import ImageLookup
-from seg.data.tables.run_lengths import decode_run_lengths
+from seg.data.regions.label_raster import LabelRaster
+from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
+from seg.data.regions.run_mask import RunMask
+from seg.data.tables.run_lengths import parse_runs
 from seg.data.tables.table_rows import TableRow, read_rows
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
@@ -54,21 +56,23 @@ class TableSplit:
         return digest.hexdigest()
 
     def labels(self, index: int) -> LabelMap:
+        return self.open_labels(index)[:, :]
+
+    def open_labels(self, index: int) -> LabelRaster:
         size_hw = size_of_sample(self.samples[index])
-        return paint(size_hw, self.objects(index, size_hw), self._labelling)
+        return ObjectRaster(size_hw, self.objects(index, size_hw), self._labelling)
 
-    def objects(self, index: int, size_hw: tuple[int, int]) -> list[PaintedObject]:
+    def objects(self, index: int, size_hw: tuple[int, int]) -> list[LabelledRuns]:
         """The objects of an image of that size, one for each row with runs; raises DataError."""
-        return [self._object(row, size_hw) for row in self._rows_of.get(index, ())]
+        return [LabelledRuns(row.label, self._runs(row, size_hw)) for row in self._rows_of.get(index, ())]
 
-    def _object(self, row: TableRow, size_hw: tuple[int, int]) -> PaintedObject:
+    def _runs(self, row: TableRow, size_hw: tuple[int, int]) -> RunMask:
         try:
-            mask_hw = decode_run_lengths(row.runs, size_hw, self.table.order, self.table.first)
+            return parse_runs(row.runs, size_hw, self.table.order, self.table.first)
         except ValueError as error:
             raise DataError(
                 f"{self.table.file}:{row.line}: {error}: check 'order' and 'first' of the table"
             ) from error
-        return painted_object(row.label, mask_hw)
 
     @cached_property
     def _rows_of(self) -> Mapping[int, list[TableRow]]:

@@ -20,13 +20,14 @@ from seg.errors import DataError
 from seg.labels.classes import ClassInfo, Colour, default_colour
 from seg.labels.label_map import MAX_CLASSES
 from seg.labels.task import MAX_OVERLAPPING_CLASSES, Task, classes_overlap
-from seg.pixel_range import Band, Percent, PixelRange, Window
+from seg.pixel_range import MAX_BANDS, Band, Percent, PixelRange, Window
 from seg.spec.base import Spec, did_you_mean, path_beside
 from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
 from seg.spec.dataset.pseudo import PseudoSpec
-from seg.spec.dataset.split import ShareSpec, SplitSpec
+from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
+from seg.spec.dataset.stack import StackSpec
 from seg.spec.yaml.source import load
 
 UNLABELLED_IGNORED = "ignore"
@@ -64,12 +65,17 @@ def _share_alone(value: Any) -> Any:
 
 
 def _kind_of_val(value: Any) -> str:
-    is_share = isinstance(value, ShareSpec) or (isinstance(value, dict) and "share" in value)
-    return "(share)" if is_share else "(images)"
+    keys = value if isinstance(value, dict) else ()
+    if isinstance(value, ShareSpec) or "share" in keys:
+        return "(share)"
+    return "(tiles)" if isinstance(value, BlocksSpec) or "tiles" in keys else "(images)"
 
 
 _ImagesOrShare = Annotated[
-    Annotated[SplitSpec, Tag("(images)")] | Annotated[ShareSpec, Tag("(share)")], Discriminator(_kind_of_val)
+    Annotated[SplitSpec, Tag("(images)")]
+    | Annotated[ShareSpec, Tag("(share)")]
+    | Annotated[BlocksSpec, Tag("(tiles)")],
+    Discriminator(_kind_of_val),
 ]
 
 
@@ -79,9 +85,11 @@ class DatasetSpec(Spec):
     train: SplitSpec | None = None
     """The images to train on."""
     val: Annotated[_ImagesOrShare | None, BeforeValidator(_share_alone)] = None
-    """The images to measure on: the best epoch, precision, weights. Or a share of `train`, such as 0.2."""
+    """The images to measure on: the best epoch, precision, weights. Or a share of `train`, such as 0.2; or
+    blocks of its images, such as `{ tiles: 0.2, block: 2048 }`.
+    """
     predict: SplitSpec | None = None
-    """The images of the submission. Default: those of `val`."""
+    """The images of the submission. Default: those of `val`; of blocks, the whole images."""
     pseudo: PseudoSpec | None = None
     """More images to train on, labelled by `seg pseudo-label`. No fold holds them out."""
     group: GROUP_OR_PATTERN | None = None
@@ -111,16 +119,24 @@ class DatasetSpec(Spec):
     unlabelled_classes: tuple[str, ...] = ()
     """Entries of `classes` that are no classes to learn: their ids and colours count as unlabelled."""
 
-    bands: tuple[Band, ...] | None = None
-    """Of images with other bands than red, green and blue: the three that are read as these, or one as grey.
-    The first is 1.
+    bands: Annotated[tuple[Band, ...], Field(min_length=1, max_length=MAX_BANDS)] | None = None
+    """Of images with other bands than red, green and blue, or with more than 8 bits: those that networks see,
+    in this order. The first is 1. Default: all. A recipe may name others.
     """
     range: tuple[FiniteFloat, FiniteFloat] | None = None
-    """Of images with more than 8 bits: the values that become 0 and 255, such as `[0, 10000]`."""
+    """Of such images: the values that become 0 and 1, such as `[0, 10000]`. Values beyond are clipped. It is
+    part of the exported model, as `window` is.
+    """
     percentile: tuple[Percent, Percent] | None = None
-    """The same, by percentiles of each image, such as `[1, 99]`."""
+    """The same, by percentiles of each band of each image, such as `[1, 99]`. Images are brought to 0..1 when
+    they are read, since a model sees tiles: whoever runs the model without seg must do so, too.
+    """
     window: Window | None = None
     """The same, by a window: `{ level: 40, width: 400 }`."""
+    rgb: tuple[Band, Band, Band] | None = None
+    """The bands that pictures show as red, green and blue. Default: the first three that networks see."""
+    stack: StackSpec | None = None
+    """2.5-d: the bands of neighbouring slices make one image."""
 
     @model_validator(mode="before")
     @classmethod
@@ -200,17 +216,20 @@ class DatasetSpec(Spec):
             _ = self.pixel_range
         except ValidationError as error:
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        for name in ("rgb", "stack"):
+            if getattr(self, name) is not None and self.pixel_range is None:
+                raise ValueError(f"{name!r} is for images with a 'range', 'percentile' or 'window': add one")
         return self
 
     @property
     def pixel_range(self) -> PixelRange | None:
-        """How images of other bands or more than 8 bits are read; None if images have 8 bits."""
+        """The bands that networks see and their values; None if images are read as RGB of 8 bits."""
         given = {name: getattr(self, name) for name in PixelRange.model_fields}
         return PixelRange(**given) if any(value is not None for value in given.values()) else None
 
     @model_validator(mode="after")
     def _a_share_of_something(self) -> Self:
-        if isinstance(self.val, ShareSpec) and self.train is None:
+        if isinstance(self.val, ShareSpec | BlocksSpec) and self.train is None:
             raise ValueError("'val' is a share of the training images: add 'train: { images: ... }'")
         return self
 
@@ -244,6 +263,10 @@ class DatasetSpec(Spec):
                 )
 
     @property
+    def has_images(self) -> bool:
+        return any(split is not None for split in (self.train, self.val, self.predict))
+
+    @property
     def has_masks(self) -> bool:
         return any(split.masks for split in self._listed_splits)
 
@@ -275,7 +298,7 @@ class DatasetSpec(Spec):
             DataError: the dataset has no such split.
         """
         found = self.to_predict if name == "predict" else getattr(self, name)
-        if isinstance(found, ShareSpec):
+        if isinstance(found, ShareSpec | BlocksSpec):
             found = self.train
         if found is None:
             raise DataError(f"data: has no {name!r} split: add '{name}: {{ images: ... }}'")

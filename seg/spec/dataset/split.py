@@ -93,3 +93,16 @@ class ShareSpec(Spec):
     """`classes`: each class has its share of images, as far as groups allow. It reads all labels once."""
     seed: Seed = 0
     """Another seed holds out other images."""
+
+
+class BlocksSpec(Spec):
+    """Blocks of the training images, held out to measure on. A single large image is enough."""
+
+    tiles: Annotated[float, within(ranges.HELD_OUT_SHARE)]
+    """The share of the blocks, such as 0.2. Each class has its share of them."""
+    block: Annotated[int, within(ranges.BLOCK)] = 2048
+    """The side of a block in pixels."""
+    margin: Annotated[int, within(ranges.BLOCK_MARGIN)] = 64
+    """Pixels around a block whose labels are not learnt from, as they resemble those inside."""
+    seed: Seed = 0
+    """Another seed holds out other blocks."""

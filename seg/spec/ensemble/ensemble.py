@@ -28,6 +28,7 @@ from seg.spec.ensemble.prediction import (
     Stopping,
     TileSpec,
 )
+from seg.spec.ensemble.tuned_on import TunedOnSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.spec.recipe.student import StudentSpec
 from seg.spec.yaml.source import load
@@ -62,6 +63,8 @@ class EnsembleSpec(Spec):
     """How probabilities become masks: a threshold for each class, and which regions stay."""
     metric: Metric = MIOU
     """What predictions are judged by: the best epoch, scores, tuning and reports."""
+    tuned_on: TunedOnSpec | None = None
+    """The images that weights and factors were fitted on; `seg tune` writes it."""
     stopping: Stopping | None = None
     """Early exit: when an image needs no further pass. `seg calibrate` writes it."""
     tile: TileSpec | None = None

@@ -7,13 +7,16 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from seg.spec.base import LocalPath, SizeHW, Spec
+from seg import ranges
+from seg.spec.base import LocalPath, SizeHW, Spec, within
 from seg.spec.dataset.id_pattern import IdPattern, parse_pattern
 from seg.terminal.notices import notice
 
-Format = Literal["kaggle", "kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz", "geotiff"]
+Format = Literal[
+    "kaggle", "kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz", "geotiff", "geojson"
+]
 RLE_FORMATS: tuple[Format, ...] = ("kaggle", "kaggle-per-image")
-FOLDER_FORMATS: tuple[Format, ...] = ("coco-panoptic", "png", "geotiff")
+FOLDER_FORMATS: tuple[Format, ...] = ("coco-panoptic", "png", "geotiff", "geojson")
 VALUE_FORMATS: tuple[Format, ...] = ("png", "npz", "geotiff")
 """Those whose files hold a pixel value for each pixel."""
 
@@ -74,6 +77,7 @@ _FORMATS_OF_KEY: Final[Mapping[str, tuple[Format, ...]]] = {
     "columns": TABLE_FORMATS,
     "id": TABLE_FORMATS,
     "values": VALUE_FORMATS,
+    "simplify": ("geojson",),
 }
 """The formats in which a key has a meaning; keys that are not here have one in all."""
 
@@ -82,7 +86,7 @@ class OutputSpec(Spec):
     """The submission."""
 
     file: LocalPath = Field(default=Path("submission.csv"), validate_default=True)
-    """The file to write; for `png`, `geotiff` and `coco-panoptic` a folder."""
+    """The file to write; for `png`, `geotiff`, `geojson` and `coco-panoptic` a folder."""
     format: Format = "kaggle"
     """The submission format."""
     rle: RleSpec = RleSpec()
@@ -111,6 +115,10 @@ class OutputSpec(Spec):
     """Names of classes without rows or columns in a CSV, such as the background."""
     values: Values = "ids"
     """Pixel values of `png`, `npz` and `geotiff`: class ids, or positions in the class list, from 0."""
+    simplify: Annotated[float, within(ranges.SIMPLIFY_PIXELS)] = 0.0
+    """Pixels by which the outlines of `geojson` may be moved so that they have fewer corners. Default: they
+    follow the edges of pixels.
+    """
 
     def keys_in_format(self, name: Format) -> dict[str, Any]:
         """The keys that were given and have a meaning in a format; those of a contest only in their own."""
@@ -146,6 +154,8 @@ class OutputSpec(Spec):
 
     @model_validator(mode="after")
     def _keys_do_not_contradict(self) -> Self:
+        if self.size and self.format == "geojson":
+            raise ValueError("outlines of format geojson are in pixels of the image: remove 'size'")
         if self.sample and self.columns:
             raise ValueError("'sample' has the columns: remove 'columns', or 'sample'")
         if self.classes and self.drop:

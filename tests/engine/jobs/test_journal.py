@@ -1,5 +1,6 @@
 """The journal after a kill at any byte, and in the hands of two."""
 
+import itertools
 import struct
 import zlib
 from dataclasses import replace
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from seg.engine.image_source import ImageSource
-from seg.engine.jobs.journal import Entry, ExpectedLabels, Journal
+from seg.engine.jobs.journal import Entry, ExpectedLabels, Journal, Rows
 from seg.errors import OutputError
 
 FORMAT_BYTES = len(b"seg journal 2\n")
@@ -184,3 +185,49 @@ def test_a_whole_record_that_is_impossible_is_dropped_with_a_word(
         check(journal, right)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"seg: {journal.path}: an entry is dropped, and its image is predicted again: ")
+
+
+BANDS = [(0, 3), (3, 2), (5, 4)]
+"""First row and rows of the bands of a label map of 9 rows."""
+
+LABELS_HW = np.random.default_rng(5).integers(0, 5, (9, 7), dtype=np.uint8)
+
+
+def band(top: int, rows: int, content: str = "c", of: int = 9) -> Entry:
+    return Entry("x", content, LABELS_HW[top : top + rows], rows=Rows(top, of))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_bands_in_any_order_are_one_label_map(order: tuple[int, ...], tmp_path: Path) -> None:
+    source = ImageSource(Path("x"), version="c")
+    with Journal(tmp_path / "out.csv", "a run") as journal:
+        written: set[int] = set()
+        for number in order:
+            assert not journal.has("x", source)
+            journal.append(band(*BANDS[number]).packed())
+            written.add(number)
+            first_missing = min(set(range(4)) - written)
+            assert journal.rows_done("x", source) == [0, 3, 5, 9][first_missing]
+        assert journal.has("x", source)
+    with Journal(tmp_path / "out.csv", "a run") as journal:
+        labels = journal.labels("x")
+        assert not isinstance(labels, np.ndarray)
+        assert labels.shape == LABELS_HW.shape
+        for place in ((slice(0, 9), slice(0, 7)), (slice(2, 6), slice(3, 5)), (slice(8, 9), slice(0, 1))):
+            np.testing.assert_array_equal(labels[place], LABELS_HW[place])
+
+
+def test_bands_of_a_file_that_has_changed_do_not_count(tmp_path: Path) -> None:
+    with Journal(tmp_path / "out.csv", "a run") as journal:
+        for place in BANDS:
+            journal.append(band(*place).packed())
+        journal.append(band(0, 3, "changed").packed())
+        assert journal.rows_done("x", ImageSource(Path("x"), version="c")) == 0
+        assert journal.rows_done("x", ImageSource(Path("x"), version="changed")) == 3
+
+
+def test_a_band_outside_its_label_map_is_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "out.csv", [band(0, 3), band(3, 6, of=5)])
+    with Journal(tmp_path / "out.csv", "a run") as journal:
+        assert journal.rows_done("x", ImageSource(Path("x"), version="c")) == 3
+    assert "its rows are not those of a label map" in capsys.readouterr().err

@@ -75,7 +75,7 @@ def test_blending_is_the_weighted_mean_over_tiles(
         weight[inside] += window
 
     bands: list[ProbabilitiesCHW] = []
-    blender = Blender(layout, lambda band: bands.append(on_host(band)))
+    blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))))
     for number, answer in enumerate(answers):
         blender.add(number, answer)
     np.testing.assert_allclose(np.concatenate(bands, axis=1), total / weight, atol=1e-5)
@@ -84,13 +84,36 @@ def test_blending_is_the_weighted_mean_over_tiles(
 def test_a_row_is_handed_on_as_soon_as_it_is_final() -> None:
     layout = lay_out((100, 10), spec_of(10, 10, 0.5, "uniform"))
     bands: list[ProbabilitiesCHW] = []
-    blender = Blender(layout, lambda band: bands.append(on_host(band)))
+    blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))))
     for number, top in enumerate(layout.rows.starts):
         blender.add(number, np.ones((3, 10, 10), dtype=np.float32))
         handed_on = sum(band.shape[1] for band in bands)
         is_last = number == layout.count - 1
         assert handed_on == (100 if is_last else layout.rows.starts[number + 1])
         assert top <= handed_on
+
+
+@given(
+    height=side, th=tile_side, overlap=overlaps, blend=blends, row=st.floats(0, 1), seed=st.integers(0, 99)
+)
+def test_from_a_row_on_the_rest_is_the_same_to_the_last_bit(
+    height: int, th: int, overlap: float, blend: Blend, row: float, seed: int
+) -> None:
+    layout = lay_out((height, 20), spec_of(th, 8, overlap, blend))
+    tiles = np.random.default_rng(seed).random((layout.count, 2, *layout.tile_hw)).astype(np.float32)
+
+    def blended(first_row: int) -> list[ProbabilitiesCHW]:
+        bands: list[ProbabilitiesCHW] = []
+        blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))), first_row)
+        for number in range(layout.first_over(first_row), layout.count):
+            blender.add(number, tiles[number])
+        return bands
+
+    whole = blended(0)
+    starts = np.cumsum([0, *(band.shape[1] for band in whole)])
+    first_row = int(starts[int(row * (len(whole) - 1))])
+    rest = np.concatenate(blended(first_row), axis=1)
+    assert rest.tobytes() == np.concatenate(whole, axis=1)[:, first_row:].tobytes()
 
 
 def test_an_image_that_fits_is_left_whole() -> None:

@@ -22,9 +22,11 @@ from seg.commands.app import app
 from seg.data.images import raster
 from seg.data.images.images import read_image, write_image
 from seg.data.images.raster import WindowedImage, open_raster
+from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_format
-from seg.engine.submissions.base import SubmissionFormat
+from seg.engine.submissions.base import FormatByRegion, SubmissionFormat
+from seg.engine.submissions.masks import geotiff
 from seg.engine.submissions.masks.geotiff import CLASSES_TAG
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels.label_map import ImageHWC
@@ -119,6 +121,38 @@ def test_ground_control_points_are_kept(tmp_path: Path) -> None:
     assert [(p.row, p.col, p.x, p.y) for p in kept] == [(p.row / 2, p.col / 2, p.x, p.y) for p in points]
 
 
+class ByRegion:
+    """A label map that is no array."""
+
+    def __init__(self, labels_hw: NDArray[np.uint8]) -> None:
+        self._labels_hw = labels_hw
+        self.shape = labels_hw.shape
+
+    def __getitem__(self, place: tuple[slice, slice], /) -> NDArray[np.uint8]:
+        found_hw = self._labels_hw[place]
+        assert found_hw.size < self._labels_hw.size, "it is read region by region"
+        return found_hw
+
+
+def test_a_large_one_is_a_pyramid_and_needs_no_georeference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(geotiff, "LARGE", 1000)
+    labels_hw = np.kron(labels(40, 30), np.ones((32, 32), np.uint8))
+    write_tiff(tmp_path / "a.tif", pixels(*labels_hw.shape))
+    form = form_of(tmp_path)
+    assert isinstance(form, FormatByRegion)
+    form.write_by_region(tmp_path / "labels", [("a", ByRegion(labels_hw))])
+
+    with tifffile.TiffFile(tmp_path / "labels/a.tif") as found:
+        whole, *smaller = found.series[0].levels
+        assert found.pages.first.is_tiled
+        np.testing.assert_array_equal(whole.asarray(), CLASS_IDS[labels_hw])
+        assert [level.shape for level in smaller] == [(640, 480), (320, 240)]
+        for step, level in zip((2, 4), smaller, strict=True):
+            np.testing.assert_array_equal(level.asarray(), CLASS_IDS[labels_hw[::step, ::step]])
+
+
 def test_an_image_that_lies_nowhere_is_refused_and_nothing_written(tmp_path: Path) -> None:
     ortho(tmp_path / "a.tif")
     write_tiff(tmp_path / "b.tif", pixels())
@@ -189,6 +223,15 @@ def test_a_large_image_is_predicted_by_window_as_it_is_whole(
     assert (over_land.output.file / "a.tif").read_bytes() == by_window
 
 
+def test_images_without_a_georeference_are_refused_before_they_are_predicted(
+    over_land: EnsembleSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiff(over_land.output.file.parent / "land/b.tif", pixels(40, 30))
+    monkeypatch.setattr(Ensemble, "load", lambda *_, **__: pytest.fail("models were loaded"))
+    with pytest.raises(DataError, match=r"b\.tif: is not georeferenced"):
+        run_ensemble(over_land)
+
+
 def test_submissions_are_converted_there_and_back(over_land: EnsembleSpec) -> None:
     run_ensemble(over_land)
     folder = over_land.output.file.parent
@@ -232,7 +275,7 @@ def test_a_window_has_the_pixels_of_the_whole(
         np.testing.assert_array_equal(image[window], whole[window])
 
 
-@pytest.mark.parametrize("name", ["small.tif", "palette.tif", "a.png"])
+@pytest.mark.parametrize("name", ["small.tif", "palette.tif", "a.bmp"])
 def test_all_others_are_decoded_whole(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / name
     if name == "palette.tif":

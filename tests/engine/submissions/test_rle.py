@@ -1,5 +1,7 @@
 """Run lengths against pycocotools and a loop over pixels."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from pycocotools import mask as coco_mask
 from seg.engine.submissions.tables import rle
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
+from seg.spec.ensemble.output import RleSpec
 
 CLASSES = 4
 
@@ -32,6 +35,27 @@ def by_counting(mask_hw: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> str
 @given(labels_hw=label_maps())
 def test_encode_is_what_counting_gives(labels_hw: LabelsHW) -> None:
     assert rle.encode(labels_hw, CLASSES) == [by_counting(labels_hw == c) for c in range(CLASSES)]
+
+
+class ByRegion:
+    """A label map that is no array."""
+
+    def __init__(self, labels_hw: LabelsHW) -> None:
+        self._labels_hw = labels_hw
+        self.shape = labels_hw.shape
+
+    def __getitem__(self, place: tuple[slice, slice], /) -> LabelsHW:
+        assert len(self._labels_hw[place]) <= rle.ROWS_OF_A_BAND
+        return self._labels_hw[place]
+
+
+@given(labels_hw=label_maps(), rows=st.integers(1, 9), order=st.sampled_from(["columns", "rows"]))
+def test_bands_give_the_same_text(labels_hw: LabelsHW, rows: int, order: Literal["columns", "rows"]) -> None:
+    style = RleSpec(order=order, first=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rle, "ROWS_OF_A_BAND", rows)
+        by_band = rle.encode(ByRegion(labels_hw), CLASSES, style)
+    assert by_band == rle.encode(labels_hw, CLASSES, style)
 
 
 @given(labels_hw=label_maps())

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from seg.data.guess.held_out import guess_val
 from seg.data.guess.masks.class_masks import class_of_family, masks_of_objects
 from seg.data.guess.masks.mask_classes import MaskClasses, classes_of, content_of
 from seg.data.guess.masks.pair_names import MaskFamily, families_of
@@ -14,10 +15,6 @@ from seg.data.guess.split_keys import images_key, split_keys
 from seg.data.guess.split_lists import split_lists
 from seg.data.guess.survey import Survey, by_split, common_folder
 from seg.spec.dataset.dataset import SplitName
-
-_HELD_OUT: Final = (
-    "val: a random fifth of the training images; images of one scene belong together: see 'group'"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +67,17 @@ def guess_objects(found: Survey) -> Guess | None:
         return None
     image, (mask, *_) = next(iter(pairs.items()))
     where = image.parent.parent.parent / "{group}"
+    val, about_val = guess_val(train)
     dataset: dict[str, Any] = {
         "train": {
             "images": where / image.parent.name / f"*{image.suffix}",
             "masks": {"to": where / mask.parent.name / f"*{mask.suffix}", "binary": 127},
         },
-        "val": 0.2,
+        "val": val,
     }
     if "predict" in images_of:
         dataset["predict"] = {"images": images_key(images_of["predict"])}
-    unsure = ("masks: a file for each object, which are united", _HELD_OUT)
+    unsure = ("masks: a file for each object, which are united", about_val)
     return Guess("a mask for each object", {**dataset, "task": "binary", "classes": ["foreground"]}, unsure)
 
 
@@ -119,8 +117,8 @@ def _splits(
     elif "val" in lists:
         splits["val"] = keys | {"list": lists["val"]}
     else:
-        splits["val"] = 0.2
-        unsure.append(_HELD_OUT)
+        splits["val"], about_val = guess_val(train.images)
+        unsure.append(about_val)
     if "predict" in labelled:
         splits["predict"] = labelled["predict"].keys(found.folder, classes.masks)
     elif "predict" in images_of:

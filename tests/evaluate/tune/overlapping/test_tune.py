@@ -85,7 +85,7 @@ def contest(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> 
 
 
 def scores_of(comparison: Comparison) -> dict[str, float]:
-    return {row.name: row.viewed_score for row in comparison.rows}
+    return {row.name: row.viewed.score for row in comparison.rows}
 
 
 def test_evaluate_scores_members_by_the_metric(contest: Path) -> None:

@@ -1,0 +1,238 @@
+"""The GeoJSON format: a folder with a file for each image, of the outlines of what each class covers.
+
+Coordinates are pixels, as QuPath has them; of a georeferenced image those of its coordinate system, which the
+member `crs` names. Holes stay holes. Source: RFC 7946, and QuPath's export of annotations.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.data.images.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
+from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
+from seg.distribution import install_advice
+from seg.engine.passes.passes import Size
+from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
+from seg.engine.submissions.image_registry import ImageRegistry
+from seg.engine.submissions.masks.geotiff import ImageOf
+from seg.errors import DataError, MissingRuntimeError
+from seg.files.file_names import FileNames, id_of_name
+from seg.files.outputs import output_folder
+from seg.labels.classes import ClassInfo
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.task import LabelMap, Task, classes_overlap, pack_masks
+
+SUFFIX: Final = ".geojson"
+_ROWS_AT_ONCE: Final = 512
+_BLOCK: Final = 256
+_MICROMETRES: Final = {"2": 25_400.0, "3": 10_000.0}
+"""Of the units that a TIFF's resolution is given in: inches and centimetres."""
+
+_SLIDE: Final = 20.0
+"""Micrometres of a pixel of a slide, at most: scanners have 0.1 to 4, and 72 dots an inch mean nothing."""
+
+Ring = NDArray[np.float64]
+"""Corners, x and y in pixels, float64 `[N, 2]`; the first is also the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an image lies: x and y of a pixel's corner, the name of the coordinate system, a pixel's area."""
+
+    transform: Any = None
+    crs: str = ""
+    pixel_area: float = 0.0
+    area_name: str = ""
+
+
+class GeoJsonFolder:
+    """Each image's outlines as `<id>.geojson`; pixels of the unlabelled class, or of none, have none."""
+
+    def __init__(
+        self, classes: Sequence[ClassInfo], unlabelled: str, image_of: ImageOf, simplify: float, task: Task
+    ) -> None:
+        """Raises MissingRuntimeError if rasterio is not installed."""
+        if not has_rasterio():
+            raise MissingRuntimeError(f"format geojson needs rasterio: {install_advice('geo')}")
+        self._classes = classes
+        names = [c.name for c in classes]
+        self._background = names.index(unlabelled) if unlabelled in names else IGNORE_INDEX
+        self._image_of = image_of
+        self._simplify = simplify
+        self._overlap = classes_overlap(task)
+
+    def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
+        self.write_by_region(path, images)
+
+    def write_by_region(self, path: Path, images: Iterable[LabelsByRegion]) -> None:
+        names = FileNames(SUFFIX)
+        with output_folder(path) as folder:
+            for image_id, labels in images:
+                file = folder / names.name_of(image_id)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                place = place_of(self._image_of(image_id))
+                with file.open("w", encoding="utf-8", newline="\n") as written:
+                    written.write('{"type": "FeatureCollection",')
+                    if place.crs:
+                        crs = {"type": "name", "properties": {"name": place.crs}}
+                        written.write(f' "crs": {json.dumps(crs)},')
+                    written.write(' "features": [')
+                    for number, feature in enumerate(self._features(labels, place)):
+                        written.write(",\n" * (number > 0) + json.dumps(feature))
+                    written.write("]}\n")
+
+    def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
+        files = sorted(file for file in path.rglob(f"*{SUFFIX}") if file.is_file())
+        if not files:
+            raise DataError(f"{path}: has no GeoJSON")
+        registry = ImageRegistry(size_of)
+        for file in files:
+            image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(SUFFIX))
+            size_hw = registry.register(str(file), image_id)
+            yield image_id, self._draw(file, size_hw, place_of(self._image_of(image_id)))
+
+    def _features(self, labels: LabelRaster, place: Place) -> Iterator[dict[str, Any]]:
+        for rings, label in self._outlines(labels):
+            c = self._classes[label]
+            pixels = _area(rings[0]) - sum(_area(hole) for hole in rings[1:])
+            properties: dict[str, Any] = {
+                "objectType": "annotation",
+                "classification": {"name": c.name, "color": list(c.colour)},
+                "class_id": c.id,
+                "pixels": round(pixels),
+            }
+            if place.area_name:
+                properties[place.area_name] = round(pixels * place.pixel_area, 3)
+            simple = [ring for ring in (_simplified(ring, self._simplify) for ring in rings) if len(ring) > 3]
+            if simple:
+                coordinates = [_placed(ring, place) for ring in simple]
+                geometry = {"type": "Polygon", "coordinates": coordinates}
+                yield {"type": "Feature", "geometry": geometry, "properties": properties}
+
+    def _outlines(self, labels: LabelRaster) -> Iterator[tuple[list[Ring], int]]:
+        """The outlines of all classes, where they overlap class by class."""
+        if self._overlap:
+            for bit in range(len(self._classes)):
+                parts = _outlines(mask_of_class(labels, bit))
+                yield from ((rings, bit) for rings, is_class in parts if is_class)
+            return
+        bare = {self._background, IGNORE_INDEX}
+        yield from ((rings, label) for rings, label in _outlines(labels) if label not in bare)
+
+    def _draw(self, file: Path, size_hw: Size, place: Place) -> LabelMap:
+        label_of = {c.name: label for label, c in enumerate(self._classes)}
+        try:
+            features = json.loads(file.read_text(encoding="utf-8"))["features"]
+            shapes = [
+                (feature["geometry"], label_of[feature["properties"]["classification"]["name"]])
+                for feature in features
+            ]
+            if not self._overlap:
+                return _painted(shapes, self._background, size_hw, place)
+            by_class = ([(ring, 1) for ring, label in shapes if label == bit] for bit in label_of.values())
+            return pack_masks(np.stack([_painted(own, 0, size_hw, place) == 1 for own in by_class]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise DataError(
+                f"{file}: has no outlines of these classes: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _painted(shapes: Sequence[tuple[Any, int]], fill: int, size_hw: Size, place: Place) -> LabelsHW:
+    """Outlines with the value of each, and `fill` elsewhere."""
+    from rasterio.features import rasterize
+    from rasterio.transform import Affine
+
+    if not shapes:
+        return np.full(size_hw, fill, dtype=np.uint8)
+    drawn: LabelsHW = rasterize(
+        shapes, size_hw, fill=fill, transform=place.transform or Affine.identity(), dtype=np.uint8
+    )
+    return drawn
+
+
+def place_of(image: str) -> Place:
+    """Where an image lies, and how large its pixels are, in m² or µm²; of others than TIFFs nothing."""
+    import rasterio
+
+    silence_georeferencing_warnings()
+    if Path(image).suffix.lower() not in TIFF_SUFFIXES:
+        return Place()
+    try:
+        with rasterio.open(image) as dataset:
+            transform, crs, tags = dataset.transform, dataset.crs, dataset.tags()
+    except rasterio.errors.RasterioError:
+        # The image is somewhere else by now; its outlines are in pixels.
+        return Place()
+    if crs is not None and not transform.is_identity:
+        metres = crs.linear_units_factor[1] if crs.is_projected else 0.0
+        area = abs(transform.determinant) * metres**2
+        return Place(transform, crs.to_string(), area, "area_m2" if metres else "")
+    side = _micrometres(tags)
+    return Place(pixel_area=side**2, area_name="area_um2" if side else "")
+
+
+def _micrometres(tags: dict[str, str]) -> float:
+    """The side of a slide's pixel by its TIFF's tags; 0 if they do not say it."""
+    unit = _MICROMETRES.get(tags.get("TIFFTAG_RESOLUTIONUNIT", "")[:1], 0.0)
+    resolution = float(tags.get("TIFFTAG_XRESOLUTION", 0) or 0)
+    side = unit / resolution if resolution > 0 else 0.0
+    return side if side <= _SLIDE else 0.0
+
+
+def _outlines(labels: LabelRaster) -> Iterator[tuple[list[Ring], int]]:
+    """The outline and holes of each connected part of a class, along the edges of pixels, and its label."""
+    from rasterio.features import shapes
+
+    with _rasterio_band(labels) as band:
+        for geometry, value in shapes(band, connectivity=4):
+            yield [np.array(ring, dtype=np.float64) for ring in geometry["coordinates"]], int(value)
+
+
+@contextmanager
+def _rasterio_band(labels: LabelRaster) -> Iterator[Any]:
+    """A label map for GDAL, which goes through it row by row: an array, or a file made of its bands."""
+    import rasterio
+    from rasterio.windows import Window
+
+    if isinstance(labels, np.ndarray):
+        yield labels
+        return
+    height, width = size_of(labels)
+    layout = {"width": width, "height": height, "count": 1, "dtype": "uint8", "compress": "deflate"}
+    tiles = {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "BIGTIFF": "IF_SAFER"}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "labels.tif"
+        with rasterio.open(file, "w", driver="GTiff", **layout, **tiles) as written:
+            for top in range(0, height, _ROWS_AT_ONCE):
+                rows_hw = labels[top : min(top + _ROWS_AT_ONCE, height), :]
+                written.write(rows_hw, 1, window=Window(0, top, width, len(rows_hw)))
+        with rasterio.open(file) as written:
+            yield rasterio.band(written, 1)
+
+
+def _area(ring: Ring) -> float:
+    """The area within a ring, in pixels, by the shoelace formula."""
+    x, y = ring[:-1].T
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def _simplified(ring: Ring, tolerance: float) -> Ring:
+    """The ring with fewer corners, moved by at most the tolerance. Source: Douglas and Peucker, 1973."""
+    if not tolerance:
+        return ring
+    kept = cv2.approxPolyDP(ring[:-1].astype(np.float32)[:, None], tolerance, closed=True)[:, 0]
+    return np.concatenate([kept, kept[:1]]).astype(np.float64)
+
+
+def _placed(ring: Ring, place: Place) -> list[list[float]]:
+    if place.transform is None:
+        return [[float(x), float(y)] for x, y in ring]
+    return [list(place.transform @ (float(x), float(y))) for x, y in ring]

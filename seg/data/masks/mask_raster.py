@@ -1,0 +1,83 @@
+"""Large masks by region: the values of TIFFs and PNGs, decoded to labels where they are asked for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seg.data.images.raster import RasterFile, open_large_file
+from seg.data.labelling import Labelling
+from seg.data.masks.mask_values import MaskValues, whole_numbers
+from seg.data.regions.region import Region, Size, grid
+from seg.errors import DataError
+from seg.labels.task import LabelMap
+
+_AT_ONCE = (2048, 2048)
+
+
+class MaskFile:
+    """The pixel values of a large mask, `[H, W]` or colours `[H, W, 3]`, read by region."""
+
+    def __init__(self, path: Path, file: RasterFile, *, palette: bool) -> None:
+        self._path = path
+        self._file = file
+        self._palette = file.palette if palette else None
+        self.shape: Size = file.size_hw
+
+    def __getitem__(self, place: tuple[slice, slice], /) -> MaskValues:
+        bands = range(1, 4) if self._file.bands >= 3 else (1,)
+        values_bhw = self._file.read(bands, Region.of_slices(place, self.shape))
+        if self._palette is not None:
+            return np.asarray(self._palette[values_bhw[0]])
+        if len(values_bhw) > 1:
+            return np.ascontiguousarray(values_bhw.transpose(1, 2, 0))
+        try:
+            return whole_numbers(values_bhw[0])
+        except ValueError as error:
+            raise DataError(f"{self._path}: {error}") from error
+
+
+def open_large_mask(path: Path, *, palette: bool = False) -> MaskFile | None:
+    """Open a mask to read it by region; None for those that are small enough to be decoded whole.
+
+    Args:
+        palette: whether the colours of a palette are read instead of its indexes.
+    """
+    file = open_large_file(path)
+    return MaskFile(path, file, palette=palette) if file else None
+
+
+class MaskRaster:
+    """The label map of masks of one image, decoded region by region."""
+
+    def __init__(self, masks: Sequence[MaskFile], decode: Callable[[Sequence[MaskValues]], LabelMap]) -> None:
+        self._masks = masks
+        self._decode = decode
+        self.shape = masks[0].shape
+
+    def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
+        return self._decode([mask[place] for mask in self._masks])
+
+
+class ClassMaskRaster:
+    """The label map of a mask for each class; if a pixel has one class, the smaller mask is on top."""
+
+    def __init__(self, masks: Mapping[int, MaskFile], labelling: Labelling) -> None:
+        self.shape = next(iter(masks.values())).shape
+        self._labelling = labelling
+        self._masks = sorted(masks.items(), key=lambda one: -_area(one[1]))
+
+    def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
+        labels_hw = self._labelling.blank(Region.of_slices(place, self.shape).size_hw)
+        for label, mask in self._masks:
+            self._labelling.paint(labels_hw, is_above(mask[place], 0), label)
+        return labels_hw
+
+
+def is_above(values: MaskValues, threshold: float) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
+    """Where a mask, or one of its channels, is above a threshold, bool `[H, W]`."""
+    return np.asarray(np.atleast_3d(values > threshold).any(axis=-1))
+
+
+def _area(mask: MaskFile) -> int:
+    return sum(int(np.count_nonzero(is_above(mask[part.slices], 0))) for part in grid(mask.shape, _AT_ONCE))

@@ -1,0 +1,119 @@
+"""Supervisely, GeoJSON and Mapillary."""
+
+# ruff: noqa: E501 (a case is one line)
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.hostile.case import Prepare, both
+from tests.hostile.imports.parquet_files import rows
+from tests.hostile.imports.parts import JSONS, POINTS, Named, copied_image, png_bytes, written
+
+
+def json_tools() -> Named:
+    for name, text in JSONS.items():
+        yield (
+            "supervisely",
+            f"meta: {name}",
+            both(
+                copied_image("g/d/img/0.png"),
+                written("g/meta.json", text),
+                written("g/d/ann/0.png.json", "{}"),
+            ),
+        )
+        yield (
+            "supervisely",
+            name,
+            both(
+                copied_image("g/d/img/0.png"),
+                written("g/meta.json", '{"classes": [{"title": "a"}]}'),
+                written("g/d/ann/0.png.json", text),
+            ),
+        )
+        yield "geojson", name, both(copied_image("g/0.png"), written("g/0.geojson", text))
+        yield (
+            "mapillary",
+            name,
+            both(
+                copied_image("g/training/images/0.png"),
+                copied_image("g/training/labels/0.png"),
+                written("g/config.json", text),
+            ),
+        )
+        yield (
+            "huggingface",
+            f"names: {name}",
+            both(rows("g/a.parquet", "image", "label"), written("g/id2label.json", text)),
+        )
+    for name, data in _bitmaps().items():
+        for at in ([0, 0], [10**400, 0], [-(10**30), 5]):
+            one = {"geometryType": "bitmap", "classTitle": "a", "bitmap": {"data": data, "origin": at}}
+            text = json.dumps({"objects": [one]})
+            yield (
+                "supervisely",
+                f"bitmap of {name} at {str(at)[:9]}",
+                both(
+                    copied_image("g/d/img/0.png"),
+                    written("g/meta.json", '{"classes": [{"title": "a"}]}'),
+                    written("g/d/ann/0.png.json", text),
+                ),
+            )
+    for name, points in POINTS.items():
+        feature = (
+            f'{{"features": [{{"geometry": {{"type": "Polygon", "coordinates": [{points}, {points}]}}}}]}}'
+        )
+        yield "geojson", f"rings of {name}", both(copied_image("g/0.png"), written("g/0.geojson", feature))
+    for name, feature in {
+        "no geometry": "{}",
+        "a geometry of text": '{"geometry": "x"}',
+        "a class of a list": '{"geometry": {"type": "Polygon", "coordinates": [[[0,0],[9,0],[9,9]]]}, "properties": {"class": [1]}}',
+        "properties of a list": '{"geometry": {"type": "Polygon", "coordinates": [[[0,0],[9,0],[9,9]]]}, "properties": [1]}',
+        "no ring": '{"geometry": {"type": "Polygon", "coordinates": []}}',
+    }.items():
+        yield (
+            "geojson",
+            name,
+            both(copied_image("g/0.png"), written("g/0.geojson", f'{{"features": [{feature}]}}')),
+        )
+    for name, text in {
+        "crs of a list": '{"crs": [], "features": []}',
+        "crs of null": '{"crs": null, "features": []}',
+        "no feature": '{"features": []}',
+        "features of a number": '{"features": 3}',
+    }.items():
+        yield "geojson", name, both(copied_image("g/0.png"), written("g/0.geojson", text))
+    for name, text in {
+        "no name": '{"labels": [{}]}',
+        "labels of a number": '{"labels": 3}',
+        "100,000 classes": json.dumps({"labels": [{"readable": f"c{n}"} for n in range(100_000)]}),
+        "a class twice": '{"labels": [{"readable": "a"}, {"readable": "a"}]}',
+    }.items():
+        yield (
+            "mapillary",
+            name,
+            both(
+                copied_image("g/training/images/0.png"),
+                _copied_mask("g/training/labels/0.png"),
+                written("g/config.json", text),
+            ),
+        )
+
+
+def _copied_mask(place: str) -> Prepare:
+    def prepare(folder: Path) -> None:
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_bytes((folder / "masks/0.png").read_bytes())
+
+    return prepare
+
+
+def _bitmaps() -> Mapping[str, str]:
+    return {
+        "a PNG": base64.b64encode(zlib.compress(png_bytes())).decode(),
+        "text": "hello!",
+        "zeros": base64.b64encode(zlib.compress(bytes(300_000_000), 9)).decode(),
+        "a cut stream": base64.b64encode(zlib.compress(png_bytes())[:-9]).decode(),
+    }
