@@ -23,7 +23,7 @@ from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
 from seg.evaluate.tune.overlapping.mixtures import WEIGHTS, fits_of_weights
 from seg.evaluate.tune.overlapping.overlap_tallies import tallies_of
-from seg.evaluate.tune.overlapping.region_table import count_regions
+from seg.evaluate.tune.overlapping.region_table import Fit, count_regions
 from seg.evaluate.tune.overlapping.sampled_members import sample_members
 from seg.labels.task import ignored_in, masks_of
 from seg.metrics.metric import Metric
@@ -53,14 +53,27 @@ def main(
             for name, fit in fits_of_weights(tallies, members.members).items()
         }
         none = (ClassRule(),) * passes.classes
-        steps = {name: (mixtures[name], none) for name in (SINGLE, EQUAL, WEIGHTS)}
-        tables = count_regions(
-            [_image(passes, mixtures[WEIGHTS], image) for image in np.flatnonzero(fitted_i).tolist()],
-            passes.classes,
-            passes.labels(0).size,
-        )
-        for name, fit_rule in steps_of(tallies).items():
-            steps[f"+ {name}"] = (mixtures[WEIGHTS], tuple(fit_rule(table) for table in tables))
+        threshold, area, emptiness = steps_of(tallies).values()
+
+        def fitted(name: str, fit: Fit) -> tuple[Mixture, tuple[ClassRule, ...]]:
+            return mixtures[name], tuple(fit(table) for table in tables[name])
+
+        tables = {
+            name: count_regions(
+                [_image(passes, mixtures[name], image) for image in np.flatnonzero(fitted_i).tolist()],
+                passes.classes,
+                passes.labels(0).size,
+            )
+            for name in (EQUAL, WEIGHTS)
+        }
+        steps = {
+            SINGLE: (mixtures[SINGLE], none),
+            EQUAL: (mixtures[EQUAL], none),
+            f"{EQUAL} + thresholds": fitted(EQUAL, threshold),
+            f"{WEIGHTS} + thresholds": fitted(WEIGHTS, threshold),
+            "+ areas": fitted(WEIGHTS, area),
+            "+ emptiness": fitted(WEIGHTS, emptiness),
+        }
         for name, (mixture, rules) in steps.items():
             scores.setdefault(name, []).append(_judge(passes, metric, mixture, rules, ~fitted_i))
         typer.echo(f"half {half + 1} of {halves}", err=True)

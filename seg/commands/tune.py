@@ -11,7 +11,6 @@ from seg.commands.options.shared import (
     Overwrite,
     RunMetric,
     SpecPath,
-    check_metric,
     print_table,
     require_extra,
 )
@@ -93,8 +92,7 @@ def tune(
     if chart:
         chart.check()
     if classes_overlap(spec.data.task):
-        check_metric(spec, run_metric)
-        tune_rules(path, spec, limit, keep=keep)
+        tune_rules(path, spec, limit, keep=keep, run_metric=run_metric)
         return
     cache = ProbabilityCache()
     tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
