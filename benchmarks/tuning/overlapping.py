@@ -23,7 +23,7 @@ from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
 from seg.evaluate.tune.overlapping.mixtures import WEIGHTS, fits_of_weights
 from seg.evaluate.tune.overlapping.overlap_tallies import tallies_of
-from seg.evaluate.tune.overlapping.region_table import Fit, count_regions
+from seg.evaluate.tune.overlapping.region_table import count_regions
 from seg.evaluate.tune.overlapping.sampled_members import sample_members
 from seg.labels.task import ignored_in, masks_of
 from seg.metrics.metric import Metric
@@ -54,25 +54,21 @@ def main(
         }
         none = (ClassRule(),) * passes.classes
         threshold, area, emptiness = steps_of(tallies).values()
-
-        def fitted(name: str, fit: Fit) -> tuple[Mixture, tuple[ClassRule, ...]]:
-            return mixtures[name], tuple(fit(table) for table in tables[name])
-
-        tables = {
-            name: count_regions(
+        equal, weighed = (
+            count_regions(
                 [_image(passes, mixtures[name], image) for image in np.flatnonzero(fitted_i).tolist()],
                 passes.classes,
                 passes.labels(0).size,
             )
             for name in (EQUAL, WEIGHTS)
-        }
+        )
         steps = {
             SINGLE: (mixtures[SINGLE], none),
             EQUAL: (mixtures[EQUAL], none),
-            f"{EQUAL} + thresholds": fitted(EQUAL, threshold),
-            f"{WEIGHTS} + thresholds": fitted(WEIGHTS, threshold),
-            "+ areas": fitted(WEIGHTS, area),
-            "+ emptiness": fitted(WEIGHTS, emptiness),
+            f"{EQUAL} + thresholds": (mixtures[EQUAL], tuple(map(threshold, equal))),
+            f"{WEIGHTS} + thresholds": (mixtures[WEIGHTS], tuple(map(threshold, weighed))),
+            "+ areas": (mixtures[WEIGHTS], tuple(map(area, weighed))),
+            "+ emptiness": (mixtures[WEIGHTS], tuple(map(emptiness, weighed))),
         }
         for name, (mixture, rules) in steps.items():
             scores.setdefault(name, []).append(_judge(passes, metric, mixture, rules, ~fitted_i))

@@ -38,7 +38,7 @@ class LabelMapScores:
         """IoU and pixel accuracy; where classes overlap, that of pixels and classes."""
         if self._confusion:
             return self._confusion.scores(self._classes)
-        iou = self._iou.metric.class_scores(self._iou.tally_c2[None])
+        iou = self._iou.metric.class_scores(self._iou.tally_c2[None]).tolist()
         return Scores(self._iou.score, self._accuracy.score, by_name(self._classes, iou))
 
     @property
@@ -49,7 +49,7 @@ class LabelMapScores:
     @property
     def class_scores(self) -> dict[str, float | None]:
         """Of the metric, by the name of a class; None where it is absent or does not count."""
-        return by_name(self._classes, self.metric.class_scores(self.tallies_ic2))
+        return by_name(self._classes, self.metric.class_scores(self.tallies_ic2).tolist())
 
     def _count(self, truth_hw: LabelMap, predicted_hw: LabelMap) -> TallyC2:
         """Count for IoU and pixel accuracy; returns the tally of mIoU."""

@@ -35,11 +35,13 @@ runner = CliRunner()
 def contest(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> Path:
     """Images whose labels are member `a`, decided by other rules than thresholds of 0.5."""
     folder, random = tmp_path_factory.mktemp("contest"), np.random.default_rng(0)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number in range(12):
         noise = random.integers(0, 256, (40, 48, 3)).astype(np.float32)
-        smooth = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 3), None, 0, 255, cv2.NORM_MINMAX)
-        write_image(folder / f"images/{number}.png", smooth.astype(np.uint8))
+        smooth = cv2.GaussianBlur(noise, (0, 0), 3)
+        spread = 255 * (smooth - smooth.min()) / (smooth.max() - smooth.min())
+        write_image(folder / f"images/{number}.png", spread.astype(np.uint8))
         images.append({"id": number, "file_name": f"{number}.png", "height": 40, "width": 48})
     document: dict[str, Any] = {
         "images": images,
