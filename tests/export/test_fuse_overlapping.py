@@ -84,3 +84,14 @@ def test_shares_of_single_classes_are_not_normalised_over_classes(
         {"name": "b", "model": str(models[1]), "covers": ["c0", "c1"]},
     ]
     check_is_engine(ensemble(tmp_path, models, 3, "multilabel", members=members), tmp_path)
+
+
+def test_thresholds_are_in_it(make_model: MakeModel, tmp_path: Path) -> None:
+    models = [make_model(seed, classes(3), task="multilabel") for seed in range(2)]
+    decision = {"threshold": 0.3, "classes": {"c1": {"threshold": 0.8}}}
+    card = check_is_engine(ensemble(tmp_path, models, 3, "multilabel", decision=decision), tmp_path)
+    assert card.thresholds == (0.3, 0.8, 0.3)
+    image_hwc = image(24, 31)
+    prediction = Ensemble.load(load_ensemble(tmp_path / "team.yaml")).predict(image_hwc)
+    limits = np.array(card.thresholds, dtype=np.float32)[:, None, None]
+    np.testing.assert_array_equal(prediction.masks, prediction.probabilities > limits)
