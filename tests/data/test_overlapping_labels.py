@@ -25,7 +25,7 @@ CLASSES = ["cat", "dog"]
 
 def dataset(folder: Path, **keys: Any) -> DatasetSpec:
     """Of one image `x/a.png` and these keys of its training split and of the dataset."""
-    write_image(folder / "x/a.png", np.zeros((*SIZE_HW, 3), np.uint8))
+    write_image(folder / "x/a.png", np.random.default_rng(0).integers(0, 256, (*SIZE_HW, 3), np.uint8))
     split = {name: keys.pop(name) for name in ("masks", "labels", "annotations") if name in keys}
     values: dict[str, Any] = {
         "task": "multilabel",
@@ -169,6 +169,7 @@ def test_masks_whose_class_counts_as_unlabelled_are_an_error_that_says_so(tmp_pa
 
 
 def test_nothing_labelled_is_an_error_and_one_class_is_enough(tmp_path: Path) -> None:
+    write_image(tmp_path / "x/b.png", np.random.default_rng(1).integers(0, 256, (*SIZE_HW, 3), np.uint8))
     (tmp_path / "t.csv").write_text("ImageId,EncodedPixels\na.png,\n")
     spec = dataset(tmp_path, task="binary", classes=["cat"], labels="t.csv")
     assert [f.severity for f in check_dataset(spec).findings] == ["error"]
