@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from seg.data import Sample, Split, open_split
@@ -24,18 +23,17 @@ from seg.engine import Ensemble
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import Scores
-from seg.evaluate.metrics.groups import GroupI, number_groups, sum_by_group
+from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.metrics.label_map_scores import LabelMapScores
-from seg.evaluate.metrics.tally_intervals import gain_interval, score_interval
+from seg.evaluate.metrics.metric_intervals import gain_interval, metric_interval, tallies_by_group
 from seg.files.atomic import regular, write_text
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import classes_overlap
-from seg.metrics.metric import Metric, TalliesIC2
-from seg.metrics.open_metric import open_metric
 from seg.metrics.own_function import fingerprint_of
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
+from seg.spec.ensemble.metric import MetricSpec
 from seg.terminal.notices import notice
 from seg.terminal.progress import Advance, progress
 from seg.views import VIEW_SETS
@@ -47,9 +45,8 @@ EQUAL_WEIGHTS: Final = "equal weights"
 class Measurement(BaseModel):
     """One predictor in some views.
 
-    `score` is by the spec's metric, `class_scores` that of single classes, None for a class that is absent or
-    does not count. `interval` is the 95 % bootstrap interval of `score` over groups of images, None if there
-    is one group.
+    `score` and `class_scores` are of the spec's metric. `interval` is the 95 % bootstrap interval of the
+    score over groups of images, None if there is one group.
     `seconds` are for all images, from pixels to label maps, decoding included. `ece` is the expected
     calibration error, a share in 0..1.
     """
@@ -124,11 +121,10 @@ def compare_members(spec: EnsembleSpec, split_name: SplitName = "val") -> Compar
     comparison = _read(kept, fingerprint)
     if comparison is None:
         group_i = number_groups(group_images(split.samples, spec.data.group).labels)
-        metric = open_metric(spec.metric, split.classes, spec.data.task)
-        rows, gain = _compare(_predictors(resolved), split, metric, group_i)
+        rows, gain = _compare(_predictors(resolved), split, spec.metric, group_i)
         comparison = Comparison(
             fingerprint=fingerprint,
-            metric=metric.name,
+            metric=spec.metric.name,
             images=len(split.samples),
             rows=tuple(rows),
             gain=gain,
@@ -161,38 +157,38 @@ def _with_equal_weights(spec: EnsembleSpec) -> EnsembleSpec:
 
 
 def _compare(
-    predictors: Mapping[str, Ensemble], split: Split, metric: Metric, group_i: GroupI
+    predictors: Mapping[str, Ensemble], split: Split, metric: MetricSpec, group_i: GroupI
 ) -> tuple[list[Row], Gain | None]:
     rows: list[Row] = []
-    tallies: dict[str, TalliesIC2] = {}
+    scored: dict[str, LabelMapScores] = {}
     without_views = {name: one.with_views(VIEW_SETS["none"]) for name, one in predictors.items()}
     has_views = {name for name, one in predictors.items() if one.members != without_views[name].members}
     runs = (len(predictors) + len(has_views)) * len(split.samples)
     with progress("evaluate", runs, unit="images") as advance:
         for name, predictor in predictors.items():
-            plain, tallies[name] = _measure(without_views[name], split, metric, group_i, advance)
+            plain, scored[name] = _measure(without_views[name], split, metric, group_i, advance)
             viewed = plain
             if name in has_views:
-                viewed, tallies[name] = _measure(predictor, split, metric, group_i, advance)
+                viewed, scored[name] = _measure(predictor, split, metric, group_i, advance)
             rows.append(Row(name=name, plain=plain, viewed=viewed))
     members = [row for row in rows if row.name not in (EQUAL_WEIGHTS, ENSEMBLE)]
     if len(members) == len(rows) or group_i.max() == 0:
         return rows, None
     best = max(members, key=lambda row: row.viewed.score).name
-    gain, low, high = gain_interval(metric, tallies[best], tallies[ENSEMBLE])
+    tallies = (tallies_by_group(scored[name].tallies_ic2, group_i) for name in (best, ENSEMBLE))
+    gain, low, high = gain_interval(scored[best].metric, *tallies)
     return rows, Gain(over=best, gain=gain, low=low, high=high)
 
 
 def _measure(
-    ensemble: Ensemble, split: Split, metric: Metric, group_i: GroupI, advance: Advance
-) -> tuple[Measurement, TalliesIC2]:
-    """The scores of one predictor, and its tallies of each group of images."""
-    scores, reliability = LabelMapScores(ensemble.classes, ensemble.task, metric), Reliability()
-    tallies_ic2 = np.zeros((len(split.samples), len(ensemble.classes), 2))
+    ensemble: Ensemble, split: Split, metric: MetricSpec, group_i: GroupI, advance: Advance
+) -> tuple[Measurement, LabelMapScores]:
+    scored = LabelMapScores(ensemble.classes, ensemble.task, metric, len(split.samples))
+    reliability = Reliability()
 
     def count(index: int, merged: ProbabilitiesCHW) -> None:
         truth_hw = split.labels(index)
-        tallies_ic2[index] = scores.add(truth_hw, ensemble.decision().labels(merged))
+        scored.add(index, truth_hw, ensemble.decision().labels(merged))
         if classes_overlap(ensemble.task):
             reliability.add_overlapping(truth_hw, merged)
         else:
@@ -203,15 +199,14 @@ def _measure(
     for _ in ensemble.predict_all(images, count, name_of=lambda index: split.samples[index].id):
         advance()
     seconds = time.perf_counter() - start
-    tallies_gc2 = sum_by_group(tallies_ic2, group_i)
     return Measurement(
-        scores=scores.scores,
-        score=scores.score,
-        class_scores=scores.class_scores,
-        interval=score_interval(metric, tallies_gc2) if len(tallies_gc2) > 1 else None,
+        scores=scored.scores,
+        score=scored.score,
+        class_scores=scored.class_scores,
+        interval=metric_interval(scored.metric, tallies_by_group(scored.tallies_ic2, group_i)),
         seconds=seconds,
         ece=reliability.expected_error,
-    ), tallies_gc2
+    ), scored
 
 
 def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWB]]:

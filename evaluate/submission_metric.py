@@ -1,4 +1,4 @@
-"""Scoring of a submission of any task by the spec's metric, with intervals over images."""
+"""Scoring of a submission of any task by the spec's metric, with intervals over groups of images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ import numpy as np
 from seg.data.groups import group_images
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.evaluate.metrics.groups import GroupI, number_groups, sum_by_group
-from seg.evaluate.metrics.tally_intervals import gain_interval, score_interval
+from seg.evaluate.metrics.groups import number_groups
+from seg.evaluate.metrics.label_map_scores import by_name
+from seg.evaluate.metrics.metric_intervals import gain_interval, metric_interval, tallies_by_group
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap
 from seg.metrics.metric import Metric, TalliesIC2
@@ -24,33 +25,30 @@ TruthAndPrediction = tuple[str, LabelMap, LabelMap]
 
 @dataclass(frozen=True, slots=True)
 class JudgedSubmission:
-    """The tallies of a submission's images, in the order of the split, and the groups that they are of."""
+    """The tallies of a submission's groups of images, float64 `[G, C, 2]`."""
 
     classes: tuple[ClassInfo, ...]
     metric: Metric
-    ids: tuple[str, ...]
-    tallies_ic2: TalliesIC2
-    group_i: GroupI
+    images: int
+    tallies_gc2: TalliesIC2
 
     @property
     def score(self) -> float:
-        return self.metric.score(self.tallies_ic2)
+        return self.metric.score(self.tallies_gc2)
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % bootstrap interval of the score over groups of images."""
-        return score_interval(self.metric, sum_by_group(self.tallies_ic2, self.group_i))
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % bootstrap interval of the score over groups of images; None for a single group."""
+        return metric_interval(self.metric, self.tallies_gc2)
 
     @property
     def class_scores(self) -> dict[str, float | None]:
         """The score of each class by name; None if it is absent or does not count."""
-        scores = self.metric.class_scores(self.tallies_ic2).tolist()
-        return {c.name: None if np.isnan(s) else s for c, s in zip(self.classes, scores, strict=True)}
+        return by_name(self.classes, self.metric.class_scores(self.tallies_gc2).tolist())
 
     def gain_over(self, other: "JudgedSubmission") -> tuple[float, float, float]:
         """The gain over another submission on the same images, with its 95 % interval."""
-        before, after = (sum_by_group(one.tallies_ic2, self.group_i) for one in (other, self))
-        return gain_interval(self.metric, before, after)
+        return gain_interval(self.metric, other.tallies_gc2, self.tallies_gc2)
 
 
 def judge_submission(spec: EnsembleSpec, path: Path) -> JudgedSubmission:
@@ -68,9 +66,9 @@ def judge_submission(spec: EnsembleSpec, path: Path) -> JudgedSubmission:
         for image_id, truth_hw, predicted_hw in read_with_truth(spec, known, path)
     }
     samples = known.split.samples
-    ids = tuple(sample.id for sample in samples)
-    group_i = number_groups(group_images(samples, spec.data.group).units)
-    return JudgedSubmission(classes, metric, ids, np.stack([tallies[image_id] for image_id in ids]), group_i)
+    group_i = number_groups(group_images(samples, spec.data.group).labels)
+    tallies_ic2 = np.stack([tallies[sample.id] for sample in samples])
+    return JudgedSubmission(classes, metric, len(samples), tallies_by_group(tallies_ic2, group_i))
 
 
 def read_with_truth(spec: EnsembleSpec, known: SubmissionSpec, path: Path) -> Iterator[TruthAndPrediction]:

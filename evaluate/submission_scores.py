@@ -42,10 +42,9 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
         6
     """
     known = SubmissionSpec(spec)
-    split = known.split
-    groups = group_images(split.samples, spec.data.group)
-    units = zip((sample.id for sample in split.samples), groups.units, strict=True)
-    metrics = SegmentationMetrics(split.classes, dict(units))
+    groups = group_images(known.split.samples, spec.data.group)
+    units = zip((sample.id for sample in known.split.samples), groups.units, strict=True)
+    metrics = SegmentationMetrics(known.split.classes, dict(units))
     for image_id, truth_hw, predicted_hw in read_with_truth(spec, known, path):
         metrics.add(image_id, truth_hw, predicted_hw)
     return metrics

@@ -100,7 +100,7 @@ def train_member(
             )
         )
         settings = distillation.settings() if distillation else None
-        record = new_record(member.name, recipe, train, val, settings, input_card, spec.metric)
+        record = new_record(member.name, recipe, train, val, settings, spec.metric, input_card)
         finished = group.broadcast(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished

@@ -53,14 +53,23 @@ def main(
             for name, fit in fits_of_weights(tallies, members.members).items()
         }
         none = (ClassRule(),) * passes.classes
-        steps = {name: (mixtures[name], none) for name in (SINGLE, EQUAL, WEIGHTS)}
-        tables = count_regions(
-            [_image(passes, mixtures[WEIGHTS], image) for image in np.flatnonzero(fitted_i).tolist()],
-            passes.classes,
-            passes.labels(0).size,
+        threshold, area, emptiness = steps_of(tallies).values()
+        equal, weighed = (
+            count_regions(
+                [_image(passes, mixtures[name], image) for image in np.flatnonzero(fitted_i).tolist()],
+                passes.classes,
+                passes.labels(0).size,
+            )
+            for name in (EQUAL, WEIGHTS)
         )
-        for name, fit_rule in steps_of(tallies).items():
-            steps[f"+ {name}"] = (mixtures[WEIGHTS], tuple(fit_rule(table) for table in tables))
+        steps = {
+            SINGLE: (mixtures[SINGLE], none),
+            EQUAL: (mixtures[EQUAL], none),
+            f"{EQUAL} + thresholds": (mixtures[EQUAL], tuple(map(threshold, equal))),
+            f"{WEIGHTS} + thresholds": (mixtures[WEIGHTS], tuple(map(threshold, weighed))),
+            "+ areas": (mixtures[WEIGHTS], tuple(map(area, weighed))),
+            "+ emptiness": (mixtures[WEIGHTS], tuple(map(emptiness, weighed))),
+        }
         for name, (mixture, rules) in steps.items():
             scores.setdefault(name, []).append(_judge(passes, metric, mixture, rules, ~fitted_i))
         typer.echo(f"half {half + 1} of {halves}", err=True)

@@ -1,4 +1,4 @@
-"""Scores of label maps of any task, image by image: IoU, pixel accuracy, and the spec's metric."""
+"""Scores of label maps of any task: IoU, pixel accuracy, and the spec's metric."""
 
 from collections.abc import Sequence
 
@@ -7,100 +7,80 @@ import numpy as np
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores, totals_of
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task, classes_overlap
-from seg.metrics.metric import Metric, TallyC2
+from seg.metrics.metric import Metric, TalliesIC2, TallyC2
 from seg.metrics.open_metric import open_metric
-from seg.spec.ensemble.metric import MetricSpec
+from seg.spec.ensemble.metric import MIOU, MetricSpec
 
 
-class ExclusiveCounts:
-    """Counts of classes of which a pixel has one."""
+class LabelMapScores:
+    """Counts the images of a split one by one, in any order.
 
-    def __init__(self, classes: Sequence[ClassInfo]) -> None:
+    Attributes:
+        metric: the spec's.
+        tallies_ic2: of the metric, of each image.
+    """
+
+    def __init__(self, classes: Sequence[ClassInfo], task: Task, spec: MetricSpec, images: int) -> None:
+        self.metric = open_metric(spec, classes, task)
+        self.tallies_ic2: TalliesIC2 = np.zeros((images, len(classes), 2))
         self._classes = classes
-        self._matrix = ConfusionMatrix(len(classes))
+        self._confusion = None if classes_overlap(task) else ConfusionMatrix(len(classes))
+        self._iou = _Sum(open_metric(MIOU, classes, task))
+        self._accuracy = _Sum(open_metric(MetricSpec(name="pixel-accuracy"), classes, task))
 
-    def add(self, truth_hw: LabelMap, predicted_hw: LabelMap) -> TallyC2:
-        """Count one image; returns its tally of IoU. Raises DataError as `ConfusionMatrix.add`."""
-        counts_cc = ConfusionMatrix(len(self._classes)).add(truth_hw, predicted_hw).counts_cc
-        self._matrix.counts_cc += counts_cc
-        both, truth, predicted = totals_of(counts_cc)
-        return np.stack([both, truth + predicted - both], axis=1).astype(np.float64)
+    def add(self, image: int, truth_hw: LabelMap, predicted_hw: LabelMap) -> None:
+        """Count one image; raises DataError if the sizes differ or a label has no class."""
+        iou_c2 = self._count(truth_hw, predicted_hw)
+        self.tallies_ic2[image] = iou_c2 if self.metric.is_miou else self.metric.tally(truth_hw, predicted_hw)
 
     @property
     def scores(self) -> Scores:
-        return self._matrix.scores(self._classes)
-
-
-class OverlapCounts:
-    """Counts of classes that overlap: for each the pixels in truth and prediction."""
-
-    def __init__(self, classes: Sequence[ClassInfo], task: Task) -> None:
-        self._classes = classes
-        self._iou, self._accuracy = (
-            MetricSum(open_metric(MetricSpec(name=name), classes, task))
-            for name in ("miou", "pixel-accuracy")
-        )
-
-    def add(self, truth_hw: LabelMap, predicted_hw: LabelMap) -> TallyC2:
-        """Count one image; returns its tally of IoU. Raises DataError if the sizes differ."""
-        self._accuracy.add(self._accuracy.metric.tally(truth_hw, predicted_hw))
-        return self._iou.add(self._iou.metric.tally(truth_hw, predicted_hw))
+        """IoU and pixel accuracy; where classes overlap, that of pixels and classes."""
+        if self._confusion:
+            return self._confusion.scores(self._classes)
+        iou = self._iou.metric.class_scores(self._iou.tally_c2[None]).tolist()
+        return Scores(self._iou.score, self._accuracy.score, by_name(self._classes, iou))
 
     @property
-    def scores(self) -> Scores:
-        """The scores so far. `pixel_accuracy` is the share of pixels and classes that are right."""
-        return Scores(self._iou.score, self._accuracy.score, self._iou.by_name(self._classes))
+    def score(self) -> float:
+        """Of the metric."""
+        return self.scores.miou if self.metric.is_miou else self.metric.score(self.tallies_ic2)
+
+    @property
+    def class_scores(self) -> dict[str, float | None]:
+        """Of the metric, by the name of a class; None where it is absent or does not count."""
+        return by_name(self._classes, self.metric.class_scores(self.tallies_ic2).tolist())
+
+    def _count(self, truth_hw: LabelMap, predicted_hw: LabelMap) -> TallyC2:
+        """Count for IoU and pixel accuracy; returns the tally of mIoU."""
+        if self._confusion:
+            counts_cc = ConfusionMatrix(len(self._classes)).add(truth_hw, predicted_hw).counts_cc
+            self._confusion.counts_cc += counts_cc
+            hit, truth, predicted = totals_of(counts_cc)
+            return np.stack([hit, truth + predicted - hit], axis=1).astype(np.float64)
+        self._accuracy.add(truth_hw, predicted_hw)
+        return self._iou.add(truth_hw, predicted_hw)
 
 
-class MetricSum:
+class _Sum:
     """The summed tallies of a metric."""
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
-        self._tally_c2 = np.zeros((len(metric.weights_c), 2))
+        self.tally_c2 = np.zeros((len(metric.weights_c), 2))
 
-    def add(self, tally_c2: TallyC2) -> TallyC2:
-        self._tally_c2 += tally_c2
+    def add(self, truth_hw: LabelMap, predicted_hw: LabelMap) -> TallyC2:
+        tally_c2 = self.metric.tally(truth_hw, predicted_hw)
+        self.tally_c2 += tally_c2
         return tally_c2
 
     @property
     def score(self) -> float:
-        return self.metric.score(self._tally_c2[None])
-
-    def by_name(self, classes: Sequence[ClassInfo]) -> dict[str, float | None]:
-        scores = self.metric.class_scores(self._tally_c2[None]).tolist()
-        return {c.name: None if np.isnan(s) else s for c, s in zip(classes, scores, strict=True)}
+        return self.metric.score(self.tally_c2[None])
 
 
-class LabelMapScores:
-    """Counts label maps, and scores all of them."""
-
-    def __init__(self, classes: Sequence[ClassInfo], task: Task, metric: Metric) -> None:
-        self._classes = classes
-        self._counts = OverlapCounts(classes, task) if classes_overlap(task) else ExclusiveCounts(classes)
-        self._metric = MetricSum(metric)
-
-    def add(self, truth_hw: LabelMap, predicted_hw: LabelMap) -> TallyC2:
-        """Count one image; returns its tally of the metric.
-
-        Raises:
-            DataError: the sizes differ, or a label has no class.
-        """
-        iou_c2 = self._counts.add(truth_hw, predicted_hw)
-        metric = self._metric.metric
-        return self._metric.add(iou_c2 if metric.is_miou else metric.tally(truth_hw, predicted_hw))
-
-    @property
-    def scores(self) -> Scores:
-        """IoU and pixel accuracy."""
-        return self._counts.scores
-
-    @property
-    def score(self) -> float:
-        """The metric over all images."""
-        return self._metric.score
-
-    @property
-    def class_scores(self) -> dict[str, float | None]:
-        """The metric of each class by name; None where it is absent or does not count."""
-        return self._metric.by_name(self._classes)
+def by_name(classes: Sequence[ClassInfo], scores_c: Sequence[float]) -> dict[str, float | None]:
+    """Scores by the names of classes; None where there is none."""
+    return {
+        c.name: None if np.isnan(score) else float(score) for c, score in zip(classes, scores_c, strict=True)
+    }

@@ -42,7 +42,7 @@ def evaluate(
     run_metric: RunMetric = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score members and ensemble on labelled images, without and with views: the spec's metric, calibration.
+    """Score members and ensemble on labelled images, without and with views, by the spec's metric.
 
     If the spec has weights, equal ones are scored, too. The figures are kept beside the runs; nothing is
     computed again while models and data are the same. With --submission, a file in the format of the spec's
@@ -112,12 +112,9 @@ def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, 
     from seg.evaluate.submission_metric import judge_submission
 
     judged = judge_submission(spec, submission)
-    low, high = judged.interval
     name = judged.metric.name
-    typer.echo(
-        f"{submission}: {name} {judged.score:.4f} of {counted(len(judged.ids), 'image')}"
-        f" (95 %: {low:.4f}..{high:.4f})"
-    )
+    interval = " (95 %: {:.4f}..{:.4f})".format(*judged.interval) if judged.interval else ""
+    typer.echo(f"{submission}: {name} {judged.score:.4f} of {counted(judged.images, 'image')}{interval}")
     if per_class:
         rows = [(one, _figure(score)) for one, score in judged.class_scores.items()]
         print_table("each class", ("", name), rows)
@@ -156,13 +153,11 @@ def _print_comparison(split: str, comparison: "Comparison", per_class: bool) -> 
             f" 95 % of drawn images: {100 * gain.low:+.2f}..{100 * gain.high:+.2f}"
         )
     if per_class:
+        names = list(rows[0].viewed.class_scores)
         print_table(
             f"{'IoU' if name == 'mIoU' else name} with views",
             ("", *(row.name for row in rows)),
-            [
-                (one, *(_figure(row.viewed.class_scores[one]) for row in rows))
-                for one in rows[0].viewed.class_scores
-            ],
+            [(one, *(_figure(row.viewed.class_scores[one]) for row in rows)) for one in names],
         )
 
 

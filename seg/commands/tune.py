@@ -11,10 +11,10 @@ from seg.commands.options.shared import (
     Overwrite,
     RunMetric,
     SpecPath,
-    check_metric,
     print_table,
     require_extra,
 )
+from seg.commands.tune_overlapping import tune_rules
 from seg.errors import OutputError
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
@@ -75,7 +75,6 @@ def tune(
     check_options("tune", {"--judge train": judge == "train", "--on folds": on == "folds"})
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
-    from seg.commands.tune_overlapping import tune_rules
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.cost.budget import Budget
@@ -94,12 +93,10 @@ def tune(
     chart = picture and Output(picture, (path, *files_read(spec)), overwrite)
     if chart:
         chart.check()
-    check_metric(spec, run_metric)
-    cache = ProbabilityCache()
     if classes_overlap(spec.data.task):
-        tune_rules(path, spec, cache, keep=keep)
-        cache.prune(limit)
+        tune_rules(path, spec, limit, keep=keep, run_metric=run_metric)
         return
+    cache = ProbabilityCache()
     tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
     judged = judge_tuned(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)

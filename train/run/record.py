@@ -94,8 +94,8 @@ def new_record(
     train: Split,
     val: Split,
     distillation: dict[str, Any] | None = None,
-    input_card: InputCard | None = None,
     metric: MetricSpec = MIOU,
+    input_card: InputCard | None = None,
 ) -> RunRecord:
     """The record of a run that is about to begin; raises ModelError without its encoder weights."""
     return RunRecord(

@@ -39,9 +39,9 @@ def contest(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> 
     annotations: list[dict[str, Any]] = []
     for number in range(12):
         noise = random.integers(0, 256, (40, 48, 3)).astype(np.float32)
-        blurred = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3))
-        smooth = 255 * (blurred - blurred.min()) / np.ptp(blurred)
-        write_image(folder / f"images/{number}.png", smooth.astype(np.uint8))
+        smooth = cv2.GaussianBlur(noise, (0, 0), 3)
+        spread = 255 * (smooth - smooth.min()) / (smooth.max() - smooth.min())
+        write_image(folder / f"images/{number}.png", spread.astype(np.uint8))
         images.append({"id": number, "file_name": f"{number}.png", "height": 40, "width": 48})
     document: dict[str, Any] = {
         "images": images,
