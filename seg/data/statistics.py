@@ -18,6 +18,9 @@ _SAMPLED: Final = 4096
 """Pixels of each image that percentiles are taken of."""
 
 _LOW, _HIGH = 1, 99
+_LEAST_STD: Final = 1e-4
+"""What a band of one value is divided by: a recipe takes no 0."""
+
 _WHITE: Final = 255.0
 """The white of RGB of 8 bits."""
 
@@ -53,7 +56,7 @@ class SplitStatistics:
         """The line of a recipe's YAML with these means and deviations."""
         chosen = [self.bands[band - 1] for band in self.seen]
         mean = [round(band.mean or 0.0, 4) for band in chosen]
-        std = [round(band.std or 0.0, 4) for band in chosen]
+        std = [max(round(band.std or 0.0, 4), _LEAST_STD) for band in chosen]
         return f"input: {{ mean: {mean}, std: {std} }}"
 
 

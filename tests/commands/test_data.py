@@ -17,11 +17,14 @@ def check(file: Path, *options: str) -> Result:
 
 
 def written(folder: Path, values: list[int], recipe: dict[str, object] | None = None) -> Path:
-    """The YAML of a dataset of one image, or of an ensemble with the dataset in place."""
+    """The YAML of a dataset of an image with these labels and one without, or of an ensemble with it."""
     for seed, split in enumerate(("train", "val")):
-        noise = np.random.default_rng(seed).integers(0, 256, (1, len(values), 3), dtype=np.uint8)
-        write_image(folder / split / "a.png", noise)
-    write_mask(folder / "masks/a.png", np.array([values], np.uint8))
+        noise = np.random.default_rng(seed).integers(0, 256, (2, 8, 8 * len(values), 3), dtype=np.uint8)
+        write_image(folder / split / "a.png", noise[0])
+        write_image(folder / split / "b.png", noise[1])
+    labels_hw = np.tile(np.repeat(np.array(values, np.uint8), 8), (8, 1))
+    write_mask(folder / "masks/a.png", labels_hw)
+    write_mask(folder / "masks/b.png", np.zeros_like(labels_hw))
     splits = {name: {"images": name, "masks": "masks"} for name in ("train", "val")}
     dataset = {**splits, "classes": ["a", "b", "c"]}
     ensemble = {"data": dataset, "members": [{"name": "m"}], "recipe": recipe}
@@ -62,3 +65,22 @@ def test_names_that_are_not_utf_8_can_be_printed(tmp_path: Path) -> None:
 def test_what_is_neither_is_one_line_a_mistake(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.yaml").write_text(text)
     assert "x.yaml:1" in str(check(tmp_path / "x.yaml").exception)
+
+
+def test_statistics_are_of_the_bands_that_are_seen(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        np.save(tmp_path / f"images/{number}.npy", np.full((2, 3, 4), [0, 50, 100, 200], np.uint16))
+    document = {
+        "data": {"train": {"images": "images"}, "range": [0, 200]},
+        "members": [{"name": "a"}, {"name": "b", "input": {"bands": [4, 2], "range": [0, 400]}}],
+    }
+    YAML(typ="safe").dump(document, tmp_path / "x.yaml")
+
+    def line(*options: str) -> str:
+        done = CliRunner().invoke(app, ["data", "stats", str(tmp_path / "x.yaml"), *options])
+        assert done.exit_code == 0, done.output
+        return done.output.splitlines()[-1].strip()
+
+    assert line() == "input: { mean: [0.0, 0.25, 0.5, 1.0], std: [0.0001, 0.0001, 0.0001, 0.0001] }"
+    assert line("--member", "b") == "input: { mean: [0.5, 0.125], std: [0.0001, 0.0001] }"
