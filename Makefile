@@ -14,7 +14,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
 help:
 	@echo "make quickstart             install, draw a dataset, train, tune, predict, and show what the ensemble gains"
-	@echo "make quickstart TORCH=cpu   the same with PyTorch for the CPU alone, a quarter of the size"
+	@echo "make quickstart TORCH=cpu   the same with PyTorch for the CPU alone: 2 GB instead of 6.7"
 	@echo "make predict                install what prediction needs, without PyTorch"
 	@echo "make test                   install the test extras, then lint, types, import contracts and tests"
 	@echo "make test-fast              the tests that train, export or start nothing: under three minutes on two cores"
@@ -23,8 +23,8 @@ help:
 quickstart: quickstart/submission.csv quickstart/ensemble.onnx quickstart/overlay.png quickstart/report.html
 	$(SEG) evaluate $(SPEC) --split predict
 	@echo
-	@echo "The last two rows are the ensemble, before and after tuning, on images that it has not seen. Look at"
-	@echo "  quickstart/overlay.png and quickstart/report.html"
+	@echo "The last rows are the ensemble before and after tuning, on images that neither training nor tuning has seen."
+	@echo "Look at quickstart/overlay.png and quickstart/report.html."
 	@echo "With your own data:"
 	@echo "  1. $(SEG) data guess FOLDER -o data.yaml && $(SEG) data check data.yaml"
 	@echo "  2. cp ensembles/quickstart.yaml ensembles/mine.yaml, and name data.yaml and your networks in it"

@@ -67,8 +67,15 @@ def race(equal: Path, spec: EnsembleSpec, rounds: int) -> tuple[float, float, fl
     """Images a second of the loop and of seg, and the loop's mIoU."""
     samples = open_split(spec.data, "predict").samples
     theirs, ours = spec.runs / "loop.csv", spec.runs / "seg.csv"
-    loop = ["-m", "benchmarks.first_page_loop", spec.runs, *(s.image for s in samples), "-o", theirs]
-    run = ["-m", "seg", "ensemble", equal, "--runtime", "auto", "--restart", "-o", ours]
+    loop: list[str | Path] = [
+        "-m",
+        "benchmarks.first_page_loop",
+        spec.runs,
+        *(s.image for s in samples),
+        "-o",
+        theirs,
+    ]
+    run: list[str | Path] = ["-m", "seg", "ensemble", equal, "--runtime", "auto", "--restart", "-o", ours]
     seconds: dict[str, list[float]] = {"loop": [], "seg": []}
     seconds_of(run)  # Which runtime is the fastest is measured once, and kept.
     for number in range(rounds):

@@ -126,9 +126,19 @@ def _open_member(
     cuda: CudaOptions,
 ) -> Runtime:
     """Open a member's model, with its output channels in the order of the dataset's classes."""
-    classes = len(file.card.classes)
-    runtime = open_runtime(file.path, name, streams, temperature, classes=classes, decoder=decoder, cuda=cuda)
-    return in_dataset_order(runtime, file.channels)
+    own = file.own
+    runtime = open_runtime(
+        file.path,
+        name,
+        streams,
+        temperature,
+        classes=len(own.classes),
+        task=own.task,
+        image_type=file.card.input.image_type,
+        decoder=decoder,
+        cuda=cuda,
+    )
+    return in_dataset_order(runtime, file.channels, len(own.classes))
 
 
 def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> DeviceOps | None:

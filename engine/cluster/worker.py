@@ -12,7 +12,7 @@ from seg.engine.jobs.stopping import build_stopping
 from seg.engine.pipeline.collectors import LabelBand
 from seg.engine.pipeline.prefetch import MAX_AHEAD, Reader, readers_for
 from seg.engine.pipeline.timing import Clock
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import RuntimeName
 
@@ -76,7 +76,7 @@ class Worker:
 
         band_entries = BandEntries(sources.__getitem__)
 
-        def packed(image: ImageRef, labels_hw: LabelsHW) -> tuple[bytes, bool]:
+        def packed(image: ImageRef, labels_hw: LabelMap) -> tuple[bytes, bool]:
             return Entry.of(image.id, sources[image.id], labels_hw).packed(), True
 
         def packed_band(image: ImageRef, band: LabelBand) -> tuple[bytes, bool]:

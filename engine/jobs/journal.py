@@ -2,8 +2,9 @@
 
 It lies next to the output. After a line that names the format come records: length and CRC-32 of a
 payload, then the payload. The first payload is the run's fingerprint. Each other one is a line of JSON
-with an image's id and its file's version, and the label map as PNG; of a large image, a band of its rows. A
-truncated record is dropped when the journal is opened again.
+with an image's id and its file's version, and the label map as PNG; of a large image, a band of its rows.
+Labels of several bytes are there as planes of bytes below each other. A truncated record is dropped when the
+journal is opened again.
 """
 
 import os
@@ -20,10 +21,10 @@ from filelock import FileLock, Timeout
 
 from seg.data.regions.region import Region
 from seg.engine.image_source import ImageSource
-from seg.engine.jobs.journal_entry import Entry, ExpectedLabels, rows_of, size_of_png, split_payload
+from seg.engine.jobs.journal_entry import Entry, ExpectedLabels, rows_of, size_of_labels, split_payload
 from seg.errors import OutputError
 from seg.files.atomic import errors_named, followed, regular
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 from seg.terminal.notices import notice
 
 _FORMAT: Final = b"seg journal 2\n"
@@ -109,7 +110,7 @@ class Journal:
         """The last entry of an image that has one for all its rows; the journal must have it."""
         return self._entry(self._records[image_id][0])
 
-    def labels(self, image_id: str) -> "LabelsHW | JournalLabels":
+    def labels(self, image_id: str) -> "LabelMap | JournalLabels":
         """The label map of an image, by region if it has several bands; the journal must have all of them."""
         records = self._records[image_id]
         if len(records) == 1:
@@ -186,7 +187,7 @@ class Journal:
 
     def _note(self, payload: bytes, offset: int) -> None:
         head, png = split_payload(payload)
-        rows, band = size_of_png(png)[0], rows_of(head)
+        rows, band = size_of_labels(head, png)[0], rows_of(head)
         top, height = (band.top, band.of) if band else (0, rows)
         record = _Record(offset, head["content"], head["look"], top, top + rows, height)
         of_image = self._records.setdefault(head["id"], {})
@@ -212,7 +213,7 @@ class JournalLabels:
         self._kept = records[0], read(records[0]).labels_hw
         self.shape = (records[-1].bottom, self._kept[1].shape[1])
 
-    def __getitem__(self, place: tuple[slice, slice], /) -> LabelsHW:
+    def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
         region = Region.of_slices(place, self.shape)
         parts = [
             self._band(record)[max(0, region.top - record.top) : max(0, region.bottom - record.top)]
@@ -221,7 +222,7 @@ class JournalLabels:
         ]
         return np.concatenate(parts)[:, region.left : region.right]
 
-    def _band(self, record: _Record) -> LabelsHW:
+    def _band(self, record: _Record) -> LabelMap:
         if self._kept[0] != record:
             self._kept = record, self._read(record).labels_hw
         return self._kept[1]

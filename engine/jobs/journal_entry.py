@@ -12,7 +12,8 @@ import cv2
 from seg.data.images.decoding import decode_indexes
 from seg.engine.image_source import ImageSource
 from seg.engine.pipeline.collectors import LabelBand
-from seg.labels.label_map import MAX_CLASSES, LabelsHW
+from seg.labels.label_map import MAX_CLASSES
+from seg.labels.task import LabelMap, Task, bytes_apart, bytes_together, classes_overlap, label_dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +34,21 @@ class Entry:
 
     id: str
     content: str
-    labels_hw: LabelsHW
+    labels_hw: LabelMap
     stat_hash: str | None = None
     rows: Rows | None = None
 
     @classmethod
-    def of(cls, image_id: str, source: ImageSource, labels_hw: LabelsHW) -> Self:
+    def of(cls, image_id: str, source: ImageSource, labels_hw: LabelMap) -> Self:
         """Make an entry; raises DataError if the file has changed since `source` was made."""
         return cls(image_id, source.content(), labels_hw, source.settled_stat_hash)
 
     def packed(self) -> bytes:
         """The entry as a record's payload."""
-        _, png = cv2.imencode(".png", self.labels_hw, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        _, png = cv2.imencode(".png", bytes_apart(self.labels_hw), [cv2.IMWRITE_PNG_COMPRESSION, 1])
         facts: dict[str, Any] = {"id": self.id, "content": self.content, "look": self.stat_hash}
+        if self.labels_hw.itemsize > 1:
+            facts["bytes"] = self.labels_hw.itemsize
         if self.rows:
             facts["rows"] = [self.rows.top, self.rows.of]
         head = json.dumps(facts)
@@ -54,7 +57,8 @@ class Entry:
     @classmethod
     def unpacked(cls, payload: bytes) -> Self:
         head, png = split_payload(payload)
-        return cls(head["id"], head["content"], decode_indexes(png), head["look"], rows_of(head))
+        labels_hw = bytes_together(decode_indexes(png), _bytes_of(head))
+        return cls(head["id"], head["content"], labels_hw, head["look"], rows_of(head))
 
 
 class BandEntries:
@@ -78,19 +82,20 @@ class BandEntries:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLabels:
-    """The expected label maps: the number of classes, and the size by the image's id.
+    """The expected label maps: the number of classes, the size by the image's id, and the task.
 
     `size_of` returns height and width, before any EXIF rotation; None if they are not known.
     """
 
     classes: int = MAX_CLASSES
     size_of: Callable[[str], tuple[int, int] | None] = lambda _: None
+    task: Task = "multiclass"
 
     def problem_of(self, payload: bytes) -> str:
         """Why an intact record cannot belong to this run; empty if it can."""
         try:
             head, png = split_payload(payload)
-            (rows, width), wanted_hw = size_of_png(png), self.size_of(head["id"])
+            (rows, width), wanted_hw = size_of_labels(head, png), self.size_of(head["id"])
             band = rows_of(head)
             if band and not 0 <= band.top <= band.of - rows:
                 return f"{head['id']}: its rows are not those of a label map"
@@ -100,12 +105,25 @@ class ExpectedLabels:
             entry = Entry.unpacked(payload)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "it is not a label map with the id of an image"
-        if entry.labels_hw.max(initial=0) >= self.classes:
+        dtype = label_dtype(self.task, self.classes)
+        labels = 2**self.classes if classes_overlap(self.task) else self.classes
+        if entry.labels_hw.dtype != dtype or int(entry.labels_hw.max(initial=0)) >= labels:
             return f"{entry.id}: it has labels beyond the {self.classes} classes"
         return ""
 
 
-def size_of_png(png: bytes) -> tuple[int, int]:
+def _bytes_of(head: dict[str, Any]) -> int:
+    """The bytes of a label."""
+    return int(head.get("bytes", 1))
+
+
+def size_of_labels(head: dict[str, Any], png: bytes) -> tuple[int, int]:
+    """Height and width of the label map in a payload; raises ValueError if there is no PNG."""
+    rows, width = _size_of_png(png)
+    return rows // _bytes_of(head), width
+
+
+def _size_of_png(png: bytes) -> tuple[int, int]:
     """Height and width in a PNG's header; raises ValueError if there is no header."""
     if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 24:
         raise ValueError("is not a PNG")

@@ -74,7 +74,7 @@ class RunSummary:
         rate = self.passes / self.seconds if self.seconds else 0.0
         saved = 1 - (self.passes + self.dropped) / self.planned if self.planned else 0.0
         return (
-            f"{self.passes} passes in {self.seconds:.1f} s, {rate:.1f} a second"
+            f"{counted(self.passes, 'pass')} in {self.seconds:.1f} s, {rate:.1f} a second"
             + (f", {saved:.0%} saved by stopping" if saved > 0 else "")
             + f"; {'; '.join(self.runtimes)}"
         )
@@ -84,9 +84,8 @@ class RunSummary:
             return []
         share = self.dropped / self.planned
         of = ", ".join(self.dropped_of)
-        return [
-            f"{self.dropped} passes ({share:.0%}) dropped to meet the deadline, the last of these first: {of}"
-        ]
+        dropped = f"{counted(self.dropped, 'pass')} ({share:.0%}) dropped to meet the deadline"
+        return [f"{dropped}, the last of these first: {of}"]
 
     def _time_line(self) -> str:
         total = self.streams * self.seconds or 1.0

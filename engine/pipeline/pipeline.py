@@ -29,7 +29,8 @@ from seg.engine.pipeline.scheduler import Scheduler
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.errors import DataError
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB, held_type
+from seg.labels.label_map import ProbabilitiesCHW
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
@@ -70,7 +71,7 @@ class _Frame(Generic[Finished]):
     probabilities of a plain tile, on which no pass is run.
     """
 
-    image_hwc: ImageHWC
+    image_hwc: ImageHWB
     image: _OpenImage[Finished]
     tile: int
     passes: int
@@ -152,7 +153,7 @@ class _Pipeline(Generic[Key, Finished]):
                 yield next(large, None)
                 continue
             key, image_hwc = arrived
-            check_array(image_hwc)
+            check_array(image_hwc, self._config.image_types)
             if self._config.tile is None:
                 refuse_whole(image_hwc, self._name_of(key))
             layout = lay_out(image_hwc.shape[:2], self._config.tile)
@@ -264,12 +265,13 @@ class _Pipeline(Generic[Key, Finished]):
 
     def _assemble(self, batch: Batch, runtime: Runtime) -> ImagesNHWC:
         rows = self._config.batch_size if runtime.describe().whole_batches else len(batch.passes)
-        images_nhwc = np.zeros((rows, *batch.size_hw, 3), dtype=np.uint8)
+        frames = self._frames_of(batch)
+        held = held_type([frame.image_hwc for frame in frames.values()]) or runtime.image_type
+        images_nhwc = held.blank((rows, *batch.size_hw))
         for row, one in enumerate(batch.passes):
             view = self._config.pass_order[one.position].view
-            frame = self._open.get(one.frame)
-            if frame is not None:
-                view.fill(images_nhwc[row], frame.image_hwc)
+            if one.frame in frames:
+                view.fill(images_nhwc[row], frames[one.frame].image_hwc[..., : held.bands])
         return images_nhwc
 
     def _frames_of(self, batch: Batch) -> _Frames[Finished]:
@@ -350,7 +352,7 @@ def run_pipeline(
     Args:
         runtimes: a loaded model for each member of the pass order.
         config: the passes and how they run.
-        images: any key with an RGB image, uint8 `[H, W, 3]`, of any size, whole or by window; or None for
+        images: any key with an image that all members take, of any size, whole or by window; or None for
             "none at the moment", which those that arrive one by one may say while others are worked on.
         new_collector: called with a key and the image's size when it is opened. The collector is called from
             one worker at a time.

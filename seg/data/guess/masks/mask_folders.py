@@ -10,7 +10,7 @@ from seg.data.guess.masks.class_masks import class_of_family, masks_of_objects
 from seg.data.guess.masks.mask_classes import MaskClasses, classes_of, content_of
 from seg.data.guess.masks.pair_names import MaskFamily, families_of
 from seg.data.guess.masks.roles import images_and_masks
-from seg.data.guess.result import Guess
+from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
 from seg.data.guess.split_keys import images_key, split_keys
 from seg.data.guess.split_lists import split_lists
 from seg.data.guess.survey import Survey, by_split, common_folder
@@ -48,10 +48,8 @@ def guess_masks(found: Survey) -> Guess | None:
         return None
     train = labelled[name]
     if train.of_class:
-        classes = MaskClasses({"classes": list(train.of_class), "unlabelled": "background"})
-        classes.unsure.append(
-            "masks: a file for each class; where classes overlap, a pixel has the smaller's"
-        )
+        classes = MaskClasses({"task": "multilabel", "classes": list(train.of_class)})
+        classes.unsure.append(f"task: a file for each class, so classes may overlap; {ONE_CLASS_A_PIXEL}")
     else:
         classes = classes_of(found, list(train.family.pairs.values()))
     unsure = [*classes.unsure, *_others(found, train)]
@@ -80,7 +78,7 @@ def guess_objects(found: Survey) -> Guess | None:
     if "predict" in images_of:
         dataset["predict"] = {"images": images_key(images_of["predict"])}
     unsure = ("masks: a file for each object, which are united", about_val)
-    return Guess("a mask for each object", {**dataset, "classes": ["background", "foreground"]}, unsure)
+    return Guess("a mask for each object", {**dataset, "task": "binary", "classes": ["foreground"]}, unsure)
 
 
 def _chosen(images: Sequence[Path], masks: Sequence[Path], root: Path) -> _Labelled | None:
