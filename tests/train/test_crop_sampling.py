@@ -40,7 +40,7 @@ def label_maps() -> list[NDArray[np.uint8]]:
 
 
 def draw(label_maps: list[NDArray[np.uint8]], **recipe: Any) -> list[Any]:
-    maps = [ClassMap.of(labels_hw, 3, "multiclass") for labels_hw in label_maps]
+    maps = [ClassMap.of(labels_hw, "multiclass", 3) for labels_hw in label_maps]
     return list(CropSampler(maps, RecipeSpec(samples=DRAWS, **recipe), background=0, epoch=0))
 
 
@@ -74,7 +74,7 @@ def test_a_share_of_crops_is_drawn_on_foreground(
 
 
 def test_epochs_differ_and_repeat(label_maps: list[NDArray[np.uint8]]) -> None:
-    maps = [ClassMap.of(labels_hw, 3, "multiclass") for labels_hw in label_maps]
+    maps = [ClassMap.of(labels_hw, "multiclass", 3) for labels_hw in label_maps]
     sampler = CropSampler(maps, RecipeSpec(samples=50), background=0, epoch=0)
     first = list(sampler)
     sampler.set_epoch(1)
@@ -85,7 +85,7 @@ def test_epochs_differ_and_repeat(label_maps: list[NDArray[np.uint8]]) -> None:
 
 
 def test_images_without_a_label_are_refused() -> None:
-    nothing = ClassMap.of(np.full((100, 100), IGNORE_INDEX, dtype=np.uint8), 3, "multiclass")
+    nothing = ClassMap.of(np.full((100, 100), IGNORE_INDEX, dtype=np.uint8), "multiclass", 3)
     with pytest.raises(DataError, match="no pixel of the training images is labelled"):
         CropSampler([nothing], RecipeSpec(samples=5), background=None, epoch=0)
 

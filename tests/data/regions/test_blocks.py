@@ -138,7 +138,7 @@ def test_a_grid_covers_every_pixel_once(size_hw: tuple[int, int], side_hw: tuple
 
 
 def test_a_class_map_counts_every_cell(labels_hw: NDArray[np.uint8]) -> None:
-    class_map = ClassMap.of(labels_hw, 3)
+    class_map = ClassMap.of(labels_hw, "multiclass", 3)
     rows, columns = -(-SIZE_HW[0] // CELL), -(-SIZE_HW[1] // CELL)
     assert class_map.counts_chw.shape == (3, rows, columns)
     for label in range(3):
@@ -146,7 +146,7 @@ def test_a_class_map_counts_every_cell(labels_hw: NDArray[np.uint8]) -> None:
             for column in range(columns):
                 cell = labels_hw[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL]
                 assert class_map.counts_chw[label, row, column] == (cell == label).sum()
-    np.testing.assert_array_equal(class_map.counts_c, count_labels(labels_hw, 3))
+    np.testing.assert_array_equal(class_map.counts_c, count_labels(labels_hw, "multiclass", 3))
 
 
 def test_a_guess_holds_out_blocks_of_a_few_large_images(folder: Path, tmp_path: Path) -> None:
