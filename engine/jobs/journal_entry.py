@@ -112,15 +112,15 @@ class ExpectedLabels:
         return ""
 
 
-def _bytes_of(head: dict[str, Any]) -> int:
-    """The bytes of a label."""
-    return int(head.get("bytes", 1))
-
-
-def size_of_labels(head: dict[str, Any], png: bytes) -> tuple[int, int]:
-    """Height and width of the label map in a payload; raises ValueError if there is no PNG."""
+def size_of_labels(head: Mapping[str, Any], png: bytes) -> tuple[int, int]:
+    """Height and width of the label map of a payload; raises ValueError if there is no PNG."""
     rows, width = _size_of_png(png)
     return rows // _bytes_of(head), width
+
+
+def _bytes_of(head: Mapping[str, Any]) -> int:
+    """The bytes of a label."""
+    return int(head.get("bytes", 1))
 
 
 def _size_of_png(png: bytes) -> tuple[int, int]:

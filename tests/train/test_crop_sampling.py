@@ -207,3 +207,13 @@ def test_one_image_is_enough_to_train_and_to_validate(
     spec = load_ensemble(tmp_path / "spec.yaml")
     result = train_member(spec, spec.members[0])
     assert result.best_miou > 0.8
+
+
+def test_pixels_of_no_class_are_drawn_like_a_class_if_classes_overlap() -> None:
+    """One cell in four has both of two classes, and one is ignored."""
+    labels_hw = np.kron([[3, 0], [0, 4]], np.ones((CELL, CELL))).astype(np.uint8)
+    maps = [ClassMap.of(labels_hw, "multilabel", 2)]
+    recipe = RecipeSpec(samples=DRAWS, sampling="class_balanced", foreground=0.5)
+    drawn = [int(labels_hw[one.centre]) for one in CropSampler(maps, recipe, background=2, epoch=0)]
+    assert set(drawn) == {0, 3}
+    assert drawn.count(3) / DRAWS == pytest.approx(0.5 + 0.5 * 2 / 3, abs=0.03)
