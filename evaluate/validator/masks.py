@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.images.raster import size_if_large
 from seg.data.images.read_sample import draw_sample
 from seg.engine.passes.passes import Size
 from seg.engine.submissions import SubmissionSpec
@@ -106,7 +107,9 @@ class MaskChecks:
 
     def _is_transposed(self) -> bool:
         pixels_now, now, other = 0, 0.0, 0.0
-        chosen = [i for i in self._open if i in self._images and self._sizes[i][0] == self._sizes[i][1]]
+        square = [i for i in self._open if i in self._images and self._sizes[i][0] == self._sizes[i][1]]
+        # A large image is not decoded whole, and what is wrong with its labels is wrong with others, too.
+        chosen = [i for i in square if not size_if_large(self._images[i].image)]
         for image_id in chosen[:MAX_IMAGES_COMPARED]:
             size_hw = self._sizes[image_id]
             edges_hw = _edges(draw_sample(self._images[image_id]), size_hw)
