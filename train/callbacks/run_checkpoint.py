@@ -66,7 +66,7 @@ class RunCheckpoint(Callback):
             trainer.save_checkpoint(self._folder.last)
             return
         if best_epoch(self.history) == epoch:
-            card = self._card_of(epoch, self.history[-1].miou)
+            card = self._card_of(epoch, self.history[-1].score)
             save_checkpoint(self._folder.best, self._module.evaluated_segmenter.network, card)
         self._folder.write_metrics([self._row(number + 1) for number in range(epoch)])
         with atomic_path(self._folder.last) as temporary:
@@ -75,7 +75,7 @@ class RunCheckpoint(Callback):
     def keep_mean(self, trainer: lightning.Trainer, metrics: EpochMetrics) -> None:
         """Replace the best epoch's weights by the mean of the last epochs, which is evaluated now."""
         if trainer.is_global_zero:
-            card = self._card_of(len(self.history), metrics.miou)
+            card = self._card_of(len(self.history), metrics.score)
             save_checkpoint(self._folder.best, self._module.evaluated_segmenter.network, card)
 
     def state_dict(self) -> dict[str, Any]:
@@ -104,6 +104,7 @@ class RunCheckpoint(Callback):
             "train_loss": metrics.train_loss,
             "val_loss": metrics.val_loss,
             "val_miou": metrics.miou,
+            **({} if metrics.metric is None else {"val_metric": metrics.metric}),
         } | {f"iou {name}": iou for name, iou in named_iou(self._classes, metrics).items()}
 
 
