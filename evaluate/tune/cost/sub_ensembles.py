@@ -24,7 +24,12 @@ def price_sub_ensembles(scorer: Scorer, mixture: Mixture, per_pass_ms: Sequence[
 
     All subsets of up to 8 members; with more members, those of greedy forward selection.
     """
-    upright = mixture.with_views([UPRIGHT] * len(mixture.views))
+    upright = mixture.with_views(
+        [
+            UPRIGHT if set(UPRIGHT) <= set(scored) else own
+            for own, scored in zip(mixture.views, scorer.views, strict=True)
+        ]
+    )
     return [
         SubEnsemble(candidate, scorer.miou(candidate), candidate.milliseconds(per_pass_ms))
         for viewed in dict.fromkeys((mixture, upright))

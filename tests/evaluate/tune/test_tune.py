@@ -99,6 +99,12 @@ def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) ->
             assert any(p.milliseconds <= cost and p.miou >= score - 1e-3 for p in front)
 
 
+def test_a_member_without_the_upright_view_is_priced_as_it_is(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.5, 2.0], views=("hflip",))
+    priced = price_sub_ensembles(scorer, Mixture.of((1, 1), scorer.views), (10.0, 4.0))
+    assert {view for one in priced for views in one.mixture.views for view in views} == {"hflip"}
+
+
 def test_a_budget_picks_the_best_within_it(make_scorer: MakeScorer) -> None:
     scorer = make_scorer([1.5, 2.0, 2.5])
     front = pareto_front(price_sub_ensembles(scorer, Mixture.of((1, 1, 1), scorer.views), (10.0, 4.0, 7.0)))
