@@ -19,6 +19,7 @@ from seg.engine.member import Member, default_pass_order
 from seg.engine.merging.decision import Decision
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.passes import PassOrder, Size
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import (
     BandCollector,
@@ -33,8 +34,10 @@ from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
+from seg.image_type import ImageHWB, ImageType
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import LabelMap, Task
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 from seg.spec.base import did_you_mean
@@ -131,6 +134,7 @@ class Ensemble:
         *,
         classes: Sequence[str] | None = None,
         weights: Sequence[float] | None = None,
+        task: Task | None = None,
         **options: object,
     ) -> Self:
         """Load exported models, and take functions for what cannot be exported.
@@ -140,6 +144,8 @@ class Ensemble:
                 probabilities, float32 `[N, C, H, W]`. A function is called for one batch at a time.
             classes: the names of the classes, needed if all models are functions.
             weights: one for each model; by default all are equal.
+            task: `binary` or `multilabel` where functions return sigmoids; by default what the first
+                file's card says.
             options: further keys of an ensemble's YAML: `views`, `merge`, `tile`, ...
 
         Raises:
@@ -155,7 +161,7 @@ class Ensemble:
             >>> ensemble.predict("a.png").labels.shape
             (21, 34)
         """
-        return cls._of_loaded(*load_models(models, classes, weights, options))
+        return cls._of_loaded(*load_models(models, classes, weights, task, options))
 
     @classmethod
     def _of_loaded(cls, spec: EnsembleSpec, loaded: LoadedMembers) -> Self:
@@ -175,9 +181,19 @@ class Ensemble:
         return self.members[0].card.classes
 
     @property
+    def task(self) -> Task:
+        """Whether a pixel has one of the classes, or each class its own probability."""
+        return self.members[0].card.task
+
+    @property
     def pixel_range(self) -> PixelRange | None:
-        """How image files of other bands or more than 8 bits are read; None for 8 bits."""
+        """The pixel range of the first member, whose percentiles all share; None if images are uint8 RGB."""
         return self.members[0].card.input.pixel_range
+
+    @property
+    def image_types(self) -> tuple[ImageType, ...]:
+        """What each member takes."""
+        return tuple(member.card.input.image_type for member in self.members)
 
     @property
     def passes(self) -> int:
@@ -194,12 +210,12 @@ class Ensemble:
         usual = default_pass_order(self.members)
         return [usual[position] for position in positions]
 
-    def rank(self, images: Sequence[ImageHWC]) -> RankedPasses:
+    def rank(self, images: Sequence[ImageHWB]) -> RankedPasses:
         """Rank the passes by what each adds for its time, measured on sample images."""
         runtimes = {member.name: member.runtime for member in self.members}
         return rank_passes(runtimes, default_pass_order(self.members), images, self.batch_size, self.factors)
 
-    def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWC]]) -> tuple[int, ...]:
+    def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWB]]) -> tuple[int, ...]:
         """Order the passes in rounds that soon predict nearly the same as all, on named sample images."""
         usual = default_pass_order(self.members)
         runtimes = {member.name: member.runtime for member in self.members}
@@ -207,8 +223,10 @@ class Ensemble:
         shares_pc = pass_shares(usual, len(self.classes))
         return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in usual]))
 
-    def predict(self, image: "ImageHWC | Path | str | Image") -> Prediction:
-        """Predict one image: RGB uint8 `[H, W, 3]`, a file, or a PIL image in mode RGB.
+    def predict(self, image: "ImageHWB | Path | str | Image") -> Prediction:
+        """Predict one image: uint8 RGB `[H, W, 3]`, a file, or a PIL image in mode RGB.
+
+        Members of bands take uint8, uint16 or float32 `[H, W, B]`, in the values of their files.
 
         Example:
             >>> prediction = Ensemble.load("mine.yaml").predict("a.png")
@@ -221,10 +239,10 @@ class Ensemble:
             ModelError: a member cannot run it, or its probabilities are not finite.
         """
         name = str(image) if isinstance(image, Path | str) else None
-        images = [(name, as_raster(image, self.pixel_range))]
+        images = [(name, as_raster(image, self.pixel_range, self.image_types))]
         return next(self.predict_all(images, lambda _, merged: self._prediction(merged)))
 
-    def predict_many(self, images: "Iterable[ImageHWC | Path | str | Image]") -> Iterator[Prediction]:
+    def predict_many(self, images: "Iterable[ImageHWB | Path | str | Image]") -> Iterator[Prediction]:
         """Predict images one after another, in batches across them; results come in the order of the images.
 
         Args:
@@ -242,7 +260,10 @@ class Ensemble:
         """
         finished: dict[int, Prediction] = {}
         due = 0
-        numbered = ((number, as_raster(image, self.pixel_range)) for number, image in enumerate(images))
+        numbered = (
+            (number, as_raster(image, self.pixel_range, self.image_types))
+            for number, image in enumerate(images)
+        )
         for number, prediction in self.predict_all(numbered, lambda n, m: (n, self._prediction(m))):
             finished[number] = prediction
             while due in finished:
@@ -260,7 +281,7 @@ class Ensemble:
         """Predict many images with all passes, batched across them.
 
         Args:
-            images: any key with an RGB image, uint8 `[H, W, 3]`, of any size above 0.
+            images: any key with an image as `predict` takes it, of any size above 0.
             finish: called with the key and the merged probabilities, float32 `[C, H, W]`, from a
                 worker's thread; what it returns is yielded.
             clock: where the seconds of each stage are added up.
@@ -281,7 +302,7 @@ class Ensemble:
     def label_all(
         self,
         images: Iterable[tuple[Key, Raster] | None],
-        finish: Callable[[Key, LabelsHW], Finished],
+        finish: Callable[[Key, LabelMap], Finished],
         *,
         grid_hw: Size | None = None,
         stopping: Stopping | None = None,
@@ -294,7 +315,7 @@ class Ensemble:
         large_give_way: bool = False,
         bands: BandResults[Key, Finished] | None = None,
     ) -> Iterator[Finished]:
-        """The same for label maps, uint8 `[H, W]`; the probabilities of a tiled image never exist as a whole.
+        """The same for label maps, `[H, W]`; the probabilities of a tiled image never exist as a whole.
 
         Args:
             images: None means that none is available at the moment; see `seg.engine.pipeline.pipeline`.
@@ -320,7 +341,11 @@ class Ensemble:
                     size_hw[0], first_row, decision, finish_band, watch and partial(watch, key)
                 )
             return LabelCollector(
-                size_hw, decision, lambda labels: finish(key, labels), watch and partial(watch, key)
+                size_hw,
+                len(self.classes),
+                decision,
+                lambda labels: finish(key, labels),
+                watch and partial(watch, key),
             )
 
         return self._run(
@@ -334,7 +359,7 @@ class Ensemble:
 
     def decision(self, grid_hw: Size | None = None) -> Decision:
         """The decision from merged probabilities to labels, at an image's own size or on a grid."""
-        return Decision(grid_hw, self.factors)
+        return Decision(grid_hw, self.factors, self.task)
 
     def with_views(self, views: tuple[ViewName, ...]) -> Self:
         """The same loaded members, all with these views.
@@ -389,10 +414,13 @@ class Ensemble:
             budget=budget,
             decoders=tuple(member.decoder for member in self.members if member.decoder),
             device_ops=self.device_ops_for(pass_order, has_monitor=stopping is not None),
+            task=self.task,
             large_give_way=large_give_way,
+            image_types=self.image_types,
+            plain=PlainTiles.of(self.tile, self.classes),
         )
         runtimes = [member.runtime for member in self.members]
         return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)
 
     def _prediction(self, merged_chw: ProbabilitiesCHW) -> Prediction:
-        return Prediction(self.decision().labels(merged_chw), merged_chw, self.classes)
+        return Prediction(self.decision().labels(merged_chw), merged_chw, self.classes, self.task)

@@ -11,9 +11,10 @@ from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.hardware import default_streams, usable_cores
 from seg.engine.runtimes.python_runtime import PredictFunction, PythonRuntime
 from seg.labels.classes import ClassInfo, default_colour
+from seg.labels.task import Task
 from seg.models.card import InputCard, ModelCard
 from seg.spec import EnsembleSpec
-from seg.spec.dataset.dataset import UNLABELLED_IGNORED
+from seg.spec.dataset.dataset import UNLABELLED_IGNORED, DatasetSpec
 from seg.spec.ensemble.from_models import spec_from_models
 
 Model = Path | str | PredictFunction
@@ -26,6 +27,7 @@ def load_models(
     models: Sequence[Model],
     classes: Sequence[str] | None,
     weights: Sequence[float] | None,
+    task: Task | None,
     options: dict[str, Any],
 ) -> tuple[EnsembleSpec, LoadedMembers]:
     """Load the files among the models, and make members of the functions.
@@ -34,6 +36,7 @@ def load_models(
         models: paths of exported models, and functions.
         classes: the names of the classes, needed if all models are functions.
         weights: one for each model; by default all are equal.
+        task: what a pixel can be; by default what the first file's card says, else `multiclass`.
         options: further keys of an ensemble's YAML, such as `views`.
 
     Raises:
@@ -41,7 +44,8 @@ def load_models(
         SpecError, ModelError, MissingRuntimeError: as `seg.engine.load.load_members`.
     """
     named = [_named(model) if callable(model) else model for model in models]
-    spec = spec_from_models(named, weights=weights, **options)
+    data = DatasetSpec(task=task) if task else None
+    spec = spec_from_models(named, weights=weights, data=data, **options)
     functions = {
         member.name: model for member, model in zip(spec.members, models, strict=True) if callable(model)
     }
@@ -60,8 +64,10 @@ def load_models(
         of_files.get(one.name)
         or Member(
             one.name,
-            PythonRuntime(functions[one.name], one.name, len(known), default_streams(usable_cores())),
-            _card(one.name, known),
+            PythonRuntime(
+                functions[one.name], one.name, len(known), default_streams(usable_cores()), spec.data.task
+            ),
+            _card(one.name, known, spec.data.task),
             one.weight,
             spec.views_of(one),
         )
@@ -87,11 +93,12 @@ def _numbered(names: Sequence[str] | None) -> tuple[ClassInfo, ...]:
     )
 
 
-def _card(name: str, classes: tuple[ClassInfo, ...]) -> ModelCard:
+def _card(name: str, classes: tuple[ClassInfo, ...], task: Task) -> ModelCard:
     return ModelCard(
         name=name,
         architecture=ARCHITECTURE,
         encoder="",
+        task=task,
         classes=classes,
         unlabelled=UNLABELLED_IGNORED,
         input=InputCard(stride=1, mean=(0, 0, 0), std=(1, 1, 1)),

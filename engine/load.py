@@ -6,6 +6,7 @@ from functools import partial
 
 from seg.engine.member import Member
 from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.pipeline.prefetch import MAX_AHEAD
 from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.runtimes.auto import choose_runtimes, have_one_size
@@ -72,6 +73,7 @@ def load_members(
         SpecError: a factor or weight names no class of the models.
     """
     spec, classes = resolved.spec, resolved.classes
+    PlainTiles.of(spec.tile, classes)  # An unknown class is refused before models are opened.
     cards = [file.card for file in resolved.files]
     factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
     to_decoder = spec.merge_at == "decoder"
@@ -124,9 +126,19 @@ def _open_member(
     cuda: CudaOptions,
 ) -> Runtime:
     """Open a member's model, with its output channels in the order of the dataset's classes."""
-    classes = len(file.card.classes)
-    runtime = open_runtime(file.path, name, streams, temperature, classes=classes, decoder=decoder, cuda=cuda)
-    return in_dataset_order(runtime, file.channels)
+    own = file.own
+    runtime = open_runtime(
+        file.path,
+        name,
+        streams,
+        temperature,
+        classes=len(own.classes),
+        task=own.task,
+        image_type=file.card.input.image_type,
+        decoder=decoder,
+        cuda=cuda,
+    )
+    return in_dataset_order(runtime, file.channels, len(own.classes))
 
 
 def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> DeviceOps | None:

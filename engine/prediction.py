@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from seg.engine.merging.decision import confidence_of
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.labels.task import LabelMap, MasksCHW, Task, classes_overlap, masks_of
 from seg.pictures.drawing import overlay
 
 
@@ -18,9 +19,11 @@ class Prediction:
     """Labels and probabilities of one image, at the image's own size; also as a pair of the two.
 
     Attributes:
-        labels: uint8 `[H, W]`; a label is a position in `classes`.
-        probabilities: float32 `[C, H, W]`; they sum to 1 over C.
+        labels: uint8 `[H, W]`; a label is a position in `classes`. Where classes overlap, an unsigned integer
+            with a bit for each class: see `masks`.
+        probabilities: float32 `[C, H, W]`; they sum to 1 over C unless classes overlap.
         classes: name, id and colour of each class.
+        task: what a pixel can be: `multiclass`, `binary` or `multilabel`.
 
     Example:
         >>> import seg
@@ -32,9 +35,10 @@ class Prediction:
         >>> labels, probabilities = prediction
     """
 
-    labels: LabelsHW
+    labels: LabelMap
     probabilities: ProbabilitiesCHW
     classes: tuple[ClassInfo, ...]
+    task: Task = "multiclass"
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return iter((self.labels, self.probabilities))
@@ -44,12 +48,23 @@ class Prediction:
 
     @property
     def confidence(self) -> NDArray[np.float32]:
-        """The probability of each pixel's label, float32 `[H, W]`."""
-        return confidence_of(self.labels, self.probabilities)
+        """The probability of each pixel's label, float32 `[H, W]`; where classes overlap, the least."""
+        return confidence_of(self.labels, self.probabilities, self.task)
+
+    @property
+    def masks(self) -> MasksCHW:
+        """The pixels of each class, bool `[C, H, W]`."""
+        return masks_of(self.labels, self.task, len(self.classes))
 
     @property
     def class_ids(self) -> NDArray[np.int64]:
-        """The dataset's id of each pixel's class, int64 `[H, W]`, as in a submission's mask."""
+        """The dataset's id of each pixel's class, int64 `[H, W]`, as in a submission's mask.
+
+        Raises:
+            ValueError: a pixel may have several classes.
+        """
+        if classes_overlap(self.task):
+            raise ValueError("a pixel may have several classes: use masks")
         ids = np.array([c.id for c in self.classes], dtype=np.int64)
         return ids[self.labels]
 
@@ -70,4 +85,4 @@ class Prediction:
         if hide is not None and hide not in names:
             raise ValueError(f"there is no class {hide!r}: the classes are {', '.join(names)}")
         clear = None if hide is None else names.index(hide)
-        return overlay(image, self.labels, self.classes, opacity=opacity, clear=clear)
+        return overlay(image, self.labels, self.classes, opacity=opacity, clear=clear, task=self.task)

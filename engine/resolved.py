@@ -8,6 +8,7 @@ from pathlib import Path
 from seg.data import Sample, open_split
 from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
+from seg.image_type import ImageType, fused_type
 from seg.labels.classes import ClassInfo
 from seg.models.member_files import MemberFile, read_member_files
 from seg.spec import EnsembleSpec, load_ensemble
@@ -30,6 +31,11 @@ class ResolvedEnsemble:
     def classes(self) -> tuple[ClassInfo, ...]:
         return self.files[0].card.classes
 
+    @property
+    def image_type(self) -> ImageType:
+        """The type of images that all members take: the widest pixels and the most bands."""
+        return fused_type(file.card.input.image_type for file in self.files)
+
     @cached_property
     def samples(self) -> Sequence[Sample]:
         """The images to predict; raises DataError if the spec names none, or they are not there."""
@@ -41,7 +47,7 @@ class ResolvedEnsemble:
         try:
             return sample_frames_of(self.samples, self.spec.tile)
         except DataError:
-            return sample_frames_of((), self.spec.tile)
+            return sample_frames_of((), self.spec.tile, self.image_type)
 
 
 def resolve_ensemble(spec: EnsembleSpec | Path | str) -> ResolvedEnsemble:

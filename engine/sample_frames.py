@@ -10,7 +10,7 @@ from seg.data import Sample
 from seg.data.images.raster import Raster
 from seg.data.images.read_sample import open_sample
 from seg.engine.passes.tiles import lay_out
-from seg.labels.label_map import ImageHWC
+from seg.image_type import RGB8, ImageHWB, ImageType
 from seg.spec.ensemble.prediction import TileSpec
 
 SAMPLE_FRAMES: Final = 2
@@ -21,25 +21,29 @@ DRAWN_SIDE: Final = 512
 class SampleFrame:
     """An image, or the middle one of its `tiles` tiles."""
 
-    frame_hwc: ImageHWC
+    frame_hwc: ImageHWB
     tiles: int
 
 
-def sample_frames_of(samples: Sequence[Sample], tile: TileSpec | None) -> list[SampleFrame]:
-    """Frames of images that are spread evenly; without images a drawn one.
+def sample_frames_of(
+    samples: Sequence[Sample], tile: TileSpec | None, image_type: ImageType = RGB8
+) -> list[SampleFrame]:
+    """Frames of images that are spread evenly; without images a drawn one of the members' type.
 
     Raises:
         DataError: an image cannot be read.
     """
     if not samples:
-        return [_sample_frame(_drawn(), tile)]
+        return [_sample_frame(_drawn(image_type), tile)]
     spread = samples[:: max(1, len(samples) // SAMPLE_FRAMES)][:SAMPLE_FRAMES]
     return [_sample_frame(open_sample(sample), tile) for sample in spread]
 
 
-def _drawn() -> ImageHWC:
-    slope = np.linspace(0, 255, DRAWN_SIDE, dtype=np.uint8)
-    return np.stack(np.broadcast_arrays(slope, slope[:, None], slope[::-1]), axis=-1)
+def _drawn(image_type: ImageType) -> ImageHWB:
+    """Slopes in three directions, in turn."""
+    slope = np.floor(np.linspace(0, 255, DRAWN_SIDE)).astype(image_type.pixels)
+    slopes = np.broadcast_arrays(slope, slope[:, None], slope[::-1])
+    return np.stack([slopes[band % len(slopes)] for band in range(image_type.bands)], axis=-1)
 
 
 def _sample_frame(image_hwc: Raster, tile: TileSpec | None) -> SampleFrame:

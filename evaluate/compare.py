@@ -25,10 +25,11 @@ from seg.engine import Ensemble
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
+from seg.evaluate.metrics.groups import GroupI, number_groups, sum_by_group
 from seg.evaluate.metrics.segmentation import intervals_of, paired_interval
-from seg.evaluate.tune.evidence.by_group import GroupI, number_groups, sum_by_group
 from seg.files.atomic import regular, write_text
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
 from seg.terminal.notices import notice
@@ -200,7 +201,7 @@ def _measure(
     ), counts_gcc
 
 
-def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWC]]:
+def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWB]]:
     return ((index, read_sample(sample)) for index, sample in enumerate(samples))
 
 
@@ -224,7 +225,7 @@ def _fingerprint(resolved: ResolvedEnsemble, split: Split) -> str:
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
         **({"group": spec.data.group.model_dump(mode="json")} if spec.data.group else {}),
-        **({"tile": spec.tile.model_dump()} if spec.tile else {}),
+        **({"tile": spec.tile.model_dump(exclude_none=True)} if spec.tile else {}),
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 
 from seg.data import Sample, Split, open_split
 from seg.data.images.images import write_image
-from seg.data.images.read_sample import read_sample
+from seg.data.images.read_sample import draw_sample, read_sample
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
+from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC
+from seg.labels.task import LabelMap
 from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
 from seg.spec import EnsembleSpec
 
@@ -37,7 +38,7 @@ class PredictionSource:
 
     title: str
     classes: Sequence[ClassInfo]
-    labels_of: Callable[[Sample, ImageHWC], LabelsHW]
+    labels_of: Callable[[Sample, ImageHWC], LabelMap]
 
 
 def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: int) -> None:
@@ -55,7 +56,7 @@ def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: 
     shown = _choose(split, wanted, count)
     ensemble = Ensemble.load(spec)
     predictions = PredictionSource(
-        "ensemble", ensemble.classes, lambda sample, _: ensemble.predict(sample.image).labels
+        "ensemble", ensemble.classes, lambda sample, _: ensemble.predict(_predicted(sample)).labels
     )
     _draw(spec, split, shown, predictions, path)
 
@@ -76,7 +77,7 @@ def draw_submission(
         name: labels_hw for name, labels_hw in known.form().read(submission, known.size_of) if name in ids
     }
 
-    def labels_of(sample: Sample, _: ImageHWC) -> LabelsHW:
+    def labels_of(sample: Sample, _: ImageHWC) -> LabelMap:
         if sample.id not in found:
             raise DataError(f"{submission}: has no label map of the image {sample.id!r}")
         return found[sample.id]
@@ -100,7 +101,13 @@ def _find(split: Split, name: str) -> SheetImage:
             return SheetImage(sample, index)
     if not Path(name).is_file():
         raise DataError(f"{name}: is neither an image file nor the id of an image of the predict split")
-    return SheetImage(Sample(Path(name).stem, Path(name)), None)
+    reading = next((sample.pixel_range for sample in split.samples), None)
+    return SheetImage(Sample(Path(name).stem, Path(name), pixel_range=reading), None)
+
+
+def _predicted(sample: Sample) -> Path | ImageHWB:
+    """What the ensemble predicts: a file, or the slices of a stack."""
+    return read_sample(sample) if sample.stack else sample.image
 
 
 def _draw(
@@ -110,10 +117,13 @@ def _draw(
     clear = spec.data.background(predictions.classes)
 
     def row(one: SheetImage) -> list[ImageHWC]:
-        image_hwc = read_sample(one.sample)
+        image_hwc = draw_sample(one.sample)
         maps = [split.labels(one.index)] if truth and one.index is not None else []
         maps.append(_resized_to_image(image_hwc, predictions.labels_of(one.sample, image_hwc)))
-        drawn = [overlay(image_hwc, labels_hw, predictions.classes, clear=clear) for labels_hw in maps]
+        drawn = [
+            overlay(image_hwc, labels_hw, predictions.classes, clear=clear, task=spec.data.task)
+            for labels_hw in maps
+        ]
         first_hwc, *others = (enlarged(picture, _LEAST_WIDTH) for picture in (image_hwc, *drawn))
         return [captioned(first_hwc, one.sample.id), *(captioned(other_hwc, "") for other_hwc in others)]
 
@@ -123,8 +133,10 @@ def _draw(
     write_image(path, np.vstack([sheet, legend(predictions.classes, sheet.shape[1])]))
 
 
-def _resized_to_image(image_hwc: ImageHWC, labels_hw: LabelsHW) -> LabelsHW:
-    """A label map, which may be on a smaller grid, resized to its image."""
-    height, width = image_hwc.shape[:2]
-    resized = cv2.resize(labels_hw, (width, height), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(resized, dtype=np.uint8)
+def _resized_to_image(image_hwc: ImageHWC, labels_hw: LabelMap) -> LabelMap:
+    """A label map, which may be on a smaller grid, resized to its image by nearest neighbour."""
+    rows, columns = (
+        np.arange(length) * own // length
+        for length, own in zip(image_hwc.shape[:2], labels_hw.shape, strict=True)
+    )
+    return labels_hw[np.ix_(rows, columns)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg.data import Split
+from seg.data.groups import group_images
 from seg.engine.submissions import SubmissionSpec
 from seg.engine.submissions.tables.csv_file import write_table
 from seg.errors import DataError
@@ -20,7 +21,7 @@ from seg.terminal.progress import progress
 
 @dataclass(frozen=True, slots=True)
 class SubmissionComparison:
-    """The gain in mIoU of the first submission over the other, with a 95 % interval over images."""
+    """The gain in mIoU of the first submission over the other, with a 95 % interval."""
 
     other: SegmentationScores
     gain: float
@@ -45,7 +46,9 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
     known = SubmissionSpec(spec)
     split = _labelled(spec, known.split)
     index_of = {sample.id: index for index, sample in enumerate(split.samples)}
-    metrics = SegmentationMetrics(split.classes)
+    groups = group_images(split.samples, spec.data.group)
+    units = zip((sample.id for sample in split.samples), groups.units, strict=True)
+    metrics = SegmentationMetrics(split.classes, dict(units))
     with progress("judge", len(index_of), unit="images") as advance:
         for image_id, labels_hw in known.form().read(path, known.size_of):
             if image_id not in index_of:
@@ -61,7 +64,8 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
 def compare_submissions(first: SegmentationMetrics, second: SegmentationMetrics) -> SubmissionComparison:
     """Compare the first with the second, paired by image."""
     by_id = dict(zip(second.ids, second.counts, strict=True))
-    gain, low, high = paired_interval([by_id[image_id] for image_id in first.ids], first.counts)
+    others = [by_id[image_id] for image_id in first.ids]
+    gain, low, high = paired_interval(others, first.counts, first.unit_i)
     return SubmissionComparison(second.scores(), gain, low, high)
 
 

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from seg.engine.submissions import LabelledImage, SubmissionFormat
 from seg.engine.submissions.base import SizeOf
 from seg.errors import DataError, SpecError
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.task import LabelMap, Task, classes_overlap, masks_of, pack_masks
 from seg.ranges import WEIGHT
 
 Ties = Literal["best", "lowest"]
@@ -44,7 +45,7 @@ class _AgreementCounts:
         self._pixels = 0
         self.images = 0
 
-    def add(self, maps_shw: NDArray[np.uint8]) -> None:
+    def add(self, maps_shw: NDArray[np.unsignedinteger[Any]]) -> None:
         flat = maps_shw.reshape(len(maps_shw), -1)
         for one, another in itertools.combinations_with_replacement(range(len(flat)), 2):
             equal = np.count_nonzero(flat[one] == flat[another])
@@ -66,6 +67,7 @@ def vote_submissions(
     classes: int,
     size_of: SizeOf,
     ties: Ties = "best",
+    task: Task = "multiclass",
 ) -> VoteResult:
     """Vote over submissions of one format and write the result in the same format and order.
 
@@ -77,7 +79,10 @@ def vote_submissions(
     def decided() -> Iterator[LabelledImage]:
         for image_id, maps_shw in _zip_submissions(form, paths, size_of):
             agreement.add(maps_shw)
-            yield image_id, vote(maps_shw, weights, classes, ties)
+            if classes_overlap(task):
+                yield image_id, vote_on_masks(maps_shw, weights, classes, ties)
+            else:
+                yield image_id, vote(maps_shw, weights, classes, ties)
 
     form.write(output, decided())
     return agreement.result()
@@ -95,6 +100,15 @@ def vote(
     disputed_hw = (maps_shw[1:] != maps_shw[0]).any(0)
     winner_hw[disputed_hw] = _vote_pixels(maps_shw[:, disputed_hw], weights, classes, ties)
     return winner_hw
+
+
+def vote_on_masks(
+    maps_shw: NDArray[np.unsignedinteger[Any]], weights: Sequence[float], classes: int, ties: Ties = "best"
+) -> LabelMap:
+    """The same where classes overlap: for each class, whether a pixel has it; of equals, `lowest` is not."""
+    masks_scw = np.stack([masks_of(labels_hw, "multilabel", classes) for labels_hw in maps_shw])
+    has_class = [vote(masks_scw[:, label].view(np.uint8), weights, 2, ties) == 1 for label in range(classes)]
+    return pack_masks(np.stack(has_class))
 
 
 def _vote_pixels(
@@ -132,8 +146,8 @@ def _keep_heaviest(
 
 def _zip_submissions(
     form: SubmissionFormat, paths: Sequence[Path], size_of: SizeOf
-) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Each image of the first submission with its label maps in all submissions, uint8 `[S, H, W]`."""
+) -> Iterator[tuple[str, NDArray[np.unsignedinteger[Any]]]]:
+    """Each image of the first submission with its label maps in all submissions, `[S, H, W]`."""
     first, *others = (_Finder(path, form.read(path, size_of)) for path in paths)
     for image_id, labels_hw in first.rest():
         maps = [labels_hw, *(other.find(image_id) for other in others)]
@@ -152,12 +166,12 @@ class _Finder:
     def __init__(self, path: Path, images: Iterable[LabelledImage]) -> None:
         self._path = path
         self._images = iter(images)
-        self._buffer: dict[str, LabelsHW] = {}
+        self._buffer: dict[str, LabelMap] = {}
 
     def rest(self) -> Iterator[LabelledImage]:
         yield from self._images
 
-    def find(self, image_id: str) -> LabelsHW:
+    def find(self, image_id: str) -> LabelMap:
         while image_id not in self._buffer:
             found, labels_hw = next(self._images, (None, None))
             if found is None or labels_hw is None:

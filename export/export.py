@@ -12,7 +12,7 @@ from seg.export.precision.choose import Trial, choose_precision
 from seg.export.precision.half import in_half
 from seg.export.precision.request import fulfils
 from seg.files.atomic import sha256_of
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 from seg.models.card import ModelCard
 from seg.models.model_file import verified_card
 from seg.spec import ExportSpec
@@ -23,16 +23,16 @@ from seg.train.networks.segmenter import Segmenter
 def export_checkpoint(
     checkpoint: Path | str,
     model: Path | str,
-    images: Sequence[ImageHWC],
+    images: Sequence[ImageHWB],
     trial: Trial | None = None,
     opset: int | None = None,
 ) -> ModelCard:
-    """Export a checkpoint to `model` and verify it on `images`, uint8 RGB of any size.
+    """Export a checkpoint to `model` and verify it on `images` of any size.
 
     Args:
         checkpoint: the checkpoint of a finished run.
         model: the file to write.
-        images: uint8 RGB of any size.
+        images: uint8 RGB, or of the bands that it was trained on; of any size.
         trial: what else than fp32 to try, and on what, as `trial_on_this_machine` gives it; None for fp32
             alone.
         opset: the version of ONNX's operators; by default the oldest that the graph can be written in.
@@ -55,7 +55,7 @@ def export_checkpoint(
     """
     checkpoint, model = Path(checkpoint), Path(model)
     network, card = load_checkpoint(checkpoint)
-    exported = ExportedModel(Segmenter(network, card.input)).eval()
+    exported = ExportedModel(Segmenter(network, card.input), card.task).eval()
     card = card.model_copy(update={"checkpoint_sha256": sha256_of(checkpoint)})
     with atomic_model(model) as temporary:
         card = write_onnx(exported, card, temporary, opset)

@@ -13,21 +13,21 @@ from seg.engine.runtimes.tensorrt.plan_file import Profile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
 from seg.export.onnx_file.compare import LEAST_AGREEMENT
 from seg.files.atomic import regular, remove_leftovers, scratch_folder
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
+from seg.labels.task import LabelMap, Task, labels_of
 from seg.models.card import CARD_KEY
 from seg.models.model_file import read_model_card
 
-CHANNELS: Final = 3
 _DEVICE: Final = "CPU"
 
 
-def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
+def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWB]) -> Path:
     """Write `model.xml` and `model.bin` beside a model, H and W fixed where the profile has one size.
 
     Args:
         model: an exported model.
         profile: the sizes of the images to predict.
-        images: images on which both must agree, uint8 RGB, resized to the usual size.
+        images: images on which both must agree, resized to the usual size.
 
     Raises:
         MissingRuntimeError: OpenVINO is not installed.
@@ -44,10 +44,11 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
     except RuntimeError as error:
         raise ModelError(f"{model}: OpenVINO cannot read it: {str(error).splitlines()[-1]}") from error
     height, width = profile.usual[1:]
-    images = [cv2.resize(image, (width, height)).astype(np.uint8) for image in images]
-    reference = _labels(core, converted, images)
+    taken = card.input.image_type
+    images = [_resized(taken.convert(image), (height, width)) for image in images]
+    reference = _labels(core, converted, images, card.task)
     if profile.least[1:] == profile.most[1:]:
-        converted.reshape([-1, height, width, CHANNELS])
+        converted.reshape([-1, height, width, taken.bands])
     converted.set_rt_info(card.model_dump_json(), CARD_KEY)
     final = model.with_suffix(".xml")
     _refuse_foreign(final)
@@ -55,7 +56,7 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
     with scratch_folder(final) as folder:
         written = folder / final.name
         openvino.save_model(converted, written, compress_to_fp16=False)
-        found = _labels(core, core.read_model(written), images)
+        found = _labels(core, core.read_model(written), images, card.task)
         agreement = float(np.mean([np.mean(a == b) for a, b in zip(found, reference, strict=True)]))
         if agreement < LEAST_AGREEMENT:
             raise VerificationError(
@@ -64,6 +65,11 @@ def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWC]) -> Path:
         written.with_suffix(".bin").replace(final.with_suffix(".bin"))
         written.replace(final)
     return final
+
+
+def _resized(image_hwb: ImageHWB, size_hw: tuple[int, int]) -> ImageHWB:
+    height, width = size_hw
+    return cv2.resize(image_hwb, (width, height)).reshape(height, width, -1).astype(image_hwb.dtype)
 
 
 def _refuse_foreign(final: Path) -> None:
@@ -75,6 +81,6 @@ def _refuse_foreign(final: Path) -> None:
             raise OutputError(f"{path}: was not written by seg: move it away")
 
 
-def _labels(core: Any, model: Any, images: Sequence[ImageHWC]) -> list[np.ndarray[Any, np.dtype[np.intp]]]:
+def _labels(core: Any, model: Any, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
     compiled = core.compile_model(model, _DEVICE, {"INFERENCE_PRECISION_HINT": "f32"})
-    return [compiled(image_hwc[None])[0].argmax(1) for image_hwc in images]
+    return [labels_of(compiled(image_hwc[None])[0], task) for image_hwc in images]

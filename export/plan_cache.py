@@ -14,8 +14,10 @@ from seg.engine.runtimes.tensorrt.plan_file import (
     record_path,
     records_beside,
 )
+from seg.errors import ModelError
 from seg.export.tensorrt_builder import build_plan
 from seg.files.atomic import atomic_path, regular, sha256_of, write_text
+from seg.image_type import RGB8
 from seg.models.model_file import read_model_card
 
 
@@ -43,6 +45,7 @@ def ensure_plan(
     Raises:
         ModelError: the model is not ours, TensorRT cannot read it, or runs out of memory.
     """
+    _refuse_bands(model)
     facts = facts_of(model, library, gpu, profile, memory_gib, temperature)
     path = plan_path(model, facts)
     reason = _rebuild_reason(model, path, facts)
@@ -75,6 +78,15 @@ def facts_of(
         "profile": str(profile),
         "memory": f"{memory_gib:g} GiB",
     }
+
+
+def _refuse_bands(model: Path) -> None:
+    """Raise ModelError for a model of other images than RGB of 8 bits."""
+    taken = read_model_card(model).input.image_type
+    if taken != RGB8:
+        raise ModelError(
+            f"{model}: takes {taken}, and a TensorRT plan takes RGB of 8 bits: set runtime: cuda or tensorrt"
+        )
 
 
 def _rebuild_reason(model: Path, path: Path, facts: Facts) -> str | None:

@@ -12,6 +12,7 @@ from seg.export.sources.export_source import export_source
 from seg.export.sources.module_source import open_module, sha256_of_weights
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.label_map import ImageHWC
+from seg.labels.task import Task
 from seg.models.card import ModelCard
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
 
@@ -28,6 +29,7 @@ def export_module(
     output: Mapping[str, Any] | None = None,
     images: Sequence[ImageHWC | Path | str] = (),
     unlabelled: str = "ignore",
+    task: Task = "multiclass",
     opset: int | None = None,
 ) -> ModelCard:
     """Export a module to `model` under the contract, and compare the file with the module.
@@ -36,12 +38,14 @@ def export_module(
         module: from images, float32 `[N, 3, H, W]`, to a tensor `[N, C, h, w]`, or a tuple, list, dict or
             object with one.
         model: the ONNX file to write.
-        classes: the names of the classes, by channel; of one channel, the name of what is not it comes first.
+        classes: the names of the classes, by channel; of one channel, the name of what is not it comes first,
+            unless the task is `binary`.
         input: how images reach the module, as in a member's YAML, such as
             `{"scale": "1/255", "mean": [...], "std": [...]}`, and `"size"` if it takes one size only.
         output: what the module returns, as in a member's YAML; by default logits.
         images: to compare on, RGB, uint8 `[H, W, 3]`, or their files; by default drawn ones.
         unlabelled: what unlabelled pixels mean: `ignore`, or a class.
+        task: `binary` or `multilabel` if each class has a sigmoid and classes may overlap.
         opset: the version of ONNX's operators; by default the oldest that the graph can be written in.
 
     Raises:
@@ -72,7 +76,7 @@ def export_module(
         source,
         model,
         named,
-        DatasetSpec(unlabelled=unlabelled),
+        DatasetSpec(unlabelled=unlabelled, task=task),
         given or [_drawn(seed) for seed in range(3)],
         ExportSpec(opset=opset) if opset else ExportSpec(),
     )

@@ -7,20 +7,25 @@ from seg.data.images.read_sample import read_sample
 from seg.data.regions.large_images import cut_for_networks
 from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
-from seg.labels.label_map import ImageHWC
+from seg.image_type import RGB8, ImageHWB, fused_type
+from seg.models.member_files import read_existing_files
 from seg.spec import DatasetSpec, EnsembleSpec
 
 VERIFICATION_IMAGES: Final = 6
 
 
-def validation_images(data: DatasetSpec) -> list[ImageHWC]:
-    """Validation images, uint8 RGB, spread evenly over the split; raises DataError where there are none."""
+def validation_images(data: DatasetSpec) -> list[ImageHWB]:
+    """Validation images as members take them, spread evenly over the split.
+
+    Raises:
+        DataError: there are none.
+    """
     samples = cut_for_networks(open_split(data, "val")).samples
     step = max(1, len(samples) // VERIFICATION_IMAGES)
     return [read_sample(sample) for sample in samples[::step][:VERIFICATION_IMAGES]]
 
 
-def images_to_verify_on(spec: EnsembleSpec) -> list[ImageHWC]:
+def images_to_verify_on(spec: EnsembleSpec) -> list[ImageHWB]:
     """Validation images; on a machine that has none, some to predict, or a drawn one."""
     try:
         return validation_images(spec.data)
@@ -32,4 +37,5 @@ def _frames_to_predict(spec: EnsembleSpec) -> list[SampleFrame]:
     try:
         return sample_frames_of(open_split(spec.data, "predict").samples, spec.tile)
     except DataError:
-        return sample_frames_of((), spec.tile)
+        types = [file.card.input.image_type for file in read_existing_files(spec)]
+        return sample_frames_of((), spec.tile, fused_type(types) if types else RGB8)

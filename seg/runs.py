@@ -14,6 +14,7 @@ from seg.files.atomic import regular, write_text
 RECORD: Final = "run.json"
 NOTE: Final = "note.json"
 METRICS: Final = "metrics.csv"
+HELD_OUT: Final = "held_out.csv"
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -132,6 +133,22 @@ def read_curves(run: Path) -> dict[str, list[float]]:
         return {}
     except (TypeError, ValueError, csv.Error) as error:
         raise DataError(f"{metrics}: is not a table of numbers: {error}") from error
+
+
+def read_held_out(run: Path) -> frozenset[str]:
+    """The ids of the training images that a run held out.
+
+    Raises:
+        DataError: the run has no fold, or its list is damaged.
+    """
+    listed = run / HELD_OUT
+    try:
+        with regular(listed).open(encoding="utf-8", newline="") as file:
+            return frozenset(row["image"] for row in csv.DictReader(file))
+    except FileNotFoundError as error:
+        raise DataError(f"{run}: does not tell which images it held out: train it with 'fold'") from error
+    except (KeyError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{listed}: is not a list of images: train again with --retrain") from error
 
 
 def read_run(run: Path, folder: Path | None = None) -> Run:

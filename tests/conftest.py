@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task
 from tests.engine.tiny_models import CLASSES, MakeModel, write_model, write_project
 
 # A busy machine is no defect.
@@ -36,10 +37,10 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
-    """Writes a tiny model with a card: `make_model(seed=0, classes=CLASSES)`."""
+    """Writes a tiny model with a card: `make_model(seed=0, classes=CLASSES, task="multiclass")`."""
 
-    def make(seed: int = 0, classes: tuple[ClassInfo, ...] = CLASSES) -> Path:
-        return write_model(tmp_path_factory.mktemp("models"), seed, classes)
+    def make(seed: int = 0, classes: tuple[ClassInfo, ...] = CLASSES, task: Task = "multiclass") -> Path:
+        return write_model(tmp_path_factory.mktemp("models"), seed, classes, task)
 
     return make
 

@@ -8,8 +8,11 @@ from typing import Final, TypeVar
 import torch
 
 from seg.errors import ModelError, SpecError
+from seg.labels.task import Task
+from seg.models.card import InputCard
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.dry_run import run_training_step, training_step_bytes
+from seg.train.member.input_card import input_card_of
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network
 from seg.train.run.folder import RunFolder
@@ -23,7 +26,14 @@ MIN_BATCH_SIZE: Final = 2
 T = TypeVar("T")
 
 
-def resolve_batch_size(recipe: RecipeSpec, classes: int, images: int, folder: RunFolder) -> RecipeSpec:
+def resolve_batch_size(
+    recipe: RecipeSpec,
+    task: Task,
+    classes: int,
+    images: int,
+    folder: RunFolder,
+    input_card: InputCard | None = None,
+) -> RecipeSpec:
     """Replace `batch_size: auto` by a number: that of the run in the folder, or the largest that fits.
 
     It is a power of two. On a GPU, steps of doubled size are tried until memory runs out. On a CPU, memory is
@@ -36,7 +46,11 @@ def resolve_batch_size(recipe: RecipeSpec, classes: int, images: int, folder: Ru
         return recipe
     earlier = read_record(folder.record)
     found = earlier.recipe.get("batch_size") if earlier else None
-    size = found if isinstance(found, int) else _largest_batch_size(recipe, classes, images)
+    size = (
+        found
+        if isinstance(found, int)
+        else _largest_batch_size(recipe, task, classes, images, input_card or input_card_of(recipe))
+    )
     return recipe.model_copy(update={"batch_size": size})
 
 
@@ -63,12 +77,14 @@ def run_in_micro_batches(batch_size: int, run: Callable[[int], T], *, is_single_
         _free_memory()
 
 
-def _largest_batch_size(recipe: RecipeSpec, classes: int, images: int) -> int:
+def _largest_batch_size(
+    recipe: RecipeSpec, task: Task, classes: int, images: int, input_card: InputCard
+) -> int:
     recipe = with_input_size_crop(recipe)
     fits = _fits_gpu if torch.cuda.is_available() else _fits_cpu
     largest = 0
     for size in _doubling_sizes(MIN_BATCH_SIZE, images):
-        if not fits(recipe, classes, size):
+        if not fits(recipe, task, classes, size, input_card):
             break
         largest = size
     if not largest:
@@ -84,16 +100,17 @@ def _doubling_sizes(first: int, last: int) -> Iterator[int]:
         first *= 2
 
 
-def _fits_cpu(recipe: RecipeSpec, classes: int, size: int) -> bool:
-    network = build_network(recipe.architecture, recipe.encoder, classes)
+def _fits_cpu(recipe: RecipeSpec, _: Task, classes: int, size: int, input_card: InputCard) -> bool:
+    network = build_network(recipe.architecture, recipe.encoder, classes, channels=input_card.channels)
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return training_step_bytes(network, recipe.crop, size) <= MEMORY_SHARE * free
+    return training_step_bytes(network, recipe.crop, size, input_card.channels) <= MEMORY_SHARE * free
 
 
-def _fits_gpu(recipe: RecipeSpec, classes: int, size: int) -> bool:
-    network = build_network(recipe.architecture, recipe.encoder, classes)
+def _fits_gpu(recipe: RecipeSpec, task: Task, classes: int, size: int, input_card: InputCard) -> bool:
+    network = build_network(recipe.architecture, recipe.encoder, classes, channels=input_card.channels)
+    cuda = torch.device("cuda")
     try:
-        run_training_step(network, recipe, classes, images=size, device=torch.device("cuda"))
+        run_training_step(network, recipe, input_card, classes, task, images=size, device=cuda)
     except torch.OutOfMemoryError:
         return False
     finally:

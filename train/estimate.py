@@ -1,15 +1,16 @@
 """Estimates of training runs before they begin: memory, and time from one real step of each member."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import torch
-from torch import nn
 
-from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
+from seg.spec import EnsembleSpec, MemberSpec
 from seg.train.callbacks.run_checkpoint import epochs_done
 from seg.train.dry_run import STEP_IMAGES, run_training_step, training_step_bytes
+from seg.train.member.input_card import input_card_for
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network, check_combination
 from seg.train.run.folder import RunFolder
@@ -47,23 +48,28 @@ def estimate_training(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool) 
     recipe = with_input_size_crop(spec.recipe_of(member))
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     _, train, val = member_splits(spec, member)
-    network = build_network(recipe.architecture, recipe.encoder, len(train.classes))
+    input_card = input_card_for(recipe, (*train.samples, *val.samples))
+    network = build_network(
+        recipe.architecture, recipe.encoder, len(train.classes), channels=input_card.channels
+    )
     batch_size = STEP_IMAGES if recipe.batch_size == "auto" else recipe.batch_size
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    step = partial(
+        run_training_step, network, recipe, input_card, len(train.classes), train.task, device=device
+    )
     images = len(train.samples) * recipe.multiply + len(val.samples) * _FORWARD_SHARE
     done = 0 if retrain else epochs_done(RunFolder(spec.run_folder(member)).last)
     epochs = max(0, recipe.epochs - done)
     return TrainingEstimate(
         epochs=epochs,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        memory=training_step_bytes(network, recipe.crop, batch_size),
-        seconds=epochs * images * _seconds_an_image(network, recipe, len(train.classes), batch_size),
+        memory=training_step_bytes(network, recipe.crop, batch_size, input_card.channels),
+        seconds=epochs * images * _seconds_an_image(step, batch_size),
     )
 
 
-def _seconds_an_image(network: nn.Module, recipe: RecipeSpec, classes: int, batch_size: int) -> float:
+def _seconds_an_image(step: Callable[..., tuple[float, float]], batch_size: int) -> float:
     """Of a training step: of a whole batch if that is quick, else of the fewest images."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    step = partial(run_training_step, network, recipe, classes, device=device)
     first, _ = step(images=STEP_IMAGES)  # Also makes the libraries ready.
     images = batch_size if first * batch_size / STEP_IMAGES < _QUICK_S else STEP_IMAGES
     second, _ = step(images=images)

@@ -10,15 +10,19 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from seg.data import open_split
+from seg.data.deep.picture import default_rgb
 from seg.data.images.read_sample import size_of_sample
-from seg.data.splits.split import Split
+from seg.data.splits.split import Sample, Split
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC
+from seg.labels.task import LabelMap, classes_overlap, ignored_in
+from seg.models.card import InputCard
 from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
 from seg.spec import DatasetSpec, RecipeSpec
 from seg.spec.recipe.augmentation import StepSpec
@@ -26,9 +30,12 @@ from seg.terminal.progress import progress
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batches.loaders import build_sampler, build_train_dataset, images_in_batch
 from seg.train.batches.sampling import Draw
-from seg.train.member.job import input_card_of, with_input_size_crop
+from seg.train.member.input_card import input_card_for
+from seg.train.member.job import with_input_size_crop
 from seg.train.mixing import mix, mixing_method, mixing_seed
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.networks.segmenter import Segmenter
+from seg.train.splits.class_planes import label_map_of
 from seg.train.splits.training_images import open_training_images
 
 MIN_CROPS_CHECKED: Final = 200
@@ -47,7 +54,7 @@ class Crop:
 
     id: str
     image_hwc: ImageHWC
-    labels_hw: LabelsHW
+    labels_hw: LabelMap
     applied: tuple[str, ...]
     problem: str
 
@@ -64,15 +71,16 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
         DataError: an image or its labels cannot be read, or there are no images.
     """
     recipe = with_input_size_crop(recipe)
-    check_augmentation(recipe)
     split = _training_split(data)
+    input_card = input_card_for(recipe, split.samples)
+    check_augmentation(recipe, input_card)
     check_copy_paste(recipe, split.classes)
     background = _label_without_colour(data, split.classes)
-    crops = _TrainingPipeline(split, recipe, background).crops(max(count, MIN_CROPS_CHECKED))
+    crops = _TrainingPipeline(split, recipe, input_card, background).crops(max(count, MIN_CROPS_CHECKED))
     suspicious = [crop for crop in crops if crop.problem]
     others = [crop for crop in crops if not crop.problem]
     drawn = [*suspicious[:count], *_evenly_spaced(others, count - len(suspicious))]
-    return _contact_sheet(drawn, split.classes, background), suspicious
+    return _contact_sheet(drawn, split, background), suspicious
 
 
 def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
@@ -97,13 +105,16 @@ def _training_split(data: DatasetSpec) -> Split:
 class _TrainingPipeline:
     """All steps from an image file to the network's input, as in the first epoch of training."""
 
-    def __init__(self, split: Split, recipe: RecipeSpec, background: int | None) -> None:
+    def __init__(
+        self, split: Split, recipe: RecipeSpec, input_card: InputCard, background: int | None
+    ) -> None:
         self._split = split
         self._background = background
         self._recipe = recipe
-        self._images = open_training_images(recipe, split)
+        self._images = open_training_images(recipe, split, scale=scale_of(input_card))
+        self._shown = _shown(split.samples[0], input_card)
         self._samples = build_train_dataset(recipe, self._images)
-        self._segmenter = Segmenter(nn.Identity(), input_card_of(recipe))
+        self._segmenter = Segmenter(nn.Identity(), input_card)
 
     def crops(self, least: int) -> list[Crop]:
         """Whole batches of at least `least` crops, if there are so many; training drops incomplete ones."""
@@ -126,16 +137,22 @@ class _TrainingPipeline:
         labels_nhw, _ = max(mixed.targets, key=lambda target: target[1])
         seen_nchw = self._segmenter(mixed.images)
         return [
-            self._crop(draw, seen_chw, labels_hw.numpy(), (*names, *([way] if way else [])))
+            self._crop(draw, seen_chw, self._label_map(labels_hw), (*names, *([way] if way else [])))
             for draw, seen_chw, labels_hw, names in zip(draws, seen_nchw, labels_nhw, applied, strict=True)
         ]
 
-    def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelsHW, applied: tuple[str, ...]) -> Crop:
-        image_hwc = _denormalised(self._segmenter, seen_chw)
-        problem = _find_problem(seen_chw, image_hwc, labels_hw)
+    def _label_map(self, target_hw: Tensor) -> LabelMap:
+        overlaps = classes_overlap(self._split.task)
+        return label_map_of(target_hw.numpy()) if overlaps else target_hw.numpy()
+
+    def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelMap, applied: tuple[str, ...]) -> Crop:
+        image_hwc = _denormalised(self._segmenter, seen_chw, self._shown)
+        known_hw = ~ignored_in(labels_hw, self._split.task, len(self._split.classes))
+        problem = _find_problem(seen_chw, image_hwc, known_hw)
         if problem:
             around_hwc, _ = self._images.read_drawn(draw.image, draw.centre)
-            problem += f" (the image's mean is {around_hwc.mean():.0f} of 255)"
+            mean = around_hwc.mean() * (1 if self._images.has_colour else 255)
+            problem += f" (the image's mean is {mean:.0f} of 255)"
         return Crop(self._split.samples[draw.image].id, image_hwc, labels_hw, applied, problem)
 
 
@@ -145,38 +162,46 @@ def _evenly_spaced(crops: Sequence[Crop], count: int) -> list[Crop]:
     return [crops[int(place)] for place in places]
 
 
-def _denormalised(segmenter: Segmenter, seen_chw: Tensor) -> ImageHWC:
-    seen_hwc = seen_chw.permute(1, 2, 0) * segmenter.std + segmenter.mean
+def _shown(sample: Sample, card: InputCard) -> list[int]:
+    """The positions of the channels that are drawn as red, green and blue."""
+    if card.pixel_range is None:
+        return [0, 1, 2]
+    seen = card.pixel_range.bands or tuple(range(1, card.bands + 1))
+    wanted = sample.rgb or default_rgb(card.pixel_range, card.bands)
+    return [seen.index(band) if band in seen else 0 for band in wanted]
+
+
+def _denormalised(segmenter: Segmenter, seen_chw: Tensor, shown: Sequence[int]) -> ImageHWC:
+    seen_hwc = (seen_chw.permute(1, 2, 0) * segmenter.std + segmenter.mean)[..., list(shown)]
+    if segmenter.card.pixel_range is not None:
+        seen_hwc = seen_hwc * 255
     return np.asarray(seen_hwc.nan_to_num().round().clamp(0, 255).to(torch.uint8).numpy())
 
 
-def _find_problem(seen_chw: Tensor, image_hwc: ImageHWC, labels_hw: LabelsHW) -> str:
+def _find_problem(seen_chw: Tensor, image_hwc: ImageHWC, known_hw: NDArray[np.bool_]) -> str:
     """The problem of a crop: not finite, unlabelled, near-black or near-constant; empty if there is none."""
     if not bool(seen_chw.isfinite().all()):
         return "NaN or infinite"
-    known = labels_hw != IGNORE_INDEX
-    if not known.any():
+    if not known_hw.any():
         return "without a labelled pixel"
-    mean, deviation = float(image_hwc[known].mean()), float(image_hwc[known].std(0).mean())
+    mean, deviation = float(image_hwc[known_hw].mean()), float(image_hwc[known_hw].std(0).mean())
     if mean < _BLACK:
         return f"near-black, mean {mean:.1f}"
     return f"near-constant, deviation {deviation:.1f}" if deviation < _FLAT else ""
 
 
-def _contact_sheet(crops: Sequence[Crop], classes: Sequence[ClassInfo], clear: int | None) -> ImageHWC:
-    cells = [cell for crop in crops for cell in _image_and_overlay(crop, classes, clear)]
+def _contact_sheet(crops: Sequence[Crop], split: Split, clear: int | None) -> ImageHWC:
+    cells = [cell for crop in crops for cell in _image_and_overlay(crop, split, clear)]
     columns = min(2 * _PAIRS_IN_A_ROW, len(cells))
     blank = np.full_like(cells[0], 255)
     cells += [blank] * (-len(cells) % columns)
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     sheet = contact_sheet(rows, _TITLES * (columns // 2))
-    return np.vstack([sheet, legend(classes, sheet.shape[1])])
+    return np.vstack([sheet, legend(split.classes, sheet.shape[1])])
 
 
-def _image_and_overlay(
-    crop: Crop, classes: Sequence[ClassInfo], clear: int | None
-) -> tuple[ImageHWC, ImageHWC]:
-    labelled = overlay(crop.image_hwc, crop.labels_hw, classes, clear=clear)
+def _image_and_overlay(crop: Crop, split: Split, clear: int | None) -> tuple[ImageHWC, ImageHWC]:
+    labelled = overlay(crop.image_hwc, crop.labels_hw, split.classes, clear=clear, task=split.task)
     return (
         captioned(enlarged(crop.image_hwc, _LEAST_WIDTH), f"{crop.id} {crop.problem}"),
         captioned(enlarged(labelled, _LEAST_WIDTH), ", ".join(crop.applied)),

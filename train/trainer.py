@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
-from seg.data.check.learnability import count_class_pixels, crop_findings, learnable_findings
+from seg.data.check.learnability import FEWEST_TO_TRAIN, count_class_pixels, crop_findings, learnable_findings
 from seg.data.dataset import open_pseudo
 from seg.data.splits.concat_split import ConcatSplit
 from seg.errors import DataError, SpecError
@@ -35,11 +35,13 @@ from seg.train.distributed.process_group import ProcessGroup, join_process_group
 from seg.train.library_logs import silence_libraries
 from seg.train.losses import LossMix, build_loss, check_loss
 from seg.train.losses.distillation import Distillation, DistillationLoss
+from seg.train.member.input_card import input_card_for
 from seg.train.member.job import Job, build_segmenter, card_of, with_input_size_crop
 from seg.train.member.lightning_module import MemberModule
 from seg.train.metrics.epoch_metrics import best_epoch, draw_history
 from seg.train.networks import check_combination
 from seg.train.networks.cost import cost_of, padded_size
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.optimiser.build import check_optimiser
 from seg.train.reproducibility.determinism import reproducible
 from seg.train.run.folder import RunFolder
@@ -51,7 +53,6 @@ from seg.train.splits.validation_tiles import in_validation_tiles
 from seg.train.splits.windowed_split import WindowedSplit
 
 _QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
-_FEWEST_TO_TRAIN: Final = 2
 _FEWEST_TO_VALIDATE: Final = 1
 _LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]]] = {
     "fp32": "32-true",
@@ -84,16 +85,20 @@ def train_member(
     recipe = with_input_size_crop(spec.recipe_of(member))
     _refuse_impossible(recipe)
     labelled, train, val = member_splits(spec, member, distillation)
-    check_loss(recipe, train.classes)
+    check_loss(recipe, train.task, train.classes)
     check_copy_paste(recipe, train.classes)
+    input_card = input_card_for(recipe, (*train.samples, *val.samples))
+    check_augmentation(recipe, input_card)
     folder = RunFolder(spec.run_folder(member))
     with join_process_group() as group, folder.locked() if group.is_main_process else nullcontext():
         asked = recipe
         recipe = group.broadcast(
-            lambda: resolve_batch_size(asked, len(train.classes), asked.samples or len(train.samples), folder)
+            lambda: resolve_batch_size(
+                asked, train.task, len(train.classes), asked.samples or len(train.samples), folder, input_card
+            )
         )
         settings = distillation.settings() if distillation else None
-        record = new_record(member.name, recipe, train, val, settings)
+        record = new_record(member.name, recipe, train, val, settings, input_card)
         finished = group.broadcast(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
@@ -108,6 +113,7 @@ def train_member(
             val=in_validation_tiles(val, spec.tile, recipe),
             unlabelled=spec.data.unlabelled,
             loggers=spec.loggers,
+            input=input_card,
             distillation=distillation,
         )
         if member.fold is not None and group.is_main_process:
@@ -156,7 +162,7 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
                 metrics = mean
     if group.is_main_process:
         draw_history(job.folder.curves, checkpoint.history)
-    cost = cost_of(segmenter.network, padded_size(job.recipe.crop))
+    cost = cost_of(segmenter.network, padded_size(job.recipe.crop), job.input.channels)
     return Result(
         best_epoch=best,
         best_miou=metrics.miou,
@@ -212,7 +218,6 @@ def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Sp
 def _refuse_impossible(recipe: RecipeSpec) -> None:
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     check_optimiser(recipe.optimiser)
-    check_augmentation(recipe)
     if recipe.samples and recipe.copy_paste:
         raise SpecError("'samples' and 'copy_paste' exclude each other: remove one of them")
     if recipe.foreground and not recipe.samples:
@@ -223,7 +228,7 @@ def _refuse_impossible(recipe: RecipeSpec) -> None:
 
 def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit | WindowedSplit, DecodedSplit]:
     for name, split, fewest in (
-        ("training", job.train, 1 if job.recipe.samples else _FEWEST_TO_TRAIN),
+        ("training", job.train, 1 if job.recipe.samples else FEWEST_TO_TRAIN),
         ("validation", job.val, fewest_to_validate),
     ):
         if len(split.samples) < fewest:
@@ -232,7 +237,9 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit | WindowedS
                 f" at least {fewest} are needed"
             )
     soft_labels = job.distillation.soft_labels if job.distillation else None
-    train, val = open_training_images(job.recipe, job.train, soft_labels), DecodedSplit(job.val)
+    scale = scale_of(job.input)
+    train = open_training_images(job.recipe, job.train, soft_labels, scale)
+    val = DecodedSplit(job.val, scale=scale)
     # Worker processes decode images faster than they could receive decoded ones.
     kept = [val] if worker_count(job.recipe) or isinstance(train, WindowedSplit) else [train, val]
     with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:

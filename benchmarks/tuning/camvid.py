@@ -31,7 +31,7 @@ RECIPES = {
 }
 
 
-def main(data: Path, output: Path) -> None:
+def main(data: Path, output: Path, seed: int = 0) -> None:
     images, labels, drives = _read(data / "camvid")
     prior = np.bincount(labels[labels != IGNORE_INDEX], minlength=CLASSES).astype(np.float64)
     shape = (len(labels), CLASSES, *labels.shape[1:])
@@ -53,7 +53,7 @@ def main(data: Path, output: Path) -> None:
                     torch.from_numpy(labels).long()[seen],
                     CLASSES,
                     recipe,
-                    seed=number,
+                    seed=number + len(RECIPES) * seed,
                 )
                 members[name][drives == drive] = probabilities_of(
                     decoder, [level[unseen] for level in upright], [level[unseen] for level in mirrored]

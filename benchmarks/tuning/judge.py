@@ -1,23 +1,25 @@
 """The simulation that chooses the rules of tuning: tune on some groups, judge on others, many times.
 
-    python -m benchmarks.tuning.judge scenes.npz 1 2 3 5 8 12
-    python -m benchmarks.tuning.judge camvid.npz 1 2
+    python -m benchmarks.tuning.judge scenes1.npz scenes2.npz --groups 1 --groups 3 --groups 8
+    python -m benchmarks.tuning.judge camvid.npz --groups 1 --groups 2 --draws 3
 
 prints points of mIoU over equal weights, and over the better of equal weights and best member, on images that
 nothing was fitted on: the mean, the worst, and how often below. They are of other groups, or random images of
-all groups. The probabilities come from `benchmarks.tuning.scenes` and `benchmarks.tuning.camvid`.
+all groups. `--other-images` is for the latter. The probabilities come from `benchmarks.tuning.scenes` and
+`benchmarks.tuning.camvid`; draws are made of each file, and pooled.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
 from benchmarks.tuning.members import Images, load
-from seg.evaluate.tune.evidence.by_group import number_groups
+from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.class_factors import fit_factors
 from seg.evaluate.tune.fits.departures import Departure, Departures, Fitted
@@ -47,7 +49,7 @@ def weights_only(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.
     return Fitted(fit_weights(pixels), np.ones(pixels.classes))
 
 
-def shrunk_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+def half_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
     departures = Departures(pixels, number_groups(groups), prior)
     return departures.fit(Departure(weights=0.5))
 
@@ -68,26 +70,29 @@ RULES: dict[str, Rule] = {
     "best member": best,
     "free factors (before)": free_factors,
     "weights only": weights_only,
-    "weights, half shrunk": shrunk_weights,
+    "weights, half way": half_weights,
     "new rule": new_rule,
 }
 
 
-def main(members: Path, groups: list[int], draws: int = 10) -> None:
-    images = load(members)
+def main(
+    members: list[Path],
+    groups: Annotated[list[int], typer.Option()],
+    draws: int = 10,
+    other_images: bool = False,
+) -> None:
+    worlds = [load(path) for path in members]
     typer.echo(
-        "| tuned on | judged on | rule | over equal: mean | worst | below | over the better: mean | above |"
+        "| tuned on | rule | over equal: mean | worst | below | over the better: mean | above | the same |"
     )
-    typer.echo("|---|---|---|---:|---:|---:|---:|---:|")
+    typer.echo("|---|---|---:|---:|---:|---:|---:|---:|")
+    draw = draw_exchangeable if other_images else draw_shifts
     for count in groups:
-        _print_rules(f"{count} groups", "other groups", images, _shifts(images, count, draws))
-    for count in groups:
-        _print_rules(
-            f"as many images as in {count}", "other images", images, _exchangeable(images, count, draws)
-        )
+        tuned_on = f"as many images as in {count}" if other_images else f"{count} groups"
+        _print_rules(tuned_on, [(images, one) for images in worlds for one in draw(images, count, draws)])
 
 
-def _shifts(images: Images, count: int, draws: int) -> Iterator[Draw]:
+def draw_shifts(images: Images, count: int, draws: int) -> Iterator[Draw]:
     """Some groups to tune on, all others to judge on; each choice once."""
     names = sorted(set(images.groups))
     random = np.random.default_rng(0)
@@ -97,7 +102,7 @@ def _shifts(images: Images, count: int, draws: int) -> Iterator[Draw]:
         yield tuned, ~tuned, images.groups[tuned].tolist()
 
 
-def _exchangeable(images: Images, count: int, draws: int) -> Iterator[Draw]:
+def draw_exchangeable(images: Images, count: int, draws: int) -> Iterator[Draw]:
     """Random images to tune on, each a group of its own, and all others to judge on."""
     total = len(images.groups)
     tuned_on = total * count // len(set(images.groups))
@@ -107,15 +112,15 @@ def _exchangeable(images: Images, count: int, draws: int) -> Iterator[Draw]:
         yield tuned, ~tuned, [str(number) for number in range(tuned_on)]
 
 
-def _member_sets(names: Sequence[str]) -> list[tuple[str, ...]]:
+def member_sets(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(names[:3]), tuple(names[-3:]), tuple(names)]
 
 
-def _print_rules(tuned_on: str, judged_on: str, images: Images, draws: Iterator[Draw]) -> None:
+def _print_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) -> None:
     scores: dict[str, list[float]] = defaultdict(list)
-    for tuned, judged, groups in draws:
-        for names in _member_sets(list(images.levels)):
-            pixels = _pixels(images, names)
+    for images, (tuned, judged, groups) in draws:
+        for names in member_sets(list(images.levels)):
+            pixels = pixels_of(images, names)
             here, there = pixels.of_images(tuned), pixels.of_images(judged)
             for name, rule in {"equal weights": equal, **RULES}.items():
                 fitted = rule(here, groups, images.prior)
@@ -123,13 +128,15 @@ def _print_rules(tuned_on: str, judged_on: str, images: Images, draws: Iterator[
     over = {name: np.array(scores[name]) - np.array(scores["equal weights"]) for name in RULES}
     better = np.maximum(over["best member"], 0)
     for name, points in over.items():
+        gain = points - better
         typer.echo(
-            f"| {tuned_on} | {judged_on} | {name} | {points.mean():+.2f} | {points.min():+.2f} |"
-            f" {(points < 0).mean():.0%} | {(points - better).mean():+.2f} | {(points > better).mean():.0%} |"
+            f"| {tuned_on} | {name} | {points.mean():+.2f} | {points.min():+.2f} |"
+            f" {(points < 0).mean():.0%} | {gain.mean():+.2f} | {(gain > 0).mean():.0%} |"
+            f" {(gain == 0).mean():.0%} |"
         )
 
 
-def _pixels(images: Images, names: Sequence[str]) -> MemberPixels:
+def pixels_of(images: Images, names: Sequence[str]) -> MemberPixels:
     levels = [images.levels[name][..., :PIXELS].transpose(1, 0, 2) for name in names]
     known_mc = np.ones((len(names), len(images.prior)), np.float32)
     return MemberPixels(

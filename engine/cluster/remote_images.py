@@ -38,11 +38,19 @@ class ImageRef:
     coco_id: int | None = None
     file_name: str = ""
     pixel_range: PixelRange | None = None
+    stack: tuple[str, ...] = ()
 
     @property
     def sample(self) -> Sample:
         """The image as a sample of a dataset."""
-        return Sample(self.id, Path(self.place), self.coco_id, self.file_name, pixel_range=self.pixel_range)
+        return Sample(
+            self.id,
+            Path(self.place),
+            self.coco_id,
+            self.file_name,
+            pixel_range=self.pixel_range,
+            stack=tuple(map(Path, self.stack)),
+        )
 
     def source(self) -> ImageSource:
         """Its file and the file's current version."""
@@ -84,7 +92,12 @@ def local_images(spec: EnsembleSpec) -> list[ImageRef]:
     samples = open_split(spec.data, "predict").samples
     return [
         ImageRef(
-            one.id, str(one.image), coco_id=one.coco_id, file_name=one.file_name, pixel_range=one.pixel_range
+            one.id,
+            str(one.image),
+            coco_id=one.coco_id,
+            file_name=one.file_name,
+            pixel_range=one.pixel_range,
+            stack=tuple(map(str, one.stack)),
         )
         for one in samples
     ]

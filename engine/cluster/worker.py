@@ -11,7 +11,7 @@ from seg.engine.jobs.journal import Entry
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.pipeline.prefetch import MAX_AHEAD, Reader, readers_for
 from seg.engine.pipeline.timing import Clock
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import RuntimeName
 
@@ -72,7 +72,7 @@ class Worker:
         far = any(is_uri(image.place) for image in images)
         sources = {image.id: image.source() for image in images}
 
-        def packed(image: ImageRef, labels_hw: LabelsHW) -> bytes:
+        def packed(image: ImageRef, labels_hw: LabelMap) -> bytes:
             return Entry.of(image.id, sources[image.id], labels_hw).packed()
 
         threads = MAX_AHEAD if far else readers_for(self._job.cores)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from seg.engine.passes.finite import is_finite, not_finite
 from seg.engine.passes.passes import PassOrder
 from seg.engine.runtimes.base import Runtime
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 
 MAX_PIXELS: Final = 20_000
 """The most pixels that are sampled from an image."""
@@ -24,7 +24,7 @@ Shares = NDArray[np.float64]
 def sample_passes(
     runtimes: Mapping[str, Runtime],
     pass_order: PassOrder,
-    images: Iterable[tuple[str, ImageHWC]],
+    images: Iterable[tuple[str, ImageHWB]],
     factors: tuple[float, ...] = (),
 ) -> list[PassSamples]:
     """Run every pass on each image and sample pixels evenly; class factors are applied.
@@ -50,7 +50,7 @@ def pass_shares(pass_order: PassOrder, classes: int) -> Shares:
 
 
 def _sample_image(
-    runtimes: Mapping[str, Runtime], pass_order: PassOrder, name: str, image_hwc: ImageHWC
+    runtimes: Mapping[str, Runtime], pass_order: PassOrder, name: str, image_hwc: ImageHWB
 ) -> PassSamples:
     members = list(runtimes)
     pixels = image_hwc.shape[0] * image_hwc.shape[1]

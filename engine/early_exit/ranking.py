@@ -13,7 +13,7 @@ from seg.engine.early_exit.pass_samples import PassSamples, Shares, pass_shares,
 from seg.engine.passes.passes import PassOrder
 from seg.engine.runtimes.base import Runtime
 from seg.engine.runtimes.profiling import milliseconds_per_pass
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class RankedPasses:
 def rank_passes(
     runtimes: Mapping[str, Runtime],
     pass_order: PassOrder,
-    images: Sequence[ImageHWC],
+    images: Sequence[ImageHWB],
     batch_size: int,
     factors: tuple[float, ...] = (),
 ) -> RankedPasses:

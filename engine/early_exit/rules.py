@@ -164,7 +164,7 @@ class CalibratedRule:
     """Settled by the inequality above; `risk` holds a loss for each of the doubt levels."""
 
     tolerance: float
-    images: int
+    groups: int
     risk: Sequence[float]
     _lowest: int = len(DOUBT_LEVELS)
 
@@ -173,7 +173,7 @@ class CalibratedRule:
         # Only the first time at a level counts, since that is where the risk was measured.
         has_fallen = level < self._lowest
         self._lowest = min(level, self._lowest)
-        room = (self.images + 1) * self.tolerance - self.images * self.risk[level] if has_fallen else 0.0
+        room = (self.groups + 1) * self.tolerance - self.groups * self.risk[level] if has_fallen else 0.0
         room = max(room, 0.0)
         return now.changeable_share_at_least <= room and now.changeable_share <= room
 
@@ -186,7 +186,7 @@ def new_rule(spec: StoppingSpec) -> Rule:
     known = spec.calibration
     if known is None:
         return WorstCaseRule(spec.tolerance)
-    return CalibratedRule(spec.tolerance, known.images, known.risk)
+    return CalibratedRule(spec.tolerance, known.groups or known.images, known.risk)
 
 
 @dataclass(frozen=True, slots=True)

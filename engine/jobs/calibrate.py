@@ -6,13 +6,14 @@ passes.
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import Sample, open_split
+from seg.data.groups import group_images
 from seg.data.images.raster import Raster
 from seg.data.images.read_sample import open_sample, read_sample
 from seg.engine.early_exit.rounds import round_ends
@@ -25,7 +26,8 @@ from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.resolved import resolve_ensemble
 from seg.errors import SpecError
-from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
 from seg.spec.ensemble.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
@@ -41,6 +43,7 @@ MAX_RANKED: Final = 8
 class Trace:
     """The record of one image that ran all passes.
 
+    Images of one `group` resemble one another, and count as one; without it, an image is alone.
     `checkpoints` are numbers of passes; `margins[k]` and `losses[k]` belong to checkpoint k. A loss is the
     share of labels that differs from the final ones.
     """
@@ -49,6 +52,7 @@ class Trace:
     checkpoints: tuple[int, ...]
     margins: tuple[RecordedMargins, ...]
     losses: tuple[float, ...]
+    group: str | None = None
 
     def replay(self, rule: Rule) -> tuple[int, float]:
         """The number of passes after which the rule would have stopped, and the loss there."""
@@ -74,7 +78,8 @@ def calibrate_ensemble(
     """Calibrate the early exit of an ensemble on some images.
 
     Args:
-        split: of the images.
+        split: of the images. Groups of `val` count as one image each. Images to predict count alone, since
+            it is over them that labels changed are averaged.
         count: the number of images, drawn at random; by default all.
 
     Raises:
@@ -97,8 +102,12 @@ def calibrate_ensemble(
         for trace in trace_images(ensemble, images, spec.output.size, passes, name_of):
             traces.append(trace)
             advance()
+    if split == "val":
+        groups = group_images(samples, spec.data.group).labels
+        traces = [replace(trace, group=group) for trace, group in zip(traces, groups, strict=True)]
     calibration = CalibrationSpec(
         images=len(traces),
+        groups=len(risks_by_group(traces)),
         order=order,
         risk=estimate_risk(traces),
         fingerprint=ensemble_fingerprint(resolved),
@@ -119,7 +128,7 @@ def _rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ..
         for note in ensemble.notes:
             advance(0, line=note)
 
-        def images() -> Iterator[tuple[str, ImageHWC]]:
+        def images() -> Iterator[tuple[str, ImageHWB]]:
             for sample in samples:
                 yield sample.id, read_sample(sample)
                 advance()
@@ -159,8 +168,16 @@ def trace_images(
 
 
 def estimate_risk(traces: Sequence[Trace]) -> tuple[float, ...]:
-    """The mean risk over images at each level, rounded up."""
-    return rounded_up(np.mean([trace.risks() for trace in traces], axis=0))
+    """The mean risk over groups of images at each level, rounded up."""
+    return rounded_up(np.mean(list(risks_by_group(traces).values()), axis=0))
+
+
+def risks_by_group(traces: Sequence[Trace]) -> dict[str | int, NDArray[np.float64]]:
+    """The mean risk over the images of each group at each level; an image without group is one."""
+    risks: dict[str | int, list[list[float]]] = {}
+    for number, trace in enumerate(traces):
+        risks.setdefault(number if trace.group is None else trace.group, []).append(trace.risks())
+    return {group: np.asarray(np.mean(listed, axis=0)) for group, listed in risks.items()}
 
 
 def rounded_up(risk: NDArray[np.float64]) -> tuple[float, ...]:

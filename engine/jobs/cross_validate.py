@@ -1,4 +1,4 @@
-"""Cross-validation of early exit: passes saved and labels changed on each image, calibrated on all others."""
+"""Cross-validation of early exit: passes saved and labels changed in each group, calibrated on all others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from seg.engine.early_exit.rules import CalibratedRule, WorstCaseRule
-from seg.engine.jobs.calibrate import Trace, rounded_up
+from seg.engine.jobs.calibrate import Trace, risks_by_group, rounded_up
 
 TOLERANCES: Final = (0.0, 0.001, 0.005, 0.01, 0.02)
 
@@ -33,23 +33,27 @@ class EarlyExitEffect:
 def cross_validate(
     traces: Sequence[Trace], tolerances: Sequence[float] = TOLERANCES
 ) -> list[EarlyExitEffect]:
-    """Replay each image with a calibration on all others.
+    """Replay the images of each group with a calibration on all others.
 
     Raises:
-        ValueError: there are fewer than two images.
+        ValueError: there are fewer than two groups.
     """
-    if len(traces) < 2:
-        raise ValueError(f"needs two images, got {len(traces)}")
-    risks_il = np.array([trace.risks() for trace in traces])
-    of_others_il = (risks_il.sum(axis=0) - risks_il) / (len(traces) - 1)
-    risks = [rounded_up(np.maximum(risk, 0.0)) for risk in of_others_il]
-    return [_outcome(traces, risks, tolerance) for tolerance in sorted(tolerances)]
+    by_group = risks_by_group(traces)
+    others = len(by_group) - 1
+    if others < 1:
+        raise ValueError(f"needs two groups, got {len(by_group)}")
+    risks_gl = np.array(list(by_group.values()))
+    of_others_gl = (risks_gl.sum(axis=0) - risks_gl) / others
+    risk_of = {
+        group: rounded_up(np.maximum(risk, 0.0)) for group, risk in zip(by_group, of_others_gl, strict=True)
+    }
+    risks = [risk_of[number if trace.group is None else trace.group] for number, trace in enumerate(traces)]
+    return [_outcome(traces, risks, others, tolerance) for tolerance in sorted(tolerances)]
 
 
 def _outcome(
-    traces: Sequence[Trace], risks: Sequence[tuple[float, ...]], tolerance: float
+    traces: Sequence[Trace], risks: Sequence[tuple[float, ...]], others: int, tolerance: float
 ) -> EarlyExitEffect:
-    others = len(traces) - 1
     saved_in_worst_case = [_saved(trace, trace.replay(WorstCaseRule(tolerance))[0]) for trace in traces]
     ends = [
         trace.replay(CalibratedRule(tolerance, others, risk))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from seg.data import Sample
 from seg.engine.resolved import ResolvedEnsemble
+from seg.labels.task import classes_overlap
 
 
 def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
@@ -28,9 +29,10 @@ def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
             ],
             "merge": spec.merge,
             "class_factors": spec.class_factors,
-            "tile": spec.tile and spec.tile.model_dump(),
+            "tile": spec.tile and spec.tile.model_dump(exclude_none=True),
             "size": spec.output.size,
             **({"merge_at": "decoder"} if spec.merge_at == "decoder" else {}),
+            **({"task": spec.data.task} if classes_overlap(spec.data.task) else {}),
         }
     )
 
@@ -46,7 +48,9 @@ def run_fingerprint(
         {
             "ensemble": ensemble_fingerprint(resolved),
             "stopping": resolved.spec.stopping and resolved.spec.stopping.model_dump(),
-            "images": [(sample.id, sample.image.name) for sample in samples],
+            "images": [
+                (sample.id, sample.image.name, *(path.name for path in sample.stack)) for sample in samples
+            ],
             **({"in haste": True} if has_deadline else {}),
         }
     )

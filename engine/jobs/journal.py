@@ -2,8 +2,9 @@
 
 It lies next to the output. After a line that names the format come records: length and CRC-32 of a
 payload, then the payload. The first payload is the run's fingerprint. Each other one is a line of JSON
-with an image's id and its file's version, and the label map as PNG; of a large image, a band of its rows. A
-truncated record is dropped when the journal is opened again.
+with an image's id and its file's version, and the label map as PNG; of a large image, a band of its rows.
+Labels of several bytes are there as planes of bytes below each other. A truncated record is dropped when the
+journal is opened again.
 """
 
 import json
@@ -25,7 +26,8 @@ from seg.data.regions.region import Region
 from seg.engine.image_source import ImageSource
 from seg.errors import OutputError
 from seg.files.atomic import errors_named, followed, regular
-from seg.labels.label_map import MAX_CLASSES, LabelsHW
+from seg.labels.label_map import MAX_CLASSES
+from seg.labels.task import LabelMap, Task, bytes_apart, bytes_together, classes_overlap, label_dtype
 from seg.terminal.notices import notice
 
 _FORMAT: Final = b"seg journal 2\n"
@@ -52,19 +54,21 @@ class Entry:
 
     id: str
     content: str
-    labels_hw: LabelsHW
+    labels_hw: LabelMap
     stat_hash: str | None = None
     rows: Rows | None = None
 
     @classmethod
-    def of(cls, image_id: str, source: ImageSource, labels_hw: LabelsHW) -> Self:
+    def of(cls, image_id: str, source: ImageSource, labels_hw: LabelMap) -> Self:
         """Make an entry; raises DataError if the file has changed since `source` was made."""
         return cls(image_id, source.content(), labels_hw, source.settled_stat_hash)
 
     def packed(self) -> bytes:
         """The entry as a record's payload."""
-        _, png = cv2.imencode(".png", self.labels_hw, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        _, png = cv2.imencode(".png", bytes_apart(self.labels_hw), [cv2.IMWRITE_PNG_COMPRESSION, 1])
         facts: dict[str, Any] = {"id": self.id, "content": self.content, "look": self.stat_hash}
+        if self.labels_hw.itemsize > 1:
+            facts["bytes"] = self.labels_hw.itemsize
         if self.rows:
             facts["rows"] = [self.rows.top, self.rows.of]
         head = json.dumps(facts)
@@ -73,7 +77,8 @@ class Entry:
     @classmethod
     def unpacked(cls, payload: bytes) -> Self:
         head, png = _split(payload)
-        return cls(head["id"], head["content"], decode_indexes(png), head["look"], _rows_of(head))
+        labels_hw = bytes_together(decode_indexes(png), _bytes_of(head))
+        return cls(head["id"], head["content"], labels_hw, head["look"], _rows_of(head))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +95,20 @@ class _Record:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLabels:
-    """The expected label maps: the number of classes, and the size by the image's id.
+    """The expected label maps: the number of classes, the size by the image's id, and the task.
 
     `size_of` returns height and width, before any EXIF rotation; None if they are not known.
     """
 
     classes: int = MAX_CLASSES
     size_of: Callable[[str], tuple[int, int] | None] = lambda _: None
+    task: Task = "multiclass"
 
     def problem_of(self, payload: bytes) -> str:
         """Why an intact record cannot belong to this run; empty if it can."""
         try:
             head, png = _split(payload)
-            (rows, width), wanted_hw = _size_of_png(png), self.size_of(head["id"])
+            (rows, width), wanted_hw = _size_of_labels(head, png), self.size_of(head["id"])
             band = _rows_of(head)
             if band and not 0 <= band.top <= band.of - rows:
                 return f"{head['id']}: its rows are not those of a label map"
@@ -112,7 +118,9 @@ class ExpectedLabels:
             entry = Entry.unpacked(payload)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "it is not a label map with the id of an image"
-        if entry.labels_hw.max(initial=0) >= self.classes:
+        dtype = label_dtype(self.task, self.classes)
+        labels = 2**self.classes if classes_overlap(self.task) else self.classes
+        if entry.labels_hw.dtype != dtype or int(entry.labels_hw.max(initial=0)) >= labels:
             return f"{entry.id}: it has labels beyond the {self.classes} classes"
         return ""
 
@@ -182,7 +190,7 @@ class Journal:
         """The last entry of an image that has one for all its rows; the journal must have it."""
         return self._entry(self._records[image_id][0])
 
-    def labels(self, image_id: str) -> "LabelsHW | JournalLabels":
+    def labels(self, image_id: str) -> "LabelMap | JournalLabels":
         """The label map of an image, by region if it has several bands; the journal must have all of them."""
         records = self._records[image_id]
         if len(records) == 1:
@@ -259,7 +267,7 @@ class Journal:
 
     def _note(self, payload: bytes, offset: int) -> None:
         head, png = _split(payload)
-        rows, band = _size_of_png(png)[0], _rows_of(head)
+        rows, band = _size_of_labels(head, png)[0], _rows_of(head)
         top, height = (band.top, band.of) if band else (0, rows)
         record = _Record(offset, head["content"], head["look"], top, top + rows, height)
         of_image = self._records.setdefault(head["id"], {})
@@ -285,7 +293,7 @@ class JournalLabels:
         self._kept = records[0], read(records[0]).labels_hw
         self.shape = (records[-1].bottom, self._kept[1].shape[1])
 
-    def __getitem__(self, place: tuple[slice, slice], /) -> LabelsHW:
+    def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
         region = Region.of_slices(place, self.shape)
         parts = [
             self._band(record)[max(0, region.top - record.top) : max(0, region.bottom - record.top)]
@@ -294,7 +302,7 @@ class JournalLabels:
         ]
         return np.concatenate(parts)[:, region.left : region.right]
 
-    def _band(self, record: _Record) -> LabelsHW:
+    def _band(self, record: _Record) -> LabelMap:
         if self._kept[0] != record:
             self._kept = record, self._read(record).labels_hw
         return self._kept[1]
@@ -320,6 +328,16 @@ def _next_payload(file: IO[bytes]) -> bytes | None:
         return None
     payload = file.read(length)
     return payload if zlib.crc32(payload) == checksum else None
+
+
+def _bytes_of(head: dict[str, Any]) -> int:
+    """The bytes of a label."""
+    return int(head.get("bytes", 1))
+
+
+def _size_of_labels(head: dict[str, Any], png: bytes) -> tuple[int, int]:
+    rows, width = _size_of_png(png)
+    return rows // _bytes_of(head), width
 
 
 def _size_of_png(png: bytes) -> tuple[int, int]:

@@ -9,13 +9,15 @@ from seg.data import Sample
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.fingerprint import run_fingerprint
 from seg.engine.jobs.journal import ExpectedLabels, Journal
+from seg.engine.jobs.shift import ShiftCheck
 from seg.engine.passes.passes import Size
 from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.submissions import SubmissionFormat, open_format
 from seg.engine.submissions.base import write_labels
-from seg.engine.submissions.formats import check_ids
+from seg.engine.submissions.formats import check_images
 from seg.engine.submissions.output import submission_output
 from seg.files.outputs import Output
+from seg.terminal.notices import notice
 
 Item = TypeVar("Item")
 Summary = TypeVar("Summary")
@@ -55,7 +57,7 @@ class JournalledRun(Generic[Item]):
         overwrite: bool,
         reads: Sequence[Path],
     ) -> Self:
-        """Check ids and output before anything is predicted.
+        """Check images and output before anything is predicted.
 
         Args:
             overwrite: also replace an output that seg did not write.
@@ -65,11 +67,14 @@ class JournalledRun(Generic[Item]):
             DataError, SpecError, OutputError: one line that names the fix.
         """
         spec, samples = resolved.spec, [image.sample for image in images]
-        check_ids(spec.output.format, (sample.id for sample in samples))
+        places = {image.sample.id: image.place for image in images}
+        check_images(spec.output.format, places)
         target = submission_output(spec, spec.output.file, reads=reads, overwrite=overwrite)
         target.check()
-        places = {image.sample.id: image.place for image in images}
-        form = open_format(spec.output, resolved.classes, spec.data.unlabelled, places.__getitem__, samples)
+        data = spec.data
+        form = open_format(
+            spec.output, resolved.classes, data.unlabelled, places.__getitem__, samples, task=data.task
+        )
         return cls(resolved, images, target, form)
 
     def complete(
@@ -89,15 +94,18 @@ class JournalledRun(Generic[Item]):
             has_deadline: whether a deadline may drop passes, so that the journal is that of such a run.
         """
         ids = [image.sample.id for image in self.images]
+        shift = ShiftCheck(self.resolved)
         fingerprint = run_fingerprint(
             self.resolved, [image.sample for image in self.images], has_deadline=has_deadline
         )
-        expected = ExpectedLabels(len(self.resolved.classes), size_of)
+        expected = ExpectedLabels(len(self.resolved.classes), size_of, self.resolved.spec.data.task)
         file = self.resolved.spec.output.file
         with Journal(file, fingerprint, restart=restart, expected=expected) as journal:
             missing = [one.item for one in self.images if not journal.has(one.sample.id, one.source)]
             summary = predict(journal, missing)
             labelled = ((image_id, journal.labels(image_id)) for image_id in ids)
             with self.target.writing() as path:
-                write_labels(self.form, path, labelled)
+                write_labels(self.form, path, shift.count(labelled))
+        if finding := shift.finding():
+            notice(finding)
         return summary

@@ -24,7 +24,7 @@ from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.resolved import resolve_ensemble
 from seg.errors import DataError
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
 from seg.terminal.progress import progress
@@ -97,7 +97,7 @@ def _predict(
     clock = Clock()
     reader = Reader(open_sample, clock, strict)
 
-    def finish(sample: Sample, labels_hw: LabelsHW) -> tuple[bytes, bool]:
+    def finish(sample: Sample, labels_hw: LabelMap) -> tuple[bytes, bool]:
         with clock.stage("encode"):
             return Entry.of(sample.id, sources[sample.id], labels_hw).packed(), True
 
@@ -156,6 +156,8 @@ def _predict(
         runtimes=tuple(dict.fromkeys(str(member.runtime.describe()) for member in ensemble.members)),
         dropped=clock.dropped,
         dropped_of=_pass_names(schedule.dropped, ensemble) if schedule else (),
+        plain=clock.plain,
+        tiles=clock.tiles,
     )
 
 

@@ -6,7 +6,8 @@ from seg.data import Sample
 from seg.data.images.read_sample import read_sample
 from seg.engine.ensemble import Ensemble
 from seg.files.atomic import remove_all_leftovers
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.soft_labels import SoftLabels
 from seg.spec import EnsembleSpec
 from seg.terminal.progress import progress
@@ -36,5 +37,5 @@ def make_soft_labels(spec: EnsembleSpec, samples: Sequence[Sample], kept: SoftLa
     return len(missing)
 
 
-def _images(samples: Sequence[Sample]) -> Iterator[tuple[Sample, ImageHWC]]:
+def _images(samples: Sequence[Sample]) -> Iterator[tuple[Sample, ImageHWB]]:
     return ((sample, read_sample(sample)) for sample in samples)

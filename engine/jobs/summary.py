@@ -28,6 +28,7 @@ class RunSummary:
         images: all of them; `images_now` were predicted in this run.
         passes: those that ran, of all `planned` ones.
         dropped: planned passes that there was no time for; `dropped_of` lists them as "member view".
+        plain: tiles on which no pass was run, of `tiles`.
         seconds: wall time from the first image to the last.
         stages: seconds of work in each stage, over all threads.
         streams: how many batches ran at once.
@@ -45,6 +46,8 @@ class RunSummary:
     runtimes: tuple[str, ...]
     dropped: int = 0
     dropped_of: tuple[str, ...] = ()
+    plain: int = 0
+    tiles: int = 0
 
     @property
     def idle(self) -> float:
@@ -61,6 +64,7 @@ class RunSummary:
             [
                 done,
                 self._passes_line(),
+                *([f"{self.plain} of {self.tiles} tiles were plain"] if self.plain else []),
                 *self._dropped_lines(),
                 self._time_line(),
             ]
@@ -70,7 +74,7 @@ class RunSummary:
         rate = self.passes / self.seconds if self.seconds else 0.0
         saved = 1 - (self.passes + self.dropped) / self.planned if self.planned else 0.0
         return (
-            f"{self.passes} passes in {self.seconds:.1f} s, {rate:.1f} a second"
+            f"{counted(self.passes, 'pass')} in {self.seconds:.1f} s, {rate:.1f} a second"
             + (f", {saved:.0%} saved by stopping" if saved > 0 else "")
             + f"; {'; '.join(self.runtimes)}"
         )
@@ -80,9 +84,8 @@ class RunSummary:
             return []
         share = self.dropped / self.planned
         of = ", ".join(self.dropped_of)
-        return [
-            f"{self.dropped} passes ({share:.0%}) dropped to meet the deadline, the last of these first: {of}"
-        ]
+        dropped = f"{counted(self.dropped, 'pass')} ({share:.0%}) dropped to meet the deadline"
+        return [f"{dropped}, the last of these first: {of}"]
 
     def _time_line(self) -> str:
         total = self.streams * self.seconds or 1.0

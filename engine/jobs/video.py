@@ -5,8 +5,10 @@ from pathlib import Path
 
 from seg.data.images.video import read_frames, refuse_unknown_ending, video_facts, write_video
 from seg.engine.ensemble import Ensemble
+from seg.errors import ModelError
 from seg.files.outputs import Output
-from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC
+from seg.labels.task import LabelMap
 from seg.pictures.drawing import colourise, overlay
 from seg.spec import EnsembleSpec
 from seg.spec.reads import files_read
@@ -40,13 +42,17 @@ def label_video(
     output = Output(target, (source, *files_read(spec), *reads), overwrite)
     output.check()
     ensemble = Ensemble.load(spec)
+    if ensemble.pixel_range is not None:
+        raise ModelError(
+            f"{source}: frames are RGB of 8 bits, and the members take {ensemble.image_types[0]}"
+        )
     clear = spec.data.background(ensemble.classes)
 
-    def draw(frame: Numbered, labels_hw: LabelsHW) -> Numbered:
+    def draw(frame: Numbered, labels_hw: LabelMap) -> Numbered:
         number, image_hwc = frame
         if labels_only:
-            return number, colourise(labels_hw, ensemble.classes)
-        return number, overlay(image_hwc, labels_hw, ensemble.classes, clear=clear)
+            return number, colourise(labels_hw, ensemble.classes, task=ensemble.task)
+        return number, overlay(image_hwc, labels_hw, ensemble.classes, clear=clear, task=ensemble.task)
 
     with output.writing() as final, progress("video", facts.frames, unit="frames") as advance:
         frames = ((frame, frame[1]) for frame in enumerate(read_frames(source)))

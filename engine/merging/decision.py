@@ -1,6 +1,6 @@
 """The decision: from merged probabilities to a label map."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
 from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
+from seg.labels.task import THRESHOLD, LabelMap, Task, classes_overlap, masks_of, pack_masks
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +20,37 @@ class Decision:
     Attributes:
         grid_hw: the size of the label maps; by default that of the probabilities.
         factors: what each class's probability is multiplied by before the argmax; by default 1.
+        task: whether the likeliest class wins, or each class has a threshold of its own.
+        thresholds: of classes that overlap, one for each; by default `THRESHOLD`.
     """
 
     grid_hw: Size | None = None
     factors: tuple[float, ...] = ()
+    task: Task = "multiclass"
+    thresholds: tuple[float, ...] = ()
 
-    def labels(self, merged: Merged) -> LabelsHW:
-        """Label map, uint8, on the grid; decided on the probabilities' device unless resized."""
+    def labels(self, merged: Merged) -> LabelMap:
+        """Label map on the grid; that of one class a pixel is decided on the device unless resized."""
+        if classes_overlap(self.task):
+            merged_chw = on_host(merged)
+            return decide_masks(merged_chw, self.grid_hw, self.thresholds_of(len(merged_chw)))
         if not isinstance(merged, np.ndarray) and self.grid_hw in (None, merged.size_hw):
             return merged.labels(self.factors)
         return decide(on_host(merged), self.grid_hw, self.factors)
 
+    def thresholds_of(self, classes: int) -> tuple[float, ...]:
+        """The threshold of each of so many classes that overlap."""
+        return self.thresholds or (THRESHOLD,) * classes
+
     def margins(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
-        """What must be added to a pixel's second class for it to overtake the first, float32, on the grid."""
+        """What must be added to a pixel's second class for it to overtake the first, float32, on the grid.
+
+        Of classes that overlap: how far the nearest is from its threshold.
+        """
+        if classes_overlap(self.task):
+            planes_chw = resized_to(scores_chw, self.grid_hw)
+            thresholds_c = np.array(self.thresholds_of(len(planes_chw)), dtype=np.float32)
+            return np.asarray(np.abs(planes_chw - thresholds_c[:, None, None]).min(axis=0))
         return second_smallest(deficits(resized_to(scores_chw, self.grid_hw), self.factors))
 
 
@@ -56,15 +75,32 @@ def decide(
     return labels_hw
 
 
-def confidence_of(labels_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
-    """The probability of each pixel's label, float32 `[H, W]`, whichever class is the likeliest."""
+def decide_masks(
+    probabilities_chw: ProbabilitiesCHW, size_hw: Size | None, thresholds: Sequence[float]
+) -> LabelMap:
+    """The classes of each pixel whose probability is above their threshold, as bits `[H, W]`.
+
+    With `size_hw`, probabilities are resized first, as in `decide`.
+    """
+    planes_chw = resized_to(probabilities_chw, size_hw)
+    thresholds_c = np.array(thresholds, dtype=np.float32)
+    return pack_masks(np.asarray(planes_chw > thresholds_c[:, None, None]))
+
+
+def confidence_of(
+    labels_hw: LabelMap, probabilities_chw: ProbabilitiesCHW, task: Task = "multiclass"
+) -> NDArray[np.float32]:
+    """The probability of each pixel's label, float32 `[H, W]`, whichever class is the likeliest.
+
+    Of classes that overlap it is that of the least certain one: of the class where the pixel has it, else of
+    its absence.
+    """
+    if classes_overlap(task):
+        masks_chw = masks_of(labels_hw, task, len(probabilities_chw))
+        decided_chw = np.where(masks_chw, probabilities_chw, 1 - probabilities_chw)
+        return np.asarray(decided_chw.min(axis=0), dtype=np.float32)
     own_1hw = np.take_along_axis(probabilities_chw, labels_hw[None].astype(np.intp), axis=0)
     return np.asarray(own_1hw[0], dtype=np.float32)
-
-
-def margins(scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
-    """By how much each pixel's leading class is ahead of the second, float32 `[H, W]`."""
-    return second_smallest(deficits(scores_chw, ()))
 
 
 def deficits(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:

@@ -8,7 +8,6 @@ the network's own output, and for many passes it costs one upsampling.
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +15,8 @@ from seg.engine.merging.merges import MeanMerge
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.views import View
 from seg.engine.runtimes.decoder_cut import CELLS, Decoder
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 
 GRID: Final = max(CELLS)
 """Images are padded to multiples of it, so that every view has the same grid of cells."""
@@ -25,15 +25,12 @@ _LEAST: Final = np.finfo(np.float32).tiny
 _Plane = NDArray[np.float32]
 
 
-def padded_to_grid(image_hwc: ImageHWC) -> ImageHWC:
+def padded_to_grid(image_hwc: ImageHWB) -> ImageHWB:
     """The image with its last row and column repeated until whole cells cover it."""
     below, right = (-extent % GRID for extent in image_hwc.shape[:2])
     if not below and not right:
         return image_hwc
-    return np.asarray(
-        cv2.copyMakeBorder(np.ascontiguousarray(image_hwc), 0, below, 0, right, cv2.BORDER_REPLICATE),
-        dtype=np.uint8,
-    )
+    return np.pad(image_hwc, ((0, below), (0, right), (0, 0)), mode="edge")
 
 
 def grid_of(size_hw: Size) -> Size:

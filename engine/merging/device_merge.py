@@ -12,6 +12,7 @@ from seg.engine.merging.merges import normalised
 from seg.engine.passes.device_values import ProbabilitiesOnDevice
 from seg.engine.passes.passes import PassOrder, Size
 from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
+from seg.labels.task import Task
 
 
 class DeviceMerge:
@@ -20,8 +21,11 @@ class DeviceMerge:
     `add` only queues probabilities; `accumulate` adds them, for all frames of a batch at once.
     """
 
-    def __init__(self, device_ops: DeviceOps, pass_order: PassOrder, size_hw: Size) -> None:
+    def __init__(
+        self, device_ops: DeviceOps, pass_order: PassOrder, size_hw: Size, task: Task = "multiclass"
+    ) -> None:
         self.device_ops = device_ops
+        self.task = task
         self.total = FrameSum(size_hw)
         self.pending: list[Addend] = []
         self.pass_order = pass_order
@@ -44,7 +48,9 @@ def merge_results(merges: Sequence[DeviceMerge]) -> list["MergedSum"]:
     """The merged probabilities of finished frames, each in its own orientation; all must be accumulated."""
     decided = _BatchedLabels([merge.total for merge in merges])
     return [
-        MergedSum(merge.device_ops, merge.total, merge.pass_order, merge.missing_c, decided, position)
+        MergedSum(
+            merge.device_ops, merge.total, merge.pass_order, merge.missing_c, merge.task, decided, position
+        )
         for position, merge in enumerate(merges)
     ]
 
@@ -75,6 +81,7 @@ class MergedSum:
     total: FrameSum
     pass_order: PassOrder
     missing_c: NDArray[np.float64]
+    task: Task
     decided: _BatchedLabels
     position: int
 
@@ -90,4 +97,4 @@ class MergedSum:
 
     def on_host(self) -> ProbabilitiesCHW:
         sum_chw: ProbabilitiesCHW = self.total.value.numpy().reshape(-1, *self.size_hw)
-        return normalised(sum_chw, self.pass_order, self.missing_c)
+        return normalised(sum_chw, self.pass_order, self.missing_c, self.task)

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.decision import decide
+from seg.engine.merging.sigmoid_merges import MaskVoteMerge, OddsMerge
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
 from seg.engine.passes.finite import is_finite
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.shares import specialist_classes
 from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import Task, classes_overlap
 from seg.spec.ensemble.prediction import MergeName
 
 LEAST_PROPORTION: Final = 1e-4
@@ -34,15 +36,18 @@ class Merge(Protocol):
         ...
 
 
-def new_merge(name: MergeName, pass_order: PassOrder, classes: int, size_hw: Size) -> Merge:
+def new_merge(
+    name: MergeName, pass_order: PassOrder, classes: int, size_hw: Size, task: Task = "multiclass"
+) -> Merge:
     """An empty merge of that name for a frame of that size."""
+    overlap = classes_overlap(task)
     match name:
         case "mean":
-            return MeanMerge(pass_order, classes, size_hw)
+            return MeanMerge(pass_order, classes, size_hw, task)
         case "geometric":
-            return GeometricMerge(pass_order, classes, size_hw)
+            return (OddsMerge if overlap else GeometricMerge)(pass_order, classes, size_hw)
         case "vote":
-            return VoteMerge(pass_order, classes, size_hw)
+            return (MaskVoteMerge if overlap else VoteMerge)(pass_order, classes, size_hw)
         case _:
             assert_never(name)
 
@@ -56,9 +61,10 @@ class MeanMerge:
             frame exited early.
     """
 
-    def __init__(self, pass_order: PassOrder, classes: int, size_hw: Size) -> None:
+    def __init__(self, pass_order: PassOrder, classes: int, size_hw: Size, task: Task = "multiclass") -> None:
         self.sum_chw: ProbabilitiesCHW = np.zeros((classes, *size_hw), dtype=np.float32)
         self.missing_c: NDArray[np.float64] = np.ones(classes)
+        self._task = task
         self._pass_order = pass_order
         self._spare_hw = np.empty(size_hw, dtype=np.float32)
 
@@ -70,17 +76,21 @@ class MeanMerge:
         self.missing_c -= planned.class_shares or planned.share
 
     def merged(self) -> ProbabilitiesCHW:
-        return normalised(self.sum_chw, self._pass_order, self.missing_c)
+        return normalised(self.sum_chw, self._pass_order, self.missing_c, self._task)
 
 
 def normalised(
-    sum_chw: ProbabilitiesCHW, pass_order: PassOrder, missing_c: NDArray[np.float64]
+    sum_chw: ProbabilitiesCHW,
+    pass_order: PassOrder,
+    missing_c: NDArray[np.float64],
+    task: Task = "multiclass",
 ) -> ProbabilitiesCHW:
     """Normalise a weighted sum of probabilities in place, so that it sums to 1 over C; see `MeanMerge`.
 
-    Where a member knows some classes only, the others are scaled to what these leave.
+    Where a member knows some classes only, the others are scaled to what these leave. Classes that overlap
+    are not normalised over C: the shares of each sum to 1.
     """
-    if pass_order[0].class_shares:
+    if pass_order[0].class_shares and not classes_overlap(task):
         _fill_up(sum_chw, specialist_classes([planned.class_shares for planned in pass_order]))
         sum_chw /= sum_chw.sum(axis=0)
     elif not np.isclose(missing_c[0], 0.0, atol=1e-6):

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from seg.data.images.raster import Raster
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.spec.ensemble.prediction import Blend, TileSpec
 
 SIGMA: Final = 1 / 8
@@ -51,7 +52,7 @@ class Layout:
         """The number of tiles; a single tile is the whole image."""
         return len(self.rows.starts) * len(self.columns.starts)
 
-    def cut(self, image_hwc: Raster, first: int = 0) -> Iterator[ImageHWC]:
+    def cut(self, image_hwc: Raster, first: int = 0) -> Iterator[ImageHWB]:
         """The tiles from a number on, as numpy views of an image in memory."""
         return (self.tile(image_hwc, number) for number in range(first, self.count))
 
@@ -60,7 +61,7 @@ class Layout:
         ends = (start + self.rows.length for start in self.rows.starts)
         return sum(end <= row for end in ends) * len(self.columns.starts)
 
-    def tile(self, image_hwc: Raster, number: int) -> ImageHWC:
+    def tile(self, image_hwc: Raster, number: int) -> ImageHWB:
         """The tile of that number, from 0."""
         row, column = divmod(number, len(self.columns.starts))
         top, left = self.rows.starts[row], self.columns.starts[column]

@@ -11,11 +11,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.views import SYMMETRIES, ViewName
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Plane = NDArray[np.float32]
+
+_RGB: Final = 3
+_MOST_RESIZED: Final = 4
+"""The most bands that OpenCV resizes by area at once."""
 
 _FLIP_CODES: Final = {(True, False): 0, (False, True): 1, (True, True): -1}
 
@@ -30,15 +35,18 @@ class View:
     flips_columns: bool
     scale: float
 
-    def apply(self, image_hwc: ImageHWC) -> ImageHWC:
-        """The image in this view, `[H, W, 3]` or, transposed, `[W, H, 3]`; at a scale, resized."""
+    def apply(self, image_hwc: ImageHWB) -> ImageHWB:
+        """The image in this view, `[H, W, B]` or, transposed, `[W, H, B]`; at a scale, resized."""
         turned = image_hwc.transpose(1, 0, 2) if self.transposes else image_hwc
-        view: ImageHWC = turned[self._rows, self._columns]
+        view: ImageHWB = turned[self._rows, self._columns]
         return view if self.scale == 1 else self._scaled(view)
 
-    def fill(self, row_hwc: ImageHWC, image_hwc: ImageHWC) -> None:
-        """Write the image in this view into its row of a batch, contiguous and of the view's size."""
-        if self.scale != 1:
+    def fill(self, row_hwc: ImageHWB, image_hwc: ImageHWB) -> None:
+        """Write the image in this view into its row of a batch, contiguous and of the view's size.
+
+        The row may have wider pixels. OpenCV turns RGB faster than numpy, and does not turn many bands.
+        """
+        if self.scale != 1 or row_hwc.dtype != np.uint8 or row_hwc.shape[2] != _RGB:
             row_hwc[:] = self.apply(image_hwc)
             return
         turned_hwc = image_hwc
@@ -87,14 +95,16 @@ class View:
             return height, width
         return max(1, round(height * self.scale)), max(1, round(width * self.scale))
 
-    def _scaled(self, image_hwc: ImageHWC) -> ImageHWC:
+    def _scaled(self, image_hwc: ImageHWB) -> ImageHWB:
         height, width = image_hwc.shape[:2]
         size = max(1, round(width * self.scale)), max(1, round(height * self.scale))
         method = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
-        scaled_hwc: ImageHWC = cv2.resize(np.ascontiguousarray(image_hwc), size, interpolation=method).astype(
-            np.uint8, copy=False
-        )
-        return scaled_hwc
+        if image_hwc.shape[2] > _MOST_RESIZED:
+            bands = (np.ascontiguousarray(image_hwc[..., band]) for band in range(image_hwc.shape[2]))
+            return np.dstack([cv2.resize(band, size, interpolation=method) for band in bands])
+        scaled = cv2.resize(np.ascontiguousarray(image_hwc), size, interpolation=method)
+        # OpenCV drops the axis of a single band.
+        return scaled.reshape(size[1], size[0], -1).astype(image_hwc.dtype, copy=False)
 
     @property
     def _rows(self) -> Any:

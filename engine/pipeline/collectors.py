@@ -10,7 +10,8 @@ import numpy as np
 from seg.engine.merging.decision import Decision
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
-from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import LabelMap, label_dtype
 
 Finished = TypeVar("Finished")
 Finished_co = TypeVar("Finished_co", covariant=True)
@@ -37,7 +38,7 @@ class Collector(Protocol[Finished_co]):
 
 
 class LabelCollector(Generic[Finished]):
-    """Decides the labels of each band and drops its probabilities: holds one byte a pixel.
+    """Decides the labels of each band and drops its probabilities: holds one label a pixel.
 
     A decision on a grid needs the image in one band. After each band `watch` is called with the rows decided
     so far and all rows.
@@ -48,11 +49,13 @@ class LabelCollector(Generic[Finished]):
     def __init__(
         self,
         size_hw: Size,
+        classes: int,
         decision: Decision,
-        finish: Callable[[LabelsHW], Finished],
+        finish: Callable[[LabelMap], Finished],
         watch: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._labels_hw: LabelsHW = np.empty(decision.grid_hw or size_hw, dtype=np.uint8)
+        dtype = label_dtype(decision.task, classes)
+        self._labels_hw: LabelMap = np.empty(decision.grid_hw or size_hw, dtype)
         self._decision = decision
         self._finish = finish
         self._watch = watch
@@ -77,7 +80,7 @@ class LabelBand(NamedTuple):
 
     top: int
     height: int
-    labels_hw: LabelsHW
+    labels_hw: LabelMap
 
     @property
     def is_last(self) -> bool:

@@ -11,9 +11,11 @@ from seg.engine.merging.device_merge import DeviceMerge, accumulate, merge_resul
 from seg.engine.merging.merges import Merge, new_merge
 from seg.engine.passes.device_values import BatchOnDevice, Merged
 from seg.engine.passes.passes import PassOrder, Size
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW, Runtime
 from seg.engine.runtimes.decoder_cut import Decoder
-from seg.labels.label_map import ImageHWC
+from seg.image_type import RGB8, ImageHWB, ImageType
+from seg.labels.task import Task
 from seg.spec.ensemble.prediction import MergeName, TileSpec
 
 
@@ -25,6 +27,7 @@ class PipelineConfig:
         pass order: the passes of every frame.
         names: of the members of the pass order.
         classes: their number.
+        image_types: what each of them takes.
         batch_size: the most passes in a batch.
         streams: how many batches run at once.
         stopping: when images exit early; needs the mean, and the same pass order.
@@ -32,7 +35,9 @@ class PipelineConfig:
         budget: decides how many passes of the pass order an image gets; by default all.
         decoders: of each member, if low-resolution probabilities are merged, by their mean.
         device_ops: merges probabilities that stay on their device; for the mean without early exit.
+        task: whether probabilities are merged as those of one softmax, or class by class.
         large_give_way: the tiles of large images are cut only if no other image waits.
+        plain: which tiles are not predicted.
     """
 
     pass_order: PassOrder
@@ -47,9 +52,12 @@ class PipelineConfig:
     budget: PassBudget | None = None
     decoders: tuple[Decoder, ...] = ()
     device_ops: DeviceOps | None = None
+    task: Task = "multiclass"
     large_give_way: bool = False
+    image_types: tuple[ImageType, ...] = (RGB8,)
+    plain: PlainTiles | None = None
 
-    def frame(self, image_hwc: ImageHWC) -> ImageHWC:
+    def frame(self, image_hwc: ImageHWB) -> ImageHWB:
         """The pixels that views are taken of, for an image or a tile."""
         return padded_to_grid(image_hwc) if self.decoders else image_hwc
 
@@ -60,10 +68,10 @@ class PipelineConfig:
     def merge_for(self, size_hw: Size) -> Merge | DeviceMerge:
         """An empty merge for an image or a tile of that size."""
         if self.device_ops:
-            return DeviceMerge(self.device_ops, self.pass_order, size_hw)
+            return DeviceMerge(self.device_ops, self.pass_order, size_hw, self.task)
         if self.decoders:
             return DecoderMerge(self.pass_order, self.decoders, self.classes, size_hw)
-        return new_merge(self.merge, self.pass_order, self.classes, size_hw)
+        return new_merge(self.merge, self.pass_order, self.classes, size_hw, self.task)
 
     def accumulate(self, merges: Sequence[Merge | DeviceMerge]) -> None:
         """Add what the merges of a batch's frames have queued on the device."""

@@ -1,24 +1,32 @@
-"""Input images: uint8 RGB arrays, files and PIL images are accepted; anything else is refused."""
+"""Input images: arrays of the members' type, files and PIL images are accepted; anything else is refused."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
 from seg.data.images.raster import Raster, open_raster
-from seg.data.images.read_sample import read_in_range
+from seg.data.images.read_sample import in_range, open_bands
 from seg.errors import SpecError
-from seg.labels.label_map import ImageHWC
+from seg.image_type import PIXEL_TYPES, RGB8, ImageHWB, ImageType
 from seg.pixel_range import PixelRange
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-CHANNELS: Final = 3
 
+def as_raster(
+    image: "ImageHWB | Path | str | Image",
+    pixel_range: PixelRange | None = None,
+    image_types: Sequence[ImageType] = (RGB8,),
+) -> Raster:
+    """The pixels of an image: uint8 RGB `[H, W, 3]`, or all bands where members have a pixel range.
 
-def as_raster(image: "ImageHWC | Path | str | Image", pixel_range: PixelRange | None = None) -> Raster:
-    """The pixels of an image, uint8 RGB `[H, W, 3]`; a file is read in the pixel range.
+    Args:
+        image: an array, a file or a PIL image.
+        pixel_range: the members'; its percentiles, if it has some, bring the image to 0..1.
+        image_types: what each member takes.
 
     Raises:
         ValueError: it is an array of another type or shape, or a PIL image that is not RGB.
@@ -26,25 +34,35 @@ def as_raster(image: "ImageHWC | Path | str | Image", pixel_range: PixelRange | 
     """
     if isinstance(image, Path | str):
         path = Path(image)
-        return open_raster(path) if pixel_range is None else read_in_range(path, pixel_range)
+        raster = open_raster(path) if pixel_range is None else open_bands(path, pixel_range)
+        check_array(raster, image_types)
+        return raster
     if _is_pil(image):
-        if image.mode != "RGB":
+        if image.mode != "RGB" and pixel_range is None:
             raise ValueError(f"a PIL image is RGB, got mode {image.mode}: image.convert('RGB')")
-        return np.asarray(image)
+        pixels = np.asarray(image)
+        image = pixels if pixels.ndim == 3 else pixels[..., None]
     if not isinstance(image, np.ndarray):
-        raise ValueError(
-            f"an image is uint8 RGB [H, W, 3], a path or a PIL image, got {type(image).__name__}"
-        )
-    check_array(image)
-    return image
+        raise ValueError(f"an image is {image_types[0]}, a path or a PIL image, got {type(image).__name__}")
+    check_array(image, image_types)
+    return image if pixel_range is None else in_range(image, pixel_range)
 
 
-def check_array(image: Raster) -> None:
-    """Raises ValueError if an array is not uint8 RGB `[H, W, 3]` or is empty; rasters on disk always pass."""
-    if not isinstance(image, np.ndarray):
-        return
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != CHANNELS or not image.size:
-        raise ValueError(f"an image is uint8 RGB [H, W, 3], got {image.dtype} {list(image.shape)}")
+def check_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,)) -> None:
+    """Raises ValueError if an image is not what each member takes, or is empty.
+
+    Members of bands take more bands, too, and any of the three pixel types: whether their values suit them is
+    found when they are converted.
+    """
+    shape = tuple(image.shape)
+    for wanted in dict.fromkeys(image_types):
+        is_image = len(shape) == 3 and min(shape) > 0 and image.dtype.name in PIXEL_TYPES
+        if wanted == RGB8:
+            suits = is_image and image.dtype == np.uint8 and shape[2] == wanted.bands
+        else:
+            suits = is_image and shape[2] >= wanted.bands
+        if not suits:
+            raise ValueError(f"an image is {wanted}, got {image.dtype} {list(shape)}")
 
 
 def refuse_whole(image: Raster, name: str) -> None:

@@ -29,7 +29,8 @@ from seg.engine.pipeline.scheduler import Scheduler
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.errors import DataError
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB, held_type
+from seg.labels.label_map import ProbabilitiesCHW
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
@@ -66,16 +67,18 @@ class _OpenImage(Generic[Finished]):
 class _Frame(Generic[Finished]):
     """An image, or a tile of one, that is open and gets the first `passes` of the pass order.
 
-    `probabilities` holds what `merge` takes: arrays, or values on a device.
+    `probabilities` holds what `merge` takes: arrays, or values on a device. `plain` holds the
+    probabilities of a plain tile, on which no pass is run.
     """
 
-    image_hwc: ImageHWC
+    image_hwc: ImageHWB
     image: _OpenImage[Finished]
     tile: int
     passes: int
     merge: Merge | DeviceMerge
     probabilities: ReorderBuffer[Any]
     monitor: StoppingMonitor | None
+    plain: ProbabilitiesCHW | None
 
 
 _Frames = dict[int, _Frame[Finished]]
@@ -117,6 +120,7 @@ class _Pipeline(Generic[Key, Finished]):
             checkpoints=config.stopping.checkpoints if config.stopping else (),
         )
         self._open: dict[int, _Frame[Finished]] = {}
+        self._results_of_plain: list[Finished] = []
 
     def run(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[Finished]:
         frames = enumerate(self._frames(images))
@@ -126,6 +130,7 @@ class _Pipeline(Generic[Key, Finished]):
             while True:
                 while len(running) < self._config.streams + QUEUED_BATCHES:
                     batch = self._next_batch(frames, partial=len(running) < self._config.streams)
+                    yield from self._take_results_of_plain()
                     if batch is None and not running:
                         batch = self._batch_of_next_member()
                     if batch is None:
@@ -148,7 +153,7 @@ class _Pipeline(Generic[Key, Finished]):
                 yield next(large, None)
                 continue
             key, image_hwc = arrived
-            check_array(image_hwc)
+            check_array(image_hwc, self._config.image_types)
             if self._config.tile is None:
                 refuse_whole(image_hwc, self._name_of(key))
             layout = lay_out(image_hwc.shape[:2], self._config.tile)
@@ -168,7 +173,8 @@ class _Pipeline(Generic[Key, Finished]):
                 merge = config.merge_for(layout.tile_hw)
                 monitor = config.stopping.new_monitor() if config.stopping else None
                 frame_hwc = config.frame(tile_hwc)
-                yield _Frame(frame_hwc, image, tile, passes, merge, ReorderBuffer(merge.add), monitor)
+                plain = config.plain.probabilities(tile_hwc) if config.plain and layout.count > 1 else None
+                yield _Frame(frame_hwc, image, tile, passes, merge, ReorderBuffer(merge.add), monitor, plain)
         except DataError as error:
             if self._on_damaged is None:
                 raise
@@ -210,11 +216,26 @@ class _Pipeline(Generic[Key, Finished]):
             number, frame = next(frames, (0, None))
         if frame is None:
             return False
+        self._clock.count_tile(is_plain=frame.plain is not None)
+        if frame.plain is not None:
+            self._finish_plain(frame, frame.plain)
+            return True
         planned = len(self._config.pass_order)
         self._clock.count_passes(planned=planned, dropped=planned - frame.passes)
         self._open[number] = frame
         self._scheduler.open(number, frame.image_hwc.shape[:2], frame.passes)
         return True
+
+    def _finish_plain(self, frame: _Frame[Finished], plain: ProbabilitiesCHW) -> None:
+        """Finish a tile on which no pass is run."""
+        results, is_last = frame.image.put(frame.tile, plain)
+        self._results_of_plain += results
+        if is_last and self._config.budget:
+            self._config.budget.close_image(frame.passes)
+
+    def _take_results_of_plain(self) -> list[Finished]:
+        taken, self._results_of_plain = self._results_of_plain, []
+        return taken
 
     def _apply(self, report: _FrameUpdate[Finished]) -> None:
         if report.added is not None:
@@ -244,12 +265,13 @@ class _Pipeline(Generic[Key, Finished]):
 
     def _assemble(self, batch: Batch, runtime: Runtime) -> ImagesNHWC:
         rows = self._config.batch_size if runtime.describe().whole_batches else len(batch.passes)
-        images_nhwc = np.zeros((rows, *batch.size_hw, 3), dtype=np.uint8)
+        frames = self._frames_of(batch)
+        held = held_type([frame.image_hwc for frame in frames.values()]) or runtime.image_type
+        images_nhwc = held.blank((rows, *batch.size_hw))
         for row, one in enumerate(batch.passes):
             view = self._config.pass_order[one.position].view
-            frame = self._open.get(one.frame)
-            if frame is not None:
-                view.fill(images_nhwc[row], frame.image_hwc)
+            if one.frame in frames:
+                view.fill(images_nhwc[row], frames[one.frame].image_hwc[..., : held.bands])
         return images_nhwc
 
     def _frames_of(self, batch: Batch) -> _Frames[Finished]:
@@ -330,7 +352,7 @@ def run_pipeline(
     Args:
         runtimes: a loaded model for each member of the pass order.
         config: the passes and how they run.
-        images: any key with an RGB image, uint8 `[H, W, 3]`, of any size, whole or by window; or None for
+        images: any key with an image that all members take, of any size, whole or by window; or None for
             "none at the moment", which those that arrive one by one may say while others are worked on.
         new_collector: called with a key and the image's size when it is opened. The collector is called from
             one worker at a time.

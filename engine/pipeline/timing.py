@@ -21,6 +21,7 @@ class Clock:
         seconds: by stage.
         passes: how many were run, of the `planned` ones of all frames.
         dropped: planned passes that there was no time for.
+        tiles: images and tiles that were opened, of which `plain` ones had no passes.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,8 @@ class Clock:
         self.passes = 0
         self.planned = 0
         self.dropped = 0
+        self.tiles = 0
+        self.plain = 0
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
@@ -49,3 +52,8 @@ class Clock:
             self.passes += run
             self.planned += planned
             self.dropped += dropped
+
+    def count_tile(self, *, is_plain: bool) -> None:
+        with self._lock:
+            self.tiles += 1
+            self.plain += is_plain

@@ -25,7 +25,8 @@ from seg.engine.runtimes.open import default_batch_size, open_runtime, runs_on_g
 from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.errors import OutputError, SegError
 from seg.files.atomic import regular, write_text
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
+from seg.labels.task import LabelMap, labels_of
 from seg.models.member_files import MemberFile
 from seg.spec.ensemble.prediction import BatchSize, RuntimeName
 from seg.terminal.notices import notice
@@ -66,7 +67,7 @@ class RuntimeBenchmark(BaseModel):
         return f"{name} {self.milliseconds:.1f} ms a pass, {self.agreement:.2%} of labels as on cpu"
 
 
-Winner = tuple[Path, RuntimeBenchmark]
+Winner = tuple[MemberFile, RuntimeBenchmark]
 """A model, and the benchmark of its fastest runtime."""
 
 
@@ -109,7 +110,7 @@ class RuntimeChoice(BaseModel):
 
 
 def choose_runtimes(
-    models: Sequence[MemberFile], images: Sequence[ImageHWC], batch_size: BatchSize
+    models: Sequence[MemberFile], images: Sequence[ImageHWB], batch_size: BatchSize
 ) -> RuntimeChoice:
     """The fastest runtime of each model, from the cache or measured now.
 
@@ -144,11 +145,11 @@ def _read_cached(cache_file: Path, members: int) -> RuntimeChoice | None:
 
 
 def _measure(
-    models: Sequence[MemberFile], images: Sequence[ImageHWC], batch_size: BatchSize
+    models: Sequence[MemberFile], images: Sequence[ImageHWB], batch_size: BatchSize
 ) -> RuntimeChoice:
     usual = default_streams(usable_cores())
     members = tuple(_benchmark_member(model, images, batch_size, usual) for model in models)
-    winners = [(model.path, benchmarks[0]) for model, benchmarks in zip(models, members, strict=True)]
+    winners = [(model, benchmarks[0]) for model, benchmarks in zip(models, members, strict=True)]
     is_on_gpu = any(runs_on_gpu(winner.runtime) for _, winner in winners)
     passes = _choose_batch_size(winners, images, usual) if is_on_gpu and batch_size == "auto" else batch_size
     cost = {usual: SWITCH_BELOW * sum(winner.milliseconds for _, winner in winners)}
@@ -172,7 +173,7 @@ def _other_streams(usual: Streams, is_on_gpu: bool) -> set[Streams]:
     return {Streams(count, max(1, cores // count)) for count in counts} - {usual}
 
 
-def _choose_batch_size(winners: Sequence[Winner], images: Sequence[ImageHWC], streams: Streams) -> int:
+def _choose_batch_size(winners: Sequence[Winner], images: Sequence[ImageHWB], streams: Streams) -> int:
     """The smallest batch size that is nearly as fast as the fastest, for all members on a GPU together."""
     cost = dict.fromkeys(GPU_BATCHES, 0.0)
     for model, winner in winners:
@@ -189,7 +190,7 @@ def _choose_batch_size(winners: Sequence[Winner], images: Sequence[ImageHWC], st
 
 def _total_milliseconds(
     winners: Sequence[Winner],
-    images: Sequence[ImageHWC],
+    images: Sequence[ImageHWB],
     batch_size: BatchSize,
     streams: Streams,
 ) -> float:
@@ -204,30 +205,30 @@ def _total_milliseconds(
 
 
 def _benchmark_member(
-    model: MemberFile, images: Sequence[ImageHWC], batch_size: BatchSize, streams: Streams
+    model: MemberFile, images: Sequence[ImageHWB], batch_size: BatchSize, streams: Streams
 ) -> tuple[RuntimeBenchmark, ...]:
-    reference = open_runtime(model.path, REFERENCE, streams)
-    truth = [reference.run(image[None]).argmax(1) for image in images]
+    reference = open_runtime(model.path, REFERENCE, streams, task=model.own.task)
+    truth = [labels_of(reference.run(image[None]), model.own.task) for image in images]
     candidates = [RuntimeBenchmark(runtime=name) for name in usable_runtimes()]
     if "cuda" in usable_runtimes() and model.card.precision == "fp16":
         candidates.append(RuntimeBenchmark(runtime="cuda", channels_last=True))
     benchmarks = [
-        _benchmark(model.path, candidate, streams, images, batch_size, truth) for candidate in candidates
+        _benchmark(model, candidate, streams, images, batch_size, truth) for candidate in candidates
     ]
     return tuple(sorted(benchmarks, key=lambda benchmark: (not benchmark.passed, benchmark.milliseconds)))
 
 
 def _benchmark(
-    model: Path,
+    model: MemberFile,
     candidate: RuntimeBenchmark,
     streams: Streams,
-    images: Sequence[ImageHWC],
+    images: Sequence[ImageHWB],
     batch_size: BatchSize,
-    truth: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.intp]]],
+    truth: Sequence[LabelMap],
 ) -> RuntimeBenchmark:
     try:
         runtime = _open(model, candidate.runtime, streams, images, channels_last=candidate.channels_last)
-        found = [runtime.run(image[None]).argmax(1) for image in images]
+        found = [labels_of(runtime.run(image[None]), model.own.task) for image in images]
         milliseconds = milliseconds_per_pass(runtime, _batch(images[0], batch_size, candidate.runtime))
     except SegError as error:
         return candidate.model_copy(update={"failure": str(error)})
@@ -237,22 +238,22 @@ def _benchmark(
 
 
 def _open(
-    model: Path, name: RuntimeName, streams: Streams, images: Sequence[ImageHWC], *, channels_last: bool
+    model: MemberFile, name: RuntimeName, streams: Streams, images: Sequence[ImageHWB], *, channels_last: bool
 ) -> Runtime:
     options = CudaOptions(fixed_shapes=have_one_size(images), channels_last=channels_last)
-    return open_runtime(model, name, streams, cuda=options)
+    return open_runtime(model.path, name, streams, task=model.own.task, cuda=options)
 
 
-def have_one_size(images: Sequence[ImageHWC]) -> bool:
+def have_one_size(images: Sequence[ImageHWB]) -> bool:
     """Whether all these images have the same size, so that the others can be expected to have it, too."""
     return len({image.shape for image in images}) == 1
 
 
-def _batch(image_hwc: ImageHWC, batch_size: BatchSize, name: RuntimeName) -> ImagesNHWC:
+def _batch(image_hwc: ImageHWB, batch_size: BatchSize, name: RuntimeName) -> ImagesNHWC:
     return np.stack([image_hwc] * (default_batch_size(name) if batch_size == "auto" else batch_size))
 
 
-def _key(models: Sequence[MemberFile], images: Sequence[ImageHWC], batch_size: BatchSize) -> str:
+def _key(models: Sequence[MemberFile], images: Sequence[ImageHWB], batch_size: BatchSize) -> str:
     libraries = {
         dist.name: dist.version
         for dist in metadata.distributions()

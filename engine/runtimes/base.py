@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from seg.engine.passes.device_values import BatchOnDevice, Device
 from seg.engine.runtimes.output_contract import OutputContract
 from seg.errors import SegError
+from seg.image_type import RGB8, ImageType
 from seg.spec.ensemble.prediction import RuntimeName
 
-ImagesNHWC = NDArray[np.uint8]
-"""RGB images of one size, uint8 `[N, H, W, 3]`."""
+ImagesNHWC = NDArray[Any]
+"""Images of one size, uint8 RGB `[N, H, W, 3]`, or uint8, uint16 or float32 `[N, H, W, B]`."""
 
 ProbabilitiesNCHW = NDArray[np.float32]
 """Class probabilities, float32 `[N, C, H, W]`."""
@@ -66,9 +68,11 @@ Output = TypeVar("Output", ProbabilitiesNCHW, BatchOnDevice)
 class Runtime(ABC):
     """A model, loaded and ready on its device.
 
-    `contract` checks its output; None for wrappers, whose inner runtime has one.
+    `image_type` is what it takes. `contract` checks its output; None for wrappers, whose inner runtime has
+    one and converts the images.
     """
 
+    image_type: ImageType = RGB8
     contract: OutputContract | None = None
 
     @property
@@ -88,16 +92,17 @@ class Runtime(ABC):
         return None
 
     def takes(self, shape: tuple[int, ...]) -> bool:
-        """Whether it can run batches of this shape, `[N, H, W, 3]`; most runtimes accept all."""
+        """Whether it can run batches of this shape, `[N, H, W, B]`; most runtimes accept all."""
         return True
 
     def run(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         """Probabilities of a batch, in an array that the caller owns.
 
+        Images may have more bands than the model takes, whose first are used, and narrower pixels.
         Thread-safe; more threads than streams share the cores.
 
         Raises:
-            ValueError: the batch is not uint8 `[N, H, W, 3]`.
+            ValueError: the batch is not of the model's image type.
             ModelError: the model cannot run it, or its output breaks the contract.
         """
         return self._within_contract(self._infer, images_nhwc)
@@ -107,9 +112,9 @@ class Runtime(ABC):
         return self._within_contract(self._infer_on_device, images_nhwc)
 
     def _within_contract(self, infer: Callable[[ImagesNHWC], Output], images_nhwc: ImagesNHWC) -> Output:
-        _check(images_nhwc)
         if self.contract is None:
             return infer(images_nhwc)
+        images_nhwc = _converted(images_nhwc, self.image_type)
         try:
             probabilities = infer(images_nhwc)
         except SegError:
@@ -134,6 +139,11 @@ class Runtime(ABC):
         """The library, device and streams that run the model."""
 
 
-def _check(images_nhwc: ImagesNHWC) -> None:
-    if images_nhwc.dtype != np.uint8 or images_nhwc.ndim != 4 or images_nhwc.shape[3] != 3:
-        raise ValueError(f"expected uint8 [N, H, W, 3], received {images_nhwc.dtype} {images_nhwc.shape}")
+def _converted(images_nhwc: ImagesNHWC, image_type: ImageType) -> ImagesNHWC:
+    if images_nhwc.ndim == 4:
+        with suppress(ValueError):
+            return image_type.convert(images_nhwc)
+    raise ValueError(
+        f"expected {image_type.pixels} [N, H, W, {image_type.bands}], received {images_nhwc.dtype}"
+        f" {images_nhwc.shape}"
+    )

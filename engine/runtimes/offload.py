@@ -28,6 +28,7 @@ class OffloadedRuntime(Runtime):
                 other.unload()
             for one in self._group:
                 one._inner = one._inner or one._opener()
+                one.image_type = one._inner.image_type
 
     def unload(self) -> None:
         self._inner = None

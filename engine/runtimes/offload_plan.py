@@ -9,7 +9,7 @@ import numpy as np
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.engine.runtimes.offload import MemoryBudget, OffloadedRuntime, group_by_memory, set_groups
 from seg.engine.runtimes.profiling import memory_growth, resident_bytes
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 
 RGB: Final = 3
 FLOAT: Final = 4
@@ -26,7 +26,7 @@ class OffloadPlan:
 
 def plan_offload(
     openers: Sequence[Callable[[], Runtime]],
-    images: Sequence[ImageHWC],
+    images: Sequence[ImageHWB],
     classes: int,
     batch_size: int,
     in_flight: int,
@@ -60,7 +60,7 @@ def plan_offload(
     return OffloadPlan(runtimes, open_frames, (_note(sizes, len(groups), open_frames, memory),))
 
 
-def both_orientations(images: Sequence[ImageHWC], batch_size: int) -> list[ImagesNHWC]:
+def both_orientations(images: Sequence[ImageHWB], batch_size: int) -> list[ImagesNHWC]:
     """A batch of the largest image, upright and transposed."""
     largest_hwc = max(images, key=lambda image_hwc: image_hwc.size)
     upright = np.stack([largest_hwc] * batch_size)

@@ -12,6 +12,8 @@ from seg.engine.runtimes.ort import OrtRuntime
 from seg.engine.runtimes.output_contract import OutputContract
 from seg.engine.runtimes.tensorrt.runtime import PlanRuntime
 from seg.errors import ModelError
+from seg.image_type import ImageType
+from seg.labels.task import Task
 from seg.spec.ensemble.prediction import RuntimeName
 
 GPU_BATCH: Final = 8
@@ -25,6 +27,8 @@ def open_runtime(
     temperature: float = 1.0,
     *,
     classes: int | None = None,
+    image_type: ImageType | None = None,
+    task: Task = "multiclass",
     decoder: Decoder | None = None,
     cuda: nvidia.CudaOptions = nvidia.DEFAULT_OPTIONS,
 ) -> Runtime:
@@ -33,6 +37,8 @@ def open_runtime(
     Args:
         temperature: the divisor of its logits.
         classes: the number of its classes, if known.
+        image_type: what it takes, if its card is known, which says what replaces pixels without data.
+        task: whether its probabilities sum to 1 over the classes.
         decoder: cut the model at the end of this decoder; see `seg.engine.runtimes.decoder_cut`.
         cuda: options of ONNX Runtime on an NVIDIA device.
 
@@ -42,7 +48,8 @@ def open_runtime(
     """
     streams = streams or default_streams(usable_cores())
     runtime = _open(model, name, streams, temperature, cuda, to_decoder=decoder is not None)
-    runtime.contract = OutputContract(model, classes, decoder)
+    runtime.image_type = image_type or runtime.image_type
+    runtime.contract = OutputContract(model, classes, decoder, task)
     return runtime
 
 

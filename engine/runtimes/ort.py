@@ -5,7 +5,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import numpy as np
 import onnx
 
 from seg.engine.passes.device_values import BatchOnDevice, Device, run_from_host
@@ -13,6 +12,7 @@ from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, R
 from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.nvidia.gpu_libraries import GpuProvider
 from seg.errors import MissingRuntimeError, ModelError
+from seg.image_type import RGB8, ImageType, PixelType
 from seg.models.model_file import INPUT, OUTPUT
 from seg.models.safety import load_graph
 from seg.models.temperature import set_temperature
@@ -20,6 +20,7 @@ from seg.models.temperature import set_temperature
 ProviderName = Literal["cpu"] | GpuProvider
 
 _CPU: Final = "CPUExecutionProvider"
+_PIXELS: Final[dict[str, PixelType]] = {"tensor(uint16)": "uint16", "tensor(float)": "float32"}
 _FATAL_ONLY: Final = 4
 """Errors are raised; at lower levels the log would repeat them."""
 
@@ -66,6 +67,7 @@ class OrtRuntime(Runtime):
         except Exception as error:  # its exceptions have no common base
             reason = str(error).splitlines()[0]
             raise ModelError(f"{model}: ONNX Runtime cannot load it: {reason}") from error
+        self.image_type = _image_type(self._session)
 
     @property
     def device(self) -> Device:
@@ -85,7 +87,7 @@ class OrtRuntime(Runtime):
 
         options = onnxruntime.RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        self._session.run(None, {INPUT: np.zeros((1, 32, 32, 3), dtype=np.uint8)}, options)
+        self._session.run(None, {INPUT: self.image_type.blank((1, 32, 32))}, options)
 
     def _infer_on_device(self, images_nhwc: ImagesNHWC) -> BatchOnDevice:
         with nvidia.device_errors(self._info.name):
@@ -102,6 +104,13 @@ class OrtRuntime(Runtime):
 
     def describe(self) -> RuntimeInfo:
         return self._info
+
+
+def _image_type(session: Any) -> ImageType:
+    """What the session's model takes."""
+    image = session.get_inputs()[0]
+    bands = image.shape[3] if len(image.shape) == 4 and isinstance(image.shape[3], int) else RGB8.bands
+    return ImageType(_PIXELS.get(image.type, RGB8.pixels), bands)
 
 
 def _with_temperature(model: Path, content: bytes | None, temperature: float) -> Path | bytes:

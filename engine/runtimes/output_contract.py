@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from seg.engine.passes.device_values import BatchOnDevice
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.errors import ModelError
+from seg.labels.task import Task, classes_overlap
 from seg.models.model_file import OUTPUT
 
 Shape = tuple[int, ...]
@@ -24,12 +25,13 @@ _LARGEST_ERROR: Final = 0.1
 class OutputContract:
     """Float32 `[N, C, H, W]` at the size of the images, or of the cells of `decoder`.
 
-    Its values are from 0 to 1, and sum to 1 over the classes. `classes` is C, if known.
+    Its values are from 0 to 1, and sum to 1 over the classes unless these overlap. `classes` is C, if known.
     """
 
     model: Path
     classes: int | None = None
     decoder: Decoder | None = None
+    task: Task = "multiclass"
     _seen: set[Shape] = field(default_factory=set, init=False, compare=False)
     """The sizes of images for which values were checked."""
 
@@ -53,7 +55,7 @@ class OutputContract:
         values = probabilities_nchw[:, :, ::rows, ::columns]
         if not np.isfinite(values).all():
             return  # `seg.engine.passes.finite` names the image, too.
-        sums = values.sum(1)
+        sums = np.ones(1) if classes_overlap(self.task) else values.sum(1)
         for found, is_wrong in (
             (f"the probability {values.min():.4g}", values.min() < -_LARGEST_ERROR),
             (f"the probability {values.max():.4g}", values.max() > 1 + _LARGEST_ERROR),
@@ -63,8 +65,14 @@ class OutputContract:
             if is_wrong:
                 raise ModelError(
                     f"{self.model}: gives {found} for {_in_words(images_nhwc)}, expected values from 0 to 1"
-                    " that sum to 1 over the classes: export it again, with its softmax"
+                    f"{self._ending}"
                 )
+
+    @property
+    def _ending(self) -> str:
+        if classes_overlap(self.task):
+            return ": export it again, with its sigmoid"
+        return " that sum to 1 over the classes: export it again, with its softmax"
 
     def failure(self, images_nhwc: Shape, error: Exception) -> ModelError:
         """The error to raise if the runtime could not run a batch of that shape."""

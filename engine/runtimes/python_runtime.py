@@ -9,6 +9,7 @@ import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.output_contract import OutputContract
+from seg.labels.task import Task
 
 PredictFunction = Callable[[ImagesNHWC], Any]
 """From RGB images, uint8 `[N, H, W, 3]`, to probabilities `[N, C, H, W]`: an array or a CPU tensor."""
@@ -17,13 +18,15 @@ PredictFunction = Callable[[ImagesNHWC], Any]
 class PythonRuntime(Runtime):
     """Calls a function for each batch, one call at a time, since it may not be thread-safe."""
 
-    def __init__(self, function: PredictFunction, name: str, classes: int, streams: Streams) -> None:
+    def __init__(
+        self, function: PredictFunction, name: str, classes: int, streams: Streams, task: Task = "multiclass"
+    ) -> None:
         self._function = function
         self._turn = threading.Lock()
         self._info = RuntimeInfo(
             name="python", library="Python", device="CPU", streams=streams, whole_batches=False
         )
-        self.contract = OutputContract(Path(name), classes)
+        self.contract = OutputContract(Path(name), classes, task=task)
 
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
         with self._turn:

@@ -1,4 +1,4 @@
-"""Class reordering: a model whose classes are in another order than the dataset's."""
+"""Class reordering: a model whose classes are in another order than the dataset's, or more than these."""
 
 import numpy as np
 
@@ -6,9 +6,14 @@ from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, R
 from seg.models.class_order import Channels, is_reordered
 
 
-def in_dataset_order(runtime: Runtime, channels: Channels) -> Runtime:
-    """The runtime itself if the order is the same, else one whose channels are in the dataset's order."""
-    return ReorderedRuntime(runtime, channels) if is_reordered(channels) else runtime
+def in_dataset_order(runtime: Runtime, channels: Channels, own: int) -> Runtime:
+    """The runtime itself if the classes are the same, else one whose channels are the dataset's.
+
+    Args:
+        channels: of each class of the dataset.
+        own: the number of the model's classes.
+    """
+    return ReorderedRuntime(runtime, channels) if is_reordered(channels, own) else runtime
 
 
 class ReorderedRuntime(Runtime):
@@ -16,6 +21,7 @@ class ReorderedRuntime(Runtime):
 
     def __init__(self, inner: Runtime, channels: Channels) -> None:
         self._inner = inner
+        self.image_type = inner.image_type
         self._channels = np.array(channels)
 
     def takes(self, shape: tuple[int, ...]) -> bool:

@@ -26,7 +26,7 @@ from seg.engine.serve.labelling.encoding import encoding_memory
 from seg.engine.serve.labelling.engine import Engine
 from seg.engine.serve.labelling.memory import MemoryPlan
 from seg.engine.serve.labelling.messages import Result
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB, ImageType
 
 PAGE: Final = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css")} | {
     "/page.js": ("page.js", "text/javascript")
@@ -39,8 +39,6 @@ PAGE_HEADERS: Final = {
 
 FORM_BYTES: Final = 2**16
 """What the wrapping of an image in a form, or of pixels in a request for inference, may take beside it."""
-
-_RGB: Final = 3
 
 Seconds = Annotated[float | None, Query(gt=0, description="A shorter time than the server's own.")]
 
@@ -90,7 +88,8 @@ class Endpoints:
         """The labels of images by the Open Inference Protocol."""
         self._refuse_other(model)
         async with self._admitted(request, None) as held:
-            body = await read_body(request, _RGB * self.memory.most_pixels + FORM_BYTES, held)
+            most_bytes = self._image_type.bytes_a_pixel * self.memory.most_pixels
+            body = await read_body(request, most_bytes + FORM_BYTES, held)
             async with self.bodies.open(self._header(request, "tensor"), body, held) as opened:
                 images_nhwc = await self._pixels(opened, held)
             result: Result = "binary" if opened.request["binary"] else "json"
@@ -101,6 +100,7 @@ class Endpoints:
         facts = self.engine.facts
         return {
             "name": self.name,
+            "task": facts.task,
             "classes": [{"id": c.id, "name": c.name, "colour": c.colour} for c in facts.classes],
             "clear": self.clear,
             "members": [
@@ -129,7 +129,7 @@ class Endpoints:
     async def model(self, model: str) -> dict[str, Any]:
         """Inputs and outputs of the model."""
         self._refuse_other(model)
-        return kserve_v2.metadata(self.name)
+        return kserve_v2.metadata(self.name, self.engine.facts.label_dtype, self._image_type)
 
     async def model_ready(self, model: str) -> Response:
         """Whether the model can be asked."""
@@ -151,23 +151,31 @@ class Endpoints:
         except TimeoutError as error:
             raise HttpError(HTTPStatus.GATEWAY_TIMEOUT, f"not done within {allowed:g} s") from error
 
-    async def _image(self, request: Request, held: Reservation) -> ImageHWC:
+    async def _image(self, request: Request, held: Reservation) -> ImageHWB:
         is_form = is_multipart(request.headers.get("content-type", ""))
         body = await read_body(request, self.limits.upload + FORM_BYTES * is_form, held)
         async with self.bodies.open(self._header(request, "image"), body, held) as opened:
-            image_hwc: ImageHWC = (await self._pixels(opened, held))[0]
+            image_hwc: ImageHWB = (await self._pixels(opened, held))[0]
             return image_hwc
 
     def _header(self, request: Request, kind: Literal["image", "tensor"]) -> BodyHeader:
+        pixel_range = self.engine.facts.pixel_range
         return BodyHeader(
             kind,
             request.headers.get("content-type", ""),
             request.headers.get(kserve_v2.HEADER_LENGTH),
             self.memory.most_pixels,
+            self._image_type.pixels,
+            self._image_type.bands,
+            pixel_range.percentile if pixel_range else None,
         )
 
+    @property
+    def _image_type(self) -> ImageType:
+        return self.engine.facts.image_type
+
     async def _pixels(self, opened: OpenBody, held: Reservation) -> ImagesNHWC:
-        held.add(_RGB * prod(opened.shape))
+        held.add(self._image_type.bytes_a_pixel * prod(opened.shape))
         return await opened.pixels()
 
     async def _result(
@@ -200,7 +208,9 @@ class Endpoints:
         count, *size_hw, _ = shape
         if result == "page":
             return self.memory.page_bytes((size_hw[0], size_hw[1]))
-        return count * self.memory.image_bytes((size_hw[0], size_hw[1])) + encoding_memory(result, shape)
+        return count * self.memory.image_bytes((size_hw[0], size_hw[1])) + encoding_memory(
+            result, shape, self.engine.facts.label_dtype.itemsize
+        )
 
     def _refuse_other(self, model: str) -> None:
         if model != self.name:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
 from seg.engine.serve.http.errors import HttpError
+from seg.image_type import RGB8, ImageType, PixelType
+from seg.labels.task import LabelMap
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 VERSION: Final = "1"
@@ -22,16 +24,21 @@ VERSION: Final = "1"
 MOST_IMAGES: Final = 64
 """Images of one request; each has a place of its own in the engine's queue."""
 
-ImagesNHWC = NDArray[np.uint8]
-LabelsNHW = NDArray[np.uint8]
+ImagesNHWC = NDArray[Any]
+
+
+Datatype = Literal["UINT8", "UINT16", "FP32"]
+
+DATATYPES: Final[dict[PixelType, Datatype]] = {"uint8": "UINT8", "uint16": "UINT16", "float32": "FP32"}
+"""The protocol's names of the pixels' types."""
 
 
 class InputTensor(BaseModel):
-    """RGB images of one size, `[N, H, W, 3]`."""
+    """Images of one size, `[N, H, W, B]`."""
 
     name: Literal["image"]
-    datatype: Literal["UINT8"]
-    shape: tuple[int, int, int, Literal[3]]
+    datatype: Datatype
+    shape: tuple[int, int, int, int]
     parameters: dict[str, Any] = Field(default_factory=dict)
     data: list[Any] | None = None
 
@@ -61,8 +68,8 @@ class InferRequest(BaseModel):
         return bool(own.get("binary_data", self.parameters.get("binary_data_output", False)))
 
 
-def parse(body: bytes, json_length: str | None) -> tuple[InferRequest, bytes]:
-    """The request, and the bytes behind its JSON.
+def parse(body: bytes, json_length: str | None, image_type: ImageType = RGB8) -> tuple[InferRequest, bytes]:
+    """The request for images of that type, and the bytes behind its JSON.
 
     Raises:
         HttpError: 400 with what is wrong, and where.
@@ -76,6 +83,11 @@ def parse(body: bytes, json_length: str | None) -> tuple[InferRequest, bytes]:
         raise _bad(f"{place}: {first['msg']}") from error
     except (ValueError, RecursionError) as error:
         raise _bad(f"the request is no JSON that can be read: {error}") from error
+    wanted, tensor = DATATYPES[image_type.pixels], asked.inputs[0]
+    if tensor.datatype != wanted:
+        raise _bad(f"inputs.0.datatype: is {tensor.datatype}, expected {wanted}")
+    if tensor.shape[3] != image_type.bands:
+        raise _bad(f"inputs.0.shape: has {tensor.shape[3]} bands, expected {image_type.bands}")
     count, *sides = asked.inputs[0].shape
     if min(count, *sides) < 1:
         raise _bad(f"inputs.0.shape: has no pixel: {list(asked.inputs[0].shape)}")
@@ -85,7 +97,7 @@ def parse(body: bytes, json_length: str | None) -> tuple[InferRequest, bytes]:
 
 
 def images_of(asked: InferRequest, tail: bytes) -> ImagesNHWC:
-    """The images of a request, uint8 `[N, H, W, 3]`.
+    """The images of a request, `[N, H, W, B]`.
 
     Raises:
         HttpError: 400 where there are more or fewer values than the shape says.
@@ -93,18 +105,22 @@ def images_of(asked: InferRequest, tail: bytes) -> ImagesNHWC:
     tensor = asked.inputs[0]
     if tensor.data is not None and tail:
         raise _bad(f"inputs.0: has data, and {len(tail)} bytes follow the JSON")
-    values = _json_values(tensor.data) if tensor.data is not None else _binary_values(tensor, tail)
+    pixels = np.dtype(next(name for name, of in DATATYPES.items() if of == tensor.datatype))
+    values = (
+        _json_values(tensor.data, pixels) if tensor.data is not None else _binary_values(tensor, tail, pixels)
+    )
     if values.size != math.prod(tensor.shape):
         raise _bad(f"inputs.0: {values.size} values, and the shape {list(tensor.shape)} has another number")
     return values.reshape(tensor.shape)
 
 
 def response(
-    model: str, request_id: str, labels: Sequence[NDArray[np.uint8]], *, binary: bool
+    model: str, request_id: str, labels: Sequence[LabelMap], *, binary: bool
 ) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of the response with the labels, uint8 `[N, H, W]`."""
+    """Body and headers of the response with the labels, `[N, H, W]` of an unsigned type."""
     labels_nhw = np.stack(labels)
-    output: dict[str, Any] = {"name": "labels", "datatype": "UINT8", "shape": labels_nhw.shape}
+    datatype = _datatype(labels_nhw.dtype)
+    output: dict[str, Any] = {"name": "labels", "datatype": datatype, "shape": labels_nhw.shape}
     facts: dict[str, Any] = {"id": request_id} if request_id else {}
     facts |= {"model_name": model, "model_version": VERSION, "outputs": [output]}
     if not binary:
@@ -114,18 +130,29 @@ def response(
     output["parameters"] = {"binary_data_size": labels_nhw.nbytes}
     header = json.dumps(facts).encode()
     headers = {HEADER_LENGTH: str(len(header)), "Content-Type": "application/octet-stream"}
-    return b"".join((header, labels_nhw.tobytes())), headers
+    little = labels_nhw.astype(labels_nhw.dtype.newbyteorder("<"), copy=False)
+    return b"".join((header, little.tobytes())), headers
 
 
-def metadata(model: str) -> dict[str, Any]:
-    """The model's inputs and outputs."""
+def metadata(model: str, labels: np.dtype[Any], image_type: ImageType = RGB8) -> dict[str, Any]:
+    """The model's inputs and outputs, label maps being of that type."""
     return {
         "name": model,
         "versions": [VERSION],
         "platform": "seg",
-        "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, -1, -1, 3]}],
-        "outputs": [{"name": "labels", "datatype": "UINT8", "shape": [-1, -1, -1]}],
+        "inputs": [
+            {
+                "name": "image",
+                "datatype": DATATYPES[image_type.pixels],
+                "shape": [-1, -1, -1, image_type.bands],
+            }
+        ],
+        "outputs": [{"name": "labels", "datatype": _datatype(labels), "shape": [-1, -1, -1]}],
     }
+
+
+def _datatype(dtype: np.dtype[Any]) -> str:
+    return dtype.name.upper()
 
 
 def _length(text: str, most: int) -> int:
@@ -134,27 +161,35 @@ def _length(text: str, most: int) -> int:
     return int(text)
 
 
-def _json_values(data: list[Any]) -> NDArray[np.uint8]:
+def _json_values(data: list[Any], pixels: np.dtype[Any]) -> NDArray[Any]:
+    most = np.iinfo(pixels).max if pixels.kind == "u" else None
     try:
         values = np.asarray(data)
-        if not np.issubdtype(values.dtype, np.integer) or values.min() < 0 or values.max() > 255:
+        if most is None:
+            return values.astype(np.float32).ravel()
+        if not np.issubdtype(values.dtype, np.integer) or values.min() < 0 or values.max() > most:
             raise ValueError
-    except (ValueError, OverflowError) as error:
-        raise _bad("inputs.0.data: are whole numbers from 0 to 255") from error
-    return values.astype(np.uint8).ravel()
+    except (TypeError, ValueError, OverflowError) as error:
+        wanted = "numbers" if most is None else f"whole numbers from 0 to {most}"
+        raise _bad(f"inputs.0.data: are {wanted}") from error
+    return values.astype(pixels).ravel()
 
 
-def _binary_values(tensor: InputTensor, tail: bytes) -> NDArray[np.uint8]:
+def _binary_values(tensor: InputTensor, tail: bytes, pixels: np.dtype[Any]) -> NDArray[Any]:
     claimed = tensor.parameters.get("binary_data_size")
     if type(claimed) is not int or claimed != len(tail):
         raise _bad(
             f"inputs.0.parameters.binary_data_size: is {str(claimed)[:20]!r}, and {len(tail)} bytes follow"
         )
-    return np.frombuffer(tail, dtype=np.uint8)
+    if len(tail) % pixels.itemsize:
+        raise _bad(f"inputs.0: {len(tail)} bytes are no whole number of {tensor.datatype}")
+    return np.frombuffer(tail, dtype=pixels.newbyteorder("<")).astype(pixels, copy=False)
 
 
-def _numbers(labels_nhw: NDArray[np.uint8]) -> bytes:
+def _numbers(labels_nhw: LabelMap) -> bytes:
     """All labels as decimal numbers with commas between, which is JSON without its brackets."""
+    if labels_nhw.dtype != np.uint8:
+        return ",".join(map(str, labels_nhw.ravel().tolist())).encode()
     texts = np.array([f"{label}," for label in range(256)], dtype="S4")
     padded = texts[labels_nhw.ravel()].tobytes()
     return padded.replace(b"\0", b"")[:-1]

@@ -22,7 +22,8 @@ from seg.engine.serve.http.metrics import Metrics
 from seg.engine.serve.labelling.engine import Engine, EngineProcess
 from seg.engine.serve.labelling.memory import default_memory
 from seg.engine.serve.labelling.worker import EngineOptions
-from seg.errors import OutputError, SpecError
+from seg.errors import OutputError
+from seg.image_type import RGB8, ImageType
 from seg.spec import EnsembleSpec
 
 OTHER_FILES: Final = 256
@@ -42,8 +43,6 @@ def run_server(
     Raises:
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
-    if spec.data.pixel_range:
-        raise SpecError("data: images in a range of values are not served yet: serve members of 8-bit images")
     limits = replace(limits, connections=min(limits.connections, _allow_files(limits.connections)))
     with _listening(host, port) as listener:
         options = EngineOptions(spec, name, _memory(limits), _beside(), limits.pixels)
@@ -70,9 +69,9 @@ def _beside() -> int:
     return PROCESSES * PROCESS_BYTES + (resident_bytes() if tells_memory() else 0)
 
 
-def most_bytes(limits: Limits) -> int:
+def most_bytes(limits: Limits, image_type: ImageType = RGB8) -> int:
     """Of the body of any request."""
-    return max(limits.upload, 3 * limits.pixels) + FORM_BYTES
+    return max(limits.upload, image_type.bytes_a_pixel * limits.pixels) + FORM_BYTES
 
 
 def server_of(endpoints: Endpoints) -> uvicorn.Server:
@@ -106,7 +105,8 @@ class _Server(uvicorn.Server):
 def opened(engine: Engine, spec: EnsembleSpec, name: str, limits: Limits) -> Iterator[Endpoints]:
     """Endpoints of an engine, which runs with the body processes until the context is left."""
     memory = engine.facts.memory
-    bodies = BodyReader(memory.most_pixels, most_bytes(limits))
+    image_type = engine.facts.image_type
+    bodies = BodyReader(memory.most_pixels, most_bytes(limits, image_type), image_type)
     admission = Admission(limits.requests, memory.requests)
     clear = spec.data.background(engine.facts.classes)
     metrics = Metrics(lambda: engine.figures, admission)

@@ -6,10 +6,10 @@ from typing import Protocol, runtime_checkable
 
 from seg.data.regions.label_raster import LabelRaster
 from seg.engine.passes.passes import Size
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 
-LabelledImage = tuple[str, LabelsHW]
-"""An image's id and its label map, uint8 `[H, W]`."""
+LabelledImage = tuple[str, LabelMap]
+"""An image's id and its label map, `[H, W]`."""
 
 SizeOf = Callable[[str], Size]
 """Height and width of the label map of an id; raises DataError if there is no such image."""
@@ -34,7 +34,8 @@ class SubmissionFormat(Protocol):
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         """The label maps of a submission, each image once, in the size given by `size_of`.
 
-        Pixels that no class covers get the unlabelled class, or the ignore index if there is none.
+        Pixels that no class covers get the unlabelled class, or the ignore index if there is none; where
+        classes overlap, no class.
 
         Raises:
             DataError: the file is not in this format, or has a duplicate image, an unknown image, a wrong

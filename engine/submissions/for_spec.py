@@ -13,7 +13,7 @@ from seg.engine.submissions.tables.open_table import open_table
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import Format, OutputSpec
 from seg.spec.yaml.source import validate
@@ -38,11 +38,14 @@ class SubmissionSpec:
         output = self.spec.output
         if name and name != output.format:
             output = validate(OutputSpec, output.keys_in_format(name))
-        return open_format(output, self.classes, self.spec.data.unlabelled, self.image_of, self.split.samples)
+        data = self.spec.data
+        return open_format(
+            output, self.classes, data.unlabelled, self.image_of, self.split.samples, task=data.task
+        )
 
     def in_order(self, images: Iterable[LabelledImage]) -> Iterator[LabelledImage]:
         """Images in the order of the split; those that come early are kept until it is their turn."""
-        rest, early = iter(images), dict[str, LabelsHW]()
+        rest, early = iter(images), dict[str, LabelMap]()
         for sample in self.split.samples:
             while sample.id not in early:
                 image_id, labels_hw = next(rest, (None, None))

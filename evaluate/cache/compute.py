@@ -14,7 +14,8 @@ from seg.engine.passes.finite import is_finite, not_finite
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.decoder_outputs import low_resolution_pass
 from seg.evaluate.cache.store import PassKey, ProbabilityCache
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.spec.ensemble.prediction import MergePlace
 from seg.terminal.progress import Advance
 from seg.views import VIEW_SETS, ViewName
@@ -105,11 +106,11 @@ def _compute_low_resolution(
             advance()
 
 
-def _images(wanted: Wanted) -> Iterator[tuple[tuple[Sample, str], ImageHWC]]:
+def _images(wanted: Wanted) -> Iterator[tuple[tuple[Sample, str], ImageHWB]]:
     return ((image, read_sample(image[0])) for image in wanted)
 
 
-def _milliseconds_per_pass(predictor: Ensemble, images: Sequence[tuple[int, ImageHWC]]) -> float:
+def _milliseconds_per_pass(predictor: Ensemble, images: Sequence[tuple[int, ImageHWB]]) -> float:
     start = time.perf_counter()
     for _ in predictor.predict_all(images, lambda *_: None):
         pass

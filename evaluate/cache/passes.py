@@ -13,7 +13,7 @@ from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_speed
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
-from seg.evaluate.cache.mixture import Views
+from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec
@@ -80,6 +80,10 @@ class Passes:
 
     def labels(self, image: int) -> LabelsHW:
         return self.split.labels(image)
+
+    def of_members(self, mixture: Mixture) -> Mixture:
+        """The mixture itself: these are passes of the spec's members."""
+        return mixture
 
     def _whole(self, get: Callable[[PassKey], Kept], member: int, view: ViewName, image: int) -> Kept:
         """A pass from the cache, computed again if it is damaged."""
@@ -155,4 +159,5 @@ def _tiling_name(tile: TileSpec | None) -> str:
     if tile is None:
         return ""
     height, width = tile.size
-    return f"{height}x{width}-{tile.overlap:g}-{tile.blend}"
+    plain = f"-{tile.plain.label}-{tile.plain.spread:g}" if tile.plain else ""
+    return f"{height}x{width}-{tile.overlap:g}-{tile.blend}{plain}"

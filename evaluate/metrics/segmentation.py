@@ -3,7 +3,7 @@
 Counts are stored image by image, a few kilobytes each, so that intervals can be found by resampling images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seg.evaluate.metrics.boundary import BoundaryC6, boundary_f, boundary_iou, count_boundaries
 from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC, totals_of
+from seg.evaluate.metrics.groups import GroupI, number_groups, sum_by_group
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
 
@@ -42,7 +43,8 @@ class SegmentationScores(BaseModel):
     Means over classes leave out classes that neither truth nor prediction has. `image_miou` is the mean over
     images of their own mIoU, as some contests score. `kaggle_dice` is the mean over images and classes of
     Dice, which is 1 if a class is in neither. `without_class` counts the pixels of each true class without a
-    predicted class, which are not in `confusion`. Intervals are 95 % bootstrap intervals over images.
+    predicted class, which are not in `confusion`. Intervals are 95 % bootstrap intervals over images, or over
+    groups of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,7 +67,7 @@ class SegmentationScores(BaseModel):
 
 
 class Intervals(NamedTuple):
-    """95 % bootstrap intervals over images, of mIoU and of each class's IoU (None if it is absent)."""
+    """95 % bootstrap intervals of mIoU and of each class's IoU (None if it is absent)."""
 
     miou: tuple[float, float]
     iou: tuple[tuple[float, float] | None, ...]
@@ -75,21 +77,25 @@ class Intervals(NamedTuple):
 class SegmentationMetrics:
     """Accumulates the counts of images one by one.
 
-    Example:
-        >>> import numpy as np
-        >>> from seg.labels.classes import ClassInfo
-        >>> from seg.evaluate import SegmentationMetrics
-        >>> names = ["road", "car"]
-        >>> classes = [ClassInfo(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(names)]
-        >>> metrics = SegmentationMetrics(classes)
-        >>> truth = np.array([[0, 0, 1, 1]], dtype=np.uint8)
-        >>> metrics.add("a", truth, np.array([[0, 1, 1, 1]], dtype=np.uint8))
-        >>> scores = metrics.scores()
-        >>> round(scores.miou, 3), scores.pixel_accuracy
-        (0.583, 0.75)
+        `unit_of` has for each image's id what intervals resample, such as its group; without it, images are.
+
+        Example:
+            >>> import numpy as np
+            >>> from seg.evaluate.metrics.groups import GroupI, number_groups, sum_by_group
+    from seg.labels.classes import ClassInfo
+            >>> from seg.evaluate import SegmentationMetrics
+            >>> names = ["road", "car"]
+            >>> classes = [ClassInfo(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(names)]
+            >>> metrics = SegmentationMetrics(classes)
+            >>> truth = np.array([[0, 0, 1, 1]], dtype=np.uint8)
+            >>> metrics.add("a", truth, np.array([[0, 1, 1, 1]], dtype=np.uint8))
+            >>> scores = metrics.scores()
+            >>> round(scores.miou, 3), scores.pixel_accuracy
+            (0.583, 0.75)
     """
 
     classes: Sequence[ClassInfo]
+    unit_of: Mapping[str, str] = field(default_factory=dict)
     ids: list[str] = field(default_factory=list)
     counts: list[CountsCC] = field(default_factory=list)
     boundaries: list[BoundaryC6] = field(default_factory=list)
@@ -100,11 +106,16 @@ class SegmentationMetrics:
         self.boundaries.append(count_boundaries(truth_hw, predicted_hw, len(self.classes)))
         self.ids.append(image_id)
 
+    @property
+    def unit_i(self) -> GroupI:
+        """The number of what each image is resampled with."""
+        return number_groups([self.unit_of.get(image_id, image_id) for image_id in self.ids])
+
     def scores(self) -> SegmentationScores:
         """The scores of all images so far."""
         counts_icc, boundaries = np.stack(self.counts), np.sum(self.boundaries, axis=0)
         counts_cc = counts_icc.sum(0)
-        intervals = intervals_of(counts_icc)
+        intervals = intervals_of(sum_by_group(counts_icc, self.unit_i))
         alone = np.array([mean_iou(counts) for counts in counts_icc])
         hit, truth, predicted = totals_of(counts_cc)
         iou = iou_of(counts_cc)
@@ -141,7 +152,7 @@ def mean_iou(counts_cc: CountsCC) -> float:
 
 
 def intervals_of(counts_icc: NDArray[np.int64]) -> Intervals:
-    """Bootstrap intervals from counts of each image, int64 `[I, C, C + 1]`."""
+    """Bootstrap intervals from counts of each image or group, int64 `[I, C, C + 1]`."""
     drawn = _resampled_iou(counts_icc)
     present = np.isfinite(iou_of(counts_icc.sum(0)))
     of_classes = (
@@ -150,9 +161,15 @@ def intervals_of(counts_icc: NDArray[np.int64]) -> Intervals:
     return Intervals(_interval(np.nanmean(drawn, axis=1)), tuple(of_classes))
 
 
-def paired_interval(first: Sequence[CountsCC], second: Sequence[CountsCC]) -> tuple[float, float, float]:
-    """The gain in mIoU of the second over the first on the same images, with its 95 % interval."""
-    a, b = np.stack(first), np.stack(second)
+def paired_interval(
+    first: Sequence[CountsCC], second: Sequence[CountsCC], unit_i: GroupI | None = None
+) -> tuple[float, float, float]:
+    """The gain in mIoU of the second over the first on the same images, with its 95 % interval.
+
+    `unit_i` has what each image is resampled with; without it, images are resampled.
+    """
+    units = np.arange(len(first)) if unit_i is None else unit_i
+    a, b = sum_by_group(np.stack(first), units), sum_by_group(np.stack(second), units)
     difference = mean_iou(b.sum(0)) - mean_iou(a.sum(0))
     drawn = np.nanmean(_resampled_iou(b), axis=1) - np.nanmean(_resampled_iou(a), axis=1)
     return (difference, *_interval(drawn))

@@ -1,25 +1,31 @@
 """The findings of a report: all measurements of an ensemble, from cached passes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import open_split
+from seg.data.groups import Groups, group_images
 from seg.engine.pipeline.timing import Stage
+from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import TIMED, Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.metrics.segmentation import paired_interval
 from seg.evaluate.report.image_scores import Score, SplitScores, score_images
 from seg.evaluate.report.latency import time_stages
-from seg.evaluate.report.predictors import Predictor, Predictors, predictors_of, with_upright_views
+from seg.evaluate.report.predictors import ENSEMBLE, Predictor, Predictors, predictors_of, with_upright_views
 from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
 from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
+from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
+from seg.evaluate.tune.evidence.judge_split import Judgement, judge_split
 from seg.evaluate.tune.scorer import sample_pixels
 from seg.labels.classes import ClassInfo
 from seg.models.card import ModelCard
 from seg.runs import read_curves
 from seg.spec import EnsembleSpec
+from seg.spec.dataset.dataset import SplitName
 
 Curves = dict[str, list[float]]
 
@@ -29,16 +35,19 @@ class Findings:
     """All measurements of an ensemble.
 
     Attributes:
+        groups: of the images, which intervals resample.
         values: the importance of each member, on a few thousand pixels an image, as in `seg tune`.
         disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
         candidates: sub-ensembles; `front` is their Pareto front.
         stages: the share of each stage in the engine's work.
         curves: the values of each epoch, by member; empty for members without a run.
         cards: of the members' models.
+        judged: the scores on another split, if one was named.
     """
 
     passes: Passes
     predictors: Predictors
+    groups: Groups
     scores: SplitScores
     values: tuple[MemberValue, ...]
     disagreement: NDArray[np.float64]
@@ -47,6 +56,7 @@ class Findings:
     stages: dict[Stage, float]
     curves: dict[str, Curves]
     cards: tuple[ModelCard, ...]
+    judged: Judgement | None = None
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -65,11 +75,15 @@ class Findings:
 
     def gain(self, over: Score) -> tuple[float, float, float]:
         """The gain in mIoU of the ensemble with its views, with the 95 % interval."""
-        return paired_interval(list(over.counts_icc), list(self.viewed(self.predictors.ensemble).counts_icc))
+        whole = self.viewed(self.predictors.ensemble)
+        unit_i = number_groups(self.groups.units)
+        return paired_interval(list(over.counts_icc), list(whole.counts_icc), unit_i)
 
 
-def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
+def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitName | None = None) -> Findings:
     """Measure an ensemble on the validation images; passes that are not cached are computed.
+
+    `judge` is another split with labels, on which it is compared with equal weights and the best member.
 
     Raises:
         DataError: an image or its labels cannot be read.
@@ -78,13 +92,15 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
     split = open_split(spec.data, "val")
     passes = open_passes(with_upright_views(spec), split, cache)
     predictors = predictors_of(spec, passes)
+    groups = group_images(split.samples, spec.data.group)
     scorer = sample_pixels(passes)
     whole = predictors.ensemble.viewed
     candidates = tuple(price_sub_ensembles(scorer, whole, passes.milliseconds))
-    return Findings(
+    findings = Findings(
         passes=passes,
         predictors=predictors,
-        scores=score_images(passes, predictors),
+        groups=groups,
+        scores=score_images(passes, predictors, groups.units),
         values=tuple(value_members(scorer, whole)),
         disagreement=disagreement(scorer),
         candidates=candidates,
@@ -93,6 +109,18 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache) -> Findings:
         curves=_curves(spec),
         cards=tuple(member.card for member in passes.ensemble.members),
     )
+    return replace(findings, judged=_judge(findings, spec, judge, cache)) if judge else findings
+
+
+def _judge(findings: Findings, spec: EnsembleSpec, split: SplitName, cache: ProbabilityCache) -> Judgement:
+    whole = findings.predictors.ensemble.viewed
+    best = max(findings.predictors.members, key=lambda member: findings.viewed(member).miou)
+    mixtures = {
+        SINGLE: best.viewed,
+        EQUAL: Mixture.of([1.0] * len(whole.views), whole.views),
+        ENSEMBLE: whole,
+    }
+    return judge_split(spec, mixtures, split, cache)
 
 
 def _curves(spec: EnsembleSpec) -> dict[str, Curves]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from seg.data.images.read_sample import read_sample
+from seg.data.images.read_sample import draw_sample
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.metrics.segmentation import mean_iou
 from seg.evaluate.report.findings import Findings
@@ -89,7 +89,7 @@ def draw_gallery(findings: Findings, most: int, clear: int | None) -> Iterator[G
 def _drawn(
     findings: Findings, note: ImageNote, view: ImageView, place: int, clear: int | None
 ) -> GalleryImage:
-    image_hwc = read_sample(findings.passes.split.samples[note.index])
+    image_hwc = draw_sample(findings.passes.split.samples[note.index])
     members = view.members
     max_width = MAX_WIDTH if len(members) <= MANY_MEMBERS else MAX_WIDTH_MANY_MEMBERS
     photo_hwc = shrunk(image_hwc, max_width)

@@ -1,5 +1,6 @@
 """Scores of all predictors over the split, and of the ensemble on each image, in one loop over the images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
+from seg.evaluate.metrics.groups import GroupI, sum_by_group
 from seg.evaluate.metrics.segmentation import (
     SegmentationMetrics,
     SegmentationScores,
@@ -62,10 +64,11 @@ class SplitScores:
     notes: tuple[ImageNote, ...]
 
 
-def score_images(passes: Passes, predictors: Predictors) -> SplitScores:
-    """Score all images, one in memory at a time."""
+def score_images(passes: Passes, predictors: Predictors, units: Sequence[str]) -> SplitScores:
+    """Score all images, one in memory at a time; `units` are what intervals resample, by image."""
     counts: dict[Mixture, list[CountsCC]] = {mixture: [] for mixture in predictors.mixtures}
-    metrics, reliability = SegmentationMetrics(passes.split.classes), Reliability()
+    unit_of = dict(zip((sample.id for sample in passes.split.samples), units, strict=True))
+    metrics, reliability = SegmentationMetrics(passes.split.classes, unit_of), Reliability()
     notes: list[ImageNote] = []
     with progress("judge", passes.images, unit="images") as advance:
         for image, sample in enumerate(passes.split.samples):
@@ -78,12 +81,15 @@ def score_images(passes: Passes, predictors: Predictors) -> SplitScores:
             reliability.add(view.truth_hw, view.probabilities_chw)
             notes.append(_note(image, sample.id, view, metrics.counts[-1]))
             advance()
-    scores = {mixture: _score(passes, mixture, np.stack(listed)) for mixture, listed in counts.items()}
+    scores = {
+        mixture: _score(passes, mixture, np.stack(listed), metrics.unit_i)
+        for mixture, listed in counts.items()
+    }
     return SplitScores(scores, metrics.scores(), reliability, tuple(notes))
 
 
-def _score(passes: Passes, mixture: Mixture, counts_icc: CountsICC) -> Score:
-    counts_cc, intervals = counts_icc.sum(0), intervals_of(counts_icc)
+def _score(passes: Passes, mixture: Mixture, counts_icc: CountsICC, unit_i: GroupI) -> Score:
+    counts_cc, intervals = counts_icc.sum(0), intervals_of(sum_by_group(counts_icc, unit_i))
     return Score(
         mixture=mixture,
         counts_icc=counts_icc,

@@ -7,7 +7,7 @@ from seg.data.images.read_sample import read_sample
 from seg.engine import Ensemble
 from seg.engine.jobs.summary import STREAM_STAGES
 from seg.engine.pipeline.timing import Clock, Stage
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 
 
 def time_stages(ensemble: Ensemble, samples: tuple[Sample, ...]) -> dict[Stage, float]:
@@ -20,6 +20,6 @@ def time_stages(ensemble: Ensemble, samples: tuple[Sample, ...]) -> dict[Stage, 
     return {stage: clock.seconds[stage] / busy for stage in STREAM_STAGES if clock.seconds[stage] > 0}
 
 
-def _run(ensemble: Ensemble, images: Sequence[tuple[str, ImageHWC]], clock: Clock) -> None:
+def _run(ensemble: Ensemble, images: Sequence[tuple[str, ImageHWB]], clock: Clock) -> None:
     for _ in ensemble.label_all(images, lambda *_: None, clock=clock):
         pass

@@ -17,6 +17,7 @@ from seg.evaluate.report.report_plots import describe, front_plot, learning_plot
 from seg.evaluate.report.training_runs import TrainedRun, read_training_run
 from seg.files.atomic import atomic_path
 from seg.spec import EnsembleSpec
+from seg.spec.dataset.dataset import SplitName
 from seg.terminal.words import counted
 
 ASSETS: Final = Path(__file__).parent / "assets"
@@ -28,6 +29,7 @@ ENSEMBLE_SECTIONS: Final[Sections] = (
     ("summary", "Summary"),
     ("classes", "Classes"),
     ("confusion", "Confusion"),
+    ("judged", "Another split"),
     ("members", "Members"),
     ("calibration", "Calibration"),
     ("cost", "Cost"),
@@ -38,24 +40,33 @@ ENSEMBLE_SECTIONS: Final[Sections] = (
 RUN_SECTIONS: Final[Sections] = (("runs", "Runs"), ("training", "Training"))
 
 
-def write_report(spec: EnsembleSpec, path: Path, title: str, cache: ProbabilityCache, images: int) -> None:
+def write_report(
+    spec: EnsembleSpec,
+    path: Path,
+    title: str,
+    cache: ProbabilityCache,
+    images: int,
+    judge: SplitName | None = None,
+) -> None:
     """Write the report of an ensemble, with a gallery of at most `images` images.
+
+    `judge` is another split with labels, whose scores have a section of their own.
 
     Raises:
         DataError: an image or its labels cannot be read.
         ModelError, MissingRuntimeError: a member cannot be run.
     """
-    findings = measure_ensemble(spec, cache)
+    findings = measure_ensemble(spec, cache, judge)
     names = [c.name for c in findings.classes]
     clear = spec.data.background(findings.classes)
     curves = learning_plots(findings.curves)
-    shown = {"training": bool(curves), "gallery": images > 0}
+    shown = {"training": bool(curves), "gallery": images > 0, "judged": judge is not None}
     _write(
         path,
         title=title,
         sections=[section for section in ENSEMBLE_SECTIONS if shown.get(section[0], True)],
         facts=[
-            counted(findings.passes.images, "validation image"),
+            f"validation: {findings.groups}",
             counted(len(findings.predictors.members), "member"),
         ],
         findings=findings,

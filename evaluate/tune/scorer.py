@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.decision import Decision
+from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.cache.passes import Passes
 from seg.evaluate.metrics.confusion import ConfusionMatrix, totals_of
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.terminal.progress import progress
@@ -48,7 +48,7 @@ class Scorer:
         labels_in: uint8 `[I, n]`.
         levels: by member and view, uint8 `[I, C, n]`.
         positions: of the images in their split.
-        coverage: as of `Passes`.
+        coverage: as of `LabelledPasses`.
     """
 
     names: tuple[str, ...]
@@ -95,7 +95,7 @@ class Scorer:
         return Frames(lambda member, view: self.levels[member, view].transpose(1, 0, 2), self.coverage)
 
 
-def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
+def sample_pixels(passes: LabelledPasses, seed: int = 0) -> Scorer:
     """Sample the same number of labelled pixels from every image that has any."""
     keys = [(member, view) for member, views in enumerate(passes.views) for view in views]
     count = min(MAX_PIXELS, MAX_BYTES // (len(keys) * passes.classes * max(1, passes.images)))
@@ -120,16 +120,20 @@ def sample_pixels(passes: Passes, seed: int = 0) -> Scorer:
     return Scorer(passes.names, passes.views, np.stack(labels), stacked, passes.coverage, tuple(positions))
 
 
-def count_all(passes: Passes, mixtures: Sequence[Mixture], images: Iterable[int]) -> list[CountsICC]:
+def count_all(passes: LabelledPasses, mixtures: Sequence[Mixture], images: Iterable[int]) -> list[CountsICC]:
     """Counts of every mixture over all pixels of some images; each pass is read once."""
     counted: list[list[NDArray[np.int64]]] = [[] for _ in mixtures]
     for image in images:
         truth_hw = passes.labels(image)
-        cached_image = passes.cached_image(image)
-        for counts, mixture in zip(counted, mixtures, strict=True):
-            matrix = ConfusionMatrix(passes.classes).add(truth_hw, label_mixture(mixture, cached_image))
-            counts.append(matrix.counts_cc)
+        for counts, labels_hw in zip(counted, label_image(passes, mixtures, image), strict=True):
+            counts.append(ConfusionMatrix(passes.classes).add(truth_hw, labels_hw).counts_cc)
     return [np.stack(counts) for counts in counted]
+
+
+def label_image(passes: LabelledPasses, mixtures: Sequence[Mixture], image: int) -> list[LabelsHW]:
+    """The labels of every mixture on one image; each pass is read once."""
+    cached_image = passes.cached_image(image)
+    return [label_mixture(mixture, cached_image) for mixture in mixtures]
 
 
 def label_mixture(mixture: Mixture, cached_image: CachedImage) -> LabelsHW:

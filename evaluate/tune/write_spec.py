@@ -7,6 +7,8 @@ from typing import Final
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
+from seg.spec.ensemble.tuned_on import TunedOnSpec
+from seg.spec.yaml.edit import write_under
 from seg.spec.yaml.splice import Place, Value, set_comment, set_values
 from seg.terminal.words import printable
 from seg.views import VIEW_SETS, ViewSetName
@@ -16,12 +18,18 @@ COMMENT: Final = "# seg tune: "
 
 
 def write_back(
-    path: Path, spec: EnsembleSpec, mixture: Mixture, classes: Sequence[ClassInfo], evidence: str = ""
+    path: Path,
+    spec: EnsembleSpec,
+    mixture: Mixture,
+    classes: Sequence[ClassInfo],
+    evidence: str = "",
+    tuned_on: TunedOnSpec | None = None,
 ) -> None:
     """Set weight, temperature and views of every member, merge and class factors in the spec's own file.
 
     A member without weight stays, with weight 0, so that a later tuning can take it back. The evidence
-    becomes a comment above the members, in place of that of an earlier tuning.
+    becomes a comment above the members, in place of that of an earlier tuning. `tuned_on` describes the
+    images.
     """
     changes: dict[Place, Value] = {}
     for position, member in enumerate(spec.members):
@@ -41,6 +49,8 @@ def write_back(
     if factors != spec.class_factors:
         changes["class_factors",] = factors
     set_values(path, changes)
+    if tuned_on:
+        write_under(path, "tuned_on", tuned_on.model_dump())
     if evidence:
         set_comment(path, "members", COMMENT, printable(evidence))
 

@@ -15,6 +15,7 @@ from seg.evaluate.validator.read_table import TableRow, read_rows
 from seg.evaluate.validator.run_lengths import EMPTY_CELLS, read_runs
 from seg.files.atomic import regular
 from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import classes_overlap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import RLE_FORMATS, TABLE_FORMATS, OutputSpec
 from seg.terminal.words import counted
@@ -67,11 +68,12 @@ def check_submission(
 
 def _check_maps(known: SubmissionSpec, path: Path, masks: MaskChecks) -> Iterator[Finding]:
     missing = {image.id: None for image in known.split.samples}
-    empty = []
+    empty: list[str] = []
+    may_be_empty = classes_overlap(known.spec.data.task)
     for image_id, labels_hw in known.form().read(path, known.size_of):
         masks.add_labels(image_id, labels_hw)
         del missing[image_id]
-        if (labels_hw == IGNORE_INDEX).all():
+        if not may_be_empty and (labels_hw == IGNORE_INDEX).all():
             empty.append(image_id)
     if empty:
         problem = f"{counted(len(empty), 'image')} without a pixel of any class: {_sample_of(empty)}"

@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.images.read_sample import read_sample
+from seg.data.images.read_sample import draw_sample
 from seg.engine.passes.passes import Size
 from seg.engine.submissions import SubmissionSpec
 from seg.evaluate.validator.finding import Finding
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX, ImageHWC
+from seg.labels.task import LabelMap, classes_overlap, label_dtype
 
 TORN: Final = 0.6
 """Masks are torn if at most this share of their boundaries remains along the other axis."""
@@ -37,37 +38,44 @@ class MaskChecks:
         self._known = known
         self._images = {s.id: s for s in known.split.samples} if look_at_images else {}
         self._order = known.spec.output.rle.order
-        self._open: dict[str, NDArray[np.uint8]] = {}
+        task = known.spec.data.task
+        self._overlap = classes_overlap(task)
+        self._dtype = label_dtype(task, len(known.classes))
+        self._none = 0 if self._overlap else IGNORE_INDEX
+        self._open: dict[str, LabelMap] = {}
         self._sizes: dict[str, Size] = {}
 
     def add_runs(self, image_id: str, label: int, pairs: NDArray[np.int64], size_hw: Size) -> int:
-        """Draw runs; returns the number of their pixels that already had another class."""
+        """Draw runs; returns how many of their pixels had another class already, where each has one."""
         pixels = self._open.setdefault(
-            image_id, np.full(size_hw[0] * size_hw[1], IGNORE_INDEX, dtype=np.uint8)
+            image_id, np.full(size_hw[0] * size_hw[1], self._none, dtype=self._dtype)
         )
         self._sizes[image_id] = size_hw
         overlap = 0
         for start, length in pairs.tolist():
             run = pixels[max(0, start) : max(0, start + length)]
+            if self._overlap:
+                run |= self._dtype.type(1 << label)
+                continue
             overlap += int(((run != IGNORE_INDEX) & (run != label)).sum())
             run[:] = label
         return overlap
 
-    def add_labels(self, image_id: str, labels_hw: LabelsHW) -> None:
+    def add_labels(self, image_id: str, labels_hw: LabelMap) -> None:
         """Add a whole label map."""
         self._open[image_id] = labels_hw.ravel(order="F" if self._order == "columns" else "C")
         self._sizes[image_id] = (labels_hw.shape[0], labels_hw.shape[1])
 
     def findings(self) -> list[Finding]:
         """The findings on all label maps together."""
-        classes = [set(np.unique(pixels).tolist()) - {IGNORE_INDEX} for pixels in self._open.values()]
+        classes = [set(np.unique(pixels).tolist()) - {self._none} for pixels in self._open.values()]
         if not any(classes):
             return [Finding(None, "every mask is empty", "was the right file written?")]
         found = []
         used = set.union(*classes)
-        is_covered = not any((pixels == IGNORE_INDEX).any() for pixels in self._open.values())
+        is_covered = not any((pixels == self._none).any() for pixels in self._open.values())
         if len(used) == 1 and is_covered and len(self._known.classes) > 1:
-            name = self._known.classes[used.pop()].name
+            name = self._name_of(used.pop())
             found.append(Finding(None, f"every pixel is {name}", "was the right file written?"))
         if self._is_torn() or self._is_transposed():
             other = "rows" if self._order == "columns" else "columns"
@@ -101,26 +109,32 @@ class MaskChecks:
         chosen = [i for i in self._open if i in self._images and self._sizes[i][0] == self._sizes[i][1]]
         for image_id in chosen[:MAX_IMAGES_COMPARED]:
             size_hw = self._sizes[image_id]
-            edges_hw = _edges(read_sample(self._images[image_id]), size_hw)
+            edges_hw = _edges(draw_sample(self._images[image_id]), size_hw)
             labels_hw = self._as_image(self._open[image_id], size_hw)
             pixels_now += _boundaries(labels_hw)
             now += _edge_on_boundaries(labels_hw, edges_hw)
             other += _edge_on_boundaries(labels_hw.T, edges_hw)
         return pixels_now >= MIN_BOUNDARIES and other > OFF_EDGES * now
 
-    def _as_image(self, pixels: NDArray[np.uint8], size_hw: Size) -> LabelsHW:
+    def _name_of(self, label: int) -> str:
+        classes = self._known.classes
+        if not self._overlap:
+            return classes[label].name
+        return " and ".join(c.name for bit, c in enumerate(classes) if label >> bit & 1)
+
+    def _as_image(self, pixels: LabelMap, size_hw: Size) -> LabelMap:
         return pixels.reshape(size_hw, order="F" if self._order == "columns" else "C")
 
-    def _along_the_other_axis(self, pixels: NDArray[np.uint8], size_hw: Size) -> LabelsHW:
+    def _along_the_other_axis(self, pixels: LabelMap, size_hw: Size) -> LabelMap:
         return pixels.reshape(size_hw, order="C" if self._order == "columns" else "F")
 
 
-def _neighbour_changes(labels_hw: LabelsHW) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _neighbour_changes(labels_hw: LabelMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Pixels that differ from the one below, and from the one to their right."""
     return labels_hw[1:] != labels_hw[:-1], labels_hw[:, 1:] != labels_hw[:, :-1]
 
 
-def _boundaries(labels_hw: LabelsHW) -> int:
+def _boundaries(labels_hw: LabelMap) -> int:
     return sum(int(change.sum()) for change in _neighbour_changes(labels_hw))
 
 
@@ -134,7 +148,7 @@ def _edges(image_hwc: ImageHWC, size_hw: Size) -> NDArray[np.float32]:
     return gradient_hw / np.float32(max(float(gradient_hw.mean()), 1e-6))
 
 
-def _edge_on_boundaries(labels_hw: LabelsHW, edges_hw: NDArray[np.float32]) -> float:
+def _edge_on_boundaries(labels_hw: LabelMap, edges_hw: NDArray[np.float32]) -> float:
     """The mean gradient on the boundaries of a label map; 0 if it has none."""
     down, right = _neighbour_changes(labels_hw)
     on = np.concatenate((edges_hw[1:][down], edges_hw[:, 1:][right]))

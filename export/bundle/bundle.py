@@ -116,6 +116,7 @@ def _bundled_member(member: MemberSpec, folder: Path) -> MemberSpec:
 
 def _dataset(spec: EnsembleSpec, first: MemberFile, folder: Path) -> DatasetSpec:
     return DatasetSpec(
+        task=spec.data.task,
         predict=_hidden_images(spec.data.predict, folder),
         classes=tuple(ClassEntry(name=c.name, id=c.id, colour=c.colour) for c in first.card.classes),
         unlabelled=spec.data.unlabelled,

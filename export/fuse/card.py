@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seg.export.fuse.output_names import FusedOutput
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task
 from seg.models.card import ENSEMBLE_KEY, ModelCard, StoredCard
 from seg.spec.ensemble.prediction import ByClass, MergeName
 from seg.views import ViewName
@@ -54,6 +55,7 @@ class EnsembleCard(StoredCard):
     key: ClassVar[str] = ENSEMBLE_KEY
     card_version: int = ENSEMBLE_CARD_VERSION
     name: str
+    task: Task = "multiclass"
     classes: tuple[ClassInfo, ...]
     unlabelled: str
     merge: MergeName

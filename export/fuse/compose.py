@@ -7,15 +7,17 @@ from typing import Final
 import onnx
 from onnx import TensorProto, helper
 
+from seg.engine.merging.decision import Decision
 from seg.export.fuse.builder import Graph
 from seg.export.fuse.merge import Answer, add_merge
 from seg.export.fuse.network import add_network
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.outputs import add_output
 from seg.export.fuse.parts import Part
-from seg.export.fuse.views import batch_views, restore_views
+from seg.export.fuse.views import batch_views, first_bands, restore_views
 from seg.export.onnx_file.opset import lower_opset, opset_of
-from seg.models.model_file import INPUT, OUTPUT
+from seg.image_type import fused_type
+from seg.models.model_file import INPUT, ONNX_PIXELS, OUTPUT
 from seg.spec.ensemble.prediction import MergeName
 
 ORIENTATIONS: Final = {"upright": False, "turned": True}
@@ -24,26 +26,29 @@ ORIENTATIONS: Final = {"upright": False, "turned": True}
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What becomes of all answers: the merge, what each class counts in the decision or none, the outputs.
+    """What becomes of all answers: the merge, the decision, the outputs.
 
     `opset` is what the file is written in; by default the oldest that it can be.
     """
 
     merge: MergeName
-    factors: tuple[float, ...]
+    decision: Decision
     gives: tuple[FusedOutput, ...]
     opset: int | None = None
 
 
 def compose(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
-    """One graph for all members: images, uint8 `[N, H, W, 3]`, to the outputs asked for.
+    """One graph for all members: images to the outputs asked for.
+
+    It takes the widest pixels and the most bands that a member takes; each reads its own of them.
 
     A network stands in it once for its views that keep height and width, and once for those that swap them;
     both copies read the same weights, and each takes its views as one batch.
     """
     graph = Graph()
-    answers = [answer for part in parts for answer in _sample_image(graph, part)]
-    image = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])
+    taken = fused_type([part.card.input.image_type for part in parts])
+    answers = [answer for part in parts for answer in _sample_image(graph, part, taken.bands)]
+    image = helper.make_tensor_value_info(INPUT, ONNX_PIXELS[taken.pixels], ["N", "H", "W", taken.bands])
     return _finish(graph, [image], answers, ending)
 
 
@@ -64,9 +69,9 @@ def _finish(
     graph: Graph, inputs: Sequence[onnx.ValueInfoProto], answers: Sequence[Answer], ending: Ending
 ) -> onnx.ModelProto:
     parts = [answer.part for answer in answers]
-    add_merge(graph, ending.merge, answers)
+    add_merge(graph, ending.merge, answers, ending.decision.task)
     classes = len(parts[0].card.classes)
-    outputs = [add_output(graph, give, classes, ending.factors) for give in ending.gives]
+    outputs = [add_output(graph, give, classes, ending.decision) for give in ending.gives]
     whole = helper.make_graph(graph.nodes, "ensemble", inputs, outputs, list(graph.constants.values()))
     model = helper.make_model(
         whole,
@@ -78,11 +83,12 @@ def _finish(
     return model
 
 
-def _sample_image(graph: Graph, part: Part) -> Iterator[Answer]:
+def _sample_image(graph: Graph, part: Part, bands: int) -> Iterator[Answer]:
     for orientation, transpose in ORIENTATIONS.items():
         views = part.views_that(transpose=transpose)
         if views:
             scope = f"{part.name}/{orientation}"
-            answers = add_network(graph, part, scope, batch_views(graph, views))
+            images = first_bands(graph, batch_views(graph, views), part.card.input.bands, bands)
+            answers = add_network(graph, part, scope, images)
             for view, value in zip(views, restore_views(graph, answers, views, part.name), strict=True):
                 yield Answer(f"{part.name}/{view}", value, part)

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from seg.export.fuse.check import open_session
-from seg.labels.label_map import ImageHWC
-from seg.models.model_file import INPUT
+from seg.image_type import ImageHWB, fused_type
+from seg.models.model_file import INPUT, read_model_card
 from seg.models.safety import load_graph, weights_beside
 from seg.spec import EnsembleSpec
 from seg.views import SYMMETRIES
@@ -25,7 +25,7 @@ class Figures(NamedTuple):
     milliseconds: float
 
 
-def compare(path: Path, spec: EnsembleSpec, image_hwc: ImageHWC) -> tuple[Figures, Figures]:
+def compare(path: Path, spec: EnsembleSpec, image_hwc: ImageHWB) -> tuple[Figures, Figures]:
     """Those of the fused model, and of all its members together."""
     models = [spec.model(member) for member in spec.running]
     fused_ms, members_ms = _time(path, spec, image_hwc)
@@ -44,21 +44,26 @@ def _nodes(model: Path) -> int:
     return len(load_graph(model).graph.node)
 
 
-def _time(path: Path, spec: EnsembleSpec, image_hwc: ImageHWC) -> tuple[float, float]:
+def _time(path: Path, spec: EnsembleSpec, image_hwc: ImageHWB) -> tuple[float, float]:
     """In turns, and the least of a few rounds, as disturbances only add."""
     fused = open_session(path)
-    members = [(open_session(spec.model(member)), spec.views_of(member)) for member in spec.running]
-    upright_nhwc = image_hwc[None]
-    turned_nhwc = np.ascontiguousarray(upright_nhwc.transpose(0, 2, 1, 3))
+    models = [(spec.model(member), spec.views_of(member)) for member in spec.running]
+    types = [read_model_card(model).input.image_type for model, _ in models]
+    fused_nhwc = fused_type(types).convert(image_hwc[None])
+    members = [
+        (open_session(model), views, image_type.convert(image_hwc[None]))
+        for (model, views), image_type in zip(models, types, strict=True)
+    ]
 
     def run_fused() -> None:
-        fused.run(None, {INPUT: upright_nhwc})
+        fused.run(None, {INPUT: fused_nhwc})
 
     def run_members() -> None:
-        for session, views in members:
+        for session, views, upright_nhwc in members:
             for view in views:
-                seen_nhwc = turned_nhwc if SYMMETRIES[view].transposes else upright_nhwc
-                session.run(None, {INPUT: seen_nhwc})
+                turns = SYMMETRIES[view].transposes
+                seen_nhwc = upright_nhwc.transpose(0, 2, 1, 3) if turns else upright_nhwc
+                session.run(None, {INPUT: np.ascontiguousarray(seen_nhwc)})
 
     rounds = [(_milliseconds(run_fused), _milliseconds(run_members)) for _ in range(ROUNDS)]
     fused_ms, members_ms = map(min, zip(*rounds, strict=True))

@@ -7,6 +7,7 @@ from typing import Final, Self
 
 import onnx
 
+from seg.engine.merging.decision import Decision
 from seg.errors import VerificationError
 from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
 from seg.export.fuse.check import Model, Reference_, check, open_model
@@ -17,7 +18,7 @@ from seg.export.fuse.reference import reference_of
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import atomic_model, replace_card, save_model
 from seg.export.verification_images import images_to_verify_on
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB, fused_type
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
 
@@ -42,17 +43,17 @@ def fuse_ensemble(
     spec: EnsembleSpec,
     request: FusionRequest,
     path: Path | str,
-    images: Sequence[ImageHWC] | None = None,
+    images: Sequence[ImageHWB] | None = None,
 ) -> EnsembleCard:
     """Write all running members with their views, weights and merge as one ONNX file.
 
-    It takes `image`, uint8 RGB `[N, H, W, 3]`, and gives the outputs of the request at the same size.
+    It takes `image`, as the members do, and gives the outputs of the request at the same size.
 
     Args:
         spec: an ensemble whose members are exported.
         request: the name and the outputs.
         path: the file to write.
-        images: what it is verified on, uint8 RGB of any size; by default validation images.
+        images: what it is verified on, of any size; by default validation images.
 
     Returns:
         The card of the fused model, with the result of the verification.
@@ -91,22 +92,25 @@ def fuse_ensemble(
 
 def ending_of(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part]) -> Ending:
     """What the spec and the wish say of it; raises SpecError where a class factor is for no class."""
-    factors = spec.factors_of(parts[0].card.classes)
-    return Ending(spec.merge, factors, request.gives, spec.export.opset)
+    decision = Decision(factors=spec.factors_of(parts[0].card.classes), task=spec.data.task)
+    return Ending(spec.merge, decision, request.gives, spec.export.opset)
 
 
 def check_parts(
-    model: Model, parts: Sequence[Part], images: Sequence[ImageHWC], witness: Reference_
+    model: Model, parts: Sequence[Part], images: Sequence[ImageHWB], witness: Reference_
 ) -> FusionCheck:
     """Hold what these members make together to what the engine says; raises VerificationError."""
     stride = max(part.card.input.stride for part in parts)
     exactly = all(part.card.precision in EXACT for part in parts)
+    taken = fused_type([part.card.input.image_type for part in parts])
+    images = [taken.convert(image) for image in images]
     return check(model, images, witness, stride=stride, exactly=exactly)
 
 
 def _card(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part], opset: int) -> EnsembleCard:
     return EnsembleCard(
         name=request.name,
+        task=spec.data.task,
         classes=parts[0].card.classes,
         unlabelled=parts[0].card.unlabelled,
         merge=spec.merge,

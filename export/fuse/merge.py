@@ -11,6 +11,7 @@ from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie
 from seg.engine.passes.shares import specialist_classes
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.parts import Part
+from seg.labels.task import THRESHOLD, Task, classes_overlap
 from seg.models.model_file import OUTPUT
 from seg.spec.ensemble.prediction import MergeName
 
@@ -24,16 +25,22 @@ class Answer:
     part: Part
 
 
-def add_merge(graph: Graph, merge: MergeName, answers: Sequence[Answer]) -> None:
-    """Merge all answers to OUTPUT, float32 `[N, C, H, W]`, which sums to 1 over C."""
+def add_merge(graph: Graph, merge: MergeName, answers: Sequence[Answer], task: Task = "multiclass") -> None:
+    """Merge all answers to OUTPUT, float32 `[N, C, H, W]`, which sums to 1 over C unless classes overlap."""
+    overlap = classes_overlap(task)
     match merge:
         case "mean":
             weighted = [_weighted(graph, one, one.value) for one in answers]
-            if answers[0].part.class_shares:
+            if answers[0].part.class_shares and not overlap:
                 is_specialist = specialist_classes([one.part.class_shares for one in answers])
                 _normalise(graph, _filled_up(graph, _sum(graph, weighted, "merge/sum"), is_specialist))
             else:
                 _sum(graph, weighted, OUTPUT)
+        case "geometric" if overlap:
+            logits = [_weighted(graph, one, _logit(graph, one)) for one in answers]
+            graph.add("Sigmoid", [_sum(graph, logits, "merge/sum")], OUTPUT)
+        case "vote" if overlap:
+            _vote_on_masks(graph, answers)
         case "geometric":
             logarithms = [_weighted(graph, one, _logarithm(graph, one)) for one in answers]
             graph.add("Softmax", [_sum(graph, logarithms, "merge/sum")], OUTPUT, axis=CLASS_AXIS)
@@ -80,9 +87,21 @@ def _filled_up(graph: Graph, scores: str, is_specialist: Sequence[bool]) -> str:
 
 
 def _logarithm(graph: Graph, answer: Answer) -> str:
+    return _log(graph, answer.value, answer.name)
+
+
+def _logit(graph: Graph, answer: Answer) -> str:
+    """The logarithm of the odds of each class that overlaps."""
+    one = graph.constant("merge/one", np.float32(1))
+    against = graph.add("Sub", [one, answer.value], f"{answer.name}/against")
+    logs = [_log(graph, answer.value, answer.name), _log(graph, against, against)]
+    return graph.add("Sub", logs, f"{answer.name}/logit")
+
+
+def _log(graph: Graph, value: str, name: str) -> str:
     least = graph.constant("merge/least_probability", np.float32(MIN_PROBABILITY))
-    clipped = graph.add("Max", [answer.value, least], f"{answer.name}/clipped")
-    return graph.add("Log", [clipped], f"{answer.name}/logarithm")
+    clipped = graph.add("Max", [value, least], f"{name}/clipped")
+    return graph.add("Log", [clipped], f"{name}/logarithm")
 
 
 def _vote(graph: Graph, answers: Sequence[Answer]) -> None:
@@ -90,10 +109,8 @@ def _vote(graph: Graph, answers: Sequence[Answer]) -> None:
     classes = np.arange(len(answers[0].part.card.classes), dtype=np.int64).reshape(1, -1, 1, 1)
     labels = graph.constant("merge/labels", classes)
     none = graph.constant("merge/none", np.float32(0))
-    number = {part: position for position, part in enumerate(dict.fromkeys(one.part.name for one in answers))}
-    ranks = tie_break_ranks([(number[one.part.name], one.part.share) for one in answers])
     shares, standing = [], []
-    for one, rank in zip(answers, ranks, strict=True):
+    for one, rank in zip(answers, _ranks(answers), strict=True):
         winner = graph.add("ArgMax", [one.value], f"{one.name}/label", axis=CLASS_AXIS, keepdims=1)
         mine = graph.add("Equal", [winner, labels], f"{one.name}/vote")
         bonus = graph.constant(f"{one.name}/standing", np.float32(rank) * np.float32(TIE / HIGHEST_RANK))
@@ -104,14 +121,43 @@ def _vote(graph: Graph, answers: Sequence[Answer]) -> None:
     _normalise(graph, graph.add("Add", [votes, best], "merge/decided"))
 
 
-def _sum(graph: Graph, values: Sequence[str], name: str) -> str:
-    return _chain(graph, "Add", values, name)
+def _vote_on_masks(graph: Graph, answers: Sequence[Answer]) -> None:
+    """Each answer's share goes to a class or to what it is not; where they tie, the best answer decides."""
+    none, limit = (
+        graph.constant(f"merge/{name}", np.float32(n)) for name, n in (("none", 0), ("threshold", THRESHOLD))
+    )
+    sides = []
+    above = [graph.add("Greater", [one.value, limit], f"{one.name}/for") for one in answers]
+    below = [graph.add("Not", [vote], f"{vote}/not") for vote in above]
+    for side, votes in (("for", above), ("against", below)):
+        shares, standing = [], []
+        for one, vote, rank in zip(answers, votes, _ranks(answers), strict=True):
+            bonus = graph.constant(f"{one.name}/standing", np.float32(rank) * np.float32(TIE / HIGHEST_RANK))
+            shares.append(graph.add("Where", [vote, _share(graph, one), none], f"{vote}/weighted"))
+            standing.append(graph.add("Where", [vote, bonus, none], f"{vote}/bonus"))
+        scope = f"merge/{side}"
+        votes_of_side = _sum(graph, shares, f"{scope}/votes", scope)
+        best = _chain(graph, "Max", standing, f"{scope}/best", scope)
+        sides.append(graph.add("Add", [votes_of_side, best], f"{scope}/decided"))
+    graph.add("Div", [sides[0], graph.add("Add", sides, "merge/total")], OUTPUT)
 
 
-def _chain(graph: Graph, operator: str, values: Sequence[str], name: str) -> str:
-    """One after the other, so that no more than two are held at once; the last result bears the name."""
+def _ranks(answers: Sequence[Answer]) -> list[int]:
+    number = {part: position for position, part in enumerate(dict.fromkeys(one.part.name for one in answers))}
+    return tie_break_ranks([(number[one.part.name], one.part.share) for one in answers])
+
+
+def _sum(graph: Graph, values: Sequence[str], name: str, scope: str = "merge") -> str:
+    return _chain(graph, "Add", values, name, scope)
+
+
+def _chain(graph: Graph, operator: str, values: Sequence[str], name: str, scope: str = "merge") -> str:
+    """One after the other, so that no more than two are held at once; the last result bears the name.
+
+    The others are named within `scope`.
+    """
     result = values[0]
     for step, value in enumerate(values[1:], start=1):
-        step_name = name if step == len(values) - 1 else f"merge/{operator.lower()}_{step}"
+        step_name = name if step == len(values) - 1 else f"{scope}/{operator.lower()}_{step}"
         result = graph.add(operator, [result, value], step_name)
     return result if len(values) > 1 else graph.add("Identity", values, name)

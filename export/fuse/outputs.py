@@ -1,25 +1,26 @@
-"""Outputs, of the merged probabilities and of the class factors."""
+"""Outputs, of the merged probabilities and the decision."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from seg.engine.merging.decision import Decision
 from seg.export.fuse.builder import CLASS_AXIS, Graph
 from seg.export.fuse.output_names import FusedOutput
+from seg.labels.task import classes_overlap, label_dtype
 from seg.models.model_file import OUTPUT
 
+_BITS_OF_FLOAT: Final = 24
 
-def add_output(
-    graph: Graph, give: FusedOutput, classes: int, factors: Sequence[float]
-) -> onnx.ValueInfoProto:
-    """Add what makes an output; return its declaration.
 
-    Args:
-        classes: how many there are.
-        factors: what each counts in the decision, or none.
-    """
+def add_output(graph: Graph, give: FusedOutput, classes: int, decision: Decision) -> onnx.ValueInfoProto:
+    """Add what makes an output of so many classes; return its declaration."""
+    factors = decision.factors
+    if classes_overlap(decision.task) and give != FusedOutput.probabilities:
+        return _add_output_of_masks(graph, give, classes, decision)
     match give:
         case FusedOutput.labels:
             winner = _winner(graph, factors, keepdims=0)
@@ -33,6 +34,30 @@ def add_output(
             return helper.make_tensor_value_info(give, TensorProto.FLOAT, ["N", "H", "W"])
         case FusedOutput.probabilities:
             return helper.make_tensor_value_info(give, TensorProto.FLOAT, ["N", classes, "H", "W"])
+
+
+def _add_output_of_masks(
+    graph: Graph, give: FusedOutput, classes: int, decision: Decision
+) -> onnx.ValueInfoProto:
+    """Label maps with a bit for each class, or the probability of what is least certain of a pixel."""
+    axes = graph.constant("output/axes", np.array([CLASS_AXIS], dtype=np.int64))
+    limits = np.array(decision.thresholds_of(classes), dtype=np.float32).reshape(-1, 1, 1)
+    masks = graph.add("Greater", [OUTPUT, graph.constant("output/thresholds", limits)], "output/masks")
+    if give == FusedOutput.confidence:
+        one = graph.constant("output/one", np.float32(1))
+        absence = graph.add("Sub", [one, OUTPUT], "output/absence")
+        decided = graph.add("Where", [masks, OUTPUT, absence], "output/decided")
+        graph.add("ReduceMin", [decided, axes], give, keepdims=0)
+        return helper.make_tensor_value_info(give, TensorProto.FLOAT, ["N", "H", "W"])
+    dtype = helper.np_dtype_to_tensor_dtype(label_dtype(decision.task, classes))
+    # Sums of few bits are exact in float32, which all runtimes add; of more they need an integer.
+    sums = TensorProto.FLOAT if classes <= _BITS_OF_FLOAT else TensorProto.INT64
+    bits = (np.uint64(1) << np.arange(classes, dtype=np.uint64)).astype(helper.tensor_dtype_to_np_dtype(sums))
+    ones = graph.add("Cast", [masks], "output/ones", to=sums)
+    values = graph.add("Mul", [ones, graph.constant("output/bits", bits.reshape(-1, 1, 1))], "output/values")
+    total = graph.add("ReduceSum", [values, axes], "output/total", keepdims=0)
+    graph.add("Cast", [total], give, to=dtype)
+    return helper.make_tensor_value_info(give, dtype, ["N", "H", "W"])
 
 
 def _winner(graph: Graph, factors: Sequence[float], *, keepdims: int) -> str:

@@ -2,20 +2,30 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from onnx import TensorProto
 
 from seg.export.fuse.builder import Graph
 from seg.models.model_file import INPUT
 from seg.views import SYMMETRIES, ViewName
 
-IMAGE_ROWS, IMAGE_COLUMNS = 1, 2
+IMAGE_ROWS, IMAGE_COLUMNS, IMAGE_BANDS = 1, 2, 3
 ANSWER_ROWS, ANSWER_COLUMNS = 2, 3
 
 
 def batch_views(graph: Graph, views: Sequence[ViewName]) -> str:
-    """The images in several views of one orientation, float32 `[views x N, H, W, 3]`."""
+    """The images in several views of one orientation, float32 `[views x N, H, W, B]`."""
     seen = [_view(graph, view) for view in views]
     return seen[0] if len(seen) == 1 else graph.add("Concat", seen, f"views/{'+'.join(views)}", axis=0)
+
+
+def first_bands(graph: Graph, images: str, bands: int, of: int) -> str:
+    """The first bands of images `[N, H, W, of]`; the images themselves if they have no more."""
+    if bands == of:
+        return images
+    start, end = (graph.constant(f"bands/{n}", np.array([n], dtype=np.int64)) for n in (0, bands))
+    axis = graph.constant("bands/axis", np.array([IMAGE_BANDS], dtype=np.int64))
+    return graph.add("Slice", [images, start, end, axis], f"{images}/bands_{bands}")
 
 
 def restore_views(graph: Graph, answers: str, views: Sequence[ViewName], scope: str) -> list[str]:

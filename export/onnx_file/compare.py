@@ -15,7 +15,8 @@ from seg.export.onnx_file.verification_batches import (
     verification_batches,
     verification_sizes,
 )
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
+from seg.labels.task import Task, labels_of
 from seg.models.card import VerificationCard
 from seg.models.model_file import INPUT
 
@@ -27,7 +28,12 @@ Reference = Callable[[ImagesNHWC], NDArray[np.float32]]
 
 
 def compare(
-    path: Path, reference: Reference, images: Sequence[ImageHWC], stride: int, source: str
+    path: Path,
+    reference: Reference,
+    images: Sequence[ImageHWB],
+    stride: int,
+    source: str,
+    task: Task,
 ) -> VerificationCard:
     """Compare a file's labels with those of its source.
 
@@ -37,9 +43,10 @@ def compare(
     Args:
         path: the ONNX file.
         reference: what the source predicts.
-        images: uint8 RGB of any size.
+        images: of the type that the file takes, of any size.
         stride: what the network's sizes are multiples of.
         source: what the source is called in messages.
+        task: what a pixel can be; where classes overlap, all bits of its label must agree.
 
     Raises:
         VerificationError: fewer than 99.9% of all labels agree, or the file cannot be run.
@@ -63,8 +70,9 @@ def compare(
                 f"{path}: returns probabilities that are not finite, unlike {source}: not written"
             )
         largest = max(largest, float(np.abs(exported - expected).max()))
-        agreeing += int((exported.argmax(1) == expected.argmax(1)).sum())
-        pixels += exported.argmax(1).size
+        labels_nhw = labels_of(exported, task)
+        agreeing += int((labels_nhw == labels_of(expected, task)).sum())
+        pixels += labels_nhw.size
     agreement = agreeing / pixels
     if agreement < LEAST_AGREEMENT:
         raise VerificationError(

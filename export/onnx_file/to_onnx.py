@@ -63,7 +63,8 @@ def write_onnx(model: ExportedModel, card: ModelCard, path: Path, opset: int | N
 
 def _export(model: ExportedModel, card: ModelCard, opset: int) -> onnx.ModelProto:
     side = card.input.stride * _EXAMPLE_SIDE_IN_STRIDES
-    example = torch.zeros((2, side + 1, side + 3, 3), dtype=torch.uint8)
+    pixels = getattr(torch, card.input.pixels)
+    example = torch.zeros((2, side + 1, side + 3, card.input.bands), dtype=pixels)
     free = {0: torch.export.Dim("N"), 1: torch.export.Dim("H"), 2: torch.export.Dim("W")}
     return export_graph(model.eval(), example, free, f"{card.name}: {card.architecture}", OUTPUT, opset)
 

@@ -1,14 +1,15 @@
 """The image batches, of several sizes, that an exported file is verified on."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 
-ImagesNHWC = NDArray[np.uint8]
+ImagesNHWC = NDArray[Any]
+"""Images of one size and type, `[N, H, W, B]`."""
 
 BATCH_SIZES: Final = (1, 2, 3)
 
@@ -25,7 +26,7 @@ def verification_sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int
 
 
 def verification_batches(
-    images: Sequence[ImageHWC], sizes_hw: Sequence[tuple[int, int]], batch_sizes: Sequence[int] = BATCH_SIZES
+    images: Sequence[ImageHWB], sizes_hw: Sequence[tuple[int, int]], batch_sizes: Sequence[int] = BATCH_SIZES
 ) -> Iterator[ImagesNHWC]:
     """One batch for each size and batch size, cycling through the images."""
     position = 0

@@ -12,11 +12,11 @@ from seg.export.onnx_file.compare import compare
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.non_finite import first_non_finite_layer
 from seg.export.onnx_file.verification_batches import ImagesNHWC
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 from seg.models.card import VerificationCard
 
 
-def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> VerificationCard:
+def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWB]) -> VerificationCard:
     """Compare the ONNX file with the PyTorch module at several sizes and batch sizes; see `compare`.
 
     Raises:
@@ -36,4 +36,6 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWC]) -> Veri
             )
         return probabilities
 
-    return compare(path, reference, images, model.segmenter.card.stride, "the checkpoint")
+    card = model.segmenter.card
+    converted = [card.image_type.convert(one) for one in images]
+    return compare(path, reference, converted, card.stride, "the checkpoint", model.task)

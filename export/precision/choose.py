@@ -15,7 +15,8 @@ from seg.export.onnx_file.save import save_model
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.measure import Answer, Gate, OpenModel, Reference, measure, take_reference
 from seg.export.precision.sensitive import quantise_within
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
+from seg.labels.task import Task
 from seg.models.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
 from seg.spec import ExportSpec
 from seg.terminal.progress import progress
@@ -33,6 +34,7 @@ class Trial:
     val: Split
     runtimes: Sequence[str]
     open_model: OpenModel
+    task: Task = "multiclass"
 
     @property
     def gate(self) -> Gate:
@@ -76,7 +78,7 @@ def choose_precision(path: Path, write_half: WriteHalf | None, card: ModelCard, 
         VerificationError: nothing that was wished for passes.
     """
     _refuse_what_cannot_be(card, trial, write_half)
-    reference = take_reference(trial.open_model(path, REFERENCE), trial.val, card.input.stride)
+    reference = take_reference(trial.open_model(path, REFERENCE), trial.val, card.input.stride, trial.task)
     with tempfile.TemporaryDirectory(prefix=".precision-", dir=path.parent) as folder:
         files = _build_all(path, write_half, card, trial, reference, Path(folder))
         pairs = [(file, runtime) for file in files for runtime in file.runtimes]
@@ -138,7 +140,7 @@ def _build_all(
 
 
 def _build_int8(path: Path, trial: Trial, reference: Reference, target: Path) -> list[_File]:
-    images: list[ImageHWC] = covering_images(trial.train, trial.request.calibration_images)
+    images: list[ImageHWB] = covering_images(trial.train, trial.request.calibration_images, trial.task)
 
     runtimes = [REFERENCE, *(name for name in trial.runtimes if name not in {REFERENCE, BF16_RUNTIME})]
 
@@ -151,7 +153,9 @@ def _build_int8(path: Path, trial: Trial, reference: Reference, target: Path) ->
         answers = zip(runtimes, open_everywhere(candidate), strict=True)
         return all(measure(target, "int8", *one, reference, trial.gate).passed for one in answers)
 
-    found = quantise_within(onnx.load(path), images, trial.gate.least_agreement, open_everywhere, passes)
+    found = quantise_within(
+        onnx.load(path), images, trial.task, trial.gate.least_agreement, open_everywhere, passes
+    )
     return [_File(target, "int8", trial.runtimes, found[1])] if found else []
 
 

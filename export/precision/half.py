@@ -1,4 +1,4 @@
-"""A network in float16 between a preprocessing and a softmax in float32."""
+"""A network in float16 between a preprocessing and a softmax or sigmoid in float32."""
 
 import copy
 
@@ -23,4 +23,5 @@ class HalfNetwork(nn.Module):
 def in_half(model: ExportedModel) -> ExportedModel:
     """The same model with a copy of its network in float16."""
     segmenter = model.segmenter
-    return ExportedModel(Segmenter(HalfNetwork(segmenter.network), segmenter.card)).eval()
+    half = Segmenter(HalfNetwork(segmenter.network), segmenter.card)
+    return ExportedModel(half, model.task).eval()

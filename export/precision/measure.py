@@ -15,7 +15,8 @@ from seg.data import Split
 from seg.data.images.read_sample import read_sample
 from seg.errors import VerificationError
 from seg.export.onnx_file.verification_batches import verification_batches, verification_sizes
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
+from seg.labels.task import LabelMap, Task, classes_overlap, labels_of, masks_of
 from seg.models.card import CandidateCard, PrecisionName
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 
@@ -50,12 +51,13 @@ class Reference:
 
     split: Split
     indices: Sequence[int]
-    labels: Sequence[NDArray[np.uint8]]
-    counts_cc: Tensor
-    shaped: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+    task: Task
+    labels: Sequence[LabelMap]
+    iou_c: Tensor
+    shaped: Sequence[tuple[NDArray[np.uint8], LabelMap]]
 
 
-def take_reference(answer: Answer, split: Split, stride: int) -> Reference:
+def take_reference(answer: Answer, split: Split, stride: int, task: Task) -> Reference:
     """Let the reference answer the validation images, at most `MOST_IMAGES` of them, evenly spread.
 
     Raises:
@@ -72,20 +74,20 @@ def take_reference(answer: Answer, split: Split, stride: int) -> Reference:
                 f"the fp32 model's probabilities are not finite on validation image {image.id}: train it"
                 " again"
             )
-        labels.append(_decided(probabilities))
+        labels.append(labels_of(probabilities, task))
     some = list(_images(split, indices[:: max(1, len(indices) // SHAPE_IMAGES)][:SHAPE_IMAGES]))
     shaped = [
-        (batch, _labels(answer, batch))
+        (batch, labels_of(answer(batch), task))
         for batch in verification_batches(some, verification_sizes(some[0].shape[:2], stride))
     ]
-    return Reference(split, indices, labels, _count(split, indices, labels), shaped)
+    return Reference(split, indices, task, labels, _iou(split, indices, labels, task), shaped)
 
 
 def measure(
     model: Path, precision: PrecisionName, runtime: str, answer: Answer, reference: Reference, gate: Gate
 ) -> CandidateCard:
     """All figures of one candidate, which does not pass if a probability of it is not finite."""
-    split, indices = reference.split, reference.indices
+    split, indices, task = reference.split, reference.indices, reference.task
     is_finite = True
 
     def watched(images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -95,12 +97,13 @@ def measure(
             is_finite &= bool(np.isfinite(probabilities.sum()))
         return probabilities
 
-    labels = [_labels(watched, image_hwc[None]) for image_hwc in _images(split, indices)]
+    labels = [labels_of(watched(image_hwc[None]), task) for image_hwc in _images(split, indices)]
     agreement = _agreement(labels, reference.labels)
-    shaped = [(_labels(watched, batch), truth) for batch, truth in reference.shaped]
+    shaped = [(labels_of(watched(batch), task), truth) for batch, truth in reference.shaped]
     at_worst = min(agreement, *(_agreement([ours], [truth]) for ours, truth in shaped))
-    before, after = iou_per_class(reference.counts_cc), iou_per_class(_count(split, indices, labels))
-    loss = float(before.nanmean() - after.nanmean()) * 100
+    before, after = reference.iou_c, _iou(split, indices, labels, task)
+    # Where no image has any class and none is found, there is no IoU to lose.
+    loss = float((before.nanmean() - after.nanmean()).nan_to_num()) * 100
     fall = torch.nan_to_num(before - after, nan=-1.0)
     return CandidateCard(
         precision=precision,
@@ -109,7 +112,7 @@ def measure(
         milliseconds=_milliseconds(answer, next(_images(split, indices))),
         agreement=agreement,
         agreement_at_worst=at_worst,
-        miou=float(after.nanmean()),
+        miou=float(after.nanmean().nan_to_num()),
         loss=loss,
         worst_class=split.classes[int(fall.argmax())].name,
         largest_class_loss=float(fall.max()) * 100,
@@ -117,7 +120,7 @@ def measure(
     )
 
 
-def _milliseconds(answer: Answer, image_hwc: ImageHWC) -> float:
+def _milliseconds(answer: Answer, image_hwc: ImageHWB) -> float:
     """The least of many rounds, as disturbances only add."""
     rounds: list[float] = []
     while not rounds or sum(rounds[1:]) < TIMED_S:
@@ -127,28 +130,33 @@ def _milliseconds(answer: Answer, image_hwc: ImageHWC) -> float:
     return min(rounds[1:]) * 1e3
 
 
-def _labels(answer: Answer, images_nhwc: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return _decided(answer(images_nhwc))
-
-
-def _decided(probabilities_nchw: NDArray[np.float32]) -> NDArray[np.uint8]:
-    labels_nhw: NDArray[np.uint8] = probabilities_nchw.argmax(1).astype(np.uint8)
-    return labels_nhw
-
-
-def _agreement(ours: Sequence[NDArray[np.uint8]], theirs: Sequence[NDArray[np.uint8]]) -> float:
+def _agreement(ours: Sequence[LabelMap], theirs: Sequence[LabelMap]) -> float:
     equal = sum(int((a == b).sum()) for a, b in zip(ours, theirs, strict=True))
     return equal / sum(labels.size for labels in theirs)
 
 
-def _images(split: Split, indices: Sequence[int]) -> Iterator[ImageHWC]:
+def _images(split: Split, indices: Sequence[int]) -> Iterator[ImageHWB]:
     return (read_sample(split.samples[index]) for index in indices)
 
 
-def _count(split: Split, indices: Sequence[int], labels: Sequence[NDArray[np.uint8]]) -> Tensor:
+def _iou(split: Split, indices: Sequence[int], labels: Sequence[LabelMap], task: Task) -> Tensor:
+    """The IoU of each class over all images, `[C]`; NaN of a class that is nowhere."""
     classes = len(split.classes)
+    if classes_overlap(task):
+        return _iou_of_masks(split, indices, labels, task)
     counts_cc = torch.zeros((classes, classes), dtype=torch.int64)
     for index, ours_nhw in zip(indices, labels, strict=True):
         truth = torch.from_numpy(split.labels(index).astype(np.int64))
         counts_cc += confusion_matrix(truth, torch.from_numpy(ours_nhw[0].astype(np.int64)), classes)
-    return counts_cc
+    return iou_per_class(counts_cc)
+
+
+def _iou_of_masks(split: Split, indices: Sequence[int], labels: Sequence[LabelMap], task: Task) -> Tensor:
+    classes = len(split.classes)
+    both_c, either_c = torch.zeros(classes), torch.zeros(classes)
+    for index, ours_nhw in zip(indices, labels, strict=True):
+        truth_chw = masks_of(split.labels(index), task, classes)
+        ours_chw = masks_of(ours_nhw[0], task, classes)
+        both_c += torch.from_numpy((truth_chw & ours_chw).sum((1, 2)))
+        either_c += torch.from_numpy((truth_chw | ours_chw).sum((1, 2)))
+    return both_c / either_c

@@ -9,8 +9,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from seg.errors import VerificationError
-from seg.labels.label_map import ImageHWC
-from seg.models.model_file import INPUT
+from seg.image_type import ImageHWB
+from seg.models.model_file import INPUT, type_of_input
 
 BINS: Final = 2048
 STEPS: Final = 127
@@ -21,7 +21,7 @@ _ERRORS_ONLY: Final = 3
 
 
 def clipping_values(
-    model: onnx.ModelProto, tensors: Sequence[str], images: Sequence[ImageHWC]
+    model: onnx.ModelProto, tensors: Sequence[str], images: Sequence[ImageHWB]
 ) -> Mapping[str, float]:
     """The absolute value of each tensor beyond which clipping to a byte errs least, in squares.
 
@@ -31,6 +31,7 @@ def clipping_values(
         VerificationError: a tensor's values are not finite.
     """
     session = _session_that_shows(model, tensors)
+    images = [type_of_input(model).convert(image) for image in images]
     largest = np.full(len(tensors), np.finfo(np.float32).tiny)
     for values in _values(session, images):
         largest = np.maximum(largest, [float(np.abs(value).max(initial=0)) for value in values])
@@ -75,7 +76,7 @@ def _session_that_shows(model: onnx.ModelProto, tensors: Sequence[str]) -> onnxr
 
 
 def _values(
-    session: onnxruntime.InferenceSession, images: Sequence[ImageHWC]
+    session: onnxruntime.InferenceSession, images: Sequence[ImageHWB]
 ) -> Iterable[Sequence[NDArray[np.float32]]]:
     for image_hwc in images:
         yield session.run(None, {INPUT: image_hwc[None]})

@@ -5,12 +5,12 @@ from typing import Final
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from seg.export.precision.measure import Answer
 from seg.export.precision.quantise import Layer, layers_of, quantise
 from seg.export.precision.ranges import clipping_values
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
+from seg.labels.task import LabelMap, Task, labels_of
 from seg.terminal.progress import progress
 
 RANKING_IMAGES: Final = 4
@@ -23,7 +23,8 @@ OpenEverywhere = Callable[[onnx.ModelProto], Sequence[Answer]]
 
 def quantise_within(
     model: onnx.ModelProto,
-    images: Sequence[ImageHWC],
+    images: Sequence[ImageHWB],
+    task: Task,
     least_agreement: float,
     open_everywhere: OpenEverywhere,
     passes: Gate,
@@ -36,6 +37,7 @@ def quantise_within(
     Args:
         model: an exported graph in float32.
         images: real images to fit the ranges to.
+        task: what a pixel can be.
         least_agreement: the share of labels that must be those of `model`, on every runtime.
         open_everywhere: opens a graph on all runtimes, the reference first: they fuse int8 each in its own
             way, and what one gets right another may not.
@@ -43,11 +45,11 @@ def quantise_within(
     """
     layers = layers_of(model)
     clipping = clipping_values(model, sorted({layer.source for layer in layers}), images)
-    truth = _labels(open_everywhere(model)[0], images)
+    truth = _labels(open_everywhere(model)[0], images, task)
 
     def agreement(quantised: Sequence[Layer], count: int) -> float:
         answers = open_everywhere(quantise(model, quantised, clipping))
-        return min(_share_equal(_labels(answer, images[:count]), truth[:count]) for answer in answers)
+        return min(_share_equal(_labels(answer, images[:count], task), truth[:count]) for answer in answers)
 
     if agreement(layers, len(images)) >= least_agreement:
         ranked = list(layers)
@@ -73,9 +75,9 @@ def _most_sensitive_first(layers: Sequence[Layer], alone: Callable[[Layer], floa
     return sorted(layers, key=lambda layer: agreements[layer])
 
 
-def _labels(answer: Answer, images: Sequence[ImageHWC]) -> list[NDArray[np.intp]]:
-    return [answer(image_hwc[None]).argmax(1) for image_hwc in images]
+def _labels(answer: Answer, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
+    return [labels_of(answer(image_hwc[None]), task) for image_hwc in images]
 
 
-def _share_equal(ours: Sequence[NDArray[np.intp]], theirs: Sequence[NDArray[np.intp]]) -> float:
+def _share_equal(ours: Sequence[LabelMap], theirs: Sequence[LabelMap]) -> float:
     return float(np.mean([np.mean(a == b) for a, b in zip(ours, theirs, strict=True)]))

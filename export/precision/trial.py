@@ -13,7 +13,8 @@ from seg.engine.runtimes.reordered import in_dataset_order
 from seg.export.precision.choose import Trial
 from seg.export.precision.measure import Answer
 from seg.labels.classes import ClassInfo
-from seg.models.class_order import channels_of
+from seg.labels.task import Task
+from seg.models.class_order import channels_for_task
 from seg.spec import DatasetSpec, ExportSpec
 from seg.train.networks.checkpoint import read_checkpoint_card
 
@@ -40,19 +41,20 @@ def trial_on_this_machine(checkpoint: Path | str, data: DatasetSpec, request: Ex
         >>> card.precision
         'fp16'
     """
-    return trial_of_classes(read_checkpoint_card(Path(checkpoint)).classes, checkpoint, data, request)
+    card = read_checkpoint_card(Path(checkpoint))
+    return trial_of_classes(card.classes, card.task, checkpoint, data, request)
 
 
 def trial_of_classes(
-    own: Sequence[ClassInfo], source: object, data: DatasetSpec, request: ExportSpec
+    own: Sequence[ClassInfo], task: Task, source: object, data: DatasetSpec, request: ExportSpec
 ) -> Trial:
     """The same for a network with these classes, by channel; `source` names it in messages."""
-    channels = channels_of(own, known_classes(data) or tuple(own), source)
+    channels = channels_for_task(own, task, known_classes(data) or tuple(own), data.task, source)
     runtimes = {str(name): name for name in usable_runtimes()}
 
     def open_model(model: Path, name: str) -> Answer:
-        runtime = open_runtime(model, runtimes[name], Streams(1, usable_cores()))
-        return in_dataset_order(runtime, channels).run
+        runtime = open_runtime(model, runtimes[name], Streams(1, usable_cores()), task=task)
+        return in_dataset_order(runtime, channels, len(own)).run
 
     train, val = (cut_for_networks(cut_large_images(open_split(data, name))) for name in ("train", "val"))
-    return Trial(request, train, val, tuple(runtimes), open_model)
+    return Trial(request, train, val, tuple(runtimes), open_model, data.task)

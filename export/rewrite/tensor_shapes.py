@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-import numpy as np
 import onnx
 import onnxruntime
 from onnx import helper
 
-from seg.models.model_file import INPUT
+from seg.models.model_file import INPUT, type_of_input
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, tuple[Shape, ...]]
@@ -40,7 +39,8 @@ def shapes_by_running(model: onnx.ModelProto) -> Shapes:
     session = onnxruntime.InferenceSession(
         shown.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    runs = [session.run(None, {INPUT: np.zeros((1, *size_hw, 3), np.uint8)}) for size_hw in SIZES_HW]
+    image_type = type_of_input(model)
+    runs = [session.run(None, {INPUT: image_type.blank((1, *size_hw))}) for size_hw in SIZES_HW]
     return {
         name: tuple(tuple(shape.tolist()) for shape in shapes)
         for name, *shapes in zip(names, *runs, strict=True)

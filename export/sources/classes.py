@@ -8,9 +8,13 @@ from typing import Final
 from seg.errors import ModelError
 from seg.export.sources.declaration import ClassMapping
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task, classes_overlap
 from seg.spec import MemberSpec
 from seg.spec.base import did_you_mean
 from seg.spec.ensemble.imported import REST
+
+_BACKGROUND: Final = "background"
+"""The first class of a softmax that has one more than the dataset."""
 
 _NO_NAME: Final = re.compile(r"(label|class)?[ _-]?\d+", re.IGNORECASE)
 """What libraries call classes that nobody named."""
@@ -42,6 +46,7 @@ def map_classes(
     ours: Sequence[ClassInfo],
     background: str | None,
     assumed: list[str],
+    task: Task = "multiclass",
 ) -> tuple[ClassMapping, bool]:
     """The mapping, and whether the output has the class `rest` behind its own.
 
@@ -51,15 +56,18 @@ def map_classes(
         ours: the dataset's classes.
         background: the dataset's class of unlabelled pixels, if it has one.
         assumed: lines on what nobody said are added here.
+        task: of the dataset; where its classes overlap, theirs that belong to none are left out.
 
     Raises:
         ModelError: a name is not known, or a class of the dataset is left without any of the network's.
     """
     known = list(member.covers) or [c.name for c in ours]
     _check_known(member, known, ours)
-    theirs = _names_by_channel(member, network, ours, background, assumed)
+    theirs = _names_by_channel(member, network, ours, background, assumed, task)
     target = _targets(member, theirs, known)
-    has_rest = network.is_apart and (REST in target or bool(member.covers) or len(known) > network.count)
+    overlap = classes_overlap(task)
+    has_none = network.is_apart and not overlap
+    has_rest = has_none and (REST in target or bool(member.covers) or len(known) > network.count)
     missing = [name for name in known if name not in target.values()]
     if has_rest and REST not in target and not member.covers and len(missing) == 1:
         target[REST] = missing[0]
@@ -68,13 +76,13 @@ def map_classes(
     channels = [*theirs, REST] if has_rest else theirs
     rows = [[float(target.get(name, target.get(REST)) == c.name) for name in channels] for c in ours]
     is_unmapped = REST not in target and any(name not in target for name in channels)
-    if member.covers:
+    if member.covers and not overlap:
         rows = _rest_to_others(rows, channels, target, member, ours)
     mapping = ClassMapping(
         theirs=tuple(channels),
         ours=tuple(ours),
         parts=tuple(map(tuple, rows)),
-        renormalises=is_unmapped and not member.covers,
+        renormalises=is_unmapped and not member.covers and not overlap,
     )
     return mapping, has_rest
 
@@ -96,6 +104,7 @@ def _names_by_channel(
     ours: Sequence[ClassInfo],
     background: str | None,
     assumed: list[str],
+    task: Task,
 ) -> list[str]:
     """Declared names; else the source's; else the dataset's, if as many are known; else numbers."""
     count = network.count
@@ -108,8 +117,10 @@ def _names_by_channel(
         return [str(channel) for channel in range(count)]
     all_names = [c.name for c in ours]
     candidates = [list(member.covers), all_names]
-    if network.is_apart:
+    if not classes_overlap(task) and network.is_apart:
         candidates.append([name for name in all_names if name != (background or all_names[0])])
+    if classes_overlap(task) and not network.is_apart:
+        candidates.append([_BACKGROUND, *all_names])
     for candidate in candidates:
         if len(candidate) == count:
             assumed.append(f"classes in the dataset's order: {', '.join(candidate)}")

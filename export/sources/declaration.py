@@ -4,12 +4,16 @@
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task, classes_overlap
 from seg.models.card import InputCard
 from seg.spec.ensemble.imported import ChannelOrder, Layout, OutputKind, ResampleName, UpsampleName
 from seg.spec.recipe.recipe import InputMode
+
+KINDS_APART: Final[frozenset[OutputKind]] = frozenset({"sigmoid", "sigmoid-logits"})
+"""Kinds of output in which each class has a probability of its own."""
 
 InputType = Literal["float32", "float16", "uint8"]
 
@@ -129,12 +133,24 @@ class ClassMapping:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """All of a network's input, output and classes. `assumed` says what nobody declared, a line each."""
+    """All of a network's input, output and classes, and the dataset's task.
+
+    `assumed` says what nobody declared, a line each.
+    """
 
     input: InputDeclaration
     output: OutputDeclaration
     classes: ClassMapping
     assumed: tuple[str, ...] = ()
+    task: Task = "multiclass"
+
+    @property
+    def has_sigmoids(self) -> bool:
+        """Whether the dataset's classes overlap, and those of the network have probabilities of their own.
+
+        Several of theirs that are one of ours then count as the likeliest of them.
+        """
+        return classes_overlap(self.task) and self.output.kind in KINDS_APART
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

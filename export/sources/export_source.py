@@ -22,6 +22,7 @@ from seg.export.sources.resolve import resolve
 from seg.export.sources.source import RawNetwork, Source
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
+from seg.labels.task import Task, classes_overlap
 from seg.models.card import ModelCard, SourceCard
 from seg.models.model_file import verified_card
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
@@ -53,11 +54,13 @@ def export_source(
         ModelError: the declaration is not complete, or does not fit the source.
         VerificationError: fewer than 99.9% of the labels are the source's, or no precision passes.
     """
-    declared = resolve(member, source.facts, ours, None if data.ignores_unlabelled else data.unlabelled)
+    background = None if data.ignores_unlabelled else data.unlabelled
+    declared = resolve(member, source.facts, ours, background, data.task)
     card = ModelCard(
         name=member.name,
         architecture=source.architecture,
         encoder=source.encoder,
+        task=data.task,
         classes=tuple(ours),
         unlabelled=data.unlabelled,
         input=declared.input.card,
@@ -65,7 +68,7 @@ def export_source(
             kind=source.kind,
             file=source.path.name,
             sha256=source.sha256,
-            declared_sha256=declared_sha256(member, ours),
+            declared_sha256=declared_sha256(member, ours, data.task),
             declaration=_AS_JSON.dump_python(declared, mode="json", exclude={"assumed"}),
             assumed=declared.assumed,
         ),
@@ -80,6 +83,7 @@ def export_source(
                 images,
                 declared.input.stride,
                 f"{source.path.name} as declared",
+                data.task,
             )
         except VerificationError as error:
             raise VerificationError(str(error).replace(str(temporary), str(model))) from error
@@ -111,7 +115,7 @@ def _in_asked_precision(
     from seg.export.precision.trial import trial_of_classes
 
     half = source.half
-    trial = trial_of_classes(card.classes, source.path, data, request)
+    trial = trial_of_classes(card.classes, card.task, source.path, data, request)
     write_half = partial(half.write, declared, opset=request.opset) if half else None
     return choose_precision(path, write_half, card, trial)
 
@@ -120,6 +124,7 @@ def is_exported_source(
     member: MemberSpec,
     source_sha256: str,
     ours: Sequence[ClassInfo],
+    task: Task,
     model: Path,
     request: ExportSpec | None,
 ) -> bool:
@@ -129,16 +134,17 @@ def is_exported_source(
         card is not None
         and card.source is not None
         and card.source.sha256 == source_sha256
-        and card.source.declared_sha256 == declared_sha256(member, ours)
+        and card.source.declared_sha256 == declared_sha256(member, ours, task)
         and (request is None or fulfils(card, request))
     )
 
 
-def declared_sha256(member: MemberSpec, ours: Sequence[ClassInfo]) -> str:
-    """A SHA-256 of what the YAML declares of a source, and of the dataset's classes."""
+def declared_sha256(member: MemberSpec, ours: Sequence[ClassInfo], task: Task) -> str:
+    """A SHA-256 of what the YAML declares of a source, and of the dataset's classes and task."""
     keys = {"architecture", "encoder", "options", "input", "output", "classes", "covers"}
     declared = member.model_dump(mode="json", include=keys, exclude_unset=True)
-    text = json.dumps([declared, [(c.id, c.name) for c in ours]], sort_keys=True)
+    known = [declared, [(c.id, c.name) for c in ours], *([task] if classes_overlap(task) else [])]
+    text = json.dumps(known, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

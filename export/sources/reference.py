@@ -42,7 +42,10 @@ def reference_probabilities(
                 theirs_khw = np.zeros((len(tile_khw), *size_hw), dtype=np.float32)
             part_khw = theirs_khw[:, top : top + tile_khw.shape[1], left : left + tile_khw.shape[2]]
             part_khw[:] = tile_khw[:, : part_khw.shape[1], : part_khw.shape[2]]
-    ours_chw = np.einsum("ck,khw->chw", np.array(declared.classes.parts, dtype=np.float32), theirs_khw)
+    parts_ck = np.array(declared.classes.parts, dtype=np.float32)
+    if declared.has_sigmoids:
+        return np.stack([(theirs_khw * parts_k[:, None, None]).max(axis=0) for parts_k in parts_ck])
+    ours_chw = np.einsum("ck,khw->chw", parts_ck, theirs_khw)
     if declared.classes.renormalises:
         ours_chw /= np.maximum(ours_chw.sum(axis=0), np.float32(1e-12))
     return np.asarray(ours_chw, dtype=np.float32)
@@ -64,7 +67,7 @@ def _planes(network: RawNetwork, image_hwc: ImageHWC, size_hw: Size, declared: D
     raw = network(prepared(image_hwc, declared.input))
     planes_khw = _as_planes(raw, declared.output)
     resized_khw = np.stack([_resized(plane, size_hw, declared.output.resample) for plane in planes_khw])
-    return _probabilities(resized_khw, declared.output)
+    return _probabilities(resized_khw, declared.output, has_sigmoids=declared.has_sigmoids)
 
 
 def prepared(image_hwc: ImageHWC, declared: InputDeclaration) -> NDArray[Any]:
@@ -99,13 +102,15 @@ def _as_planes(raw: NDArray[Any], declared: OutputDeclaration) -> Floats:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # Of networks that are fed wrongly; NaN is found later.
-def _probabilities(planes_khw: Floats, declared: OutputDeclaration) -> Floats:
+def _probabilities(planes_khw: Floats, declared: OutputDeclaration, *, has_sigmoids: bool) -> Floats:
     if declared.kind == "logits":
         raised = np.exp(planes_khw - planes_khw.max(axis=0))
         return np.asarray(raised / raised.sum(axis=0), dtype=np.float32)
     if declared.kind == "sigmoid-logits":
         planes_khw = np.asarray(1 / (1 + np.exp(-planes_khw.astype(np.float64))), dtype=np.float32)
     planes_khw = np.clip(planes_khw, 0, 1)
+    if has_sigmoids:
+        return planes_khw
     if declared.has_rest:
         planes_khw = np.concatenate([planes_khw, 1 - planes_khw.max(axis=0, keepdims=True)])
     return np.asarray(planes_khw / np.maximum(planes_khw.sum(axis=0), 1e-30), dtype=np.float32)

@@ -5,19 +5,28 @@ from typing import Final
 
 from seg.errors import ModelError
 from seg.export.sources.classes import NetworkClasses, map_classes
-from seg.export.sources.declaration import Declaration, InputDeclaration, OutputDeclaration, SourceFacts
+from seg.export.sources.declaration import (
+    KINDS_APART,
+    Declaration,
+    InputDeclaration,
+    OutputDeclaration,
+    SourceFacts,
+)
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task
 from seg.spec import MemberSpec
 from seg.spec.ensemble.imported import OutputKind
 from seg.spec.recipe.recipe import InputMode
 
 USUAL_STRIDE: Final = 32
-_APART: Final = frozenset({"sigmoid", "sigmoid-logits"})
-"""Kinds of output in which each class has a probability of its own."""
 
 
 def resolve(
-    member: MemberSpec, facts: SourceFacts, ours: Sequence[ClassInfo], background: str | None = None
+    member: MemberSpec,
+    facts: SourceFacts,
+    ours: Sequence[ClassInfo],
+    background: str | None = None,
+    task: Task = "multiclass",
 ) -> Declaration:
     """The complete declaration of a member with `checkpoint` or `onnx`.
 
@@ -26,6 +35,7 @@ def resolve(
         facts: what the source says.
         ours: the dataset's classes.
         background: the dataset's class of unlabelled pixels, if it has one.
+        task: of the dataset.
 
     Raises:
         ModelError: something is declared otherwise than the source has it, or is neither declared nor said;
@@ -42,8 +52,8 @@ def resolve(
             " their names by channel"
         )
     kind = member.output.kind or facts.kind or _usual_kind(count, assumed)
-    network = NetworkClasses(count, kind in _APART, facts.names)
-    classes, has_rest = map_classes(member, network, ours, background, assumed)
+    network = NetworkClasses(count, kind in KINDS_APART, facts.names)
+    classes, has_rest = map_classes(member, network, ours, background, assumed, task)
     output = OutputDeclaration(
         kind=kind,
         count=count,
@@ -52,7 +62,7 @@ def resolve(
         layout=member.output.layout or facts.output_layout or "nchw",
         resample=member.output.resample or facts.upsample or ("nearest" if kind == "labels" else "bilinear"),
     )
-    return Declaration(fed, output, classes, tuple(assumed))
+    return Declaration(fed, output, classes, tuple(assumed), task)
 
 
 def _input(member: MemberSpec, facts: SourceFacts, assumed: list[str]) -> InputDeclaration:

@@ -11,7 +11,13 @@ from typing import Final
 import onnx
 from onnx import TensorProto
 
-DATA_TYPES: Final[dict[int, str]] = {TensorProto.UINT8: "TYPE_UINT8", TensorProto.FLOAT: "TYPE_FP32"}
+DATA_TYPES: Final[dict[int, str]] = {
+    TensorProto.UINT8: "TYPE_UINT8",
+    TensorProto.UINT16: "TYPE_UINT16",
+    TensorProto.UINT32: "TYPE_UINT32",
+    TensorProto.UINT64: "TYPE_UINT64",
+    TensorProto.FLOAT: "TYPE_FP32",
+}
 ANY: Final = -1
 
 # With an exhaustive search of algorithms the first image of each size takes long. The backend takes the

@@ -3,12 +3,13 @@
 Each member can so have its own instances on its own GPU.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
-from seg.errors import VerificationError
+from seg.errors import SpecError, VerificationError
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.check import Model, Outputs, open_model, open_session
 from seg.export.fuse.compose import answer_of, compose_merge
@@ -35,6 +36,7 @@ def add_member_models(update: RepositoryUpdate, job: Job) -> FusionCheck:
     refuse_exclusions(job.spec, "--format triton-ensemble")
     files = {member.name: _add_member(update, job, member.name) for member in job.spec.running}
     parts = [_with_merged_views(part) for part in read_parts(job.spec)]
+    _refuse_different_images(parts)
     merge = _add_merge(update, job, parts)
     try:
         verification = check_parts(
@@ -44,6 +46,17 @@ def add_member_models(update: RepositoryUpdate, job: Job) -> FusionCheck:
         raise VerificationError(f"{merge}: {error}") from error
     _connect(update, job, files, merge)
     return verification
+
+
+def _refuse_different_images(parts: Sequence[Part]) -> None:
+    """Raise SpecError if members take different images: a Triton ensemble hands all of them the same."""
+    types = {part.card.input.image_type.pixels + str(part.card.input.bands): part for part in parts}
+    if len(types) > 1:
+        first, second = list(types.values())[:2]
+        raise SpecError(
+            f"--format triton-ensemble: {first.name} takes {first.card.input.image_type} and {second.name}"
+            f" {second.card.input.image_type}: --format triton makes one model that takes both"
+        )
 
 
 def _add_member(update: RepositoryUpdate, job: Job, member: str) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from seg.export.fuse.fuse import FusionRequest
 from seg.export.triton.config import Serving
-from seg.labels.label_map import ImageHWC
+from seg.image_type import ImageHWB
 from seg.spec import EnsembleSpec
 
 
@@ -16,4 +16,4 @@ class Job:
     spec: EnsembleSpec
     request: FusionRequest
     serving: Serving
-    images: Sequence[ImageHWC]
+    images: Sequence[ImageHWB]

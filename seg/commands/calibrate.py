@@ -60,19 +60,27 @@ def calibrate_stopping(
     from seg.engine.jobs.calibrate import calibrate_ensemble
     from seg.engine.jobs.cross_validate import TOLERANCES, cross_validate
     from seg.spec.yaml.edit import write_under
+    from seg.terminal.words import counted
 
     known = spec.stopping.tolerance if spec.stopping else 0.0
     tolerance = (known or DEFAULT_TOLERANCE) if tolerance is None else tolerance
     calibration, traces = calibrate_ensemble(spec, split, count)
     write_under(path, "stopping", {"tolerance": tolerance, "calibration": calibration.model_dump()})
-    if len(traces) > 1:
-        _print_outcomes(cross_validate(traces, sorted({*TOLERANCES, tolerance})), len(traces))
-    typer.echo(f"{path}: stopping written: tolerance {tolerance:g}, {calibration.images} images")
+    images = counted(calibration.images, "image")
+    groups = calibration.groups or calibration.images
+    if groups > 1:
+        _print_outcomes(cross_validate(traces, sorted({*TOLERANCES, tolerance})), images, groups)
+    elif calibration.images > 1:
+        typer.echo(
+            f"{images} in one group, which counts as one: little is saved; seg calibrate --split predict uses"
+            " the images to predict"
+        )
+    typer.echo(f"{path}: stopping written: tolerance {tolerance:g}, {images}")
 
 
-def _print_outcomes(outcomes: "Sequence[EarlyExitEffect]", images: int) -> None:
+def _print_outcomes(outcomes: "Sequence[EarlyExitEffect]", images: str, groups: int) -> None:
     print_table(
-        f"each of {images} images, calibrated on the other {images - 1}",
+        f"{images}: each of {groups} groups, calibrated on the other {groups - 1}",
         ("tolerance", "saved for certain", "saved", "labels changed", "in the worst image"),
         [
             (

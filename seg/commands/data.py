@@ -1,7 +1,8 @@
 """`seg data`: write the built-in dataset, guess and check a dataset, and preview training crops."""
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -19,7 +20,11 @@ from seg.terminal.words import counted, printable
 
 if TYPE_CHECKING:
     from seg.data.check.dataset import CheckReport, SplitReport
+    from seg.data.statistics import SplitStatistics
     from seg.spec import DatasetSpec, RecipeSpec
+
+_MOST_PAIRS: Final = 20
+"""Of classes that are in the same image, how many are printed."""
 
 app = typer.Typer(help="Write the built-in dataset; describe and check your own.", no_args_is_help=True)
 
@@ -48,17 +53,29 @@ def sample(
             help="Instead draw two slides of tissue on glass, so many pixels wide and high.",
         ),
     ] = None,
+    task: Annotated[
+        Literal["multiclass", "binary", "multilabel"],
+        typer.Option(
+            help="multilabel or binary: a contest of defects that overlap, with tables of run lengths, a"
+            " sample submission and the true one. 80% of its masks are empty."
+        ),
+    ] = "multiclass",
 ) -> None:
     """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
-    from seg.data.sample import write_sample_dataset
+    from seg.data.sample import write_sample_contest, write_sample_dataset
     from seg.data.sample.write_slides import write_slides
 
     if slide and scenes:
         raise SpecError("--slide and --scenes exclude each other: slides show no scenes")
+    if task != "multiclass" and (slide or scenes):
+        other = "--slide" if slide else "--scenes"
+        raise SpecError(f"{other} and --task {task} exclude each other: the contest has its own images")
     if slide:
         written = write_slides(folder, slide, seed=seed)
-    else:
+    elif task == "multiclass":
         written = write_sample_dataset(folder, seed=seed, scenes=scenes or 0)
+    else:
+        written = write_sample_contest(folder, task, seed=seed)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
     suggest(f"seg data check {folder / 'dataset.yaml'}")
 
@@ -153,6 +170,33 @@ def preview(
     typer.echo(f"{output}: written")
 
 
+@app.command()
+def stats(
+    file: Annotated[Path, typer.Argument(metavar="SPEC", help="A dataset's or an ensemble's YAML.")],
+    member: MemberName = None,
+) -> None:
+    """Measure the values of each band of the training images, and print `mean` and `std` for a recipe.
+
+    For an ensemble, the bands and values are those that its first member sees, or --member.
+    """
+    from seg.data import open_split
+    from seg.data.statistics import split_statistics
+    from seg.spec import load_dataset, load_ensemble
+
+    if _is_ensemble(file):
+        spec = load_ensemble(file)
+        data, own = spec.data, spec.recipe_of(chosen_members(file, spec, member)[0]).input
+    elif member:
+        raise SpecError(f"{file}: is a dataset, which has no members: remove --member")
+    else:
+        data, own = load_dataset(file), None
+    try:
+        seen = own.seen_of(data.pixel_range) if own else data.pixel_range
+    except ValueError as error:
+        raise SpecError(f"{file}: input: {error}") from error
+    _print_statistics(split_statistics(open_split(data, "train").samples, seen))
+
+
 @app.command("import")
 def import_(
     form: Annotated[
@@ -217,9 +261,53 @@ def _print_report(report: "CheckReport") -> None:
         ("class", *(f"{split.name} ({split.images})" for split in report.splits)),
         [(name, *(_counts(split, name) for split in report.splits)) for name in (*report.classes, IGNORED)],
     )
+    if report.task == "multilabel":
+        _print_overlap(report)
+    for split in report.splits if report.task != "multiclass" else ():
+        if split.counts.images:
+            typer.echo(
+                f"{split.name}: {split.empty_images:.0%} of the images show no class,"
+                f" {split.empty_masks(report.classes):.0%} of the masks are empty"
+            )
     for line in grouped(report.findings):
         typer.echo(printable(line))
     typer.echo(counted(len(report.findings), "finding") if report.findings else "nothing is wrong")
+
+
+def _print_overlap(report: "CheckReport") -> None:
+    """Which classes are most often in the same image."""
+    from seg.commands.options.shared import print_table
+
+    pairs = sum((split.images_with_both for split in report.splits), Counter[tuple[str, str]]())
+    if pairs:
+        print_table(
+            "images that show both classes",
+            ("classes", *(f"{split.name} ({split.images})" for split in report.splits)),
+            [
+                (", ".join(pair), *(str(split.images_with_both[pair]) for split in report.splits))
+                for pair, _ in pairs.most_common(_MOST_PAIRS)
+            ],
+        )
+
+
+def _print_statistics(found: "SplitStatistics") -> None:
+    from seg.commands.options.shared import print_table
+
+    print_table(
+        f"{counted(found.images, 'training image')}: values of each band, and as networks see it, in 0..1",
+        ("band", "least", "1%", "99%", "most", "no data", "mean", "std"),
+        [
+            (
+                str(one.band),
+                *(f"{value:g}" for value in (one.least, one.low, one.high, one.most)),
+                f"{one.without_data:.2%}",
+                *("" if value is None else f"{value:.4f}" for value in (one.mean, one.std)),
+            )
+            for one in found.bands
+        ],
+    )
+    typer.echo("for a recipe:")
+    typer.echo(f"  {found.recipe_line()}")
 
 
 def _counts(split: "SplitReport", name: str) -> str:

@@ -54,7 +54,7 @@ def distill(
     check_architecture(recipe.architecture, recipe.encoder)
     more = Path(images).absolute() if images else student.images
     train = open_split(spec.data, "train")
-    unlabelled = UnlabelledSplit(more, train.classes) if more else None
+    unlabelled = UnlabelledSplit(more, train.classes, train.task) if more else None
     teacher = ensemble_fingerprint(resolve_ensemble(spec))
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
     taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]

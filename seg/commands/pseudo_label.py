@@ -43,9 +43,11 @@ def pseudo_label(
     from seg.files.outputs import Output, output_folder
     from seg.labels.soft_labels import SoftLabels
     from seg.spec import load_ensemble
+    from seg.spec.ensemble.compatibility import refuse_exclusions
     from seg.spec.reads import files_read
 
     spec = load_ensemble(path)
+    refuse_exclusions(spec, "pseudo-label")
     classes = open_split(spec.data, "train").classes
     samples = list_samples(images.absolute())
     check_file_names((sample.id for sample in samples), MASK_SUFFIX)

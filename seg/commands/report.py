@@ -1,7 +1,7 @@
 """`seg report`: one HTML report of an ensemble, or of training runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,6 +20,10 @@ def report(
     images: Annotated[
         int, typer.Option(min=0, max=ranges.IMAGES.most, help="How many images the gallery has, at most.")
     ] = 100,
+    judge: Annotated[
+        Literal["train", "predict"] | None,
+        typer.Option("--judge", help="Also score the ensemble on this split, which needs labels."),
+    ] = None,
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
@@ -42,12 +46,14 @@ def report(
     if output.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"{output}: the report is an HTML file: name it .html")
     if all(path.is_dir() for path in paths):
+        if judge:
+            raise SpecError("--judge: runs are not judged again: name an ensemble's YAML")
         with Output(output, paths, overwrite).writing() as final:
             write_runs_report(paths, final)
     elif len(paths) == 1:
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
         with Output(output, (*paths, *files_read(spec)), overwrite).writing() as final:
-            write_report(spec, final, paths[0].stem, cache, images)
+            write_report(spec, final, paths[0].stem, cache, images, judge)
         cache.prune(limit)
     else:
         raise SpecError("name one ensemble's YAML, or only folders of runs")

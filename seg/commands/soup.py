@@ -77,10 +77,10 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
                 )
             raise SpecError(f"{path}: {run!r} is neither a member nor a folder: {did_you_mean(run, members)}")
         found[run] = members.get(run, Path(run))
-    if not runs and elsewhere:
-        notice(f"{', '.join(sorted(elsewhere))}: left out, because a soup averages runs of seg train")
     if not found:
         raise SpecError(f"{path}: no member has a run of seg train, which a soup averages: name some runs")
+    if not runs and elsewhere:
+        notice(f"{', '.join(sorted(elsewhere))}: left out, because a soup averages runs of seg train")
     return found
 
 

@@ -56,6 +56,7 @@ def vote(
             classes=len(known.classes),
             size_of=known.size_of,
             ties=parse_ties(ties),
+            task=known.spec.data.task,
         )
     names = [file.name for file in submissions]
     rows = [

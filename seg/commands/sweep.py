@@ -1,5 +1,7 @@
 """`seg sweep`: train many recipes for a few epochs each, and write an ensemble of the best combination."""
 
+from itertools import pairwise
+from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +12,7 @@ from seg.commands.options.shared import Overwrite, print_table, require_extra
 
 if TYPE_CHECKING:
     from seg.train.sweep import TrialResult
+    from seg.train.sweep.choose import ChosenTrial
 
 SweepPath = Annotated[Path, typer.Argument(metavar="SWEEP", help="The sweep's YAML.")]
 
@@ -89,17 +92,35 @@ def top(
 
     with Output(output, (path, *paths_in(spec.data)), overwrite).writing() as final:
         chosen = choose_complementary(
-            open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count
+            open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count, spec.data.group
         )
         write_ensemble(final, spec, chosen)
     rows = [
-        (one.outcome.name, f"{one.outcome.miou:.4f}", f"{one.miou:.4f}", f"{one.disagreement:.1%}")
-        for one in chosen
+        (
+            one.outcome.name,
+            f"{one.outcome.miou:.4f}",
+            f"{one.miou:.4f}",
+            _gain(one, before),
+            f"{one.disagreement:.1%}",
+        )
+        for before, one in pairwise([None, *chosen])
+        if one
     ]
-    print_table("chosen, the best first", ("", "alone", "together so far", "differs from those before"), rows)
+    header = ("", "alone", "together so far", "added, points", "differs from those before")
+    print_table("chosen, the best first", header, rows)
+    if len(chosen) > 1 and isinf(chosen[-1].error):
+        typer.echo("the validation images are one group, so nothing says what others add on other images")
     if len(chosen) < count:
         typer.echo(f"{len(chosen)} of {count}: no other makes them better")
     typer.echo(f"{output}: written; next: seg export {output}")
+
+
+def _gain(one: "ChosenTrial", before: "ChosenTrial | None") -> str:
+    """What a trial adds to those before it, with its standard error across groups."""
+    if before is None:
+        return "-"
+    added = f"{100 * (one.miou - before.miou):+.2f}"
+    return added if isinf(one.error) else f"{added} ± {100 * one.error:.2f}"
 
 
 def _print_trial(outcome: "TrialResult") -> None:

@@ -123,6 +123,7 @@ def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec,
     """Print the costs as a table; raises SpecError with all combinations that do not work."""
     from seg.errors import SpecError
     from seg.train.dry_run import STEP_IMAGES, dry_run
+    from seg.train.member.input_card import input_card_without_images
 
     classes, said_by = _classes(spec.data)
     rows, refused = [], []
@@ -131,7 +132,7 @@ def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec,
             continue
         recipe = spec.recipe_of(one)
         try:
-            found = dry_run(recipe, classes)
+            found = dry_run(recipe, classes, spec.data.task, input_card_without_images(recipe, spec.data))
         except SpecError as error:
             refused.append(f"{path}: {one.name}: {error}")
             continue
@@ -174,5 +175,5 @@ def _classes(data: "DatasetSpec") -> tuple[int, str]:
     if annotations and annotations.exists():
         return len(open_split(data, "train").classes), "as the dataset has"
     if data.classes:
-        return len(class_list(data.classes, data.unlabelled)), "as the spec says"
+        return len(class_list(data.classes, data.unlabelled, data.task)), "as the spec says"
     return ASSUMED_CLASSES, f"assumed, as {annotations} is not here"

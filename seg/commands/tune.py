@@ -36,6 +36,14 @@ def tune(
         Literal["mean", "worst-group"],
         typer.Option("--criterion", help="Tune for the mIoU of all images, or of the group with the lowest."),
     ] = "mean",
+    on: Annotated[
+        Literal["val", "folds"],
+        typer.Option(
+            "--on",
+            help="Fit on the validation images; or on the training images, each through members whose fold"
+            " holds it out.",
+        ),
+    ] = "val",
     judge: Annotated[
         Literal["train", "predict"] | None,
         typer.Option("--judge", help="Also score the result on this split, which needs labels."),
@@ -46,9 +54,10 @@ def tune(
 ) -> None:
     """Find weights, views and class factors, and write them into the YAML.
 
-    Everything is fitted on the validation images, and judged on groups of them that were left out: drives,
-    patients, places. The fewer groups there are, the less is fitted. Every pass is computed once and cached,
-    so that another run computes none. If the spec has `stopping`, it is calibrated again.
+    Everything is fitted on the validation images, or out of fold on the training images, and judged on
+    groups of them that were left out: drives, patients, places. The fewer groups there are, the less is
+    fitted. Every pass is computed once and cached, so that another run computes none. If the spec has
+    `stopping`, it is calibrated again.
     """
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
@@ -57,7 +66,8 @@ def tune(
     from seg.evaluate.tune.cost.budget import Budget
     from seg.evaluate.tune.cost.pareto_plot import draw_pareto
     from seg.evaluate.tune.evidence.evidence import evidence_of
-    from seg.evaluate.tune.evidence.judge_split import judge_split
+    from seg.evaluate.tune.evidence.fold_advice import advise_folds
+    from seg.evaluate.tune.evidence.judge_split import judge_tuned
     from seg.evaluate.tune.write_spec import write_back
     from seg.files.outputs import Output
     from seg.spec import load_ensemble
@@ -71,8 +81,8 @@ def tune(
     if chart:
         chart.check()
     cache = ProbabilityCache()
-    tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion)
-    judged = judge_split(spec, tuned, judge, cache) if judge else None
+    tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
+    judged = judge_tuned(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)
     _print_candidates(tuned)
     _print_calibration(tuned)
@@ -84,10 +94,13 @@ def tune(
             draw_pareto(final, tuned)
         typer.echo(f"{picture}: drawn")
     _print_verdict(tuned)
+    if advice := advise_folds(spec, tuned):
+        typer.echo(advice)
     if judged:
-        _print_judgement(judge or "", judged)
+        _print_judgement(judged)
     if keep:
-        write_back(path, spec, tuned.chosen, tuned.passes.split.classes, evidence_of(tuned))
+        classes = tuned.passes.split.classes
+        write_back(path, spec, tuned.written, classes, evidence_of(tuned), tuned.images)
         typer.echo(f"written to {path}")
         emit("output", path=str(path))
         if spec.stopping is not None:
@@ -116,7 +129,7 @@ def _print_candidates(tuned: "Tuned") -> None:
     ]
     header = (
         "",
-        "val mIoU",
+        "val mIoU" if tuned.on == "val" else "out-of-fold mIoU",
         "95 %",
         "groups left out",
         "over equal, points",
@@ -220,7 +233,7 @@ def _print_verdict(tuned: "Tuned") -> None:
         )
 
 
-def _print_judgement(split: str, judged: "Judgement") -> None:
+def _print_judgement(judged: "Judgement") -> None:
     rows = [
         (
             name,
@@ -231,7 +244,9 @@ def _print_judgement(split: str, judged: "Judgement") -> None:
         for name, one in judged.scores.items()
     ]
     print_table(
-        f"judged on {split}: {judged.groups}", ("", "mIoU", "over equal, points", "worst group"), rows
+        f"judged on {judged.split}: {judged.groups}",
+        ("", "mIoU", "over equal, points", "worst group"),
+        rows,
     )
 
 

@@ -10,9 +10,12 @@ from seg.data.masks.mask_split import MaskSplit
 from seg.data.regions.held_out_blocks import hold_out_blocks
 from seg.data.regions.large_images import cut_large_images
 from seg.data.splits.folder_split import FolderSplit
+from seg.data.splits.nodata import IgnoreNodata
 from seg.data.splits.pseudo_labels import PseudoSplit
 from seg.data.splits.split import Split
+from seg.data.splits.stacks import with_stacks
 from seg.data.tables.table_split import TableSplit
+from seg.labels.task import classes_overlap
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
 from seg.spec.dataset.split import BlocksSpec, ShareSpec
 
@@ -28,7 +31,9 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
     to_measure = name == "val"
     if name == "predict" and dataset.predict is None:
         name = "val"
-    split = open_undivided(dataset, name)
+    split: Split = open_undivided(dataset, name)
+    if dataset.pixel_range and not classes_overlap(dataset.task):
+        split = IgnoreNodata(split)
     if isinstance(dataset.val, ShareSpec) and name != "predict":
         train, held_out = hold_out(split, dataset.val, dataset.group)
         split = train if name == "train" else held_out
@@ -41,7 +46,13 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
 def open_undivided(dataset: DatasetSpec, name: SplitName) -> Split:
     """Open one split; with a `val` that is a share, all images of `train`. Raises DataError."""
     split = _open(dataset, name)
-    split.samples = tuple(replace(sample, pixel_range=dataset.pixel_range) for sample in split.samples)
+    if dataset.pixel_range is None:
+        return split
+    split.samples = tuple(
+        replace(sample, pixel_range=dataset.pixel_range, rgb=dataset.rgb) for sample in split.samples
+    )
+    if dataset.stack:
+        split.samples = with_stacks(split.samples, dataset.stack)
     return split
 
 

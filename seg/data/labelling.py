@@ -1,23 +1,66 @@
-"""The labelling of a dataset: its classes, and the label of unlabelled pixels."""
+"""The labelling of a dataset: its classes, its task, and what unlabelled pixels are in its label maps."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from seg.data.coco.coco_file import CocoCategory, ambiguities, read_categories
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import LabelMap, Task, classes_overlap, ignore_value, truth_dtype
 from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, class_list
 from seg.spec.dataset.split import SplitSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """The classes by label, and the label of unlabelled pixels: a class's or the ignore index."""
+    """The classes by label, and what a label map of the dataset holds.
+
+    Attributes:
+        unlabelled: the value of a pixel without a label: that of a class, the ignore index, or, where classes
+            overlap, 0 for no class.
+    """
 
     classes: tuple[ClassInfo, ...]
     unlabelled: int
+    task: Task = "multiclass"
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
+        """The type of label maps."""
+        return truth_dtype(self.task, len(self.classes))
+
+    @property
+    def void(self) -> int:
+        """The value of pixels that are marked as unlabelled, by `unlabelled_values` and the like."""
+        overlaps = classes_overlap(self.task)
+        return ignore_value(self.task, len(self.classes)) if overlaps else self.unlabelled
+
+    @property
+    def background(self) -> int | None:
+        """The label of the class that unlabelled pixels belong to; None if they belong to none."""
+        is_class = not classes_overlap(self.task) and self.unlabelled != IGNORE_INDEX
+        return self.unlabelled if is_class else None
+
+    def blank(self, size_hw: tuple[int, int]) -> LabelMap:
+        """A label map in which no pixel has a label."""
+        return np.full(size_hw, self.unlabelled, self.dtype)
+
+    def paint(self, labels_hw: LabelMap, mask_hw: NDArray[np.bool_], label: int) -> None:
+        """Give pixels of a label map a class: instead of theirs, or where classes overlap besides."""
+        if classes_overlap(self.task):
+            labels_hw[mask_hw] |= self.dtype.type(self.value_of(label))
+        else:
+            labels_hw[mask_hw] = label
+
+    def value_of(self, label: int) -> int:
+        """The value of a pixel of this class alone: its position, or its bit."""
+        return 1 << label if classes_overlap(self.task) else label
 
 
 ReadLabelling = Callable[[], Labelling]
@@ -32,7 +75,9 @@ def labelling_of(dataset: DatasetSpec) -> Labelling:
     Raises:
         DataError: the categories cannot be read, share an id or a name, or are too many.
     """
-    classes = class_list(_entries(dataset), dataset.unlabelled)
+    classes = class_list(_entries(dataset), dataset.unlabelled, dataset.task)
+    if classes_overlap(dataset.task):
+        return Labelling(classes, 0, dataset.task)
     if dataset.ignores_unlabelled:
         return Labelling(classes, IGNORE_INDEX)
     return Labelling(classes, [c.name for c in classes].index(dataset.unlabelled))

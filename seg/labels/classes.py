@@ -56,6 +56,14 @@ def default_colour(position: int) -> Colour:
     return (round(red * 255), round(green * 255), round(blue * 255))
 
 
+def mixed_colour(classes: Sequence[ClassInfo]) -> Colour:
+    """The mean colour of classes that a pixel has together."""
+    red, green, blue = (
+        round(sum(of_all) / len(classes)) for of_all in zip(*(c.colour for c in classes), strict=True)
+    )
+    return red, green, blue
+
+
 def is_background(name: str) -> bool:
     """Whether a class is named as annotation tools name what is no object: `background`, `_background_`."""
     return name.strip("_").lower() == "background"

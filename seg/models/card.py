@@ -4,7 +4,7 @@ The same JSON is in the safetensors metadata of a checkpoint and in `metadata_pr
 under the key `seg.card`. The card of a fused ensemble is under `seg.ensemble`.
 """
 
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -14,9 +14,11 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
+    model_validator,
 )
 
 from seg.errors import ModelError
+from seg.image_type import ImageType, PixelType
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
 from seg.pixel_range import PixelRange
@@ -34,26 +36,56 @@ class _Part(BaseModel):
 
 
 class InputCard(_Part):
-    """How the exported graph brings an image of any size to the network.
+    """The image that the exported graph takes, and how the graph brings it to the network.
+
+    Without a `pixel_range` the image is uint8 RGB, and `mean` and `std` are for RGB in 0..1. With one it has
+    `bands` bands of the type `pixels`; the graph chooses the bands that the network sees, brings them to
+    0..1, and normalises each with its own mean and std.
 
     `pad` repeats the last row and column until height and width are multiples of `stride`, and
-    crops the result; `resize` goes to `size_hw` and back; `tile` cuts tiles of `size_hw`. `mean` and
-    `std` are for RGB in 0..1. `pixel_range` says how images of other bands or more than 8 bits become the
-    uint8 RGB image that the graph takes.
+    crops the result; `resize` goes to `size_hw` and back; `tile` cuts tiles of `size_hw`.
     """
 
     mode: Literal["pad", "resize", "tile"] = "pad"
     stride: int = Field(default=32, ge=1)
     size_hw: tuple[int, int] | None = None
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    pixels: PixelType = "uint8"
+    bands: int = Field(default=3, ge=1)
     pixel_range: PixelRange | None = None
 
+    @model_validator(mode="after")
+    def _one_mean_for_each_channel(self) -> Self:
+        if self.pixel_range is not None and "bands" not in self.model_fields_set:
+            raise ValueError("images of bands were brought to RGB by an older seg: train it again")
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise ValueError(
+                f"has {len(self.mean)} means and {len(self.std)} stds for {self.channels} channels"
+            )
+        return self
+
+    @property
+    def channels(self) -> int:
+        """The number of the network's input channels."""
+        return self.bands if self.pixel_range is None else self.pixel_range.seen_of(self.bands)
+
+    @property
+    def image_type(self) -> ImageType:
+        """What the graph takes; a pixel without data is given the mean of its band."""
+        if self.pixel_range is None or self.pixel_range.ends is None:
+            return ImageType(self.pixels, self.bands)
+        low, high = self.pixel_range.ends
+        seen = self.pixel_range.bands or tuple(range(1, self.bands + 1))
+        mean_of = dict(zip(seen, self.mean, strict=True))
+        means = (low + (high - low) * mean_of.get(band, 0.0) for band in range(1, self.bands + 1))
+        return ImageType(self.pixels, self.bands, tuple(max(0, round(mean)) for mean in means))
+
     @model_serializer(mode="wrap")
-    def _without_a_range_of_8_bits(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _bands_only_with_a_range(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
         if self.pixel_range is None:
-            del values["pixel_range"]
+            del values["pixels"], values["bands"], values["pixel_range"]
         return values
 
 

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from seg.errors import ModelError
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task, classes_overlap
 
 Channels = tuple[int, ...]
 """For each class of the dataset, the model's channel of that class."""
@@ -35,9 +36,35 @@ def channels_of(
     return tuple(names.index(name) for name in wanted_names)
 
 
-def is_reordered(channels: Channels) -> bool:
-    """Whether the dataset lists the classes in another order than the model."""
-    return channels != tuple(range(len(channels)))
+def channels_for_task(
+    own: Sequence[ClassInfo],
+    own_task: Task,
+    wanted: Sequence[ClassInfo],
+    wanted_task: Task,
+    source: object,
+    whose: str = "the dataset",
+) -> Channels:
+    """The same for a model that may have been trained for another task.
+
+    A softmax over two classes is a sigmoid of one of them: where only that one is wanted, its channel is it.
+
+    Raises:
+        ModelError: the names or the tasks differ.
+    """
+    names = [c.name for c in own]
+    if classes_overlap(own_task) == classes_overlap(wanted_task):
+        return channels_of(own, wanted, source, whose)
+    if classes_overlap(wanted_task) and len(own) == 2 and len(wanted) == 1 and wanted[0].name in names:
+        return (names.index(wanted[0].name),)
+    raise ModelError(
+        f"{source}: was trained with 'task: {own_task}', {whose} has 'task: {wanted_task}': set the task that"
+        " it was trained with, or train it again"
+    )
+
+
+def is_reordered(channels: Channels, own: int) -> bool:
+    """Whether the dataset has other classes than all `own` channels of the model in their order."""
+    return channels != tuple(range(own))
 
 
 def reordered(items: Sequence[Item], channels: Channels) -> tuple[Item, ...]:

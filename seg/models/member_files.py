@@ -10,9 +10,11 @@ from seg.data.labelling import known_classes
 from seg.errors import ModelError
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task
 from seg.models.card import ModelCard
-from seg.models.class_order import Channels, channels_of, is_reordered
+from seg.models.class_order import Channels, channels_for_task, is_reordered
 from seg.models.model_file import read_model_card
+from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import DatasetSpec
 
@@ -22,17 +24,19 @@ class MemberFile:
     """A member's model.
 
     Attributes:
-        card: with the classes as the dataset lists them.
-        channels: for each of them the channel of the model.
+        card: with the task of the dataset and its classes as it lists them.
+        own: as it is in the file.
+        channels: for each of the dataset's classes the channel of the model.
     """
 
     path: Path
     card: ModelCard
+    own: ModelCard
     channels: Channels
 
     @property
     def is_reordered(self) -> bool:
-        return is_reordered(self.channels)
+        return is_reordered(self.channels, len(self.own.classes))
 
     @cached_property
     def sha256(self) -> str:
@@ -51,8 +55,8 @@ def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
     """The models of all members that have weight.
 
     Raises:
-        ModelError: a model is missing, not ours, damaged, or its classes are not those of the dataset, or of
-            the first member if the dataset does not list them.
+        ModelError: a model is missing, not ours, damaged, or was trained for another task than the dataset's;
+            or its classes are not those of the dataset, or of the first member if the dataset lists none.
         DataError: the file that names the dataset's classes is damaged.
     """
     return _read([spec.model(member) for member in spec.running], spec.data)
@@ -68,23 +72,31 @@ def _read(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]
     if not paths:
         return ()
     cards = [read_model_card(path) for path in paths]
+    pixel_range = dataset.pixel_range if dataset.has_images else cards[0].input.pixel_range
     for path, card in zip(paths, cards, strict=True):
-        _refuse_other_pixels(path, card, dataset)
+        _refuse_other_pixels(path, card, pixel_range)
     known = known_classes(dataset)
     wanted, whose = (known, "the dataset") if known else (cards[0].classes, "the first member")
-    return tuple(_member_file(path, card, wanted, whose) for path, card in zip(paths, cards, strict=True))
+    return tuple(
+        _member_file(path, card, wanted, dataset.task, whose) for path, card in zip(paths, cards, strict=True)
+    )
 
 
-def _refuse_other_pixels(path: Path, card: ModelCard, dataset: DatasetSpec) -> None:
-    """Raise ModelError if a model learnt from images in another pixel range than the dataset's."""
-    learnt, ours = card.input.pixel_range, dataset.pixel_range
-    if learnt != ours:
+def _refuse_other_pixels(path: Path, card: ModelCard, read: PixelRange | None) -> None:
+    """Raise ModelError if a model takes images that are read otherwise than these.
+
+    Bands, ranges and windows may differ, since each model has its own in its graph; percentiles may not.
+    """
+    learnt = card.input.pixel_range
+    if (learnt is None) != (read is None) or (learnt and read and learnt.percentile != read.percentile):
         raise ModelError(
-            f"{path}: was trained on images of {learnt or '8 bits'}, the dataset has {ours or '8 bits'}: give"
-            " the dataset the same 'bands' and 'range', 'percentile' or 'window'"
+            f"{path}: was trained on images of {learnt or 'RGB, 8 bits'}, and those here are read as"
+            f" {read or 'RGB, 8 bits'}: give the dataset its 'range', 'percentile' or 'window'"
         )
 
 
-def _member_file(path: Path, card: ModelCard, wanted: tuple[ClassInfo, ...], whose: str) -> MemberFile:
-    channels = channels_of(card.classes, wanted, path, whose)
-    return MemberFile(path, card.model_copy(update={"classes": wanted}), channels)
+def _member_file(
+    path: Path, own: ModelCard, wanted: tuple[ClassInfo, ...], task: Task, whose: str
+) -> MemberFile:
+    channels = channels_for_task(own.classes, own.task, wanted, task, path, whose)
+    return MemberFile(path, own.model_copy(update={"classes": wanted, "task": task}), own, channels)

@@ -1,6 +1,6 @@
 """The contract of exported models: read the card, and check inputs, outputs and weights before running.
 
-input   `image`          uint8   [N, H, W, 3]
+input   `image`          uint8   [N, H, W, 3], or uint8, uint16 or float32 [N, H, W, B]: the card says which
 output  `probabilities`  float32 [N, C, H, W]
 metadata `seg.card`      the model card
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from seg.errors import ModelError
 from seg.files.atomic import sha256_of
+from seg.image_type import ImageType, PixelType
 from seg.models.card import CARD_KEY, ENSEMBLE_KEY, ModelCard, read_card
 from seg.models.safety import load_graph, weights_beside
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 INPUT: Final = "image"
 OUTPUT: Final = "probabilities"
+ONNX_PIXELS: Final[dict[PixelType, int]] = {"uint8": 2, "uint16": 4, "float32": 1}
+"""ONNX's numbers of the types; source: `TensorProto.DataType` of onnx.proto."""
+
 LARGEST_CARD: Final = 2**20
 
 
@@ -39,18 +43,22 @@ def read_model_card(path: Path) -> ModelCard:
             f"{path}: its model card has {len(cards[0])} characters: it was not made by seg export"
         )
     card = read_card(cards[0], path)
-    _check_interface(path, model, len(card.classes))
+    _check_interface(path, model, card)
     _check_weights(path, model, card)
     return card
 
 
-def _check_interface(path: Path, model: "ModelProto", classes: int) -> None:
+def _check_interface(path: Path, model: "ModelProto", card: ModelCard) -> None:
     from onnx import TensorProto
 
     inputs = [(i.name, i.type.tensor_type.elem_type) for i in model.graph.input]
     outputs = [(o.name, o.type.tensor_type.elem_type) for o in model.graph.output]
-    if inputs != [(INPUT, TensorProto.UINT8)]:
-        raise ModelError(f"{path}: its inputs are {inputs}, expected one uint8 {INPUT!r}")
+    classes, wanted = len(card.classes), card.input.image_type
+    if inputs != [(INPUT, ONNX_PIXELS[wanted.pixels])]:
+        raise ModelError(f"{path}: its inputs are {inputs}, expected one {wanted.pixels} {INPUT!r}")
+    bands = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim[3:]]
+    if bands not in ([], [0], [wanted.bands]):
+        raise ModelError(f"{path}: takes {bands[0]} bands and its card has {wanted.bands}: export it again")
     if outputs[:1] != [(OUTPUT, TensorProto.FLOAT)]:
         raise ModelError(f"{path}: its first output is {outputs[:1]}, expected float {OUTPUT!r}")
     channels = [d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim[1:2]]
@@ -58,6 +66,19 @@ def _check_interface(path: Path, model: "ModelProto", classes: int) -> None:
         raise ModelError(
             f"{path}: returns {channels[0]} channels and its card has {classes} classes: export it again"
         )
+
+
+def type_of_input(model: "ModelProto") -> ImageType:
+    """The pixels and bands of the images that an exported graph takes.
+
+    Raises:
+        ValueError: it takes something else.
+    """
+    tensor = model.graph.input[0].type.tensor_type
+    for pixels, number in ONNX_PIXELS.items():
+        if tensor.elem_type == number:
+            return ImageType(pixels, tensor.shape.dim[3].dim_value)
+    raise ValueError(f"{model.graph.input[0].name}: has elements of type {tensor.elem_type}, expected pixels")
 
 
 def _check_weights(path: Path, model: "ModelProto", card: ModelCard) -> None:

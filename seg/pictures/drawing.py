@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC
+from seg.labels.task import LabelMap, Task, classes_overlap, ignored_in, masks_of
 
 LayerHWC = NDArray[np.uint8]
 """A picture that is partly transparent, RGBA uint8 `[H, W, 4]`."""
@@ -23,8 +24,13 @@ _OUTLINE_DIMS: Final = 2
 _GAP: Final = 6
 
 
-def colourise(labels_hw: LabelsHW, classes: Sequence[ClassInfo]) -> ImageHWC:
-    """Each label in its class's colour, and ignored pixels in grey."""
+def colourise(labels_hw: LabelMap, classes: Sequence[ClassInfo], task: Task = "multiclass") -> ImageHWC:
+    """Each label in its class's colour, and ignored pixels in grey.
+
+    Where classes overlap, a pixel has the mean of their colours; a pixel of none is black.
+    """
+    if classes_overlap(task):
+        return _mean_colours(labels_hw, classes, task)
     palette = np.full((256, 3), IGNORED_COLOUR, dtype=np.uint8)
     palette[: len(classes)] = [c.colour for c in classes]
     return palette[labels_hw]
@@ -32,33 +38,44 @@ def colourise(labels_hw: LabelsHW, classes: Sequence[ClassInfo]) -> ImageHWC:
 
 def overlay(
     image_hwc: ImageHWC,
-    labels_hw: LabelsHW,
+    labels_hw: LabelMap,
     classes: Sequence[ClassInfo],
     *,
     opacity: float = 0.5,
     clear: int | None = None,
+    task: Task = "multiclass",
 ) -> ImageHWC:
     """The image with its label map over it and the borders between labels drawn.
 
-    Pixels labelled `clear` (a background, say) or ignored show the bare image.
+    Pixels labelled `clear` (a background, say), ignored or of no class show the bare image.
     """
-    layer_hwc = layer(labels_hw, classes, opacity=opacity, clear=clear).astype(np.float32)
+    layer_hwc = layer(labels_hw, classes, opacity=opacity, clear=clear, task=task).astype(np.float32)
     share_hwc = layer_hwc[..., 3:] / 255
     blended_hwc = image_hwc * (1 - share_hwc) + layer_hwc[..., :3] * share_hwc
     return np.rint(blended_hwc).astype(np.uint8)
 
 
 def layer(
-    labels_hw: LabelsHW, classes: Sequence[ClassInfo], *, opacity: float = 1.0, clear: int | None = None
+    labels_hw: LabelMap,
+    classes: Sequence[ClassInfo],
+    *,
+    opacity: float = 1.0,
+    clear: int | None = None,
+    task: Task = "multiclass",
 ) -> LayerHWC:
     """A label map to lay over its image: classes at that opacity, and outlines in their darker colour.
 
-    Pixels labelled `clear` or ignored are transparent.
+    Pixels labelled `clear`, ignored or of no class are transparent. `clear` is a bit where
+    classes overlap.
     """
+    if classes_overlap(task) and clear is not None:
+        labels_hw = labels_hw & ~labels_hw.dtype.type(1 << clear)
     layer_hwc = np.empty((*labels_hw.shape, 4), dtype=np.uint8)
-    layer_hwc[..., :3] = colourise(labels_hw, classes)
-    bare_hw = labels_hw == IGNORE_INDEX
-    if clear is not None:
+    layer_hwc[..., :3] = colourise(labels_hw, classes, task)
+    bare_hw = ignored_in(labels_hw, task, len(classes))
+    if classes_overlap(task):
+        bare_hw |= labels_hw == 0
+    elif clear is not None:
         bare_hw |= labels_hw == clear
     layer_hwc[..., 3] = np.where(bare_hw, 0, round(255 * opacity))
     border_hw = _borders(labels_hw)
@@ -110,7 +127,17 @@ def enlarged(image_hwc: ImageHWC, least_width: int) -> ImageHWC:
     return image_hwc.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _borders(labels_hw: LabelsHW) -> NDArray[np.bool_]:
+def _mean_colours(labels_hw: LabelMap, classes: Sequence[ClassInfo], task: Task) -> ImageHWC:
+    """The mean of the colours of a pixel's classes; values that a map has are few, and each is mixed once."""
+    values, place_hw = np.unique(labels_hw, return_inverse=True)
+    has_vc = masks_of(values, task, len(classes)).T
+    sums_v3 = has_vc @ np.array([c.colour for c in classes], dtype=np.float64)
+    palette: ImageHWC = np.rint(sums_v3 / np.maximum(has_vc.sum(1, keepdims=True), 1)).astype(np.uint8)
+    palette[ignored_in(values, task, len(classes))] = IGNORED_COLOUR
+    return palette[place_hw.reshape(labels_hw.shape)]
+
+
+def _borders(labels_hw: LabelMap) -> NDArray[np.bool_]:
     border = np.zeros(labels_hw.shape, dtype=np.bool_)
     border[:, 1:] |= labels_hw[:, 1:] != labels_hw[:, :-1]
     border[1:] |= labels_hw[1:] != labels_hw[:-1]

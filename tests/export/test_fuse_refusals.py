@@ -36,7 +36,8 @@ def says_tied(count: int) -> Reference_:
         labels_hw = np.zeros(image_hwc.shape[:2], dtype=np.uint8)
         tied_hw = np.zeros(labels_hw.shape, dtype=np.bool_)
         tied_hw[0, :count] = True
-        return Expected(labels_hw, np.zeros((2, *labels_hw.shape), dtype=np.float32), tied_hw)
+        confidence_hw = np.zeros(labels_hw.shape, dtype=np.float32)
+        return Expected(labels_hw, confidence_hw[None].repeat(2, 0), tied_hw, confidence_hw, "multiclass")
 
     return witness
 

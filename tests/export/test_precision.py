@@ -25,6 +25,7 @@ from seg.export.precision.measure import Answer, Gate
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
+from seg.labels.task import Task
 from seg.models.card import ModelCard, VerificationCard
 from seg.models.model_file import read_model_card
 from seg.spec import ExportSpec
@@ -56,6 +57,7 @@ class DrawnSplit:
     given: list[LabelsHW]
     classes: tuple[ClassInfo, ...] = CLASSES
     fingerprint: str = ""
+    task: Task = "multiclass"
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -83,9 +85,9 @@ def test_calibration_images_show_the_rare_class(split: DrawnSplit) -> None:
     rare = common.copy()
     rare[0, 0] = 2
     split.given = [common, common, common, rare, common]
-    (chosen,) = covering_images(split, 1)
+    (chosen,) = covering_images(split, 1, "multiclass")
     np.testing.assert_array_equal(chosen, image(40, 50, 3))
-    assert len(covering_images(split, 99)) == 5
+    assert len(covering_images(split, 99, "multiclass")) == 5
 
 
 def slow_and_right(path: Path, _: str) -> Answer:

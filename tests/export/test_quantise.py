@@ -99,7 +99,7 @@ def wrong_with_int8_second(graph: onnx.ModelProto) -> list[Answer]:
 
 def test_a_layer_that_any_runtime_gets_wrong_stays_in_float() -> None:
     images = [image(seed=seed) for seed in range(2)]
-    found = quantise_within(model(), images, 0.9, wrong_with_int8_second, lambda _: True)
+    found = quantise_within(model(), images, "multiclass", 0.9, wrong_with_int8_second, lambda _: True)
     assert found is not None
     assert found[1] == ("second",)
 
@@ -110,10 +110,10 @@ def test_the_layer_that_int8_hurts_stays_in_float() -> None:
     k1[:, 3] /= 1000
     graph = model((k0, k1), gain=(1, 1, 1, 1000))
     images = [image(seed=seed) for seed in range(4)]
-    found = quantise_within(graph, images, 0.98, open_twice, lambda _: True)
+    found = quantise_within(graph, images, "multiclass", 0.98, open_twice, lambda _: True)
     assert found is not None
     quantised, in_float = found
     assert in_float == ("second",)
     for one in images:
         assert np.mean(run(quantised, one[None]).argmax(1) == run(graph, one[None]).argmax(1)) >= 0.95
-    assert quantise_within(graph, images, 0.98, open_twice, lambda _: False) is None
+    assert quantise_within(graph, images, "multiclass", 0.98, open_twice, lambda _: False) is None

@@ -172,9 +172,11 @@ def test_editors_get_a_schema() -> None:
 
 def test_black_is_the_background_s_and_of_no_other_class() -> None:
     entries = (ClassEntry(name="sky"), ClassEntry(name="road"))
-    with_background = class_list(entries, "nothing")
+    with_background = class_list(entries, "nothing", "multiclass")
     assert [c.colour == (0, 0, 0) for c in with_background] == [True, False, False]
-    assert [c.colour for c in class_list(entries, "ignore")] == [c.colour for c in with_background[1:]]
+    assert [c.colour for c in class_list(entries, "ignore", "multiclass")] == [
+        c.colour for c in with_background[1:]
+    ]
 
 
 def test_the_former_spelling_of_a_tolerance_of_0_still_works(

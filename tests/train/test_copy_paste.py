@@ -10,6 +10,7 @@ from seg.data.images.images import write_image
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.task import Task
 from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.recipe.augmentation import CopyPasteSpec, StepSpec
 from seg.train.augment import Augment, CopyPaste, check_copy_paste, labels_to_paste
@@ -28,6 +29,7 @@ DOGS = {3: (5, 40), 6: (30, 4)}
 class Drawn:
     """Ten images whose grey tells image and label: 20 times the image's number plus the label."""
 
+    task: Task = "multiclass"
     classes = CLASSES
     fingerprint = ""
 

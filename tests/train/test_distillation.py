@@ -200,7 +200,7 @@ def test_a_student_learns_where_nothing_is_labelled(
     """With `soft_share: 1` the true labels have no say, and the added images have none at all."""
     spec = load_ensemble(toy_spec(tmp_path, epochs=8, schedule="constant"))
     train = open_split(spec.data, "train")
-    images = UnlabelledSplit(toy_data / "train", train.classes)
+    images = UnlabelledSplit(toy_data / "train", train.classes, "multiclass")
     assert (images.labels(0) == IGNORE_INDEX).all()
     distillation = Distillation(_Sure(tmp_path), "one who knows", 1.0, 1.0, images)
     result = train_member(spec, spec.members[0], distillation=distillation)

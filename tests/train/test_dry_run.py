@@ -23,7 +23,7 @@ def test_what_a_forward_pass_keeps_is_counted_once_and_without_weights() -> None
 def test_a_dry_run_counts_the_network_that_would_be_trained(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec = load_ensemble(toy_spec(tmp_path))
     recipe = spec.recipe_of(spec.members[0])
-    found = dry_run(recipe, len(CLASSES))
+    found = dry_run(recipe, len(CLASSES), "multiclass")
     network = build_network(recipe.architecture, recipe.encoder, len(CLASSES))
     assert found.cost.parameters == sum(parameter.numel() for parameter in network.parameters())
     assert found.memory == 16 * found.cost.parameters + 4 * activation_bytes(network, (32, 32))
@@ -44,3 +44,10 @@ def test_a_network_that_cannot_work_is_refused_by_name(toy_spec: SpecWriter, tmp
     result = CliRunner().invoke(app, ["train", str(path), "--dry-run"])
     assert result.exception is not None
     assert f"{path}: toy: deeplabv3plus does not work with encoder 'densenet121'" in str(result.exception)
+
+
+def test_nothing_learnt_costs_the_logarithm_of_two_if_classes_overlap(
+    toy_spec: SpecWriter, tmp_path: Path
+) -> None:
+    spec = load_ensemble(toy_spec(tmp_path))
+    assert abs(dry_run(spec.recipe_of(spec.members[0]), 1, "binary").loss - 0.69) < 0.3

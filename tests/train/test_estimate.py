@@ -27,7 +27,7 @@ def test_time_is_that_of_all_images_of_all_epochs(toy_spec: SpecWriter, tmp_path
     found = estimate_training(spec, spec.members[0], retrain=False)
     assert found.epochs == RECIPE["epochs"] == 4
     assert found.seconds == pytest.approx(4 * (10 + 3 / 3) * STEP_S / 4)
-    cost = dry_run(spec.recipe_of(spec.members[0]), len(CLASSES))
+    cost = dry_run(spec.recipe_of(spec.members[0]), len(CLASSES), "multiclass")
     assert (found.parameters, found.memory) == (cost.cost.parameters, cost.memory)
 
 

@@ -20,7 +20,7 @@ from seg.spec.dataset.masks import MasksSpec
 from seg.train import preview as module
 from seg.train.batches.loaders import build_loaders
 from seg.train.distributed.process_group import ProcessGroup
-from seg.train.member.job import input_card_of
+from seg.train.member.input_card import input_card_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.preview import Crop, preview, whole_image_recipe
 from seg.train.splits.decoded_split import DecodedSplit
@@ -117,7 +117,8 @@ def test_flat_and_undefined_crops_are_told(
 
     spec, recipe = load(toy_spec(tmp_path, augmentation="none"))
     card = input_card_of(recipe)
-    monkeypatch.setattr(module, "input_card_of", lambda _: card.model_copy(update={"std": (0.0, 0.0, 0.0)}))
+    broken = card.model_copy(update={"std": (0.0, 0.0, 0.0)})
+    monkeypatch.setattr(module, "input_card_for", lambda *_: broken)
     assert {crop.problem[:15] for crop in preview(spec.data, recipe, 1)[1]} == {"NaN or infinite"}
 
 

@@ -1,5 +1,6 @@
 """Sweeps on the toy: what is tried, what fails, what a kill costs, what is chosen."""
 
+import math
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from ruamel.yaml import YAML
 from seg.data import open_split
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
+from seg.spec.dataset.groups import GroupSpec
 from seg.spec.recipe.sweep import load_sweep
 from seg.train.callbacks.on_epoch import OnEpoch
 from seg.train.run.record import Result
@@ -207,6 +209,10 @@ def test_the_best_together_are_not_copies(write_sweep: WriteSweep, tmp_path: Pat
     together = choose_complementary(outcomes, spec.runs, val, 3)
     assert together[0].miou == max(one.miou for one in choose_complementary(outcomes, spec.runs, val, 1))
     assert all(earlier.miou < later.miou for earlier, later in pairwise(together))
+    assert all(one.error > 0 for one in together)
+    grouped = choose_complementary(outcomes, spec.runs, val, 3, GroupSpec(pattern="png$"))
+    assert [one.miou for one in grouped] == [one.miou for one in together]
+    assert {one.error for one in grouped} == {math.inf}
     write_ensemble(tmp_path / "top.yaml", spec, together)
     written = load_ensemble(tmp_path / "top.yaml")
     assert [member.name for member in written.members] == [one.outcome.name for one in together]

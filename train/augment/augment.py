@@ -11,11 +11,14 @@ import albumentations as albu
 import cv2
 import numpy as np
 
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.models.card import InputCard
 from seg.spec.base import SizeHW
 from seg.spec.recipe.recipe import RecipeSpec
+from seg.terminal.notices import notice
 from seg.train.augment.build_transform import build_transform
-from seg.train.augment.presets import PRESETS
+from seg.train.augment.presets import PRESETS, left_out, preset
 from seg.train.augment.try_transform import try_transform
 from seg.views import ViewSetName
 
@@ -28,27 +31,29 @@ _CROPPING: Final = frozenset({"PadIfNeeded", "RandomCrop"})
 class Augment:
     """Turns an image and its label map into the recipe's crop: uint8 `[h, w, 3]` and uint8 `[h, w]`.
 
-    With `original`, an image is only cropped, at a random place. Labels may have channels, uint8 `[h, w, K]`;
-    pixels outside the image get the ignore index in all of them.
+    Images of bands are float32 in 0..1, `[h, w, channels]`, and get no transforms of colour. With `original`,
+    an image is only cropped, at a random place. Labels may have channels, uint8 `[h, w, K]`; pixels outside
+    the image get the ignore index in all of them.
 
     Raises:
         SpecError: as `check_augmentation`, but without trying the transforms.
     """
 
-    def __init__(self, recipe: RecipeSpec) -> None:
+    def __init__(self, recipe: RecipeSpec, *, has_colour: bool = True) -> None:
         crop = _crop_transforms(recipe.crop)
         self._original = _compose(crop)
         views, scale = _view_transforms(recipe.train_views), _scale_transforms(recipe.scale)
-        self._transformed = _compose([*views, *scale, *crop, *_step_transforms(recipe)])
+        steps = _step_transforms(recipe, has_colour=has_colour)
+        self._transformed = _compose([*views, *scale, *crop, *steps])
 
     def __call__(
-        self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool = False
-    ) -> tuple[ImageHWC, LabelsHW]:
+        self, image_hwc: ImageHWB, labels_hw: LabelsHW, seed: int, *, original: bool = False
+    ) -> tuple[ImageHWB, LabelsHW]:
         return self.with_transform_names(image_hwc, labels_hw, seed, original=original)[:2]
 
     def with_transform_names(
-        self, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int, *, original: bool = False
-    ) -> tuple[ImageHWC, LabelsHW, tuple[str, ...]]:
+        self, image_hwc: ImageHWB, labels_hw: LabelsHW, seed: int, *, original: bool = False
+    ) -> tuple[ImageHWB, LabelsHW, tuple[str, ...]]:
         """The crop, and the names of the applied transforms except cropping."""
         compose = self._original if original else self._transformed
         # With set_random_seed all transforms would draw the same numbers, and so be applied together.
@@ -63,16 +68,22 @@ class Augment:
         return np.ascontiguousarray(changed["image"]), labels_hw, applied
 
 
-def check_augmentation(recipe: RecipeSpec) -> None:
+def check_augmentation(recipe: RecipeSpec, input_card: InputCard | None = None) -> None:
     """Build each step of the recipe's augmentation, and try it on crops of the recipe's size.
+
+    `input_card` is for images that are not RGB of 8 bits; a notice names the transforms that they do not get.
 
     Raises:
         SpecError: a transform, parameter or value is not allowed, or the transform changes sizes or label
             values, or is not reproducible; the message has the line of the YAML.
     """
+    bands = None if input_card is None or input_card.pixel_range is None else input_card.channels
     for step in recipe.augmentation:
         if step.name not in PRESETS:
-            try_transform(build_transform(step), step.place, recipe.crop)
+            try_transform(build_transform(step), step.place, recipe.crop, bands)
+        elif bands is not None and left_out(step.name):
+            names = ", ".join(left_out(step.name))
+            notice(f"augmentation: {step.name}: left out, as images are not RGB of 8 bits: {names}")
 
 
 def _compose(transforms: list[Any]) -> Any:
@@ -116,9 +127,11 @@ def _crop_transforms(size_hw: SizeHW) -> list[Any]:
     return [pad, albu.RandomCrop(height=height, width=width)]
 
 
-def _step_transforms(recipe: RecipeSpec) -> list[Any]:
+def _step_transforms(recipe: RecipeSpec, *, has_colour: bool) -> list[Any]:
     return [
         transform
         for step in recipe.augmentation
-        for transform in (PRESETS[step.name]() if step.name in PRESETS else [build_transform(step)])
+        for transform in (
+            preset(step.name, has_colour=has_colour) if step.name in PRESETS else [build_transform(step)]
+        )
     ]

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC
+from seg.labels.task import Task, classes_overlap
 from seg.spec import RecipeSpec
 from seg.spec.base import SizeHW, did_you_mean
 from seg.spec.recipe.augmentation import CopyPasteSpec
 from seg.train.augment.augment import Augment
 from seg.train.reproducibility.seeds import derive_seed
 from seg.train.splits.class_counts import CountsNC
-from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.decoded_split import DecodedSplit, TargetHW
 
 _RARE: Final = 0.5
 # They keep the random numbers of pasting independent of those of the crop that is pasted into.
@@ -51,8 +52,8 @@ class CopyPaste:
         return bool(np.random.default_rng([seed, _CHANCE_SEED]).random() < self._probability)
 
     def __call__(
-        self, index: int, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int
-    ) -> tuple[ImageHWC, LabelsHW]:
+        self, index: int, image_hwc: ImageHWC, labels_hw: TargetHW, seed: int
+    ) -> tuple[ImageHWC, TargetHW]:
         """A copy of the crop of image `index` with objects of another image pasted on it."""
         rng = np.random.default_rng([seed, _PASTE_SEED])
         label = int(rng.choice(self._labels))
@@ -60,9 +61,11 @@ class CopyPaste:
         sources = sources[sources != index]
         if not len(sources):
             return image_hwc, labels_hw
-        around = _random_window(*self._images.read(int(rng.choice(sources))), label, self._crop, rng)
+        read_hwc, read_labels_hw = self._images.read(int(rng.choice(sources)))
+        is_of_class_hw = _pixels_of(label, read_labels_hw, self._images.task)
+        around = _random_window(read_hwc, read_labels_hw, is_of_class_hw, self._crop, rng)
         source_hwc, source_labels_hw = self._augment(*around, derive_seed(seed, _PASTE_SEED))
-        pasted_hw1 = _without_soft_labels(source_labels_hw)[..., None] == label
+        pasted_hw1 = _pixels_of(label, source_labels_hw, self._images.task)[..., None]
         pasted = pasted_hw1 if labels_hw.ndim == pasted_hw1.ndim else pasted_hw1[..., 0]
         return np.where(pasted_hw1, source_hwc, image_hwc), np.where(pasted, source_labels_hw, labels_hw)
 
@@ -109,11 +112,15 @@ def rare_labels(counts_nc: CountsNC) -> list[int]:
 
 
 def _random_window(
-    image_hwc: ImageHWC, labels_hw: LabelsHW, label: int, size_hw: SizeHW, rng: np.random.Generator
-) -> tuple[ImageHWC, LabelsHW]:
+    image_hwc: ImageHWC,
+    labels_hw: TargetHW,
+    is_of_class_hw: NDArray[np.bool_],
+    size_hw: SizeHW,
+    rng: np.random.Generator,
+) -> tuple[ImageHWC, TargetHW]:
     """A random window of the image, at most `size_hw`, that contains a random pixel of the class."""
-    height, width = labels_hw.shape[:2]
-    pixels = np.flatnonzero(_without_soft_labels(labels_hw) == label)
+    height, width = is_of_class_hw.shape
+    pixels = np.flatnonzero(is_of_class_hw)
     middle = int(rng.choice(pixels)) if len(pixels) else height * width // 2
     place = []
     for position, side, length in zip(
@@ -125,6 +132,8 @@ def _random_window(
     return image_hwc[rows, columns], labels_hw[rows, columns]
 
 
-def _without_soft_labels(labels_hw: LabelsHW) -> LabelsHW:
-    """A label map without the soft labels that may be stacked behind it."""
-    return labels_hw if labels_hw.ndim == 2 else labels_hw[..., 0]
+def _pixels_of(label: int, labels_hw: TargetHW, task: Task) -> NDArray[np.bool_]:
+    """The pixels of a class, bool `[H, W]`; soft labels may be stacked behind labels and planes."""
+    if classes_overlap(task):
+        return np.equal(labels_hw[..., label], 1)
+    return np.equal(labels_hw if labels_hw.ndim == 2 else labels_hw[..., 0], label)

@@ -1,6 +1,6 @@
 """Augmentation presets: lists of albumentations transforms, from mild to heavy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import albumentations as albu
@@ -85,3 +85,35 @@ PRESETS: Final[Mapping[str, Callable[[], list[Any]]]] = {
     "notes": _notes,
     "heavy": _heavy,
 }
+
+_OF_COLOUR: Final = frozenset({"HueSaturationValue", "ToGray", "CLAHE", "ISONoise", "ImageCompression"})
+"""Transforms that only make sense of, or only work with, RGB of 8 bits."""
+
+
+def preset(name: str, *, has_colour: bool) -> list[Any]:
+    """The transforms of a preset; for images of bands without those that are of colour."""
+    transforms = PRESETS[name]()
+    return transforms if has_colour else list(_without_colour(transforms))
+
+
+def left_out(name: str) -> tuple[str, ...]:
+    """The names of the preset's transforms that images of bands do not get."""
+    return tuple(one for one in _names(PRESETS[name]()) if one in _OF_COLOUR)
+
+
+def _without_colour(transforms: Sequence[Any]) -> Iterator[Any]:
+    for transform in transforms:
+        if isinstance(transform, albu.OneOf):
+            kept = list(_without_colour(transform.transforms))
+            if kept:
+                yield albu.OneOf(kept, p=transform.p)
+        elif type(transform).__name__ not in _OF_COLOUR:
+            yield transform
+
+
+def _names(transforms: Sequence[Any]) -> Iterator[str]:
+    for transform in transforms:
+        if isinstance(transform, albu.OneOf):
+            yield from _names(transform.transforms)
+        else:
+            yield type(transform).__name__

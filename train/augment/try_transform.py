@@ -7,7 +7,8 @@ import albumentations as albu
 import numpy as np
 
 from seg.errors import SpecError
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from seg.spec.base import SizeHW
 
 _SEEDS: Final = range(4)
@@ -15,8 +16,10 @@ _CLASSES: Final = 5
 _BLOCK: Final = 8
 
 
-def try_transform(transform: Any, place: str, size_hw: SizeHW) -> None:
+def try_transform(transform: Any, place: str, size_hw: SizeHW, bands: int | None = None) -> None:
     """Apply a transform to synthetic crops and check its output. Sets the transform's probability to 1.
+
+    Crops are uint8 RGB or, of images with so many `bands`, float32 in 0..1.
 
     Raises:
         SpecError: it fails, changes sizes or dtypes, differs with the same seed, erases the image, or does
@@ -25,7 +28,7 @@ def try_transform(transform: Any, place: str, size_hw: SizeHW) -> None:
     transform.p = 1.0
     compose = albu.Compose([transform])
     for seed in _SEEDS:
-        image_hwc, labels_hw = _synthetic_crop(size_hw, seed)
+        image_hwc, labels_hw = _synthetic_crop(size_hw, seed, bands)
         try:
             problem = _find_problem(compose, image_hwc, labels_hw, seed)
         except Exception as error:
@@ -35,10 +38,11 @@ def try_transform(transform: Any, place: str, size_hw: SizeHW) -> None:
             raise SpecError(f"{place}: {type(transform).__name__} {problem}")
 
 
-def _find_problem(compose: Any, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int) -> str | None:
+def _find_problem(compose: Any, image_hwc: ImageHWB, labels_hw: LabelsHW, seed: int) -> str | None:
     image, labels = _apply(compose, image_hwc, labels_hw, seed)
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        return f"returns {getattr(image, 'dtype', type(image))}, the network takes uint8 images: remove it"
+    if not isinstance(image, np.ndarray) or image.dtype != image_hwc.dtype:
+        found = getattr(image, "dtype", type(image))
+        return f"returns {found}, the network takes {image_hwc.dtype} images: remove it"
     if image.shape != image_hwc.shape or labels.shape != labels_hw.shape:
         before, after = ("x".join(map(str, shape)) for shape in (image_hwc.shape, image.shape))
         return f"turns crops of {before} into {after}: sizes are set by 'crop', 'scale' and 'train_views'"
@@ -54,7 +58,7 @@ def _find_problem(compose: Any, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: 
     return None
 
 
-def _apply(compose: Any, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int) -> tuple[Any, Any]:
+def _apply(compose: Any, image_hwc: ImageHWB, labels_hw: LabelsHW, seed: int) -> tuple[Any, Any]:
     compose.set_random_seed(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -62,12 +66,15 @@ def _apply(compose: Any, image_hwc: ImageHWC, labels_hw: LabelsHW, seed: int) ->
     return changed["image"], changed["mask"]
 
 
-def _synthetic_crop(size_hw: SizeHW, seed: int) -> tuple[ImageHWC, LabelsHW]:
+def _synthetic_crop(size_hw: SizeHW, seed: int, bands: int | None) -> tuple[ImageHWB, LabelsHW]:
     """Blocks of random colours and labels; the first row of blocks has the ignore index."""
     rng = np.random.default_rng(seed)
     height, width = size_hw
     blocks = (-(-height // _BLOCK), -(-width // _BLOCK))
-    image_hwc = rng.integers(0, 256, (*blocks, 3), np.uint8).repeat(_BLOCK, 0).repeat(_BLOCK, 1)
+    image_hwc: ImageHWB = rng.integers(0, 256, (*blocks, bands or 3), np.uint8)
+    image_hwc = image_hwc.repeat(_BLOCK, 0).repeat(_BLOCK, 1)
+    if bands is not None:
+        image_hwc = image_hwc.astype(np.float32) / 255
     labels_hw = rng.integers(0, _CLASSES, blocks, np.uint8).repeat(_BLOCK, 0).repeat(_BLOCK, 1)
     labels_hw[:_BLOCK] = IGNORE_INDEX
     return image_hwc[:height, :width], labels_hw[:height, :width]

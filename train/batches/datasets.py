@@ -4,14 +4,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.image_type import ImageHWB
+from seg.labels.label_map import LabelsHW
 from seg.train.augment import Augment, CopyPaste
 from seg.train.batches.sampling import Draw
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.splits.training_images import TrainingImages
 
 LabelledImage = tuple[Tensor, Tensor]
-"""An image uint8 `[H, W, 3]` and its labels uint8 `[H, W]`; in a batch, `[N, H, W, 3]` and `[N, H, W]`."""
+"""An image uint8 `[H, W, 3]`, or of bands in 0..1, and its labels.
+
+Labels are uint8 `[H, W]`, or planes of classes that overlap `[H, W, C]`. A batch has N before.
+"""
 
 
 class TrainDataset(Dataset[LabelledImage]):
@@ -53,5 +57,5 @@ class ValDataset(Dataset[LabelledImage]):
         return _tensors(*self._images.read(index))
 
 
-def _tensors(image_hwc: ImageHWC, labels_hw: LabelsHW) -> LabelledImage:
+def _tensors(image_hwc: ImageHWB, labels_hw: LabelsHW) -> LabelledImage:
     return torch.from_numpy(image_hwc), torch.from_numpy(labels_hw)

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from seg.errors import SpecError
+from seg.labels.task import classes_overlap
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
 from seg.train.batches.crop_sampling import CropSampler
@@ -22,6 +23,7 @@ from seg.train.batches.sampling import (
     EpochSampler,
     SharesN,
     class_balanced_shares,
+    with_empty_images,
 )
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.splits.class_counts import count_classes
@@ -107,7 +109,7 @@ def collate_by_size(samples: Sequence[LabelledImage], most_pixels: int) -> list[
     """
     by_size: dict[torch.Size, list[LabelledImage]] = {}
     for sample in samples:
-        by_size.setdefault(sample[1].shape, []).append(sample)
+        by_size.setdefault(sample[1].shape[:2], []).append(sample)
     return [
         (torch.stack([image for image, _ in batch]), torch.stack([labels for _, labels in batch]))
         for size, group in by_size.items()
@@ -129,7 +131,7 @@ def images_in_batch(recipe: RecipeSpec, images: int) -> int:
 
 def build_train_dataset(recipe: RecipeSpec, train: DecodedSplit | WindowedSplit) -> TrainDataset:
     """The dataset of augmented crops; raises SpecError and DataError as `build_loaders`."""
-    augment = Augment(recipe)
+    augment = Augment(recipe, has_colour=train.has_colour)
     if recipe.copy_paste is None or isinstance(train, WindowedSplit):
         return TrainDataset(train, augment)
     counts_nc = count_classes(train)
@@ -143,14 +145,17 @@ def build_sampler(
 ) -> EpochDraws:
     """The sampler of a recipe, for `epoch`; raises DataError as `build_loaders`."""
     if isinstance(train, WindowedSplit):
-        return CropSampler(train.class_maps, recipe, background, epoch)
+        # Where classes overlap, class maps have pixels of no class behind all others.
+        of_no_class = len(train.classes) if classes_overlap(train.task) else background
+        return CropSampler(train.class_maps, recipe, of_no_class, epoch)
     return EpochSampler(len(train), recipe.seed, epoch, _shares(recipe, train), recipe.multiply)
 
 
 def _shares(recipe: RecipeSpec, train: DecodedSplit) -> SharesN | None:
     if recipe.sampling == "uniform":
         return None
-    return class_balanced_shares(count_classes(train))
+    counts_nc = count_classes(train)
+    return class_balanced_shares(with_empty_images(counts_nc) if classes_overlap(train.task) else counts_nc)
 
 
 def _processes(workers: int) -> dict[str, Any]:

@@ -104,6 +104,11 @@ class DistributedSampler(Sampler[Draw]):
         return islice(draws, len(self))
 
 
+def with_empty_images(counts_nc: CountsNC) -> CountsNC:
+    """The counts with one column more, for images that show no class: they are drawn as those of a class."""
+    return np.column_stack([counts_nc, (counts_nc == 0).all(1)])
+
+
 def class_balanced_shares(counts_nc: CountsNC) -> SharesN:
     """Shares of class-balanced sampling: draw a class uniformly, then an image that has it.
 

@@ -119,12 +119,17 @@ def epochs_done(last: Path) -> int:
     if not last.exists():
         return 0
     try:
-        return int(torch.load(regular(last), map_location="cpu", weights_only=True)["epoch"]) + 1
+        state = torch.load(regular(last), map_location="cpu", weights_only=True)
+        done = state["epoch"] + 1
+        epochs = len(state["callbacks"][RunCheckpoint.__name__]["history"])
     except OSError:
         raise
     except Exception as error:
         # Unpickling arbitrary bytes can raise any exception.
         raise damaged_error(last) from error
+    if not done == epochs > 0:
+        raise damaged_error(last)
+    return epochs
 
 
 def damaged_error(last: Path) -> ModelError:

@@ -28,7 +28,7 @@ def boundary(
 
 def _on_boundary(labels: Tensor) -> Tensor:
     known = labels != IGNORE_INDEX
-    highest = _highest_nearby(labels.where(known, -1).float())
+    highest = _highest_nearby(labels.float().where(known, -1))
     lowest = -_highest_nearby(-labels.float())
     return known & (highest != lowest)
 

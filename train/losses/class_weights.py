@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task, classes_overlap
 from seg.spec.base import did_you_mean
 from seg.spec.recipe.losses import ClassWeights
 from seg.spec.recipe.recipe import RecipeSpec
@@ -21,11 +22,17 @@ WeightsC = NDArray[np.float32]
 _DEFAULT_WEIGHT: Final = 1.0
 
 
-def check_loss(recipe: RecipeSpec, classes: Sequence[ClassInfo]) -> None:
-    """Raises SpecError if class weights name other classes, or the crop is too small for a loss."""
+def check_loss(recipe: RecipeSpec, task: Task, classes: Sequence[ClassInfo]) -> None:
+    """Raises SpecError if class weights name other classes, or a loss does not suit the task or the crop."""
     for loss in recipe.loss.losses.values():
         if not isinstance(loss.class_weights, str | None):
             _check_class_weights(f"{loss.place}: class_weights", loss.class_weights, classes)
+    if not classes_overlap(task):
+        for name, parameter in recipe.loss.for_overlapping:
+            raise SpecError(
+                f"loss: {name}: {parameter!r} is for classes that overlap, and the dataset's task is {task}:"
+                " remove it"
+            )
     if recipe.loss.ms_ssim and min(recipe.crop) < LEAST_SIDE:
         raise SpecError(
             f"loss: ms_ssim: needs a crop of at least {LEAST_SIDE} pixels, got {min(recipe.crop)}"

@@ -4,6 +4,9 @@ A student's target is its label map with the soft labels stacked behind it, uint
 augmentation and mixing treat both alike and interpolate neither. Pixels from outside the image have the
 ignore index in all channels; soft labels cannot be that, because their squares add up to about one.
 
+Of classes that overlap the target is their planes with the soft labels behind them, uint8 `[H, W, 2 C]`, and
+`DecodedSplit` keeps soft labels below the ignore index.
+
 Source: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
 """
 
@@ -45,11 +48,18 @@ class DistillationLoss(nn.Module):
         self._temperature = temperature
 
     def forward(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Logits `[N, C, H, W]` and a student's target `[N, H, W, 1 + C]`, or only labels, `[N, H, W]`."""
-        if truth.ndim == logits.ndim - 1:
+        """Logits `[N, C, H, W]` and a student's target `[N, H, W, 1 + C]`, or only labels, `[N, H, W]`.
+
+        Of classes that overlap, `[N, H, W, 2 C]` or only planes, `[N, H, W, C]`.
+        """
+        classes = logits.shape[1]
+        if truth.ndim == logits.ndim - 1 or truth.shape[-1] == classes:
             return cast(Tensor, self.loss(logits, truth))
-        true = self.loss(logits, truth[..., 0])
-        soft = soft_loss(logits, truth[..., 1:], self._temperature)
+        labels, soft_labels = truth[..., :-classes], truth[..., -classes:]
+        overlaps = labels.shape[-1] == classes
+        true = self.loss(logits, labels if overlaps else labels[..., 0])
+        measure = soft_sigmoid_loss if overlaps else soft_loss
+        soft = measure(logits, soft_labels, self._temperature)
         return (1 - self._soft_share) * cast(Tensor, true) + self._soft_share * soft
 
 
@@ -67,3 +77,15 @@ def soft_loss(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
         student = (logits.float() / temperature).log_softmax(1)
         divergence = functional.kl_div(student, teacher, reduction="none").sum(1)
         return temperature**2 * (divergence * known).sum() / known.sum().clamp(min=1)
+
+
+def soft_sigmoid_loss(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
+    """The same of classes that overlap: the mean divergence of sigmoids, over known pixels and classes."""
+    with torch.autocast(logits.device.type, enabled=False):
+        known = (soft != IGNORE_INDEX).any(-1, keepdim=True).movedim(-1, 1)
+        teacher = ((soft.movedim(-1, 1).float() / HIGHEST) ** 2).logit().div(temperature).sigmoid()
+        student = logits.float() / temperature
+        cross_entropy = functional.binary_cross_entropy_with_logits(student, teacher, reduction="none")
+        entropy = -torch.xlogy(teacher, teacher) - torch.xlogy(1 - teacher, 1 - teacher)
+        divergence = (cross_entropy - entropy) * known
+        return temperature**2 * divergence.sum() / (known.sum() * logits.shape[1]).clamp(min=1)

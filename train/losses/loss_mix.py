@@ -19,7 +19,7 @@ from seg.train.losses.overlap import dice, jaccard, tversky
 from seg.train.splits.training_images import TrainingImages
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Logits `[N, C, H, W]`, labels `[N, H, W]` and class weights `[C]` in, a scalar out."""
+"""Logits `[N, C, H, W]`, labels `[N, H, W]` or planes `[N, C, H, W]`, class weights `[C]`; a scalar out."""
 
 _LOSSES: Final[Mapping[str, Callable[..., Tensor]]] = {
     "cross_entropy": cross_entropy,
@@ -55,9 +55,13 @@ class LossMix(nn.Module):
         self.register_buffer("class_weights", stacked, persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Logits `[N, C, H, W]` of any float type and labels `[N, H, W]` of any integer type."""
+        """Logits `[N, C, H, W]` of any float type and labels of any integer type.
+
+        Labels are `[N, H, W]`, or of classes that overlap `[N, H, W, C]`, as images have their channels.
+        """
         with torch.autocast(logits.device.type, enabled=False):
-            logits, labels = logits.float(), labels.long()
+            logits = logits.float()
+            labels = labels.movedim(-1, 1) if labels.ndim == logits.ndim else labels.long()
             parts = [
                 term.weight * term.loss(logits, labels, class_weights)
                 for term, class_weights in zip(self.terms, self.class_weights, strict=True)

@@ -10,7 +10,7 @@ from seg.models.card import InputCard, ModelCard, TrainingCard
 from seg.spec.ensemble.ensemble import LoggerName
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.losses.distillation import Distillation
-from seg.train.networks import STRIDE, build_network, encoder_preprocessing
+from seg.train.networks import build_network
 from seg.train.networks.segmenter import Segmenter
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import RunRecord
@@ -21,7 +21,10 @@ MakeCard = Callable[[int, float], ModelCard]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Everything that training one member needs; `unlabelled` is the dataset's setting of that name."""
+    """Everything that training one member needs.
+
+    `unlabelled` is the dataset's setting of that name, `input` how images reach the network.
+    """
 
     recipe: RecipeSpec
     record: RunRecord
@@ -30,6 +33,7 @@ class Job:
     val: Split
     unlabelled: str
     loggers: tuple[LoggerName, ...]
+    input: InputCard
     distillation: Distillation | None = None
 
     @property
@@ -54,24 +58,14 @@ def build_segmenter(job: Job) -> Segmenter:
         ModelError: the file of encoder weights does not fit the encoder.
     """
     recipe = job.recipe
-    network = build_network(recipe.architecture, recipe.encoder, job.classes, recipe.encoder_weights)
+    network = build_network(
+        recipe.architecture, recipe.encoder, job.classes, recipe.encoder_weights, job.input.channels
+    )
     if recipe.channels_last:
         network.to(memory_format=torch.channels_last)
     if recipe.compile:
         network.compile()
-    return Segmenter(network, input_card_of(recipe))
-
-
-def input_card_of(recipe: RecipeSpec) -> InputCard:
-    """The preprocessing of a recipe: padding or resizing, and normalisation."""
-    mean, std = encoder_preprocessing(recipe.encoder, recipe.encoder_weights)
-    return InputCard(
-        mode=recipe.input.mode,
-        stride=STRIDE,
-        size_hw=recipe.input.size,
-        mean=mean,
-        std=std,
-    )
+    return Segmenter(network, job.input)
 
 
 def with_input_size_crop(recipe: RecipeSpec) -> RecipeSpec:
@@ -84,7 +78,6 @@ def with_input_size_crop(recipe: RecipeSpec) -> RecipeSpec:
 def card_of(job: Job, input_card: InputCard) -> MakeCard:
     """The function that makes the model cards of a job's checkpoints."""
     recipe = job.recipe
-    pixel_range = next((sample.pixel_range for sample in job.train.samples), None)
 
     def card(epoch: int, miou: float) -> ModelCard:
         training = TrainingCard(
@@ -100,8 +93,9 @@ def card_of(job: Job, input_card: InputCard) -> MakeCard:
             architecture=recipe.architecture,
             encoder=recipe.encoder,
             classes=job.train.classes,
+            task=job.train.task,
             unlabelled=job.unlabelled,
-            input=input_card.model_copy(update={"pixel_range": pixel_range}),
+            input=input_card,
             training=training,
         )
 

@@ -13,8 +13,8 @@ from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.batches.datasets import LabelledImage
 from seg.train.losses import LossMix
 from seg.train.losses.distillation import DistillationLoss
-from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 from seg.train.metrics.epoch_metrics import EpochMetrics, RunningMean
+from seg.train.metrics.overlap_counts import iou_of, overlap_counts
 from seg.train.mixing import mix, mixing_seed
 from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.build import build_optimiser
@@ -26,7 +26,7 @@ from seg.train.reproducibility.seeds import derive_seed
 class MemberModule(lightning.LightningModule):
     """One member in training; `steps` is the number of optimiser steps per epoch."""
 
-    confusion: Tensor
+    overlap: Tensor
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class MemberModule(lightning.LightningModule):
         self.loss = loss
         self.train_loss = RunningMean()
         self.val_loss = RunningMean()
-        self.register_buffer("confusion", torch.zeros(classes, classes, dtype=torch.int64), persistent=False)
+        self.register_buffer("overlap", torch.zeros(classes, 3, dtype=torch.int64), persistent=False)
 
     @property
     def evaluated_segmenter(self) -> Segmenter:
@@ -78,9 +78,9 @@ class MemberModule(lightning.LightningModule):
 
     def validation_step(self, batches: Sequence[LabelledImage], batch_index: int) -> None:
         for images, labels in batches:
-            logits, truth = self.evaluated_segmenter(images), labels.long()
-            self.val_loss.add(self.loss(logits, truth), len(images))
-            self.confusion += confusion_matrix(truth, logits.argmax(1), len(self.confusion))
+            logits = self.evaluated_segmenter(images)
+            self.val_loss.add(self.loss(logits, labels), len(images))
+            self.overlap += overlap_counts(logits, labels)
 
     def on_validation_start(self) -> None:
         """Average the statistics of batch normalisation over processes, each of which has its own."""
@@ -92,8 +92,8 @@ class MemberModule(lightning.LightningModule):
 
     def compute_metrics(self) -> EpochMetrics:
         """The metrics of the finished epoch over all processes; the running metrics are reset."""
-        iou = iou_per_class(self._total(self.confusion.clone()))
-        self.confusion.zero_()
+        iou = iou_of(self._total(self.overlap.clone()))
+        self.overlap.zero_()
         return EpochMetrics(
             train_loss=self.train_loss.compute_and_reset(self._total),
             val_loss=self.val_loss.compute_and_reset(self._total),

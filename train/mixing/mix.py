@@ -30,7 +30,7 @@ def mixing_seed(seed: int, epoch: int, batch: int) -> int:
 
 
 def mix(images: Tensor, labels: Tensor, spec: MixSpec, seed: int) -> MixedBatch:
-    """Mix a batch, images uint8 `[N, H, W, 3]` and labels uint8 `[N, H, W]`, with at most one method.
+    """Mix a batch, images `[N, H, W, 3]` or of bands, and labels uint8 `[N, H, W]`, with at most one method.
 
     The result is determined by the seed, on any device.
     """

@@ -9,9 +9,10 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class MixedBatch:
-    """Images uint8 `[N, H, W, 3]`, and label maps uint8 `[N, H, W]` with their shares of the loss.
+    """Images `[N, H, W, channels]`, and label maps uint8 `[N, H, W]` with their shares of the loss.
 
-    A student's label maps have soft labels stacked behind them, `[N, H, W, 1 + C]`.
+    Images are uint8 RGB, or of bands in 0..1. A student's label maps have soft labels stacked behind them,
+    `[N, H, W, 1 + C]`.
     """
 
     images: Tensor

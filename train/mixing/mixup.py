@@ -6,6 +6,7 @@ Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
 from typing import Final
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from seg.train.mixing.mixed_batch import MixedBatch
@@ -21,4 +22,6 @@ def mixup(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedBatc
     """
     share = float(rng.beta(_ALPHA, _ALPHA))
     blended = images.float().mul(share).add(images.roll(1, 0), alpha=1 - share)
-    return MixedBatch(blended.round().to(images.dtype), ((labels, share), (labels.roll(1, 0), 1 - share)))
+    if images.dtype == torch.uint8:
+        blended = blended.round().to(torch.uint8)
+    return MixedBatch(blended, ((labels, share), (labels.roll(1, 0), 1 - share)))

@@ -14,6 +14,7 @@ from seg.train.networks.download import allow_download
 from seg.train.networks.encoders import check_architecture
 from seg.train.networks.from_smp import create_from_smp
 from seg.train.networks.from_torchvision import create_from_torchvision, published_weights
+from seg.train.networks.input_channels import set_input_channels
 from seg.train.networks.pretrained import is_weights_file, load_encoder_file, load_encoder_weights
 
 NO_OPTIONS: Final[Mapping[str, object]] = {}
@@ -23,7 +24,7 @@ STRIDE: Final = 32
 
 
 def build_network(
-    architecture: str, encoder: str, classes: int, encoder_weights: str | None = None
+    architecture: str, encoder: str, classes: int, encoder_weights: str | None = None, channels: int = 3
 ) -> nn.Module:
     """Build a network, with random weights or with a pretrained encoder.
 
@@ -32,6 +33,7 @@ def build_network(
         encoder: a name of smp, or of timm as `tu-NAME`, or one of the architecture's own.
         classes: how many channels the logits have.
         encoder_weights: a local safetensors or pth file, a name such as `imagenet`, or None.
+        channels: how many the images have; the encoder's first convolution is adapted to them.
 
     Raises:
         SpecError: there is no such encoder, or it does not work with the architecture.
@@ -52,6 +54,7 @@ def build_network(
     except Exception as error:
         # smp, timm and torchvision raise all kinds of exceptions for unsupported combinations.
         raise SpecError(f"{architecture} does not work with encoder {encoder!r}: {error!r}") from error
+    set_input_channels(network, channels, keep_weights=named is not None)
     if encoder_weights and named is None:
         load_encoder_file(network.get_submodule("encoder"), Path(encoder_weights))
     return network

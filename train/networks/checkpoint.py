@@ -39,7 +39,9 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, ModelCard]:
     """
     tensors, card = _read(path)
     try:
-        network = build_network(card.architecture, card.encoder, len(card.classes))
+        network = build_network(
+            card.architecture, card.encoder, len(card.classes), channels=card.input.channels
+        )
     except SpecError as error:
         raise ModelError(f"{path}: the network in its card cannot be built: {error}") from error
     wanted = network.state_dict()

@@ -19,13 +19,13 @@ class Cost:
     gflops: float
 
 
-def cost_of(network: nn.Module, size_hw: tuple[int, int]) -> Cost:
-    """Count parameters and operations for an image of that size."""
+def cost_of(network: nn.Module, size_hw: tuple[int, int], channels: int = 3) -> Cost:
+    """Count parameters and operations for an image of that size and so many channels."""
     blank = copy.deepcopy(network).to("meta").eval()
     counter = FlopCounterMode(display=False)
     with warnings.catch_warnings(), torch.no_grad(), counter:
         warnings.simplefilter("ignore")
-        blank(torch.empty(1, 3, *size_hw, device="meta"))
+        blank(torch.empty(1, channels, *size_hw, device="meta"))
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return Cost(parameters, counter.get_total_flops() / 1e9)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from seg.errors import ModelError
 from seg.train.networks.check_weights import check_tensor
+from seg.train.networks.input_channels import RGB_CHANNELS, adapt_channels
 from seg.train.networks.state_dict_file import read_state_dict
 
 _LOCAL_SUFFIXES: Final = frozenset({".safetensors", ".pth", ".pt", ".bin"})
@@ -35,7 +36,8 @@ def load_encoder_file(encoder: nn.Module, path: Path) -> None:
 def load_encoder_weights(encoder: nn.Module, given: Mapping[str, Tensor], source: object) -> None:
     """Load the tensors whose names match the encoder's, ignoring prefixes such as `module.` on either side.
 
-    The weight of a fully connected layer is reshaped to that of the equivalent convolution.
+    The weight of a fully connected layer is reshaped to that of the equivalent convolution, and that of a
+    first convolution on RGB is adapted to the encoder's channels.
 
     Raises:
         ModelError: a parameter of the encoder is missing, has another shape, or is not finite.
@@ -48,9 +50,7 @@ def load_encoder_weights(encoder: nn.Module, given: Mapping[str, Tensor], source
     if missing:
         raise ModelError(f"{source}: lacks {missing[0]!r} and {len(missing) - 1} more of the encoder")
     fitting = {
-        name: check_tensor(
-            source, name, _as_convolution(by_name[_canonical_name(name)], tensor.shape), tensor
-        )
+        name: check_tensor(source, name, _fitted(by_name[_canonical_name(name)], tensor.shape), tensor)
         for name, tensor in wanted.items()
         if _canonical_name(name) in by_name
     }
@@ -60,6 +60,20 @@ def load_encoder_weights(encoder: nn.Module, given: Mapping[str, Tensor], source
 def _canonical_name(name: str) -> str:
     """A parameter's name without prefixes of wrapping modules, and with timm's flattened names undone."""
     return _FLATTENED.sub(".", _WRAPPERS.sub("", name))
+
+
+def _fitted(tensor: Any, shape: torch.Size) -> Any:
+    return _with_channels(_as_convolution(tensor, shape), shape)
+
+
+def _with_channels(tensor: Any, shape: torch.Size) -> Any:
+    is_on_rgb = (
+        isinstance(tensor, Tensor)
+        and tensor.ndim == len(shape) == 4
+        and tensor.shape[1] == RGB_CHANNELS != shape[1]
+        and (tensor.shape[0], *tensor.shape[2:]) == (shape[0], *shape[2:])
+    )
+    return adapt_channels(tensor, shape[1]) if is_on_rgb else tensor
 
 
 def _as_convolution(tensor: Any, shape: torch.Size) -> Any:

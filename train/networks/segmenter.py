@@ -1,4 +1,4 @@
-"""The segmenter: a network with its preprocessing, from uint8 images to logits at the images' size.
+"""The segmenter: a network with its preprocessing, from scaled images to logits at the images' size.
 
 Training, validation and export all run this module, so what is exported is what was validated.
 """
@@ -13,7 +13,9 @@ from seg.models.card import InputCard
 
 
 class Segmenter(nn.Module):
-    """Uint8 RGB `[N, H, W, 3]` to logits, float32 `[N, C, H, W]`, for any H and W.
+    """Images `[N, H, W, channels]` to logits, float32 `[N, C, H, W]`, for any H and W.
+
+    Images are uint8 RGB or, where the card has a pixel range, what `PixelScaling` makes of them: 0..1.
 
     In mode `pad` the last row and column are repeated at the bottom and right until height and width are
     multiples of the stride, and the logits are cropped. In mode `resize` the image is resized bilinearly to
@@ -27,8 +29,9 @@ class Segmenter(nn.Module):
         super().__init__()
         self.network = network
         self.card = card
-        self.register_buffer("mean", torch.tensor(card.mean) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(card.std) * 255, persistent=False)
+        white = 255 if card.pixel_range is None else 1
+        self.register_buffer("mean", torch.tensor(card.mean) * white, persistent=False)
+        self.register_buffer("std", torch.tensor(card.std) * white, persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
         if self.card.size_hw is None:

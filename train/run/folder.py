@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from seg.data import Sample
 from seg.errors import OutputError, SpecError
 from seg.files.atomic import remove_all_leftovers, write_text
+from seg.runs import HELD_OUT
 from seg.train.run.record import Result, RunRecord, find_difference, read_record
 
 Row = Mapping[str, float | None]
@@ -48,7 +49,7 @@ class RunFolder:
 
     @property
     def held_out(self) -> Path:
-        return self.path / "held_out.csv"
+        return self.path / HELD_OUT
 
     @property
     def best(self) -> Path:

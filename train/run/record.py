@@ -13,6 +13,8 @@ from seg.data import Split
 from seg.data.splits.content_hash import hash_of_images
 from seg.errors import ModelError
 from seg.files.atomic import regular, sha256_of
+from seg.labels.task import Task
+from seg.models.card import InputCard
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks.pretrained import is_weights_file
 
@@ -53,7 +55,7 @@ class RunRecord(BaseModel):
     `recipe` is the merged recipe. Encoder weights from a file are identified by the file's content, and so
     are images; a record of an older `seg` has None for images. A soup has the recipe of its best ingredient;
     `ingredients` are the SHA-256 of the averaged checkpoints, by the names of their runs. `teaching` has the
-    distillation settings of a student.
+    distillation settings of a student, `pixels` the bands and values of images that are not RGB of 8 bits.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,6 +63,7 @@ class RunRecord(BaseModel):
     member: str
     recipe: dict[str, Any]
     encoder_weights_sha256: str | None = None
+    task: Task = "multiclass"
     classes: list[str]
     train_fingerprint: str
     val_fingerprint: str
@@ -70,17 +73,24 @@ class RunRecord(BaseModel):
     device: str
     ingredients: dict[str, str] = {}
     teaching: dict[str, Any] | None = None
+    pixels: str = ""
     result: Result | None = None
 
 
 def new_record(
-    member: str, recipe: RecipeSpec, train: Split, val: Split, distillation: dict[str, Any] | None = None
+    member: str,
+    recipe: RecipeSpec,
+    train: Split,
+    val: Split,
+    distillation: dict[str, Any] | None = None,
+    input_card: InputCard | None = None,
 ) -> RunRecord:
     """The record of a run that is about to begin; raises ModelError without its encoder weights."""
     return RunRecord(
         member=member,
         recipe=_as_json(recipe),
         encoder_weights_sha256=_weights_hash(recipe.encoder_weights),
+        task=train.task,
         classes=[c.name for c in train.classes],
         train_fingerprint=train.fingerprint,
         val_fingerprint=val.fingerprint,
@@ -89,6 +99,7 @@ def new_record(
         versions={"python": platform.python_version(), "seg": __version__}
         | {name: version(name) for name in _LIBRARIES},
         teaching=distillation,
+        pixels=_pixels_text(input_card),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
 
@@ -118,6 +129,15 @@ def find_difference(found: RunRecord, wanted: RunRecord) -> str | None:
     if found.teaching != wanted.teaching:
         before, now = _distillation_text(found.teaching), _distillation_text(wanted.teaching)
         return f"was trained with {before} and the spec says {now}"
+    return _difference_of_data(found, wanted)
+
+
+def _difference_of_data(found: RunRecord, wanted: RunRecord) -> str | None:
+    if found.task != wanted.task:
+        return f"was trained with task {found.task!r} and the dataset's is {wanted.task!r}"
+    if found.pixels != wanted.pixels:
+        before, now = found.pixels or "RGB of 8 bits", wanted.pixels or "RGB of 8 bits"
+        return f"was trained on {before}, now it is {now}"
     for name, part in _DATA.items():
         if getattr(found, name) not in (None, getattr(wanted, name)):
             return f"was trained with other {part}"
@@ -132,6 +152,13 @@ def _comparable(name: str, value: Any) -> Any:
 
 def _distillation_text(settings: dict[str, Any] | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in (settings or {"no teacher": ""}).items()).strip()
+
+
+def _pixels_text(card: InputCard | None) -> str:
+    """The bands and values that the network sees."""
+    if card is None or card.pixel_range is None:
+        return ""
+    return f"{card.pixels} images of {card.bands} bands in {card.pixel_range}"
 
 
 def _as_json(recipe: RecipeSpec) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from seg.terminal.progress import Advance, progress
 from seg.train.batches.loaders import Loaders, build_loaders
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.library_logs import silence_libraries
-from seg.train.metrics.confusion import confusion_matrix, iou_per_class
+from seg.train.metrics.overlap_counts import iou_of, overlap_counts
+from seg.train.networks.pixel_scaling import scale_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.batch_norm import refit_batch_norm
 from seg.train.optimiser.weight_averaging import uniform_average
@@ -103,10 +104,11 @@ class _SoupScorer:
         self._advance = advance
         self._means: dict[frozenset[str], SoupCandidate] = {}
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        scale = scale_of(first.segmenter.card)
         self._loaders: Loaders = build_loaders(
             self._recipe,
-            open_training_images(self._recipe, train),
-            DecodedSplit(in_validation_tiles(val, None, self._recipe)),
+            open_training_images(self._recipe, train, scale=scale),
+            DecodedSplit(in_validation_tiles(val, None, self._recipe), scale=scale),
             epoch=self._recipe.epochs,
             group=ProcessGroup(),
         )
@@ -134,14 +136,14 @@ class _SoupScorer:
     @torch.no_grad()
     def _score(self, taken: Sequence[Ingredient], segmenter: Segmenter) -> SoupCandidate:
         segmenter.to(self._device)
-        counts_cc = torch.zeros(self._classes, self._classes, dtype=torch.int64, device=self._device)
+        counts_c3 = torch.zeros(self._classes, 3, dtype=torch.int64, device=self._device)
         for images, labels in chain.from_iterable(self._loaders.val):
             logits = segmenter(images.to(self._device))
             if not bool(logits.sum().isfinite()):
                 names = ", ".join(one.name for one in taken)
                 raise ModelError(f"{names}: the prediction is not finite: remove it from the soup")
-            counts_cc += confusion_matrix(labels.long().to(self._device), logits.argmax(1), self._classes)
-        iou = iou_per_class(counts_cc)
+            counts_c3 += overlap_counts(logits, labels.to(self._device))
+        iou = iou_of(counts_c3)
         if bool(iou.isnan().all()):
             raise DataError("data.val: no pixel has a label: a soup is scored with them")
         self._advance()

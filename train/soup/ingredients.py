@@ -44,7 +44,7 @@ def read_ingredients(runs: Mapping[str, Path], classes: Sequence[ClassInfo]) -> 
     ingredients = tuple(_read(name, RunFolder(folder)) for name, folder in runs.items())
     first = ingredients[0]
     for one in ingredients:
-        if is_reordered(channels_of(one.card.classes, classes, one.name)):
+        if is_reordered(channels_of(one.card.classes, classes, one.name), len(classes)):
             raise ModelError(
                 f"{one.name}: has the classes {[c.name for c in one.card.classes]}, the dataset lists them as"
                 f" {[c.name for c in classes]}: averaging needs the same order: remove it from the soup"

@@ -11,10 +11,10 @@ from seg.data.images.raster import size_if_large
 from seg.data.regions.region import Size
 from seg.errors import DataError, SpecError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC, LabelsHW
 from seg.labels.soft_labels import SoftLabels
+from seg.labels.task import Task
 from seg.spec.recipe.recipe import RecipeSpec
-from seg.train.splits.decoded_split import DecodedSplit
+from seg.train.splits.decoded_split import DecodedSplit, Pair, Scale
 from seg.train.splits.windowed_split import WindowedSplit
 
 
@@ -24,9 +24,12 @@ class TrainingImages(Protocol):
     def __len__(self) -> int: ...
 
     @property
+    def task(self) -> Task: ...
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]: ...
 
-    def read_drawn(self, index: int, centre: Size | None) -> tuple[ImageHWC, LabelsHW]:
+    def read_drawn(self, index: int, centre: Size | None) -> Pair:
         """The pixels and labels that a crop is cut from: a whole image, or what is around a pixel of it."""
         ...
 
@@ -36,9 +39,12 @@ class TrainingImages(Protocol):
 
 
 def open_training_images(
-    recipe: RecipeSpec, split: Split, soft_labels: SoftLabels | None = None
+    recipe: RecipeSpec,
+    split: Split,
+    soft_labels: SoftLabels | None = None,
+    scale: Scale | None = None,
 ) -> DecodedSplit | WindowedSplit:
-    """The images of a split as the recipe draws crops from them.
+    """The images of a split as the recipe draws crops from them; those of bands are brought to 0..1.
 
     Raises:
         DataError: an image is too large to be decoded whole.
@@ -47,7 +53,7 @@ def open_training_images(
     if recipe.samples is not None:
         if soft_labels:
             raise SpecError("'samples' draws crops, and soft labels are of whole images: remove 'samples'")
-        return WindowedSplit(split, window_of(recipe))
+        return WindowedSplit(split, window_of(recipe), scale)
     for sample in split.samples:
         if large_hw := size_if_large(sample.image):
             crops = max(1, math.prod(large_hw) // math.prod(recipe.crop))
@@ -55,7 +61,7 @@ def open_training_images(
                 f"{sample.image}: has {large_hw[1]}x{large_hw[0]} pixels, too many to be trained on whole:"
                 f" say how many crops an epoch draws, such as 'samples: {crops}' in the recipe"
             )
-    return DecodedSplit(split, recipe.input.size, soft_labels)
+    return DecodedSplit(split, recipe.input.size, soft_labels, scale)
 
 
 def window_of(recipe: RecipeSpec) -> Size:

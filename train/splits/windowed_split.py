@@ -14,9 +14,11 @@ from seg.data.regions.class_map import ClassMap
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.region import Region, Size
 from seg.errors import DataError
+from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.labels.task import Task
 from seg.terminal.progress import progress
+from seg.train.splits.decoded_split import Pair, Scale, scaled, target_of
 
 MOST_OPEN: Final = 8
 """The most images that are open at once; those that are decoded whole are kept in memory as long."""
@@ -27,16 +29,21 @@ Opened = tuple[Raster, LabelRaster]
 class WindowedSplit:
     """The images of a split with their label maps, of which a window around a place is read.
 
-    `window_hw` is the size of the window.
+    `window_hw` is the size of the window. Images of bands are brought to 0..1 by `scale`.
     """
 
-    def __init__(self, split: Split, window_hw: Size) -> None:
+    def __init__(self, split: Split, window_hw: Size, scale: Scale | None = None) -> None:
+        self._scale = scale
         self._split = split
         self._window_hw = window_hw
         self._opened: OrderedDict[int, Opened] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._split.samples)
+
+    @property
+    def task(self) -> Task:
+        return self._split.task
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -47,8 +54,8 @@ class WindowedSplit:
         kept = {name: value for name, value in self.__dict__.items() if name != "class_maps"}
         return {**kept, "_opened": OrderedDict()}
 
-    def read_drawn(self, index: int, centre: Size | None) -> tuple[ImageHWC, LabelsHW]:
-        """The pixels and labels around a pixel; near a border the window lies inside.
+    def read_drawn(self, index: int, centre: Size | None) -> Pair:
+        """The pixels and labels, or planes, around a pixel; near a border the window lies inside.
 
         Raises:
             DataError: the image or its labels cannot be read there.
@@ -56,11 +63,12 @@ class WindowedSplit:
         image, labels = self._open(index)
         size_hw = (image.shape[0], image.shape[1])
         region = window_around(centre or (size_hw[0] // 2, size_hw[1] // 2), self._window_hw, size_hw)
-        return np.array(image[region.slices]), np.array(labels[region.slices])
+        pixels = np.array(image[region.slices])
+        return self._scaled(pixels, index), target_of(np.array(labels[region.slices]), self._split)
 
     def count_labels(self, index: int) -> NDArray[np.int64]:
         """The pixels of each class in an image, int64 `[C]`."""
-        return self.class_maps[index].counts_c
+        return self.class_maps[index].counts_c[: len(self.classes)]
 
     @cached_property
     def class_maps(self) -> list[ClassMap]:
@@ -68,9 +76,17 @@ class WindowedSplit:
         with progress("count classes by place", len(self), unit="images") as advance:
             maps = []
             for index in range(len(self)):
-                maps.append(ClassMap.of(self._split.open_labels(index), len(self.classes)))
+                maps.append(ClassMap.of(self._split.open_labels(index), self.task, len(self.classes)))
                 advance()
         return maps
+
+    @property
+    def has_colour(self) -> bool:
+        """Whether images are RGB of 8 bits, not bands in 0..1."""
+        return self._scale is None
+
+    def _scaled(self, image_hwb: ImageHWB, index: int) -> ImageHWB:
+        return scaled(image_hwb, self._scale, self._split.samples[index].image)
 
     def _open(self, index: int) -> Opened:
         if index not in self._opened:

@@ -14,6 +14,7 @@ from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, R
 from seg.engine.runtimes.decoder_cut import Bypass, bypasses_of
 from seg.engine.runtimes.openvino.library import has_openvino, import_openvino
 from seg.errors import MissingRuntimeError, ModelError
+from seg.image_type import RGB8, ImageType, PixelType
 from seg.models.temperature import TEMPERATURE, no_place
 from seg.spec.ensemble.prediction import RuntimeName
 
@@ -25,6 +26,7 @@ FIXED_SHAPES: Final = 8
 with dynamic shapes. Both give the same bits."""
 
 _DEVICE: Final = "CPU"
+_PIXELS: Final[dict[str, PixelType]] = {"u16": "uint16", "f32": "float32"}
 _NO_WORK: Final = frozenset({"Const", "Input", "Output"})
 
 
@@ -52,6 +54,7 @@ class OpenVinoRuntime(Runtime):
             _set_temperature(self._model, temperature, model)
         if to_decoder:
             _cut(self._model, bypasses_of(model))
+        self.image_type = _image_type(self._model)
         self._path = model
         self._options = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -127,6 +130,14 @@ class OpenVinoRuntime(Runtime):
             return self._idle[key].get_nowait()
         except Empty:
             return compiled.create_infer_request()
+
+
+def _image_type(model: Any) -> ImageType:
+    """What the model takes."""
+    image = model.input(0)
+    bands = image.get_partial_shape()[3]
+    pixels = _PIXELS.get(image.get_element_type().get_type_name(), RGB8.pixels)
+    return ImageType(pixels, RGB8.bands if bands.is_dynamic else bands.get_length())
 
 
 def _set_temperature(model: Any, value: float, path: Path) -> None:

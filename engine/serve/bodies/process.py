@@ -31,6 +31,7 @@ from seg.engine.serve.bodies.places import Places
 from seg.engine.serve.bodies.request_body import BodyHeader
 from seg.engine.serve.http.admission import Reservation
 from seg.engine.serve.http.errors import HttpError
+from seg.image_type import RGB8, ImageType
 
 PROCESSES: Final = 2
 """So that one slow body does not hold up all others."""
@@ -47,6 +48,9 @@ READING_S: Final = 20.0
 _BYTES_A_PIXEL: Final = 16
 """What decoding may take: 16 bits in four channels, their 8-bit copy, and the copy that is turned upright."""
 
+_COPIES_OF_BANDS: Final = 4
+"""Of images of bands: as they are read, with bands last, scaled by percentiles, and as members take them."""
+
 _COPIES_OF_BODY: Final = 3
 _TIMES_JSON: Final = 30
 """What numbers in JSON take as Python's lists, for each byte."""
@@ -60,9 +64,14 @@ _BROKEN: Final = (EOFError, OSError, ValueError)
 Result = TypeVar("Result")
 
 
-def memory_for(most_pixels: int, most_bytes: int) -> int:
+def memory_for(most_pixels: int, most_bytes: int, image_type: ImageType = RGB8) -> int:
     """What one process may allocate for bodies of so many pixels and bytes."""
-    return most_pixels * _BYTES_A_PIXEL + most_bytes * _COPIES_OF_BODY + _ROOM
+    return most_pixels * _decoding_bytes(image_type) + most_bytes * _COPIES_OF_BODY + _ROOM
+
+
+def _decoding_bytes(image_type: ImageType) -> int:
+    """What decoding takes for each pixel."""
+    return max(_BYTES_A_PIXEL, _COPIES_OF_BANDS * image_type.bytes_a_pixel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +110,15 @@ class BodyProcess:
         except _BROKEN as error:
             raise self._failure() from error
 
-    def read_pixels(self, shape: tuple[int, int, int]) -> ImagesNHWC:
-        """RGB, uint8 `[N, H, W, 3]`, of just so many pixels as were announced; raises HttpError."""
+    def read_pixels(self, shape: tuple[int, int, int], image_type: ImageType) -> ImagesNHWC:
+        """Images `[N, H, W, B]` of just so many pixels as were announced; raises HttpError."""
         try:
             self.pipe.send_bytes(_GO)
             final = tuple(map(int, self._reply()["shape"]))
             if len(final) != len(shape) or prod(final) != prod(shape):
                 raise ValueError(f"announced {shape}, got {final}")
-            images_nhwc = np.empty((*final, 3), dtype=np.uint8)
-            self.pipe.recv_bytes_into(images_nhwc.reshape(-1).data)
+            images_nhwc = np.empty((*final, image_type.bands), dtype=image_type.pixels)
+            self.pipe.recv_bytes_into(images_nhwc.reshape(-1).view(np.uint8).data)
             return images_nhwc
         except _BROKEN as error:
             raise self._failure() from error
@@ -153,27 +162,28 @@ class OpenBody:
         request: what a request by the Open Inference Protocol asks for beside.
     """
 
-    def __init__(self, process: BodyProcess, reply: dict[str, Any], run: _Run) -> None:
+    def __init__(self, process: BodyProcess, reply: dict[str, Any], image_type: ImageType, run: _Run) -> None:
         count, height, width = map(int, reply["shape"])
         self.shape = (count, height, width)
         self.request: dict[str, Any] = reply["request"]
         self.is_read = False
         self._process = process
+        self._image_type = image_type
         self._run = run
 
     async def pixels(self) -> ImagesNHWC:
-        """RGB, uint8 `[N, H, W, 3]`; raises HttpError."""
+        """Images `[N, H, W, B]`; raises HttpError."""
         self.is_read = True
-        images_nhwc: ImagesNHWC = await self._run(self._process.read_pixels, self.shape)
+        images_nhwc: ImagesNHWC = await self._run(self._process.read_pixels, self.shape, self._image_type)
         return images_nhwc
 
 
 class BodyReader:
     """Reads bodies in processes of its own, a few at a time. Belongs to one event loop."""
 
-    def __init__(self, most_pixels: int, most_bytes: int) -> None:
+    def __init__(self, most_pixels: int, most_bytes: int, image_type: ImageType = RGB8) -> None:
         self._most_pixels = most_pixels
-        self._memory = memory_for(most_pixels, most_bytes)
+        self._memory = memory_for(most_pixels, most_bytes, image_type)
         self._threads = ThreadPoolExecutor(PROCESSES, thread_name_prefix="seg-body")
         # The first starts now; the others when so many bodies are read at once for the first time.
         self._processes: list[BodyProcess | None] = [*[None] * (PROCESSES - 1), self._start()]
@@ -197,10 +207,10 @@ class BodyReader:
                 process = await self._run(self._start)
                 self._processes[place] = process
             reply = await self._run(process.read_header, header, body)
-            opened = OpenBody(process, reply, self._run)
+            opened = OpenBody(process, reply, header.image_type, self._run)
             try:
                 if header.kind == "image":
-                    reading.add(_BYTES_A_PIXEL * prod(opened.shape))
+                    reading.add(_decoding_bytes(header.image_type) * prod(opened.shape))
                 yield opened
             finally:
                 if not opened.is_read:

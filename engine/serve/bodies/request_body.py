@@ -13,12 +13,14 @@ import numpy as np
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
+from seg.data.deep.decode import decode_deep, header_of
+from seg.data.deep.percentiles import scale_by_percentiles
 from seg.data.images.image_header import image_size
 from seg.data.images.images import decode_image
 from seg.engine.serve import kserve_v2
 from seg.engine.serve.http.errors import HttpError
 from seg.errors import DataError
-from seg.labels.label_map import ImageHWC
+from seg.image_type import RGB8, ImageHWB, ImageType, PixelType
 
 _FORM: Final = "multipart/form-data"
 _MOST_PARTS: Final = 8
@@ -33,12 +35,21 @@ class BodyHeader:
         content_type: the header of that name.
         json_length: the header `Inference-Header-Content-Length`, if it is there.
         most_pixels: of all images of the body.
+        pixels, bands: the type of the images.
+        percentile: by which images are brought to 0..1, if they are.
     """
 
     kind: Literal["image", "tensor"]
     content_type: str
     json_length: str | None
     most_pixels: int
+    pixels: PixelType = "uint8"
+    bands: int = 3
+    percentile: tuple[float, float] | None = None
+
+    @property
+    def image_type(self) -> ImageType:
+        return ImageType(self.pixels, self.bands)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,29 +71,42 @@ class ImageBody:
         self._data = _file_of_form(header.content_type, body) if is_multipart(header.content_type) else body
         if not self._data:
             raise _bad("there is no image: send its bytes, or a form with one file")
+        self._header = header
         try:
-            height, width = image_size(self._data)
-        except ValueError as error:
+            height, width = self._size()
+        except (ValueError, DataError) as error:
             raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the image {error}") from error
         refuse_more_pixels(height * width, header.most_pixels)
         self.shape = (1, height, width)
         self.request: dict[str, Any] = {}
 
-    def pixels(self) -> ImageHWC:
-        """RGB, uint8 `[1, H, W, 3]`, or `[1, W, H, 3]` where its EXIF says that it lies on its side.
+    def pixels(self) -> ImageHWB:
+        """`[1, H, W, B]` of the header's type, or `[1, W, H, B]` where EXIF says that it lies on its side.
 
         Raises:
-            HttpError: 400, the image is damaged or is larger than its header says.
+            HttpError: 400, the image is damaged, is larger than its header says, or lacks bands.
         """
         _, height, width = self.shape
         try:
-            image_hwc = decode_image(self._data, "the image")
+            image_hwc = self._decoded()
         except DataError as error:
             raise _bad(str(error)) from error
+        except ValueError as error:
+            raise _bad(f"the image: {error}") from error
         if sorted(image_hwc.shape[:2]) != sorted((height, width)):
             found = f"{image_hwc.shape[1]}x{image_hwc.shape[0]}"
             raise _bad(f"the image is damaged: its header says {width}x{height} pixels, and it has {found}")
         return image_hwc[None]
+
+    def _size(self) -> tuple[int, int]:
+        return image_size(self._data) if self._header.image_type == RGB8 else header_of(self._data)[0]
+
+    def _decoded(self) -> ImageHWB:
+        if self._header.image_type == RGB8:
+            return decode_image(self._data, "the image")
+        image_hwb, percentile = decode_deep(self._data), self._header.percentile
+        read = image_hwb if percentile is None else scale_by_percentiles(image_hwb, percentile)
+        return self._header.image_type.convert(read)
 
 
 class TensorBody:
@@ -94,14 +118,14 @@ class TensorBody:
         Raises:
             HttpError: 400 or 413.
         """
-        self._asked, self._tail = kserve_v2.parse(body, header.json_length)
+        self._asked, self._tail = kserve_v2.parse(body, header.json_length, header.image_type)
         refuse_more_pixels(self._asked.pixels, header.most_pixels)
         count, height, width, _ = self._asked.inputs[0].shape
         self.shape = (count, height, width)
         self.request = {"id": self._asked.id, "binary": self._asked.wants_binary}
 
     def pixels(self) -> kserve_v2.ImagesNHWC:
-        """RGB, uint8 `[N, H, W, 3]`; raises HttpError (400) where the values do not fit the shape."""
+        """Images `[N, H, W, B]`; raises HttpError (400) where the values do not fit the shape."""
         return kserve_v2.images_of(self._asked, self._tail)
 
 
@@ -152,6 +176,6 @@ def _bad(line: str) -> HttpError:
     return HttpError(HTTPStatus.BAD_REQUEST, line)
 
 
-def as_bytes(images_nhwc: "np.ndarray[Any, np.dtype[np.uint8]]") -> memoryview:
+def as_bytes(images_nhwc: ImageHWB) -> memoryview:
     """The pixels one after another."""
-    return np.ascontiguousarray(images_nhwc).reshape(-1).data
+    return np.ascontiguousarray(images_nhwc).reshape(-1).view(np.uint8).data

@@ -13,7 +13,8 @@ from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.profiling import current_bytes, release_freed_memory
 from seg.engine.serve.labelling.fair_queue import FairQueue
 from seg.errors import DataError
-from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.image_type import ImageHWB
+from seg.labels.task import LabelMap
 
 log = logging.getLogger("seg.serve")
 
@@ -21,7 +22,7 @@ IDLE_S: Final = 1.0
 """When nothing came for so long, memory that was freed is given back to the system."""
 
 
-class _Labels(Future[LabelsHW]):
+class _Labels(Future[LabelMap]):
     """A label map to come, of which is known that nobody awaits it any more, even when it was begun."""
 
     is_abandoned = False
@@ -32,17 +33,18 @@ class _Labels(Future[LabelsHW]):
 
 
 class _Order:
-    """An image, RGB uint8 `[H, W, 3]`, and its label map. No tile is cut of one that was abandoned."""
+    """An image `[H, W, B]` and its label map. No tile is cut of one that was abandoned."""
 
-    def __init__(self, image_hwc: ImageHWC, memory: int, *, is_cut: bool) -> None:
+    def __init__(self, image_hwc: ImageHWB, memory: int, *, is_cut: bool) -> None:
         self.labels = _Labels()
         self.memory = memory
         self.is_cut = is_cut
         self.shape = image_hwc.shape
+        self.dtype = image_hwc.dtype
         self.nbytes = image_hwc.nbytes
         self._image_hwc = image_hwc
 
-    def __getitem__(self, window: tuple[slice, slice]) -> ImageHWC:
+    def __getitem__(self, window: tuple[slice, slice]) -> ImageHWB:
         if self.labels.is_abandoned:
             raise DataError("nobody waits for this image any more")
         return self._image_hwc[window]
@@ -91,8 +93,8 @@ class DynamicBatcher:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
-    def submit(self, image_hwc: ImageHWC, memory: int = 0) -> "Future[LabelsHW]":
-        """Order the label map, uint8 `[H, W]`, of an RGB image, uint8 `[H, W, 3]`, of any size.
+    def submit(self, image_hwc: ImageHWB, memory: int = 0) -> "Future[LabelMap]":
+        """Order the label map, `[H, W]`, of an image `[H, W, B]` of any size.
 
         Args:
             memory: bytes that the process holds for the image outside of frames.
@@ -196,7 +198,7 @@ class DynamicBatcher:
                     order.labels.set_exception(error)
 
 
-def _deliver(order: _Order, labels_hw: LabelsHW) -> None:
+def _deliver(order: _Order, labels_hw: LabelMap) -> None:
     order.labels.set_result(labels_hw)
 
 

@@ -8,17 +8,21 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from seg.data.deep.picture import picture_of
 from seg.engine.serve import kserve_v2
 from seg.engine.serve.labelling.messages import Result
-from seg.engine.submissions.tables.rle import encode
+from seg.engine.submissions.tables.rle import encode, encode_masks
+from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.labels.label_map import ImageHWC
+from seg.labels.task import LabelMap, Task, bytes_apart, classes_overlap, masks_of
 from seg.pictures.drawing import overlay
+from seg.pixel_range import PixelRange
 from seg.spec.ensemble.output import RleSpec
 
 JPEG_QUALITY: Final = 90
+_PNG_BYTES: Final = 2
 
 
 Encoded = tuple[bytes, dict[str, str]]
@@ -31,9 +35,9 @@ _BYTES_A_PIXEL: Final[dict[Result, int]] = {
 """What encoding takes at most: of run lengths where every pixel is a run. The page's is in its plan."""
 
 
-def encoding_memory(result: Result, shape: Sequence[int]) -> int:
-    """Bytes that encoding the label maps of images `[N, H, W, 3]` takes."""
-    return prod(shape[:3]) * _BYTES_A_PIXEL[result]
+def encoding_memory(result: Result, shape: Sequence[int], label_bytes: int = 1) -> int:
+    """Bytes that encoding the label maps of images `[N, H, W, 3]` takes, with so many bytes a label."""
+    return prod(shape[:3]) * _BYTES_A_PIXEL[result] * label_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +47,27 @@ class Encoder:
     Attributes:
         clear: the label that pictures leave bare.
         name: what clients call the ensemble.
+        task: what a pixel can be.
+        pixel_range: by which images of bands are drawn.
     """
 
     classes: Sequence[ClassInfo]
     rle: RleSpec
     clear: int | None
     name: str
+    task: Task
+    pixel_range: PixelRange | None = None
 
     def encode(
-        self, result: Result, request_id: str, image_hwc: ImageHWC, labels: Sequence[LabelsHW]
+        self, result: Result, request_id: str, image_hwb: ImageHWB, labels: Sequence[LabelMap]
     ) -> Encoded:
-        """Label maps, uint8 `[H, W]`, in one of the forms; those of one image have one."""
+        """Label maps, `[H, W]`, in one of the forms; those of one image have one."""
         match result:
             case "png":
                 return as_png(labels[0]), {"Content-Type": "image/png"}
             case "overlay":
-                drawn_hwc = overlay(image_hwc, labels[0], self.classes, clear=self.clear)
+                image_hwc = image_hwb if self.pixel_range is None else picture_of(image_hwb, self.pixel_range)
+                drawn_hwc = overlay(image_hwc, labels[0], self.classes, clear=self.clear, task=self.task)
                 return _as_jpeg(drawn_hwc), {"Content-Type": "image/jpeg"}
             case "rle":
                 return as_json(self._runs(labels[0]))
@@ -67,9 +76,14 @@ class Encoder:
             case "page":
                 raise ValueError("the page shows more than labels")
 
-    def _runs(self, labels_hw: LabelsHW) -> dict[str, Any]:
-        runs = encode(labels_hw, len(self.classes), self.rle)
-        pixels = np.bincount(labels_hw.ravel(), minlength=len(self.classes))
+    def _runs(self, labels_hw: LabelMap) -> dict[str, Any]:
+        classes = len(self.classes)
+        if classes_overlap(self.task):
+            runs = encode_masks(labels_hw, classes, self.rle)
+            pixels = masks_of(labels_hw, self.task, classes).sum((1, 2))
+        else:
+            runs = encode(labels_hw, classes, self.rle)
+            pixels = np.bincount(labels_hw.ravel(), minlength=classes)
         return {
             "height": labels_hw.shape[0],
             "width": labels_hw.shape[1],
@@ -88,9 +102,9 @@ def as_json(values: Mapping[str, Any]) -> Encoded:
     return text.encode(), {"Content-Type": "application/json"}
 
 
-def as_png(grey_hw: NDArray[np.uint8]) -> bytes:
-    """An 8-bit greyscale PNG."""
-    return _encoded(".png", grey_hw, ())
+def as_png(grey_hw: LabelMap) -> bytes:
+    """A greyscale PNG of 8 or 16 bits; of larger labels their bytes below each other, see `bytes_apart`."""
+    return _encoded(".png", grey_hw if grey_hw.itemsize <= _PNG_BYTES else bytes_apart(grey_hw), ())
 
 
 def _as_jpeg(image_hwc: ImageHWC) -> bytes:
@@ -98,6 +112,6 @@ def _as_jpeg(image_hwc: ImageHWC) -> bytes:
     return _encoded(".jpg", np.ascontiguousarray(image_hwc[..., ::-1]), options)
 
 
-def _encoded(kind: str, pixels: NDArray[np.uint8], options: Sequence[int]) -> bytes:
+def _encoded(kind: str, pixels: LabelMap, options: Sequence[int]) -> bytes:
     _, data = cv2.imencode(kind, pixels, options)
     return data.tobytes()

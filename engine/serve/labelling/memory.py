@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from seg.engine.ensemble import Ensemble
 from seg.engine.member import default_pass_order
 from seg.engine.runtimes.profiling import resident_bytes, run_all_streams, tells_memory
 from seg.errors import SpecError
+from seg.image_type import RGB8, fused_type
 from seg.spec.ensemble.prediction import TileSpec
 
 SMALLEST_TILE: Final = 256
@@ -32,7 +31,6 @@ _SHARE_OF_ENGINE: Final = 0.6
 _MOST_OF_ENGINE: Final = 0.9
 _SHARE_OF_MACHINE: Final = 0.5
 _FLOAT: Final = 4
-_RGB: Final = 3
 _PAGE_LAYER: Final = 32
 """Bytes a pixel of the page's labels, confidences and PNGs."""
 
@@ -70,8 +68,9 @@ class EngineCost:
 def measure(ensemble: Ensemble) -> EngineCost:
     """Run a batch on each stream of each member, before anything else ran, and see what it takes."""
     network = 0.0
+    image_type = fused_type(ensemble.image_types)
     for member in ensemble.members:
-        batch = np.zeros((ensemble.batch_size, PROBE_SIDE, PROBE_SIDE, _RGB), dtype=np.uint8)
+        batch = image_type.blank((ensemble.batch_size, PROBE_SIDE, PROBE_SIDE))
         before = resident_bytes()
         run_all_streams(member.runtime, batch)
         # Runtimes keep what they took for their next batch, so what all members need adds up.
@@ -81,8 +80,8 @@ def measure(ensemble: Ensemble) -> EngineCost:
     classes = len(ensemble.classes)
     in_flight = ensemble.batch_size * (ensemble.streams + 1)
     open_frames = max(ensemble.open_frames, 2 * in_flight)
-    answers = in_flight * (classes * _FLOAT + _RGB) * area
-    sums = open_frames * ((classes + 3) * _FLOAT + _RGB)
+    answers = in_flight * (classes * _FLOAT + image_type.bytes_a_pixel) * area
+    sums = open_frames * ((classes + 3) * _FLOAT + image_type.bytes_a_pixel)
     return EngineCost(network * area, math.ceil(answers + sums))
 
 
@@ -98,6 +97,7 @@ class MemoryPlan:
             the system does not tell what it holds.
         requests: bytes that all requests together may hold.
         classes: how many there are.
+        pixel_bytes: of each pixel of an image.
     """
 
     tile: TileSpec | None
@@ -106,6 +106,7 @@ class MemoryPlan:
     engine_process: int | None
     requests: int
     classes: int
+    pixel_bytes: int = RGB8.bytes_a_pixel
 
     def line(self) -> str:
         """The plan in one line, for the user."""
@@ -129,7 +130,7 @@ class MemoryPlan:
         blended = 0
         if self.tile and (height > self.tile.size[0] or width > self.tile.size[1]):
             blended = 2 * min(height, self.tile.size[0]) * width * self.classes * _FLOAT
-        return pixels * (_RGB + 1) + blended
+        return pixels * (self.pixel_bytes + 1) + blended
 
     def page_bytes(self, size_hw: tuple[int, int]) -> int:
         """What the page takes of an image: all probabilities of one predictor, in bands and as a whole."""
@@ -147,9 +148,9 @@ def plan_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) 
     Raises:
         SpecError: not even a small image fits beside the models.
     """
-    classes = len(ensemble.classes)
+    classes, pixel_bytes = len(ensemble.classes), fused_type(ensemble.image_types).bytes_a_pixel
     if not tells_memory():
-        return MemoryPlan(ensemble.tile, most_pixels, 0, None, memory, classes)
+        return MemoryPlan(ensemble.tile, most_pixels, 0, None, memory, classes, pixel_bytes)
     cost = measure(ensemble).bytes_a_pixel
     loaded = resident_bytes()
     free = memory - loaded - beside
@@ -169,7 +170,7 @@ def plan_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) 
             f" {largest / 1e6:.2f} megapixels take {needed / 1e9:.2f} GB"
         )
     most_pixels = most_pixels if tile else largest
-    return MemoryPlan(tile, most_pixels, engine, loaded + engine, free - engine, classes)
+    return MemoryPlan(tile, most_pixels, engine, loaded + engine, free - engine, classes, pixel_bytes)
 
 
 def _limit_in(path: Path) -> float:

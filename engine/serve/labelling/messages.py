@@ -1,10 +1,16 @@
 """What the HTTP process and the engine process send each other."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from seg.engine.serve.labelling.memory import MemoryPlan
+from seg.image_type import ImageType
 from seg.labels.classes import ClassInfo
+from seg.labels.task import Task as ClassTask
+from seg.labels.task import label_dtype
+from seg.pixel_range import PixelRange
 
 Result = Literal["png", "rle", "overlay", "page", "json", "binary"]
 """What becomes of label maps; `json` and `binary` are those of the Open Inference Protocol."""
@@ -12,7 +18,7 @@ Result = Literal["png", "rle", "overlay", "page", "json", "binary"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Images to label, whose pixels follow: RGB, uint8 `[N, H, W, 3]`.
+    """Images to label, whose pixels follow, `[N, H, W, B]`.
 
     Attributes:
         number: by which it is cancelled, and its result is known.
@@ -47,9 +53,17 @@ class Facts:
 
     notes: tuple[str, ...]
     classes: tuple[ClassInfo, ...]
+    task: ClassTask
     members: tuple[Member, ...]
     passes: int
     memory: MemoryPlan
+    image_type: ImageType
+    pixel_range: PixelRange | None
+
+    @property
+    def label_dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
+        """The type of label maps."""
+        return label_dtype(self.task, len(self.classes))
 
 
 @dataclass(frozen=True, slots=True)

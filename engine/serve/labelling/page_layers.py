@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from seg.engine.ensemble import Ensemble
 from seg.engine.member import Member
 from seg.engine.serve.labelling.encoding import as_png
-from seg.labels.label_map import ImageHWC, LabelsHW
+from seg.image_type import ImageHWB
+from seg.labels.task import LabelMap, bytes_apart
 
 CERTAIN: Final = 255
 """A confidence of 1 in a picture."""
 
 
-def page_layers(ensemble: Ensemble, image_hwc: ImageHWC) -> dict[str, Any]:
-    """Layers of the ensemble and of each of its members for an RGB image, uint8 `[H, W, 3]`.
+def page_layers(ensemble: Ensemble, image_hwc: ImageHWB) -> dict[str, Any]:
+    """Layers of the ensemble and of each of its members for an image `[H, W, B]`.
 
     Probabilities of one predictor at a time are in memory.
     """
@@ -30,13 +31,13 @@ def page_layers(ensemble: Ensemble, image_hwc: ImageHWC) -> dict[str, Any]:
     return {"height": height, "width": width, "layers": layers}
 
 
-def _layer(name: str, predictor: Ensemble, image_hwc: ImageHWC) -> tuple[LabelsHW, dict[str, Any]]:
+def _layer(name: str, predictor: Ensemble, image_hwc: ImageHWB) -> tuple[LabelMap, dict[str, Any]]:
     """The labels of one predictor, and what the page draws of them."""
     prediction = predictor.predict(image_hwc)
     confidence_hw = prediction.confidence
     return prediction.labels, {
         "name": name,
-        "labels": _inlined(prediction.labels),
+        "labels": _inlined(bytes_apart(prediction.labels)),
         "confidence": _inlined(np.rint(CERTAIN * confidence_hw).astype(np.uint8)),
         "sure": float(confidence_hw.mean()),
     }

@@ -26,7 +26,8 @@ from seg.engine.serve.labelling.encoding import Encoded, Encoder, as_json
 from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
 from seg.engine.serve.labelling.messages import Cancel, Done, Facts, Failed, Figures, Member, Task
 from seg.engine.serve.labelling.page_layers import page_layers
-from seg.labels.label_map import LabelsHW
+from seg.image_type import fused_type
+from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 
 NICENESS: Final = 5
@@ -78,7 +79,14 @@ def main() -> None:
 def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, plan: MemoryPlan) -> None:
     """Say that the engine is ready, and do tasks until None comes; raises EOFError at the end of the pipe."""
     pipe.send(_facts(ensemble, plan))
-    encoder = Encoder(ensemble.classes, spec.output.rle, spec.data.background(ensemble.classes), name)
+    encoder = Encoder(
+        ensemble.classes,
+        spec.output.rle,
+        spec.data.background(ensemble.classes),
+        name,
+        ensemble.task,
+        ensemble.pixel_range,
+    )
     worker = _Worker(pipe, ensemble, encoder, plan)
     while (message := pipe.recv()) is not None:
         worker.take(message)
@@ -88,7 +96,16 @@ def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, pl
 def _facts(ensemble: Ensemble, plan: MemoryPlan) -> Facts:
     weight = sum(member.weight for member in ensemble.members)
     members = tuple(Member(one.name, one.weight / weight, tuple(one.views)) for one in ensemble.members)
-    return Facts(ensemble.notes, ensemble.classes, members, ensemble.passes, plan)
+    return Facts(
+        ensemble.notes,
+        ensemble.classes,
+        ensemble.task,
+        members,
+        ensemble.passes,
+        plan,
+        fused_type(ensemble.image_types),
+        ensemble.pixel_range,
+    )
 
 
 class _Worker:
@@ -98,7 +115,7 @@ class _Worker:
         self._encoder = encoder
         self._plan = plan
         self._batcher = DynamicBatcher(ensemble, plan.engine_process)
-        self._begun: dict[int, list[Future[LabelsHW]]] = {}
+        self._begun: dict[int, list[Future[LabelMap]]] = {}
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="seg-encode")
         self._paging = ThreadPoolExecutor(1, thread_name_prefix="seg-page")
         self._sending = threading.Lock()
@@ -108,8 +125,9 @@ class _Worker:
             for future in self._begun.get(message.number, ()):
                 future.cancel()
             return
-        images_nhwc: ImagesNHWC = np.empty(message.shape, dtype=np.uint8)
-        self._pipe.recv_bytes_into(images_nhwc.reshape(-1).data)
+        pixels = fused_type(self._ensemble.image_types).pixels
+        images_nhwc: ImagesNHWC = np.empty(message.shape, dtype=pixels)
+        self._pipe.recv_bytes_into(images_nhwc.reshape(-1).view(np.uint8).data)
         if message.result == "page":
             self._paging.submit(self._answer, message, partial(self._page, images_nhwc))
         else:
@@ -127,7 +145,7 @@ class _Worker:
         answer = partial(self._answer, task, partial(self._encoded, task, images_nhwc, futures))
         left = threading.Semaphore(len(futures) - 1)
 
-        def one_is_over(_: Future[LabelsHW]) -> None:
+        def one_is_over(_: Future[LabelMap]) -> None:
             if not left.acquire(blocking=False):
                 self._encoding.submit(answer)
 
@@ -135,7 +153,7 @@ class _Worker:
             future.add_done_callback(one_is_over)
         self._send(self._figures())
 
-    def _encoded(self, task: Task, images_nhwc: ImagesNHWC, futures: list[Future[LabelsHW]]) -> Encoded:
+    def _encoded(self, task: Task, images_nhwc: ImagesNHWC, futures: list[Future[LabelMap]]) -> Encoded:
         labels = [future.result() for future in futures]
         return self._encoder.encode(task.result, task.request_id, images_nhwc[0], labels)
 

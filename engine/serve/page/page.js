@@ -7,7 +7,7 @@ const element = (id) => document.getElementById(id);
 const say = (words) => (element("status").textContent = words);
 const percent = (share) => `${(100 * share).toFixed(1)}%`;
 
-/** One predictor's labels and confidence, a byte a pixel each. */
+/** One predictor's labels and confidence, a byte a pixel each; labels of many classes that overlap have several. */
 async function unpack({ labels, confidence, ...facts }) {
   const [labelBytes, confidenceBytes] = await Promise.all([greys(labels), greys(confidence)]);
   return { ...facts, labels: labelBytes, confidence: confidenceBytes };
@@ -41,9 +41,22 @@ function draw() {
   listClasses(layer());
 }
 
-function paintLabels({ labels }, rgba) {
+/** The classes of a pixel: its label, or the bits of its bytes, which are in planes behind each other. */
+function classesAt(labels, pixel) {
+  const { task, classes } = shown.about;
+  if (task === "multiclass") return [labels[pixel]];
+  const pixels = shown.answer.width * shown.answer.height;
+  return [...classes.keys()].filter((bit) => (labels[pixel + (bit >> 3) * pixels] >> (bit & 7)) & 1);
+}
+
+function paintLabels({ labels, confidence }, rgba) {
   const { classes, clear } = shown.about;
-  labels.forEach((label, pixel) => rgba.set([...classes[label].colour, label === clear ? 0 : 255], 4 * pixel));
+  confidence.forEach((_, pixel) => {
+    const own = classesAt(labels, pixel).filter((label) => label !== clear);
+    if (!own.length) return;
+    const mean = [0, 1, 2].map((channel) => own.reduce((sum, label) => sum + classes[label].colour[channel], 0) / own.length);
+    rgba.set([...mean, 255], 4 * pixel);
+  });
 }
 
 function paintDoubt({ confidence }, rgba) {
@@ -52,16 +65,18 @@ function paintDoubt({ confidence }, rgba) {
 
 function listClasses({ labels, confidence }) {
   const counts = shown.about.classes.map(() => ({ pixels: 0, sure: 0 }));
-  labels.forEach((label, pixel) => {
-    counts[label].pixels += 1;
-    counts[label].sure += confidence[pixel] / SURE;
+  confidence.forEach((sure, pixel) => {
+    for (const label of classesAt(labels, pixel)) {
+      counts[label].pixels += 1;
+      counts[label].sure += sure / SURE;
+    }
   });
   const found = [...counts.keys()].filter((label) => counts[label].pixels);
   found.sort((a, b) => counts[b].pixels - counts[a].pixels);
   element("classes").replaceChildren(
     ...found.map((label) => {
       const { pixels, sure } = counts[label];
-      return row(shown.about.classes[label], percent(pixels / labels.length), percent(sure / pixels));
+      return row(shown.about.classes[label], percent(pixels / confidence.length), percent(sure / pixels));
     }),
   );
 }
@@ -99,10 +114,10 @@ function readOut({ offsetX, offsetY }) {
   const x = Math.min(width - 1, Math.max(0, Math.floor((offsetX / canvas.clientWidth) * width)));
   const y = Math.min(height - 1, Math.max(0, Math.floor((offsetY / canvas.clientHeight) * height)));
   const pixel = y * width + x;
-  const words = layers.map(
-    ({ name, labels, confidence }) =>
-      `${name}: ${shown.about.classes[labels[pixel]].name} ${Math.round((100 * confidence[pixel]) / SURE)}%`,
-  );
+  const words = layers.map(({ name, labels, confidence }) => {
+    const own = classesAt(labels, pixel).map((label) => shown.about.classes[label].name);
+    return `${name}: ${own.join(" and ") || "nothing"} ${Math.round((100 * confidence[pixel]) / SURE)}%`;
+  });
   element("readout").textContent = `${x}, ${y} — ${words.join("; ")}`;
 }
 

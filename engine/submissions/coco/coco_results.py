@@ -24,7 +24,8 @@ from seg.engine.submissions.image_registry import ImageRegistry
 from seg.errors import DataError
 from seg.files.atomic import atomic_path
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import LabelMap, Task, classes_overlap, masks_of, pack_masks
 
 _KEYS = ("image_id", "category_id", "segmentation")
 
@@ -35,8 +36,11 @@ _Entry = tuple[str, dict[str, Any]]
 class CocoResults:
     """Every class of an image except the unlabelled one, with score 1."""
 
-    def __init__(self, classes: Sequence[ClassInfo], unlabelled: str, samples: Sequence[Sample]) -> None:
+    def __init__(
+        self, classes: Sequence[ClassInfo], unlabelled: str, samples: Sequence[Sample], task: Task
+    ) -> None:
         self._classes = classes
+        self._task = task
         names = [c.name for c in classes]
         self._background = names.index(unlabelled) if unlabelled in names else IGNORE_INDEX
         self._image_ids = [sample.id for sample in samples]
@@ -65,22 +69,22 @@ class CocoResults:
             if image_id not in by_image:
                 yield image_id, self._label_map([], registry.register(str(path), image_id))
 
-    def _label_map(self, entries: Sequence[_Entry], size_hw: Size) -> LabelsHW:
+    def _label_map(self, entries: Sequence[_Entry], size_hw: Size) -> LabelMap:
         label_of_id = {c.id: label for label, c in enumerate(self._classes)}
         labels_hw = np.full(size_hw, self._background, dtype=np.uint8)
+        masks_chw = np.zeros((len(self._classes), *size_hw), dtype=np.bool_)
         for place, entry in entries:
             if entry["category_id"] not in label_of_id:
                 raise DataError(f"{place}: {entry['category_id']} is not a class id")
-            labels_hw[_mask(place, entry, size_hw)] = label_of_id[entry["category_id"]]
-        return labels_hw
+            label, mask_hw = label_of_id[entry["category_id"]], _mask(place, entry, size_hw)
+            labels_hw[mask_hw] = label
+            masks_chw[label] |= mask_hw
+        return pack_masks(masks_chw) if classes_overlap(self._task) else labels_hw
 
     def _entries(self, image: LabelledImage) -> Iterator[dict[str, Any]]:
         image_id, labels_hw = image
-        present = [
-            label for label in np.unique(labels_hw).tolist() if label not in (self._background, IGNORE_INDEX)
-        ]
-        for label in present:
-            encoded = coco_mask.encode(np.asfortranarray(labels_hw == label, dtype=np.uint8))
+        for label, mask_hw in self._masks(labels_hw):
+            encoded = coco_mask.encode(np.asfortranarray(mask_hw, dtype=np.uint8))
             yield {
                 "image_id": self._coco_ids.to_coco(image_id),
                 "category_id": self._classes[label].id,
@@ -89,6 +93,16 @@ class CocoResults:
                 "bbox": coco_mask.toBbox(encoded).tolist(),
                 "area": int(coco_mask.area(encoded)),
             }
+
+    def _masks(self, labels_hw: LabelMap) -> Iterator[tuple[int, MaskHW]]:
+        """The masks of the classes that an image has, one by one."""
+        if classes_overlap(self._task):
+            masks_chw = masks_of(labels_hw, self._task, len(self._classes))
+            yield from ((label, mask_hw) for label, mask_hw in enumerate(masks_chw) if mask_hw.any())
+            return
+        for label in np.unique(labels_hw).tolist():
+            if label not in (self._background, IGNORE_INDEX):
+                yield label, labels_hw == label
 
 
 def _check_entry(place: str, entry: Any) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.images.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
-from seg.data.regions.label_raster import LabelRaster, size_of
+from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
@@ -28,6 +28,7 @@ from seg.files.file_names import FileNames, id_of_name
 from seg.files.outputs import output_folder
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.task import LabelMap, Task, classes_overlap, pack_masks
 
 SUFFIX: Final = ".geojson"
 _ROWS_AT_ONCE: Final = 512
@@ -56,7 +57,7 @@ class GeoJsonFolder:
     """Each image's outlines as `<id>.geojson`; pixels of the unlabelled class, or of none, have none."""
 
     def __init__(
-        self, classes: Sequence[ClassInfo], unlabelled: str, image_of: ImageOf, simplify: float
+        self, classes: Sequence[ClassInfo], unlabelled: str, image_of: ImageOf, simplify: float, task: Task
     ) -> None:
         """Raises MissingRuntimeError if rasterio is not installed."""
         if not has_rasterio():
@@ -66,6 +67,7 @@ class GeoJsonFolder:
         self._background = names.index(unlabelled) if unlabelled in names else IGNORE_INDEX
         self._image_of = image_of
         self._simplify = simplify
+        self._overlap = classes_overlap(task)
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         self.write_by_region(path, images)
@@ -98,9 +100,7 @@ class GeoJsonFolder:
             yield image_id, self._draw(file, size_hw, place_of(self._image_of(image_id)))
 
     def _features(self, labels: LabelRaster, place: Place) -> Iterator[dict[str, Any]]:
-        for rings, label in _outlines(labels):
-            if label in {self._background, IGNORE_INDEX}:
-                continue
+        for rings, label in self._outlines(labels):
             c = self._classes[label]
             pixels = _area(rings[0]) - sum(_area(hole) for hole in rings[1:])
             properties: dict[str, Any] = {
@@ -117,10 +117,17 @@ class GeoJsonFolder:
                 geometry = {"type": "Polygon", "coordinates": coordinates}
                 yield {"type": "Feature", "geometry": geometry, "properties": properties}
 
-    def _draw(self, file: Path, size_hw: Size, place: Place) -> LabelsHW:
-        from rasterio.features import rasterize
-        from rasterio.transform import Affine
+    def _outlines(self, labels: LabelRaster) -> Iterator[tuple[list[Ring], int]]:
+        """The outlines of all classes, where they overlap class by class."""
+        if self._overlap:
+            for bit in range(len(self._classes)):
+                parts = _outlines(mask_of_class(labels, bit))
+                yield from ((rings, bit) for rings, is_class in parts if is_class)
+            return
+        bare = {self._background, IGNORE_INDEX}
+        yield from ((rings, label) for rings, label in _outlines(labels) if label not in bare)
 
+    def _draw(self, file: Path, size_hw: Size, place: Place) -> LabelMap:
         label_of = {c.name: label for label, c in enumerate(self._classes)}
         try:
             features = json.loads(file.read_text(encoding="utf-8"))["features"]
@@ -128,20 +135,27 @@ class GeoJsonFolder:
                 (feature["geometry"], label_of[feature["properties"]["classification"]["name"]])
                 for feature in features
             ]
-            if not shapes:
-                return np.full(size_hw, self._background, dtype=np.uint8)
-            drawn: LabelsHW = rasterize(
-                shapes,
-                size_hw,
-                fill=self._background,
-                transform=place.transform or Affine.identity(),
-                dtype=np.uint8,
-            )
+            if not self._overlap:
+                return _painted(shapes, self._background, size_hw, place)
+            by_class = ([(ring, 1) for ring, label in shapes if label == bit] for bit in label_of.values())
+            return pack_masks(np.stack([_painted(own, 0, size_hw, place) == 1 for own in by_class]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 f"{file}: has no outlines of these classes: {type(error).__name__}: {error}"
             ) from error
-        return drawn
+
+
+def _painted(shapes: Sequence[tuple[Any, int]], fill: int, size_hw: Size, place: Place) -> LabelsHW:
+    """Outlines with the value of each, and `fill` elsewhere."""
+    from rasterio.features import rasterize
+    from rasterio.transform import Affine
+
+    if not shapes:
+        return np.full(size_hw, fill, dtype=np.uint8)
+    drawn: LabelsHW = rasterize(
+        shapes, size_hw, fill=fill, transform=place.transform or Affine.identity(), dtype=np.uint8
+    )
+    return drawn
 
 
 def place_of(image: str) -> Place:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,13 +20,12 @@ from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
+from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.check_size import check_claimed_size
-from seg.engine.submissions.masks.pixel_values import PixelValues, ValuesHW
+from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues, ValuesHW
 from seg.errors import DataError, MissingRuntimeError
 from seg.files.file_names import FileNames, id_of_name
 from seg.files.outputs import output_folder
-from seg.labels.classes import ClassInfo
-from seg.spec.ensemble.output import Values
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -38,7 +37,9 @@ CLASSES_TAG: Final = "CLASSES"
 """The tag with the classes' names by their pixel values, as a JSON object."""
 
 _SUFFIX: Final = ".tif"
-_TYPES: Final = (np.uint8, np.uint16, np.int32)
+TYPES: Final[PixelTypes] = (np.uint8, np.uint16, np.int32)
+MOST_BITS: Final = 32
+_WITH_COLOURS: Final = (np.uint8, np.uint16)
 _BLOCK: Final = 256
 _ROWS_AT_ONCE: Final = 2 * _BLOCK
 _LAYOUT: Final = {
@@ -58,13 +59,11 @@ class GeoTiffFolder:
     A label map of another size than its image covers the same area.
     """
 
-    def __init__(self, classes: Sequence[ClassInfo], image_of: ImageOf, values: Values) -> None:
+    def __init__(self, image_of: ImageOf, values: PixelValues | BitValues) -> None:
         """Raises MissingRuntimeError if rasterio is not installed."""
-        if not has_rasterio():
-            raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
-        self._classes = classes
+        require_rasterio()
         self._image_of = image_of
-        self._values = PixelValues(classes, values, _TYPES)
+        self._values = values
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         self.write_by_region(path, images)
@@ -112,15 +111,30 @@ class GeoTiffFolder:
             "height": height,
             "width": width,
         }
-        named = dict(zip(values.of_label.tolist(), self._classes, strict=True))
         with rasterio.open(file, "w", **layout, **place) as written:
-            if values.dtype.kind == "u":
-                written.write_colormap(1, {value: c.colour for value, c in named.items()})
-            written.update_tags(**{CLASSES_TAG: json.dumps({value: c.name for value, c in named.items()})})
+            if values.dtype in _WITH_COLOURS:
+                written.write_colormap(1, values.colours)
+            names = {value: c.name for value, c in values.classes.items()}
+            written.update_tags(**{CLASSES_TAG: json.dumps(names)})
             for top in range(0, height, _ROWS_AT_ONCE):
                 band_hw = labels[top : min(top + _ROWS_AT_ONCE, height), :]
                 window = Window(0, top, width, len(band_hw))
                 written.write(values.encode(image_id, band_hw), 1, window=window)
+
+
+def require_rasterio() -> None:
+    """Raise MissingRuntimeError if rasterio is not installed."""
+    if not has_rasterio():
+        raise MissingRuntimeError(f"format geotiff needs rasterio: {install_advice('geo')}")
+
+
+def check_georeferences(images: Iterable[str]) -> None:
+    """Raise DataError for the first image whose labels could not be written as it has no georeference."""
+    require_rasterio()
+    for image in images:
+        with _opened(image) as dataset:
+            is_large = dataset.width * dataset.height > LARGE
+        georeference_of(image, (1, 1), required=not is_large)
 
 
 def _add_overviews(file: Path, size_hw: Size) -> None:

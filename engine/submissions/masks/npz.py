@@ -1,7 +1,7 @@
 """The npz format: an array `[H, W]` of class ids or positions for each image id."""
 
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
@@ -10,22 +10,22 @@ import numpy as np
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
-from seg.engine.submissions.masks.pixel_values import PixelValues
+from seg.engine.submissions.masks.bit_values import BitValues
+from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues
 from seg.errors import DataError
 from seg.files.atomic import DAMAGED_ZIP, atomic_path
 from seg.files.file_names import FileNames, id_of_name
-from seg.labels.classes import ClassInfo
-from seg.spec.ensemble.output import Values
 
 _SUFFIX = ".npy"
-_TYPES: Final = (np.uint8, np.uint16, np.int32)
+TYPES: Final[PixelTypes] = (np.uint8, np.uint16, np.int32)
+MOST_BITS: Final = 64
 
 
 class NpzFile:
     """Writes image by image, so that memory does not grow with the number of images."""
 
-    def __init__(self, classes: Sequence[ClassInfo], values: Values) -> None:
-        self._values = PixelValues(classes, values, _TYPES)
+    def __init__(self, values: PixelValues | BitValues) -> None:
+        self._values = values
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         names = FileNames(_SUFFIX)

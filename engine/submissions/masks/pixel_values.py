@@ -3,19 +3,22 @@
 A pixel without a class gets the largest number of the type (255 in 8 bits), unless that is a class's id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError
-from seg.labels.classes import ClassInfo
+from seg.labels.classes import ClassInfo, Colour
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from seg.spec.ensemble.output import Values
 
 ValuesHW = NDArray[Any]
 """Pixel values of integers, `[H, W]`."""
+
+PixelTypes = Sequence[type[np.integer]]
+"""The integer types that a format can store, the smallest first."""
 
 _MOST_NAMED = 5
 
@@ -27,16 +30,16 @@ class PixelValues:
         of_label: the value of each label, int64 `[C]`.
         dtype: the smallest of the given types that holds them all.
         void: the value of a pixel without a class; None if no number is left for it.
+        classes: by their values.
     """
 
-    def __init__(
-        self, classes: Sequence[ClassInfo], values: Values, types: Sequence[type[np.integer]]
-    ) -> None:
+    def __init__(self, classes: Sequence[ClassInfo], values: Values, types: PixelTypes) -> None:
         """Raises DataError if an id fits into none of the types."""
         self._values = values
         self.of_label = np.array(
             [label if values == "positions" else c.id for label, c in enumerate(classes)], dtype=np.int64
         )
+        self.classes = dict(zip(self.of_label.tolist(), classes, strict=True))
         self.dtype = np.dtype(_smallest(classes, self.of_label, types))
         largest = int(np.iinfo(self.dtype).max)
         self.void = None if largest in self.of_label else largest
@@ -56,6 +59,11 @@ class PixelValues:
         table = np.full(IGNORE_INDEX + 1, self.void or 0, dtype=self.dtype)
         table[: len(self.of_label)] = self.of_label
         return table[labels_hw]
+
+    @property
+    def colours(self) -> Mapping[int, Colour]:
+        """The colour of each value that is a class's."""
+        return {value: c.colour for value, c in self.classes.items()}
 
     def decode(self, place: str, values_hw: ValuesHW) -> LabelsHW:
         """The labels of values of any integer type; raises DataError for an unknown value."""
@@ -89,9 +97,7 @@ class PixelValues:
         )
 
 
-def _smallest(
-    classes: Sequence[ClassInfo], values: NDArray[np.int64], types: Sequence[type[np.integer]]
-) -> type[np.integer]:
+def _smallest(classes: Sequence[ClassInfo], values: NDArray[np.int64], types: PixelTypes) -> type[np.integer]:
     for one in types:
         if np.iinfo(one).min <= values.min() and values.max() <= np.iinfo(one).max:
             return one

@@ -5,7 +5,7 @@ PNGs of 8 bits are indexed, with the classes' colours as palette; ids above 255 
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,29 +14,28 @@ import numpy as np
 from seg.data.images.images import read_index_map
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
+from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.check_size import check_header_size
-from seg.engine.submissions.masks.pixel_values import PixelValues, ValuesHW
+from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues, ValuesHW
 from seg.errors import DataError
 from seg.files.file_names import FileNames, id_of_name
 from seg.files.outputs import output_folder
-from seg.labels.classes import ClassInfo
-from seg.spec.ensemble.output import Values
+from seg.labels.classes import Colour
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GREYSCALE, _INDEXED = 0, 3
 _COLOURS: Final = 256
-_TYPES: Final = (np.uint8, np.uint16)
+TYPES: Final[PixelTypes] = (np.uint8, np.uint16)
+MOST_BITS: Final = 16
 _SUFFIX: Final = ".png"
 
 
 class PngFolder:
     """Each image's labels as `<id>.png`, which any viewer shows in the classes' colours."""
 
-    def __init__(self, classes: Sequence[ClassInfo], values: Values) -> None:
-        self._values = PixelValues(classes, values, _TYPES)
-        self._palette = None
-        if self._values.dtype == np.uint8:
-            self._palette = palette_of(dict(zip(self._values.of_label.tolist(), classes, strict=True)))
+    def __init__(self, values: PixelValues | BitValues) -> None:
+        self._values = values
+        self._palette = palette_of(values.colours) if values.dtype == np.uint8 else None
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         names = FileNames(_SUFFIX)
@@ -60,10 +59,10 @@ class PngFolder:
             yield image_id, self._values.decode(str(file), values_hw)
 
 
-def palette_of(classes: Mapping[int, ClassInfo]) -> bytes:
-    """Red, green and blue of each value from 0 to 255: a class's colour, or black."""
-    colours = (classes[value].colour if value in classes else (0, 0, 0) for value in range(_COLOURS))
-    return bytes(channel for colour in colours for channel in colour)
+def palette_of(colours: Mapping[int, Colour]) -> bytes:
+    """Red, green and blue of each value from 0 to 255: its colour, or black."""
+    black = (0, 0, 0)
+    return bytes(channel for value in range(_COLOURS) for channel in colours.get(value, black))
 
 
 def encode_png(values_hw: ValuesHW, palette: bytes | None) -> bytes:

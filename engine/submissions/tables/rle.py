@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.regions.label_raster import LabelRaster, size_of
+from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
 from seg.data.regions.region import Size
 from seg.engine.submissions.tables.number_text import join_numbers, split_numbers
 from seg.errors import DataError
@@ -53,6 +53,11 @@ def encode(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> list[s
     pairs = np.stack((starts[order] + style.first, lengths[order]), axis=1)
     bounds = np.searchsorted(run_labels[order], np.arange(classes + 1))
     return join_numbers(pairs.ravel(), 2 * bounds)
+
+
+def encode_masks(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> list[str]:
+    """The same of a label map with a bit for each class."""
+    return [encode(mask_of_class(labels, bit), 2, style)[1] for bit in range(classes)]
 
 
 def _runs_of_band(band_hw: LabelsHW, top: int, size_hw: Size, style: RleSpec) -> Runs:

@@ -14,17 +14,21 @@ from seg.engine.submissions.tables import rle
 from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.engine.submissions.tables.table_rows import TableRow, read_rows, write_rows
 from seg.errors import DataError
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, Task, classes_overlap, pack_masks
 from seg.spec.ensemble.output import RleSpec
 
 
 class RunLengthTable:
-    """Empty classes have the contest's text, or no row; pixels of no row have the unlabelled class."""
+    """Empty classes have the contest's text, or no row; pixels of no row have the unlabelled class.
 
-    def __init__(self, classes: int, style: TableFormat, image_ids: Sequence[str]) -> None:
+    Classes that overlap have run lengths of their own.
+    """
+
+    def __init__(self, classes: int, style: TableFormat, image_ids: Sequence[str], task: Task) -> None:
         self._classes = classes
         self._style = style
         self._image_ids = image_ids
+        self._overlap = classes_overlap(task)
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         self.write_by_region(path, images)
@@ -55,7 +59,8 @@ class RunLengthTable:
                     yield image_id, self._canvas(path, size_hw).labels_hw()
 
     def _canvas(self, path: Path, size_hw: Size) -> "_Canvas":
-        return _Canvas(path, size_hw, self._classes, self._style.background, self._style.rle)
+        background = None if self._overlap else self._style.background
+        return _Canvas(path, size_hw, self._classes, background, self._style.rle)
 
     def _check_class(self, path: Path, row: TableRow, line_of: dict[str, int]) -> None:
         """Raise DataError for a class that is unknown, or that an earlier row of the image has."""
@@ -79,7 +84,8 @@ class RunLengthTable:
 
     def _rows(self, image: LabelsByRegion) -> Iterator[tuple[Key, Sequence[str]]]:
         image_id, labels = image
-        encoded = rle.encode(labels, self._classes, self._style.rle)
+        encode = rle.encode_masks if self._overlap else rle.encode
+        encoded = encode(labels, self._classes, self._style.rle)
         for key in self._style.keys_of_image(image_id):
             values = [encoded[label] for label in self._labels_of(key)]
             if any(values) or not self._style.drops_empty:
@@ -95,9 +101,14 @@ def unknown_class(style: TableFormat, key: Key) -> str:
 
 
 class _Canvas:
-    """Collects the runs of an image's classes and draws them as a label map."""
+    """Collects the runs of an image's classes and draws them as a label map.
 
-    def __init__(self, path: Path, size_hw: Size, classes: int, background: int, style: RleSpec) -> None:
+    `background` is the label of pixels of no run; None where classes overlap.
+    """
+
+    def __init__(
+        self, path: Path, size_hw: Size, classes: int, background: int | None, style: RleSpec
+    ) -> None:
         self._path = path
         self._size_hw = size_hw
         self._background = background
@@ -110,9 +121,13 @@ class _Canvas:
         with self._errors_with_line():
             self._runs[label] = rle.parse(text, self._size_hw[0] * self._size_hw[1], self._style)
 
-    def labels_hw(self) -> LabelsHW:
+    def labels_hw(self) -> LabelMap:
+        count = self._size_hw[0] * self._size_hw[1]
+        if self._background is None:
+            flat = [rle.merge_runs([runs], count, 1) for runs in self._runs]
+            return pack_masks(np.stack([rle.reshape(one, self._size_hw, self._style) == 0 for one in flat]))
         with self._errors_with_line():
-            pixels = rle.merge_runs(self._runs, self._size_hw[0] * self._size_hw[1], self._background)
+            pixels = rle.merge_runs(self._runs, count, self._background)
         return rle.reshape(pixels, self._size_hw, self._style)
 
     @contextmanager

@@ -1,11 +1,11 @@
 """Scores of groups of images, and the standard error of a difference across groups."""
 
-from collections.abc import Sequence
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seg.data.groups import jackknife_error
+from seg.evaluate.metrics.groups import GroupI, sum_by_group
 from seg.evaluate.tune.scorer import CountsICC, miou
 
 Criterion = Literal["mean", "worst-group"]
@@ -13,14 +13,6 @@ Criterion = Literal["mean", "worst-group"]
 
 MOST_FOLDS: Final = 8
 BLOCKS: Final = 4
-
-GroupI = NDArray[np.intp]
-"""The number of each image's group."""
-
-
-def number_groups(labels: Sequence[str]) -> GroupI:
-    """Numbers from 0 for the labels of groups."""
-    return np.asarray(np.unique(np.asarray(labels), return_inverse=True)[1], dtype=np.intp)
 
 
 def fold_groups(group_i: GroupI, most: int = MOST_FOLDS) -> GroupI:
@@ -40,13 +32,6 @@ def blocks(images: int) -> GroupI:
     return np.arange(images) * BLOCKS // images
 
 
-def sum_by_group(counts_icc: CountsICC, group_i: GroupI) -> NDArray[np.int64]:
-    """The summed counts of each group, `[G, C, C]`."""
-    summed = np.zeros((int(group_i.max()) + 1, *counts_icc.shape[1:]), np.int64)
-    np.add.at(summed, group_i, counts_icc)
-    return summed
-
-
 def score(counts_icc: CountsICC, group_i: GroupI, criterion: Criterion) -> float:
     """mIoU of all images, or of the group with the lowest."""
     return miou(counts_icc) if criterion == "mean" else worst_group(counts_icc, group_i)
@@ -60,22 +45,19 @@ def worst_group(counts_icc: CountsICC, group_i: GroupI) -> float:
 def error_of_gain(
     first_icc: CountsICC, second_icc: CountsICC, group_i: GroupI, criterion: Criterion = "mean"
 ) -> float:
-    """The standard error of the difference of two scores on the same images, by the jackknife over groups.
+    """The standard error of the difference of two scores on the same images, across groups.
 
-    Infinite for a single group, of which nothing can be left out.
-
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 11.
+    Infinite for a single group.
     """
-    groups = int(group_i.max()) + 1
+    first_gcc, second_gcc = sum_by_group(first_icc, group_i), sum_by_group(second_icc, group_i)
+    groups = len(first_gcc)
     if groups < 2:
         return float("inf")
-    first_gcc, second_gcc = sum_by_group(first_icc, group_i), sum_by_group(second_icc, group_i)
     others = np.arange(groups - 1)
-    without_g = np.array(
+    return jackknife_error(
         [
             score(np.delete(first_gcc, group, axis=0), others, criterion)
             - score(np.delete(second_gcc, group, axis=0), others, criterion)
             for group in range(groups)
         ]
     )
-    return float(np.sqrt((groups - 1) / groups * ((without_g - without_g.mean()) ** 2).sum()))

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.tune.evidence.by_group import Criterion, GroupI, error_of_gain, score, worst_group
+from seg.evaluate.metrics.groups import GroupI
+from seg.evaluate.tune.evidence.by_group import Criterion, error_of_gain, score, worst_group
 from seg.evaluate.tune.fits.departures import Departure, Departures, Fitted
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import equal_weights
@@ -57,7 +58,7 @@ def list_candidates(
     group_i: GroupI,
     criterion: Criterion,
 ) -> list[Candidate]:
-    """Best member, equal weights in all views, and the steps from there to the chosen departure.
+    """Best member, equal weights in all views, and the steps to the chosen departure, which is the last.
 
     Args:
         views: the useful ones of each member, in which `departures` are fitted.
@@ -78,33 +79,30 @@ def list_candidates(
             worst=worst_group(counts_icc, group_i),
         )
 
+    start = f" from {SINGLE}" if chosen.from_best else ""
     # A step that changes nothing has the name of the one before.
     steps = {
         chosen: f"class factors at {chosen.factors:g}",
         replace(chosen, factors=0.0): f"prior to the power of {-chosen.exponent:g}",
-        replace(chosen, exponent=0.0, factors=0.0): f"weights at {chosen.weights:g}",
+        replace(chosen, exponent=0.0, factors=0.0): f"weights at {chosen.weights:g}{start}",
         Departure(): f"{EQUAL}, useful views",
     }
     if tuple(views) == scorer.views:
         steps.pop(Departure())
-    single = _mixture(departures.fit_best_member(), views)
+    best_member = Departure(from_best=True)
     equal = Mixture.of([1.0] * len(views), scorer.views)
     return [
-        Candidate(SINGLE, single, left_out(departures.judge_best_member)),
+        Candidate(
+            SINGLE,
+            _mixture(departures.fit(best_member), views),
+            left_out(partial(departures.judge, best_member)),
+        ),
         Candidate(EQUAL, equal, left_out(lambda: equal_icc)),
         *(
             Candidate(name, _mixture(departures.fit(step), views), left_out(partial(departures.judge, step)))
             for step, name in reversed(steps.items())
         ),
     ]
-
-
-def choose_candidate(candidates: Sequence[Candidate]) -> Candidate:
-    """The last one, which departs most, unless the best member is better on groups that were left out."""
-    single, last = candidates[0], candidates[-1]
-    if single.left_out and last.left_out and single.left_out.score > last.left_out.score:
-        return single
-    return last
 
 
 def _mixture(fitted: Fitted, views: Sequence[Views]) -> Mixture:

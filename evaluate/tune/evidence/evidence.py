@@ -1,6 +1,5 @@
 """What a tuning was judged on, in a sentence: for the command line and as a comment of the YAML."""
 
-from seg.evaluate.tune.evidence.candidates import SINGLE
 from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS
 from seg.evaluate.tune.tune import Tuned
 
@@ -21,9 +20,8 @@ def evidence_of(tuned: Tuned) -> str:
     what = "mIoU" if tuned.criterion == "mean" else "mIoU of the worst group"
     gained = f"{100 * scores.gain:+.2f} ± {100 * scores.error:.2f} points of {what} over equal weights"
     few = "" if tuned.groups.count >= ENOUGH_GROUPS else f"; class factors need {ENOUGH_GROUPS} groups"
-    reason = " (better than any weights)" if selected.name == SINGLE else ""
     return (
-        f"{selected.name}{reason}: {gained} on groups that were left out, of {judged_on}{few}"
+        f"{selected.name}: {gained} on groups that were left out, of {judged_on}{few}"
         if scores.gain
         else f"{selected.name}: nothing gains on groups that were left out, of {judged_on}{few}"
     )

@@ -1,26 +1,31 @@
-"""Departures from equal weights, from few numbers to many, and fits of any strength of them.
+"""Departures from a simple mixture, from few numbers to many, and fits of any strength of them.
 
-Three kinds, each on top of the one before:
+The start is equal weights, or the best member. Three kinds follow, each on top of the one before:
 
-1. Weights of members, shrunk towards equal ones.
+1. Weights of members, part of the way from the start to fitted ones. Those are the mean of fits that each
+   leave out some groups, so that one group counts less.
 2. One exponent of the classes' shares in the training images, by which probabilities are divided.
 3. A factor for each class on top: each is shrunk by how much it varies when groups are left out.
 
-Sources: of the exponent, Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit
-Adjustment", 2021; of the shrinkage of factors, James and Stein, "Estimation with Quadratic Loss", 1961.
+Sources: of the mean of fits, Breiman, "Bagging Predictors", 1996, and for ensemble selection Caruana, Munson
+and Niculescu-Mizil, "Getting the Most Out of Ensemble Selection", 2006; of the exponent, Menon, Jayasumana,
+Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit Adjustment", 2021; of the shrinkage of factors,
+James and Stein, "Estimation with Quadratic Loss", 1961.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.evidence.by_group import GroupI, blocks, fold_groups
+from seg.evaluate.metrics.groups import GroupI
+from seg.evaluate.tune.evidence.by_group import blocks, fold_groups
 from seg.evaluate.tune.fits.class_factors import fit_factors, normalised
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.fits.weights import best_member, equal_weights, fit_weights
+from seg.evaluate.tune.fits.weights import WeightsM, best_member, equal_weights, fit_weights
 from seg.evaluate.tune.scorer import CountsICC
 
 MIN_SHARE: Final = 1e-6
@@ -29,14 +34,16 @@ MIN_SHARE: Final = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """How far a mixture departs from equal weights: nothing by default.
+    """How far a mixture departs from its start: nothing by default.
 
     Attributes:
-        weights: from 0, equal weights, to 1, the fitted ones.
+        from_best: whether it starts at the best member, not at equal weights.
+        weights: from 0, those of the start, to 1, the fitted ones.
         exponent: of the classes' shares in the training images.
         factors: from 0, none beyond the exponent, to 1, the fitted and shrunk ones.
     """
 
+    from_best: bool = False
     weights: float = 0.0
     exponent: float = 0.0
     factors: float = 0.0
@@ -52,31 +59,43 @@ class Fitted:
 
 @dataclass
 class Part:
-    """Images to fit on, with what was fitted on them so far."""
+    """Images to fit on, with what was fitted on them so far.
+
+    `smaller` are parts of them, each without some groups, whose mean fit is that of this one; without any it
+    is fitted itself.
+    """
 
     pixels: MemberPixels
     prior_c: NDArray[np.float64]
-    _weights_m: NDArray[np.float64] | None = None
-    _changes: dict[tuple[float, float], NDArray[np.float64]] = field(default_factory=dict)
+    smaller: Sequence["Part"] = ()
+    _changes: dict[Departure, NDArray[np.float64]] = field(default_factory=dict)
 
-    def weights(self, strength: float) -> NDArray[np.float64]:
-        """Fitted weights, shrunk towards equal ones."""
-        equal_m = equal_weights(self.pixels.members)
-        if strength == 0:
-            return equal_m
-        if self._weights_m is None:
-            self._weights_m = fit_weights(self.pixels)
-        return strength * self._weights_m + (1 - strength) * equal_m
+    def weights(self, departure: Departure) -> WeightsM:
+        """Weights on the way from the start to the fitted ones."""
+        start_m = self._best_m if departure.from_best else equal_weights(self.pixels.members)
+        if not departure.weights:
+            return start_m
+        return start_m + departure.weights * (self._fitted_m - start_m)
 
     def change(self, departure: Departure) -> NDArray[np.float64]:
         """Logarithms of the factors of classes, fitted on top of the departure's weights and exponent."""
-        key = (departure.weights, departure.exponent)
-        if key not in self._changes:
+        before = replace(departure, factors=0.0)
+        if before not in self._changes:
             scores_cin = self.pixels.merged(
-                self.weights(departure.weights), prior_factors(self.prior_c, departure.exponent)
+                self.weights(before), prior_factors(self.prior_c, before.exponent)
             )
-            self._changes[key] = np.log(fit_factors(scores_cin, self.pixels.labels_in))
-        return self._changes[key]
+            self._changes[before] = np.log(fit_factors(scores_cin, self.pixels.labels_in))
+        return self._changes[before]
+
+    @cached_property
+    def _best_m(self) -> WeightsM:
+        return best_member(self.pixels)
+
+    @cached_property
+    def _fitted_m(self) -> WeightsM:
+        if not self.smaller:
+            return fit_weights(self.pixels)
+        return np.asarray(np.mean([part._fitted_m for part in self.smaller], axis=0))
 
 
 class Departures:
@@ -88,10 +107,10 @@ class Departures:
     def __init__(self, pixels: MemberPixels, group_i: GroupI, prior_c: NDArray[np.float64]) -> None:
         self.part_i = group_i if group_i.max() else blocks(len(group_i))
         self._fold_i = fold_groups(self.part_i)
-        self._whole = Part(pixels, prior_c)
         folds = range(int(self._fold_i.max()) + 1)
         self._others = [Part(pixels.of_images(self._fold_i != fold), prior_c) for fold in folds]
         self._left_out = [pixels.of_images(self._fold_i == fold) for fold in folds]
+        self._whole = Part(pixels, prior_c, self._others)
         self._judged: dict[Departure, CountsICC] = {}
 
     def fit(self, departure: Departure) -> Fitted:
@@ -101,31 +120,20 @@ class Departures:
     def judge(self, departure: Departure) -> CountsICC:
         """Counts of each image, by fits on the groups of other folds."""
         if departure not in self._judged:
-            self._judged[departure] = self._count_left_out(lambda part: self._fit(part, departure))
+            classes = self._whole.pixels.classes
+            counts_icc = np.zeros((len(self._fold_i), classes, classes), np.int64)
+            for fold, (others, left_out) in enumerate(zip(self._others, self._left_out, strict=True)):
+                fitted = self._fit(others, departure)
+                counts_icc[self._fold_i == fold] = left_out.counts(fitted.weights_m, fitted.factors_c)
+            self._judged[departure] = counts_icc
         return self._judged[departure]
-
-    def fit_best_member(self) -> Fitted:
-        """The member that is best on all images."""
-        return _best_member(self._whole)
-
-    def judge_best_member(self) -> CountsICC:
-        """Counts of each image, by the member that is best on the groups of other folds."""
-        return self._count_left_out(_best_member)
-
-    def _count_left_out(self, fit: Callable[[Part], Fitted]) -> CountsICC:
-        classes = self._whole.pixels.classes
-        counts_icc = np.zeros((len(self._fold_i), classes, classes), np.int64)
-        for fold, (others, left_out) in enumerate(zip(self._others, self._left_out, strict=True)):
-            fitted = fit(others)
-            counts_icc[self._fold_i == fold] = left_out.counts(fitted.weights_m, fitted.factors_c)
-        return counts_icc
 
     def _fit(self, part: Part, departure: Departure) -> Fitted:
         factors_c = prior_factors(part.prior_c, departure.exponent)
         if departure.factors:
             kept_c = self._reliability(departure)
             factors_c = factors_c * np.exp(departure.factors * kept_c * part.change(departure))
-        return Fitted(part.weights(departure.weights), normalised(factors_c))
+        return Fitted(part.weights(departure), normalised(factors_c))
 
     def _reliability(self, departure: Departure) -> NDArray[np.float64]:
         """The share of each factor's logarithm that is kept: 1 - (its jackknife variance) / (its square)."""
@@ -134,10 +142,6 @@ class Departures:
         variance_c = (len(change_fc) - 1) * change_fc.var(0)
         kept = 1 - np.divide(variance_c, change_c**2, out=np.full(len(change_c), np.inf), where=change_c != 0)
         return np.asarray(np.maximum(kept, 0))
-
-
-def _best_member(part: Part) -> Fitted:
-    return Fitted(best_member(part.pixels), np.ones(part.pixels.classes))
 
 
 def prior_factors(prior_c: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:

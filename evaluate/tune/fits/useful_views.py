@@ -3,7 +3,8 @@
 from typing import Final
 
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.tune.evidence.by_group import GroupI, error_of_gain
+from seg.evaluate.metrics.groups import GroupI
+from seg.evaluate.tune.evidence.by_group import error_of_gain
 from seg.evaluate.tune.scorer import CountsICC, Scorer, miou
 from seg.views import VIEW_SETS
 

@@ -29,10 +29,14 @@ def add_epilogue(graph: Graph, raw: str, has_channel_axis: bool, declared: Decla
     """
     planes = _planes(graph, raw, has_channel_axis, declared.output)
     planes = _at_image_size(graph, planes, declared, sizes)
-    logits = _logits(graph, planes, declared.output)
+    to_logits = _logits_apart if declared.has_sigmoids else _logits
+    logits = to_logits(graph, planes, declared.output)
     graph.constant(TEMPERATURE, np.float32(1))
     tempered = graph.add("Div", [logits, TEMPERATURE], "output/tempered")
-    _add_classes(graph, tempered, declared.classes)
+    if declared.has_sigmoids:
+        _add_overlapping_classes(graph, tempered, declared.classes)
+    else:
+        _add_classes(graph, tempered, declared.classes)
 
 
 def _planes(graph: Graph, raw: str, has_channel_axis: bool, declared: OutputDeclaration) -> str:
@@ -111,6 +115,43 @@ def _sigmoid(graph: Graph, logits: str) -> str:
     one = graph.constant("output/one", np.float32(1))
     raised = graph.add("Exp", [graph.add("Neg", [logits], "output/negative")], "output/raised")
     return graph.add("Div", [one, graph.add("Add", [raised, one], "output/raised_and_one")], "output/sigmoid")
+
+
+def _logits_apart(graph: Graph, planes: str, declared: OutputDeclaration) -> str:
+    """What sigmoids turn into the probabilities of the network's classes."""
+    if declared.kind == "sigmoid-logits":
+        return planes
+    one = graph.constant("output/one", np.float32(1))
+    sides = {"for": planes, "against": graph.add("Sub", [one, planes], "output/absence")}
+    least = graph.constant("output/least", np.float32(LEAST_PROBABILITY))
+    clipped = {
+        side: graph.add("Clip", [value, least, one], f"{value}/clipped") for side, value in sides.items()
+    }
+    logs = [graph.add("Log", [value], f"output/{side}/log") for side, value in clipped.items()]
+    return graph.add("Sub", logs, "output/logits")
+
+
+def _add_overlapping_classes(graph: Graph, logits: str, classes: ClassMapping) -> None:
+    """The sigmoids of the network's classes, and of these the likeliest of each of the dataset's."""
+    if classes.is_identity:
+        graph.add("Sigmoid", [logits], OUTPUT)
+        return
+    theirs = graph.add("Sigmoid", [logits], "output/theirs")
+    if classes.order is not None:
+        order = graph.constant("output/order", np.array(classes.order, dtype=np.int64))
+        graph.add("Gather", [theirs, order], OUTPUT, axis=CLASS_AXIS)
+        return
+    axis = graph.constant("output/axis", np.array([CLASS_AXIS], dtype=np.int64))
+    ours = []
+    for label, parts in enumerate(classes.parts):
+        # A class that the network does not know has no weight; any plane times 0 stands for it.
+        channels = np.flatnonzero(parts) if any(parts) else np.zeros(1)
+        chosen = graph.constant(f"output/channels_{label}", channels.astype(np.int64))
+        planes = graph.add("Gather", [theirs, chosen], f"output/planes_{label}", axis=CLASS_AXIS)
+        largest = graph.add("ReduceMax", [planes, axis], f"output/largest_{label}", keepdims=1)
+        known = graph.constant(f"output/known_{label}", np.float32(any(parts)))
+        ours.append(graph.add("Mul", [largest, known], f"output/ours_{label}"))
+    graph.add("Concat", ours, OUTPUT, axis=CLASS_AXIS)
 
 
 def _add_classes(graph: Graph, logits: str, classes: ClassMapping) -> None:

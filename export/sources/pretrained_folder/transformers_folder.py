@@ -39,7 +39,11 @@ _MASKS_HW: Final = (384, 384)
 """The size of Mask2Former's masks, in its image processor."""
 
 _LARGEST: Final = 2**18
-"""Of a whole number in `config.json`: sides, layers, classes and words are fewer."""
+"""Of a whole number in `config.json`: sides, classes and words are fewer."""
+
+_LAYERS: Final = re.compile(r"depth|layers|blocks|stages")
+_MOST_LAYERS: Final = 1024
+"""Of a network, or of all its stages: each is built in Python."""
 
 _UNNAMED: Final = re.compile(r"LABEL_\d+")
 
@@ -89,9 +93,11 @@ def _refuse_absurd_numbers(folder: Path, config: Mapping[str, Any]) -> None:
     for name, value in config.items():
         if isinstance(value, Mapping):
             _refuse_absurd_numbers(folder, value)
-        for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, int) and abs(number) > _LARGEST:
-                raise ModelError(f"{folder / 'config.json'}: {name!r} is beyond {_LARGEST}: correct it")
+        numbers = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, int)]
+        most = _MOST_LAYERS if _LAYERS.search(name) else _LARGEST
+        largest = sum(map(abs, numbers)) if _LAYERS.search(name) else max(map(abs, numbers), default=0)
+        if largest > most:
+            raise ModelError(f"{folder / 'config.json'}: {name!r} is beyond {most}: correct it")
 
 
 def _load(folder: Path, family: str) -> tuple[nn.Module, tuple[str, ...]]:

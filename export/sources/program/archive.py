@@ -5,7 +5,9 @@ consists of PyTorch's operators, some of which reach files. Those, operators of 
 without an end are refused before anything is loaded.
 """
 
+import ast
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Final, Literal
@@ -17,7 +19,10 @@ Kind = Literal["TorchScript", "torch.export program"]
 
 _SCRIPT: Final = re.compile(r"^[^/]+/code/.+\.py$")
 _PROGRAM: Final = re.compile(r"^([^/]+/)?models/[^/]+\.json$")
-LARGEST_CODE_BYTES: Final = 2**26
+_LARGEST_CODE_BYTES: Final = 2**21
+_DEEPEST: Final = 500
+"""Levels of an expression or of statements; PyTorch reads 1,000 and crashes on 10,000."""
+
 REACHES_FILES: Final = re.compile(r"\b(from_file|_?save|_?load|print|warn)\b")
 """Operators of PyTorch that do more than compute."""
 
@@ -25,7 +30,6 @@ _UNSAFE: Final = (
     (re.compile(REACHES_FILES.pattern + r"\s*\("), "an operator that reaches files"),
     (re.compile(r"\bops\.(?!prim\.|aten\.)\w+"), "an operator that is not PyTorch's own"),
     (re.compile(r"\bdef __(set|get)state__"), "code that runs when it is loaded"),
-    (re.compile(r"[(\[]{200}"), "brackets so deep that reading them would crash"),
     (re.compile(r"\bwhile\b|range\(9223372036854775807"), "a loop that may never end"),
 )
 
@@ -45,10 +49,38 @@ def check_script(path: Path) -> None:
         for pattern, what in _UNSAFE:
             found = pattern.search(text)
             if found:
-                raise ModelError(
-                    f"{path}: its {name} has {what} ({found[0][:40]!r}), so it is not loaded: export it with"
-                    " torch.onnx, and name that file with 'onnx'"
-                )
+                raise _refused(path, name, f"{what} ({found[0][:40]!r})")
+        if _is_too_deep(text):
+            raise _refused(path, name, "code that is nested too deep, or damaged")
+
+
+def _refused(path: Path, name: str, what: str) -> ModelError:
+    return ModelError(
+        f"{path}: its {name} has {what}, so it is not loaded: export it with torch.onnx, and name that file"
+        " with 'onnx'"
+    )
+
+
+def _is_too_deep(text: str) -> bool:
+    """Whether PyTorch's parser, which recurses without a limit, may crash on code, which is Python's."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            level: list[ast.AST] = [ast.parse(text)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    depth = 0
+    while level and depth <= _DEEPEST:
+        if any(_terms(node) > _DEEPEST for node in level):
+            return True
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        depth += 1
+    return depth > _DEEPEST
+
+
+def _terms(node: ast.AST) -> int:
+    """The terms of `a and b and c` or `a < b < c`, which PyTorch nests."""
+    return len(node.values) if isinstance(node, ast.BoolOp) else len(getattr(node, "ops", ()))
 
 
 def _names(path: Path) -> list[str]:
@@ -65,7 +97,7 @@ def _names(path: Path) -> list[str]:
 def _text(path: Path, name: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(name).file_size > LARGEST_CODE_BYTES:
+            if archive.getinfo(name).file_size > _LARGEST_CODE_BYTES:
                 raise ModelError(f"{path}: its {name} is larger than code can be: save the program again")
             return archive.read(name).decode()
     except DAMAGED_ZIP as error:

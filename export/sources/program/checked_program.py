@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seg.errors import ModelError
-from seg.export.sources.program.archive import LARGEST_CODE_BYTES, REACHES_FILES
+from seg.export.sources.program.archive import REACHES_FILES
 from seg.files.atomic import DAMAGED_ZIP
 
 _NAME: Final = re.compile(r"(?!__)\w+", re.ASCII)
@@ -59,6 +59,7 @@ _RUNS_CODE: Final = frozenset({"as_graph", "as_custom_obj", "as_operator", "as_s
 
 _ONE_IMAGE: Final = [[["leaf"]], []]
 _STRUCTURES: Final = frozenset({"builtins.tuple", "builtins.list", "builtins.dict"})
+_LARGEST_GRAPH_BYTES: Final = 2**26
 _LARGEST_TENSOR: Final = 2**31
 """Elements of one weight."""
 
@@ -95,7 +96,7 @@ class _Archive:
 
     def read_json(self, name: str) -> Any:
         content = self.read(name)
-        if len(content) > LARGEST_CODE_BYTES:
+        if len(content) > _LARGEST_GRAPH_BYTES:
             raise self.refused(name, "is larger than a graph can be")
         return json.loads(content, object_hook=_on_cpu)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.options.shared import SpecPath, chosen_members, print_table
-from seg.errors import SpecError
+from seg.errors import DataError, SpecError
 
 if TYPE_CHECKING:
     from seg.export.sources.feeding.check import Feeding
@@ -49,7 +49,12 @@ def feeding_of(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> 
     from seg.data.labelling import labelling_of
     from seg.export.sources.feeding.check import check_feeding
     from seg.export.sources.resolve import resolve
+    from seg.labels.task import classes_overlap
 
+    if classes_overlap(spec.data.task):
+        raise DataError(
+            f"data: ways of feeding are compared by mIoU, and classes overlap with task: {spec.data.task}"
+        )
     split = open_split(spec.data, "val")
     split.labels(0)
     background = None if spec.data.ignores_unlabelled else spec.data.unlabelled

@@ -10,6 +10,7 @@ import typer
 from seg.errors import SpecError
 
 if TYPE_CHECKING:
+    from seg.models.card import ModelCard
     from seg.spec import DatasetSpec, EnsembleSpec, MemberSpec
 
 MODEL_SUFFIX: Final = ".onnx"
@@ -96,16 +97,24 @@ def _spec_of_models(
     runtime: str | None,
 ) -> "EnsembleSpec":
     from seg.models.model_file import read_model_card
-    from seg.spec import DatasetSpec, EnsembleSpec
+    from seg.spec import EnsembleSpec
     from seg.spec.ensemble.from_models import members_of
     from seg.spec.yaml.source import validate
 
     for model in models:
         if not are_models([model]):
             raise SpecError(f"{model}: is no exported model: these end in {MODEL_SUFFIX}")
-    data = data or DatasetSpec(unlabelled=read_model_card(models[0]).unlabelled)
+    data = data or _dataset_of(read_model_card(models[0]))
     members = _weighted(members_of(models), weights)
     return validate(EnsembleSpec, {"data": data, "members": members, **_options(views, runtime)})
+
+
+def _dataset_of(card: "ModelCard") -> "DatasetSpec":
+    """A dataset without images, which are read as the model takes them."""
+    from seg.spec import DatasetSpec
+
+    read = card.input.pixel_range.model_dump(exclude_none=True) if card.input.pixel_range else {}
+    return DatasetSpec.model_validate({"unlabelled": card.unlabelled, "task": card.task, **read})
 
 
 def _revised(

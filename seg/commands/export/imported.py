@@ -40,7 +40,9 @@ def export_imported(
         )
     source = open_source(member)
     if not force:
-        if is_exported_source(member, source.sha256, classes, model, request if is_asked else None):
+        if is_exported_source(
+            member, source.sha256, classes, spec.data.task, model, request if is_asked else None
+        ):
             typer.echo(f"{member.name}: exported already: {model}")
             return None
         refuse_foreign_model(model)

@@ -75,7 +75,7 @@ class CocoCheck:
         findings: list[Finding] = []
         objects = list(self._objects(image, findings))
         names = tuple(self._labelling.classes[one.label].name for one in objects)
-        labels = ObjectRaster(claimed_hw, objects, self._labelling.unlabelled)
+        labels = ObjectRaster(claimed_hw, objects, self._labelling)
         return CheckedLabels(claimed_hw, labels, names, tuple(findings))
 
     def _objects(self, image: CocoImage, findings: list[Finding]) -> Iterator[LabelledRuns]:

@@ -5,27 +5,33 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Final, Protocol
+
+import numpy as np
 
 from seg.data.check.coco import CocoCheck
 from seg.data.check.findings import CheckedLabels, Finding, error_in
 from seg.data.check.folders import ImageCheck, MaskCheck, TableCheck
 from seg.data.check.groups import shared_groups
-from seg.data.check.learnability import PixelCounts, crop_findings, learnable_findings
+from seg.data.check.learnability import PixelCounts, crop_findings, learnable_findings, too_few_findings
 from seg.data.dataset import open_split, open_undivided
+from seg.data.deep.picture import levels_in_range
 from seg.data.images.decoding import BandsHWC
 from seg.data.images.image_header import Size
 from seg.data.images.images import read_bands, without_alpha
 from seg.data.images.raster import open_raster, size_if_large
-from seg.data.images.read_sample import read_in_range
+from seg.data.images.read_sample import open_bands
 from seg.data.labelling import Labelling, labelling_of
 from seg.data.masks.mask_split import MaskSplit
 from seg.data.splits.subset_split import Subset
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
+from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, ImageHWC
+from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import Task
 from seg.pixel_range import PixelRange
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
 from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
@@ -38,12 +44,17 @@ _LEAST_CONTRAST: Final = 2.0
 
 @dataclass(slots=True)
 class SplitReport:
-    """The counts of one split: per class its objects (COCO only), images and pixels."""
+    """The counts of one split: per class its objects (COCO only), images and pixels.
+
+    `images_with_both` counts the images that show two classes, by their names in the order of the class list.
+    """
 
     name: SplitName
+    task: Task
     counts: PixelCounts = field(default_factory=lambda: PixelCounts(of=0))
     objects_of: Counter[str] = field(default_factory=Counter)
     images_with: Counter[str] = field(default_factory=Counter)
+    images_with_both: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def images(self) -> int:
@@ -53,21 +64,33 @@ class SplitReport:
     def pixels_of(self) -> Counter[str]:
         return self.counts.pixels
 
+    @property
+    def empty_images(self) -> float:
+        """The share of images, 0..1, without a pixel of any class."""
+        return self.counts.empty / max(1, self.counts.images)
+
+    def empty_masks(self, classes: Sequence[str]) -> float:
+        """The share of masks, 0..1, one for each of these classes in each image, without a pixel."""
+        shown = sum(self.images_with[name] for name in classes)
+        return 1 - shown / max(1, self.counts.images * len(classes))
+
     def share(self, class_name: str) -> float:
         """The part of all pixels, 0..1, that bear this class."""
-        total = self.pixels_of.total()
-        return self.pixels_of[class_name] / total if total else 0.0
+        return self.pixels_of[class_name] / self.counts.total if self.counts.total else 0.0
 
     def count(self, check_labels: CheckedLabels, classes: Sequence[ClassInfo]) -> None:
         self.objects_of.update(check_labels.objects)
         if check_labels.labels is not None:
-            self.images_with.update(self.counts.add(check_labels.labels, classes).keys())
+            shown = self.counts.add(check_labels.labels, self.task, classes).keys()
+            self.images_with.update(shown)
+            self.images_with_both.update(combinations([c.name for c in classes if c.name in shown], 2))
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
     """The counts of all splits, and the findings."""
 
+    task: Task
     classes: tuple[str, ...]
     splits: tuple[SplitReport, ...]
     findings: tuple[Finding, ...]
@@ -112,23 +135,28 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
     reports: list[SplitReport] = []
     seen: dict[SplitName, dict[Path, str]] = {}
     for name in _split_names(dataset):
-        reports.append(SplitReport(name))
+        reports.append(SplitReport(name, dataset.task))
         try:
             split = _open(dataset, name, labelling)
         except DataError as error:
             findings.append(_open_failure(dataset.split(name), error))
         else:
-            seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset.pixel_range)
+            seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset)
     findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
     if seen.get("train") and seen.get("val"):
         findings += shared_groups(dataset, {finding.file for finding in findings})
     if dataset.train:
         counts = reports[0].counts
         findings += learnable_findings(dataset, labelling.classes, counts)
+        recipes = tuple(recipes)
+        findings += too_few_findings(dataset.train.place, counts.of, recipes)
         for recipe in recipes:
             findings += crop_findings(dataset.train.images[0], recipe, counts.largest_hw)
     return CheckReport(
-        tuple(c.name for c in labelling.classes), tuple(reports), tuple(dict.fromkeys(findings))
+        dataset.task,
+        tuple(c.name for c in labelling.classes),
+        tuple(reports),
+        tuple(dict.fromkeys(findings)),
     )
 
 
@@ -137,7 +165,7 @@ def _readable_labelling(dataset: DatasetSpec) -> Labelling:
     for candidate in (dataset, dataset.model_copy(update={"train": dataset.val})):
         with suppress(DataError):
             return labelling_of(candidate)
-    return Labelling((), IGNORE_INDEX)
+    return Labelling((), IGNORE_INDEX, dataset.task)
 
 
 def _split_names(dataset: DatasetSpec) -> tuple[SplitName, ...]:
@@ -176,7 +204,7 @@ def _check_split(
     classes: Sequence[ClassInfo],
     report: SplitReport,
     findings: list[Finding],
-    pixel_range: PixelRange | None,
+    dataset: DatasetSpec,
 ) -> dict[Path, str]:
     """Check all images and labels of a split; returns a digest of each image's pixels."""
     digests: dict[Path, str] = {}
@@ -186,7 +214,7 @@ def _check_split(
         for index, path in enumerate(split.images):
             size_hw = None
             try:
-                size_hw = _check_image(path, digests, findings, pixel_range)
+                size_hw = _check_image(path, digests, findings, dataset)
             except DataError as error:
                 findings.append(error_in(path, error, "replace or remove the image"))
             check_labels = split.check_labels(index, size_hw)
@@ -201,15 +229,11 @@ def _check_split(
     return digests
 
 
-def _check_image(
-    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange | None
-) -> Size:
+def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding], dataset: DatasetSpec) -> Size:
     """Check an image; returns its size. Of an image that is read by window, only the size is checked."""
-    if pixel_range is not None:
-        image_hwc = read_in_range(path, pixel_range)
-        findings += _flat(path, image_hwc)
-        digests[path] = _digest(image_hwc)
-        return image_hwc.shape[0], image_hwc.shape[1]
+    if dataset.pixel_range is not None:
+        slices = dataset.stack.slices if dataset.stack else 1
+        return _check_bands(path, digests, findings, dataset.pixel_range, slices)
     large_hw = size_if_large(path)
     if large_hw is not None:
         open_raster(path)  # Bands that would be lost are reported.
@@ -220,10 +244,32 @@ def _check_image(
     return bands_hwc.shape[0], bands_hwc.shape[1]
 
 
-def _flat(path: Path, image_hwc: ImageHWC) -> Iterator[Finding]:
-    """A warning if the range leaves nothing to see."""
-    if image_hwc.std() < _LEAST_CONTRAST:
-        problem = f"is nearly flat in this range: its values are {image_hwc.min()}..{image_hwc.max()} of 255"
+def _check_bands(
+    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange, slices: int
+) -> Size:
+    """Check an image of any bands, or one of so many slices; of a large one, only its size."""
+    raster = open_bands(path, pixel_range)
+    height, width, bands = raster.shape
+    try:
+        pixel_range.seen_of(bands * slices)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    if isinstance(raster, np.ndarray):
+        findings += _flat(path, raster, pixel_range)
+        digests[path] = _digest(raster)
+    return height, width
+
+
+def _flat(path: Path, image_hwb: ImageHWB, pixel_range: PixelRange) -> Iterator[Finding]:
+    """A warning if the image has no data, or the range leaves nothing to see."""
+    if np.isnan(image_hwb).all():
+        yield Finding("warning", path, None, "has no pixel with data", "remove it")
+        return
+    levels_hwb = levels_in_range(image_hwb, pixel_range)
+    if levels_hwb.std(axis=(0, 1)).max() < _LEAST_CONTRAST:
+        problem = (
+            f"is nearly flat in this range: its values are {levels_hwb.min()}..{levels_hwb.max()} of 255"
+        )
         yield Finding("warning", path, None, problem, "choose another 'range', 'percentile' or 'window'")
 
 
@@ -243,7 +289,7 @@ def _sizes(path: Path, size_hw: Size, check_labels: CheckedLabels) -> Iterator[F
         yield Finding("error", path, None, problem, fix)
 
 
-def _digest(image_hwc: ImageHWC) -> str:
+def _digest(image_hwc: ImageHWB) -> str:
     digest = hashlib.sha256(repr(image_hwc.shape).encode())
     digest.update(image_hwc.data)
     return digest.hexdigest()

@@ -16,6 +16,7 @@ from seg.data.regions.region import cut
 from seg.data.splits.split import Split
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
+from seg.labels.task import classes_overlap
 from seg.terminal.words import counted
 
 _EXAMPLES: Final = 3
@@ -99,10 +100,12 @@ class TableCheck:
         except DataError as error:
             return CheckedLabels(findings=(error_in(table, error, "correct or remove it"),))
         names = tuple(classes[one.label].name for one in objects if one.runs.area)
-        return CheckedLabels(size_of(labels), labels, names, tuple(self._overlap(index, labels, objects)))
+        return CheckedLabels(size_of(labels), labels, names, tuple(self._covered(index, labels, objects)))
 
-    def _overlap(self, index: int, labels: LabelRaster, objects: list[LabelledRuns]) -> Iterator[Finding]:
-        """Pixels of an object that another class's covers."""
+    def _covered(self, index: int, labels: LabelRaster, objects: list[LabelledRuns]) -> Iterator[Finding]:
+        """Pixels of an object that another class's covers, if a pixel has one class."""
+        if classes_overlap(self._split.task):
+            return
         covered = sum(
             int(np.count_nonzero(labels[part.slices][one.runs.mask_in(part)] != one.label))
             for one in objects
@@ -110,7 +113,7 @@ class TableCheck:
         )
         if covered:
             problem = f"{counted(covered, 'pixel')} are of two classes"
-            fix = "a pixel has one label, that of the smaller object; check that this is what you want"
+            fix = "set 'task: multilabel' to keep both: in 'multiclass' the smaller object is on top"
             yield Finding("warning", self.images[index], None, problem, fix)
 
 

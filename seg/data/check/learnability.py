@@ -14,7 +14,7 @@ from seg.data.check.findings import Finding, Severity
 from seg.data.regions.label_raster import LabelRaster, parts_of, size_of
 from seg.data.splits.split import Split
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import Task, classes_overlap, count_pixels, ignored_in
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
@@ -28,6 +28,9 @@ LEAST_COUNTED: Final = 200
 MOST_COUNTED: Final = 2000
 """At least and at most this many images are counted before training, until each class was seen."""
 
+FEWEST_TO_TRAIN: Final = 2
+"""Batch normalisation needs two images."""
+
 _THREADS: Final = 4
 _AT_ONCE: Final = 64
 _MOST_NAMED: Final = 3
@@ -37,20 +40,28 @@ _MOST_NAMED: Final = 3
 class PixelCounts:
     """Pixels of each class by name, and ignored pixels, in `images` of the split's `of` images.
 
-    `largest_hw` has the greatest height and the greatest width of an image.
+    `total` counts all pixels, and `empty` the images without a pixel of any class. `largest_hw` has the
+    greatest height and the greatest width of an image.
     """
 
     of: int
     images: int = 0
+    empty: int = 0
+    total: int = 0
     pixels: Counter[str] = field(default_factory=Counter)
     largest_hw: tuple[int, int] = (0, 0)
 
-    def add(self, labels: LabelRaster, classes: Sequence[ClassInfo]) -> Counter[str]:
+    def add(self, labels: LabelRaster, task: Task, classes: Sequence[ClassInfo]) -> Counter[str]:
         """Count one more image; returns its counts. Raises DataError if its labels cannot be read."""
         shown: Counter[str] = Counter()
+        ignored = 0
         for part_hw in parts_of(labels):
-            for label, count in zip(*np.unique(part_hw, return_counts=True), strict=True):
-                shown[IGNORED if label == IGNORE_INDEX else classes[label].name] += int(count)
+            counts_c = count_pixels(part_hw, task, len(classes))
+            shown += Counter({c.name: count for c, count in zip(classes, counts_c.tolist(), strict=True)})
+            ignored += int(np.count_nonzero(ignored_in(part_hw, task, len(classes))))
+            self.total += part_hw.size
+        self.empty += not shown
+        shown += Counter({IGNORED: ignored})
         self.images += 1
         self.pixels += shown
         height, width = size_of(labels)
@@ -60,7 +71,7 @@ class PixelCounts:
     @property
     def ignored(self) -> float:
         """The share of ignored pixels, 0..1."""
-        return self.pixels[IGNORED] / self.pixels.total() if self.pixels else 0.0
+        return self.pixels[IGNORED] / self.total if self.total else 0.0
 
 
 def count_class_pixels(split: Split) -> PixelCounts:
@@ -76,7 +87,7 @@ def count_class_pixels(split: Split) -> PixelCounts:
     with progress("count classes", most, unit="images") as advance, ThreadPoolExecutor(_THREADS) as threads:
         while some := list(islice(order, _AT_ONCE)):
             for labels in threads.map(split.open_labels, some):
-                counts.add(labels, split.classes)
+                counts.add(labels, split.task, split.classes)
                 advance()
             if counts.images >= LEAST_COUNTED and names <= counts.pixels.keys():
                 advance(most - counts.images)
@@ -90,20 +101,22 @@ def learnable_findings(
     """Findings about labels that cannot be learnt: an error if nothing can be, else warnings."""
     split = dataset.split("train")
     place = split.place
-    if len(classes) == 1 and dataset.ignores_unlabelled:
+    overlaps = classes_overlap(dataset.task)
+    if len(classes) == 1 and dataset.ignores_unlabelled and not overlaps:
         name = classes[0].name
         problem = (
             f"there is one class, {name}, and unlabelled pixels are ignored: there is nothing to tell apart"
         )
         yield Finding("error", place, None, problem, "set 'unlabelled: Background'")
         return
-    if not counts.pixels:
+    if not counts.images:
         return
     shown = [c.name for c in classes if counts.pixels[c.name]]
     absent = [c.name for c in classes if not counts.pixels[c.name]]
     seen = counted(counts.images, "training image")
-    severity: Severity = "error" if len(shown) < 2 and counts.images == counts.of else "warning"
-    if not shown:
+    fewest = 1 if overlaps else 2
+    severity: Severity = "error" if len(shown) < fewest and counts.images == counts.of else "warning"
+    if not shown and not overlaps:
         yield Finding(severity, place, None, f"no pixel of {seen} has a label", "label them")
         return
     if absent:
@@ -111,13 +124,27 @@ def learnable_findings(
         which = f"class {names}" if len(absent) == 1 else f"{len(absent)} classes, {names}"
         value, fix = _value_for(dataset, absent, counts)
         problem = f"no pixel of {seen} is of {which}{value}"
-        if len(shown) == 1:
+        if len(shown) == 1 and not overlaps:
             problem += f"; all that is labelled is {shown[0]}, and there is nothing to tell apart"
         yield Finding(severity, place, None, problem, fix)
     if counts.ignored > MOST_IGNORED:
         problem = f"{counts.ignored:.0%} of the pixels of {seen} are ignored"
-        fix = "set 'unlabelled: Background' if they belong to none of the classes"
+        fix = (
+            "check 'unlabelled_values' and 'unlabelled_colours'"
+            if overlaps
+            else "set 'unlabelled: Background' if they belong to none of the classes"
+        )
         yield Finding("warning", place, None, problem, fix)
+
+
+def too_few_findings(place: Path, images: int, recipes: Sequence[RecipeSpec]) -> Iterator[Finding]:
+    """A warning if there are too few images to train on, unless all recipes draw crops of them."""
+    draws_crops = bool(recipes) and all(recipe.samples for recipe in recipes)
+    if 0 < images < FEWEST_TO_TRAIN and not draws_crops:
+        problem = f"the training split has {counted(images, 'image')}, at least {FEWEST_TO_TRAIN} are needed"
+        yield Finding(
+            "warning", place, None, problem, "label more; crops of a large one: 'samples' in a recipe"
+        )
 
 
 def _value_for(dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts) -> tuple[str, str]:

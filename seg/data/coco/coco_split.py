@@ -1,6 +1,7 @@
 """A split of a COCO JSON: polygons, run lengths and crowds become label maps.
 
-Objects are painted by area, large first, so that small objects stay visible where they overlap.
+Objects are painted by area, large first, so that small objects stay visible where they overlap, unless the
+dataset's task lets classes overlap.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
 from seg.data.splits.split import Sample, samples_with_ids
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, Task
 from seg.spec.base import did_you_mean
 
 Drawn = TypeVar("Drawn")
@@ -55,6 +56,10 @@ class CocoSplit:
         return self._read_labelling()
 
     @property
+    def task(self) -> Task:
+        return self._labelling.task
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._labelling.classes
 
@@ -62,12 +67,12 @@ class CocoSplit:
     def fingerprint(self) -> str:
         return hashlib.sha256(self._coco.model_dump_json().encode()).hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         def painted(annotation: CocoAnnotation, size_hw: Size) -> PaintedObject:
             return painted_object(self._label(annotation), rasterise(annotation.segmentation, size_hw))
 
         size_hw, objects = self._objects(index, painted)
-        return paint(size_hw, objects, self._labelling.unlabelled)
+        return paint(size_hw, objects, self._labelling)
 
     def open_labels(self, index: int) -> LabelRaster:
         def runs(annotation: CocoAnnotation, size_hw: Size) -> LabelledRuns:
@@ -77,7 +82,7 @@ class CocoSplit:
         if image.height * image.width <= LARGE:
             return self.labels(index)
         size_hw, objects = self._objects(index, runs)
-        return ObjectRaster(size_hw, objects, self._labelling.unlabelled)
+        return ObjectRaster(size_hw, objects, self._labelling)
 
     def _objects(self, index: int, draw: Callable[[CocoAnnotation, Size], Drawn]) -> tuple[Size, list[Drawn]]:
         """The size of an image, and its objects drawn; raises DataError."""

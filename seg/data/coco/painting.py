@@ -1,4 +1,4 @@
-"""Paint the objects of an image into one label map, the largest at the bottom."""
+"""Paint the objects of an image into one label map; where classes overlap, a pixel is of all of them."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from seg.data.coco.rasterise import MaskHW
-from seg.labels.label_map import LabelsHW
+from seg.data.labelling import Labelling
+from seg.labels.task import LabelMap
 
 
 class PaintedObject(NamedTuple):
@@ -27,9 +28,12 @@ def painted_object(label: int, mask_hw: MaskHW) -> PaintedObject:
     return PaintedObject(label, int(np.count_nonzero(mask_hw)), bounds, mask_hw[bounds].copy())
 
 
-def paint(size_hw: tuple[int, int], objects: Iterable[PaintedObject], unlabelled: int) -> LabelsHW:
-    """Paint objects into a label map: the largest at the bottom, of equals the last on top."""
-    labels_hw = np.full(size_hw, unlabelled, dtype=np.uint8)
+def paint(size_hw: tuple[int, int], objects: Iterable[PaintedObject], labelling: Labelling) -> LabelMap:
+    """Paint objects into a label map.
+
+    If a pixel has one class, the largest is at the bottom, and of equals the last on top.
+    """
+    labels_hw = labelling.blank(size_hw)
     for one in sorted(objects, key=lambda one: -one.area):
-        labels_hw[one.bounds][one.mask_hw] = one.label
+        labelling.paint(labels_hw[one.bounds], one.mask_hw, one.label)
     return labels_hw

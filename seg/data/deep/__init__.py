@@ -1,1 +1,1 @@
-"""Images of more than 8 bits or of other bands: decoded, and brought to red, green and blue of 8 bits."""
+"""Images of any bands and depth: decoded, scaled by percentiles, read by window, and drawn."""

@@ -1,65 +1,132 @@
 """Decode images of any bands and depth: PNG of 16 bits, TIFF, DICOM, npy, and all that have 8 bits."""
 
+from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL.TiffImagePlugin import TiffImageFile
 
-from seg.data.images.decoding import decode_bands, decode_index_map, upright_size
-from seg.data.images.image_header import damage_as_value_error, is_deep_grey_png, refuse_too_many_pixels
+from seg.data.images.decoding import decode_bands, decode_deep_png, upright_size
+from seg.data.images.image_files import bytes_of
+from seg.data.images.image_header import (
+    Size,
+    damage_as_value_error,
+    is_deep_png,
+    open_image,
+    refuse_too_many_pixels,
+)
 from seg.data.images.raster import has_rasterio, silence_georeferencing_warnings
 from seg.distribution import install_advice
 from seg.errors import DataError
-
-DeepHWB = NDArray[Any]
-"""Pixels of any type, `[H, W, B]`."""
+from seg.image_type import PIXEL_TYPES, ImageHWB, ImageType, PixelType, type_of
 
 _TIFF: Final = (b"II", b"MM")
 _NPY: Final = b"\x93NUMPY"
 _DICOM: Final = b"DICM"
 _DICOM_PLACE: Final = 128
 _MOST_BANDS_BEFORE: Final = 32
+_PNG_COLOUR: Final = 2
+"""The bit of a PNG's colour type that says that it has colour."""
+_ONE_BAND: Final = frozenset({"1", "L", "LA"})
+"""Pillow's modes of greyscale."""
 
 
-def decode_deep(data: bytes) -> DeepHWB:
-    """All bands of an image; a DICOM's values are rescaled to its units, nodata of a GeoTIFF is NaN.
+def decode_deep(data: bytes) -> ImageHWB:
+    """All bands of an image, uint8, uint16 or float32 `[H, W, B]`; other numbers become float32.
+
+    A DICOM's values are rescaled to its units. Nodata of a GeoTIFF is NaN.
 
     Raises:
         ValueError: the file is truncated, damaged, too large, or of no known format.
         DataError: a package is missing that reads it.
     """
     if data.startswith(_NPY):
-        return _with_bands(damage_as_value_error(lambda: np.load(BytesIO(data), allow_pickle=False)))
-    if data[_DICOM_PLACE : _DICOM_PLACE + len(_DICOM)] == _DICOM:
-        return _with_bands(_decode_dicom(data))
+        return with_bands(damage_as_value_error(lambda: np.load(BytesIO(data), allow_pickle=False)))
+    if _is_dicom(data):
+        return with_bands(_decode_dicom(data).astype(np.float32))
     if data.startswith(_TIFF):
         return _decode_tiff(data)
-    if is_deep_grey_png(data):
-        return _with_bands(decode_index_map(data))
-    return decode_bands(data)[..., :3]
+    if is_deep_png(data):
+        return decode_deep_png(data)
+    bands_hwc = decode_bands(data)
+    return np.ascontiguousarray(bands_hwc[..., :1] if _is_grey(data) else bands_hwc[..., :3])
 
 
-def deep_size(data: bytes) -> tuple[int, int]:
-    """Height and width of an image of any bands and depth, as it is decoded; raises as `decode_deep`."""
+def read_deep(path: Path) -> ImageHWB:
+    """`decode_deep` of a file; raises DataError with its name."""
     try:
-        return upright_size(data)
-    except ValueError:
-        height, width, _ = decode_deep(data).shape
-        return height, width
+        return decode_deep(bytes_of(path))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
-def _with_bands(values: NDArray[Any]) -> DeepHWB:
-    """`[H, W]`, `[H, W, B]` or `[B, H, W]` as `[H, W, B]`."""
+def header_of(data: bytes) -> tuple[Size, ImageType]:
+    """Height, width and type of an image as `decode_deep` returns it, by the header where one tells them.
+
+    Raises:
+        ValueError, DataError: as `decode_deep`.
+    """
+    if data.startswith(_TIFF) and has_rasterio():
+        return damage_as_value_error(lambda: _header_by_rasterio(data))
+    if is_deep_png(data):
+        return _png_header(data)
+    if data.startswith((_NPY, *_TIFF)) or _is_dicom(data):
+        image_hwb = decode_deep(data)
+        return image_hwb.shape[:2], type_of(image_hwb)
+    return upright_size(data), ImageType("uint8", 1 if _is_grey(data) else 3)
+
+
+def with_bands(values: NDArray[Any]) -> ImageHWB:
+    """Numbers `[H, W]`, `[H, W, B]` or `[B, H, W]` as an image `[H, W, B]`; raises ValueError for others."""
     if values.dtype.kind not in "biuf":
         raise ValueError(f"has values of the type {values.dtype}: numbers are expected")
-    if values.ndim == 2:
-        return values[..., None]
-    if values.ndim != 3:
+    if values.ndim not in {2, 3} or not values.size:
         raise ValueError(f"has the shape {list(values.shape)}: an image is [height, width, bands]")
-    first = values.shape[0] <= _MOST_BANDS_BEFORE < min(values.shape[1:])
-    return np.moveaxis(values, 0, -1) if first else values
+    refuse_too_many_pixels((values.shape[0], values.shape[1]))
+    image_hwb = values[..., None] if values.ndim == 2 else values
+    if values.ndim == 3 and values.shape[0] <= _MOST_BANDS_BEFORE < min(values.shape[1:]):
+        image_hwb = np.moveaxis(values, 0, -1)
+    if values.dtype.kind == "b":
+        return np.ascontiguousarray(image_hwb, np.uint8)
+    is_kept = values.dtype.name in PIXEL_TYPES
+    return np.ascontiguousarray(image_hwb, values.dtype.newbyteorder("=") if is_kept else np.float32)
+
+
+def without_nodata(bands_bhw: NDArray[Any], nodata: Sequence[float | None]) -> ImageHWB:
+    """Bands that rasterio read, `[B, H, W]`, as an image; what each band declares as nodata is NaN."""
+    if all(value is None for value in nodata):
+        return with_bands(np.moveaxis(bands_bhw, 0, -1))
+    values_bhw = bands_bhw.astype(np.float32)
+    for band, value in enumerate(nodata):
+        if value is not None:
+            values_bhw[band][bands_bhw[band] == value] = np.nan
+    return np.ascontiguousarray(np.moveaxis(values_bhw, 0, -1))
+
+
+def type_of_bands(dtypes: Sequence[str], nodata: Sequence[float | None]) -> ImageType:
+    """The type of the image that `without_nodata` returns."""
+    has_nodata = any(value is not None for value in nodata)
+    pixels = str(np.result_type(*dtypes))
+    kept: PixelType = next((name for name in PIXEL_TYPES if name == pixels), "float32")
+    return ImageType("float32" if has_nodata else kept, len(dtypes))
+
+
+def _is_dicom(data: bytes) -> bool:
+    return data[_DICOM_PLACE : _DICOM_PLACE + len(_DICOM)] == _DICOM
+
+
+def _is_grey(data: bytes) -> bool:
+    return open_image(data).mode in _ONE_BAND
+
+
+def _png_header(data: bytes) -> tuple[Size, ImageType]:
+    """Source: PNG specification, section 11.2.1."""
+    width, height = (int.from_bytes(data[place : place + 4]) for place in (16, 20))
+    has_colour = data[25] & _PNG_COLOUR
+    return (height, width), ImageType("uint16", 3 if has_colour else 1)
 
 
 def _decode_dicom(data: bytes) -> NDArray[Any]:
@@ -76,21 +143,26 @@ def _decode_dicom(data: bytes) -> NDArray[Any]:
     return damage_as_value_error(read)
 
 
-def _decode_tiff(data: bytes) -> DeepHWB:
+def _decode_tiff(data: bytes) -> ImageHWB:
     if not has_rasterio():
         image = damage_as_value_error(lambda: TiffImageFile(BytesIO(data)))
         refuse_too_many_pixels((image.height, image.width))
-        return _with_bands(damage_as_value_error(lambda: np.array(image)))
+        return with_bands(damage_as_value_error(lambda: np.array(image)))
     return damage_as_value_error(lambda: _by_rasterio(data))
 
 
-def _by_rasterio(data: bytes) -> DeepHWB:
+def _by_rasterio(data: bytes) -> ImageHWB:
     from rasterio.io import MemoryFile
 
     silence_georeferencing_warnings()
     with MemoryFile(data) as file, file.open() as dataset:
         refuse_too_many_pixels((dataset.height, dataset.width))
-        bands_bhw = dataset.read()
-        if dataset.nodata is not None:
-            bands_bhw = np.where(bands_bhw == dataset.nodata, np.nan, bands_bhw.astype(np.float32))
-        return np.ascontiguousarray(np.moveaxis(bands_bhw, 0, -1))
+        return without_nodata(dataset.read(), dataset.nodatavals)
+
+
+def _header_by_rasterio(data: bytes) -> tuple[Size, ImageType]:
+    from rasterio.io import MemoryFile
+
+    silence_georeferencing_warnings()
+    with MemoryFile(data) as file, file.open() as dataset:
+        return (dataset.height, dataset.width), type_of_bands(dataset.dtypes, dataset.nodatavals)

@@ -12,7 +12,7 @@ from seg.data.groups.given import given_labels, groups_by_pattern
 from seg.data.splits.split import Split
 from seg.data.splits.subset_split import Subset
 from seg.errors import DataError
-from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import count_pixels
 from seg.spec.dataset.groups import GroupSpec
 from seg.spec.dataset.split import ShareSpec
 from seg.terminal.progress import progress
@@ -58,8 +58,7 @@ def _has_classes(split: Split) -> NDArray[np.bool_]:
     classes = len(split.classes)
 
     def has(index: int) -> NDArray[np.bool_]:
-        counts = np.bincount(split.labels(index).ravel(), minlength=IGNORE_INDEX + 1)
-        return counts[:classes] > 0
+        return np.greater(count_pixels(split.labels(index), split.task, classes), 0)
 
     rows = []
     with (

@@ -28,6 +28,20 @@ class Groups:
     def count(self) -> int:
         return len(set(self.labels))
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """What intervals resample: the group of each image; each image alone if all are of one group."""
+        if self.count > 1:
+            return self.labels
+        return tuple(str(image) for image in range(len(self.labels)))
+
+    @property
+    def intervals_over(self) -> str:
+        """What intervals resample, in words."""
+        if self.count == len(self.labels):
+            return "images"
+        return f"{self.count} groups of images" if self.count > 1 else "images of one group, so too narrow"
+
     def __str__(self) -> str:
         images = counted(len(self.labels), "image")
         if self.count == len(self.labels):

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.data.deep.picture import picture_of
 from seg.data.images.raster import LARGE
 from seg.data.images.read_sample import open_sample
 from seg.data.splits.split import Sample
@@ -90,7 +91,9 @@ def _thumbnail(sample: Sample) -> NDArray[np.float32]:
 def _pixels(sample: Sample) -> ImageHWC:
     raster = open_sample(sample)
     height, width = raster.shape[:2]
-    if height * width <= LARGE:
-        return raster[:, :]
-    top, left = max(0, height - _MIDDLE) // 2, max(0, width - _MIDDLE) // 2
-    return raster[top : top + _MIDDLE, left : left + _MIDDLE]
+    part = slice(None), slice(None)
+    if height * width > LARGE:
+        top, left = max(0, height - _MIDDLE) // 2, max(0, width - _MIDDLE) // 2
+        part = slice(top, top + _MIDDLE), slice(left, left + _MIDDLE)
+    pixels = raster[part]
+    return pixels if sample.pixel_range is None else picture_of(pixels, sample.pixel_range, sample.rgb)

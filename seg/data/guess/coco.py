@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.data.guess.annotations import read_json
+from seg.data.guess.held_out import guess_val
 from seg.data.guess.result import Guess
 from seg.data.guess.survey import Survey, split_of, split_of_path
 from seg.data.images.image_files import resolved
@@ -15,7 +16,8 @@ _KEYS = {"images", "annotations", "categories"}
 
 def guess_coco(found: Survey) -> Guess | None:
     """COCO JSONs and their images; None if there is no such JSON whose images are there."""
-    splits: dict[SplitName, dict[str, Any]] = {}
+    splits: dict[SplitName, Any] = {}
+    train: list[Path] = []
     unsure: list[str] = []
     categories: list[dict[str, Any]] = []
     used: set[int] = set()
@@ -35,15 +37,15 @@ def guess_coco(found: Survey) -> Guess | None:
             continue
         if name == "predict" or document["annotations"]:
             splits[name] = {"images": folder, "annotations": path}
+        if name == "train":
+            train = [resolved(folder, str(image["file_name"])) for image in document["images"]]
         categories = categories or document["categories"]
         used |= {annotation["category_id"] for annotation in document["annotations"]}
     if "train" not in splits:
         return None
     if "val" not in splits:
-        splits["val"] = 0.2  # type: ignore[assignment]
-        unsure.append(
-            "val: a random fifth of the training images; images of one scene belong together: see 'group'"
-        )
+        splits["val"], about_val = guess_val(train)
+        unsure.append(about_val)
     return Guess("COCO", {**_in_order(splits), **_unlabelled(categories, used, unsure)}, tuple(unsure))
 
 

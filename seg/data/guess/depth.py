@@ -1,60 +1,91 @@
-"""Images of more than 8 bits or of other bands: the range that they are read in."""
+"""Images of more than 8 bits or of other bands: the bands that networks see, and their range."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from seg.data.deep.decode import decode_deep
+from seg.data.deep.decode import read_deep
 from seg.data.guess.result import Guess
 from seg.data.images.image_files import bytes_of
 from seg.data.images.image_header import LostBandsError, image_size
 from seg.data.splits.list_samples import images_at
 from seg.errors import DataError
 
-_REFLECTANCE = (4, 10_000)
-"""From this many bands on, values are probably reflectances times this."""
+_READ: Final = 16
+"""Of a folder's images, so many are read, evenly spread."""
+
+_REFLECTANCE: Final = (4, 10_000)
+"""From this many bands on, values above 8 bits are probably reflectances times this."""
+
+_FIRST, _LAST = 1, 99
 
 
 def with_pixel_range(guess: Guess) -> Guess:
-    """The guess with `bands` and `range` or `percentile`, if its first training image needs them."""
+    """The guess with `range`, and `bands` and `rgb` where they help, if some training images need them."""
     train = guess.dataset.get("train")
     if train is None:
         return guess
     images = train["images"]
     try:
         _, paths = images_at(images if isinstance(images, Path) else images[0])
-        data = bytes_of(paths[0])
+        some = paths[:: max(1, len(paths) // _READ)][:_READ]
+        if not any(_would_lose_bands(path) for path in some):
+            return guess
+        found = [read_deep(path) for path in some]
     except DataError:
         return guess
+    keys, unsure = _keys_of([image.shape[-1] for image in found], np.concatenate(list(map(_values, found))))
+    return replace(guess, dataset={**guess.dataset, **keys}, unsure=(*guess.unsure, *unsure))
+
+
+def _would_lose_bands(path: Path) -> bool:
     try:
-        image_size(data)
+        image_size(bytes_of(path))
     except LostBandsError:
-        return _with_range(guess, data)
+        return True
     except ValueError:
-        return guess
-    return guess
+        return False
+    return False
 
 
-def _with_range(guess: Guess, data: bytes) -> Guess:
-    try:
-        bands_hwb = decode_deep(data)
-    except (DataError, ValueError):
-        return guess
-    count = bands_hwb.shape[-1]
+def _values(image_hwb: NDArray[Any]) -> NDArray[Any]:
+    """Finite values of all bands, at most some 10,000."""
+    values: NDArray[Any] = image_hwb[np.isfinite(image_hwb)]
+    return values[:: max(1, values.size // 10_000)].astype(np.float64)
+
+
+def _keys_of(counts: Sequence[int], values: NDArray[np.float64]) -> tuple[dict[str, Any], list[str]]:
+    """The keys for images of so many bands with these values, and what is unsure."""
+    least = min(counts)
     keys: dict[str, Any] = {}
     unsure = []
-    if count not in {1, 3}:
-        keys["bands"] = [3, 2, 1] if count == _REFLECTANCE[0] else [4, 3, 2] if count > 3 else [1]
-        unsure.append(f"bands: images have {count}: these are read as red, green and blue")
-    values = f"{np.nanmin(bands_hwb):g}..{np.nanmax(bands_hwb):g}"
-    if count >= _REFLECTANCE[0]:
+    if max(counts) != least:
+        keys["bands"] = list(range(1, least + 1))
+        unsure.append(f"bands: images have {least} to {max(counts)}: these are what all of them have")
+    most = float(values.max(initial=1))
+    low, high = (float(end) for end in np.percentile(values, (_FIRST, _LAST))) if values.size else (0.0, 1.0)
+    if most <= np.iinfo(np.uint8).max and float(values.min(initial=0)) >= 0 and (values % 1 == 0).all():
+        keys["range"] = [0, 255]
+    elif least >= _REFLECTANCE[0] and most > 1:
         keys["range"] = [0, _REFLECTANCE[1]]
-        unsure.append(f"range: the values that become 0 and 255; the first image has {values}")
+        unsure.append(f"range: the values that become 0 and 1; of some images, most are {low:g}..{high:g}")
     else:
-        keys["percentile"] = [1, 99]
+        keys["range"] = [_rounded(low), _rounded(high if high > low else low + 1)]
         unsure.append(
-            f"percentile: of each image; the first has values {values}; or give a 'range', or a CT's 'window'"
+            "range: most values of some images; a CT has a known 'window', and images that differ in scale,"
+            " as of MRI, take 'percentile: [1, 99]'"
         )
-    return replace(guess, dataset={**guess.dataset, **keys}, unsure=(*guess.unsure, *unsure))
+    if least >= _REFLECTANCE[0]:
+        keys["rgb"] = [3, 2, 1] if least == _REFLECTANCE[0] else [4, 3, 2]
+        unsure.append("rgb: the bands that pictures show as red, green and blue")
+    return keys, unsure
+
+
+def _rounded(value: float) -> float:
+    """To three digits."""
+    rounded = float(f"{value:.3g}")
+    return int(rounded) if rounded.is_integer() else rounded

@@ -1,15 +1,23 @@
 """Tell a folder's layout: by annotation files, COCO JSONs, masks, or tables of run lengths."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from seg.data.guess.annotations import guess_annotations
 from seg.data.guess.coco import guess_coco
 from seg.data.guess.depth import with_pixel_range
 from seg.data.guess.masks.mask_folders import guess_masks, guess_objects
 from seg.data.guess.result import Guess
-from seg.data.guess.survey import survey
+from seg.data.guess.survey import Survey, survey
 from seg.data.guess.tables import guess_tables
+from seg.data.splits.list_samples import images_at
 from seg.errors import DataError
+from seg.terminal.words import counted
+
+_FEWEST: Final = 3
+"""Two images to train on, and one to measure on."""
 
 __all__ = ["Guess", "guess_dataset"]
 
@@ -23,8 +31,32 @@ def guess_dataset(folder: Path) -> Guess:
     found = survey(folder.absolute())
     for recognise in (guess_coco, guess_masks, guess_objects, guess_annotations, guess_tables):
         if (guess := recognise(found)) is not None:
-            return with_pixel_range(guess)
+            return _with_sample(_with_enough_to_train(with_pixel_range(guess)), found)
     raise DataError(
         f"{folder}: no labels are recognised: seg reads COCO JSONs, masks beside images or in a folder of"
         " their own, and tables of run lengths, and imports those of annotation tools"
     )
+
+
+def _with_enough_to_train(guess: Guess) -> Guess:
+    """The guess without a share to hold out, if too few images would be left to train on."""
+    train = guess.dataset.get("train")
+    if not isinstance(guess.dataset.get("val"), float) or not isinstance(train, Mapping):
+        return guess
+    try:
+        where = train["images"]
+        _, images = images_at(where if isinstance(where, Path) else where[0])
+    except DataError:
+        return guess
+    if len(images) >= _FEWEST:
+        return guess
+    dataset = {key: value for key, value in guess.dataset.items() if key != "val"}
+    few = f"val: {counted(len(images), 'labelled image')}: training takes 2, and another to measure on:"
+    unsure = tuple(one for one in guess.unsure if not one.startswith("val:"))
+    return replace(guess, dataset=dataset, unsure=(*unsure, f"{few} label more, and add 'val: 0.2'"))
+
+
+def _with_sample(guess: Guess, found: Survey) -> Guess:
+    """The guess with the contest's sample submission, if there is one."""
+    samples = [path for path in found.of_kind(".csv") if "sample" in path.stem.lower()]
+    return replace(guess, sample=min(samples, key=lambda path: len(path.parts))) if samples else guess

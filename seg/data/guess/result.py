@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+ONE_CLASS_A_PIXEL: Final = "if a pixel has one at most, set 'unlabelled: background' instead of 'task'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,10 +13,11 @@ class Guess:
     """A layout, the dataset YAML for it, and what is unsure.
 
     `dataset` has the keys of `DatasetSpec`, with paths as `Path`. It is empty where labels must be imported
-    first, from that format.
+    first, from that format. `sample` is the contest's sample submission.
     """
 
     layout: str
     dataset: Mapping[str, Any] = field(default_factory=dict)
     unsure: tuple[str, ...] = ()
     import_format: str | None = None
+    sample: Path | None = None

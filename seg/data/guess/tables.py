@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.deep.decode import deep_size
-from seg.data.guess.result import Guess
+from seg.data.deep.decode import header_of
+from seg.data.guess.held_out import guess_val
+from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
 from seg.data.guess.survey import Survey, by_split, common_folder
 from seg.data.guess.table_ids import IdPattern, id_pattern
 from seg.data.images.image_files import bytes_of
@@ -53,9 +54,9 @@ def _of_table(found: Survey, path: Path) -> Guess | None:
     pattern = _pattern_of(found.folder, train, list(dict.fromkeys(ids)), test)
     if pattern is None:
         return None
+    val, about_val = guess_val(train)
     unsure = [
-        "val: a random fifth of the training images; images of one scene belong together: see 'group'",
-        "labels: where classes overlap, a pixel has the smaller object's",
+        about_val,
     ]
     example = next((n, row[runs]) for n, row in enumerate(rows) if _RUNS.fullmatch(row[runs]))
     order = _order(pattern.image_of(ids[example[0]]), example[1])
@@ -66,10 +67,13 @@ def _of_table(found: Survey, path: Path) -> Guess | None:
     keys: dict[str, Any] = {"images": pattern.images, "labels": labels}
     if pattern.id:
         keys["id"] = pattern.id
-    dataset: dict[str, Any] = {"train": keys, "val": 0.2}
+    dataset: dict[str, Any] = {"train": keys, "val": val}
     if test:
         dataset["predict"] = _test(test, pattern, found.folder)
-    dataset |= {"classes": _classes(names, unsure), "unlabelled": "background"}
+    task = "multilabel" if len(set(names)) > 1 else "binary"
+    if task == "multilabel":
+        unsure.append(f"task: each class has its own runs, so classes may overlap; {ONE_CLASS_A_PIXEL}")
+    dataset |= {"task": task, "classes": _classes(names, unsure)}
     return Guess("images and a table of run lengths", dataset, tuple(unsure))
 
 
@@ -115,7 +119,7 @@ def _order(image: Path | None, runs: str) -> Literal["columns", "rows"]:
     if image is None:
         return "columns"
     try:
-        size_hw = deep_size(bytes_of(image))
+        size_hw = header_of(bytes_of(image))[0]
         by_columns, by_rows = (
             _outline(decode_run_lengths(runs, size_hw, way, 1)) for way in ("columns", "rows")
         )

@@ -29,6 +29,7 @@ from seg.data.images.image_header import (
     size_of,
     without_text,
 )
+from seg.data.images.pages import refuse_several_images
 from seg.labels.label_map import LabelsHW
 
 BandsHWC = NDArray[np.uint8]
@@ -91,6 +92,19 @@ def decode_index_map(data: bytes) -> NDArray[Any]:
     return damage_as_value_error(lambda: np.array(PngImageFile(BytesIO(plain)), dtype=np.uint16))
 
 
+def decode_deep_png(data: bytes) -> NDArray[np.uint16]:
+    """A PNG of 16 bits without its alpha, uint16 `[H, W, 1 or 3]`; raises ValueError as `decode_bands`."""
+    if is_deep_grey_png(data):
+        return np.asarray(decode_index_map(data)[..., None], dtype=np.uint16)
+    plain = without_text(data)
+    image = damage_as_value_error(lambda: PngImageFile(BytesIO(plain)))
+    refuse_too_many_pixels(size_of(image))
+    damage_as_value_error(image.verify)
+    decoded = _decode_with_opencv(plain, cv2.IMREAD_UNCHANGED)
+    has_colour = image.mode.startswith("RGB")
+    return np.ascontiguousarray(decoded[..., 2::-1] if has_colour else decoded[..., :1], dtype=np.uint16)
+
+
 def upright_size(data: bytes) -> tuple[int, int]:
     """Height and width in the EXIF orientation, by the header; raises ValueError as `decode_bands`."""
     height, width = image_size(data)
@@ -99,9 +113,10 @@ def upright_size(data: bytes) -> tuple[int, int]:
 
 
 def _checked(data: bytes) -> ImageFile:
-    """An image that can be decoded: not too large, and a PNG's checksums are right."""
+    """An image that can be decoded: the only one, not too large, and a PNG's checksums are right."""
     image = open_image(data)
     refuse_too_many_pixels(size_of(image))
+    refuse_several_images(image, data)
     if isinstance(image, PngImageFile):
         damage_as_value_error(image.verify)
         image = open_image(data)
@@ -119,7 +134,7 @@ def _decode_jpeg(data: bytes) -> BandsHWC:
         raise
 
 
-def _decode_with_opencv(data: bytes, mode: int) -> NDArray[np.uint8]:
+def _decode_with_opencv(data: bytes, mode: int) -> NDArray[Any]:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), mode)
@@ -127,7 +142,7 @@ def _decode_with_opencv(data: bytes, mode: int) -> NDArray[np.uint8]:
         raise ValueError(f"is cut off or damaged: {error.err.splitlines()[0]}") from error
     if decoded is None:
         raise ValueError("is cut off or damaged")
-    return np.ascontiguousarray(decoded, dtype=np.uint8)
+    return np.ascontiguousarray(decoded)
 
 
 def _bands(image: Image.Image) -> BandsHWC:

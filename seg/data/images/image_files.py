@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,9 @@ from seg.files.ownership import is_marked
 from seg.terminal.notices import notice
 
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+ARRAY_SUFFIXES: Final = frozenset({".npy", ".dcm"})
+"""Images of bands that few viewers show; beside others they are often something else, such as masks."""
 
 _SPECIAL: Final = {
     stat.S_IFIFO: "a FIFO",
@@ -21,7 +24,7 @@ _SPECIAL: Final = {
 
 
 def images_in(folder: Path) -> list[Path]:
-    """All image files below `folder`, sorted by path.
+    """All image files below `folder`, sorted by path; where there are none, arrays (.npy) and DICOM (.dcm).
 
     Hidden files and folders are skipped, and folders that seg wrote as a whole, such as label maps; `folder`
     itself may be one. Devices, FIFOs and names that are not UTF-8 are skipped with a notice.
@@ -31,7 +34,8 @@ def images_in(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of images")
-    found = sorted(path for path in _image_names(folder) if is_usable(path))
+    found = sorted(path for path in _image_names(folder, IMAGE_SUFFIXES) if is_usable(path))
+    found = found or sorted(path for path in _image_names(folder, ARRAY_SUFFIXES) if is_usable(path))
     if not found:
         raise DataError(f"{folder}: has no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return found
@@ -76,7 +80,7 @@ def special_file(path: Path) -> str | None:
     return _SPECIAL.get(stat.S_IFMT(path.stat().st_mode))
 
 
-def _image_names(folder: Path) -> Iterator[Path]:
+def _image_names(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
     def cannot_be_listed(error: OSError) -> None:
         raise DataError(f"{error.filename}: cannot be listed: {error.strerror}") from error
 
@@ -85,7 +89,7 @@ def _image_names(folder: Path) -> Iterator[Path]:
             name for name in folders if not name.startswith(".") and not is_marked(Path(where, name))
         ]
         for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 yield Path(where, name)
 
 

@@ -7,7 +7,7 @@ than red, green and blue.
 import logging
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from typing import Final, TypeVar
@@ -60,6 +60,9 @@ _KINDS: Final[Mapping[bytes, type[ImageFile]]] = {
 }
 
 _BIG_TIFF: Final = 43
+_MOST_PAGES: Final = 32
+"""A pyramid has fewer: each of its levels has half the sides of the one before."""
+
 _BITS, _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 277, 338, 339
 _SAMPLE_NAMES: Final = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}
 _NO_ALPHA: Final = 0
@@ -112,7 +115,8 @@ def open_image(data: bytes) -> ImageFile:
     kind = next((kind for signature, kind in _KINDS.items() if data.startswith(signature)), None)
     if kind is None:
         raise ValueError("is not a PNG, JPEG, WebP, BMP or TIFF")
-    deep = _deep_tiff(damage_as_value_error(lambda: _tiff_tags(data))) if kind is TiffImageFile else ""
+    is_tiff = kind is TiffImageFile
+    deep = _deep_tiff(damage_as_value_error(lambda: next(tiff_pages(data)))) if is_tiff else ""
     if deep:
         raise LostBandsError(deep + _with_values(kind, data))
     if kind is PngImageFile:
@@ -175,7 +179,12 @@ def without_fill_bytes(jpeg: bytes) -> bytes:
 
 def is_deep_grey_png(data: bytes) -> bool:
     """Whether a file claims to be a greyscale PNG of 16 bits. Source: PNG specification, section 11.2.1."""
-    return data.startswith(_PNG) and data[24:26] == b"\x10\x00"
+    return is_deep_png(data) and data[25:26] == b"\x00"
+
+
+def is_deep_png(data: bytes) -> bool:
+    """Whether a file claims to be a PNG of 16 bits."""
+    return data.startswith(_PNG) and data[24:25] == b"\x10"
 
 
 def refuse_too_many_pixels(size_hw: Size) -> None:
@@ -210,14 +219,19 @@ def _jpeg_size(data: bytes) -> Size:
     return height, width
 
 
-def _tiff_tags(data: bytes) -> ImageFileDirectory_v2:
-    """The tags of the first image of a TIFF."""
+def tiff_pages(data: bytes) -> Iterator[ImageFileDirectory_v2]:
+    """The tags of each page of a TIFF, at least of the first; Pillow raises anything if they are damaged."""
     header = data[:16] if _BIG_TIFF in data[2:4] else data[:8]
-    tags = ImageFileDirectory_v2(header)
     stream = BytesIO(data)
-    stream.seek(tags.next)
-    tags.load(stream)
-    return tags
+    place = ImageFileDirectory_v2(header).next
+    for _ in range(_MOST_PAGES):
+        tags = ImageFileDirectory_v2(header)
+        stream.seek(place)
+        tags.load(stream)
+        yield tags
+        place = tags.next
+        if not place:
+            return
 
 
 def _deep_tiff(tags: ImageFileDirectory_v2) -> str:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from seg.data.images.images import read_image
 from seg.data.regions.region import Region, Size
 from seg.data.regions.tiled_copy import Bands, existing_copy, write_copy
 from seg.errors import DataError
+from seg.image_type import ImageHWB
 from seg.labels.label_map import ImageHWC
 from seg.terminal.words import counted
 
@@ -54,29 +56,35 @@ _GREY: Final = (1, 1, 1)
 
 
 class Raster(Protocol):
-    """An image that tiles are cut from: an array in memory, or an image on disk; RGB, uint8 `[H, W, 3]`."""
+    """An image that tiles are cut from: an array in memory, or an image on disk; uint8 RGB, or of bands."""
 
     @property
     def shape(self) -> tuple[int, int, int]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
 
     @property
     def nbytes(self) -> int:
         """The memory that it takes."""
         ...
 
-    def __getitem__(self, window: tuple[slice, slice], /) -> ImageHWC:
+    def __getitem__(self, window: tuple[slice, slice], /) -> ImageHWB:
         """The pixels of some rows and columns."""
         ...
 
 
 class RasterFile:
-    """A file whose bands are read by region; use it in one thread at a time."""
+    """A file whose bands are read by region; threads take turns."""
 
     def __init__(self, path: Path, dataset: "DatasetReader") -> None:
         self._path = path
         self._dataset = dataset
         self.size_hw: Size = (dataset.height, dataset.width)
         self.bands: int = dataset.count
+        self.dtypes: tuple[str, ...] = dataset.dtypes
+        self.nodata: tuple[float | None, ...] = dataset.nodatavals
+        self._turn = threading.Lock()
 
     @property
     def rows_of_a_block(self) -> int:
@@ -93,6 +101,10 @@ class RasterFile:
             colours[index] = colour[: len(_RGB)]
         return colours
 
+    def read_sampled(self, size_hw: Size) -> NDArray[Any]:
+        """All bands of the whole file, every n-th pixel: `[B, H, W]`."""
+        return np.asarray(self._dataset.read(out_shape=(self.bands, *size_hw)))
+
     def read(self, bands: Sequence[int], region: Region) -> NDArray[Any]:
         """Some bands, from 1, of a region: `[B, H, W]`.
 
@@ -104,7 +116,7 @@ class RasterFile:
 
         window = Window(region.left, region.top, region.width, region.height)
         try:
-            with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+            with self._turn, rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
                 return np.asarray(self._dataset.read(tuple(bands), window=window))
         except rasterio.errors.RasterioError as error:
             raise DataError(
@@ -113,7 +125,9 @@ class RasterFile:
 
 
 class WindowedImage:
-    """An image on disk that is read by region; use it in one thread at a time."""
+    """An image on disk that is read by region as RGB; threads take turns."""
+
+    dtype = np.dtype(np.uint8)
 
     def __init__(self, file: RasterFile) -> None:
         self._file = file

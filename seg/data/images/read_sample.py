@@ -1,60 +1,111 @@
-"""Read the image of a sample, in the pixel range of its dataset."""
+"""Read the image of a sample: RGB of 8 bits, or all its bands where the dataset names a pixel range."""
 
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
-from seg.data.deep.decode import decode_deep
-from seg.data.deep.to_rgb import to_rgb
+import numpy as np
+
+from seg.data.deep.decode import header_of, read_deep, type_of_bands
+from seg.data.deep.percentiles import scale_by_percentiles
+from seg.data.deep.picture import picture_of
+from seg.data.deep.windowed import open_large_bands
 from seg.data.images.decoding import upright_size
 from seg.data.images.image_files import bytes_of
 from seg.data.images.images import read_image
-from seg.data.images.raster import Raster, open_raster, size_if_large
+from seg.data.images.raster import Raster, open_large_file, open_raster, size_if_large
 from seg.data.splits.split import Sample
 from seg.errors import DataError
+from seg.image_type import RGB8, ImageHWB, ImageType, common_type
 from seg.labels.label_map import ImageHWC
 from seg.pixel_range import PixelRange
 
 
-def read_sample(sample: Sample) -> ImageHWC:
-    """The image of a sample, uint8 RGB `[H, W, 3]`; raises DataError as `read_image`."""
+def read_sample(sample: Sample) -> ImageHWB:
+    """The image of a sample: uint8 RGB `[H, W, 3]`, or all bands of its slices, `[H, W, B]`.
+
+    Raises:
+        DataError: a file cannot be read, or slices have different sizes.
+    """
     if sample.region is not None:
         return open_sample(replace(sample, region=None))[sample.region.slices]
     if sample.pixel_range is None:
         return read_image(sample.image)
-    return read_in_range(sample.image, sample.pixel_range)
+    slices = [_read_bands(path, sample.pixel_range) for path in sample.stack or (sample.image,)]
+    return slices[0] if len(slices) == 1 else _stacked(sample, slices)
 
 
 def open_sample(sample: Sample) -> Raster:
-    """The image of a sample to cut tiles from, as `open_raster`; in a pixel range it is decoded whole.
+    """The image of a sample to cut tiles from: by region if it is a large file, else as `read_sample`."""
+    if sample.region is not None or sample.stack:
+        return read_sample(sample)
+    if sample.pixel_range is None:
+        return open_raster(sample.image)
+    return open_bands(sample.image, sample.pixel_range)
 
-    A region of an image is read at once.
-    """
-    is_simple = sample.pixel_range is None and sample.region is None
-    return open_raster(sample.image) if is_simple else read_sample(sample)
+
+def open_bands(path: Path, pixel_range: PixelRange) -> Raster:
+    """An image of any bands to cut tiles from: by region if it is a large file; raises DataError."""
+    return open_large_bands(path, pixel_range.percentile) or _read_bands(path, pixel_range)
+
+
+def draw_sample(sample: Sample) -> ImageHWC:
+    """A sample's image as a picture, uint8 RGB `[H, W, 3]`; raises DataError as `read_sample`."""
+    if sample.pixel_range is None:
+        return read_sample(sample)
+    return picture_of(read_sample(sample), sample.pixel_range, sample.rgb)
 
 
 def size_of_sample(sample: Sample) -> tuple[int, int]:
     """Height and width of a sample's image; raises DataError."""
     if sample.region is not None:
         return sample.region.size_hw
-    if sample.pixel_range is not None:
-        height, width, _ = read_sample(sample).shape
-        return height, width
     if large_hw := size_if_large(sample.image):
         return large_hw
+    data = bytes_of(sample.image)
     try:
-        return upright_size(bytes_of(sample.image))
+        return upright_size(data) if sample.pixel_range is None else header_of(data)[0]
     except ValueError as error:
         raise DataError(f"{sample.image}: {error}") from error
 
 
-def read_in_range(path: Path, pixel_range: PixelRange) -> ImageHWC:
-    """Decode an image of any bands and depth to RGB, uint8 `[H, W, 3]`.
+def type_of_sample(sample: Sample) -> ImageType:
+    """The type of a sample's image, by the headers of its files; raises DataError."""
+    if sample.pixel_range is None:
+        return RGB8
+    types = [_type_of(path) for path in sample.stack or (sample.image,)]
+    pixels = "float32" if sample.pixel_range.percentile else reduce(common_type, types).pixels
+    return ImageType(pixels, sum(one.bands for one in types))
 
-    Raises:
-        DataError: the file cannot be read, or does not have the bands.
-    """
+
+def may_lack_data(sample: Sample) -> bool:
+    """Whether its files may have values that are NaN, by their headers; raises DataError."""
+    slices = set(sample.stack or (sample.image,))
+    return sample.pixel_range is not None and any(_type_of(path).pixels == "float32" for path in slices)
+
+
+def in_range(image_hwb: ImageHWB, pixel_range: PixelRange) -> ImageHWB:
+    """An image that was read elsewhere, scaled by its percentiles if the range has some."""
+    percentile = pixel_range.percentile
+    return image_hwb if percentile is None else scale_by_percentiles(image_hwb, percentile)
+
+
+def _read_bands(path: Path, pixel_range: PixelRange) -> ImageHWB:
+    return in_range(read_deep(path), pixel_range)
+
+
+def _type_of(path: Path) -> ImageType:
+    if large := open_large_file(path):
+        return type_of_bands(large.dtypes, large.nodata)
     try:
-        return to_rgb(decode_deep(bytes_of(path)), pixel_range)
+        return header_of(bytes_of(path))[1]
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _stacked(sample: Sample, slices: list[ImageHWB]) -> ImageHWB:
+    for path, one in zip(sample.stack, slices, strict=True):
+        if one.shape[:2] != slices[0].shape[:2]:
+            sizes = " and ".join(f"{part.shape[1]}x{part.shape[0]}" for part in (one, slices[0]))
+            raise DataError(f"{path}: has another size than {sample.stack[0]}, {sizes}: slices are stacked")
+    return np.concatenate(slices, axis=-1)

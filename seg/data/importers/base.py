@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.data.coco.rasterise import MaskHW
-from seg.data.deep.decode import deep_size
+from seg.data.deep.decode import header_of
 from seg.data.images.image_files import IMAGE_SUFFIXES, bytes_of, images_in
 from seg.data.images.raster import size_if_large
 from seg.data.regions.run_mask import RunMask
@@ -100,7 +100,7 @@ def size_of(image: Path) -> tuple[int, int]:
     if large_hw := size_if_large(image):
         return large_hw
     try:
-        return deep_size(bytes_of(image))
+        return header_of(bytes_of(image))[0]
     except ValueError as error:
         raise DataError(f"{image}: {error}") from error
 

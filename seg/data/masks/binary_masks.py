@@ -1,4 +1,4 @@
-"""Masks of two classes by a threshold, and masks of one class each."""
+"""Masks of two values by a threshold, and masks of one class each."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,16 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.coco.painting import paint, painted_object
+from seg.data.labelling import Labelling
 from seg.data.masks.mask_raster import is_above
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 
 Size = tuple[int, int]
 
 
 class BinaryMasks:
-    """Label 1 where a value is above the threshold in one of the masks, else 0."""
+    """1 where a value is above the threshold in one of the masks, else 0.
+
+    That is the label of the second class of two, or the bit of the only class.
+    """
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
@@ -41,10 +46,11 @@ class BinaryMasks:
         return labels_hw.astype(np.uint8)
 
 
-def labels_of_classes(paths: Mapping[int, Path], size_hw: Size, unlabelled: int) -> LabelsHW:
+def labels_of_classes(paths: Mapping[int, Path], size_hw: Size, labelling: Labelling) -> LabelMap:
     """A label map from a mask for each label, whose pixels above 0 are of that class.
 
-    A mask that does not exist has no pixel. Where two overlap, the smaller is on top, as for COCO objects.
+    A mask that does not exist has no pixel. Where two overlap and a pixel has one class, the smaller is on
+    top, as for COCO objects.
 
     Raises:
         DataError: a mask cannot be read, or has another size.
@@ -60,7 +66,7 @@ def labels_of_classes(paths: Mapping[int, Path], size_hw: Size, unlabelled: int)
                 f"{path}: is {width}x{height}, its image is {size_hw[1]}x{size_hw[0]}: resize one of them"
             )
         objects.append(painted_object(label, mask_hw))
-    return paint(size_hw, objects, unlabelled)
+    return paint(size_hw, objects, labelling)
 
 
 def _is_above(path: Path, threshold: float) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,35 +11,40 @@ from seg.data.masks.index_masks import with_counts
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
 from seg.labels.classes import Colour
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 
 
 class ColourMasks:
     """Labels by colour; with a tolerance, the nearest colour that differs by at most it in each channel."""
 
-    def __init__(self, label_of: Mapping[Colour, int], tolerance: int | None = None) -> None:
+    def __init__(
+        self,
+        label_of: Mapping[Colour, int],
+        dtype: np.dtype[np.unsignedinteger[Any]],
+        tolerance: int | None = None,
+    ) -> None:
         self._tolerance = tolerance or 0
         colours = np.array(list(label_of), dtype=np.int64).reshape(-1, 3)
         order = np.argsort(_codes(colours))
         self._colours = colours[order]
         self._sorted_codes = _codes(self._colours)
-        self._labels = np.array(list(label_of.values()), dtype=np.uint8)[order]
+        self._labels = np.array(list(label_of.values()), dtype)[order]
 
-    def labels(self, path: Path) -> LabelsHW:
+    def labels(self, path: Path) -> LabelMap:
         """The label map of a mask; raises DataError for colours of no class."""
         return self.labels_of(read_mask_values(path, lossy=self._tolerance > 0, palette=True), path)
 
-    def labels_of(self, values: MaskValues, path: Path) -> LabelsHW:
+    def labels_of(self, values: MaskValues, path: Path) -> LabelMap:
         """The label map of a mask's colours, uint8 `[H, W, 3]`, or greys `[H, W]`."""
         codes_hw = _codes(values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=-1))
         place_hw = np.minimum(np.searchsorted(self._sorted_codes, codes_hw), len(self._labels) - 1)
-        labels_hw: LabelsHW = self._labels[place_hw]
+        labels_hw: LabelMap = self._labels[place_hw]
         unknown_hw = self._sorted_codes[place_hw] != codes_hw
         if unknown_hw.any():
             labels_hw[unknown_hw] = self._nearest(codes_hw[unknown_hw], path)
         return labels_hw
 
-    def _nearest(self, codes: NDArray[np.int64], path: Path) -> NDArray[np.uint8]:
+    def _nearest(self, codes: NDArray[np.int64], path: Path) -> LabelMap:
         """The labels of colours that are no class's own."""
         unique, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
         colours = np.stack([unique >> 16, unique >> 8 & 255, unique & 255], axis=1)

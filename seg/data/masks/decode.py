@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import Labelling
@@ -16,15 +16,17 @@ from seg.data.pairing.find_masks import Masks
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.split import Sample
 from seg.labels.classes import Colour
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, classes_overlap
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.dataset.masks import MasksSpec
 
+_BLACK: Final[Colour] = (0, 0, 0)
+
 
 class MaskDecoder(Protocol):
-    """Decodes the masks of an image to its label map, uint8 `[H, W]`."""
+    """Decodes the masks of an image to its label map, `[H, W]`."""
 
-    def labels(self, sample: Sample, masks: Masks) -> LabelsHW:
+    def labels(self, sample: Sample, masks: Masks) -> LabelMap:
         """The whole label map; raises DataError."""
         ...
 
@@ -36,16 +38,16 @@ class MaskDecoder(Protocol):
 def mask_decoder(dataset: DatasetSpec, masks: MasksSpec, labelling: Labelling) -> MaskDecoder:
     """What turns masks into labels: their files for each class, a threshold, colours, or ids."""
     if masks.of_class:
-        return _ByClass({c.name: label for label, c in enumerate(labelling.classes)}, labelling.unlabelled)
+        return _ByClass({c.name: label for label, c in enumerate(labelling.classes)}, labelling)
     if masks.binary is not None:
         return _ByThreshold(BinaryMasks(masks.binary))
     index = IndexMasks(labelling, dataset.unlabelled_values, masks.divide)
     if masks.divide is not None:
         return _ByValue(index)
-    label_of = _label_of_colour(dataset, labelling)
+    value_of = _value_of_colour(dataset, labelling)
     if masks.tolerance is not None:
-        return _ByValue(ColourMasks(label_of, masks.tolerance))
-    return _ByContent(index, ColourMasks(label_of) if label_of else None)
+        return _ByValue(ColourMasks(value_of, labelling.dtype, masks.tolerance))
+    return _ByContent(index, ColourMasks(value_of, labelling.dtype) if value_of else None)
 
 
 # Classes, not functions within functions, since splits are sent to the processes that load batches.
@@ -56,15 +58,15 @@ class _ByClass:
     """A file for each class."""
 
     label_of: Mapping[str, int]
-    unlabelled: int
+    labelling: Labelling
 
-    def labels(self, sample: Sample, masks: Masks) -> LabelsHW:
-        return labels_of_classes(self._paths(masks), size_of_sample(sample), self.unlabelled)
+    def labels(self, sample: Sample, masks: Masks) -> LabelMap:
+        return labels_of_classes(self._paths(masks), size_of_sample(sample), self.labelling)
 
     def open(self, masks: Masks) -> LabelRaster | None:
         paths = {label: path for label, path in self._paths(masks).items() if path.exists()}
         opened = {label: mask for label, path in paths.items() if (mask := open_large_mask(path))}
-        return ClassMaskRaster(opened, self.unlabelled) if opened and len(opened) == len(paths) else None
+        return ClassMaskRaster(opened, self.labelling) if opened and len(opened) == len(paths) else None
 
     def _paths(self, masks: Masks) -> dict[int, Path]:
         return {self.label_of[mask.of_class]: mask.path for mask in masks if mask.of_class is not None}
@@ -76,7 +78,7 @@ class _ByThreshold:
 
     binary: BinaryMasks
 
-    def labels(self, _: Sample, masks: Masks) -> LabelsHW:
+    def labels(self, _: Sample, masks: Masks) -> LabelMap:
         return self.binary.labels([mask.path for mask in masks])
 
     def open(self, masks: Masks) -> LabelRaster | None:
@@ -90,7 +92,7 @@ class _ByValue:
 
     values: IndexMasks | ColourMasks
 
-    def labels(self, _: Sample, masks: Masks) -> LabelsHW:
+    def labels(self, _: Sample, masks: Masks) -> LabelMap:
         return self.values.labels(masks[0].path)
 
     def open(self, masks: Masks) -> LabelRaster | None:
@@ -106,7 +108,7 @@ class _ByContent:
     index: IndexMasks
     colours: ColourMasks | None
 
-    def labels(self, _: Sample, masks: Masks) -> LabelsHW:
+    def labels(self, _: Sample, masks: Masks) -> LabelMap:
         path = masks[0].path
         return self._labels_of(read_mask_values(path), path)
 
@@ -115,14 +117,17 @@ class _ByContent:
         large = open_large_mask(path)
         return MaskRaster([large], lambda values: self._labels_of(values[0], path)) if large else None
 
-    def _labels_of(self, values: MaskValues, path: Path) -> LabelsHW:
+    def _labels_of(self, values: MaskValues, path: Path) -> LabelMap:
         if values.ndim == 3 and self.colours:
             return self.colours.labels_of(values, path)
         return self.index.labels_of(values, path)
 
 
-def _label_of_colour(dataset: DatasetSpec, labelling: Labelling) -> dict[Colour, int]:
-    """The label of each colour that the YAML gives, without those that classes have by default."""
-    label_of_name = {c.name: label for label, c in enumerate(labelling.classes)}
-    given = {entry.colour: label_of_name[entry.name] for entry in dataset.classes or () if entry.colour}
-    return {**dict.fromkeys(dataset.unlabelled_colours, labelling.unlabelled), **given} if given else {}
+def _value_of_colour(dataset: DatasetSpec, labelling: Labelling) -> dict[Colour, int]:
+    """The value of each colour that the YAML gives, without those that classes have by default."""
+    value_of_name = {c.name: labelling.value_of(label) for label, c in enumerate(labelling.classes)}
+    given = {entry.colour: value_of_name[entry.name] for entry in dataset.classes or () if entry.colour}
+    if not given:
+        return {}
+    of_no_class = {_BLACK: labelling.unlabelled} if classes_overlap(dataset.task) else {}
+    return {**of_no_class, **dict.fromkeys(dataset.unlabelled_colours, labelling.void), **given}

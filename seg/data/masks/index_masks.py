@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seg.data.labelling import Labelling
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, classes_overlap
 from seg.terminal.words import counted
 
 _MOST_SHOWN: Final = 8
@@ -27,11 +27,11 @@ class IndexMasks:
         self._unlabelled_values = tuple(unlabelled_values)
         self._divide = divide
 
-    def labels(self, path: Path) -> LabelsHW:
+    def labels(self, path: Path) -> LabelMap:
         """The label map of a mask; raises DataError for a value of no class."""
         return self.labels_of(read_mask_values(path), path)
 
-    def labels_of(self, values: MaskValues, path: Path) -> LabelsHW:
+    def labels_of(self, values: MaskValues, path: Path) -> LabelMap:
         """The label map of a mask's values."""
         values_hw = _one_channel(values, path)
         if self._divide is not None and (is_instance_hw := values_hw >= self._divide).any():
@@ -45,18 +45,22 @@ class IndexMasks:
                 f"{path}: has pixel values {with_counts(unknown.tolist(), counts)}, the id of no class: name"
                 " it under 'classes' or list it under 'unlabelled_values'"
             )
-        labels_hw: LabelsHW = label_of_value[in_table_hw]
+        labels_hw: LabelMap = label_of_value[in_table_hw]
         return labels_hw
 
     @cached_property
-    def _tables(self) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """By pixel value: its label, and whether it has one. A class's id is never unlabelled."""
-        label_of_value = np.zeros(256, dtype=np.uint8)
+    def _tables(self) -> tuple[LabelMap, NDArray[np.bool_]]:
+        """By pixel value: its label, and whether it has one. A class's id is never unlabelled.
+
+        Where classes overlap, 0 is of none, and what counts as unlabelled is ignored.
+        """
+        label_of_value: LabelMap = np.zeros(256, self._labelling.dtype)
         is_known = np.zeros(256, dtype=np.bool_)
-        label_of_value[list(self._unlabelled_values)] = self._labelling.unlabelled
+        is_known[0] = classes_overlap(self._labelling.task)
+        label_of_value[list(self._unlabelled_values)] = self._labelling.void
         is_known[list(self._unlabelled_values)] = True
         for label, c in enumerate(self._labelling.classes):
-            label_of_value[c.id] = label
+            label_of_value[c.id] = self._labelling.value_of(label)
             is_known[c.id] = True
         return label_of_value, is_known
 

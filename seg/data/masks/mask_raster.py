@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from seg.data.images.raster import RasterFile, open_large_file
+from seg.data.labelling import Labelling
 from seg.data.masks.mask_values import MaskValues, whole_numbers
 from seg.data.regions.region import Region, Size, grid
 from seg.errors import DataError
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 
 _AT_ONCE = (2048, 2048)
 
@@ -49,27 +50,27 @@ def open_large_mask(path: Path, *, palette: bool = False) -> MaskFile | None:
 class MaskRaster:
     """The label map of masks of one image, decoded region by region."""
 
-    def __init__(self, masks: Sequence[MaskFile], decode: Callable[[Sequence[MaskValues]], LabelsHW]) -> None:
+    def __init__(self, masks: Sequence[MaskFile], decode: Callable[[Sequence[MaskValues]], LabelMap]) -> None:
         self._masks = masks
         self._decode = decode
         self.shape = masks[0].shape
 
-    def __getitem__(self, place: tuple[slice, slice], /) -> LabelsHW:
+    def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
         return self._decode([mask[place] for mask in self._masks])
 
 
 class ClassMaskRaster:
-    """The label map of a mask for each class, of which the smaller is on top where two overlap."""
+    """The label map of a mask for each class; if a pixel has one class, the smaller mask is on top."""
 
-    def __init__(self, masks: Mapping[int, MaskFile], unlabelled: int) -> None:
+    def __init__(self, masks: Mapping[int, MaskFile], labelling: Labelling) -> None:
         self.shape = next(iter(masks.values())).shape
-        self._unlabelled = unlabelled
+        self._labelling = labelling
         self._masks = sorted(masks.items(), key=lambda one: -_area(one[1]))
 
-    def __getitem__(self, place: tuple[slice, slice], /) -> LabelsHW:
-        labels_hw = np.full(Region.of_slices(place, self.shape).size_hw, self._unlabelled, dtype=np.uint8)
+    def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
+        labels_hw = self._labelling.blank(Region.of_slices(place, self.shape).size_hw)
         for label, mask in self._masks:
-            labels_hw[is_above(mask[place], 0)] = label
+            self._labelling.paint(labels_hw, is_above(mask[place], 0), label)
         return labels_hw
 
 

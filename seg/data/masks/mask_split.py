@@ -12,7 +12,7 @@ from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.list_samples import chosen
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, Task
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.dataset.masks import MasksSpec
 from seg.spec.dataset.split import SplitSpec
@@ -49,6 +49,10 @@ class MaskSplit:
         return self._read_labelling()
 
     @property
+    def task(self) -> Task:
+        return self._labelling.task
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._labelling.classes
 
@@ -62,7 +66,7 @@ class MaskSplit:
                     digest.update(bytes_of(mask.path))
         return digest.hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         return self._decoder.labels(self.samples[index], self.masks[index])
 
     def open_labels(self, index: int) -> LabelRaster:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.division.stratify import assign_parts
-from seg.data.regions.label_raster import LabelRaster, size_of
+from seg.data.regions.label_raster import size_of
 from seg.data.regions.region import Region, grid
 from seg.data.regions.region_split import Part, RegionSplit, SplitWithout
 from seg.data.splits.split import Split
 from seg.errors import DataError
+from seg.labels.task import LabelMap, Task, classes_overlap, count_pixels
 from seg.spec.dataset.split import BlocksSpec
 from seg.terminal.progress import progress
 from seg.terminal.words import counted
@@ -40,7 +41,7 @@ def hold_out_blocks(whole: Split, spec: BlocksSpec) -> tuple[SplitWithout, Regio
             sizes.append(size_of(labels))
             for region in grid(sizes[-1], (spec.block, spec.block)):
                 blocks.append((index, region))
-                has_classes.append(_has_classes(labels, region, len(whole.classes)))
+                has_classes.append(_has_classes(labels[region.slices], whole.task, len(whole.classes)))
             advance()
     held_out = _choose(blocks, np.array(has_classes), spec)
     hidden: dict[int, list[Region]] = defaultdict(list)
@@ -67,6 +68,8 @@ def _choose(blocks: Sequence[Block], has_nc: NDArray[np.bool_], spec: BlocksSpec
     return [blocks[position] for position in held_out]
 
 
-def _has_classes(labels: LabelRaster, region: Region, classes: int) -> NDArray[np.bool_]:
-    sampled_hw = labels[region.slices][::SAMPLE_STEP, ::SAMPLE_STEP]
-    return np.bincount(sampled_hw.ravel(), minlength=classes)[:classes] > 0
+def _has_classes(labels_hw: LabelMap, task: Task, classes: int) -> NDArray[np.bool_]:
+    """Which classes are in a block; where they overlap, also whether pixels of no class are."""
+    sampled_hw = labels_hw[::SAMPLE_STEP, ::SAMPLE_STEP]
+    has_c = count_pixels(sampled_hw, task, classes) > 0
+    return np.append(has_c, (sampled_hw == 0).any()) if classes_overlap(task) else has_c

@@ -4,7 +4,7 @@ from typing import Final
 
 from seg.data.images.raster import size_if_large
 from seg.data.regions.region_split import in_regions
-from seg.data.splits.split import Split
+from seg.data.splits.split import Sample, Split
 
 MEASURED_SIDE: Final = 2048
 """The side of the regions in which large images are measured."""
@@ -22,8 +22,11 @@ def cut_for_networks(split: Split) -> Split:
 
 def cut_large_images(split: Split) -> Split:
     """The split with its large images in regions, each measured as an image of its own."""
-    sizes = [
-        size_if_large(sample.image) if sample.pixel_range is None and sample.region is None else None
-        for sample in split.samples
-    ]
+    sizes = [size_if_large(sample.image) if _is_cut(sample) else None for sample in split.samples]
     return in_regions(split, sizes, (MEASURED_SIDE, MEASURED_SIDE))
+
+
+def _is_cut(sample: Sample) -> bool:
+    """Whether regions are read from its file: stacks and images scaled by percentiles are read whole."""
+    is_read_whole = sample.stack or (sample.pixel_range and sample.pixel_range.percentile)
+    return sample.region is None and not is_read_whole

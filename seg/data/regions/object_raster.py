@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
+from seg.data.labelling import Labelling
 from seg.data.regions.region import Region, Size
 from seg.data.regions.run_mask import RunMask
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap
 
 
 class LabelledRuns(NamedTuple):
@@ -20,19 +19,19 @@ class LabelledRuns(NamedTuple):
 class ObjectRaster:
     """Label maps of regions, equal to those cut from `seg.data.coco.painting.paint` of the whole image."""
 
-    def __init__(self, size_hw: Size, objects: Sequence[LabelledRuns], unlabelled: int) -> None:
+    def __init__(self, size_hw: Size, objects: Sequence[LabelledRuns], labelling: Labelling) -> None:
         self.shape = size_hw
-        self._unlabelled = unlabelled
+        self._labelling = labelling
         self._objects = [
             (label, runs, runs.bounds) for label, runs in sorted(objects, key=lambda one: -one.runs.area)
         ]
 
-    def __getitem__(self, place: tuple[slice, slice], /) -> LabelsHW:
+    def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
         region = Region.of_slices(place, self.shape)
-        labels_hw = np.full(region.size_hw, self._unlabelled, dtype=np.uint8)
+        labels_hw = self._labelling.blank(region.size_hw)
         for label, runs, bounds in self._objects:
             shown = bounds.intersection(region)
             if shown.pixels:
-                mask_hw = runs.mask_in(shown)
-                labels_hw[shown.moved(-region.top, -region.left).slices][mask_hw] = label
+                part_hw = labels_hw[shown.moved(-region.top, -region.left).slices]
+                self._labelling.paint(part_hw, runs.mask_in(shown), label)
         return labels_hw

@@ -9,7 +9,7 @@ from seg.data.regions.label_raster import LabelRaster, LabelsWithout
 from seg.data.regions.region import Region, Size, grid
 from seg.data.splits.split import Sample, Split
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.task import LabelMap, Task, ignore_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class RegionSplit:
         self._opened: tuple[int, LabelRaster] | None = None
 
     @property
+    def task(self) -> Task:
+        return self._whole.task
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._whole.classes
 
@@ -41,7 +45,7 @@ class RegionSplit:
         text = "\n".join([self._whole.fingerprint, *map(str, self.parts)])
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         """The label map of a part; raises DataError as the whole split does."""
         part = self.parts[index]
         if part.region is None:
@@ -63,12 +67,16 @@ class RegionSplit:
 
 
 class SplitWithout:
-    """A split in whose label maps some regions have the ignore index, so that nothing is learnt from them."""
+    """A split in whose label maps some regions are ignored, so that nothing is learnt from them."""
 
     def __init__(self, whole: Split, hidden: Mapping[int, tuple[Region, ...]]) -> None:
         self._whole = whole
         self._hidden = hidden
         self.samples = whole.samples
+
+    @property
+    def task(self) -> Task:
+        return self._whole.task
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -79,12 +87,13 @@ class SplitWithout:
         text = "\n".join([self._whole.fingerprint, *map(str, sorted(self._hidden.items()))])
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         """The label map; raises DataError as the whole split does."""
         return self.open_labels(index)[:, :]
 
     def open_labels(self, index: int) -> LabelRaster:
-        return LabelsWithout(self._whole.open_labels(index), self._hidden.get(index, ()), IGNORE_INDEX)
+        ignored = ignore_value(self.task, len(self.classes))
+        return LabelsWithout(self._whole.open_labels(index), self._hidden.get(index, ()), ignored)
 
 
 def in_regions(split: Split, sizes: Sequence[Size | None], side_hw: Size) -> Split:

@@ -35,6 +35,7 @@ class Bands:
     dtype: str
     rows: Iterator[NDArray[Any]]
     palette: dict[int, Any] | None = None
+    nodata: float | None = None
 
     @classmethod
     def of_file(cls, path: Path, dataset: "DatasetReader", *, has_palette: bool) -> Self:
@@ -45,7 +46,7 @@ class Bands:
             for top in range(0, height, ROWS_AT_ONCE)
         )
         palette = dataset.colormap(1) if has_palette else None
-        return cls((height, width), dataset.count, dataset.dtypes[0], rows, palette)
+        return cls((height, width), dataset.count, dataset.dtypes[0], rows, palette, dataset.nodata)
 
     @classmethod
     def of_image(cls, image_hwc: ImageHWC) -> Self:
@@ -113,6 +114,7 @@ def _write(bands: Bands, target: Path) -> None:
         "bigtiff": "if_safer",
         "photometric": "palette" if bands.palette else "rgb" if bands.count >= 3 else "minisblack",
         "alpha": "yes" if bands.count in {2, 4} else "no",
+        "nodata": bands.nodata,
     }
     with rasterio.open(target, "w", **profile) as copy:
         if bands.palette:

@@ -63,7 +63,7 @@ def draw_scene(
     size_hw: tuple[int, int], rng: np.random.Generator, place: Surroundings | None = None
 ) -> tuple[ImageHWC, list[Thing]]:
     """An image, uint8 RGB `[H, W, 3]`, and its objects; of a place, or of nowhere in particular."""
-    canvas = _ground_of(place, size_hw, rng) if place else _ground(size_hw, rng)
+    canvas = _ground_of(place, size_hw, rng) if place else ground(size_hw, rng, _GROUND_CELL)
     categories = _categories_of(place, rng) if place else _some_categories(rng)
     placed = [
         _draw_object(canvas, category, None if place else _hue_of(category, rng), rng)
@@ -71,7 +71,7 @@ def draw_scene(
     ]
     if rng.random() < _PLANKS:
         placed.append(_draw_plank(canvas, placed[int(rng.integers(len(placed)))], rng))
-    return _developed(place.seen(canvas, rng) if place else canvas, rng), _annotated(placed)
+    return developed(place.seen(canvas, rng) if place else canvas, rng), _annotated(placed)
 
 
 def _some_categories(rng: np.random.Generator) -> list[int]:
@@ -86,8 +86,9 @@ def _categories_of(place: Surroundings, rng: np.random.Generator) -> list[int]:
     return [int(c) for c in rng.choice(len(CLASSES), size=count, p=place.frequencies) + 1]
 
 
-def _ground(size_hw: tuple[int, int], rng: np.random.Generator) -> Plane:
-    pattern = _ground_pattern(size_hw, rng, _GROUND_CELL)
+def ground(size_hw: tuple[int, int], rng: np.random.Generator, cell: int) -> Plane:
+    """Drawn ground with features of about `cell` pixels, float64 RGB `[H, W, 3]` in 0..1."""
+    pattern = _ground_pattern(size_hw, rng, cell)
     return _between(*two_tones(rng, contrast=0.35), pattern)
 
 
@@ -113,7 +114,7 @@ def _draw_object(canvas: Plane, category: int, hue: float | None, rng: np.random
     centre = rng.uniform((0.1 * width, 0.1 * height), (0.9 * width, 0.9 * height))
     turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
     outline = SHAPES[shape](rng) @ turn * scale + centre
-    mask_hw = _filled(outline, (height, width))
+    mask_hw = filled(outline, (height, width))
     rows, columns = np.indices((height, width))
     local = (np.stack((columns, rows), axis=-1) - centre) / scale @ turn.T
     brightness = TEXTURES[texture](local[..., 0], local[..., 1], rng)
@@ -134,7 +135,7 @@ def _draw_plank(canvas: Plane, over: _Placed, rng: np.random.Generator) -> _Plac
     length, breadth = max(canvas.shape), rng.uniform(3.0, 5.0)
     signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
     outline = np.array([centre + s * length * along + t * breadth * across for s, t in signs])
-    mask_hw = _filled(outline, (canvas.shape[0], canvas.shape[1]))
+    mask_hw = filled(outline, (canvas.shape[0], canvas.shape[1]))
     _cast_shadow(canvas, mask_hw)
     grain = clouds((canvas.shape[0], canvas.shape[1]), rng, 3)
     canvas[mask_hw] = _between(*two_tones(rng, contrast=0.25), grain)[mask_hw]
@@ -162,7 +163,8 @@ def _annotated(placed: list[_Placed]) -> list[Thing]:
     return things
 
 
-def _filled(outline: Points, size_hw: tuple[int, int]) -> Mask:
+def filled(outline: Points, size_hw: tuple[int, int]) -> Mask:
+    """The pixels inside an outline, bool `[H, W]`."""
     mask = np.zeros(size_hw, dtype=np.uint8)
     cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 1, shift=4)
     return mask.astype(np.bool_)
@@ -173,8 +175,8 @@ def _cast_shadow(canvas: Plane, mask_hw: Mask) -> None:
     canvas *= 1 - 0.35 * cv2.GaussianBlur(shifted, (0, 0), 1.5)[..., None]
 
 
-def _developed(canvas: Plane, rng: np.random.Generator) -> ImageHWC:
-    """Uneven light, a little blur, grain."""
+def developed(canvas: Plane, rng: np.random.Generator) -> ImageHWC:
+    """A canvas as a camera sees it, uint8 RGB `[H, W, 3]`: uneven light, a little blur, grain."""
     size_hw = (canvas.shape[0], canvas.shape[1])
     light = 0.75 + 0.4 * clouds(size_hw, rng, max(size_hw) // 2)
     soft = cv2.GaussianBlur(canvas * light[..., None], (0, 0), 0.5)

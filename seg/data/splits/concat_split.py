@@ -9,15 +9,19 @@ from itertools import accumulate
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.split import Sample, Split
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, Task
 
 
 class ConcatSplit:
-    """The images of several splits with the same classes, in order."""
+    """The images of several splits with the same task and classes, in order."""
 
     def __init__(self, splits: Sequence[Split]) -> None:
         self._splits = tuple(splits)
         self._ends = tuple(accumulate(len(split.samples) for split in splits))
+
+    @property
+    def task(self) -> Task:
+        return self._splits[0].task
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -32,7 +36,7 @@ class ConcatSplit:
         parts = "\n".join(split.fingerprint for split in self._splits)
         return hashlib.sha256(parts.encode()).hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         """The label map, from the split of that image; raises DataError as that split does."""
         split, place = self._of(index)
         return split.labels(place)

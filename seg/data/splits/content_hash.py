@@ -1,7 +1,7 @@
 """Hashes of the content of images, which detect changes that keep the file names."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seg.data.splits.split import Sample
@@ -22,14 +22,18 @@ def hash_of_images(samples: Sequence[Sample]) -> str:
 
 
 def content_keys(samples: Sequence[Sample]) -> tuple[str, ...]:
-    """The SHA-256 of each sample's file, and of its region if it has one."""
-    whole = {path: sha256_of(path) for path in dict.fromkeys(sample.image for sample in samples)}
-    return tuple(
-        hashlib.sha256(f"{whole[sample.image]} {sample.region}".encode()).hexdigest()
-        if sample.region
-        else whole[sample.image]
-        for sample in samples
-    )
+    """The SHA-256 of each sample's file, and of its region and slices if it has some."""
+    files = dict.fromkeys(path for sample in samples for path in sample.stack or (sample.image,))
+    whole = {path: sha256_of(path) for path in files}
+    return tuple(_content_key(sample, whole) for sample in samples)
+
+
+def _content_key(sample: Sample, whole: Mapping[Path, str]) -> str:
+    if not sample.region and not sample.stack:
+        return whole[sample.image]
+    parts = [whole[path] for path in sample.stack or (sample.image,)]
+    parts += [str(sample.region)] if sample.region else []
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def _blake2b_of(path: Path) -> bytes:

@@ -8,7 +8,7 @@ from seg.data.pairing.find_images import listed_samples
 from seg.data.regions.label_raster import LabelRaster
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, Task
 from seg.spec.dataset.split import SplitSpec
 
 
@@ -25,6 +25,10 @@ class FolderSplit:
         return self._read_labelling()
 
     @property
+    def task(self) -> Task:
+        return self._labelling.task
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._labelling.classes
 
@@ -33,7 +37,7 @@ class FolderSplit:
         names = "\n".join(sample.id for sample in self.samples)
         return hashlib.sha256(names.encode()).hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         raise DataError(
             f"{self._place}: {self.samples[index].image.name} has no labels:"
             " add annotations, masks or labels to this split"

@@ -23,6 +23,7 @@ from seg.files.atomic import regular, write_text
 from seg.files.file_names import FileNames
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.task import Task
 
 RECORD: Final = "pseudo.json"
 MASK_SUFFIX: Final = ".png"
@@ -49,6 +50,7 @@ class PseudoSplit:
     """
 
     def __init__(self, images: Path, masks: Path, classes: Sequence[ClassInfo]) -> None:
+        self.task: Task = "multiclass"
         self.classes = tuple(classes)
         self.samples = list_samples(images)
         self._masks = masks

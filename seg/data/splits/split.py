@@ -10,7 +10,7 @@ from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.region import Region
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, Task
 from seg.pixel_range import PixelRange
 
 
@@ -19,9 +19,10 @@ class Sample:
     """One image of a split. `id` is its unique name in submissions; see `samples_with_ids`.
 
     `coco_id` is its number in a COCO JSON, if there is one. `file_name` is the path that the dataset gives
-    it: that of the COCO JSON, or that below the folder of images. `pixel_range` says how an image of other
-    bands or more than 8 bits is read; see `seg.data.images.read_sample`. With a `region`, the sample is that
-    part of the image.
+    it: that of the COCO JSON, or that below the folder of images. With a `pixel_range` all bands of the image
+    are read, else RGB of 8 bits; `stack` has the slices whose bands make the image, if there are several, and
+    `rgb` the bands that pictures show. With a `region`, the sample is that part of the image. See
+    `seg.data.images.read_sample`.
     """
 
     id: str
@@ -29,15 +30,21 @@ class Sample:
     coco_id: int | None = None
     file_name: str = ""
     pixel_range: PixelRange | None = None
+    rgb: tuple[int, int, int] | None = None
+    stack: tuple[Path, ...] = ()
     region: Region | None = None
 
 
 class Split(Protocol):
     """The images of one split, in a fixed order, and their label maps.
 
-    `classes` are the dataset's, by label. `fingerprint` is a SHA-256 of the split's content (annotations or
-    masks, file names), independent of its location.
+    `task` says what a label map means, also for pixels to ignore: see `seg.labels.task`. `classes` are the
+    dataset's, by label. `fingerprint` is a SHA-256 of the split's content (annotations or masks, file names),
+    independent of its location.
     """
+
+    @property
+    def task(self) -> Task: ...
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]: ...
@@ -48,8 +55,8 @@ class Split(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
-    def labels(self, index: int) -> LabelsHW:
-        """The label map of sample `index`, uint8 `[H, W]`, in the size of the image.
+    def labels(self, index: int) -> LabelMap:
+        """The label map of sample `index`, `[H, W]`, in the size of the image.
 
         Raises:
             DataError: the labels cannot be read, or their size differs from the one they claim.
@@ -58,8 +65,6 @@ class Split(Protocol):
 
     def open_labels(self, index: int) -> LabelRaster:
         """The label map of sample `index`, of which regions are read or drawn where it is large.
-
-        Use it in one thread at a time.
 
         Raises:
             DataError: the labels cannot be read.

@@ -7,7 +7,7 @@ from functools import cached_property
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.split import Sample, Split
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, Task
 
 
 class Subset:
@@ -16,6 +16,10 @@ class Subset:
     def __init__(self, whole: Split, positions: Sequence[int]) -> None:
         self._whole = whole
         self.positions = tuple(positions)
+
+    @property
+    def task(self) -> Task:
+        return self._whole.task
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -30,7 +34,7 @@ class Subset:
         parts = "\n".join([self._whole.fingerprint, *map(str, self.positions)])
         return hashlib.sha256(parts.encode()).hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         """The label map, from the whole split; raises DataError as that does."""
         return self._whole.labels(self.positions[index])
 

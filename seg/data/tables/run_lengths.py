@@ -1,4 +1,4 @@
-"""The mask of a text of run lengths: "start length start length ..."."""
+"""A mask as a text of run lengths, "start length start length ...", and back."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,13 @@ def parse_runs(text: str, size_hw: tuple[int, int], order: Order, first: int) ->
             f"the run '{starts[place] + first} {lengths[place]}' leaves the image of {width}x{height} pixels"
         )
     return RunMask.of_runs(starts, lengths, size_hw, order)
+
+
+def encode_run_lengths(mask_hw: NDArray[np.bool_], order: Order, first: int) -> str:
+    """The runs of a mask, in ascending order; an empty text for an empty mask."""
+    edges = np.diff(mask_hw.ravel(order="C" if order == "rows" else "F"), prepend=False, append=False)
+    starts, ends = np.flatnonzero(edges).reshape(-1, 2).T
+    return " ".join(map(str, np.stack((starts + first, ends - starts), axis=1).ravel().tolist()))
 
 
 def _pairs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -18,7 +18,7 @@ from seg.data.tables.run_lengths import parse_runs
 from seg.data.tables.table_rows import TableRow, read_rows
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.task import LabelMap, Task
 from seg.spec.dataset.labels_table import LabelsTableSpec
 from seg.spec.dataset.split import SplitSpec
 from seg.terminal.words import counted
@@ -29,7 +29,7 @@ _EXAMPLES: Final = 3
 class TableSplit:
     """Images and a table of run lengths. An image that is not in the table has only unlabelled pixels.
 
-    Where classes overlap, the smaller object is on top, as for COCO objects.
+    If a pixel has one class, the smaller object is on top, as for COCO objects.
     """
 
     def __init__(self, spec: SplitSpec, table: LabelsTableSpec, read_labelling: ReadLabelling) -> None:
@@ -42,6 +42,10 @@ class TableSplit:
         return self._read_labelling()
 
     @property
+    def task(self) -> Task:
+        return self._labelling.task
+
+    @property
     def classes(self) -> tuple[ClassInfo, ...]:
         return self._labelling.classes
 
@@ -51,12 +55,12 @@ class TableSplit:
         digest.update("\n".join(sample.id for sample in self.samples).encode())
         return digest.hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         return self.open_labels(index)[:, :]
 
     def open_labels(self, index: int) -> LabelRaster:
         size_hw = size_of_sample(self.samples[index])
-        return ObjectRaster(size_hw, self.objects(index, size_hw), self._labelling.unlabelled)
+        return ObjectRaster(size_hw, self.objects(index, size_hw), self._labelling)
 
     def objects(self, index: int, size_hw: tuple[int, int]) -> list[LabelledRuns]:
         """The objects of an image of that size, one for each row with runs; raises DataError."""
@@ -90,8 +94,7 @@ class TableSplit:
     @cached_property
     def rows(self) -> list[TableRow]:
         """All rows of the table."""
-        unlabelled = self._labelling.unlabelled
-        return read_rows(self.table, self.classes, None if unlabelled == IGNORE_INDEX else unlabelled)
+        return read_rows(self.table, self.classes, self._labelling.background)
 
     @property
     def unknown_images(self) -> list[str]:

@@ -20,13 +20,14 @@ from seg.errors import DataError
 from seg.labels.classes import ClassInfo, Colour, default_colour
 from seg.labels.label_map import MAX_CLASSES
 from seg.labels.task import MAX_OVERLAPPING_CLASSES, Task, classes_overlap
-from seg.pixel_range import Band, Percent, PixelRange, Window
+from seg.pixel_range import MAX_BANDS, Band, Percent, PixelRange, Window
 from seg.spec.base import Spec, did_you_mean, path_beside
 from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
 from seg.spec.dataset.pseudo import PseudoSpec
 from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
+from seg.spec.dataset.stack import StackSpec
 from seg.spec.yaml.source import load
 
 UNLABELLED_IGNORED = "ignore"
@@ -47,7 +48,7 @@ class ClassEntry(Spec):
     """The name of the class."""
     id: ClassId | None = None
     """The number in masks and submissions. Default: the id of the COCO category of this name; for masks the
-    position in the list.
+    position in the list, from 0, or from 1 if classes may overlap.
     """
     colour: Colour | None = None
     """RGB, each 0 to 255. Default: a colour of the palette, by position."""
@@ -98,7 +99,8 @@ class DatasetSpec(Spec):
     """
     task: Task = "multiclass"
     """`multiclass`: a pixel has one class. `multilabel`: classes may overlap, and a pixel may have none.
-    `binary`: the same with one class.
+    `binary`: the same with one class. There 0 and black in masks are of no class, and what counts as
+    unlabelled is ignored.
     """
     classes: Annotated[tuple[ClassEntry, ...] | None, _CLASSES_OR_THEIR_FILE] = Field(
         default=None, min_length=1, max_length=MAX_CLASSES
@@ -117,16 +119,24 @@ class DatasetSpec(Spec):
     unlabelled_classes: tuple[str, ...] = ()
     """Entries of `classes` that are no classes to learn: their ids and colours count as unlabelled."""
 
-    bands: tuple[Band, ...] | None = None
-    """Of images with other bands than red, green and blue: the three that are read as these, or one as grey.
-    The first is 1.
+    bands: Annotated[tuple[Band, ...], Field(min_length=1, max_length=MAX_BANDS)] | None = None
+    """Of images with other bands than red, green and blue, or with more than 8 bits: those that networks see,
+    in this order. The first is 1. Default: all. A recipe may name others.
     """
     range: tuple[FiniteFloat, FiniteFloat] | None = None
-    """Of images with more than 8 bits: the values that become 0 and 255, such as `[0, 10000]`."""
+    """Of such images: the values that become 0 and 1, such as `[0, 10000]`. Values beyond are clipped. It is
+    part of the exported model, as `window` is.
+    """
     percentile: tuple[Percent, Percent] | None = None
-    """The same, by percentiles of each image, such as `[1, 99]`."""
+    """The same, by percentiles of each band of each image, such as `[1, 99]`. Images are brought to 0..1 when
+    they are read, since a model sees tiles: whoever runs the model without seg must do so, too.
+    """
     window: Window | None = None
     """The same, by a window: `{ level: 40, width: 400 }`."""
+    rgb: tuple[Band, Band, Band] | None = None
+    """The bands that pictures show as red, green and blue. Default: the first three that networks see."""
+    stack: StackSpec | None = None
+    """2.5-d: the bands of neighbouring slices make one image."""
 
     @model_validator(mode="before")
     @classmethod
@@ -167,13 +177,15 @@ class DatasetSpec(Spec):
             )
         if count > MAX_OVERLAPPING_CLASSES:
             raise ValueError(f"{count} classes that overlap: at most {MAX_OVERLAPPING_CLASSES}")
+        if self.pseudo is not None:
+            raise ValueError(f"'pseudo' with 'task: {self.task}': pseudo-labels have one class a pixel")
         return self
 
     @model_validator(mode="after")
     def _at_least_two_in_a_byte(self) -> Self:
         if classes_overlap(self.task):
             return self
-        count = len(class_list(self.classes or (), self.unlabelled))
+        count = len(class_list(self.classes or (), self.unlabelled, self.task))
         if self.classes is not None and count < 2:
             raise ValueError(
                 "'classes' has one class, and unlabelled pixels are ignored: list another, or set"
@@ -185,10 +197,12 @@ class DatasetSpec(Spec):
 
     @model_validator(mode="after")
     def _masks_are_of_the_classes(self) -> Self:
-        names = [c.name for c in class_list(self.classes or (), self.unlabelled)]
+        names = [c.name for c in class_list(self.classes or (), self.unlabelled, self.task)]
+        one_or_two = 1 if classes_overlap(self.task) else 2
         for masks in (split.masks for split in self._listed_splits if split.masks and self.classes):
-            if masks.binary is not None and len(names) != 2:
-                raise ValueError(f"'binary' masks are of two classes, and there are {len(names)}")
+            if masks.binary is not None and len(names) != one_or_two:
+                of = "one class" if one_or_two == 1 else "two classes"
+                raise ValueError(f"'binary' masks are of {of}, and there are {len(names)}")
             for name in masks.of_class or ():
                 if name not in names:
                     raise ValueError(
@@ -202,11 +216,14 @@ class DatasetSpec(Spec):
             _ = self.pixel_range
         except ValidationError as error:
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        for name in ("rgb", "stack"):
+            if getattr(self, name) is not None and self.pixel_range is None:
+                raise ValueError(f"{name!r} is for images with a 'range', 'percentile' or 'window': add one")
         return self
 
     @property
     def pixel_range(self) -> PixelRange | None:
-        """How images of other bands or more than 8 bits are read; None if images have 8 bits."""
+        """The bands that networks see and their values; None if images are read as RGB of 8 bits."""
         given = {name: getattr(self, name) for name in PixelRange.model_fields}
         return PixelRange(**given) if any(value is not None for value in given.values()) else None
 
@@ -225,7 +242,7 @@ class DatasetSpec(Spec):
         if self.classes is None:
             raise ValueError("mask folders name no classes: list them under 'classes'")
         name_of: dict[int, str] = {}
-        for c in class_list(self.classes, self.unlabelled):
+        for c in class_list(self.classes, self.unlabelled, self.task):
             if not 0 <= c.id <= MAX_PIXEL_VALUE:
                 raise ValueError(f"class {c.name!r} has the id {c.id}: a mask's pixel values are 0..255")
             if c.id in name_of:
@@ -244,6 +261,10 @@ class DatasetSpec(Spec):
                     f"{value} is the id of class {name_of[value]!r} and among 'unlabelled_values':"
                     " it can be only one of them"
                 )
+
+    @property
+    def has_images(self) -> bool:
+        return any(split is not None for split in (self.train, self.val, self.predict))
 
     @property
     def has_masks(self) -> bool:
@@ -293,15 +314,17 @@ def _listed_in(listed: str | Path, info: ValidationInfo) -> list[dict[str, Any]]
     return PRESETS[str(listed)] if str(listed) in PRESETS else read_class_list(path_beside(listed, info))
 
 
-def class_list(entries: tuple[ClassEntry, ...], unlabelled: str) -> tuple[ClassInfo, ...]:
+def class_list(entries: tuple[ClassEntry, ...], unlabelled: str, task: Task) -> tuple[ClassInfo, ...]:
     """Turn entries into classes: ids by position where none is given, colours by position.
+
+    Where classes overlap, positions count from 1, since 0 in a mask is of no class.
 
     The class `unlabelled` is put first, with id 0 or the first free number, if no entry bears its
     name.
     """
     numbered = [
         (position if entry.id is None else entry.id, entry.name, entry.colour)
-        for position, entry in enumerate(entries)
+        for position, entry in enumerate(entries, start=int(classes_overlap(task)))
     ]
     if unlabelled != UNLABELLED_IGNORED and unlabelled not in {name for _, name, _ in numbered}:
         taken = {number for number, _, _ in numbered}

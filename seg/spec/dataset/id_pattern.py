@@ -49,6 +49,10 @@ class Pattern:
             for literal, part in self.parts
         )
 
+    def values(self, file_name: str) -> dict[str, str]:
+        """The part of an image's path for each name; raises ValueError if the path lacks one."""
+        return {name: _part(file_name, literal, name) for literal, name in self.parts if name is not None}
+
 
 def parse_pattern(text: str) -> Pattern:
     """Parse a pattern; raises ValueError if braces do not match, or `{class}` is not at the end."""

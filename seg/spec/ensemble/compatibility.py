@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from seg.errors import SpecError
+from seg.labels.task import classes_overlap
+from seg.spec.ensemble.output import ONE_CLASS_FORMATS
 from seg.views import without_scale
 
 if TYPE_CHECKING:
     from seg.spec.ensemble.ensemble import EnsembleSpec
 
-Use = Literal["--deadline", "--fuse", "--format triton-ensemble"]
-"""An option of a command that not every ensemble can be used with."""
+Use = Literal["--deadline", "--fuse", "--format triton-ensemble", "pseudo-label"]
+"""A command or an option of one that not every ensemble can be used with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ def _has_specialists(spec: "EnsembleSpec") -> bool:
     return any(member.covers for member in spec.running)
 
 
+def _overlaps(spec: "EnsembleSpec") -> bool:
+    return classes_overlap(spec.data.task)
+
+
 EXCLUSIONS: Final = (
     Exclusion(
         "`merge: geometric` or `vote`", "`class_weights`", "class weights are weights of a mean",
@@ -95,6 +101,24 @@ EXCLUSIONS: Final = (
         lambda spec: _has_specialists(spec) and spec.stopping is not None,
     ),
     Exclusion(
+        "`task: multilabel` or `binary`", "`merge_at: decoder`",
+        "what decoders give is interpolated as a softmax over the classes",
+        lambda spec: _overlaps(spec) and _merges_at_decoder(spec),
+    ),
+    Exclusion(
+        "`task: multilabel` or `binary`", "`stopping`", "early exit compares the two likeliest classes",
+        lambda spec: _overlaps(spec) and spec.stopping is not None,
+    ),
+    Exclusion(
+        "`task: multilabel` or `binary`", "`output.format: pixels` or `coco-panoptic`",
+        "there a pixel has one class",
+        lambda spec: _overlaps(spec) and spec.output.format in ONE_CLASS_FORMATS,
+    ),
+    Exclusion(
+        "`task: multilabel` or `binary`", "`output.values`", "a pixel's value has a bit for each class",
+        lambda spec: _overlaps(spec) and "values" in spec.output.model_fields_set,
+    ),
+    Exclusion(
         "`tile`", "`stopping`", "early exit decides about whole images",
         lambda spec: spec.tile is not None and spec.stopping is not None,
     ),
@@ -117,6 +141,16 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`seg ensemble --deadline`", "`merge_at: decoder`", "passes are ranked at the size of the image",
         _merges_at_decoder, ("--deadline",),
+    ),
+    Exclusion(
+        "`seg ensemble --deadline`", "`task: multilabel` or `binary`",
+        "passes are ranked by what each adds to the likeliest class",
+        _overlaps, ("--deadline",),
+    ),
+    Exclusion(
+        "`seg pseudo-label`", "`task: multilabel` or `binary`",
+        "a bit says that a class is there or not, and cannot say that this is uncertain",
+        _overlaps, ("pseudo-label",),
     ),
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",

@@ -25,6 +25,7 @@ from seg.spec.ensemble.prediction import (
     Stopping,
     TileSpec,
 )
+from seg.spec.ensemble.tuned_on import TunedOnSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.spec.recipe.student import StudentSpec
 from seg.spec.yaml.source import load
@@ -55,6 +56,8 @@ class EnsembleSpec(Spec):
     """
     class_factors: ByClass = Field(default_factory=dict)
     """Factors on the merged probabilities of single classes, by name, before the largest wins."""
+    tuned_on: TunedOnSpec | None = None
+    """The images that weights and factors were fitted on; `seg tune` writes it."""
     stopping: Stopping | None = None
     """Early exit: when an image needs no further pass. `seg calibrate` writes it."""
     tile: TileSpec | None = None

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from seg.labels.task import Task
+from seg.models.model_file import read_model_card
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.ensemble.ensemble import EnsembleSpec
 from seg.terminal.words import counted
@@ -29,9 +31,17 @@ def spec_from_models(
 
     Raises:
         ValueError: there is no model, or not one weight for each, or an option has no such value.
+        ModelError: the first model is not one of seg.
     """
     members = members_of(models, weights)
-    return EnsembleSpec.model_validate({"data": data or DatasetSpec(), "members": members, **options})
+    data = data or DatasetSpec(task=_task_of(models))
+    return EnsembleSpec.model_validate({"data": data, "members": members, **options})
+
+
+def _task_of(models: Sequence[Path | str]) -> Task:
+    """The task of the first model; those that are missing or no files are refused when they are loaded."""
+    first = next((path for path in map(Path, models) if path.is_file()), None)
+    return read_model_card(first).task if first else "multiclass"
 
 
 def members_of(

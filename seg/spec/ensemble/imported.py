@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from seg import ranges
+from seg.pixel_range import MAX_BANDS
 from seg.spec.base import Spec, within
 from seg.spec.recipe.recipe import NetworkInput
 
@@ -42,14 +43,14 @@ _Mean = Annotated[float, within(ranges.PIXEL_MEAN)]
 _Std = Annotated[float, within(ranges.PIXEL_STD)]
 DilationRate = Annotated[int, within(ranges.DILATION)]
 _PER_CHANNEL = BeforeValidator(_one_or_three, json_schema_input_type=float | list[float])
-Means = Annotated[tuple[_Mean, ...], Field(min_length=1, max_length=3), _PER_CHANNEL]
-Stds = Annotated[tuple[_Std, ...], Field(min_length=1, max_length=3), _PER_CHANNEL]
+Means = Annotated[tuple[_Mean, ...], Field(min_length=1, max_length=MAX_BANDS), _PER_CHANNEL]
+Stds = Annotated[tuple[_Std, ...], Field(min_length=1, max_length=MAX_BANDS), _PER_CHANNEL]
 
 
 class ImportedInput(NetworkInput):
     """How a network that was trained elsewhere is fed: `(image * scale - mean) / std`, in its own layout.
 
-    A recipe has only `mode` and `size`.
+    Of these keys, a recipe has only `mode`, `size`, `bands`, `range`, `window`, `mean` and `std`.
     """
 
     layout: Layout | None = None
@@ -82,13 +83,22 @@ class ImportedInput(NetworkInput):
         return self
 
     @model_validator(mode="after")
-    def _one_number_for_each_channel(self) -> Self:
+    def _mean_and_std(self) -> Self:
+        """What a recipe's must be is checked where it is known that the member has one."""
+        return self
+
+    def check_channels(self) -> None:
+        """Raises ValueError if `mean` or `std` are not those of RGB or grey, or bands are named."""
+        for name in ("bands", "range", "window"):
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"'input.{name}' is for networks that seg trains: others take RGB of 8 bits: remove it"
+                )
         allowed = {1} if self.channels == "grey" else {1, 3}
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             if numbers is not None and len(numbers) not in allowed:
                 wanted = "one number" if allowed == {1} else "one number, or three"
                 raise ValueError(f"'{name}' has {len(numbers)} numbers, expected {wanted}")
-        return self
 
     def is_said(self, field: str) -> bool:
         """Whether the YAML sets this key."""

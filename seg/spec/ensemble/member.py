@@ -113,6 +113,7 @@ class MemberSpec(RecipeSpec):
 
     def _refuse_beside(self, origin: str) -> None:
         what, allowed = _BESIDE[origin]
+        self.input.check_channels()
         given = self.model_fields_set & (RecipeSpec.model_fields.keys() | _IMPORTED) - allowed
         if given:
             raise ValueError(

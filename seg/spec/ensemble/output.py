@@ -20,6 +20,9 @@ FOLDER_FORMATS: tuple[Format, ...] = ("coco-panoptic", "png", "geotiff", "geojso
 VALUE_FORMATS: tuple[Format, ...] = ("png", "npz", "geotiff")
 """Those whose files hold a pixel value for each pixel."""
 
+ONE_CLASS_FORMATS: tuple[Format, ...] = ("pixels", "coco-panoptic")
+"""Those in which a pixel has one class."""
+
 TABLE_FORMATS: tuple[Format, ...] = (*RLE_FORMATS, "pixels")
 
 Values = Literal["ids", "positions"]

@@ -45,6 +45,15 @@ ByClass = dict[str, PositiveWeight]
 """Numbers by the name of a class; 1 where none is said."""
 
 
+class PlainSpec(Spec):
+    """Tiles without anything in them, such as glass beside tissue, sea, or nodata: no pass is run on them."""
+
+    label: str
+    """The class of their pixels, such as `Background`."""
+    spread: float = Field(default=12.0, ge=0, le=255)
+    """Grey levels by which the mean colours of a tile's cells of 8 x 8 pixels may differ, in each channel."""
+
+
 class TileSpec(Spec):
     """Tiles for images that are larger than one tile."""
 
@@ -54,6 +63,8 @@ class TileSpec(Spec):
     """Least overlap of neighbouring tiles, as a share of their side."""
     blend: Blend = "gaussian"
     """Weights where tiles overlap: falling off from a tile's middle, or even."""
+    plain: PlainSpec | None = None
+    """Tiles that are not predicted, because they are plain. Default: all are predicted."""
 
 
 class CalibrationSpec(Spec):
@@ -61,6 +72,8 @@ class CalibrationSpec(Spec):
 
     images: Annotated[int, within(ranges.IMAGES)]
     """Number of images that it was learnt from."""
+    groups: Annotated[int, within(ranges.IMAGES)] | None = None
+    """Number of their groups: images of a group count as one. Without it, each image counts."""
     order: tuple[Annotated[int, within(ranges.PASS_POSITION)], ...]
     """Order of the passes, as positions in the usual order, round by round."""
     risk: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(

@@ -98,10 +98,12 @@ class LossSpec(Spec):
 
 
 class CrossEntropySpec(LossSpec):
-    """Cross entropy over pixels."""
+    """Cross entropy over pixels. Of classes that overlap, the binary cross entropy of each."""
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Label smoothing."""
+    positive_weight: PositiveWeight = 1.0
+    """Of classes that overlap: how much more the pixels of a class count than those that are not of it."""
 
 
 class FocalSpec(LossSpec):
@@ -129,7 +131,10 @@ class TverskySpec(LossSpec):
 
 
 class LovaszSpec(LossSpec):
-    """Lovász-softmax loss, which follows the IoU."""
+    """Lovász-softmax loss, which follows the IoU. Of classes that overlap, the Lovász hinge of each."""
+
+    symmetric: bool = False
+    """Of classes that overlap: whether the complement of a class counts as the class does."""
 
 
 class MsSsimSpec(LossSpec):
@@ -156,7 +161,7 @@ class LossMixSpec(Spec):
     """Losses by name. Training minimises their weighted sum."""
 
     cross_entropy: CrossEntropySpec | None = None
-    """Cross entropy over pixels."""
+    """Cross entropy over pixels; of classes that overlap, binary cross entropy."""
     focal: FocalSpec | None = None
     """Focal loss."""
     dice: DiceSpec | None = None
@@ -166,7 +171,7 @@ class LossMixSpec(Spec):
     tversky: TverskySpec | None = None
     """Tversky loss."""
     lovasz: LovaszSpec | None = None
-    """Lovász-softmax loss."""
+    """Lovász-softmax loss; of classes that overlap, Lovász hinge."""
     ms_ssim: MsSsimSpec | None = None
     """Multi-scale structural similarity."""
     boundary: BoundarySpec | None = None
@@ -179,6 +184,16 @@ class LossMixSpec(Spec):
         """The losses that the recipe names."""
         named = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: loss for name, loss in named.items() if loss is not None}
+
+    @property
+    def for_overlapping(self) -> list[tuple[str, str]]:
+        """The losses, and their parameters, that are given and only for classes that overlap."""
+        given = []
+        if self.cross_entropy and self.cross_entropy.positive_weight != 1:
+            given.append(("cross_entropy", "positive_weight"))
+        if self.lovasz and self.lovasz.symmetric:
+            given.append(("lovasz", "symmetric"))
+        return given
 
     @model_validator(mode="before")
     @classmethod

@@ -3,9 +3,18 @@
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from seg import ranges
+from seg.pixel_range import MAX_BANDS, Band, PixelRange, Window
 from seg.spec.base import NetworkSizeHW, Seed, Spec, path_beside, within
 from seg.spec.recipe.architectures import OWN_ENCODERS, Architecture
 from seg.spec.recipe.augmentation import Augmentation, CopyPasteSpec, StepSpec
@@ -18,6 +27,7 @@ Sampling = Literal["uniform", "class_balanced"]
 Precision = Literal["fp32", "bf16", "fp16"]
 InputMode = Literal["pad", "resize", "tile"]
 Epochs = Annotated[int, within(ranges.EPOCHS)]
+PositiveStd = Annotated[FiniteFloat, Field(gt=0)]
 Zoom = Annotated[float, within(ranges.ZOOM)]
 
 
@@ -39,6 +49,53 @@ class NetworkInput(Spec):
     """
     size: NetworkSizeHW | None = None
     """The network's input size, with `resize`."""
+    bands: Annotated[tuple[Band, ...], Field(min_length=1, max_length=MAX_BANDS)] | None = None
+    """The bands that this network sees, if they are not the dataset's `bands`. The dataset has a `range`,
+    `percentile` or `window`; members of one ensemble may see different bands.
+    """
+    range: tuple[FiniteFloat, FiniteFloat] | None = None
+    """The values that become 0 and 1 for this network, if they are not the dataset's."""
+    window: Window | None = None
+    """The same, by a window."""
+    mean: Annotated[tuple[FiniteFloat, ...], Field(min_length=1, max_length=MAX_BANDS)] | None = None
+    """The mean of each band that the network sees, in 0..1. `seg data stats` finds it. Default: that of the
+    encoder's pretraining, its three colours in turn.
+    """
+    std: Annotated[tuple[PositiveStd, ...], Field(min_length=1, max_length=MAX_BANDS)] | None = None
+    """The standard deviation of each band, likewise."""
+
+    def seen_of(self, dataset: PixelRange | None) -> PixelRange | None:
+        """What the network sees of a dataset's images; None for RGB of 8 bits.
+
+        Raises:
+            ValueError: bands or values are named, and the dataset's images are read as RGB of 8 bits, or by
+                percentiles.
+        """
+        named = [name for name in ("bands", "range", "window") if getattr(self, name) is not None]
+        if dataset is not None:
+            return dataset.replaced(self.bands, self.range, self.window)
+        if named:
+            raise ValueError(
+                f"{named[0]!r} is for images that are read with all their bands: give the dataset a 'range',"
+                " such as [0, 255]"
+            )
+        return None
+
+    @model_validator(mode="after")
+    def _mean_and_std(self) -> Self:
+        if (self.mean is None) != (self.std is None) or len(self.mean or ()) != len(self.std or ()):
+            raise ValueError("'mean' and 'std' have one value for each band: give both, or neither")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError(f"'range' is from the lower to the higher value, got {list(self.range)}")
+        if self.range is not None and self.window is not None:
+            raise ValueError("'range' and 'window' exclude each other: keep one")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _bands_only_where_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As an older seg wrote it into the record of a run, where nothing is said of bands."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if value is not None or name == "size"}
 
     @model_validator(mode="after")
     def _mode_and_size(self) -> Self:
@@ -89,7 +146,8 @@ class RecipeSpec(Spec):
     """
     sampling: Sampling = "uniform"
     """`class_balanced` draws images so that each class is met equally often; with `samples`, places.
-    `uniform` draws places by area.
+    `uniform` draws places by area. Where classes overlap, images and pixels of no class count as one class
+    more.
     """
     foreground: Annotated[float, within(ranges.SHARE)] = 0.0
     """With `samples`: the share of crops that are drawn where there is another class than that of unlabelled

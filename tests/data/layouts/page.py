@@ -10,6 +10,7 @@ from typing import Final
 from seg.data.guess import guess_dataset
 from seg.data.guess.write import yaml_of
 from seg.engine.submissions import SubmissionSpec
+from seg.labels.task import classes_overlap
 from seg.spec import load_ensemble
 from tests.data.layouts.replicas import READ_IN_PLACE, labels_of
 
@@ -56,7 +57,9 @@ def first_lines(output: str, dataset: str, folder: Path) -> str:
     spec = f"data: dataset.yaml\nmembers: [{{ name: a }}]\noutput: {output}\n"
     (folder / "spec.yaml").write_text(spec)
     known = SubmissionSpec(load_ensemble(folder / "spec.yaml"))
-    drawn = labels_of(0, range(len(known.classes)))
+    count = len(known.classes)
+    overlaps = classes_overlap(known.split.task)
+    drawn = labels_of(0, [0, *(1 << n for n in range(count))] if overlaps else range(count))
     known.form().write(folder / "submission.csv", [(sample.id, drawn) for sample in known.split.samples])
     lines = (folder / "submission.csv").read_text().splitlines()[:_MOST_FILES]
     return "\n".join(f"{line[:_WIDTH]} ..." if len(line) > _WIDTH else line for line in lines)

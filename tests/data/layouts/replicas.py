@@ -240,6 +240,13 @@ def draw_labelme(folder: Path) -> None:
         write(folder / f"IMG_{number:04}.json", json.dumps(document))
 
 
+def draw_ct(folder: Path) -> None:
+    for split, numbers in {"train": range(3), "val": range(3, 5)}.items():
+        for number in numbers:
+            deep_slice(folder / split / f"images/p{number:03}.png", number)
+            save(folder / split / f"masks/p{number:03}.png", labels_of(number, [0, 1]))
+
+
 def draw_yolo(folder: Path) -> None:
     write(folder / "data.yaml", "path: .\ntrain: images/train\nval: images/val\nnames:\n  0: crack\n")
     for split in ("train", "val"):
@@ -292,6 +299,7 @@ READ_IN_PLACE: Final = (
     Replica("Roboflow COCO", draw_roboflow_coco),
     Replica("CVAT masks", draw_cvat_masks),
     Replica("CVAT COCO", draw_cvat_coco),
+    Replica("CT slices: grey PNG of 16 bits", draw_ct),
 )
 IMPORTED: Final = {"labelme": draw_labelme, "yolo": draw_yolo}
 """Layouts of annotation tools, by the format that imports them."""

@@ -131,7 +131,7 @@ def test_near_colours_against_brute_force(noise: int, seed: int, colours: list[t
         0,
         255,
     ).astype(np.uint8)
-    masks = ColourMasks({colour: label for label, colour in enumerate(colours)}, noise)
+    masks = ColourMasks({colour: n for n, colour in enumerate(colours)}, np.dtype(np.uint8), noise)
     found = masks.labels_of(pixels, Path("m.png"))
     distance = abs(pixels[:, :, None].astype(int) - np.array(colours)).max(-1)
     assert (np.take_along_axis(distance, found[..., None].astype(int), -1)[..., 0] == distance.min(-1)).all()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seg.data import open_split, read_image
 from seg.data.groups import group_images
+from seg.data.guess.held_out import FEW, guess_val
 from seg.data.images.images import write_image, write_mask
 from seg.data.images.read_sample import open_sample, read_sample, size_of_sample
 from seg.data.regions.class_map import CELL, ClassMap
@@ -146,3 +147,12 @@ def test_a_class_map_counts_every_cell(labels_hw: NDArray[np.uint8]) -> None:
                 cell = labels_hw[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL]
                 assert class_map.counts_chw[label, row, column] == (cell == label).sum()
     np.testing.assert_array_equal(class_map.counts_c, count_labels(labels_hw, 3))
+
+
+def test_a_guess_holds_out_blocks_of_a_few_large_images(folder: Path, tmp_path: Path) -> None:
+    write_image(tmp_path / "large.png", np.zeros((1200, 2000, 3), np.uint8))
+    large, small = tmp_path / "large.png", folder / "images/slide.png"
+    assert guess_val([large, large])[0] == {"tiles": 0.2, "block": 256}
+    assert guess_val([large] * FEW)[0] == 0.2
+    assert guess_val([small])[0] == 0.2
+    assert guess_val([tmp_path / "missing.png"])[0] == 0.2

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seg.data import open_split
 from seg.data.check.dataset import check_dataset
 from seg.data.images.images import write_image
-from seg.data.tables.run_lengths import decode_run_lengths
+from seg.data.tables.run_lengths import decode_run_lengths, encode_run_lengths
 from seg.engine.submissions.tables.rle import encode
 from seg.errors import DataError
 from seg.spec import DatasetSpec
@@ -29,6 +29,7 @@ Order = Literal["columns", "rows"]
 )
 def test_run_lengths_come_back(mask: NDArray[np.bool_], order: Order, first: Literal[0, 1]) -> None:
     text = encode(mask.astype(np.uint8), 2, RleSpec(order=order, first=first))[1]
+    assert encode_run_lengths(mask, order, first) == text
     assert (decode_run_lengths(text, mask.shape, order, first) == mask).all()
 
 

@@ -10,12 +10,13 @@ import pytest
 from seg.data import read_image
 from seg.data.images.images import write_image
 from seg.engine import Ensemble
-from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins
+from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins, new_rule
 from seg.engine.jobs.calibrate import Trace, calibrate_ensemble, estimate_risk
 from seg.engine.jobs.cross_validate import cross_validate
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
 from seg.spec import load_ensemble
+from seg.spec.dataset.groups import GroupSpec
 from seg.spec.yaml.edit import write_under
 from tests.engine.tiny_models import IMAGES
 
@@ -103,6 +104,35 @@ def test_each_image_is_judged_by_the_others() -> None:
     assert outcome.saved_in_worst_case == 0.0
 
 
+def test_images_of_a_group_count_as_one() -> None:
+    """By hand: the group of two easy images says as much of the hard one as one of them would."""
+    easy = Trace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.0,), "a")
+    hard = Trace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.6,), "b")
+    assert estimate_risk([easy, easy, easy, hard]) == estimate_risk([easy, hard])
+    (outcome,) = cross_validate([easy, easy, easy, hard], [0.45])
+    assert outcome.saved == 0.125
+    assert outcome.changed == pytest.approx(0.15)
+    with pytest.raises(ValueError, match="two groups, got 1"):
+        cross_validate([easy, easy], [0.45])
+
+
+def test_a_calibration_counts_groups_of_validation_but_images_to_predict(project: Path) -> None:
+    spec = load_ensemble(project)
+    data = spec.data.model_copy(update={"group": GroupSpec(pattern="png$")})
+    one = spec.model_copy(update={"data": data})
+    known, traces = calibrate_ensemble(one)
+    assert (known.images, known.groups) == (IMAGES, 1)
+    assert {trace.group for trace in traces} == {"png"}
+    assert calibrate_ensemble(one, "predict")[0].groups == IMAGES
+    written = {"tolerance": 0.2, "calibration": known.model_dump()}
+    write_under(project, "stopping", written)
+    stopping = load_ensemble(project).stopping
+    assert stopping
+    rule = new_rule(stopping)
+    assert isinstance(rule, CalibratedRule)
+    assert rule.groups == 1
+
+
 def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
     random = np.random.default_rng(0)
     traces = [
@@ -125,5 +155,5 @@ def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
 
 
 def test_one_image_has_no_others() -> None:
-    with pytest.raises(ValueError, match="two images"):
+    with pytest.raises(ValueError, match="two groups"):
         cross_validate([Trace(1, (), (), ())])

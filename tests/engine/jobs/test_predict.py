@@ -21,6 +21,7 @@ from seg.engine import Ensemble
 from seg.engine import ensemble as seg_ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.summary import images_line
+from seg.engine.passes.tiles import lay_out
 from seg.engine.submissions.tables import rle
 from seg.errors import DataError, ModelError, OutputError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
@@ -265,4 +266,53 @@ def test_a_large_image_without_tiles_is_refused(slide: Path) -> None:
     del document["tile"]
     slide.write_text(json.dumps(document))
     with pytest.raises(SpecError, match=r"slide: has 60x200 pixels, too many for one piece.*'tile:"):
+        run_ensemble(load_ensemble(slide))
+
+
+def test_no_pass_is_run_on_plain_tiles(slide: Path) -> None:
+    document = json.loads(slide.read_text())
+    document["tile"]["plain"] = {"label": "glass", "spread": 10}
+    slide.write_text(json.dumps(document))
+    pixels = np.random.default_rng(3).integers(0, 256, (200, 60, 3), dtype=np.uint8)
+    pixels[60:170] = np.random.default_rng(4).integers(197, 204, (110, 60, 3), dtype=np.uint8)
+    write_image(slide.parent / "slides/slide.png", pixels)
+
+    spec = load_ensemble(slide)
+    summary = run_ensemble(spec)
+    layout = lay_out((200, 60), spec.tile)
+    inside = [top >= 60 and top + 32 <= 170 for top in layout.rows.starts]
+    assert summary.plain == sum(inside) * len(layout.columns.starts) > 0
+    assert summary.tiles == layout.count
+    assert summary.passes == (layout.count - summary.plain) * 16
+    assert f"{summary.plain} of {layout.count} tiles were plain" in summary.text()
+
+    runs = {row[0]: row[1] for row in rows_of(spec.output.file)[1:]}
+    glass_hw = rle.decode(runs[f"slide_{CLASSES[2].id}"], (200, 60))
+    assert glass_hw[60 + 32 : 170 - 32].all()
+    del document["tile"]["plain"]
+    slide.write_text(json.dumps(document))
+    whole = load_ensemble(slide)
+    run_ensemble(whole, restart=True)
+    others = {row[0]: row[1] for row in rows_of(whole.output.file)[1:]}
+    for name in runs:
+        with_rule, without = (rle.decode(text[name], (200, 60)) for text in (runs, others))
+        np.testing.assert_array_equal(with_rule[:60], without[:60])
+
+
+def test_a_large_image_that_is_plain_all_over_needs_no_pass(slide: Path) -> None:
+    document = json.loads(slide.read_text())
+    document["tile"]["plain"] = {"label": "ground"}
+    slide.write_text(json.dumps(document))
+    write_image(slide.parent / "slides/slide.png", np.full((200, 60, 3), 240, dtype=np.uint8))
+    summary = run_ensemble(load_ensemble(slide))
+    assert (summary.passes, summary.plain) == (0, summary.tiles)
+    runs = {row[0]: row[1] for row in rows_of(load_ensemble(slide).output.file)[1:]}
+    assert runs[f"slide_{CLASSES[0].id}"] == f"1 {200 * 60}"
+
+
+def test_plain_tiles_of_an_unknown_class_are_refused(slide: Path) -> None:
+    document = json.loads(slide.read_text())
+    document["tile"]["plain"] = {"label": "grund"}
+    slide.write_text(json.dumps(document))
+    with pytest.raises(SpecError, match="tile: plain: there is no class 'grund': did you mean 'ground'"):
         run_ensemble(load_ensemble(slide))

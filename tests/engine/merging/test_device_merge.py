@@ -105,6 +105,25 @@ def test_sums_and_labels_are_those_of_the_host(
     np.testing.assert_allclose(found.on_host(), expected, atol=ROUNDING)
 
 
+def test_classes_that_overlap_are_not_normalised(device_ops: DeviceOps) -> None:
+    rng = np.random.default_rng(0)
+    shares, size_hw, count = [2.0, 1.0], (7, 5), len(CLASSES)
+    own = class_shares(shares, rng.uniform(0.1, 5, (2, count)).tolist())
+    pass_order = [PlannedPass(n, VIEWS["rot90"], shares[n] / 3, own[n]) for n in range(2)]
+    samples = [rng.random((count, *size_hw), dtype=np.float32) for _ in range(2)]
+    there = DeviceMerge(device_ops, pass_order, size_hw, "multilabel")
+    for position, sample_chw in enumerate(samples):
+        seen_chw = seen(pass_order[position], sample_chw)
+        there.add(position, row_amid_others(device_ops, position, seen_chw))
+    accumulate([there])
+    (found,) = merge_results([there])
+    expected = np.einsum("nc,nchw->chw", own, samples)
+    labels_hw = Decision(task="multilabel").labels(found)
+    np.testing.assert_array_equal(labels_hw, Decision(task="multilabel").labels(expected))
+    np.testing.assert_allclose(found.on_host(), expected, atol=ROUNDING)
+    assert abs(expected.sum(0) - 1).max() > 0.1
+
+
 @pytest.mark.parametrize("factors", [(), (0.5, 1.0, 2.0, 4.0)])
 @pytest.mark.parametrize("size_hw", [(5, 7), (7, 5), (64, 33)])
 def test_ties_go_to_the_lower_label(

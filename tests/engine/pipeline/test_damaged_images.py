@@ -140,6 +140,7 @@ class Broken:
         self._whole = whole
         self._meet = meet
         self.shape = image_hwc.shape
+        self.dtype = image_hwc.dtype
         self.nbytes = image_hwc.nbytes
 
     def __getitem__(self, window: tuple[slice, slice], /) -> ImageHWC:

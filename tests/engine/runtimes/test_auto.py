@@ -14,6 +14,7 @@ from seg.engine.runtimes.nvidia.nvidia import DEFAULT_OPTIONS, CudaOptions
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import MissingRuntimeError, ModelError
 from seg.labels.label_map import ImageHWC
+from seg.labels.task import Task
 from seg.models.card import PrecisionName
 from seg.models.member_files import MemberFile
 from seg.models.model_file import read_model_card
@@ -46,7 +47,7 @@ class Staged(Runtime):
 
 def file_of(model: Path) -> MemberFile:
     card = read_model_card(model)
-    return MemberFile(model, card, tuple(range(len(card.classes))))
+    return MemberFile(model, card, card, tuple(range(len(card.classes))))
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[RuntimeName]:
     opened: list[RuntimeName] = []
 
     def staged(
-        model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = DEFAULT_OPTIONS
+        model: Path, name: RuntimeName, streams: Streams, *, task: Task, cuda: CudaOptions = DEFAULT_OPTIONS
     ) -> Runtime:
         opened.append(name)
         if name == "cuda":
@@ -109,7 +110,7 @@ def test_streams_are_those_that_are_fastest_together(
     """A runtime that is better at one thing at a time."""
 
     def staged(
-        model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = DEFAULT_OPTIONS
+        model: Path, name: RuntimeName, streams: Streams, *, task: Task, cuda: CudaOptions = DEFAULT_OPTIONS
     ) -> Runtime:
         return Staged(model, name, streams, 0.002 if streams.count == 1 else 0.05, wrong=False)
 
@@ -151,7 +152,7 @@ def test_on_a_gpu_batches_and_layout_are_chosen_by_time(
     file = replace(file, card=file.card.model_copy(update={"precision": precision}))
 
     def staged(
-        model: Path, name: RuntimeName, streams: Streams, *, cuda: CudaOptions = DEFAULT_OPTIONS
+        model: Path, name: RuntimeName, streams: Streams, *, task: Task, cuda: CudaOptions = DEFAULT_OPTIONS
     ) -> Runtime:
         if name == "cuda":
             return OnGpu(model, name, streams, cuda.channels_last)

@@ -194,6 +194,9 @@ class FakeSession:
     def run(self, *_: object) -> None:
         raise RuntimeError("Failed to allocate memory for requested buffer of size 1\nand a trace")
 
+    def get_inputs(self) -> list[Any]:
+        return [SimpleNamespace(type="tensor(uint8)", shape=["N", "H", "W", 3])]
+
     def get_providers(self) -> list[str]:
         return [FakeSession.built_on]
 

@@ -22,6 +22,7 @@ from seg.commands.app import app
 from seg.data.images import raster
 from seg.data.images.images import read_image, write_image
 from seg.data.images.raster import WindowedImage, open_raster
+from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_format
 from seg.engine.submissions.base import FormatByRegion, SubmissionFormat
@@ -220,6 +221,15 @@ def test_a_large_image_is_predicted_by_window_as_it_is_whole(
     monkeypatch.setattr("seg.data.images.read_sample.open_raster", read_image)
     run_ensemble(over_land, restart=True)
     assert (over_land.output.file / "a.tif").read_bytes() == by_window
+
+
+def test_images_without_a_georeference_are_refused_before_they_are_predicted(
+    over_land: EnsembleSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiff(over_land.output.file.parent / "land/b.tif", pixels(40, 30))
+    monkeypatch.setattr(Ensemble, "load", lambda *_, **__: pytest.fail("models were loaded"))
+    with pytest.raises(DataError, match=r"b\.tif: is not georeferenced"):
+        run_ensemble(over_land)
 
 
 def test_submissions_are_converted_there_and_back(over_land: EnsembleSpec) -> None:

@@ -17,7 +17,7 @@ from seg.data.images.images import read_image, write_image, write_mask
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.jobs.soft_labels import make_soft_labels
-from seg.engine.merging.decision import margins
+from seg.engine.merging.decision import Decision
 from seg.engine.resolved import resolve_ensemble
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
@@ -150,7 +150,7 @@ def test_members_alone_are_the_engine_s_too(models: Models, tmp_path: Path) -> N
         for member, labels_hw in zip(findings.predictors.members, look.members, strict=True):
             (one,) = engine.only([member.name]).members
             alone = Ensemble((one,), 1).predict(sample.image)
-            assert (margins(alone.probabilities)[labels_hw != alone.labels] <= ROUNDED).all()
+            assert (Decision().margins(alone.probabilities)[labels_hw != alone.labels] <= ROUNDED).all()
 
 
 def test_an_ensemble_of_one_has_its_temperature_and_factors(models: Models, tmp_path: Path) -> None:

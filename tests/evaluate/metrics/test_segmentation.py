@@ -116,6 +116,21 @@ def test_a_paired_interval_knows_a_better_submission() -> None:
     assert paired_interval(good, good) == (0, 0, 0)
 
 
+def test_copies_of_an_image_in_its_group_narrow_no_interval() -> None:
+    images = pairs(4, images=6)
+    once = judged(images)
+    copies = [f"image_{number % 6}" for number in range(24)]
+    often = SegmentationMetrics(CLASSES, {f"{n}": name for n, name in enumerate(copies)})
+    for number, (truth_hw, predicted_hw) in enumerate(images * 4):
+        often.add(str(number), truth_hw, predicted_hw)
+    assert often.scores().miou_interval == pytest.approx(once.scores().miou_interval)
+    assert often.scores().classes[0].iou_interval == pytest.approx(once.scores().classes[0].iou_interval)
+    worse = [np.roll(counts, 1, axis=1) for counts in once.counts]
+    alone = paired_interval(worse, once.counts)
+    assert paired_interval(worse * 4, often.counts, often.unit_i) == pytest.approx(alone)
+    assert np.ptp(paired_interval(worse * 4, often.counts)[1:]) < np.ptp(alone[1:])
+
+
 def smooth_maps(seed: int, height: int, width: int) -> tuple[LabelsHW, LabelsHW]:
     """Two label maps of large areas."""
     random = np.random.default_rng(seed)

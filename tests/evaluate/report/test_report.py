@@ -1,6 +1,7 @@
 """The report's parts against torch, torchmetrics, brute force, and the engine's own figures."""
 
 import base64
+import json
 import re
 import subprocess
 import sys
@@ -16,12 +17,13 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.merging.decision import margins
+from seg.engine.merging.decision import Decision
 from seg.errors import DataError
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.compare import compare_members
 from seg.evaluate.metrics.calibration import BINS, Reliability
-from seg.evaluate.report import write_runs_report
+from seg.evaluate.report import write_report, write_runs_report
 from seg.evaluate.report.findings import measure_ensemble
 from seg.evaluate.report.gallery import choose_images, draw_gallery
 from seg.evaluate.report.heatmaps import confusion_heatmap
@@ -153,7 +155,7 @@ def test_labels_are_the_engine_s_where_they_are_no_tie(tmp_path: Path, make_mode
             for mixture, ensemble in ((one.viewed, viewed), (one.plain, viewed.with_views(("identity",)))):
                 expected = ensemble.predict(sample.image)
                 differs_hw = view.labels[mixture] != expected.labels
-                assert (margins(expected.probabilities)[differs_hw] <= 4 / HIGHEST).all()
+                assert (Decision().margins(expected.probabilities)[differs_hw] <= 4 / HIGHEST).all()
                 assert differs_hw.mean() < 0.05, "more than a few pixels are ties"
 
 
@@ -184,6 +186,31 @@ def test_gallery_images_have_a_picture_of_everyone(tmp_path: Path, make_model: M
         assert image.size_hw == photo_hwc.shape[:2]
         assert image.note.id == split.samples[image.note.index].id
     assert sorted(image.random for image in images) == [0, 1, 2]
+
+
+def test_another_split_and_groups_are_shown(tmp_path: Path, make_model: MakeModel) -> None:
+    path = write_labelled_project(tmp_path, make_model)
+    document = json.loads(path.read_text())
+    rows_of_places = "".join(f"{number},{'north' if number < 3 else 'south'}\n" for number in range(6))
+    (tmp_path / "places.csv").write_text(f"image,place\n{rows_of_places}")
+    document["data"]["group"] = {"column": "place", "table": "places.csv"}
+    path.write_text(json.dumps(document))
+    cache = ProbabilityCache(tmp_path / "cache")
+    write_report(load_ensemble(path), tmp_path / "one.html", "one", cache, 0, "train")
+    page = (tmp_path / "one.html").read_text()
+    assert "Another split" in page
+    rows = re.findall(r'scope="row">(best member|equal weights|ensemble)</th><td>([0-9.]+)', page)
+    assert [name for name, _ in rows][-3:] == ["best member", "equal weights", "ensemble"]
+    scored = compare_members(load_ensemble(path)).rows
+    assert float(rows[-3][1]) == pytest.approx(max(row.viewed.miou for row in scored[:-1]), abs=0.005)
+    assert float(rows[-1][1]) == pytest.approx(scored[-1].viewed.miou, abs=0.005)
+    assert rows[-2][1] == rows[-1][1]
+    assert "bootstrap intervals over 2 groups of images" in page
+    assert "validation: 6 images in 2 groups (given)" in page
+    write_report(load_ensemble(path), tmp_path / "two.html", "two", cache, 0)
+    assert "Another split" not in (tmp_path / "two.html").read_text()
+    done = seg("report", tmp_path, "--judge", "train", "-o", tmp_path / "runs.html")
+    assert done.returncode == 2 and "--judge: runs are not judged again" in done.stderr
 
 
 def test_a_member_alone_has_a_report_too(tmp_path: Path, make_model: MakeModel) -> None:

@@ -5,12 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seg.evaluate.metrics.groups import number_groups, sum_by_group
 from seg.evaluate.tune.evidence.by_group import (
     error_of_gain,
     fold_groups,
-    number_groups,
     score,
-    sum_by_group,
     worst_group,
 )
 from seg.evaluate.tune.scorer import miou

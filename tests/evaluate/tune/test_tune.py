@@ -23,7 +23,7 @@ from seg.evaluate.tune.cost.importance import disagreement, value_members
 from seg.evaluate.tune.cost.pareto_plot import draw_pareto
 from seg.evaluate.tune.cost.sub_ensembles import pareto_front, price_sub_ensembles
 from seg.evaluate.tune.evidence.evidence import evidence_of
-from seg.evaluate.tune.evidence.judge_split import judge_split
+from seg.evaluate.tune.evidence.judge_split import judge_tuned
 from seg.evaluate.tune.fits.useful_views import useful_views
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.write_spec import write_back
@@ -217,7 +217,7 @@ def test_no_gain_is_claimed_of_one_group(project: Path, tmp_path: Path) -> None:
 
 def test_another_split_judges_what_was_chosen(project: Path, tmp_path: Path) -> None:
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
-    judged = judge_split(spec, tune(spec, cache), "train", cache)
+    judged = judge_tuned(spec, tune(spec, cache), "train", cache)
     assert judged.scores["chosen"].miou == pytest.approx(1.0, abs=0.01)
     assert judged.scores["equal weights"].gain == 0
     equal = compare_members(spec).rows[-1].viewed.miou

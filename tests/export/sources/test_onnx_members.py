@@ -188,7 +188,7 @@ def test_an_export_is_done_again_when_the_declaration_or_the_classes_change(tmp_
     model, sha256 = export(path, form), OnnxSource.open(path, *declared(path, form)).sha256
 
     def is_exported(form: Form, classes: Any = CLASSES, request: ExportSpec | None = None) -> bool:
-        return is_exported_source(declared_member(path, form), sha256, classes, model, request)
+        return is_exported_source(declared_member(path, form), sha256, classes, "multiclass", model, request)
 
     assert is_exported(form)
     assert is_exported(form, request=ExportSpec())

@@ -141,6 +141,9 @@ def test_a_program_with_a_loop_is_not_loaded(tmp_path: Path) -> None:
         ("torch.save(x, 'trap')", "an operator that reaches files"),
         ("ops.other.run(x)", "an operator that is not PyTorch's own"),
         ("def __setstate__(self, state):", "code that runs when it is loaded"),
+        (f"y = {'3 + ' * 2000}3", "code that is nested too deep"),
+        (f"y = {'int(' * 2000}3{')' * 2000}", "code that is nested too deep"),
+        (f"y = {'True and not ' * 2000}True", "code that is nested too deep"),
     ],
 )
 def test_unsafe_code_is_refused_before_it_is_loaded(code: str, what: str, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ CONFIGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "labels of numbers": {"id2label": {"x": 1}},
     "a billion blocks": {"num_encoder_blocks": 10**9},
     "a million layers": {"depths": [10**6] * 4},
+    **{f"{layers} layers": {"depths": [layers] * 4} for layers in (300, 10**4, 2**16, 2**18)},
+    **{f"{stages} stages": {"depths": [1] * stages} for stages in (64, 10**5)},
     "layers below 0": {"depths": [-1] * 4},
     "huge sides": {"hidden_sizes": [10**7] * 4},
     "sides of 2^62": {"hidden_sizes": [2**62] * 4},

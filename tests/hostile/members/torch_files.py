@@ -38,7 +38,7 @@ def _files() -> Iterator[Case]:
 
 def _programs() -> Iterator[Case]:
     exported = files_of_torch()["exported.pt2"]
-    for place in range(0, len(exported), len(exported) // 40):
+    for place in range(0, len(exported), len(exported) // 12):
         flipped = bytearray(exported)
         flipped[place] ^= 0x11
         yield member_case(
@@ -51,6 +51,16 @@ def _programs() -> Iterator[Case]:
     whole = files_of_torch()["program"]
     for name, content in _archives(whole).items():
         yield member_case(f"program: {name}", file("t.pt", content), f"checkpoint: t.pt, {INPUT}", "t.pt", 60)
+
+
+_ENTRY = b"def forward(self, x: Tensor) -> Tensor:\n"
+_DEEP = {
+    "sums": b"  return " + b"x + " * 10_000 + b"x\n",
+    "calls": b"  return " + b"int(" * 10_000 + b"x" + b")" * 10_000,
+    "comparisons": b"  return " + b"1 < " * 10_000 + b"1\n",
+    "and": b"  return " + b"True and " * 10_000 + b"True\n",
+    "blocks": b"".join(b" " * (n + 2) + b"if True:\n" for n in range(1200)),
+}
 
 
 def _archives(whole: bytes) -> Mapping[str, bytes]:
@@ -66,6 +76,7 @@ def _archives(whole: bytes) -> Mapping[str, bytes]:
         "code of files": b"def forward(self, x: Tensor) -> Tensor:\n  return torch.from_file('/etc/passwd')\n",
         "code of a loop": b"def forward(self, x: Tensor) -> Tensor:\n  while True:\n    pass\n  return x\n",
         "code that is nested": b"def forward(self, x: Tensor) -> Tensor:\n  return " + b"(" * 50_000,
+        **{f"code of 10,000 {name}": _ENTRY + deep for name, deep in _DEEP.items()},
         "code of itself": b"def forward(self, x: Tensor) -> Tensor:\n  return (self).forward(x, )\n",
         "code of terabytes": b"def forward(self, x: Tensor) -> Tensor:\n  return torch.zeros([1000000000000])\n",
         "code of a long range": b"def forward(self, x: Tensor) -> Tensor:\n  for i in range(1000000000000):\n    x = torch.add(x, 1)\n  return x\n",

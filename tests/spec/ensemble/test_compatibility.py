@@ -26,6 +26,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "`runtime: tensorrt-plan`": {"runtime": "tensorrt-plan"},
     "`tile`": {"tile": {"size": 64}},
     "`output.size`": {"output": {"file": "x.csv", "size": 32}},
+    "`task: multilabel` or `binary`": {"data": {"predict": {"images": "photos"}, "task": "multilabel"}},
+    "`output.format: pixels` or `coco-panoptic`": {"output": {"file": "x", "format": "coco-panoptic"}},
+    "`output.values`": {"output": {"file": "x", "format": "png", "values": "positions"}},
 }
 """For each option of the table, keys of a spec that have it."""
 

@@ -67,7 +67,7 @@ def classes_of(found: Survey, masks: Sequence[Path]) -> MaskClasses:
     if listed is None and len([value for value in content.values if value != 0]) == 1:
         return _of_two_values(content.values)
     if content.is_jpeg or (listed is None and len(content.values) > len(PRESETS["voc"]) * 4):
-        result = MaskClasses({"classes": ["background", "foreground"]}, {"binary": 127})
+        result = MaskClasses({"task": "binary", "classes": ["foreground"]}, {"binary": 127})
         result.unsure.append(
             f"classes: the masks have {len(content.values)} values: taken as black and white"
         )
@@ -76,12 +76,10 @@ def classes_of(found: Survey, masks: Sequence[Path]) -> MaskClasses:
 
 
 def _of_two_values(values: Sequence[int]) -> MaskClasses:
-    result = MaskClasses({"classes": ["background", "foreground"]})
+    result = MaskClasses({"task": "binary", "classes": ["foreground"]})
     if max(values) > 1:
         result.masks["binary"] = max(values) // 2
-    result.unsure.append(
-        f"classes: the masks have the values {_shown(values)}: call the second class by its name"
-    )
+    result.unsure.append(f"classes: the masks have the values {_shown(values)}: call the class by its name")
     return result
 
 

@@ -3,21 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from seg.data.guess.held_out import guess_val
 from seg.data.guess.masks.class_masks import class_of_family, masks_of_objects
 from seg.data.guess.masks.mask_classes import MaskClasses, classes_of, content_of
 from seg.data.guess.masks.pair_names import MaskFamily, families_of
 from seg.data.guess.masks.roles import images_and_masks
-from seg.data.guess.result import Guess
+from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
 from seg.data.guess.split_keys import images_key, split_keys
 from seg.data.guess.split_lists import split_lists
 from seg.data.guess.survey import Survey, by_split, common_folder
 from seg.spec.dataset.dataset import SplitName
-
-_HELD_OUT: Final = (
-    "val: a random fifth of the training images; images of one scene belong together: see 'group'"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +48,8 @@ def guess_masks(found: Survey) -> Guess | None:
         return None
     train = labelled[name]
     if train.of_class:
-        classes = MaskClasses({"classes": list(train.of_class), "unlabelled": "background"})
-        classes.unsure.append(
-            "masks: a file for each class; where classes overlap, a pixel has the smaller's"
-        )
+        classes = MaskClasses({"task": "multilabel", "classes": list(train.of_class)})
+        classes.unsure.append(f"task: a file for each class, so classes may overlap; {ONE_CLASS_A_PIXEL}")
     else:
         classes = classes_of(found, list(train.family.pairs.values()))
     unsure = [*classes.unsure, *_others(found, train)]
@@ -72,17 +67,18 @@ def guess_objects(found: Survey) -> Guess | None:
         return None
     image, (mask, *_) = next(iter(pairs.items()))
     where = image.parent.parent.parent / "{group}"
+    val, about_val = guess_val(train)
     dataset: dict[str, Any] = {
         "train": {
             "images": where / image.parent.name / f"*{image.suffix}",
             "masks": {"to": where / mask.parent.name / f"*{mask.suffix}", "binary": 127},
         },
-        "val": 0.2,
+        "val": val,
     }
     if "predict" in images_of:
         dataset["predict"] = {"images": images_key(images_of["predict"])}
-    unsure = ("masks: a file for each object, which are united", _HELD_OUT)
-    return Guess("a mask for each object", {**dataset, "classes": ["background", "foreground"]}, unsure)
+    unsure = ("masks: a file for each object, which are united", about_val)
+    return Guess("a mask for each object", {**dataset, "task": "binary", "classes": ["foreground"]}, unsure)
 
 
 def _chosen(images: Sequence[Path], masks: Sequence[Path], root: Path) -> _Labelled | None:
@@ -121,8 +117,8 @@ def _splits(
     elif "val" in lists:
         splits["val"] = keys | {"list": lists["val"]}
     else:
-        splits["val"] = 0.2
-        unsure.append(_HELD_OUT)
+        splits["val"], about_val = guess_val(train.images)
+        unsure.append(about_val)
     if "predict" in labelled:
         splits["predict"] = labelled["predict"].keys(found.folder, classes.masks)
     elif "predict" in images_of:

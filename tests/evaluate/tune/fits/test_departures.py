@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.evidence.by_group import number_groups, score
-from seg.evaluate.tune.evidence.candidates import choose_candidate, list_candidates
+from seg.evaluate.metrics.groups import number_groups
+from seg.evaluate.tune.evidence.by_group import score
+from seg.evaluate.tune.evidence.candidates import list_candidates
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.departures import Departure, Departures, prior_factors
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
@@ -56,7 +57,7 @@ def test_nothing_is_judged_on_the_group_that_it_was_fitted_on(make_scorer: MakeS
     probabilities[0][:, :6], probabilities[1][:, 6:] = perfect_in[:, :6], perfect_in[:, 6:]
     halves = number_groups(["a"] * 6 + ["b"] * 6)
     departures = Departures(replace(noisy, probabilities_mcin=probabilities), halves, EVEN)
-    judged = miou(departures.judge_best_member())
+    judged = miou(departures.judge(Departure(from_best=True)))
     assert judged < 0.5
     assert miou(departures.judge(Departure(weights=1.0))) == pytest.approx(judged, abs=0.05)
 
@@ -67,7 +68,7 @@ def test_equal_weights_are_nearly_kept_where_members_are_alike(make_scorer: Make
     chosen = choose_departure(Departures(pixels, group_i, EVEN), group_i)
     weights = Departures(pixels, group_i, EVEN).fit(chosen).weights_m
     assert np.abs(weights - 1 / 3).max() < 0.2
-    assert chosen.factors == 0
+    assert chosen == Departure(weights=0.5)
 
 
 def test_weights_are_fitted_where_that_pays(make_scorer: MakeScorer) -> None:
@@ -75,8 +76,26 @@ def test_weights_are_fitted_where_that_pays(make_scorer: MakeScorer) -> None:
     group_i = number_groups(EACH_ALONE)
     departures = Departures(pixels, group_i, EVEN)
     chosen = choose_departure(departures, group_i)
-    assert chosen.weights >= 0.5
+    assert chosen.weights > 0.5
     assert departures.fit(chosen).weights_m[:2].sum() > 0.8
+
+
+def test_it_starts_at_the_best_member_where_that_is_better_than_all_together(make_scorer: MakeScorer) -> None:
+    pixels = pixels_of(make_scorer([1.0, 12.0, 12.0, 12.0], images=24))
+    group_i = number_groups(EACH_ALONE)
+    departures = Departures(pixels, group_i, EVEN)
+    chosen = choose_departure(departures, group_i)
+    assert chosen.from_best
+    best, reached = (miou(departures.judge(one)) for one in (Departure(from_best=True), chosen))
+    assert reached >= best - 0.01
+
+
+def test_fitted_weights_are_the_mean_of_fits_without_each_fold(make_scorer: MakeScorer) -> None:
+    pixels = pixels_of(make_scorer([1.5, 2.0, 3.0], images=12))
+    group_i = np.arange(12) // 4
+    fits = [fit_weights(pixels.of_images(group_i != group)) for group in range(3)]
+    fitted = Departures(pixels, group_i, EVEN).fit(Departure(weights=1.0)).weights_m
+    np.testing.assert_allclose(fitted, np.mean(fits, axis=0))
 
 
 def test_a_bias_of_all_groups_is_mended_and_one_of_each_is_not(make_scorer: MakeScorer) -> None:
@@ -124,8 +143,8 @@ def test_few_groups_allow_little(make_scorer: MakeScorer, groups: int, least_all
     assert [one.name for one in candidates[:2]] == ["best member", "equal weights"]
     assert (candidates[0].left_out is None) == (groups == 1)
     if groups == 1:
-        # At most half way between equal weights and all weight on the better member.
-        assert 0.5 < choose_candidate(candidates).mixture.weights[0] <= 0.75
+        assert chosen.weights <= 0.5
+        assert candidates[-1].mixture.weights[0] > 0.5
 
 
 def test_the_worst_group_can_be_asked_for(make_scorer: MakeScorer) -> None:

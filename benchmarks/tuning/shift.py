@@ -1,0 +1,84 @@
+"""Whether the line on images that differ tells where fitted factors lose.
+
+    python -m benchmarks.tuning.shift scenes1.npz scenes2.npz --groups 3 --groups 8
+
+For the new rule and for free factors: how often the images to judge on differ by the shares of classes from
+those that were tuned on, and points of mIoU over equal weights where they do and where they do not.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from benchmarks.tuning.judge import (
+    RULES,
+    Draw,
+    Rule,
+    draw_exchangeable,
+    draw_shifts,
+    equal,
+    member_sets,
+    pixels_of,
+)
+from benchmarks.tuning.members import Images, load
+from seg.evaluate.metrics.groups import number_groups
+from seg.evaluate.tune.evidence.predicted_shares import spread_of
+from seg.evaluate.tune.fits.departures import Fitted
+from seg.evaluate.tune.fits.member_pixels import MemberPixels
+from seg.evaluate.tune.scorer import CountsICC, miou
+from seg.spec.ensemble.tuned_on import distance_of_shares
+
+JUDGED = ("free factors (before)", "new rule")
+
+
+def main(
+    members: list[Path],
+    groups: Annotated[list[int], typer.Option()],
+    draws: int = 10,
+    other_images: bool = False,
+) -> None:
+    worlds = [load(path) for path in members]
+    draw = draw_exchangeable if other_images else draw_shifts
+    typer.echo("| tuned on | rule | differs | gain where it differs | and where not |")
+    typer.echo("|---|---|---:|---:|---:|")
+    for count in groups:
+        for name in JUDGED:
+            found = [
+                _compare(images, names, one, RULES[name])
+                for images in worlds
+                for one in draw(images, count, draws)
+                for names in member_sets(list(images.levels))
+            ]
+            differs, gains = np.array([row[0] for row in found]), np.array([row[1] for row in found])
+            where = [
+                f"{gains[chosen].mean():+.2f}" if chosen.any() else "-" for chosen in (differs, ~differs)
+            ]
+            typer.echo(f"| {count} groups | {name} | {differs.mean():.0%} | {' | '.join(where)} |")
+
+
+def _compare(images: Images, names: tuple[str, ...], draw: Draw, rule: Rule) -> tuple[bool, float]:
+    """Whether the line is said, and the rule's points over equal weights."""
+    tuned, judged, groups = draw
+    pixels = pixels_of(images, names)
+    here, there = pixels.of_images(tuned), pixels.of_images(judged)
+    fitted = rule(here, groups, images.prior)
+    predicted = [_counts(part, fitted).sum(1) for part in (here, there)]
+    shares = [(pixels_ic.sum(0) / pixels_ic.sum()).tolist() for pixels_ic in predicted]
+    differs = distance_of_shares(*shares) > spread_of(predicted[0], number_groups(groups))
+    gain = miou(_counts(there, fitted)) - miou(_counts(there, equal(here, groups, images.prior)))
+    return differs, 100 * gain
+
+
+def _mean(gains: NDArray[np.float64]) -> str:
+    return f"{gains.mean():+.2f}" if len(gains) else "-"
+
+
+def _counts(pixels: MemberPixels, fitted: Fitted) -> CountsICC:
+    return pixels.counts(fitted.weights_m, fitted.factors_c)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,87 @@
+"""What a guess says of depth, bands, few images, and the contest's sample."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg.data.check.dataset import check_dataset
+from seg.data.guess import guess_dataset
+from seg.data.guess.write import yaml_of
+from seg.data.images.images import write_image, write_mask
+from seg.spec import DatasetSpec, load_dataset
+
+
+def labelled(folder: Path, count: int) -> None:
+    for number in range(count):
+        random = np.random.default_rng(number)
+        write_image(folder / f"images/{number}.png", random.integers(0, 256, (8, 9, 3), np.uint8))
+        write_mask(folder / f"masks/{number}.png", random.integers(0, 2, (8, 9), np.uint8))
+
+
+def guessed(folder: Path) -> DatasetSpec:
+    (folder / "dataset.yaml").write_text(yaml_of(guess_dataset(folder), folder))
+    return load_dataset(folder / "dataset.yaml")
+
+
+@pytest.mark.parametrize(("count", "holds_out"), [(1, False), (2, False), (3, True), (10, True)])
+def test_nothing_is_held_out_of_too_few_images(count: int, holds_out: bool, tmp_path: Path) -> None:
+    labelled(tmp_path, count)
+    assert (guessed(tmp_path).val is not None) is holds_out
+    is_told = "training takes 2" in (tmp_path / "dataset.yaml").read_text()
+    assert is_told is not holds_out
+
+
+def test_the_check_tells_that_one_image_is_too_few_to_train_on(tmp_path: Path) -> None:
+    labelled(tmp_path, 2)
+    data = guessed(tmp_path)
+    for share, images in ((None, 2), (0.5, 1)):
+        values = data.model_dump(exclude_unset=True) | ({"val": share} if share else {})
+        found = [one.problem for one in check_dataset(DatasetSpec.model_validate(values)).findings]
+        few = [problem for problem in found if "at least 2 are needed" in problem]
+        assert few == (["the training split has 1 image, at least 2 are needed"] if images == 1 else [])
+
+
+def test_the_contests_sample_is_named_in_a_comment(tmp_path: Path) -> None:
+    labelled(tmp_path, 4)
+    (tmp_path / "sample_submission.csv").write_text("id,rle\n")
+    guessed(tmp_path)
+    lines = (tmp_path / "dataset.yaml").read_text().splitlines()
+    assert any(
+        line.startswith("#") and line.endswith("output: { sample: sample_submission.csv }") for line in lines
+    )
+
+
+def deep(folder: Path, bands: list[int], most: int) -> Mapping[str, Any]:
+    """The guess for GeoTIFFs with so many bands each."""
+    rasterio = pytest.importorskip("rasterio")
+    (folder / "images").mkdir(parents=True)
+    for number, count in enumerate(bands):
+        values = np.random.default_rng(number).integers(0, most, (count, 8, 9)).astype(np.uint16)
+        options = {"driver": "GTiff", "count": count, "height": 8, "width": 9, "dtype": "uint16"}
+        with rasterio.open(folder / f"images/{number}.tif", "w", **options) as file:
+            file.write(values)
+        write_mask(folder / f"masks/{number}.png", np.eye(8, 9, dtype=np.uint8))
+    return guess_dataset(folder).dataset
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_bands_get_a_range_and_the_least_number_of_them_where_they_differ(tmp_path: Path) -> None:
+    alike = deep(tmp_path / "a", [13, 13, 13], 8000)
+    assert (alike["range"], alike["rgb"], "bands" in alike) == ([0, 10000], [4, 3, 2], False)
+    mixed = deep(tmp_path / "b", [4, 8, 13], 8000)
+    assert (mixed["bands"], mixed["rgb"]) == ([1, 2, 3, 4], [3, 2, 1])
+    assert deep(tmp_path / "c", [4, 4, 4], 256)["range"] == [0, 255]
+
+
+def test_grey_of_16_bits_gets_the_range_of_its_values(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        values = np.random.default_rng(number).integers(900, 1050, (40, 40)).astype(np.uint16)
+        Image.fromarray(values).save(tmp_path / f"images/{number}.png")
+        write_mask(tmp_path / f"masks/{number}.png", np.eye(40, dtype=np.uint8))
+    low, high = guessed(tmp_path).range or (0, 0)
+    assert 890 < low < 910 and 1040 < high < 1060
