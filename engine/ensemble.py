@@ -41,6 +41,7 @@ from seg.labels.task import LabelMap, Task
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 from seg.spec.base import did_you_mean
+from seg.spec.ensemble.decision import ClassRule, rules_of
 from seg.spec.ensemble.prediction import MergeName, RuntimeName, TileSpec
 from seg.views import ViewName
 
@@ -78,6 +79,7 @@ class Ensemble:
         batch_size: the most passes in a batch.
         merge: how the probabilities of all passes are merged.
         factors: of each class, applied to the merged probabilities before the argmax.
+        rules: of each class, for its threshold and regions; by default none but the threshold.
         tile: how larger images are cut.
         notes: for the user, on how it was loaded, a line each.
         open_frames: the least number of images or tiles in progress at once. Offloaded members are loaded
@@ -93,6 +95,7 @@ class Ensemble:
     notes: tuple[str, ...] = ()
     open_frames: int = 0
     device_ops: DeviceOps | None = None
+    rules: tuple[ClassRule, ...] = ()
 
     @classmethod
     def load(
@@ -174,6 +177,7 @@ class Ensemble:
             loaded.notes,
             loaded.open_frames,
             loaded.device_ops,
+            rules_of(spec.decision, loaded.members[0].card.classes),
         )
 
     @property
@@ -315,7 +319,8 @@ class Ensemble:
         large_give_way: bool = False,
         bands: BandResults[Key, Finished] | None = None,
     ) -> Iterator[Finished]:
-        """The same for label maps, `[H, W]`; the probabilities of a tiled image never exist as a whole.
+        """The same for label maps, `[H, W]`; the probabilities of a tiled image only exist as a whole
+        where the decision looks at regions.
 
         Args:
             images: None means that none is available at the moment; see `seg.engine.pipeline.pipeline`.
@@ -334,6 +339,8 @@ class Ensemble:
         decision = self.decision(grid_hw)
 
         def collector(key: Key, size_hw: Size) -> Collector[Finished]:
+            if decision.needs_regions:
+                return ProbabilityCollector(lambda merged_chw: finish(key, decision.labels(merged_chw)))
             if bands is not None and grid_hw is None and math.prod(size_hw) > LARGE:
                 first_row = bands.first_row(key)
                 finish_band = partial(bands.finish, key)
@@ -359,7 +366,7 @@ class Ensemble:
 
     def decision(self, grid_hw: Size | None = None) -> Decision:
         """The decision from merged probabilities to labels, at an image's own size or on a grid."""
-        return Decision(grid_hw, self.factors, self.task)
+        return Decision(grid_hw, self.factors, self.task, self.rules)
 
     def with_views(self, views: tuple[ViewName, ...]) -> Self:
         """The same loaded members, all with these views.
@@ -417,7 +424,7 @@ class Ensemble:
             task=self.task,
             large_give_way=large_give_way,
             image_types=self.image_types,
-            plain=PlainTiles.of(self.tile, self.classes),
+            plain=PlainTiles.of(self.tile, self.classes, self.task),
         )
         runtimes = [member.runtime for member in self.members]
         return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)

@@ -13,8 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from seg.data import Sample, Split, open_split
@@ -24,14 +22,18 @@ from seg.data.splits.content_hash import hash_of_images
 from seg.engine import Ensemble
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
-from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores
-from seg.evaluate.metrics.groups import GroupI, number_groups, sum_by_group
-from seg.evaluate.metrics.segmentation import intervals_of, paired_interval
+from seg.evaluate.metrics.confusion import Scores
+from seg.evaluate.metrics.groups import GroupI, number_groups
+from seg.evaluate.metrics.label_map_scores import LabelMapScores
+from seg.evaluate.metrics.metric_intervals import gain_interval, metric_interval, tallies_by_group
 from seg.files.atomic import regular, write_text
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import classes_overlap
+from seg.metrics.own_function import fingerprint_of
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
+from seg.spec.ensemble.metric import MetricSpec
 from seg.terminal.notices import notice
 from seg.terminal.progress import Advance, progress
 from seg.views import VIEW_SETS
@@ -39,14 +41,12 @@ from seg.views import VIEW_SETS
 ENSEMBLE: Final = "ensemble"
 EQUAL_WEIGHTS: Final = "equal weights"
 
-CountsGCC = NDArray[np.int64]
-"""Pixel counts of each group of images, `[G, C, C + 1]`."""
-
 
 class Measurement(BaseModel):
     """One predictor in some views.
 
-    `interval` is the 95 % bootstrap interval of mIoU over groups of images, None if there is one group.
+    `score` and `class_scores` are of the spec's metric. `interval` is the 95 % bootstrap interval of the
+    score over groups of images, None if there is one group.
     `seconds` are for all images, from pixels to label maps, decoding included. `ece` is the expected
     calibration error, a share in 0..1.
     """
@@ -54,6 +54,8 @@ class Measurement(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     scores: Scores
+    score: float
+    class_scores: dict[str, float | None]
     interval: tuple[float, float] | None
     seconds: float
     ece: float
@@ -74,7 +76,7 @@ class Row(BaseModel):
 
 
 class Gain(BaseModel):
-    """The ensemble's mIoU less that of its best member, both with views, and its 95 % interval."""
+    """The ensemble's score less that of its best member, both with views, and its 95 % interval."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -93,13 +95,14 @@ class Comparison(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     fingerprint: str
+    metric: str
     images: int
     rows: tuple[Row, ...]
     gain: Gain | None
 
 
 def compare_members(spec: EnsembleSpec, split_name: SplitName = "val") -> Comparison:
-    """Score every member and the ensemble by mIoU over a whole split.
+    """Score every member and the ensemble by the spec's metric over a whole split.
 
     Raises:
         DataError: there is no such split, it has no labels, or an image cannot be read.
@@ -118,9 +121,13 @@ def compare_members(spec: EnsembleSpec, split_name: SplitName = "val") -> Compar
     comparison = _read(kept, fingerprint)
     if comparison is None:
         group_i = number_groups(group_images(split.samples, spec.data.group).labels)
-        rows, gain = _compare(_predictors(resolved), split, group_i)
+        rows, gain = _compare(_predictors(resolved), split, spec.metric, group_i)
         comparison = Comparison(
-            fingerprint=fingerprint, images=len(split.samples), rows=tuple(rows), gain=gain
+            fingerprint=fingerprint,
+            metric=spec.metric.name,
+            images=len(split.samples),
+            rows=tuple(rows),
+            gain=gain,
         )
         write_text(kept, comparison.model_dump_json(indent=2) + "\n")
     return comparison
@@ -150,55 +157,56 @@ def _with_equal_weights(spec: EnsembleSpec) -> EnsembleSpec:
 
 
 def _compare(
-    predictors: Mapping[str, Ensemble], split: Split, group_i: GroupI
+    predictors: Mapping[str, Ensemble], split: Split, metric: MetricSpec, group_i: GroupI
 ) -> tuple[list[Row], Gain | None]:
     rows: list[Row] = []
-    counts: dict[str, CountsGCC] = {}
+    scored: dict[str, LabelMapScores] = {}
     without_views = {name: one.with_views(VIEW_SETS["none"]) for name, one in predictors.items()}
     has_views = {name for name, one in predictors.items() if one.members != without_views[name].members}
     runs = (len(predictors) + len(has_views)) * len(split.samples)
     with progress("evaluate", runs, unit="images") as advance:
         for name, predictor in predictors.items():
-            plain, counts[name] = _measure(without_views[name], split, group_i, advance)
+            plain, scored[name] = _measure(without_views[name], split, metric, group_i, advance)
             viewed = plain
             if name in has_views:
-                viewed, counts[name] = _measure(predictor, split, group_i, advance)
+                viewed, scored[name] = _measure(predictor, split, metric, group_i, advance)
             rows.append(Row(name=name, plain=plain, viewed=viewed))
     members = [row for row in rows if row.name not in (EQUAL_WEIGHTS, ENSEMBLE)]
     if len(members) == len(rows) or group_i.max() == 0:
         return rows, None
-    best = max(members, key=lambda row: row.viewed.miou).name
-    gain, low, high = paired_interval(list(counts[best]), list(counts[ENSEMBLE]))
+    best = max(members, key=lambda row: row.viewed.score).name
+    tallies = (tallies_by_group(scored[name].tallies_ic2, group_i) for name in (best, ENSEMBLE))
+    gain, low, high = gain_interval(scored[best].metric, *tallies)
     return rows, Gain(over=best, gain=gain, low=low, high=high)
 
 
 def _measure(
-    ensemble: Ensemble, split: Split, group_i: GroupI, advance: Advance
-) -> tuple[Measurement, CountsGCC]:
-    """The scores of one predictor, and its counts of each group of images."""
-    classes = len(ensemble.classes)
-    counts_icc = np.zeros((len(split.samples), classes, classes + 1), np.int64)
+    ensemble: Ensemble, split: Split, metric: MetricSpec, group_i: GroupI, advance: Advance
+) -> tuple[Measurement, LabelMapScores]:
+    scored = LabelMapScores(ensemble.classes, ensemble.task, metric, len(split.samples))
     reliability = Reliability()
 
     def count(index: int, merged: ProbabilitiesCHW) -> None:
         truth_hw = split.labels(index)
-        counts_icc[index] = (
-            ConfusionMatrix(classes).add(truth_hw, ensemble.decision().labels(merged)).counts_cc
-        )
-        reliability.add(truth_hw, merged)
+        scored.add(index, truth_hw, ensemble.decision().labels(merged))
+        if classes_overlap(ensemble.task):
+            reliability.add_overlapping(truth_hw, merged)
+        else:
+            reliability.add(truth_hw, merged)
 
     start = time.perf_counter()
     images = _indexed(split.samples)
     for _ in ensemble.predict_all(images, count, name_of=lambda index: split.samples[index].id):
         advance()
     seconds = time.perf_counter() - start
-    counts_gcc = sum_by_group(counts_icc, group_i)
     return Measurement(
-        scores=ConfusionMatrix.of(counts_icc.sum(0)).scores(ensemble.classes),
-        interval=intervals_of(counts_gcc).miou if len(counts_gcc) > 1 else None,
+        scores=scored.scores,
+        score=scored.score,
+        class_scores=scored.class_scores,
+        interval=metric_interval(scored.metric, tallies_by_group(scored.tallies_ic2, group_i)),
         seconds=seconds,
         ece=reliability.expected_error,
-    ), counts_gcc
+    ), scored
 
 
 def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWB]]:
@@ -222,6 +230,8 @@ def _fingerprint(resolved: ResolvedEnsemble, split: Split) -> str:
         ],
         "merge": (spec.merge, spec.merge_at),
         "class_factors": spec.class_factors,
+        "decision": spec.decision.model_dump(),
+        "metric": fingerprint_of(spec.metric),
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
         **({"group": spec.data.group.model_dump(mode="json")} if spec.data.group else {}),

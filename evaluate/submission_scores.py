@@ -3,20 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg.data import Split
 from seg.data.groups import group_images
 from seg.engine.submissions import SubmissionSpec
 from seg.engine.submissions.tables.csv_file import write_table
-from seg.errors import DataError
 from seg.evaluate.metrics.segmentation import (
     ClassScores,
     SegmentationMetrics,
     SegmentationScores,
     paired_interval,
 )
+from seg.evaluate.submission_metric import read_with_truth
 from seg.files.atomic import write_text
 from seg.spec import EnsembleSpec
-from seg.terminal.progress import progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +42,11 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
         6
     """
     known = SubmissionSpec(spec)
-    split = _labelled(spec, known.split)
-    index_of = {sample.id: index for index, sample in enumerate(split.samples)}
-    groups = group_images(split.samples, spec.data.group)
-    units = zip((sample.id for sample in split.samples), groups.units, strict=True)
-    metrics = SegmentationMetrics(split.classes, dict(units))
-    with progress("judge", len(index_of), unit="images") as advance:
-        for image_id, labels_hw in known.form().read(path, known.size_of):
-            if image_id not in index_of:
-                raise DataError(f"{path}: {image_id!r} is not an image with labels")
-            metrics.add(image_id, split.labels(index_of[image_id]), labels_hw)
-            advance()
-    missing = index_of.keys() - set(metrics.ids)
-    if missing:
-        raise DataError(f"{path}: is missing {min(missing)!r} and {len(missing) - 1} more images with labels")
+    groups = group_images(known.split.samples, spec.data.group)
+    units = zip((sample.id for sample in known.split.samples), groups.units, strict=True)
+    metrics = SegmentationMetrics(known.split.classes, dict(units))
+    for image_id, truth_hw, predicted_hw in read_with_truth(spec, known, path):
+        metrics.add(image_id, truth_hw, predicted_hw)
     return metrics
 
 
@@ -67,12 +56,6 @@ def compare_submissions(first: SegmentationMetrics, second: SegmentationMetrics)
     others = [by_id[image_id] for image_id in first.ids]
     gain, low, high = paired_interval(others, first.counts, first.unit_i)
     return SubmissionComparison(second.scores(), gain, low, high)
-
-
-def _labelled(spec: EnsembleSpec, split: Split) -> Split:
-    if not spec.data.to_predict.labelled:
-        raise DataError("data.predict: has no labels to score against: set annotations or masks")
-    return split
 
 
 def write_json(path: Path, figures: SegmentationScores) -> None:

@@ -39,6 +39,13 @@ WEIGHT: Final = Range(1e-9, 1e9)
 """Above 0; fields in which 0 means no weight allow it in addition."""
 TEMPERATURE: Final = Range(0.01, 100.0)
 
+# The decision
+THRESHOLD: Final = Range(0.0, 0.9999)
+"""A pixel is of a class above it, and no probability is above 1."""
+PROBABILITY: Final = Range(0.0001, 1.0)
+AREA: Final = WholeRange(0, 2**30)
+SURE_AREA: Final = WholeRange(1, 2**30)
+
 # Pixels
 NETWORK_SIDE: Final = WholeRange(1, 8192)
 """The side of a network's input: a crop, a tile, or a fixed input size."""

@@ -16,6 +16,8 @@ from seg.data.check.learnability import FEWEST_TO_TRAIN, count_class_pixels, cro
 from seg.data.dataset import open_pseudo
 from seg.data.splits.concat_split import ConcatSplit
 from seg.errors import DataError, SpecError
+from seg.metrics.metric import Metric
+from seg.metrics.open_metric import open_metric
 from seg.runs import write_note
 from seg.spec import DatasetSpec, EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe.recipe import Precision
@@ -98,7 +100,7 @@ def train_member(
             )
         )
         settings = distillation.settings() if distillation else None
-        record = new_record(member.name, recipe, train, val, settings, input_card)
+        record = new_record(member.name, recipe, train, val, settings, spec.metric, input_card)
         finished = group.broadcast(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
@@ -115,6 +117,7 @@ def train_member(
             loggers=spec.loggers,
             input=input_card,
             distillation=distillation,
+            metric=_metric(spec, train),
         )
         if member.fold is not None and group.is_main_process:
             folder.write_held_out(val.samples)
@@ -135,7 +138,7 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
     loaders = build_loaders(
         job.recipe, train, val, epoch=done, group=group, parts=parts, background=job.background
     )
-    module = MemberModule(segmenter, job.recipe, _loss(job, train), job.classes, loaders.steps)
+    module = MemberModule(segmenter, job.recipe, _loss(job, train), job.classes, loaders.steps, job.metric)
     checkpoint = RunCheckpoint(job.folder, module, job.train.classes, card_of(job, segmenter.card))
     with progress(
         f"train {job.name}",
@@ -144,7 +147,7 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
         done=loaders.images * done,
     ) as advance:
         loggers = build_loggers(job.loggers, job.folder) if group.is_main_process else []
-        callbacks = _callbacks(job.recipe, module, checkpoint, advance, on_epoch)
+        callbacks = _callbacks(job, module, checkpoint, advance, on_epoch)
         advance(0, line=f"trains on {training_device()}")
         if parts > 1:
             advance(0, line=f"out of memory: each batch is split into {parts}, from epoch {done + 1} on")
@@ -154,9 +157,10 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
         best = best_epoch(checkpoint.history)
         metrics = checkpoint.history[best - 1]
         if mean is not None:
-            better = mean.miou > metrics.miou
-            verdict = "kept" if better else f"the best stays {metrics.miou:.4f} in epoch {best}"
-            advance(0, line=f"mean of {module.epochs_in_mean} epochs: val mIoU {mean.miou:.4f}, {verdict}")
+            better = mean.score > metrics.score
+            verdict = "kept" if better else f"the best stays {metrics.score:.4f} in epoch {best}"
+            judged = f"val {job.metric_name} {mean.score:.4f}"
+            advance(0, line=f"mean of {module.epochs_in_mean} epochs: {judged}, {verdict}")
             if better:
                 checkpoint.keep_mean(trainer, mean)
                 metrics = mean
@@ -166,6 +170,8 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
     return Result(
         best_epoch=best,
         best_miou=metrics.miou,
+        metric=job.metric_name,
+        best_score=metrics.score,
         best_iou=named_iou(job.train.classes, metrics),
         averaged_epochs=module.epochs_in_mean if metrics is mean else 0,
         parameters=cost.parameters,
@@ -192,6 +198,12 @@ def member_splits(
         train, val = split_by_fold(train, spec.folds, member.fold, spec.data.group)
     more = [*open_pseudo(spec.data), *([distillation.images] if distillation and distillation.images else [])]
     return train, (ConcatSplit((train, *more)) if more else train), val
+
+
+def _metric(spec: EnsembleSpec, train: Split) -> Metric | None:
+    """What judges the epochs; None if it is mIoU."""
+    metric = open_metric(spec.metric, train.classes, spec.data.task)
+    return None if metric.is_miou else metric
 
 
 def _loss(job: Job, train: TrainingImages) -> LossMix | DistillationLoss:
@@ -249,15 +261,20 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit | WindowedS
 
 
 def _callbacks(
-    recipe: RecipeSpec,
+    job: Job,
     module: MemberModule,
     checkpoint: RunCheckpoint,
     advance: Advance,
     on_epoch: OnEpoch | None,
 ) -> list[Callback]:
     """The callbacks, in the order in which they handle the end of an epoch."""
+    recipe = job.recipe
     callbacks: list[Callback] = [LastEpochsAverage(module)] if module.mean else []
-    callbacks += [checkpoint, TrainingProgress(checkpoint, advance), EpochLogger(checkpoint, recipe)]
+    callbacks += [
+        checkpoint,
+        TrainingProgress(checkpoint, advance, job.metric_name),
+        EpochLogger(checkpoint, recipe),
+    ]
     if recipe.patience:
         callbacks.append(EarlyStopping(checkpoint, recipe.patience, advance))
     if on_epoch:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from seg.data import Sample
 from seg.engine.resolved import ResolvedEnsemble
 from seg.labels.task import classes_overlap
+from seg.spec.ensemble.decision import DecisionSpec
 
 
 def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
@@ -32,6 +33,7 @@ def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
             "tile": spec.tile and spec.tile.model_dump(exclude_none=True),
             "size": spec.output.size,
             **({"merge_at": "decoder"} if spec.merge_at == "decoder" else {}),
+            **({"decision": spec.decision.model_dump()} if spec.decision != DecisionSpec() else {}),
             **({"task": spec.data.task} if classes_overlap(spec.data.task) else {}),
         }
     )

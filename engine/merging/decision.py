@@ -7,10 +7,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.engine.decision.postprocess import above_thresholds, postprocess, rules_on_grid
+from seg.engine.decision.small_regions import replace_small_regions
 from seg.engine.passes.device_values import Merged, on_host
 from seg.engine.passes.passes import Size
 from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 from seg.labels.task import THRESHOLD, LabelMap, Task, classes_overlap, masks_of, pack_masks
+from seg.spec.ensemble.decision import ClassRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +24,33 @@ class Decision:
         grid_hw: the size of the label maps; by default that of the probabilities.
         factors: what each class's probability is multiplied by before the argmax; by default 1.
         task: whether the likeliest class wins, or each class has a threshold of its own.
-        thresholds: of classes that overlap, one for each; by default `THRESHOLD`.
+        rules: one for each class; by default a threshold of `THRESHOLD` where classes overlap.
     """
 
     grid_hw: Size | None = None
     factors: tuple[float, ...] = ()
     task: Task = "multiclass"
-    thresholds: tuple[float, ...] = ()
+    rules: tuple[ClassRule, ...] = ()
+
+    @property
+    def needs_regions(self) -> bool:
+        """Whether it looks at regions, so that the whole image must be known."""
+        return any(rule.needs_regions for rule in self.rules)
 
     def labels(self, merged: Merged) -> LabelMap:
         """Label map on the grid; that of one class a pixel is decided on the device unless resized."""
         if classes_overlap(self.task):
             merged_chw = on_host(merged)
-            return decide_masks(merged_chw, self.grid_hw, self.thresholds_of(len(merged_chw)))
+            return decide_masks(merged_chw, self.grid_hw, self.rules or (ClassRule(),) * len(merged_chw))
+        if self.needs_regions:
+            return decide_regions(on_host(merged), self.grid_hw, self.factors, self.rules)
         if not isinstance(merged, np.ndarray) and self.grid_hw in (None, merged.size_hw):
             return merged.labels(self.factors)
         return decide(on_host(merged), self.grid_hw, self.factors)
 
     def thresholds_of(self, classes: int) -> tuple[float, ...]:
         """The threshold of each of so many classes that overlap."""
-        return self.thresholds or (THRESHOLD,) * classes
+        return tuple(rule.threshold for rule in self.rules) or (THRESHOLD,) * classes
 
     def margins(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
         """What must be added to a pixel's second class for it to overtake the first, float32, on the grid.
@@ -76,15 +86,30 @@ def decide(
 
 
 def decide_masks(
-    probabilities_chw: ProbabilitiesCHW, size_hw: Size | None, thresholds: Sequence[float]
+    probabilities_chw: ProbabilitiesCHW, size_hw: Size | None, rules: Sequence[ClassRule]
 ) -> LabelMap:
-    """The classes of each pixel whose probability is above their threshold, as bits `[H, W]`.
+    """The classes of each pixel by their rules, as bits `[H, W]`.
 
     With `size_hw`, probabilities are resized first, as in `decide`.
     """
     planes_chw = resized_to(probabilities_chw, size_hw)
-    thresholds_c = np.array(thresholds, dtype=np.float32)
-    return pack_masks(np.asarray(planes_chw > thresholds_c[:, None, None]))
+    masks_chw = above_thresholds(planes_chw, rules)
+    if any(rule.needs_regions for rule in rules):
+        masks_chw = postprocess(masks_chw, planes_chw, _on_grid_of(planes_chw, probabilities_chw, rules))
+    return pack_masks(masks_chw)
+
+
+def decide_regions(
+    probabilities_chw: ProbabilitiesCHW,
+    size_hw: Size | None,
+    factors: tuple[float, ...],
+    rules: Sequence[ClassRule],
+) -> LabelsHW:
+    """The same as `decide`, without regions that are too small for their class."""
+    planes_chw = resized_to(probabilities_chw, size_hw)
+    labels_hw = decide(planes_chw, factors=factors)
+    rules = _on_grid_of(planes_chw, probabilities_chw, rules)
+    return replace_small_regions(labels_hw, planes_chw, rules, factors)
 
 
 def confidence_of(
@@ -132,6 +157,13 @@ def resized_to(probabilities_chw: ProbabilitiesCHW, size_hw: Size | None) -> Pro
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     planes = [cv2.resize(plane, size_hw[::-1], interpolation=method) for plane in probabilities_chw]
     return np.stack(planes).astype(np.float32, copy=False)
+
+
+def _on_grid_of(
+    planes_chw: ProbabilitiesCHW, image_chw: ProbabilitiesCHW, rules: Sequence[ClassRule]
+) -> Sequence[ClassRule]:
+    """The rules with areas in pixels of the grid."""
+    return rules_on_grid(rules, planes_chw[0].size / image_chw[0].size)
 
 
 def _scaled(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:

@@ -15,7 +15,15 @@ from seg.engine.pipeline.collectors import ProbabilityCollector
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.mixture import Mixture
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.labels.probability_codec import LevelsCHW, LogsCHW, from_levels, from_logs, to_levels
+from seg.labels.probability_codec import (
+    LevelsCHW,
+    LogsCHW,
+    from_levels,
+    from_logs,
+    from_sigmoid_levels,
+    to_levels,
+)
+from seg.labels.task import Task, classes_overlap
 from seg.views import ViewName
 
 Coverage = tuple[tuple[float, ...], ...]
@@ -41,11 +49,19 @@ class Frames:
     each member 1 or 0 for each class, or nothing if it knows all.
     """
 
-    def __init__(self, read: Callable[[int, ViewName], LevelsCHW], coverage: Coverage = ()) -> None:
+    def __init__(
+        self,
+        read: Callable[[int, ViewName], LevelsCHW],
+        coverage: Coverage = (),
+        task: Task = "multiclass",
+    ) -> None:
+        decode = from_sigmoid_levels if classes_overlap(task) else from_levels
+
         def probabilities(member: int, view: ViewName, temperature: float) -> ProbabilitiesCHW:
-            return from_levels(read(member, view), temperature)
+            return decode(read(member, view), temperature)
 
         self.levels = read
+        self._task = task
         self._coverage = coverage
         self._probabilities = functools.cache(probabilities)
 
@@ -55,7 +71,7 @@ class Frames:
     def _new_merge(self, mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
         classes, height, width = first_chw.shape
         pass_order = _pass_order_of(mixture, self._coverage)
-        return new_merge(mixture.merge, pass_order, classes, (height, width))
+        return new_merge(mixture.merge, pass_order, classes, (height, width), self._task)
 
 
 class LowResolutionFrames:

@@ -69,7 +69,9 @@ class Passes:
         """All passes of one image."""
         if not self.at_decoder:
             return Frames(
-                lambda member, view: self._whole(self._cache.get, member, view, image), self.coverage
+                lambda member, view: self._whole(self._cache.get, member, view, image),
+                self.coverage,
+                self.ensemble.task,
             )
         size_hw = open_sample(self.split.samples[image]).shape[:2]
         return LowResolutionFrames(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seg.engine.merging.decision import decide
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.labels.task import LabelMap, ignored_in, masks_of
 
 BINS: Final = 15
 
@@ -52,6 +53,15 @@ class Reliability:
         self._pixels += np.bincount(bins, minlength=BINS)
         self._confidence += np.bincount(bins, weights=confidence, minlength=BINS)
         self._right += np.bincount(bins, weights=right, minlength=BINS)
+
+    def add_overlapping(self, truth_hw: LabelMap, probabilities_chw: ProbabilitiesCHW) -> None:
+        """Count one image of classes that overlap: at each pixel, each class is there or not."""
+        classes = len(probabilities_chw)
+        truth_chw = masks_of(truth_hw, "multilabel", classes).astype(np.uint8)
+        truth_chw[:, ignored_in(truth_hw, "multilabel", classes)] = IGNORE_INDEX
+        width = truth_hw.shape[1]
+        there = probabilities_chw.reshape(-1, width)
+        self.add(truth_chw.reshape(-1, width), np.stack([1 - there, there]))
 
     @property
     def bins(self) -> tuple[ReliabilityBin, ...]:

@@ -1,12 +1,11 @@
 """The truth and all predictions of one image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.decision import Decision
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes
 from seg.evaluate.report.predictors import Predictors
@@ -74,5 +73,5 @@ def view_image(
     whole = predictors.ensemble.viewed
     probabilities_chw = cached_image.merged(whole)
     labels = {mixture: label_mixture(mixture, cached_image) for mixture in mixtures if mixture != whole}
-    labels[whole] = Decision(factors=whole.factors).labels(probabilities_chw)
+    labels[whole] = replace(passes.ensemble.decision(), factors=whole.factors).labels(probabilities_chw)
     return ImageView(predictors, passes.labels(image), labels, probabilities_chw)

@@ -28,7 +28,7 @@ MANIFEST: Final = "manifest.json"
 SCRIPTS: Final = ("install.sh", "predict.py", "predict.ipynb")
 
 PREDICTING: Final = frozenset(
-    {"views", "merge", "merge_at", "class_factors", "stopping", "tile", "runtime", "batch_size"}
+    {"views", "merge", "merge_at", "class_factors", "decision", "stopping", "tile", "runtime", "batch_size"}
 )
 """The keys of a spec that say how it predicts."""
 

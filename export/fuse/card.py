@@ -50,7 +50,7 @@ class FusionCheck(_Part):
 
 
 class EnsembleCard(StoredCard):
-    """The whole ensemble."""
+    """The whole ensemble. `thresholds` has one for each class where they overlap."""
 
     key: ClassVar[str] = ENSEMBLE_KEY
     card_version: int = ENSEMBLE_CARD_VERSION
@@ -60,6 +60,7 @@ class EnsembleCard(StoredCard):
     unlabelled: str
     merge: MergeName
     class_factors: ByClass = Field(default_factory=dict)
+    thresholds: tuple[float, ...] = ()
     gives: tuple[FusedOutput, ...]
     members: tuple[MemberCard, ...]
     opset: int

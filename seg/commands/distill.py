@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from seg.commands.options.shared import SpecPath, require_extra
+from seg.commands.options.shared import RunMetric, SpecPath, check_metric, require_extra
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
@@ -27,6 +27,7 @@ def distill(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train again, even if there is a finished run.")
     ] = False,
+    run_metric: RunMetric = False,
 ) -> None:
     """Train one network on the ensemble's probabilities and the true labels.
 
@@ -48,6 +49,7 @@ def distill(
     from seg.train.trainer import train_member
 
     spec = load_ensemble(path)
+    check_metric(spec, run_metric)
     student = _student(path, spec, network)
     member = spec.member_of(student)
     recipe = spec.recipe_of(member)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from seg.commands.ensemble.source import Data, Runtime, SpecOrModels, Views, Weights, resolve
-from seg.commands.options.shared import Overwrite, print_table
+from seg.commands.options.shared import Overwrite, RunMetric, check_metric, print_table
 from seg.terminal.notices import suggest
 from seg.terminal.words import counted
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison, Measurement, Row
     from seg.evaluate.metrics.segmentation import ClassScores, SegmentationScores
     from seg.evaluate.submission_scores import SubmissionComparison
+    from seg.spec import EnsembleSpec
 
 
 def evaluate(
@@ -38,9 +39,10 @@ def evaluate(
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="Write the figures of each class to this file.")
     ] = None,
+    run_metric: RunMetric = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score members and ensemble on labelled images, without and with views: mIoU and calibration.
+    """Score members and ensemble on labelled images, without and with views, by the spec's metric.
 
     If the spec has weights, equal ones are scored, too. The figures are kept beside the runs; nothing is
     computed again while models and data are the same. With --submission, a file in the format of the spec's
@@ -63,6 +65,7 @@ def evaluate(
     if source.yaml is None and data is None:
         raise SpecError("models have no labels of their own: name a dataset with --data")
     spec = source.spec
+    check_metric(spec, run_metric)
     if submission is None:
         from seg.evaluate.compare import EQUAL_WEIGHTS, compare_members
 
@@ -76,14 +79,21 @@ def evaluate(
         return
     from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
     from seg.files.outputs import Output
+    from seg.labels.task import classes_overlap
     from seg.spec.reads import files_read
 
+    if classes_overlap(spec.data.task) and (json_file or csv_file):
+        raise SpecError("--json and --csv have confusion counts, which classes that overlap do not have")
     reads = (*source.reads, submission, *([against] if against else []), *files_read(spec))
     json_output = json_file and Output(json_file, reads, overwrite)
     csv_output = csv_file and Output(csv_file, reads, overwrite)
     for output in (json_output, csv_output):
         if output:
             output.check()
+    if spec.metric.name != "miou" or classes_overlap(spec.data.task):
+        _print_judged(spec, submission, against, per_class)
+    if classes_overlap(spec.data.task):
+        return
     metrics = score_submission(spec, submission)
     figures = metrics.scores()
     _print_figures(submission, figures, per_class)
@@ -97,34 +107,57 @@ def evaluate(
             write_csv(final, figures)
 
 
+def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, per_class: bool) -> None:
+    """The score of a submission by the spec's metric."""
+    from seg.evaluate.submission_metric import judge_submission
+
+    judged = judge_submission(spec, submission)
+    name = judged.metric.name
+    interval = " (95 %: {:.4f}..{:.4f})".format(*judged.interval) if judged.interval else ""
+    typer.echo(f"{submission}: {name} {judged.score:.4f} of {counted(judged.images, 'image')}{interval}")
+    if per_class:
+        rows = [(one, _figure(score)) for one, score in judged.class_scores.items()]
+        print_table("each class", ("", name), rows)
+    if against:
+        other = judge_submission(spec, against)
+        gain, low, high = judged.gain_over(other)
+        typer.echo(
+            f"{100 * gain:+.2f} points of {name} against {against} ({other.score:.4f});"
+            f" 95 % of drawn images: {100 * low:+.2f}..{100 * high:+.2f}"
+        )
+
+
 def _print_comparison(split: str, comparison: "Comparison", per_class: bool) -> None:
     images, rows = comparison.images, comparison.rows
+    name = "mIoU" if comparison.metric == "miou" else comparison.metric
+    other = () if name == "mIoU" else ("mIoU",)
     print_table(
         f"{split}: {counted(images, 'image')}",
-        ("", "mIoU", "95 %", "ms an image", "ECE"),
+        ("", name, "95 %", *other, "ms an image", "ECE"),
         [
             (
-                name,
-                f"{one.miou:.4f}",
+                label,
+                f"{one.score:.4f}",
                 "{:.4f}..{:.4f}".format(*one.interval) if one.interval else "-",
+                *([f"{one.miou:.4f}"] if other else []),
                 f"{one.seconds / images * 1000:.1f}",
                 f"{one.ece:.4f}",
             )
             for row in rows
-            for name, one in _measurements(row)
+            for label, one in _measurements(row)
         ],
     )
     if gain := comparison.gain:
         typer.echo(
-            f"ensemble: {100 * gain.gain:+.2f} points of mIoU over {gain.over} with views;"
+            f"ensemble: {100 * gain.gain:+.2f} points of {name} over {gain.over} with views;"
             f" 95 % of drawn images: {100 * gain.low:+.2f}..{100 * gain.high:+.2f}"
         )
     if per_class:
-        names = list(rows[0].viewed.scores.iou)
+        names = list(rows[0].viewed.class_scores)
         print_table(
-            "IoU with views",
+            f"{'IoU' if name == 'mIoU' else name} with views",
             ("", *(row.name for row in rows)),
-            [(name, *(_figure(row.viewed.scores.iou[name]) for row in rows)) for name in names],
+            [(one, *(_figure(row.viewed.class_scores[one]) for row in rows)) for one in names],
         )
 
 

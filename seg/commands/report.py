@@ -39,6 +39,7 @@ def report(
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
     from seg.files.outputs import Output
+    from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
 
@@ -52,6 +53,11 @@ def report(
             write_runs_report(paths, final)
     elif len(paths) == 1:
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
+        if classes_overlap(spec.data.task):
+            raise SpecError(
+                f"{paths[0]}: a report is for one class a pixel: judge overlapping classes by seg evaluate"
+                " and seg tune"
+            )
         with Output(output, (*paths, *files_read(spec)), overwrite).writing() as final:
             write_report(spec, final, paths[0].stem, cache, images, judge)
         cache.prune(limit)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from seg.commands.options.shared import Overwrite, print_table, require_extra
+from seg.commands.options.shared import Overwrite, RunMetric, check_metric, print_table, require_extra
 
 if TYPE_CHECKING:
     from seg.train.sweep import TrialResult
@@ -34,7 +34,7 @@ app = typer.Typer(
 
 
 @app.command("run")
-def run(path: SweepPath) -> None:
+def run(path: SweepPath, run_metric: RunMetric = False) -> None:
     """Run the remaining trials, as one of any number of workers; then show the table and the chart.
 
     A failed trial is recorded with its reason. An interrupted sweep is resumed.
@@ -43,6 +43,7 @@ def run(path: SweepPath) -> None:
     from seg.spec.recipe.sweep import load_sweep
 
     spec = load_sweep(path)
+    check_metric(spec, run_metric)
     from seg.train.sweep import open_sweep
 
     open_sweep(spec).run(_print_trial)

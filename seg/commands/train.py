@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg import ranges
-from seg.commands.options.shared import MemberName, SpecPath, chosen_members, print_table, require_extra
+from seg.commands.options.shared import (
+    MemberName,
+    RunMetric,
+    SpecPath,
+    check_metric,
+    chosen_members,
+    print_table,
+    require_extra,
+)
 from seg.experimental import marked, warnings_of
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
@@ -46,6 +54,7 @@ def train(
             "--dry-run", help="Only print the cost of each member: size, operations, memory, one step."
         ),
     ] = False,
+    run_metric: RunMetric = False,
 ) -> None:
     """Train each member that is not trained yet; interrupted runs are resumed."""
     require_extra("train", "torch", "seg train")
@@ -56,6 +65,7 @@ def train(
         raise typer.Exit(launch_processes(sys.argv[1:], devices))
     exit_with_launcher()
     spec = load_ensemble(path)
+    check_metric(spec, run_metric)
     members = chosen_members(path, spec, member)
     if dry:
         _print_dry_run(path, spec, members)
@@ -76,7 +86,7 @@ def train(
             continue
         run = train_member(spec, one, retrain=retrain)
         where = f"mean of {run.averaged_epochs} epochs" if run.averaged_epochs else f"epoch {run.best_epoch}"
-        typer.echo(f"{one.name}: val mIoU {run.best_miou:.4f}, {where}: {spec.checkpoint(one)}")
+        typer.echo(f"{one.name}: val {run.metric} {run.score:.4f}, {where}: {spec.checkpoint(one)}")
         emit("output", path=str(spec.checkpoint(one)))
     suggest(f"seg export {path}")
 

@@ -40,6 +40,12 @@ def from_levels(levels_chw: LevelsCHW, temperature: float = 1.0) -> Probabilitie
     return probabilities_chw
 
 
+def from_sigmoid_levels(levels_chw: LevelsCHW, temperature: float = 1.0) -> ProbabilitiesCHW:
+    """The same of classes that overlap, each with a probability of its own."""
+    there, not_there = ((values ** (1 / temperature)) for values in (_ROOTS**2, 1 - _ROOTS**2))
+    return np.asarray((there / (there + not_there)).astype(np.float32)[np.ascontiguousarray(levels_chw)])
+
+
 def to_logs(probabilities_chw: ProbabilitiesCHW) -> LogsCHW:
     """Of float32 `[C, H, W]`."""
     return np.log(np.maximum(probabilities_chw, _LEAST)).astype(np.float16)

@@ -92,7 +92,7 @@ class InputCard(_Part):
 class TrainingCard(_Part):
     """Where the weights came from. `views` is the set of orientations that training drew."""
 
-    metric: Literal["val_miou"] = "val_miou"
+    metric: str = "val_miou"
     value: float
     epoch: int
     epochs: int

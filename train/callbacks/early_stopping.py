@@ -1,4 +1,4 @@
-"""Early stopping: end a run whose validation mIoU no longer improves."""
+"""Early stopping: end a run whose score on the validation images no longer improves."""
 
 import lightning
 from lightning.pytorch.callbacks import Callback
@@ -9,7 +9,7 @@ from seg.train.metrics.epoch_metrics import best_epoch
 
 
 class EarlyStopping(Callback):
-    """Ends training after `epochs` epochs without a new best validation mIoU."""
+    """Ends training after `epochs` epochs without a new best score."""
 
     def __init__(self, checkpoint: RunCheckpoint, epochs: int, advance: Advance) -> None:
         self._checkpoint = checkpoint

@@ -14,8 +14,9 @@ from seg.train.metrics.epoch_metrics import best_epoch
 class TrainingProgress(Callback):
     """Counts images of training and validation; prints the metrics that `checkpoint` holds."""
 
-    def __init__(self, checkpoint: RunCheckpoint, advance: Advance) -> None:
+    def __init__(self, checkpoint: RunCheckpoint, advance: Advance, metric: str) -> None:
         self._checkpoint = checkpoint
+        self._metric = metric
         self._advance = advance
         self._epoch_start = 0.0
 
@@ -48,10 +49,11 @@ class TrainingProgress(Callback):
         history = self._checkpoint.history
         metrics, epoch = history[-1], len(history)
         best = best_epoch(history)
-        verdict = "best" if best == epoch else f"best {history[best - 1].miou:.4f} in epoch {best}"
+        verdict = "best" if best == epoch else f"best {history[best - 1].score:.4f} in epoch {best}"
+        metric = "" if metrics.metric is None else f", val {self._metric} {metrics.metric:.4f}"
         self._advance(
             0,
             line=f"epoch {epoch}/{trainer.max_epochs}: train loss {metrics.train_loss:.4f},"
-            f" val loss {metrics.val_loss:.4f}, val mIoU {metrics.miou:.4f} ({verdict}),"
+            f" val loss {metrics.val_loss:.4f}, val mIoU {metrics.miou:.4f}{metric} ({verdict}),"
             f" {time.monotonic() - self._epoch_start:.0f} s",
         )

@@ -54,6 +54,8 @@ class RunCheckpoint(Callback):
         return self._row(len(self.history))
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if trainer.current_epoch != len(self.history):
+            raise damaged_error(self._folder.last)
         self.has_begun = True
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -64,7 +66,7 @@ class RunCheckpoint(Callback):
             trainer.save_checkpoint(self._folder.last)
             return
         if best_epoch(self.history) == epoch:
-            card = self._card_of(epoch, self.history[-1].miou)
+            card = self._card_of(epoch, self.history[-1].score)
             save_checkpoint(self._folder.best, self._module.evaluated_segmenter.network, card)
         self._folder.write_metrics([self._row(number + 1) for number in range(epoch)])
         with atomic_path(self._folder.last) as temporary:
@@ -73,7 +75,7 @@ class RunCheckpoint(Callback):
     def keep_mean(self, trainer: lightning.Trainer, metrics: EpochMetrics) -> None:
         """Replace the best epoch's weights by the mean of the last epochs, which is evaluated now."""
         if trainer.is_global_zero:
-            card = self._card_of(len(self.history), metrics.miou)
+            card = self._card_of(len(self.history), metrics.score)
             save_checkpoint(self._folder.best, self._module.evaluated_segmenter.network, card)
 
     def state_dict(self) -> dict[str, Any]:
@@ -81,7 +83,7 @@ class RunCheckpoint(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.history = [EpochMetrics(**metrics) for metrics in state_dict["history"]]
-        self._earlier_seconds = state_dict["seconds"]
+        self._earlier_seconds = float(state_dict["seconds"])
 
     def _check_finite(self, metrics: EpochMetrics) -> EpochMetrics:
         for split, loss in (("training", metrics.train_loss), ("validation", metrics.val_loss)):
@@ -102,6 +104,7 @@ class RunCheckpoint(Callback):
             "train_loss": metrics.train_loss,
             "val_loss": metrics.val_loss,
             "val_miou": metrics.miou,
+            **({} if metrics.metric is None else {"val_metric": metrics.metric}),
         } | {f"iou {name}": iou for name, iou in named_iou(self._classes, metrics).items()}
 
 
@@ -122,12 +125,13 @@ def epochs_done(last: Path) -> int:
         state = torch.load(regular(last), map_location="cpu", weights_only=True)
         done = state["epoch"] + 1
         epochs = len(state["callbacks"][RunCheckpoint.__name__]["history"])
+        is_whole = bool(state["optimizer_states"]) and bool(state["lr_schedulers"])
     except OSError:
         raise
     except Exception as error:
         # Unpickling arbitrary bytes can raise any exception.
         raise damaged_error(last) from error
-    if not done == epochs > 0:
+    if not (is_whole and done == epochs > 0):
         raise damaged_error(last)
     return epochs
 

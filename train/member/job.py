@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from seg.data import Split
+from seg.metrics.metric import Metric
 from seg.models.card import InputCard, ModelCard, TrainingCard
 from seg.spec.ensemble.ensemble import LoggerName
 from seg.spec.recipe.recipe import RecipeSpec
@@ -16,7 +17,7 @@ from seg.train.run.folder import RunFolder
 from seg.train.run.record import RunRecord
 
 MakeCard = Callable[[int, float], ModelCard]
-"""Makes the model card of the weights after an epoch (from 1), given their val mIoU."""
+"""Makes the model card of the weights after an epoch (from 1), given their score on val."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,13 @@ class Job:
     loggers: tuple[LoggerName, ...]
     input: InputCard
     distillation: Distillation | None = None
+    metric: Metric | None = None
+    """What judges the epochs; None if it is mIoU."""
+
+    @property
+    def metric_name(self) -> str:
+        """The name of what judges the epochs, in messages."""
+        return self.metric.name if self.metric else "mIoU"
 
     @property
     def name(self) -> str:
@@ -79,9 +87,10 @@ def card_of(job: Job, input_card: InputCard) -> MakeCard:
     """The function that makes the model cards of a job's checkpoints."""
     recipe = job.recipe
 
-    def card(epoch: int, miou: float) -> ModelCard:
+    def card(epoch: int, score: float) -> ModelCard:
         training = TrainingCard(
-            value=miou,
+            metric=f"val_{job.metric.name if job.metric else 'miou'}",
+            value=score,
             epoch=epoch,
             epochs=recipe.epochs,
             seed=recipe.seed,

@@ -9,12 +9,14 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from seg.metrics.metric import Metric
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.batches.datasets import LabelledImage
 from seg.train.losses import LossMix
 from seg.train.losses.distillation import DistillationLoss
 from seg.train.metrics.epoch_metrics import EpochMetrics, RunningMean
 from seg.train.metrics.overlap_counts import iou_of, overlap_counts
+from seg.train.metrics.spec_metric import tally_batch
 from seg.train.mixing import mix, mixing_seed
 from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.build import build_optimiser
@@ -24,9 +26,13 @@ from seg.train.reproducibility.seeds import derive_seed
 
 
 class MemberModule(lightning.LightningModule):
-    """One member in training; `steps` is the number of optimiser steps per epoch."""
+    """One member in training; `steps` is the number of optimiser steps per epoch.
+
+    `metric` judges the epochs; None if it is mIoU.
+    """
 
     overlap: Tensor
+    tally: Tensor
 
     def __init__(
         self,
@@ -35,6 +41,7 @@ class MemberModule(lightning.LightningModule):
         loss: LossMix | DistillationLoss,
         classes: int,
         steps: int,
+        metric: Metric | None = None,
     ) -> None:
         super().__init__()
         self.segmenter = segmenter
@@ -46,7 +53,9 @@ class MemberModule(lightning.LightningModule):
         self.loss = loss
         self.train_loss = RunningMean()
         self.val_loss = RunningMean()
+        self.metric = metric
         self.register_buffer("overlap", torch.zeros(classes, 3, dtype=torch.int64), persistent=False)
+        self.register_buffer("tally", torch.zeros(classes, 2, dtype=torch.float64), persistent=False)
 
     @property
     def evaluated_segmenter(self) -> Segmenter:
@@ -81,6 +90,8 @@ class MemberModule(lightning.LightningModule):
             logits = self.evaluated_segmenter(images)
             self.val_loss.add(self.loss(logits, labels), len(images))
             self.overlap += overlap_counts(logits, labels)
+            if self.metric:
+                self.tally += tally_batch(self.metric, logits, labels)
 
     def on_validation_start(self) -> None:
         """Average the statistics of batch normalisation over processes, each of which has its own."""
@@ -93,13 +104,16 @@ class MemberModule(lightning.LightningModule):
     def compute_metrics(self) -> EpochMetrics:
         """The metrics of the finished epoch over all processes; the running metrics are reset."""
         iou = iou_of(self._total(self.overlap.clone()))
+        tally = self._total(self.tally.clone())
         self.overlap.zero_()
+        self.tally.zero_()
         return EpochMetrics(
             train_loss=self.train_loss.compute_and_reset(self._total),
             val_loss=self.val_loss.compute_and_reset(self._total),
             miou=float(iou.nanmean()),
             iou=tuple(iou.tolist()),
             learning_rate=self.trainer.optimizers[0].param_groups[-1]["lr"],
+            metric=self.metric.score(tally.cpu().numpy()[None]) if self.metric else None,
         )
 
     def _total(self, counted: Tensor) -> Tensor:

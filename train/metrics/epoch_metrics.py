@@ -14,7 +14,8 @@ from seg.pictures.charts import draw_curves
 class EpochMetrics:
     """Losses are means over images. `iou` is in the order of the class list, NaN for an absent class.
 
-    `miou` is the mean IoU of the classes that are not absent.
+    `miou` is the mean IoU of the classes that are not absent. `metric` is the spec's metric, None if that is
+    mIoU.
     """
 
     train_loss: float
@@ -22,6 +23,12 @@ class EpochMetrics:
     miou: float
     iou: tuple[float, ...]
     learning_rate: float
+    metric: float | None = None
+
+    @property
+    def score(self) -> float:
+        """What epochs are judged by: the spec's metric."""
+        return self.miou if self.metric is None else self.metric
 
 
 class RunningMean:
@@ -45,8 +52,8 @@ class RunningMean:
 
 
 def best_epoch(history: Sequence[EpochMetrics]) -> int:
-    """The epoch (from 1) with the highest mIoU; the first of equals."""
-    return 1 + max(range(len(history)), key=lambda position: history[position].miou)
+    """The epoch (from 1) with the highest score; the first of equals."""
+    return 1 + max(range(len(history)), key=lambda position: history[position].score)
 
 
 def draw_history(path: Path, history: Sequence[EpochMetrics]) -> None:

@@ -14,7 +14,9 @@ from seg.data.splits.content_hash import hash_of_images
 from seg.errors import ModelError
 from seg.files.atomic import regular, sha256_of
 from seg.labels.task import Task
+from seg.metrics.own_function import fingerprint_of
 from seg.models.card import InputCard
+from seg.spec.ensemble.metric import MIOU, MetricSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks.pretrained import is_weights_file
 
@@ -42,11 +44,18 @@ class Result(BaseModel):
 
     best_epoch: int
     best_miou: float
+    metric: str = "mIoU"
+    best_score: float | None = None
     best_iou: dict[str, float | None]
     averaged_epochs: int = 0
     parameters: int
     gflops: float | None = None
     seconds: float
+
+    @property
+    def score(self) -> float:
+        """Of the metric."""
+        return self.best_miou if self.best_score is None else self.best_score
 
 
 class RunRecord(BaseModel):
@@ -56,6 +65,7 @@ class RunRecord(BaseModel):
     are images; a record of an older `seg` has None for images. A soup has the recipe of its best ingredient;
     `ingredients` are the SHA-256 of the averaged checkpoints, by the names of their runs. `teaching` has the
     distillation settings of a student, `pixels` the bands and values of images that are not RGB of 8 bits.
+    `metric` judges the epochs, None if it is mIoU.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -74,6 +84,7 @@ class RunRecord(BaseModel):
     ingredients: dict[str, str] = {}
     teaching: dict[str, Any] | None = None
     pixels: str = ""
+    metric: dict[str, Any] | None = None
     result: Result | None = None
 
 
@@ -83,6 +94,7 @@ def new_record(
     train: Split,
     val: Split,
     distillation: dict[str, Any] | None = None,
+    metric: MetricSpec = MIOU,
     input_card: InputCard | None = None,
 ) -> RunRecord:
     """The record of a run that is about to begin; raises ModelError without its encoder weights."""
@@ -100,6 +112,7 @@ def new_record(
         | {name: version(name) for name in _LIBRARIES},
         teaching=distillation,
         pixels=_pixels_text(input_card),
+        metric=None if metric == MIOU else fingerprint_of(metric),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
 
@@ -126,10 +139,7 @@ def find_difference(found: RunRecord, wanted: RunRecord) -> str | None:
             return f"was trained with {name} {before!r} and the spec says {value!r}"
     if found.encoder_weights_sha256 not in {None, wanted.encoder_weights_sha256}:
         return f"was trained from other encoder weights than {wanted.recipe['encoder_weights']} now holds"
-    if found.teaching != wanted.teaching:
-        before, now = _distillation_text(found.teaching), _distillation_text(wanted.teaching)
-        return f"was trained with {before} and the spec says {now}"
-    return _difference_of_data(found, wanted)
+    return _difference_in_settings(found, wanted) or _difference_of_data(found, wanted)
 
 
 def _difference_of_data(found: RunRecord, wanted: RunRecord) -> str | None:
@@ -141,6 +151,16 @@ def _difference_of_data(found: RunRecord, wanted: RunRecord) -> str | None:
     for name, part in _DATA.items():
         if getattr(found, name) not in (None, getattr(wanted, name)):
             return f"was trained with other {part}"
+    return None
+
+
+def _difference_in_settings(found: RunRecord, wanted: RunRecord) -> str | None:
+    if found.teaching != wanted.teaching:
+        before, now = _distillation_text(found.teaching), _distillation_text(wanted.teaching)
+        return f"was trained with {before} and the spec says {now}"
+    if found.result is None and found.metric != wanted.metric:
+        before, now = ((one.metric or MIOU.model_dump())["name"] for one in (found, wanted))
+        return f"judges its epochs by {before} and the spec says {now}"
     return None
 
 

@@ -84,8 +84,8 @@ class Sweep:
         trial.set_user_attr("name", name)
 
         def on_epoch(epoch: int, metrics: EpochMetrics) -> None:
-            trial.report(metrics.miou, epoch)
-            trial.set_user_attr("best", max(metrics.miou, trial.user_attrs.get("best", 0.0)))
+            trial.report(metrics.score, epoch)
+            trial.set_user_attr("best", max(metrics.score, trial.user_attrs.get("best", 0.0)))
             if epoch < recipe.epochs and trial.should_prune():
                 trial.set_user_attr("reason", f"behind the others in epoch {epoch}")
                 raise optuna.TrialPruned
@@ -95,7 +95,7 @@ class Sweep:
         trial.set_user_attr("parameters", result.parameters)
         trial.set_user_attr("gflops", result.gflops)
         trial.set_user_attr("epochs", recipe.epochs)
-        return result.best_miou
+        return result.score
 
     def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         if self.spec.grid:

@@ -60,5 +60,7 @@ def single_member_ensemble(
 ) -> tuple[EnsembleSpec, MemberSpec]:
     """The spec of an ensemble with the trial as its only member."""
     member = MemberSpec(name=name)
-    spec = EnsembleSpec(data=sweep.data, members=(member,), recipe=recipe, runs=sweep.runs)
+    spec = EnsembleSpec(
+        data=sweep.data, members=(member,), recipe=recipe, runs=sweep.runs, metric=sweep.metric
+    )
     return spec, member

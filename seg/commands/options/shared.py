@@ -12,10 +12,14 @@ from seg.errors import OutputError, SegError, SpecError
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
+    from seg.spec.recipe.sweep import SweepSpec
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The ensemble's YAML.")]
 CacheLimit = Annotated[str, typer.Option("--cache-limit", help="The most that the cache of passes may hold.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace also what seg did not write.")]
+RunMetric = Annotated[
+    bool, typer.Option("--run-metric", help="Run the Python file that the spec names as its metric.")
+]
 MemberName = Annotated[str | None, typer.Option("--member", metavar="NAME", help="Only this member.")]
 
 
@@ -37,6 +41,15 @@ def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple
     if name not in names:
         raise SpecError(f"{path}: no member {name!r}: {did_you_mean(name, names)}")
     return (spec.member(name),)
+
+
+def check_metric(spec: "EnsembleSpec | SweepSpec", run_metric: bool) -> None:
+    """Raise SpecError if the metric is a user's Python file that they did not ask to run."""
+    own = spec.metric.own_function
+    if own and not run_metric:
+        raise SpecError(
+            f"metric: {own.file} is Python code, which is not run unasked: read it, then say --run-metric"
+        )
 
 
 def check_picture_name(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Numbers that a spec gives to classes by name, in the order of the classes of its models."""
+"""What a spec gives to classes by name, in the order of the classes of its models."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -15,19 +15,19 @@ def by_class(place: str, named: Mapping[str, float], classes: Sequence[ClassInfo
     Raises:
         SpecError: one is for no class.
     """
-    names = _checked(place, named, classes)
-    return tuple(named.get(name, 1.0) for name in names) if named else ()
+    check_classes(place, named, classes)
+    return tuple(named.get(info.name, 1.0) for info in classes) if named else ()
 
 
 def covered_by(place: str, covered: Sequence[str], classes: Sequence[ClassInfo]) -> tuple[float, ...]:
     """1 for each class that is covered, else 0; nothing at all where none is named. See `by_class`."""
-    names = _checked(place, covered, classes)
-    return tuple(float(name in covered) for name in names) if covered else ()
+    check_classes(place, covered, classes)
+    return tuple(float(info.name in covered) for info in classes) if covered else ()
 
 
-def _checked(place: str, named: Iterable[str], classes: Sequence[ClassInfo]) -> list[str]:
+def check_classes(place: str, named: Iterable[str], classes: Sequence[ClassInfo]) -> None:
+    """Raise SpecError where a name is of no class."""
     names = [info.name for info in classes]
     for name in named:
         if name not in names:
             raise SpecError(f"{place}: there is no class {name!r}: classes are {', '.join(names)}")
-    return names

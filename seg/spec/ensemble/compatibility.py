@@ -52,6 +52,10 @@ def _has_class_weights(spec: "EnsembleSpec") -> bool:
     return any(member.class_weights for member in spec.members)
 
 
+def _needs_regions(spec: "EnsembleSpec") -> bool:
+    return any(rule.needs_regions for rule in spec.decision.rules)
+
+
 _GRAPHS: Final[Sequence[Use]] = ("--fuse", "--format triton-ensemble")
 
 
@@ -99,6 +103,10 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`covers`", "`stopping`", "how much a mean can still change depends on pixels not yet predicted",
         lambda spec: _has_specialists(spec) and spec.stopping is not None,
+    ),
+    Exclusion(
+        "`decision` with regions", "`stopping`", "regions need the probabilities of all passes",
+        lambda spec: _needs_regions(spec) and spec.stopping is not None,
     ),
     Exclusion(
         "`task: multilabel` or `binary`", "`merge_at: decoder`",
@@ -166,6 +174,11 @@ EXCLUSIONS: Final = (
         "`seg export --fuse` or `--format triton-ensemble`",
         "`views` with a scale", "graphs resize otherwise than the engine",
         _has_scaled_views, _GRAPHS,
+    ),
+    Exclusion(
+        "`seg export --fuse` or `--format triton-ensemble`",
+        "`decision` with regions", "a graph finds no regions: seg.engine.decision does, in what it returns",
+        _needs_regions, _GRAPHS,
     ),
     Exclusion(
         "`seg export --format triton-ensemble`", "`merge: vote`",

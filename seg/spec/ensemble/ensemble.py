@@ -8,13 +8,16 @@ from pydantic import Field, model_validator
 
 from seg.experimental import marked
 from seg.labels.classes import ClassInfo
+from seg.labels.task import classes_overlap
 from seg.spec.base import LocalPath, Spec
 from seg.spec.dataset.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.dataset.folds import FoldsSpec
 from seg.spec.ensemble.by_class import by_class, covered_by
 from seg.spec.ensemble.compatibility import exclusions_in
+from seg.spec.ensemble.decision import DecisionSpec
 from seg.spec.ensemble.export import ExportSpec
 from seg.spec.ensemble.member import MemberSpec, Views, as_network_input
+from seg.spec.ensemble.metric import MIOU, Metric
 from seg.spec.ensemble.output import RLE_FORMATS, OutputSpec
 from seg.spec.ensemble.prediction import (
     BatchSize,
@@ -56,6 +59,10 @@ class EnsembleSpec(Spec):
     """
     class_factors: ByClass = Field(default_factory=dict)
     """Factors on the merged probabilities of single classes, by name, before the largest wins."""
+    decision: DecisionSpec = DecisionSpec()
+    """How probabilities become masks: a threshold for each class, and which regions stay."""
+    metric: Metric = MIOU
+    """What predictions are judged by: the best epoch, scores, tuning and reports."""
     tuned_on: TunedOnSpec | None = None
     """The images that weights and factors were fitted on; `seg tune` writes it."""
     stopping: Stopping | None = None
@@ -138,6 +145,17 @@ class EnsembleSpec(Spec):
     def _no_option_excludes_another(self) -> Self:
         if found := exclusions_in(self):
             raise ValueError("; ".join(one.message for one in found))
+        return self
+
+    @model_validator(mode="after")
+    def _decision_is_of_the_task(self) -> Self:
+        if classes_overlap(self.data.task):
+            if self.class_factors:
+                raise ValueError("class_factors: are for task: multiclass: set decision: {threshold: ...}")
+            return self
+        given = {key for rule in self.decision.rules for key in rule.model_fields_set}
+        for key in sorted(given - {"least_area", "connectivity"}):
+            raise ValueError(f"decision: {key} is for task: binary or multilabel, and data has multiclass")
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from seg import ranges
 from seg.spec.base import LocalPath, Seed, Spec, within
 from seg.spec.dataset.dataset import DATASET_OR_PATH, DatasetSpec
+from seg.spec.ensemble.metric import MIOU, Metric
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.spec.yaml.source import load
 
@@ -63,6 +64,8 @@ class SweepSpec(Spec):
     """The dataset: the path of a dataset YAML, or its keys in place."""
     recipe: RecipeSpec = RecipeSpec()
     """The recipe that all trials share."""
+    metric: Metric = MIOU
+    """What trials are judged by."""
     grid: dict[str, Choices] = Field(default={})
     """A list of values for each recipe key. Every combination is tried. A value that is a mapping of recipe
     keys sets them together.

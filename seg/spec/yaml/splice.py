@@ -14,7 +14,7 @@ from seg.spec.yaml.yaml_text import parse_text, read_text
 Place = tuple[str | int, ...]
 """Keys and positions from the top of the file, such as `("members", 0, "weight")`."""
 
-Value = str | float | Sequence[str] | Mapping[str, float]
+Value = str | float | Sequence[str] | Mapping[str, Any]
 
 _BREAK: Final = "\n"
 _PLAIN: Final = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null)$)[A-Za-z_][A-Za-z0-9_-]*")
@@ -99,5 +99,9 @@ def _spelled(value: Value) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(name)}: {inner:g}" for name, inner in value.items()) + "}"
-    return f"{value:g}" if isinstance(value, int | float) else f"[{', '.join(value)}]"
+        return "{" + ", ".join(f"{_key(name)}: {_spelled(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, bool | None):
+        return json.dumps(value)
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:g}" if isinstance(value, float) else f"[{', '.join(value)}]"

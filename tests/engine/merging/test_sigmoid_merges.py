@@ -15,6 +15,7 @@ from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import Task
+from seg.spec.ensemble.decision import ClassRule
 from seg.spec.ensemble.prediction import MergeName
 from seg.views import VIEW_NAMES
 
@@ -103,7 +104,7 @@ def test_not_finite_stays_not_finite(name: MergeName) -> None:
 @given(seed=st.integers(0, 99), thresholds=st.lists(st.floats(0, 0.99), min_size=CLASSES, max_size=CLASSES))
 def test_a_bit_is_set_above_its_threshold(seed: int, thresholds: list[float]) -> None:
     (probabilities,) = sigmoids(1, seed)
-    decision = Decision(task="multilabel", thresholds=tuple(thresholds))
+    decision = Decision(task="multilabel", rules=tuple(ClassRule(threshold=one) for one in thresholds))
     labels = decision.labels(probabilities)
     margins, confidence = decision.margins(probabilities), confidence_of(labels, probabilities, "multilabel")
     for place in np.ndindex(SIZE):

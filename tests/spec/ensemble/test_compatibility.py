@@ -22,6 +22,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         ]
     },
     "`stopping`": {"stopping": {"tolerance": 0}},
+    "`decision` with regions": {"decision": {"least_area": 10}},
     "`views` with a scale": {"views": ["identity", "scale1.25"]},
     "`runtime: tensorrt-plan`": {"runtime": "tensorrt-plan"},
     "`tile`": {"tile": {"size": 64}},

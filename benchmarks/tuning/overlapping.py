@@ -1,0 +1,113 @@
+"""What weights, thresholds, areas and emptiness are worth where classes overlap, on random halves.
+
+    seg data sample contest --task multilabel
+    python -m benchmarks.tuning.overlapping contest/team.yaml
+
+Everything is fitted on one half of the labelled images and judged on the other, ten times, by the spec's
+metric. The members of the spec are trained and exported before.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from seg.data import open_split
+from seg.engine.decision.postprocess import above_thresholds, postprocess
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.passes import Passes, open_passes
+from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
+from seg.evaluate.tune.overlapping.fit_rules import steps_of
+from seg.evaluate.tune.overlapping.mixtures import WEIGHTS, fits_of_weights
+from seg.evaluate.tune.overlapping.overlap_tallies import tallies_of
+from seg.evaluate.tune.overlapping.region_table import count_regions
+from seg.evaluate.tune.overlapping.sampled_members import sample_members
+from seg.labels.task import ignored_in, masks_of
+from seg.metrics.metric import Metric
+from seg.metrics.open_metric import open_metric
+from seg.spec import load_ensemble
+from seg.spec.ensemble.decision import ClassRule
+
+HALVES = 10
+
+
+def main(
+    path: Annotated[Path, typer.Argument(help="The ensemble's YAML.")],
+    halves: Annotated[int, typer.Option(help="How many random halves.")] = HALVES,
+) -> None:
+    """Print the mean and the spread of each step, and of its gain over the one before."""
+    spec = load_ensemble(path)
+    split = open_split(spec.data, "val")
+    passes = open_passes(spec, split, ProbabilityCache())
+    metric, tallies = open_metric(spec.metric, split.classes, spec.data.task), tallies_of(spec.metric)
+    members = sample_members(passes, metric.weights_c)
+    scores: dict[str, list[float]] = {}
+    for half in range(halves):
+        fitted_i = np.zeros(passes.images, np.bool_)
+        fitted_i[np.random.default_rng(half).permutation(passes.images)[: passes.images // 2]] = True
+        mixtures = {
+            name: Mixture.of(fit(members.of_images(fitted_i)).tolist(), passes.views)
+            for name, fit in fits_of_weights(tallies, members.members).items()
+        }
+        none = (ClassRule(),) * passes.classes
+        threshold, area, emptiness = steps_of(tallies).values()
+        equal, weighed = (
+            count_regions(
+                [_image(passes, mixtures[name], image) for image in np.flatnonzero(fitted_i).tolist()],
+                passes.classes,
+                passes.labels(0).size,
+            )
+            for name in (EQUAL, WEIGHTS)
+        )
+        steps = {
+            SINGLE: (mixtures[SINGLE], none),
+            EQUAL: (mixtures[EQUAL], none),
+            f"{EQUAL} + thresholds": (mixtures[EQUAL], tuple(map(threshold, equal))),
+            f"{WEIGHTS} + thresholds": (mixtures[WEIGHTS], tuple(map(threshold, weighed))),
+            "+ areas": (mixtures[WEIGHTS], tuple(map(area, weighed))),
+            "+ emptiness": (mixtures[WEIGHTS], tuple(map(emptiness, weighed))),
+        }
+        for name, (mixture, rules) in steps.items():
+            scores.setdefault(name, []).append(_judge(passes, metric, mixture, rules, ~fitted_i))
+        typer.echo(f"half {half + 1} of {halves}", err=True)
+    _print(metric.name, scores)
+
+
+def _judge(
+    passes: Passes,
+    metric: Metric,
+    mixture: Mixture,
+    rules: tuple[ClassRule, ...],
+    judged_i: NDArray[np.bool_],
+) -> float:
+    tallies = []
+    for image in np.flatnonzero(judged_i).tolist():
+        probabilities_chw, truth_chw = _image(passes, mixture, image)
+        masks_chw = postprocess(above_thresholds(probabilities_chw, rules), probabilities_chw, rules)
+        labelled_hw = ~ignored_in(passes.labels(image), "multilabel", passes.classes)
+        tallies.append(metric.tally_masks(truth_chw, masks_chw, labelled_hw))
+    return metric.score(np.stack(tallies))
+
+
+def _image(passes: Passes, mixture: Mixture, image: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    truth_chw = masks_of(passes.labels(image), "multilabel", passes.classes)
+    return passes.cached_image(image).merged(mixture), truth_chw
+
+
+def _print(metric: str, scores: dict[str, list[float]]) -> None:
+    typer.echo(f"| | {metric} | spread | over the row above, points | above in |")
+    typer.echo("|---|---:|---:|---:|---:|")
+    before: list[float] | None = None
+    for name, values in scores.items():
+        gains = np.array(values) - np.array(before) if before else None
+        gained = f"{100 * gains.mean():+.2f} ± {100 * gains.std():.2f}" if gains is not None else ""
+        above = f"{(gains > 0).sum()} of {len(values)}" if gains is not None else ""
+        typer.echo(f"| {name} | {np.mean(values):.4f} | {np.std(values):.4f} | {gained} | {above} |")
+        before = values
+
+
+if __name__ == "__main__":
+    typer.run(main)

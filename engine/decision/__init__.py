@@ -1,0 +1,1 @@
+"""What becomes of the regions of a decided image: sure enough, large enough, without holes."""

@@ -1,0 +1,1 @@
+"""Metrics of contests: what predictions of a split are judged by."""

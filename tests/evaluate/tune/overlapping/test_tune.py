@@ -1,0 +1,155 @@
+"""`seg evaluate` and `seg tune` of classes that overlap, on a contest whose rules are known."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools import mask as coco
+from typer.testing import CliRunner
+
+from seg.commands.app import app
+from seg.data import open_split
+from seg.data.images.images import write_image
+from seg.engine import Ensemble
+from seg.engine.decision.postprocess import above_thresholds, postprocess
+from seg.evaluate.compare import Comparison, compare_members
+from seg.labels.classes import ClassInfo
+from seg.labels.task import masks_of
+from seg.spec import load_ensemble
+from seg.spec.ensemble.decision import ClassRule
+from tests.engine.tiny_models import MakeModel
+
+NAMES = ("stain", "pits")
+CLASSES = tuple(ClassInfo(id=n + 1, name=name, colour=(n, n, n)) for n, name in enumerate(NAMES))
+TRUTH = (ClassRule(threshold=0.6, least_area=12), ClassRule(threshold=0.35))
+"""What member `a` is decided by to draw the truth."""
+
+runner = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def contest(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> Path:
+    """Images whose labels are member `a`, decided by other rules than thresholds of 0.5."""
+    folder, random = tmp_path_factory.mktemp("contest"), np.random.default_rng(0)
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number in range(12):
+        noise = random.integers(0, 256, (40, 48, 3)).astype(np.float32)
+        smooth = cv2.GaussianBlur(noise, (0, 0), 3)
+        spread = 255 * (smooth - smooth.min()) / (smooth.max() - smooth.min())
+        write_image(folder / f"images/{number}.png", spread.astype(np.uint8))
+        images.append({"id": number, "file_name": f"{number}.png", "height": 40, "width": 48})
+    document: dict[str, Any] = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": c.id, "name": c.name} for c in CLASSES],
+    }
+    (folder / "val.json").write_text(json.dumps(document))
+    split = {"images": "images", "annotations": "val.json"}
+    spec = {
+        "data": {"val": split, "predict": split, "task": "multilabel", "group": "{image}"},
+        "metric": "dice",
+        "members": [
+            {"name": name, "model": str(make_model(seed, CLASSES, "multilabel"))}
+            for name, seed in (("a", 1), ("b", 2))
+        ],
+        "runtime": "cpu",
+        "output": {"file": "submission.csv"},
+    }
+    path = folder / "team.yaml"
+    path.write_text(json.dumps(spec, indent=1))
+    oracle = replace(Ensemble.load(path).only(["a"]), rules=())
+    for image in images:
+        probabilities = oracle.predict(folder / f"images/{image['file_name']}").probabilities
+        for label, mask in enumerate(
+            postprocess(above_thresholds(probabilities, TRUTH), probabilities, TRUTH)
+        ):
+            if mask.any():
+                runs = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+                runs["counts"] = runs["counts"].decode()
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": image["id"],
+                        "category_id": CLASSES[label].id,
+                        "segmentation": runs,
+                        "area": int(mask.sum()),
+                        "bbox": [0, 0, 48, 40],
+                        "iscrowd": 0,
+                    }
+                )
+    (folder / "val.json").write_text(json.dumps(document))
+    return path
+
+
+def scores_of(comparison: Comparison) -> dict[str, float]:
+    return {row.name: row.viewed.score for row in comparison.rows}
+
+
+def test_evaluate_scores_members_by_the_metric(contest: Path) -> None:
+    spec = load_ensemble(contest)
+    split = open_split(spec.data, "val")
+    ensemble = Ensemble.load(spec)
+    dice = []
+    for index, sample in enumerate(split.samples):
+        truth = masks_of(split.labels(index), "multilabel", 2)
+        found = ensemble.predict(sample.image).probabilities > 0.5
+        for one, other in zip(truth, found, strict=True):
+            total = one.sum() + other.sum()
+            dice.append(2 * (one & other).sum() / total if total else 1.0)
+    comparison = compare_members(spec)
+    assert comparison.metric == "dice"
+    assert scores_of(comparison)["ensemble"] == pytest.approx(np.mean(dice))
+
+
+def test_tune_finds_the_rules_and_writes_them(
+    contest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = scores_of(compare_members(load_ensemble(contest)))
+    result = runner.invoke(app, ["tune", str(contest)])
+    assert result.exit_code == 0, result.output
+    assert "groups left out" in result.output
+    spec = load_ensemble(contest)
+    rules = spec.decision.classes
+    assert rules["stain"].threshold == pytest.approx(0.6, abs=0.05)
+    assert rules["pits"].threshold == pytest.approx(0.35, abs=0.05)
+    assert [member.weight for member in spec.members] == [1, 0]
+    tuned = scores_of(compare_members(spec))["a"]
+    assert tuned > max(before.values())
+    assert tuned > 0.95
+    # Tuned again, with what was tuned before: the same.
+    written = contest.read_text()
+    assert runner.invoke(app, ["tune", str(contest)]).exit_code == 0
+    assert contest.read_text() == written
+
+
+def test_a_submission_is_judged_by_the_metric_and_compared(contest: Path) -> None:
+    spec = load_ensemble(contest)
+    expected = scores_of(compare_members(spec))
+    for name in ("one.csv", "two.csv"):
+        made = runner.invoke(app, ["ensemble", str(contest), "--output", str(contest.parent / name)])
+        assert made.exit_code == 0, made.output
+    one, two = (str(contest.parent / name) for name in ("one.csv", "two.csv"))
+    result = runner.invoke(
+        app, ["evaluate", str(contest), "--submission", one, "--against", two, "--per-class"]
+    )
+    assert result.exit_code == 0, result.output
+    assert f"dice {list(expected.values())[-1]:.4f} of 12 images" in result.output
+    assert "+0.00 points of dice" in result.output
+
+
+def test_code_is_not_run_unasked(contest: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("raise RuntimeError('was run')\n")
+    document = json.loads(json.dumps(load_ensemble(contest).model_dump(mode="json", exclude_unset=True)))
+    document["metric"] = "mine.py:score"
+    (tmp_path / "team.yaml").write_text(json.dumps(document))
+    for command in ("evaluate", "tune"):
+        refused = runner.invoke(app, [command, str(tmp_path / "team.yaml")])
+        assert "is not run unasked" in str(refused.exception) + refused.output
+        asked = runner.invoke(app, [command, str(tmp_path / "team.yaml"), "--run-metric"])
+        assert "was run" in str(asked.exception) + asked.output
