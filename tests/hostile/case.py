@@ -17,7 +17,7 @@ _OURS: Final = re.compile(
     r"seg: |next: |.*: \d+/\d+ \w+|.*: \d+ workers with |wheels for .*: downloading"
     r"|.*: trains on the CPU: |.*: epoch |.*(again|anew|left out)\b"
 )
-"""Lines of an error, of progress, and of what is made anew."""
+"""Lines of an error, of progress, of what comes next, and of what is made anew."""
 
 
 def nothing(folder: Path) -> None:
