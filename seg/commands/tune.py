@@ -15,7 +15,7 @@ from seg.commands.options.shared import (
     require_extra,
 )
 from seg.commands.tune_overlapping import tune_rules
-from seg.errors import OutputError
+from seg.errors import OutputError, SpecError
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
 
@@ -90,6 +90,16 @@ def tune(
     if picture is not None:
         _check_picture(picture)
     spec = load_ensemble(path)
+    if classes_overlap(spec.data.task):
+        _refuse_where_classes_overlap(
+            {
+                "--budget": budget is not None,
+                "--criterion worst-group": criterion == "worst-group",
+                "--judge": judge is not None,
+                "--on folds": on == "folds",
+                "--picture": picture is not None,
+            }
+        )
     chart = picture and Output(picture, (path, *files_read(spec)), overwrite)
     if chart:
         chart.check()
@@ -126,6 +136,13 @@ def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
     if spec.stopping is not None:
         calibrate_stopping(path, load_ensemble(path))
     suggest(f"seg ensemble {path}")
+
+
+def _refuse_where_classes_overlap(given: dict[str, bool]) -> None:
+    """Raise SpecError for the first of the options that was given."""
+    option = next((name for name, is_given in given.items() if is_given), None)
+    if option is not None:
+        raise SpecError(f"{option}: is for classes of which a pixel has one, and these overlap: remove it")
 
 
 def _check_picture(path: Path) -> None:

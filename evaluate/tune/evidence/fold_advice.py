@@ -8,6 +8,9 @@ from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS
 from seg.evaluate.tune.tune import Tuned
 from seg.spec import EnsembleSpec
 
+FOLDS: Final = 5
+"""Folds that are advised, if there are as many groups."""
+
 MOST_READ: Final = 5000
 """Training images that are read to find their groups; of more, none are."""
 
@@ -31,7 +34,8 @@ def advise_folds(spec: EnsembleSpec, tuned: Tuned) -> str:
         return ""
     if all(member.fold is not None for member in spec.running):
         return f"more groups: seg tune --on folds fits on the training images: {groups}"
+    folds = f"folds: {{ count: {min(FOLDS, groups.count)} }}"
     return (
-        "more groups: members trained in folds (folds: { count: 5 }, and a member for each fold) let seg tune"
-        f" --on folds fit on the training images: {groups}"
+        f"more groups: members trained in folds ({folds}, and a member for each fold) let seg tune --on folds"
+        f" fit on the training images: {groups}"
     )

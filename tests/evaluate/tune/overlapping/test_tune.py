@@ -153,3 +153,13 @@ def test_code_is_not_run_unasked(contest: Path, tmp_path: Path) -> None:
         assert "is not run unasked" in str(refused.exception) + refused.output
         asked = runner.invoke(app, [command, str(tmp_path / "team.yaml"), "--run-metric"])
         assert "was run" in str(asked.exception) + asked.output
+
+
+@pytest.mark.parametrize(
+    "option", ["--on folds", "--judge predict", "--budget 5x", "--criterion worst-group"]
+)
+def test_an_option_for_other_tasks_is_refused(contest: Path, option: str) -> None:
+    refused = runner.invoke(app, ["tune", str(contest), *option.split()])
+    said = str(refused.exception) + refused.output
+    assert option.partition(" ")[0] in said
+    assert "is for classes of which a pixel has one" in said
