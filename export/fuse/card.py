@@ -8,6 +8,7 @@ from seg.export.fuse.output_names import FusedOutput
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
 from seg.models.card import ENSEMBLE_KEY, ModelCard, StoredCard
+from seg.spec.ensemble.decision import DecisionSpec
 from seg.spec.ensemble.prediction import ByClass, MergeName
 from seg.views import ViewName
 
@@ -60,6 +61,7 @@ class EnsembleCard(StoredCard):
     unlabelled: str
     merge: MergeName
     class_factors: ByClass = Field(default_factory=dict)
+    decision: DecisionSpec = DecisionSpec()
     gives: tuple[FusedOutput, ...]
     members: tuple[MemberCard, ...]
     opset: int

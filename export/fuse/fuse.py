@@ -119,6 +119,7 @@ def _card(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part], ops
         unlabelled=parts[0].card.unlabelled,
         merge=spec.merge,
         class_factors=spec.class_factors,
+        decision=spec.decision,
         gives=request.gives,
         members=tuple(
             MemberCard(
