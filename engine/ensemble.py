@@ -424,7 +424,7 @@ class Ensemble:
             task=self.task,
             large_give_way=large_give_way,
             image_types=self.image_types,
-            plain=PlainTiles.of(self.tile, self.classes),
+            plain=PlainTiles.of(self.tile, self.classes, self.task),
         )
         runtimes = [member.runtime for member in self.members]
         return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)

@@ -73,7 +73,7 @@ def load_members(
         SpecError: a factor or weight names no class of the models.
     """
     spec, classes = resolved.spec, resolved.classes
-    PlainTiles.of(spec.tile, classes)  # An unknown class is refused before models are opened.
+    PlainTiles.of(spec.tile, classes, spec.data.task)  # An unknown class is refused before models are opened.
     cards = [file.card for file in resolved.files]
     factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
     to_decoder = spec.merge_at == "decoder"

@@ -45,7 +45,11 @@ class ResolvedEnsemble:
     def sample_frames(self) -> Sequence[SampleFrame]:
         """A few frames of the images to predict, or a drawn one if there are none on this machine."""
         try:
-            return sample_frames_of(self.samples, self.spec.tile)
+            frames = sample_frames_of(self.samples, self.spec.tile)
+            for file in self.files:
+                for frame in frames:
+                    file.card.input.image_type.convert(frame.frame_hwc)
+            return frames
         except DataError:
             return sample_frames_of((), self.spec.tile, self.image_type)
 

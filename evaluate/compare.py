@@ -161,14 +161,16 @@ def _compare(
 ) -> tuple[list[Row], Gain | None]:
     rows: list[Row] = []
     scored: dict[str, LabelMapScores] = {}
-    with progress("evaluate", 2 * len(predictors) * len(split.samples), unit="images") as advance:
+    without_views = {name: one.with_views(VIEW_SETS["none"]) for name, one in predictors.items()}
+    has_views = {name for name, one in predictors.items() if one.members != without_views[name].members}
+    runs = (len(predictors) + len(has_views)) * len(split.samples)
+    with progress("evaluate", runs, unit="images") as advance:
         for name, predictor in predictors.items():
-            plain = predictor.with_views(VIEW_SETS["none"])
-            measured, scored[name] = _measure(plain, split, metric, group_i, advance)
-            viewed = measured
-            if plain.members != predictor.members:
+            plain, scored[name] = _measure(without_views[name], split, metric, group_i, advance)
+            viewed = plain
+            if name in has_views:
                 viewed, scored[name] = _measure(predictor, split, metric, group_i, advance)
-            rows.append(Row(name=name, plain=measured, viewed=viewed))
+            rows.append(Row(name=name, plain=plain, viewed=viewed))
     members = [row for row in rows if row.name not in (EQUAL_WEIGHTS, ENSEMBLE)]
     if len(members) == len(rows) or group_i.max() == 0:
         return rows, None

@@ -3,6 +3,7 @@
     SegError
     ├── SpecError            an invalid YAML file
     ├── DataError            an image, annotation or label that cannot be used
+    │   └── ImageTypeError   an image of other bands or pixels than the members take; also a ValueError
     ├── ModelError           a checkpoint, model card or exported model that cannot be used
     ├── VerificationError    an exported model that does not agree with its checkpoint
     ├── MissingRuntimeError  a requested runtime or device that is not available
@@ -30,6 +31,10 @@ class SpecError(SegError):
 
 class DataError(SegError):
     """An image, annotation or label that cannot be used."""
+
+
+class ImageTypeError(DataError, ValueError):
+    """An image of other bands or pixels than the members take."""
 
 
 class ModelError(SegError):

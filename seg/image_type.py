@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.errors import ImageTypeError
+
 PixelType = Literal["uint8", "uint16", "float32"]
 
 ImageHWB = NDArray[Any]
@@ -44,13 +46,13 @@ class ImageType:
         """Images `[..., H, W, B]` as this type: the array itself if it is of it.
 
         Raises:
-            ValueError: they have too few bands, or values that the type does not hold.
+            ImageTypeError: they have too few bands, or values that the type does not hold.
         """
         bands = images.shape[-1] if images.ndim else 0
         if images.dtype == self.pixels and bands == self.bands:
             return images
         if self == RGB8 or bands < self.bands or str(images.dtype) not in PIXEL_TYPES:
-            raise ValueError(f"expected {self}, received {images.dtype} {list(images.shape)}")
+            raise ImageTypeError(f"expected {self}, received {images.dtype} {list(images.shape)}")
         chosen = images[..., : self.bands]
         if PIXEL_TYPES.index(self.pixels) < PIXEL_TYPES.index(images.dtype.name):
             chosen = self._whole(chosen)
@@ -61,7 +63,9 @@ class ImageType:
         filled = np.where(np.isnan(images), self.without_data or 0, images)
         kept = np.clip(np.rint(filled), 0, np.iinfo(self.pixels).max)
         if not np.array_equal(kept, filled):
-            raise ValueError(f"expected {self}, received {images.dtype} with values that it does not hold")
+            raise ImageTypeError(
+                f"expected {self}, received {images.dtype} with values that it does not hold"
+            )
         return kept
 
 
@@ -89,12 +93,12 @@ def held_type(images: Sequence[ImageHWB]) -> ImageType | None:
 
 
 def type_of(image_hwb: ImageHWB) -> ImageType:
-    """The type of an image in memory; raises ValueError for other pixels."""
+    """The type of an image in memory; raises ImageTypeError for other pixels."""
     name = image_hwb.dtype.name
     for pixels in PIXEL_TYPES:
         if name == pixels and image_hwb.ndim == 3 and image_hwb.size:
             return ImageType(pixels, image_hwb.shape[2])
-    raise ValueError(
+    raise ImageTypeError(
         f"an image is uint8 RGB [H, W, 3], or uint8, uint16 or float32 [H, W, bands]; got {image_hwb.dtype}"
         f" {list(image_hwb.shape)}"
     )

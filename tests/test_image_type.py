@@ -23,7 +23,7 @@ def test_an_image_is_converted_without_loss_or_refused(taken: ImageType, given_t
             taken.convert(image)
         return
     converted = taken.convert(image)
-    assert (converted.dtype, converted.shape[2]) == (taken.pixels, taken.bands)
+    assert (converted.dtype.name, converted.shape[2]) == (taken.pixels, taken.bands)
     np.testing.assert_array_equal(converted, image[..., : taken.bands])
 
 

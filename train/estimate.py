@@ -14,6 +14,7 @@ from seg.train.member.input_card import input_card_for
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network, check_combination
 from seg.train.run.folder import RunFolder
+from seg.train.splits.validation_tiles import in_validation_tiles
 from seg.train.trainer import member_splits
 
 _FORWARD_SHARE: Final = 1 / 3
@@ -57,7 +58,8 @@ def estimate_training(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool) 
     step = partial(
         run_training_step, network, recipe, input_card, len(train.classes), train.task, device=device
     )
-    images = len(train.samples) * recipe.multiply + len(val.samples) * _FORWARD_SHARE
+    tiles = in_validation_tiles(val, spec.tile, recipe)
+    images = (recipe.samples or len(train.samples) * recipe.multiply) + len(tiles.samples) * _FORWARD_SHARE
     done = 0 if retrain else epochs_done(RunFolder(spec.run_folder(member)).last)
     epochs = max(0, recipe.epochs - done)
     return TrainingEstimate(

@@ -53,10 +53,8 @@ def main(
                 for names in member_sets(list(images.levels))
             ]
             differs, gains = np.array([row[0] for row in found]), np.array([row[1] for row in found])
-            where = [
-                f"{gains[chosen].mean():+.2f}" if chosen.any() else "-" for chosen in (differs, ~differs)
-            ]
-            typer.echo(f"| {count} groups | {name} | {differs.mean():.0%} | {' | '.join(where)} |")
+            where, elsewhere = _mean(gains[differs]), _mean(gains[~differs])
+            typer.echo(f"| {count} groups | {name} | {differs.mean():.0%} | {where} | {elsewhere} |")
 
 
 def _compare(images: Images, names: tuple[str, ...], draw: Draw, rule: Rule) -> tuple[bool, float]:

@@ -40,7 +40,7 @@ class _RunCounts:
     failures: list[str] = field(default_factory=list)
 
     def add(self, done: FinishedBlock[BlockResult]) -> None:
-        self.done[done.worker] += len(done.result.payloads)
+        self.done[done.worker] += done.result.images
         self.busy[done.worker] += done.result.seconds
         self.passes += done.result.passes
         self.failures += done.result.failures
@@ -136,7 +136,7 @@ def _predict(
                 for payload in event.result.payloads:
                     journal.append(payload)
                 counts.add(event)
-                advance(len(event.result.payloads), note=f"{len(counts.done)} workers")
+                advance(event.result.images, note=f"{len(counts.done)} workers")
             else:
                 counts.failures.append(f"{event.image.place}: no worker can predict it: {event.reason}")
     if counts.failures:

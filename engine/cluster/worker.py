@@ -6,9 +6,10 @@ from time import perf_counter
 
 import seg
 from seg.engine.cluster.remote_images import ImageRef, is_uri, read_image_ref
-from seg.engine.ensemble import Ensemble
-from seg.engine.jobs.journal import Entry
+from seg.engine.ensemble import BandResults, Ensemble
+from seg.engine.jobs.journal_entry import BandEntries, Entry
 from seg.engine.jobs.stopping import build_stopping
+from seg.engine.pipeline.collectors import LabelBand
 from seg.engine.pipeline.prefetch import MAX_AHEAD, Reader, readers_for
 from seg.engine.pipeline.timing import Clock
 from seg.labels.task import LabelMap
@@ -39,9 +40,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class BlockResult:
-    """Packed journal entries, a line for each image that could not be read, passes and seconds."""
+    """Packed journal entries of so many images, a line for each that could not be read, passes, seconds."""
 
     payloads: Sequence[bytes]
+    images: int
     failures: Sequence[str]
     passes: int
     seconds: float
@@ -72,17 +74,27 @@ class Worker:
         far = any(is_uri(image.place) for image in images)
         sources = {image.id: image.source() for image in images}
 
-        def packed(image: ImageRef, labels_hw: LabelMap) -> bytes:
-            return Entry.of(image.id, sources[image.id], labels_hw).packed()
+        band_entries = BandEntries(sources.__getitem__)
+
+        def packed(image: ImageRef, labels_hw: LabelMap) -> tuple[bytes, bool]:
+            return Entry.of(image.id, sources[image.id], labels_hw).packed(), True
+
+        def packed_band(image: ImageRef, band: LabelBand) -> tuple[bytes, bool]:
+            return band_entries.packed(image.id, band), band.is_last
 
         threads = MAX_AHEAD if far else readers_for(self._job.cores)
         reader = Reader(read_image_ref, clock, self._job.strict, threads)
-        payloads = self._ensemble.label_all(
+        finished = self._ensemble.label_all(
             reader.read(images),
             packed,
             grid_hw=self._job.spec.output.size,
             stopping=self._stopping,
             clock=clock,
             on_damaged=reader.note_failure,
+            bands=BandResults(lambda _: 0, packed_band),
         )
-        return BlockResult(list(payloads), reader.failures, clock.passes, perf_counter() - start)
+        payloads, are_last = [], 0
+        for payload, is_last in finished:
+            payloads.append(payload)
+            are_last += is_last
+        return BlockResult(payloads, are_last, reader.failures, clock.passes, perf_counter() - start)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,8 @@ from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import BandResults, Ensemble
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.deadline_schedule import schedule_for_deadline
-from seg.engine.jobs.journal import Entry, Journal, Rows
+from seg.engine.jobs.journal import Journal
+from seg.engine.jobs.journal_entry import BandEntries, Entry
 from seg.engine.jobs.journalled_run import JournalledRun, RunImage
 from seg.engine.jobs.stopping import build_stopping, check_calibration
 from seg.engine.jobs.summary import RunSummary
@@ -101,16 +101,11 @@ def _predict(
         with clock.stage("encode"):
             return Entry.of(sample.id, sources[sample.id], labels_hw).packed(), True
 
-    content_at_first = cache(ImageSource.content)
+    band_entries = BandEntries(sources.__getitem__)
 
     def finish_band(sample: Sample, band: LabelBand) -> tuple[bytes, bool]:
-        source = sources[sample.id]
         with clock.stage("encode"):
-            # Reading the file again detects a change since its first band.
-            content = source.content() if band.is_last else content_at_first(source)
-            rows = Rows(band.top, band.height)
-            entry = Entry(sample.id, content, band.labels_hw, source.settled_stat_hash, rows)
-            return entry.packed(), band.is_last
+            return band_entries.packed(sample.id, band), band.is_last
 
     def rows_done(sample: Sample) -> int:
         return journal.rows_done(sample.id, sources[sample.id])

@@ -1,7 +1,7 @@
 """Whether the images of a run differ from those that its ensemble was tuned on, by the classes predicted.
 
 It is only said. If weights or factors changed with it, the labels of an image would depend on which other
-images are predicted with it, and on when a run was interrupted.
+images are predicted with it, and on when a run was interrupted. Where classes overlap, nothing is said.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,8 @@ import numpy as np
 from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.submissions.base import LabelsByRegion
 from seg.errors import SpecError
-from seg.spec.ensemble.tuned_on import TunedOnSpec, distance_of_shares, shares_of
+from seg.labels.task import classes_overlap
+from seg.spec.ensemble.tuned_on import distance_of_shares, shares_of
 
 NAMED: Final = 3
 """The classes that are named, those whose shares differ most."""
@@ -27,12 +28,14 @@ class ShiftCheck:
     def __init__(self, resolved: ResolvedEnsemble) -> None:
         """Raises SpecError if `tuned_on` has a class that the models do not have."""
         self._names = [info.name for info in resolved.classes]
-        self._tuned_on = resolved.spec.tuned_on
+        has_one_class = not classes_overlap(resolved.spec.data.task)
+        self._tuned_on = resolved.spec.tuned_on if has_one_class else None
         self._has_factors = bool(resolved.spec.class_factors)
         self._pixels_c = np.zeros(len(self._names), np.int64)
-        unknown = [name for name in (self._tuned_on or _NOTHING).classes if name not in self._names]
-        if unknown:
-            raise SpecError(f"tuned_on: there is no class {unknown[0]!r}: run seg tune again")
+        named = self._tuned_on.classes if self._tuned_on else {}
+        unknown = next((name for name in named if name not in self._names), None)
+        if unknown is not None:
+            raise SpecError(f"tuned_on: there is no class {unknown!r}: run seg tune again")
 
     def count(self, images: Iterable[LabelsByRegion]) -> Iterator[LabelsByRegion]:
         """The same images, counted as they pass by."""
@@ -60,6 +63,3 @@ class ShiftCheck:
             f" class, where groups of those differ by {self._tuned_on.spread:.1%} at most ({changes}): what"
             f" was fitted may not hold: {advice} on labelled images like these"
         )
-
-
-_NOTHING: Final = TunedOnSpec(images=1, spread=0, classes={})

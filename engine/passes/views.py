@@ -99,12 +99,7 @@ class View:
         height, width = image_hwc.shape[:2]
         size = max(1, round(width * self.scale)), max(1, round(height * self.scale))
         method = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
-        if image_hwc.shape[2] > _MOST_RESIZED:
-            bands = (np.ascontiguousarray(image_hwc[..., band]) for band in range(image_hwc.shape[2]))
-            return np.dstack([cv2.resize(band, size, interpolation=method) for band in bands])
-        scaled = cv2.resize(np.ascontiguousarray(image_hwc), size, interpolation=method)
-        # OpenCV drops the axis of a single band.
-        return scaled.reshape(size[1], size[0], -1).astype(image_hwc.dtype, copy=False)
+        return resize_bands(image_hwc, size, method)
 
     @property
     def _rows(self) -> Any:
@@ -113,6 +108,16 @@ class View:
     @property
     def _columns(self) -> Any:
         return slice(None, None, -1) if self.flips_columns else slice(None)
+
+
+def resize_bands(image_hwb: ImageHWB, size_wh: tuple[int, int], method: int) -> ImageHWB:
+    """An image of any bands, resized by one of OpenCV's methods to a width and height."""
+    if image_hwb.shape[2] > _MOST_RESIZED:
+        bands = (np.ascontiguousarray(image_hwb[..., band]) for band in range(image_hwb.shape[2]))
+        return np.dstack([cv2.resize(band, size_wh, interpolation=method) for band in bands])
+    resized = cv2.resize(np.ascontiguousarray(image_hwb), size_wh, interpolation=method)
+    # OpenCV drops the axis of a single band.
+    return resized.reshape(size_wh[1], size_wh[0], -1).astype(image_hwb.dtype, copy=False)
 
 
 VIEWS: Final[dict[ViewName, View]] = {name: View(name, *symmetry) for name, symmetry in SYMMETRIES.items()}

@@ -1,14 +1,16 @@
 """Input images: arrays of the members' type, files and PIL images are accepted; anything else is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from seg.data.images.raster import Raster, open_raster
+from seg.data.deep.windowed import WindowedBands
+from seg.data.images.raster import Raster, WindowedImage, open_raster
 from seg.data.images.read_sample import in_range, open_bands
-from seg.errors import SpecError
+from seg.errors import ImageTypeError, SpecError
 from seg.image_type import PIXEL_TYPES, RGB8, ImageHWB, ImageType
 from seg.pixel_range import PixelRange
 
@@ -35,7 +37,8 @@ def as_raster(
     if isinstance(image, Path | str):
         path = Path(image)
         raster = open_raster(path) if pixel_range is None else open_bands(path, pixel_range)
-        check_array(raster, image_types)
+        with naming(str(path)):
+            check_array(raster, image_types)
         return raster
     if _is_pil(image):
         if image.mode != "RGB" and pixel_range is None:
@@ -49,7 +52,7 @@ def as_raster(
 
 
 def check_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,)) -> None:
-    """Raises ValueError if an image is not what each member takes, or is empty.
+    """Raises ImageTypeError if an image is not what each member takes, or is empty.
 
     Members of bands take more bands, too, and any of the three pixel types: whether their values suit them is
     found when they are converted.
@@ -62,12 +65,21 @@ def check_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,)) -> No
         else:
             suits = is_image and shape[2] >= wanted.bands
         if not suits:
-            raise ValueError(f"an image is {wanted}, got {image.dtype} {list(shape)}")
+            raise ImageTypeError(f"an image is {wanted}, got {image.dtype} {list(shape)}")
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Puts an image's name, if it has one, before an ImageTypeError about it."""
+    try:
+        yield
+    except ImageTypeError as error:
+        raise ImageTypeError(f"{name}: {error}" if name else str(error)) from error
 
 
 def refuse_whole(image: Raster, name: str) -> None:
     """Raises SpecError if an image is too large to be predicted in one piece: one that is read by region."""
-    if not isinstance(image, np.ndarray):
+    if isinstance(image, WindowedImage | WindowedBands):
         height, width, _ = image.shape
         raise SpecError(
             f"{name}: has {width}x{height} pixels, too many for one piece: predict it in tiles, such as"

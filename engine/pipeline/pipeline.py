@@ -23,12 +23,12 @@ from seg.engine.passes.passes import Batch, Pass, Size
 from seg.engine.passes.tiles import Blender, Layout, lay_out
 from seg.engine.pipeline.collectors import Collector
 from seg.engine.pipeline.config import PipelineConfig
-from seg.engine.pipeline.image_input import check_array, refuse_whole
+from seg.engine.pipeline.image_input import check_array, naming, refuse_whole
 from seg.engine.pipeline.reorder import ReorderBuffer
 from seg.engine.pipeline.scheduler import Scheduler
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
-from seg.errors import DataError
+from seg.errors import DataError, ImageTypeError
 from seg.image_type import ImageHWB, held_type
 from seg.labels.label_map import ProbabilitiesCHW
 
@@ -153,7 +153,14 @@ class _Pipeline(Generic[Key, Finished]):
                 yield next(large, None)
                 continue
             key, image_hwc = arrived
-            check_array(image_hwc, self._config.image_types)
+            try:
+                with naming(self._name_of(key)):
+                    check_array(image_hwc, self._config.image_types)
+            except ImageTypeError as error:
+                if self._on_damaged is None:
+                    raise
+                self._on_damaged(key, error)
+                continue
             if self._config.tile is None:
                 refuse_whole(image_hwc, self._name_of(key))
             layout = lay_out(image_hwc.shape[:2], self._config.tile)
@@ -248,7 +255,7 @@ class _Pipeline(Generic[Key, Finished]):
         runtime = self._runtimes[batch.member]
         with self._clock.stage("assemble"):
             images_nhwc = self._assemble(batch, runtime)
-        with self._clock.stage("network"):
+        with self._clock.stage("network"), naming(self._names_in(batch)):
             probabilities = self._config.run_batch(runtime, images_nhwc)
         self._clock.count_passes(run=len(batch.passes))
         # Values that are not finite are refused below with an error of our own.
@@ -273,6 +280,10 @@ class _Pipeline(Generic[Key, Finished]):
             if one.frame in frames:
                 view.fill(images_nhwc[row], frames[one.frame].image_hwc[..., : held.bands])
         return images_nhwc
+
+    def _names_in(self, batch: Batch) -> str:
+        """The images that a batch's tiles are of."""
+        return ", ".join(dict.fromkeys(frame.image.name for frame in self._frames_of(batch).values()))
 
     def _frames_of(self, batch: Batch) -> _Frames[Finished]:
         """The frames of a batch that are still open."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seg.engine.passes.device_values import BatchOnDevice, Device
 from seg.engine.runtimes.output_contract import OutputContract
-from seg.errors import SegError
+from seg.errors import ImageTypeError, SegError
 from seg.image_type import RGB8, ImageType
 from seg.spec.ensemble.prediction import RuntimeName
 
@@ -102,7 +102,7 @@ class Runtime(ABC):
         Thread-safe; more threads than streams share the cores.
 
         Raises:
-            ValueError: the batch is not of the model's image type.
+            ImageTypeError: the batch is not of the model's image type.
             ModelError: the model cannot run it, or its output breaks the contract.
         """
         return self._within_contract(self._infer, images_nhwc)
@@ -141,9 +141,9 @@ class Runtime(ABC):
 
 def _converted(images_nhwc: ImagesNHWC, image_type: ImageType) -> ImagesNHWC:
     if images_nhwc.ndim == 4:
-        with suppress(ValueError):
+        with suppress(ImageTypeError):
             return image_type.convert(images_nhwc)
-    raise ValueError(
+    raise ImageTypeError(
         f"expected {image_type.pixels} [N, H, W, {image_type.bands}], received {images_nhwc.dtype}"
         f" {images_nhwc.shape}"
     )

@@ -50,7 +50,8 @@ def write_back(
         changes["class_factors",] = factors
     set_values(path, changes)
     if tuned_on:
-        write_under(path, "tuned_on", tuned_on.model_dump())
+        write_under(path, "tuned_on", tuned_on.model_dump(exclude={"classes"}))
+        set_values(path, {("tuned_on", "classes"): tuned_on.classes})
     if evidence:
         set_comment(path, "members", COMMENT, printable(evidence))
 

@@ -8,7 +8,6 @@ from seg.export.fuse.output_names import FusedOutput
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
 from seg.models.card import ENSEMBLE_KEY, ModelCard, StoredCard
-from seg.spec.ensemble.decision import DecisionSpec
 from seg.spec.ensemble.prediction import ByClass, MergeName
 from seg.views import ViewName
 
@@ -51,7 +50,7 @@ class FusionCheck(_Part):
 
 
 class EnsembleCard(StoredCard):
-    """The whole ensemble."""
+    """The whole ensemble. `thresholds` has one for each class where they overlap."""
 
     key: ClassVar[str] = ENSEMBLE_KEY
     card_version: int = ENSEMBLE_CARD_VERSION
@@ -61,7 +60,7 @@ class EnsembleCard(StoredCard):
     unlabelled: str
     merge: MergeName
     class_factors: ByClass = Field(default_factory=dict)
-    decision: DecisionSpec = DecisionSpec()
+    thresholds: tuple[float, ...] = ()
     gives: tuple[FusedOutput, ...]
     members: tuple[MemberCard, ...]
     opset: int

@@ -19,6 +19,7 @@ from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import atomic_model, replace_card, save_model
 from seg.export.verification_images import images_to_verify_on
 from seg.image_type import ImageHWB, fused_type
+from seg.labels.task import classes_overlap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
 from seg.spec.ensemble.decision import rules_of
@@ -75,8 +76,9 @@ def fuse_ensemble(
     refuse_exclusions(spec, "--fuse")
     path = Path(path)
     parts = read_parts(spec)
-    graph = compose(parts, ending_of(spec, request, parts))
-    card = _card(spec, request, parts, opset_of(graph))
+    ending = ending_of(spec, request, parts)
+    graph = compose(parts, ending)
+    card = _card(spec, request, parts, ending.decision, opset_of(graph))
     with atomic_model(path) as temporary:
         card = save_model(graph, card, temporary)
         onnx.checker.check_model(temporary, full_check=True)
@@ -111,15 +113,18 @@ def check_parts(
     return check(model, images, witness, stride=stride, exactly=exactly)
 
 
-def _card(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part], opset: int) -> EnsembleCard:
+def _card(
+    spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part], decision: Decision, opset: int
+) -> EnsembleCard:
+    classes, overlap = parts[0].card.classes, classes_overlap(decision.task)
     return EnsembleCard(
         name=request.name,
-        task=spec.data.task,
-        classes=parts[0].card.classes,
+        task=decision.task,
+        classes=classes,
         unlabelled=parts[0].card.unlabelled,
         merge=spec.merge,
         class_factors=spec.class_factors,
-        decision=spec.decision,
+        thresholds=decision.thresholds_of(len(classes)) if overlap else (),
         gives=request.gives,
         members=tuple(
             MemberCard(

@@ -113,7 +113,8 @@ def _probabilities(planes_khw: Floats, declared: OutputDeclaration, *, has_sigmo
         return planes_khw
     if declared.has_rest:
         planes_khw = np.concatenate([planes_khw, 1 - planes_khw.max(axis=0, keepdims=True)])
-    return np.asarray(planes_khw / np.maximum(planes_khw.sum(axis=0), 1e-30), dtype=np.float32)
+    exact_khw = planes_khw.astype(np.float64)
+    return np.asarray(exact_khw / np.maximum(exact_khw.sum(axis=0), 1e-300), dtype=np.float32)
 
 
 def _resized(plane_hw: Floats, size_hw: Size, name: str) -> Floats:

@@ -73,8 +73,9 @@ def evaluate(
         comparison = compare_members(spec, chosen)
         _print_comparison(chosen, comparison, per_class)
         if source.yaml is not None:
-            is_tuned = any(row.name == EQUAL_WEIGHTS for row in comparison.rows)
-            suggest(f"seg {'ensemble' if is_tuned else 'tune'} {source.yaml}")
+            names = [row.name for row in comparison.rows]
+            can_be_tuned = len(names) > 1 and EQUAL_WEIGHTS not in names
+            suggest(f"seg {'tune' if can_be_tuned else 'ensemble'} {source.yaml}")
         return
     from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
     from seg.files.outputs import Output
@@ -113,7 +114,7 @@ def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, 
     judged = judge_submission(spec, submission)
     name = judged.metric.name
     interval = " (95 %: {:.4f}..{:.4f})".format(*judged.interval) if judged.interval else ""
-    typer.echo(f"{submission}: {name} {judged.score:.4f} of {judged.images} images{interval}")
+    typer.echo(f"{submission}: {name} {judged.score:.4f} of {counted(judged.images, 'image')}{interval}")
     if per_class:
         rows = [(one, _figure(score)) for one, score in judged.class_scores.items()]
         print_table("each class", ("", name), rows)

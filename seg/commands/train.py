@@ -86,8 +86,7 @@ def train(
             continue
         run = train_member(spec, one, retrain=retrain)
         where = f"mean of {run.averaged_epochs} epochs" if run.averaged_epochs else f"epoch {run.best_epoch}"
-        score = f"{run.metric} {run.score:.4f}"
-        typer.echo(f"{one.name}: val {score}, {where}: {spec.checkpoint(one)}")
+        typer.echo(f"{one.name}: val {run.metric} {run.score:.4f}, {where}: {spec.checkpoint(one)}")
         emit("output", path=str(spec.checkpoint(one)))
     suggest(f"seg export {path}")
 

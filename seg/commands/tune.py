@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seg.evaluate.tune import Tuned
     from seg.evaluate.tune.evidence.candidates import Candidate
     from seg.evaluate.tune.evidence.judge_split import Judgement
+    from seg.spec import EnsembleSpec
 
 Picture = Annotated[
     Path | None,
@@ -69,16 +70,17 @@ def tune(
     for the spec's metric. Every pass is computed once and cached, so that another run computes none. If the
     spec has `stopping`, it is calibrated again.
     """
+    from seg.commands.options.compatibility import check_options
+
+    check_options("tune", {"--judge train": judge == "train", "--on folds": on == "folds"})
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.cost.budget import Budget
     from seg.evaluate.tune.cost.pareto_plot import draw_pareto
-    from seg.evaluate.tune.evidence.evidence import evidence_of
     from seg.evaluate.tune.evidence.fold_advice import advise_folds
     from seg.evaluate.tune.evidence.judge_split import judge_tuned
-    from seg.evaluate.tune.write_spec import write_back
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
@@ -98,11 +100,7 @@ def tune(
     tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
     judged = judge_tuned(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)
-    _print_candidates(tuned)
-    _print_calibration(tuned)
-    _print_members(tuned)
-    _print_disagreement(tuned)
-    _print_front(tuned)
+    _print_tuned(tuned)
     if chart:
         with chart.writing() as final:
             draw_pareto(final, tuned)
@@ -113,19 +111,35 @@ def tune(
     if judged:
         _print_judgement(judged)
     if keep:
-        classes = tuned.passes.split.classes
-        write_back(path, spec, tuned.written, classes, evidence_of(tuned), tuned.images)
-        typer.echo(f"written to {path}")
-        emit("output", path=str(path))
-        if spec.stopping is not None:
-            calibrate_stopping(path, load_ensemble(path))
-        suggest(f"seg ensemble {path}")
+        _keep(path, spec, tuned)
+
+
+def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
+    """Write what was found into the YAML, and calibrate its early exit anew."""
+    from seg.evaluate.tune.evidence.evidence import evidence_of
+    from seg.evaluate.tune.write_spec import write_back
+    from seg.spec import load_ensemble
+
+    write_back(path, spec, tuned.written, tuned.passes.split.classes, evidence_of(tuned), tuned.images)
+    typer.echo(f"written to {path}")
+    emit("output", path=str(path))
+    if spec.stopping is not None:
+        calibrate_stopping(path, load_ensemble(path))
+    suggest(f"seg ensemble {path}")
 
 
 def _check_picture(path: Path) -> None:
     require_extra("train", "matplotlib", "seg tune --picture")
     if path.suffix.lower() not in CHARTS:
         raise OutputError(f"{path}: is not a chart format: {', '.join(CHARTS)}")
+
+
+def _print_tuned(tuned: "Tuned") -> None:
+    _print_candidates(tuned)
+    _print_calibration(tuned)
+    _print_members(tuned)
+    _print_disagreement(tuned)
+    _print_front(tuned)
 
 
 def _print_candidates(tuned: "Tuned") -> None:
@@ -136,7 +150,7 @@ def _print_candidates(tuned: "Tuned") -> None:
             f"{tuned.mious[name]:.4f}",
             "{:.4f}..{:.4f}".format(*tuned.intervals[name]) if tuned.groups.count > 1 else "-",
             *_left_out(candidate),
-            str(candidate.mixture.passes),
+            str(tuned.passes.of_members(candidate.mixture).passes),
             f"{candidate.mixture.milliseconds(per_pass):.0f}",
         )
         for name, candidate in tuned.candidates.items()
@@ -214,7 +228,7 @@ def _print_front(tuned: "Tuned") -> None:
     for point in tuned.front:
         near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.miou <= gap]
         members = " + ".join(names[m] for m in point.mixture.members)
-        passes = point.mixture.passes
+        passes = tuned.passes.of_members(point.mixture).passes
         rows.append(
             (members, str(passes), f"{point.milliseconds:.0f}", f"{point.miou:.4f}", near[0] if near else "")
         )

@@ -70,6 +70,16 @@ class SoftLabels:
             raise DataError(f"{path}: has no soft labels: remove it and run seg distill again")
         return np.ascontiguousarray(soft_chw.transpose(1, 2, 0))
 
+    def read_fitting(self, image: Path, shape_hwc: tuple[int, int, int]) -> SoftLabelsHWC:
+        """The soft labels of an image; raises DataError if there are none of that shape."""
+        soft_hwc = self.read(image)
+        if soft_hwc.shape != shape_hwc:
+            raise DataError(
+                f"{self._path(image)}: has soft labels of {soft_hwc.shape}, expected {shape_hwc} (height,"
+                " width, classes): remove it and run seg distill again"
+            )
+        return soft_hwc
+
     def _path(self, image: Path) -> Path:
         try:
             return self.folder / f"{sha256_of(image)[:_DIGITS]}.npz"

@@ -1,9 +1,12 @@
 """Statistics of bands against numpy on all pixels at once."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from seg.data.splits.split import Sample
 from seg.data.statistics import split_statistics
@@ -11,7 +14,7 @@ from seg.errors import DataError
 from seg.pixel_range import PixelRange
 
 
-def samples(folder: Path, images: list["np.ndarray[tuple[int, ...], np.dtype[np.generic]]"]) -> list[Sample]:
+def samples(folder: Path, images: Sequence[NDArray[Any]]) -> list[Sample]:
     for number, image in enumerate(images):
         np.save(folder / f"{number}.npy", image)
     seen = PixelRange(range=(0, 1))
@@ -38,7 +41,7 @@ def test_statistics_are_those_of_all_pixels(tmp_path: Path) -> None:
     fourth, second = found.bands[3], found.bands[1]
     line = found.recipe_line()
     means = [float(part) for part in line.split("[")[1].split("]")[0].split(",")]
-    np.testing.assert_allclose(means, [fourth.mean, second.mean], atol=5e-5)
+    assert means == [pytest.approx(one.mean, abs=5e-5) for one in (fourth, second)]
     assert line.startswith("input: { mean: [") and line.endswith("] }")
 
 

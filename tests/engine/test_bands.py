@@ -13,10 +13,11 @@ import seg
 from seg.data.images.raster import silence_georeferencing_warnings
 from seg.data.images.read_sample import open_bands
 from seg.engine import Ensemble
+from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes.open import open_runtime
 from seg.engine.runtimes.openvino.library import has_openvino
-from seg.errors import ModelError
+from seg.errors import DataError, ModelError
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.image_type import ImageType, PixelType
 from seg.models.model_file import type_of_input
@@ -62,7 +63,7 @@ def test_scaled_views_keep_bands_and_type(bands: int, view: str) -> None:
     image = drawn(ImageType("uint16", bands))
     one = VIEWS[view]  # type: ignore[index]
     scaled = one.apply(image)
-    assert (scaled.dtype, scaled.shape) == (np.uint16, (*one.size((12, 17)), bands))
+    assert (scaled.dtype.name, scaled.shape) == ("uint16", (*one.size((12, 17)), bands))
     row = np.zeros_like(scaled)
     one.fill(row, image)
     np.testing.assert_array_equal(row, scaled)
@@ -84,6 +85,32 @@ def test_fractions_are_refused_by_a_model_of_whole_numbers(tmp_path: Path) -> No
     ensemble = seg.load([write_band_model(tmp_path, 1, TWO)], runtime="cpu")
     with pytest.raises(ValueError, match=r"expected uint16 \[N, H, W, 2\], received float32"):
         ensemble.predict(drawn(TWO).astype(np.float32) + 0.5)
+
+
+def test_files_that_members_do_not_take_are_named(tmp_path: Path) -> None:
+    ensemble = seg.load([write_band_model(tmp_path, 1, FIVE)], runtime="cpu")
+    np.save(tmp_path / "two.npy", drawn(TWO))
+    np.save(tmp_path / "halves.npy", drawn(FIVE).astype(np.float32) + 0.5)
+    with pytest.raises(DataError, match=r"two\.npy: an image is uint16 \[H, W, 5\], got uint16"):
+        ensemble.predict(tmp_path / "two.npy")
+    with pytest.raises(DataError, match=r"halves\.npy: expected uint16 \[N, H, W, 5\], received float32"):
+        ensemble.predict(tmp_path / "halves.npy")
+    damaged: list[str] = []
+    images = [("a", drawn(TWO)), ("b", drawn(FIVE))]
+    found = ensemble.label_all(
+        images, lambda key, _: key, on_damaged=lambda key, error: damaged.append(f"{key} {error}")
+    )
+    assert list(found) == ["b"]
+    assert damaged == ["a a: an image is uint16 [H, W, 5], got uint16 [12, 17, 2]"]
+
+
+@pytest.mark.parametrize(("value", "is_plain"), [(7.0, True), (np.nan, True)])
+def test_tiles_of_one_value_or_without_data_are_plain(value: float, is_plain: bool) -> None:
+    rule = PlainTiles(label=0, classes=2, spread=1)
+    tile = np.full((32, 32, 13), value, np.float32)
+    assert rule.is_plain(tile) is is_plain
+    tile[:16, :16, 12] = 50
+    assert not rule.is_plain(tile)
 
 
 @pytest.mark.skipif(not has_openvino(), reason="OpenVINO is not installed")
@@ -109,14 +136,14 @@ def test_a_large_geotiff_is_read_by_window(tmp_path: Path, monkeypatch: pytest.M
         file.write(np.moveaxis(image, -1, 0))
     windowed = open_bands(tmp_path / "large.tif", PixelRange(range=(0, 1)))
     assert not isinstance(windowed, np.ndarray)
-    assert (windowed.shape, windowed.dtype) == ((90, 70, 5), np.uint16)
+    assert (windowed.shape, windowed.dtype.name) == ((90, 70, 5), "uint16")
     np.testing.assert_array_equal(windowed[10:50, 20:70], image[10:50, 20:70])
     ensemble = seg.load([write_band_model(tmp_path, 1, FIVE)], runtime="cpu", tile={"size": 32})
     found = ensemble.predict(tmp_path / "large.tif")
     np.testing.assert_array_equal(found.labels, ensemble.predict(image).labels)
     scaled = open_bands(tmp_path / "large.tif", PixelRange(percentile=(0, 100)))
     whole = scaled[0:90, 0:70]
-    assert (whole.dtype, whole.min(), whole.max()) == (np.float32, 0, 1)
+    assert (whole.dtype.name, whole.min(), whole.max()) == ("float32", 0, 1)
 
 
 def test_a_fused_file_takes_the_widest_of_its_members(tmp_path: Path) -> None:

@@ -12,13 +12,17 @@ import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from seg.data.images.images import read_image
+from seg.data.images.images import read_image, write_image
 from seg.engine import Ensemble
+from seg.engine.jobs.fingerprint import run_fingerprint
+from seg.engine.jobs.journal import Journal, JournalLabels
+from seg.engine.jobs.journal_entry import ExpectedLabels
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.passes.views import VIEWS
+from seg.engine.resolved import resolve_ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.engine.submissions.tables import rle
-from seg.errors import ModelError
+from seg.errors import ModelError, SpecError
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.task import Task, pack_masks
 from seg.models.temperature import set_temperature
@@ -123,6 +127,57 @@ def test_a_run_continues_with_labels_of_any_size(project: Path, make_model: Make
         expected = ensemble.predict(project.parent / f"images/{image}.png").labels
         np.testing.assert_array_equal(labels_hw, expected)
         assert labels_hw.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("classes", [4, 11])
+@pytest.mark.parametrize("output", [{"file": "s.csv"}, {"file": "s", "format": "geojson"}], ids=str)
+def test_a_large_image_is_written_by_its_bands(
+    project: Path,
+    make_model: MakeModel,
+    classes: int,
+    output: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same file as of the whole image."""
+    named = tuple(ClassInfo(id=n, name=f"c{n}", colour=default_colour(n)) for n in range(classes))
+    path = write_spec(
+        project,
+        data={"classes": [c.name for c in named], "predict": {"images": "large"}},
+        members=[{"name": "a", "model": str(make_model(3, named, task="multilabel"))}],
+        views="none",
+        tile={"size": 16, "overlap": 0.25},
+        output=output,
+    )
+    noise = np.random.default_rng(0).integers(0, 256, (90, 41, 3), dtype=np.uint8)
+    write_image(project.parent / "large/x.png", noise)
+    spec = load_ensemble(path)
+    run_ensemble(spec)
+    file = spec.output.file if spec.output.file.is_file() else spec.output.file / "x.geojson"
+    whole = file.read_bytes()
+    monkeypatch.setattr("seg.engine.ensemble.LARGE", 1000)
+    run_ensemble(spec, restart=True)
+    resolved, expected = resolve_ensemble(spec), ExpectedLabels(classes, task="multilabel")
+    fingerprint = run_fingerprint(resolved, resolved.samples)
+    with Journal(spec.output.file, fingerprint, expected=expected) as journal:
+        assert isinstance(journal.labels("x"), JournalLabels)
+    assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize(("label", "value"), [(None, 0), ("glass", 4)])
+def test_a_plain_tile_has_no_class_or_the_one_that_is_named(
+    project: Path, models: list[Path], label: str | None, value: int
+) -> None:
+    plain = {"spread": 5} | ({"label": label} if label else {})
+    members, tile = [{"name": "a", "model": str(models[0])}], {"size": 16, "overlap": 0.0, "plain": plain}
+    ensemble = Ensemble.load(write_spec(project, members=members, tile=tile))
+    image_hwc = np.random.default_rng(0).integers(0, 256, (16, 32, 3), dtype=np.uint8)
+    image_hwc[:, 16:] = 120
+    labels_hw = ensemble.predict(image_hwc).labels
+    assert (labels_hw[:, 16:] == value).all() and len(np.unique(labels_hw[:, :16])) > 4
+    with pytest.raises(SpecError, match="tile: plain: name the class of their pixels"):
+        Ensemble.from_models(
+            [lambda images: images], classes=["a", "b"], tile={"size": 16, "plain": {}}
+        ).predict(image_hwc)
 
 
 @pytest.mark.parametrize(

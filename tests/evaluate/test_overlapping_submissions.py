@@ -53,7 +53,7 @@ def overlapping(folder: Path, **output: Any) -> EnsembleSpec:
     [
         {},
         {"format": "kaggle-per-image"},
-        {"columns": ["ImageId", "EncodedPixels", "ClassId"], "classes": [0, 1, 2]},
+        {"columns": ["ImageId", "EncodedPixels", "ClassId"], "classes": [1, 2, 3]},
         {"file": "s", "format": "png"},
         {"file": "s.json", "format": "coco"},
     ],

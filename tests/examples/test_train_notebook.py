@@ -30,9 +30,11 @@ def run_command(line: str) -> None:
 
 
 def stand_in_for_ipython(shown: list[str]) -> dict[str, types.ModuleType]:
-    display = types.ModuleType("IPython.display")
-    display.IFrame = lambda source, **_: shown.append(source)  # type: ignore[attr-defined]
-    return {"IPython": types.ModuleType("IPython"), "IPython.display": display}
+    """As much of IPython as the notebook needs; matplotlib asks whether it runs."""
+    ipython, display = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    ipython.__dict__.update(version_info=(9, 0), get_ipython=lambda: None)
+    display.__dict__.update(IFrame=lambda source, **_: shown.append(source))
+    return {"IPython": ipython, "IPython.display": display}
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def test_it_says_what_the_engine_says(merge: str, make_model: MakeModel, tmp_pat
     models = [make_model(seed, classes(3), task="multilabel") for seed in range(3)]
     card = check_is_engine(ensemble(tmp_path, models, 3, "multilabel", merge=merge), tmp_path)
     assert card.verification is not None
-    assert (card.task, card.verification.faults) == ("multilabel", 0)
+    assert (card.task, card.thresholds, card.verification.faults) == ("multilabel", (0.5,) * 3, 0)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ Expected = Literal["refused", "accepted", "either", "interrupted"]
 
 MOST_LINES: Final = 25
 _OURS: Final = re.compile(
-    r"seg: |.*: \d+/\d+ \w+|.*: \d+ workers with |wheels for .*: downloading|.*: trains on the CPU: |.*: epoch "
-    r"|.*(again|anew|left out)\b"
+    r"seg: |next: |.*: \d+/\d+ \w+|.*: \d+ workers with |wheels for .*: downloading"
+    r"|.*: trains on the CPU: |.*: epoch |.*(again|anew|left out)\b"
 )
 """Lines of an error, of progress, and of what is made anew."""
 

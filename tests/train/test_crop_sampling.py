@@ -40,7 +40,7 @@ def label_maps() -> list[NDArray[np.uint8]]:
 
 
 def draw(label_maps: list[NDArray[np.uint8]], **recipe: Any) -> list[Any]:
-    maps = [ClassMap.of(labels_hw, 3) for labels_hw in label_maps]
+    maps = [ClassMap.of(labels_hw, "multiclass", 3) for labels_hw in label_maps]
     return list(CropSampler(maps, RecipeSpec(samples=DRAWS, **recipe), background=0, epoch=0))
 
 
@@ -74,7 +74,7 @@ def test_a_share_of_crops_is_drawn_on_foreground(
 
 
 def test_epochs_differ_and_repeat(label_maps: list[NDArray[np.uint8]]) -> None:
-    maps = [ClassMap.of(labels_hw, 3) for labels_hw in label_maps]
+    maps = [ClassMap.of(labels_hw, "multiclass", 3) for labels_hw in label_maps]
     sampler = CropSampler(maps, RecipeSpec(samples=50), background=0, epoch=0)
     first = list(sampler)
     sampler.set_epoch(1)
@@ -85,7 +85,7 @@ def test_epochs_differ_and_repeat(label_maps: list[NDArray[np.uint8]]) -> None:
 
 
 def test_images_without_a_label_are_refused() -> None:
-    nothing = ClassMap.of(np.full((100, 100), IGNORE_INDEX, dtype=np.uint8), 3)
+    nothing = ClassMap.of(np.full((100, 100), IGNORE_INDEX, dtype=np.uint8), "multiclass", 3)
     with pytest.raises(DataError, match="no pixel of the training images is labelled"):
         CropSampler([nothing], RecipeSpec(samples=5), background=None, epoch=0)
 
@@ -207,3 +207,13 @@ def test_one_image_is_enough_to_train_and_to_validate(
     spec = load_ensemble(tmp_path / "spec.yaml")
     result = train_member(spec, spec.members[0])
     assert result.best_miou > 0.8
+
+
+def test_pixels_of_no_class_are_drawn_like_a_class_if_classes_overlap() -> None:
+    """One cell in four has both of two classes, and one is ignored."""
+    labels_hw = np.kron([[3, 0], [0, 4]], np.ones((CELL, CELL))).astype(np.uint8)
+    maps = [ClassMap.of(labels_hw, "multilabel", 2)]
+    recipe = RecipeSpec(samples=DRAWS, sampling="class_balanced", foreground=0.5)
+    drawn = [int(labels_hw[one.centre]) for one in CropSampler(maps, recipe, background=2, epoch=0)]
+    assert set(drawn) == {0, 3}
+    assert drawn.count(3) / DRAWS == pytest.approx(0.5 + 0.5 * 2 / 3, abs=0.03)

@@ -32,10 +32,6 @@ def train(path: Path) -> None:
     train_member(spec, spec.member("toy"))
 
 
-def without(*names: str) -> Callable[[dict[str, Any]], object]:
-    return lambda state: [state.pop(name) for name in names]
-
-
 def history(state: dict[str, Any]) -> dict[str, Any]:
     (own,) = (one for one in state["callbacks"].values() if "history" in one)
     assert isinstance(own, dict)
@@ -46,24 +42,15 @@ def history(state: dict[str, Any]) -> dict[str, Any]:
     "change",
     [
         lambda state: state.update(epoch=-5),
-        lambda state: state.update(epoch=10**9),
         lambda state: state.update(epoch="x"),
-        lambda state: state.update(epoch=float("nan")),
-        lambda state: state.update(epoch=[]),
         lambda state: state.update(state_dict=[]),
-        lambda state: state["state_dict"].clear(),
         lambda state: state["state_dict"].update({next(iter(state["state_dict"])): torch.zeros(7)}),
         lambda state: history(state).update(history=[]),
-        lambda state: history(state).update(history=[{"miou": "x"}]),
         lambda state: history(state).update(seconds="x"),
         lambda state: state.update(optimizer_states=[]),
-        lambda state: state.update(optimizer_states=7),
         lambda state: state.update(lr_schedulers=[]),
-        without("callbacks"),
-        without("loops"),
-        without("loops", "optimizer_states", "lr_schedulers"),
-        without("pytorch-lightning_version"),
-        lambda state: state.update({"pytorch-lightning_version": "x"}),
+        lambda state: state.pop("callbacks"),
+        lambda state: state.pop("loops"),
     ],
 )
 def test_a_state_that_no_run_wrote_is_one_line(

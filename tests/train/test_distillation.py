@@ -74,6 +74,9 @@ def test_soft_labels_are_found_by_the_image_alone(tmp_path: Path) -> None:
     assert not kept.has(other)
     with pytest.raises(DataError, match=r"b\.png: has no soft labels"):
         kept.read(other)
+    for shape_hwc in ((5, 6, 3), (6, 5, 4)):
+        with pytest.raises(DataError, match=r"has soft labels of \(6, 5, 3\), expected"):
+            kept.read_fitting(copy, shape_hwc)
     (file,) = (tmp_path / "soft").iterdir()
     file.write_bytes(file.read_bytes()[:40])
     with pytest.raises(DataError, match="is damaged"):

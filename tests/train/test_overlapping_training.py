@@ -119,6 +119,9 @@ class RandomBits:
         masks_chw = np.random.default_rng(0).random((len(self.classes) + 1, SIDE, SIDE)) < 0.5
         return pack_masks(masks_chw)
 
+    def open_labels(self, index: int) -> LabelMap:
+        return self.labels(index)
+
 
 @pytest.mark.parametrize("count", [1, 3, 9, 40])
 def test_planes_are_resized_by_nearest_neighbour(count: int, lights: Path) -> None:

@@ -54,6 +54,8 @@ class RunCheckpoint(Callback):
         return self._row(len(self.history))
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if trainer.current_epoch != len(self.history):
+            raise damaged_error(self._folder.last)
         self.has_begun = True
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -81,7 +83,7 @@ class RunCheckpoint(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.history = [EpochMetrics(**metrics) for metrics in state_dict["history"]]
-        self._earlier_seconds = state_dict["seconds"]
+        self._earlier_seconds = float(state_dict["seconds"])
 
     def _check_finite(self, metrics: EpochMetrics) -> EpochMetrics:
         for split, loss in (("training", metrics.train_loss), ("validation", metrics.val_loss)):
@@ -123,12 +125,13 @@ def epochs_done(last: Path) -> int:
         state = torch.load(regular(last), map_location="cpu", weights_only=True)
         done = state["epoch"] + 1
         epochs = len(state["callbacks"][RunCheckpoint.__name__]["history"])
+        is_whole = bool(state["optimizer_states"]) and bool(state["lr_schedulers"])
     except OSError:
         raise
     except Exception as error:
         # Unpickling arbitrary bytes can raise any exception.
         raise damaged_error(last) from error
-    if not done == epochs > 0:
+    if not (is_whole and done == epochs > 0):
         raise damaged_error(last)
     return epochs
 

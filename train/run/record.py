@@ -83,8 +83,8 @@ class RunRecord(BaseModel):
     device: str
     ingredients: dict[str, str] = {}
     teaching: dict[str, Any] | None = None
-    metric: dict[str, Any] | None = None
     pixels: str = ""
+    metric: dict[str, Any] | None = None
     result: Result | None = None
 
 
@@ -111,8 +111,8 @@ def new_record(
         versions={"python": platform.python_version(), "seg": __version__}
         | {name: version(name) for name in _LIBRARIES},
         teaching=distillation,
-        metric=None if metric == MIOU else fingerprint_of(metric),
         pixels=_pixels_text(input_card),
+        metric=None if metric == MIOU else fingerprint_of(metric),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
 
@@ -139,9 +139,7 @@ def find_difference(found: RunRecord, wanted: RunRecord) -> str | None:
             return f"was trained with {name} {before!r} and the spec says {value!r}"
     if found.encoder_weights_sha256 not in {None, wanted.encoder_weights_sha256}:
         return f"was trained from other encoder weights than {wanted.recipe['encoder_weights']} now holds"
-    if difference := _difference_in_settings(found, wanted):
-        return difference
-    return _difference_of_data(found, wanted)
+    return _difference_in_settings(found, wanted) or _difference_of_data(found, wanted)
 
 
 def _difference_of_data(found: RunRecord, wanted: RunRecord) -> str | None:

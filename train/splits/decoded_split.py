@@ -117,9 +117,11 @@ class DecodedSplit:
             )
         target_hw = target_of(labels_hw, self._split)
         if self._soft_labels:
+            shape_hwc = (*labels_hw.shape, len(self.classes))
+            soft_hwc = self._soft_labels.read_fitting(path, shape_hwc)
             # The only level of a pixel of one class must not be taken for the ignore index.
             highest = IGNORE_INDEX - classes_overlap(self.task)
-            target_hw = np.dstack([target_hw, np.minimum(self._soft_labels.read(path), highest)])
+            target_hw = np.dstack([target_hw, np.minimum(soft_hwc, highest)])
         if self._size_hw is None:
             return image_hwc, target_hw
         return _resized(image_hwc, self._size_hw, cv2.INTER_LINEAR), _resized(

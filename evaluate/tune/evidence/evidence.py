@@ -11,6 +11,8 @@ def evidence_of(tuned: Tuned) -> str:
     """
     selected = tuned.selected
     judged_on = f"{tuned.groups}, about {tuned.independent:.0f} independent"
+    if tuned.on == "folds":
+        judged_on = f"{judged_on}, of training out of fold"
     scores = selected.left_out
     if scores is None:
         return (

@@ -28,6 +28,7 @@ OPTION_EXCLUSIONS: Final = (
         OptionExclusion("ensemble", "--deadline", several, "a deadline is for one process that predicts")
         for several in ("--devices", "--cluster", "--explain")
     ),
+    OptionExclusion("tune", "--judge train", "--on folds", "what is fitted on judges nothing"),
     OptionExclusion("evaluate", "--submission", "--split", "a submission is of the predict split"),
     *(
         OptionExclusion("ensemble", "--explain", several, "it explains one process")

@@ -109,9 +109,9 @@ def without_nodata(bands_bhw: NDArray[Any], nodata: Sequence[float | None]) -> I
 def type_of_bands(dtypes: Sequence[str], nodata: Sequence[float | None]) -> ImageType:
     """The type of the image that `without_nodata` returns."""
     has_nodata = any(value is not None for value in nodata)
-    pixels = str(np.result_type(*dtypes))
-    kept: PixelType = next((name for name in PIXEL_TYPES if name == pixels), "float32")
-    return ImageType("float32" if has_nodata else kept, len(dtypes))
+    wanted = "float32" if has_nodata else str(np.result_type(*dtypes))
+    kept: PixelType = next((name for name in PIXEL_TYPES if name == wanted), "float32")
+    return ImageType(kept, len(dtypes))
 
 
 def _is_dicom(data: bytes) -> bool:

@@ -14,6 +14,7 @@ from seg.data.images.image_files import bytes_of
 from seg.data.images.image_header import LostBandsError, image_size
 from seg.data.splits.list_samples import images_at
 from seg.errors import DataError
+from seg.image_type import ImageHWB
 
 _READ: Final = 16
 """Of a folder's images, so many are read, evenly spread."""
@@ -52,10 +53,10 @@ def _would_lose_bands(path: Path) -> bool:
     return False
 
 
-def _values(image_hwb: NDArray[Any]) -> NDArray[Any]:
+def _values(image_hwb: ImageHWB) -> NDArray[np.float64]:
     """Finite values of all bands, at most some 10,000."""
-    values: NDArray[Any] = image_hwb[np.isfinite(image_hwb)]
-    return values[:: max(1, values.size // 10_000)].astype(np.float64)
+    values = image_hwb[np.isfinite(image_hwb)]
+    return np.asarray(values[:: max(1, values.size // 10_000)], np.float64)
 
 
 def _keys_of(counts: Sequence[int], values: NDArray[np.float64]) -> tuple[dict[str, Any], list[str]]:

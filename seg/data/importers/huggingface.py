@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _IMAGES: Final = ("image", "img", "pixel_values")
 _MASKS: Final = ("annotation", "label", "mask", "segmentation_mask", "labels", "annotations", "segmentation")
 _ROWS_AT_ONCE: Final = 16
+_MOST_PACKED: Final = 100
+_LARGEST_PACKED: Final = 2**26
+"""Bytes that a column may unpack to however well it is packed."""
 
 
 def read_huggingface(source: Path, dropped: Dropped) -> ImportedDataset:
@@ -68,11 +71,25 @@ def _images(
 def _rows(file: Path, table: "ParquetFile", columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     from pyarrow import ArrowException
 
+    _refuse_packed(file, table)
     try:
         for batch in table.iter_batches(_ROWS_AT_ONCE, columns=columns):
             yield from batch.to_pylist()
     except (ArrowException, OSError) as error:
         raise DataError(f"{file}: is damaged: {str(error).splitlines()[0]}") from error
+
+
+def _refuse_packed(file: Path, table: "ParquetFile") -> None:
+    """Raise DataError for columns that unpack to far more than they are packed in, as no images do."""
+    for number in range(table.metadata.num_row_groups):
+        group = table.metadata.row_group(number)
+        for column in map(group.column, range(group.num_columns)):
+            packed, unpacked = column.total_compressed_size, column.total_uncompressed_size
+            if unpacked > max(_LARGEST_PACKED, _MOST_PACKED * packed):
+                raise DataError(
+                    f"{file}: its {column.path_in_schema[:40]!r} unpacks from {packed} to {unpacked} bytes,"
+                    " as no images do: write it again"
+                )
 
 
 def _column(file: Path, columns: Sequence[str], known: Sequence[str]) -> str:

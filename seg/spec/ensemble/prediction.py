@@ -48,8 +48,8 @@ ByClass = dict[str, PositiveWeight]
 class PlainSpec(Spec):
     """Tiles without anything in them, such as glass beside tissue, sea, or nodata: no pass is run on them."""
 
-    label: str
-    """The class of their pixels, such as `Background`."""
+    label: str | None = None
+    """The class of their pixels, such as `Background`. Where classes overlap, the default is no class."""
     spread: float = Field(default=12.0, ge=0, le=255)
     """Grey levels by which the mean colours of a tile's cells of 8 x 8 pixels may differ, in each channel."""
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 from pycocotools.coco import COCO
 from typer.testing import CliRunner
 
@@ -235,6 +237,13 @@ def test_a_spoilt_file_is_one_line_and_nothing_is_written(
         import_dataset(parse_format(form), tmp_path / "in", tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_cell_that_unpacks_to_very_much_is_refused(tmp_path: Path) -> None:
+    row = {"image": {"bytes": b"x"}, "label": {"bytes": bytes(2**26 + 1)}}
+    parquet.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet", compression="zstd")
+    with pytest.raises(DataError, match=r"'label\.bytes' unpacks from \d+ to \d+ bytes"):
+        import_dataset("huggingface", tmp_path, tmp_path / "out")
 
 
 def test_an_unknown_format_names_the_nearest() -> None:

@@ -18,6 +18,7 @@ from seg.data.regions.region import Region, cut, grid
 from seg.data.regions.region_split import RegionSplit, in_regions
 from seg.errors import DataError, SpecError
 from seg.labels.label_map import IGNORE_INDEX
+from seg.labels.task import pack_masks
 from seg.spec import load_dataset
 from seg.spec.dataset.dataset import DatasetSpec
 
@@ -138,7 +139,7 @@ def test_a_grid_covers_every_pixel_once(size_hw: tuple[int, int], side_hw: tuple
 
 
 def test_a_class_map_counts_every_cell(labels_hw: NDArray[np.uint8]) -> None:
-    class_map = ClassMap.of(labels_hw, 3)
+    class_map = ClassMap.of(labels_hw, "multiclass", 3)
     rows, columns = -(-SIZE_HW[0] // CELL), -(-SIZE_HW[1] // CELL)
     assert class_map.counts_chw.shape == (3, rows, columns)
     for label in range(3):
@@ -146,7 +147,19 @@ def test_a_class_map_counts_every_cell(labels_hw: NDArray[np.uint8]) -> None:
             for column in range(columns):
                 cell = labels_hw[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL]
                 assert class_map.counts_chw[label, row, column] == (cell == label).sum()
-    np.testing.assert_array_equal(class_map.counts_c, count_labels(labels_hw, 3))
+    np.testing.assert_array_equal(class_map.counts_c, count_labels(labels_hw, "multiclass", 3))
+
+
+def test_a_class_map_of_overlapping_classes_ends_with_pixels_of_none() -> None:
+    masks_chw = np.random.default_rng(0).random((3, CELL + 5, 2 * CELL)) < 0.3
+    known_hw = ~masks_chw[2]
+    class_map = ClassMap.of(pack_masks(masks_chw), "multilabel", 2)
+    assert class_map.counts_chw.shape == (3, 2, 2)
+    for counts_hw, mask_hw in zip(
+        class_map.counts_chw, (masks_chw[0], masks_chw[1], ~masks_chw[:2].any(0)), strict=True
+    ):
+        assert counts_hw[0, 1] == (mask_hw & known_hw)[:CELL, CELL:].sum()
+        assert counts_hw[1, 0] == (mask_hw & known_hw)[CELL:, :CELL].sum()
 
 
 def test_a_guess_holds_out_blocks_of_a_few_large_images(folder: Path, tmp_path: Path) -> None:

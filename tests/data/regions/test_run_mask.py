@@ -9,9 +9,12 @@ from pycocotools import mask as coco_mask
 from seg.data.coco.coco_file import CocoRle
 from seg.data.coco.painting import paint, painted_object
 from seg.data.coco.rasterise import rasterise, rasterise_to_runs, runs_as_coco
+from seg.data.labelling import Labelling
 from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
 from seg.data.regions.region import Region
 from seg.data.regions.run_mask import Order, RunMask
+from seg.labels.classes import ClassInfo, default_colour
+from seg.labels.task import Task
 
 SIZE_HW = (37, 53)
 
@@ -60,17 +63,25 @@ polygons = st.lists(points, min_size=3, max_size=8).map(
 )
 
 
-@given(shapes=st.lists(st.lists(polygons, min_size=1, max_size=2), max_size=5), region=regions())
+@given(
+    shapes=st.lists(st.lists(polygons, min_size=1, max_size=2), max_size=5),
+    region=regions(),
+    task=st.sampled_from(["multiclass", "multilabel"]),
+)
 def test_outlines_by_region_are_those_of_the_whole_image(
-    shapes: list[list[list[float]]], region: Region
+    shapes: list[list[list[float]]], region: Region, task: Task
 ) -> None:
     masks = [
         coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(shape, *SIZE_HW))) > 0 for shape in shapes
     ]
-    painted_hw = paint(SIZE_HW, [painted_object(n + 1, mask) for n, mask in enumerate(masks)], 0)
+    classes = tuple(ClassInfo(id=n, name=f"class {n}", colour=default_colour(n)) for n in range(6))
+    labelling = Labelling(classes, 0, task)
+    painted_hw = paint(SIZE_HW, [painted_object(n + 1, mask) for n, mask in enumerate(masks)], labelling)
 
     raster = ObjectRaster(
-        SIZE_HW, [LabelledRuns(n + 1, rasterise_to_runs(shape, SIZE_HW)) for n, shape in enumerate(shapes)], 0
+        SIZE_HW,
+        [LabelledRuns(n + 1, rasterise_to_runs(shape, SIZE_HW)) for n, shape in enumerate(shapes)],
+        labelling,
     )
 
     assert np.array_equal(raster[region.slices], painted_hw[region.slices])

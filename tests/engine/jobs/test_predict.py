@@ -17,8 +17,13 @@ from typer.testing import CliRunner
 from seg.commands.app import app
 from seg.data.images import raster
 from seg.data.images.images import write_image
+from seg.data.images.raster import open_raster
 from seg.engine import Ensemble
 from seg.engine import ensemble as seg_ensemble
+from seg.engine.cluster.remote_images import ImageRef
+from seg.engine.cluster.worker import Job, Worker
+from seg.engine.image_source import ImageSource
+from seg.engine.jobs.journal import Journal
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.summary import images_line
 from seg.engine.passes.tiles import lay_out
@@ -316,3 +321,17 @@ def test_plain_tiles_of_an_unknown_class_are_refused(slide: Path) -> None:
     slide.write_text(json.dumps(document))
     with pytest.raises(SpecError, match="tile: plain: there is no class 'grund': did you mean 'ground'"):
         run_ensemble(load_ensemble(slide))
+
+
+def test_a_worker_of_a_cluster_gives_a_large_image_in_bands(slide: Path, tmp_path: Path) -> None:
+    spec = load_ensemble(slide)
+    image = slide.parent / "slides/slide.png"
+    done = Worker(Job(spec, ["cpu"] * len(spec.running), cores=1)).predict([ImageRef("slide", str(image))])
+    assert done.images == 1 < len(done.payloads)
+    with Journal(tmp_path / "theirs.csv", "a run") as journal:
+        for payload in done.payloads:
+            journal.append(payload)
+        assert journal.has("slide", ImageSource.at(image))
+        found_hw = journal.labels("slide")[:, :]
+    pixels_hwc = open_raster(image)[:, :]
+    np.testing.assert_array_equal(found_hw, Ensemble.load(spec).predict(pixels_hwc).labels)

@@ -148,7 +148,7 @@ def test_a_wrong_batch_says_what_was_expected_and_received(
     make_model: MakeModel, load: Load, wrong: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 ) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 \[N, H, W, 3\], received"):
-        load(make_model(3)).run(wrong)  # type: ignore[arg-type]
+        load(make_model(3)).run(wrong)
 
 
 def test_a_damaged_graph_is_one_line(tmp_path: Path, load: Load) -> None:

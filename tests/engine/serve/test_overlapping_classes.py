@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import httpx
@@ -49,9 +50,13 @@ def png(image_hwc: NDArray[np.uint8]) -> bytes:
     return bytes(cv2.imencode(".png", image_hwc[..., ::-1])[1])
 
 
+def decoded(content: bytes, mode: int = cv2.IMREAD_UNCHANGED) -> NDArray[Any]:
+    return np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), mode))
+
+
 def test_a_png_has_16_bits(client: httpx.Client, expected: Prediction) -> None:
     answer = client.post("/label", content=png(IMAGE))
-    found = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_UNCHANGED)
+    found = decoded(answer.content)
     assert found.dtype == np.uint16
     np.testing.assert_array_equal(found, expected.labels)
 
@@ -88,12 +93,12 @@ def test_the_page_gets_planes_of_bytes(client: httpx.Client, expected: Predictio
     assert client.get("/about").json()["task"] == "multilabel"
     layer = client.post("/look", content=png(IMAGE)).json()["layers"][0]
     content = base64.b64decode(layer["labels"].partition(",")[2])
-    planes = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    planes = decoded(content)
     low, high = planes.reshape(2, *expected.labels.shape)
     np.testing.assert_array_equal(low + 256 * high.astype(np.uint16), expected.labels)
 
 
 def test_the_drawn_image_is_that_of_python(client: httpx.Client, expected: Prediction) -> None:
     answer = client.post("/label?as=overlay", content=png(IMAGE))
-    found = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    found = decoded(answer.content, cv2.IMREAD_COLOR_RGB)
     assert abs(found.astype(int) - expected.overlay(IMAGE)).mean() < 12  # Of a JPEG.

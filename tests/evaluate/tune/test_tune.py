@@ -200,10 +200,13 @@ def test_what_was_judged_is_said_and_kept_once_in_the_yaml(project: Path, tmp_pa
     evidence = evidence_of(tuned)
     assert "points of mIoU over equal weights on groups that were left out, of 6 images" in evidence
     for _ in range(2):
-        write_back(project, spec, tuned.chosen, tuned.passes.split.classes, evidence)
+        write_back(project, spec, tuned.chosen, tuned.passes.split.classes, evidence, tuned.images)
     lines = [line for line in project.read_text().splitlines() if line.startswith("# seg tune: ")]
     assert lines == [f"# seg tune: {evidence}"]
-    assert load_ensemble(project).members[0].weight == 1
+    written = load_ensemble(project)
+    assert written.members[0].weight == 1
+    assert written.tuned_on == tuned.images
+    assert sum(tuned.images.classes.values()) == pytest.approx(1, abs=0.001)
 
 
 def test_no_gain_is_claimed_of_one_group(project: Path, tmp_path: Path) -> None:

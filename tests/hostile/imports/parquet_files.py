@@ -58,6 +58,8 @@ def parquet_files() -> Named:
         _table(pa.table({"image": [{"bytes": png_bytes()}], "label": [{"bytes": bytes(5_000_000)}]})),
     )
 
+    yield "huggingface", "a cell of 150 MB of zeros", file("g/a.parquet", _packed_cell(150_000_000))
+
     whole = io.BytesIO()
     parquet.write_table(
         pa.table({"image": [{"bytes": png_bytes()}] * 40, "label": [{"bytes": png_bytes()}] * 40}), whole
@@ -67,6 +69,13 @@ def parquet_files() -> Named:
         flipped = bytearray(content)
         flipped[place] ^= 0x55
         yield "huggingface", f"byte {place}", file("g/a.parquet", bytes(flipped))
+
+
+def _packed_cell(size: int) -> bytes:
+    stream = io.BytesIO()
+    row = pa.table({"image": [{"bytes": png_bytes()}], "label": [{"bytes": bytes(size)}]})
+    parquet.write_table(row, stream, compression="zstd")
+    return stream.getvalue()
 
 
 def _table(table: pa.Table) -> Prepare:
