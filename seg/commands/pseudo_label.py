@@ -44,6 +44,7 @@ def pseudo_label(
     from seg.labels.soft_labels import SoftLabels
     from seg.spec import load_ensemble
     from seg.spec.ensemble.compatibility import refuse_exclusions
+    from seg.spec.ensemble.decision import rules_of
     from seg.spec.reads import files_read
 
     spec = load_ensemble(path)
@@ -62,7 +63,7 @@ def pseudo_label(
     make_soft_labels(spec, samples, soft_labels)
     names = tuple(c.name for c in classes)
     record = PseudoRecord(classes=names, confidence=confidence, teacher=teacher)
-    decision = Decision(factors=spec.factors_of(classes))
+    decision = Decision(factors=spec.factors_of(classes), rules=rules_of(spec.decision, classes))
     with target.writing() as final, output_folder(final) as folder:
         guessed = write_pseudo_labels(samples, soft_labels, classes, folder, record, decision)
     _print_summary(len(samples), classes, guessed)

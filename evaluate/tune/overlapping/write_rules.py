@@ -48,7 +48,7 @@ def decision_of(
 def evidence_of(tuned: TunedOverlapping) -> str:
     """What was kept, what it scores on groups that were left out, and on what that was judged."""
     kept = [step for step in tuned.steps if step.is_kept]
-    names = [tuned.mixture.name, *(step.name for step in kept)]
+    names = [tuned.mixture.name, *(step.name for step in kept[1:] or kept)]
     gain = kept[-1].left_out - kept[0].left_out
     return (
         f"{', '.join(names)}: {kept[-1].left_out:.4f} of {tuned.metric.name} on groups that were left out,"
