@@ -47,7 +47,7 @@ def test_it_goes_from_images_to_a_submission(tmp_path: Path, monkeypatch: pytest
     names: dict[str, Any] = {"run_command": run_command}
     for cell in code_cells():
         source = COMMAND.sub(_as_call, "".join(cell["source"]))
-        source = source.replace("epochs: 4", "epochs: 1").replace("crop: 96x96", "crop: 32x32")
+        source = source.replace("epochs: 5", "epochs: 1").replace("crop: 96x96", "crop: 32x32")
         exec(compile(source, NOTEBOOK.name, "exec"), names)
     spec = load_ensemble(tmp_path / "ensemble.yaml")
     with (tmp_path / "submission.csv").open(newline="") as file:
