@@ -33,7 +33,7 @@ def stand_in_for_ipython(shown: list[str]) -> dict[str, types.ModuleType]:
     """As much of IPython as the notebook needs; matplotlib asks whether it runs."""
     ipython, display = types.ModuleType("IPython"), types.ModuleType("IPython.display")
     ipython.__dict__.update(version_info=(9, 0), get_ipython=lambda: None)
-    display.__dict__.update(IFrame=lambda source, **_: shown.append(source))
+    display.__dict__.update(IFrame=lambda source, **_: shown.append(source), Image=shown.append)
     return {"IPython": ipython, "IPython.display": display}
 
 
@@ -47,14 +47,14 @@ def test_it_goes_from_images_to_a_submission(tmp_path: Path, monkeypatch: pytest
     names: dict[str, Any] = {"run_command": run_command}
     for cell in code_cells():
         source = COMMAND.sub(_as_call, "".join(cell["source"]))
-        source = source.replace("epochs: 4", "epochs: 1").replace("crop: 96x96", "crop: 32x32")
+        source = source.replace("epochs: 5", "epochs: 1").replace("crop: 96x96", "crop: 32x32")
         exec(compile(source, NOTEBOOK.name, "exec"), names)
     spec = load_ensemble(tmp_path / "ensemble.yaml")
     with (tmp_path / "submission.csv").open(newline="") as file:
         ids = [row["ImageId_ClassId"].rpartition("_")[0] for row in csv.DictReader(file)]
     assert len(set(ids)) == 3
     assert all(spec.model(member).exists() for member in spec.members)
-    assert shown == ["report.html"]
+    assert shown == ["crops.png", "report.html", "overlay.png"]
 
 
 def _as_call(found: re.Match[str]) -> str:
