@@ -15,7 +15,6 @@ from seg.data.splits.pseudo_labels import PseudoSplit
 from seg.data.splits.split import Split
 from seg.data.splits.stacks import with_stacks
 from seg.data.tables.table_split import TableSplit
-from seg.labels.task import classes_overlap
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
 from seg.spec.dataset.split import BlocksSpec, ShareSpec
 
@@ -32,7 +31,7 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
     if name == "predict" and dataset.predict is None:
         name = "val"
     split: Split = open_undivided(dataset, name)
-    if dataset.pixel_range and not classes_overlap(dataset.task):
+    if dataset.pixel_range:
         split = IgnoreNodata(split)
     if isinstance(dataset.val, ShareSpec) and name != "predict":
         train, held_out = hold_out(split, dataset.val, dataset.group)
