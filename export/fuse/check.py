@@ -50,7 +50,7 @@ Outputs = dict[str, NDArray[Any]]
 Model = Callable[[ImagesNHWC], Outputs]
 """Images `[N, H, W, B]` to outputs."""
 
-Reference_ = Callable[[ImageHWB], Expected]
+EngineReference = Callable[[ImageHWB], Expected]
 """What the engine gives for an image."""
 
 
@@ -77,14 +77,14 @@ class _Tally:
 
 
 def check(
-    model: Model, images: Sequence[ImageHWB], witness: Reference_, *, stride: int, exactly: bool
+    model: Model, images: Sequence[ImageHWB], reference: EngineReference, *, stride: int, exactly: bool
 ) -> FusionCheck:
     """Hold all outputs of a fused model to what the engine says, one by one, and cropped in a batch, too.
 
     Args:
         model: what it says.
         images: of the type that the model takes, of any size.
-        witness: what the engine says.
+        reference: what the engine predicts.
         stride: the crops are no multiple of it, and not square.
         exactly: no pixel may differ but for ties; else one in a thousand may, as networks in less than fp32
             round otherwise in a larger batch.
@@ -102,7 +102,7 @@ def check(
         for batch_nhwc in checked:
             found = model(batch_nhwc)
             for row, image_hwc in enumerate(batch_nhwc):
-                tally.add({name: array[row] for name, array in found.items()}, witness(image_hwc))
+                tally.add({name: array[row] for name, array in found.items()}, reference(image_hwc))
                 advance()
     if tally.faults > (0 if exactly else LARGEST_SHARE_OF_FAULTS * tally.pixels):
         raise VerificationError(

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from seg.engine.merging.decision import Decision
 from seg.export.fuse.builder import Graph
-from seg.export.fuse.merge import Answer, add_merge
+from seg.export.fuse.merge import PassOutput, add_merge
 from seg.export.fuse.network import add_network
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.outputs import add_output
@@ -26,7 +26,7 @@ ORIENTATIONS: Final = {"upright": False, "turned": True}
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What becomes of all answers: the merge, the decision, the outputs.
+    """What becomes of the outputs of all passes: the merge, the decision, the outputs.
 
     `opset` is what the file is written in; by default the oldest that it can be.
     """
@@ -47,29 +47,29 @@ def compose(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
     """
     graph = Graph()
     taken = fused_type([part.card.input.image_type for part in parts])
-    answers = [answer for part in parts for answer in _sample_image(graph, part, taken.bands)]
+    pass_outputs = [output for part in parts for output in _sample_image(graph, part, taken.bands)]
     image = helper.make_tensor_value_info(INPUT, ONNX_PIXELS[taken.pixels], ["N", "H", "W", taken.bands])
-    return _finish(graph, [image], answers, ending)
+    return _finish(graph, [image], pass_outputs, ending)
 
 
 def compose_merge(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
-    """The merge alone: what each member finds, float32 `[N, C, H, W]`, to the outputs asked for."""
+    """The merge alone: what each member predicts, float32 `[N, C, H, W]`, to the outputs asked for."""
     shape: list[str | int] = ["N", len(parts[0].card.classes), "H", "W"]
-    answers = [Answer(part.name, answer_of(part.name), part) for part in parts]
-    inputs = [helper.make_tensor_value_info(one.value, TensorProto.FLOAT, shape) for one in answers]
-    return _finish(Graph(), inputs, answers, ending)
+    pass_outputs = [PassOutput(part.name, output_of(part.name), part) for part in parts]
+    inputs = [helper.make_tensor_value_info(one.value, TensorProto.FLOAT, shape) for one in pass_outputs]
+    return _finish(Graph(), inputs, pass_outputs, ending)
 
 
-def answer_of(member: str) -> str:
+def output_of(member: str) -> str:
     """What the merge calls the member's probabilities."""
     return f"{member}/{OUTPUT}"
 
 
 def _finish(
-    graph: Graph, inputs: Sequence[onnx.ValueInfoProto], answers: Sequence[Answer], ending: Ending
+    graph: Graph, inputs: Sequence[onnx.ValueInfoProto], pass_outputs: Sequence[PassOutput], ending: Ending
 ) -> onnx.ModelProto:
-    parts = [answer.part for answer in answers]
-    add_merge(graph, ending.merge, answers, ending.decision.task)
+    parts = [output.part for output in pass_outputs]
+    add_merge(graph, ending.merge, pass_outputs, ending.decision.task)
     classes = len(parts[0].card.classes)
     outputs = [add_output(graph, give, classes, ending.decision) for give in ending.gives]
     whole = helper.make_graph(graph.nodes, "ensemble", inputs, outputs, list(graph.constants.values()))
@@ -83,12 +83,12 @@ def _finish(
     return model
 
 
-def _sample_image(graph: Graph, part: Part, bands: int) -> Iterator[Answer]:
+def _sample_image(graph: Graph, part: Part, bands: int) -> Iterator[PassOutput]:
     for orientation, transpose in ORIENTATIONS.items():
         views = part.views_that(transpose=transpose)
         if views:
             scope = f"{part.name}/{orientation}"
             images = first_bands(graph, batch_views(graph, views), part.card.input.bands, bands)
-            answers = add_network(graph, part, scope, images)
-            for view, value in zip(views, restore_views(graph, answers, views, part.name), strict=True):
-                yield Answer(f"{part.name}/{view}", value, part)
+            seen = add_network(graph, part, scope, images)
+            for view, value in zip(views, restore_views(graph, seen, views, part.name), strict=True):
+                yield PassOutput(f"{part.name}/{view}", value, part)

@@ -10,7 +10,7 @@ import onnx
 from seg.engine.merging.decision import Decision
 from seg.errors import VerificationError
 from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
-from seg.export.fuse.check import Model, Reference_, check, open_model
+from seg.export.fuse.check import EngineReference, Model, check, open_model
 from seg.export.fuse.compose import Ending, compose
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.parts import Part, read_parts
@@ -94,7 +94,7 @@ def fuse_ensemble(
 
 
 def ending_of(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part]) -> Ending:
-    """What the spec and the wish say of it; raises SpecError where a class factor is for no class."""
+    """What the spec and the request say of it; raises SpecError where a class factor is for no class."""
     classes = parts[0].card.classes
     decision = Decision(
         factors=spec.factors_of(classes), task=spec.data.task, rules=rules_of(spec.decision, classes)
@@ -103,14 +103,14 @@ def ending_of(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part])
 
 
 def check_parts(
-    model: Model, parts: Sequence[Part], images: Sequence[ImageHWB], witness: Reference_
+    model: Model, parts: Sequence[Part], images: Sequence[ImageHWB], reference: EngineReference
 ) -> FusionCheck:
     """Hold what these members make together to what the engine says; raises VerificationError."""
     stride = max(part.card.input.stride for part in parts)
     exactly = all(part.card.precision in EXACT for part in parts)
     taken = fused_type([part.card.input.image_type for part in parts])
     images = [taken.convert(image) for image in images]
-    return check(model, images, witness, stride=stride, exactly=exactly)
+    return check(model, images, reference, stride=stride, exactly=exactly)
 
 
 def _card(

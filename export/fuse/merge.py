@@ -1,4 +1,4 @@
-"""How answers become one, as nodes of a graph: the engine's merges, in its order of additions."""
+"""Merging the outputs of passes, as nodes of a graph: the engine's merges, in its order of additions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from seg.spec.ensemble.prediction import MergeName
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PassOutput:
     """What a member finds in one view, float32 `[N, C, H, W]`; `name` is its place in the graph."""
 
     name: str
@@ -25,37 +25,39 @@ class Answer:
     part: Part
 
 
-def add_merge(graph: Graph, merge: MergeName, answers: Sequence[Answer], task: Task = "multiclass") -> None:
-    """Merge all answers to OUTPUT, float32 `[N, C, H, W]`, which sums to 1 over C unless classes overlap."""
+def add_merge(
+    graph: Graph, merge: MergeName, pass_outputs: Sequence[PassOutput], task: Task = "multiclass"
+) -> None:
+    """Merge all passes to OUTPUT, float32 `[N, C, H, W]`, which sums to 1 over C unless classes overlap."""
     overlap = classes_overlap(task)
     match merge:
         case "mean":
-            weighted = [_weighted(graph, one, one.value) for one in answers]
-            if answers[0].part.class_shares and not overlap:
-                is_specialist = specialist_classes([one.part.class_shares for one in answers])
+            weighted = [_weighted(graph, one, one.value) for one in pass_outputs]
+            if pass_outputs[0].part.class_shares and not overlap:
+                is_specialist = specialist_classes([one.part.class_shares for one in pass_outputs])
                 _normalise(graph, _filled_up(graph, _sum(graph, weighted, "merge/sum"), is_specialist))
             else:
                 _sum(graph, weighted, OUTPUT)
         case "geometric" if overlap:
-            logits = [_weighted(graph, one, _logit(graph, one)) for one in answers]
+            logits = [_weighted(graph, one, _logit(graph, one)) for one in pass_outputs]
             graph.add("Sigmoid", [_sum(graph, logits, "merge/sum")], OUTPUT)
         case "vote" if overlap:
-            _vote_on_masks(graph, answers)
+            _vote_on_masks(graph, pass_outputs)
         case "geometric":
-            logarithms = [_weighted(graph, one, _logarithm(graph, one)) for one in answers]
+            logarithms = [_weighted(graph, one, _logarithm(graph, one)) for one in pass_outputs]
             graph.add("Softmax", [_sum(graph, logarithms, "merge/sum")], OUTPUT, axis=CLASS_AXIS)
         case "vote":
-            _vote(graph, answers)
+            _vote(graph, pass_outputs)
         case _:
             assert_never(merge)
 
 
-def _weighted(graph: Graph, answer: Answer, value: str) -> str:
-    return graph.add("Mul", [value, _share(graph, answer)], f"{answer.name}/weighted")
+def _weighted(graph: Graph, output: PassOutput, value: str) -> str:
+    return graph.add("Mul", [value, _share(graph, output)], f"{output.name}/weighted")
 
 
-def _share(graph: Graph, answer: Answer) -> str:
-    part = answer.part
+def _share(graph: Graph, output: PassOutput) -> str:
+    part = output.part
     share = np.array(part.class_shares or part.share, dtype=np.float32)
     return graph.constant(f"{part.name}/share", share.reshape(-1, 1, 1) if part.class_shares else share)
 
@@ -86,16 +88,16 @@ def _filled_up(graph: Graph, scores: str, is_specialist: Sequence[bool]) -> str:
     return graph.add("Where", [graph.constant("merge/is_mine", is_mine), scores, scaled], "merge/filled_up")
 
 
-def _logarithm(graph: Graph, answer: Answer) -> str:
-    return _log(graph, answer.value, answer.name)
+def _logarithm(graph: Graph, output: PassOutput) -> str:
+    return _log(graph, output.value, output.name)
 
 
-def _logit(graph: Graph, answer: Answer) -> str:
+def _logit(graph: Graph, output: PassOutput) -> str:
     """The logarithm of the odds of each class that overlaps."""
     one = graph.constant("merge/one", np.float32(1))
-    against = graph.add("Sub", [one, answer.value], f"{answer.name}/against")
-    logs = [_log(graph, answer.value, answer.name), _log(graph, against, against)]
-    return graph.add("Sub", logs, f"{answer.name}/logit")
+    against = graph.add("Sub", [one, output.value], f"{output.name}/against")
+    logs = [_log(graph, output.value, output.name), _log(graph, against, against)]
+    return graph.add("Sub", logs, f"{output.name}/logit")
 
 
 def _log(graph: Graph, value: str, name: str) -> str:
@@ -104,13 +106,13 @@ def _log(graph: Graph, value: str, name: str) -> str:
     return graph.add("Log", [clipped], f"{name}/logarithm")
 
 
-def _vote(graph: Graph, answers: Sequence[Answer]) -> None:
-    """Each answer's share goes to its own label; where shares tie, to that of the best answer."""
-    classes = np.arange(len(answers[0].part.card.classes), dtype=np.int64).reshape(1, -1, 1, 1)
+def _vote(graph: Graph, pass_outputs: Sequence[PassOutput]) -> None:
+    """Each pass's share goes to its own label; where shares tie, to that of the best pass."""
+    classes = np.arange(len(pass_outputs[0].part.card.classes), dtype=np.int64).reshape(1, -1, 1, 1)
     labels = graph.constant("merge/labels", classes)
     none = graph.constant("merge/none", np.float32(0))
     shares, standing = [], []
-    for one, rank in zip(answers, _ranks(answers), strict=True):
+    for one, rank in zip(pass_outputs, _ranks(pass_outputs), strict=True):
         winner = graph.add("ArgMax", [one.value], f"{one.name}/label", axis=CLASS_AXIS, keepdims=1)
         mine = graph.add("Equal", [winner, labels], f"{one.name}/vote")
         bonus = graph.constant(f"{one.name}/standing", np.float32(rank) * np.float32(TIE / HIGHEST_RANK))
@@ -121,17 +123,17 @@ def _vote(graph: Graph, answers: Sequence[Answer]) -> None:
     _normalise(graph, graph.add("Add", [votes, best], "merge/decided"))
 
 
-def _vote_on_masks(graph: Graph, answers: Sequence[Answer]) -> None:
-    """Each answer's share goes to a class or to what it is not; where they tie, the best answer decides."""
+def _vote_on_masks(graph: Graph, pass_outputs: Sequence[PassOutput]) -> None:
+    """Each pass's share goes to a class or to what it is not; where they tie, the best pass decides."""
     none, limit = (
         graph.constant(f"merge/{name}", np.float32(n)) for name, n in (("none", 0), ("threshold", THRESHOLD))
     )
     sides = []
-    above = [graph.add("Greater", [one.value, limit], f"{one.name}/for") for one in answers]
+    above = [graph.add("Greater", [one.value, limit], f"{one.name}/for") for one in pass_outputs]
     below = [graph.add("Not", [vote], f"{vote}/not") for vote in above]
     for side, votes in (("for", above), ("against", below)):
         shares, standing = [], []
-        for one, vote, rank in zip(answers, votes, _ranks(answers), strict=True):
+        for one, vote, rank in zip(pass_outputs, votes, _ranks(pass_outputs), strict=True):
             bonus = graph.constant(f"{one.name}/standing", np.float32(rank) * np.float32(TIE / HIGHEST_RANK))
             shares.append(graph.add("Where", [vote, _share(graph, one), none], f"{vote}/weighted"))
             standing.append(graph.add("Where", [vote, bonus, none], f"{vote}/bonus"))
@@ -142,9 +144,11 @@ def _vote_on_masks(graph: Graph, answers: Sequence[Answer]) -> None:
     graph.add("Div", [sides[0], graph.add("Add", sides, "merge/total")], OUTPUT)
 
 
-def _ranks(answers: Sequence[Answer]) -> list[int]:
-    number = {part: position for position, part in enumerate(dict.fromkeys(one.part.name for one in answers))}
-    return tie_break_ranks([(number[one.part.name], one.part.share) for one in answers])
+def _ranks(pass_outputs: Sequence[PassOutput]) -> list[int]:
+    number = {
+        part: position for position, part in enumerate(dict.fromkeys(one.part.name for one in pass_outputs))
+    }
+    return tie_break_ranks([(number[one.part.name], one.part.share) for one in pass_outputs])
 
 
 def _sum(graph: Graph, values: Sequence[str], name: str, scope: str = "merge") -> str:

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from seg.engine import Ensemble
 from seg.engine.merging.decision import Decision
-from seg.export.fuse.check import LEAST_LEAD, Expected, Reference_
+from seg.export.fuse.check import LEAST_LEAD, EngineReference, Expected
 from seg.image_type import ImageHWB
 from seg.spec import EnsembleSpec
 
 
-def reference_of(spec: EnsembleSpec) -> Reference_:
+def reference_of(spec: EnsembleSpec) -> EngineReference:
     """The engine's labels and probabilities of an image, and where a tie decided the labels."""
     ensemble = Ensemble.load(spec.model_copy(update={"runtime": "cpu", "merge_at": "image"}))
     apart, task = replace(ensemble, merge="mean"), ensemble.task

@@ -1,4 +1,4 @@
-"""Views as nodes of a graph: of the images on their way in, and back of the answers."""
+"""Views as nodes of a graph: of the images on their way in, and back of their probabilities."""
 
 from collections.abc import Sequence
 
@@ -28,10 +28,12 @@ def first_bands(graph: Graph, images: str, bands: int, of: int) -> str:
     return graph.add("Slice", [images, start, end, axis], f"{images}/bands_{bands}")
 
 
-def restore_views(graph: Graph, answers: str, views: Sequence[ViewName], scope: str) -> list[str]:
-    """The answers, float32 `[views x N, C, H, W]`, one by one and turned back to the image's own frame."""
+def restore_views(graph: Graph, probabilities: str, views: Sequence[ViewName], scope: str) -> list[str]:
+    """Probabilities `[views x N, C, H, W]`, float32, one by one and turned back to the image's own frame."""
     names = [f"{scope}/{view}" for view in views]
-    each = [answers] if len(views) == 1 else graph.split(answers, [f"{name}/seen" for name in names])
+    each = (
+        [probabilities] if len(views) == 1 else graph.split(probabilities, [f"{name}/seen" for name in names])
+    )
     return [_restore(graph, *one) for one in zip(each, views, names, strict=True)]
 
 
@@ -45,10 +47,10 @@ def _view(graph: Graph, view: ViewName) -> str:
     return graph.flip(turned, [axis for flips, axis in flipped if flips], f"views/{view}")
 
 
-def _restore(graph: Graph, answer: str, view: ViewName, name: str) -> str:
+def _restore(graph: Graph, probabilities: str, view: ViewName, name: str) -> str:
     symmetry = SYMMETRIES[view]
     flipped = (symmetry.flips_rows, ANSWER_ROWS), (symmetry.flips_columns, ANSWER_COLUMNS)
-    unflipped = graph.flip(answer, [axis for flips, axis in flipped if flips], f"{name}/unflipped")
+    unflipped = graph.flip(probabilities, [axis for flips, axis in flipped if flips], f"{name}/unflipped")
     if not symmetry.transposes:
         return unflipped
     return graph.add("Transpose", [unflipped], f"{name}/upright", perm=[0, 1, 3, 2])

@@ -13,7 +13,7 @@ from seg.errors import MissingRuntimeError, ModelError, VerificationError
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import save_model
 from seg.export.precision.calibration import covering_images
-from seg.export.precision.measure import Answer, Gate, OpenModel, Reference, measure, take_reference
+from seg.export.precision.measure import Gate, OpenModel, Predict, Reference, measure, take_reference
 from seg.export.precision.sensitive import quantise_within
 from seg.image_type import ImageHWB
 from seg.labels.task import Task
@@ -85,8 +85,8 @@ def choose_precision(path: Path, write_half: WriteHalf | None, card: ModelCard, 
         measured = []
         with progress(f"{card.name}: measuring", len(pairs), unit="candidates") as advance:
             for file, runtime in pairs:
-                answer = trial.open_model(file.path, runtime)
-                measured.append(measure(file.path, file.precision, runtime, answer, reference, trial.gate))
+                predict = trial.open_model(file.path, runtime)
+                measured.append(measure(file.path, file.precision, runtime, predict, reference, trial.gate))
                 advance(note=f"{file.precision} on {runtime}")
         best = _fastest(card.name, measured, trial)
         chosen = next(file for file in files if file.precision == best.precision)
@@ -144,14 +144,14 @@ def _build_int8(path: Path, trial: Trial, reference: Reference, target: Path) ->
 
     runtimes = [REFERENCE, *(name for name in trial.runtimes if name not in {REFERENCE, BF16_RUNTIME})]
 
-    def open_everywhere(graph: onnx.ModelProto) -> list[Answer]:
+    def open_everywhere(graph: onnx.ModelProto) -> list[Predict]:
         target.unlink(missing_ok=True)
         onnx.save(graph, target)
         return [trial.open_model(target, runtime) for runtime in runtimes]
 
     def passes(candidate: onnx.ModelProto) -> bool:
-        answers = zip(runtimes, open_everywhere(candidate), strict=True)
-        return all(measure(target, "int8", *one, reference, trial.gate).passed for one in answers)
+        opened = zip(runtimes, open_everywhere(candidate), strict=True)
+        return all(measure(target, "int8", *one, reference, trial.gate).passed for one in opened)
 
     found = quantise_within(
         onnx.load(path), images, trial.task, trial.gate.least_agreement, open_everywhere, passes

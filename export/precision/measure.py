@@ -20,11 +20,11 @@ from seg.labels.task import LabelMap, Task, classes_overlap, labels_of, masks_of
 from seg.models.card import CandidateCard, PrecisionName
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 
-Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Images, uint8 `[N, H, W, 3]`, to probabilities, float32 `[N, C, H, W]`."""
 
-OpenModel = Callable[[Path, str], Answer]
-"""A model file and the name of a runtime to what answers."""
+OpenModel = Callable[[Path, str], Predict]
+"""A model file and the name of a runtime to what predictors."""
 
 MOST_IMAGES: Final = 200
 SHAPE_IMAGES: Final = 6
@@ -57,8 +57,8 @@ class Reference:
     shaped: Sequence[tuple[NDArray[np.uint8], LabelMap]]
 
 
-def take_reference(answer: Answer, split: Split, stride: int, task: Task) -> Reference:
-    """Let the reference answer the validation images, at most `MOST_IMAGES` of them, evenly spread.
+def take_reference(predict: Predict, split: Split, stride: int, task: Task) -> Reference:
+    """Let the reference predict the validation images, at most `MOST_IMAGES` of them, evenly spread.
 
     Raises:
         VerificationError: its probabilities for one are not finite.
@@ -68,7 +68,7 @@ def take_reference(answer: Answer, split: Split, stride: int, task: Task) -> Ref
     labels = []
     for index in indices:
         image = split.samples[index]
-        probabilities = answer(read_sample(image)[None])
+        probabilities = predict(read_sample(image)[None])
         if not np.isfinite(probabilities.sum()):
             raise VerificationError(
                 f"the fp32 model's probabilities are not finite on validation image {image.id}: train it"
@@ -77,14 +77,14 @@ def take_reference(answer: Answer, split: Split, stride: int, task: Task) -> Ref
         labels.append(labels_of(probabilities, task))
     some = list(_images(split, indices[:: max(1, len(indices) // SHAPE_IMAGES)][:SHAPE_IMAGES]))
     shaped = [
-        (batch, labels_of(answer(batch), task))
+        (batch, labels_of(predict(batch), task))
         for batch in verification_batches(some, verification_sizes(some[0].shape[:2], stride))
     ]
     return Reference(split, indices, task, labels, _iou(split, indices, labels, task), shaped)
 
 
 def measure(
-    model: Path, precision: PrecisionName, runtime: str, answer: Answer, reference: Reference, gate: Gate
+    model: Path, precision: PrecisionName, runtime: str, predict: Predict, reference: Reference, gate: Gate
 ) -> CandidateCard:
     """All figures of one candidate, which does not pass if a probability of it is not finite."""
     split, indices, task = reference.split, reference.indices, reference.task
@@ -92,7 +92,7 @@ def measure(
 
     def watched(images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
         nonlocal is_finite
-        probabilities = answer(images_nhwc)
+        probabilities = predict(images_nhwc)
         with np.errstate(invalid="ignore"):
             is_finite &= bool(np.isfinite(probabilities.sum()))
         return probabilities
@@ -109,7 +109,7 @@ def measure(
         precision=precision,
         runtime=runtime,
         megabytes=model.stat().st_size / 1e6,
-        milliseconds=_milliseconds(answer, next(_images(split, indices))),
+        milliseconds=_milliseconds(predict, next(_images(split, indices))),
         agreement=agreement,
         agreement_at_worst=at_worst,
         miou=float(after.nanmean().nan_to_num()),
@@ -120,12 +120,12 @@ def measure(
     )
 
 
-def _milliseconds(answer: Answer, image_hwc: ImageHWB) -> float:
+def _milliseconds(predict: Predict, image_hwc: ImageHWB) -> float:
     """The least of many rounds, as disturbances only add."""
     rounds: list[float] = []
     while not rounds or sum(rounds[1:]) < TIMED_S:
         start = time.perf_counter()
-        answer(image_hwc[None])
+        predict(image_hwc[None])
         rounds.append(time.perf_counter() - start)
     return min(rounds[1:]) * 1e3
 

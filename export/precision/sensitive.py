@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import onnx
 
-from seg.export.precision.measure import Answer
+from seg.export.precision.measure import Predict
 from seg.export.precision.quantise import Layer, layers_of, quantise
 from seg.export.precision.ranges import clipping_values
 from seg.image_type import ImageHWB
@@ -18,7 +18,7 @@ MOST_RELEASED: Final = 0.5
 """The share of layers in float beyond which int8 is given up."""
 
 Gate = Callable[[onnx.ModelProto], bool]
-OpenEverywhere = Callable[[onnx.ModelProto], Sequence[Answer]]
+OpenEverywhere = Callable[[onnx.ModelProto], Sequence[Predict]]
 
 
 def quantise_within(
@@ -48,8 +48,10 @@ def quantise_within(
     truth = _labels(open_everywhere(model)[0], images, task)
 
     def agreement(quantised: Sequence[Layer], count: int) -> float:
-        answers = open_everywhere(quantise(model, quantised, clipping))
-        return min(_share_equal(_labels(answer, images[:count], task), truth[:count]) for answer in answers)
+        predictors = open_everywhere(quantise(model, quantised, clipping))
+        return min(
+            _share_equal(_labels(predict, images[:count], task), truth[:count]) for predict in predictors
+        )
 
     if agreement(layers, len(images)) >= least_agreement:
         ranked = list(layers)
@@ -75,8 +77,8 @@ def _most_sensitive_first(layers: Sequence[Layer], alone: Callable[[Layer], floa
     return sorted(layers, key=lambda layer: agreements[layer])
 
 
-def _labels(answer: Answer, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
-    return [labels_of(answer(image_hwc[None]), task) for image_hwc in images]
+def _labels(predict: Predict, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
+    return [labels_of(predict(image_hwc[None]), task) for image_hwc in images]
 
 
 def _share_equal(ours: Sequence[LabelMap], theirs: Sequence[LabelMap]) -> float:

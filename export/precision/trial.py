@@ -11,7 +11,7 @@ from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.engine.runtimes.reordered import in_dataset_order
 from seg.export.precision.choose import Trial
-from seg.export.precision.measure import Answer
+from seg.export.precision.measure import Predict
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
 from seg.models.class_order import channels_for_task
@@ -52,7 +52,7 @@ def trial_of_classes(
     channels = channels_for_task(own, task, known_classes(data) or tuple(own), data.task, source)
     runtimes = {str(name): name for name in usable_runtimes()}
 
-    def open_model(model: Path, name: str) -> Answer:
+    def open_model(model: Path, name: str) -> Predict:
         runtime = open_runtime(model, runtimes[name], Streams(1, usable_cores()), task=task)
         return in_dataset_order(runtime, channels, len(own)).run
 

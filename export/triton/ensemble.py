@@ -12,7 +12,7 @@ import onnx
 from seg.errors import SpecError, VerificationError
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.check import Model, Outputs, open_model, open_session
-from seg.export.fuse.compose import answer_of, compose_merge
+from seg.export.fuse.compose import compose_merge, output_of
 from seg.export.fuse.fuse import FusionRequest, check_parts, ending_of, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.parts import Part, read_parts
@@ -80,12 +80,12 @@ def _add_merge(update: RepositoryUpdate, job: Job, parts: list[Part]) -> Path:
 def _connect(update: RepositoryUpdate, job: Job, files: dict[str, Path], merge: Path) -> None:
     """Add the ensemble, which has no model file but needs a version folder."""
     steps = [
-        EnsembleStep(_model_of(job, member), takes={INPUT: INPUT}, gives={OUTPUT: answer_of(member)})
+        EnsembleStep(_model_of(job, member), takes={INPUT: INPUT}, gives={OUTPUT: output_of(member)})
         for member in files
     ]
     gives = {str(give): str(give) for give in job.request.gives}
     steps.append(
-        EnsembleStep(_merge_of(job), takes={answer: answer for answer in map(answer_of, files)}, gives=gives)
+        EnsembleStep(_merge_of(job), takes={answer: answer for answer in map(output_of, files)}, gives=gives)
     )
     ends = _graph(next(iter(files.values()))).graph.input, _graph(merge).graph.output
     update.configure(
@@ -99,7 +99,7 @@ def _run_steps(files: dict[str, Path], merge: Path, request: FusionRequest) -> M
     session = open_session(merge)
 
     def run(batch_nhwc: ImagesNHWC) -> Outputs:
-        answers = {answer_of(member): model(batch_nhwc)[OUTPUT] for member, model in members.items()}
+        answers = {output_of(member): model(batch_nhwc)[OUTPUT] for member, model in members.items()}
         return dict(zip(request.gives, session.run(list(request.gives), answers), strict=True))
 
     return run

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.errors import SegError, SpecError, VerificationError
-from seg.export.fuse.check import Expected, Reference_, check
+from seg.export.fuse.check import EngineReference, Expected, check
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.onnx_file.save import save_model
@@ -29,17 +29,17 @@ def three_wrong(images_nhwc: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     return {"labels": labels_nhw}
 
 
-def says_tied(count: int) -> Reference_:
+def says_tied(count: int) -> EngineReference:
     """The engine, which says that so many of the three are ties."""
 
-    def witness(image_hwc: NDArray[np.uint8]) -> Expected:
+    def reference(image_hwc: NDArray[np.uint8]) -> Expected:
         labels_hw = np.zeros(image_hwc.shape[:2], dtype=np.uint8)
         tied_hw = np.zeros(labels_hw.shape, dtype=np.bool_)
         tied_hw[0, :count] = True
         confidence_hw = np.zeros(labels_hw.shape, dtype=np.float32)
         return Expected(labels_hw, confidence_hw[None].repeat(2, 0), tied_hw, confidence_hw, "multiclass")
 
-    return witness
+    return reference
 
 
 @pytest.mark.parametrize(("exactly", "tied"), [(True, 3), (False, 2), (False, 0)])

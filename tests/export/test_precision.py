@@ -21,7 +21,7 @@ from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.precision.half import in_half
-from seg.export.precision.measure import Answer, Gate
+from seg.export.precision.measure import Gate, Predict
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
@@ -90,7 +90,7 @@ def test_calibration_images_show_the_rare_class(split: DrawnSplit) -> None:
     assert len(covering_images(split, 99, "multiclass")) == 5
 
 
-def slow_and_right(path: Path, _: str) -> Answer:
+def slow_and_right(path: Path, _: str) -> Predict:
     answer = open_on_cpu(path, "cpu")
 
     def late(images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -100,18 +100,18 @@ def slow_and_right(path: Path, _: str) -> Answer:
     return late
 
 
-def wrong_beyond_one(path: Path, _: str) -> Answer:
+def wrong_beyond_one(path: Path, _: str) -> Predict:
     """Right for single images, wrong from a batch of two on."""
     answer = open_on_cpu(path, "cpu")
     return lambda images_nhwc: answer(images_nhwc)[:, ::-1] if len(images_nhwc) > 1 else answer(images_nhwc)
 
 
 def trial(split: DrawnSplit, request: ExportSpec, other: object, name: str = "openvino-bf16") -> Trial:
-    def open_model(path: Path, runtime: str) -> Answer:
+    def open_model(path: Path, runtime: str) -> Predict:
         opener = slow_and_right if runtime == "cpu" else other
         assert callable(opener)
-        answer: Answer = opener(path, runtime)
-        return answer
+        predict: Predict = opener(path, runtime)
+        return predict
 
     return Trial(request, split, split, ("cpu", name), open_model)
 

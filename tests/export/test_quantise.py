@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from seg.export.precision.measure import Answer
+from seg.export.precision.measure import Predict
 from seg.export.precision.quantise import layers_of, quantise, to_bytes
 from seg.export.precision.ranges import STEPS, clipping_values, least_error_clip
 from seg.export.precision.sensitive import quantise_within
@@ -82,11 +82,11 @@ def test_the_range_of_a_tensor_is_that_of_the_images() -> None:
     assert clip == pytest.approx(0.2, rel=0.01)
 
 
-def open_twice(graph: onnx.ModelProto) -> list[Answer]:
+def open_twice(graph: onnx.ModelProto) -> list[Predict]:
     return [lambda batch: run(graph, batch)] * 2
 
 
-def wrong_with_int8_second(graph: onnx.ModelProto) -> list[Answer]:
+def wrong_with_int8_second(graph: onnx.ModelProto) -> list[Predict]:
     """A second runtime that gets one kind of int8 layer wrong."""
     right = open_twice(graph)[0]
     second = next(node for node in graph.graph.node if node.name == "second")

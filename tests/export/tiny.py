@@ -9,7 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from seg.export.precision.measure import Answer
+from seg.export.precision.measure import Predict
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.models.card import InputCard, ModelCard
@@ -95,6 +95,6 @@ def run(graph: onnx.ModelProto, images_nhwc: NDArray[np.uint8]) -> NDArray[np.fl
     return np.asarray(session.run(None, {"image": images_nhwc})[0])
 
 
-def open_on_cpu(path: Path, _: str) -> Answer:
+def open_on_cpu(path: Path, _: str) -> Predict:
     graph = onnx.load(path)
     return lambda images_nhwc: run(graph, images_nhwc)
