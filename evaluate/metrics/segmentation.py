@@ -77,21 +77,20 @@ class Intervals(NamedTuple):
 class SegmentationMetrics:
     """Accumulates the counts of images one by one.
 
-        `unit_of` has for each image's id what intervals resample, such as its group; without it, images are.
+    `unit_of` has for each image's id what intervals resample, such as its group; without it, images are.
 
-        Example:
-            >>> import numpy as np
-            >>> from seg.evaluate.metrics.groups import GroupI, number_groups, sum_by_group
-    from seg.labels.classes import ClassInfo
-            >>> from seg.evaluate import SegmentationMetrics
-            >>> names = ["road", "car"]
-            >>> classes = [ClassInfo(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(names)]
-            >>> metrics = SegmentationMetrics(classes)
-            >>> truth = np.array([[0, 0, 1, 1]], dtype=np.uint8)
-            >>> metrics.add("a", truth, np.array([[0, 1, 1, 1]], dtype=np.uint8))
-            >>> scores = metrics.scores()
-            >>> round(scores.miou, 3), scores.pixel_accuracy
-            (0.583, 0.75)
+    Example:
+        >>> import numpy as np
+        >>> from seg.labels.classes import ClassInfo
+        >>> from seg.evaluate import SegmentationMetrics
+        >>> names = ["road", "car"]
+        >>> classes = [ClassInfo(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(names)]
+        >>> metrics = SegmentationMetrics(classes)
+        >>> truth = np.array([[0, 0, 1, 1]], dtype=np.uint8)
+        >>> metrics.add("a", truth, np.array([[0, 1, 1, 1]], dtype=np.uint8))
+        >>> scores = metrics.scores()
+        >>> round(scores.miou, 3), scores.pixel_accuracy
+        (0.583, 0.75)
     """
 
     classes: Sequence[ClassInfo]
