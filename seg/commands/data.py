@@ -61,7 +61,7 @@ def sample(
         ),
     ] = "multiclass",
 ) -> None:
-    """Draw the built-in dataset: 12 classes of trash, COCO polygons, no download."""
+    """Draw the built-in dataset: 12 classes of trash, COCO polygons; or a contest of defects, or slides."""
     from seg.data.sample import write_sample_contest, write_sample_dataset
     from seg.data.sample.write_slides import write_slides
 

@@ -68,13 +68,15 @@ def evaluate(
     check_metric(spec, run_metric)
     if submission is None:
         from seg.evaluate.compare import EQUAL_WEIGHTS, compare_members
+        from seg.spec.ensemble.decision import DecisionSpec
 
         chosen = split or "val"
         comparison = compare_members(spec, chosen)
         _print_comparison(chosen, comparison, per_class)
         if source.yaml is not None:
             names = [row.name for row in comparison.rows]
-            can_be_tuned = len(names) > 1 and EQUAL_WEIGHTS not in names
+            is_tuned = EQUAL_WEIGHTS in names or spec.decision != DecisionSpec()
+            can_be_tuned = len(names) > 1 and not is_tuned
             suggest(f"seg {'tune' if can_be_tuned else 'ensemble'} {source.yaml}")
         return
     from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
@@ -147,15 +149,16 @@ def _print_comparison(split: str, comparison: "Comparison", per_class: bool) -> 
             for label, one in _measurements(row)
         ],
     )
+    with_views = " with views" if any(row.viewed != row.plain for row in rows) else ""
     if gain := comparison.gain:
         typer.echo(
-            f"ensemble: {100 * gain.gain:+.2f} points of {name} over {gain.over} with views;"
+            f"ensemble: {100 * gain.gain:+.2f} points of {name} over {gain.over}{with_views};"
             f" 95 % of drawn images: {100 * gain.low:+.2f}..{100 * gain.high:+.2f}"
         )
     if per_class:
         names = list(rows[0].viewed.class_scores)
         print_table(
-            f"{'IoU' if name == 'mIoU' else name} with views",
+            f"{'IoU' if name == 'mIoU' else name}{with_views}",
             ("", *(row.name for row in rows)),
             [(one, *(_figure(row.viewed.class_scores[one]) for row in rows)) for one in names],
         )

@@ -36,7 +36,7 @@ _PRESENCE: Final = 100
 
 _YAML: Final = """\
 # The built-in contest: drawn surfaces with defects that overlap. Written by `seg data sample --task {task}`.
-# To judge by what is held out: val: {{ images: test, labels: held_out.csv }}
+# To judge by what is held out: predict: {{ images: test, labels: held_out.csv }}
 task: {task}
 train: {{ images: train, labels: train.csv }}
 val: {{ images: val, labels: val.csv }}
