@@ -34,7 +34,7 @@ def test_time_is_that_of_all_images_of_all_epochs(toy_spec: SpecWriter, tmp_path
 def test_with_samples_an_epoch_is_so_many_crops(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec = load_ensemble(toy_spec(tmp_path, samples=24))
     found = estimate_training(spec, spec.members[0], retrain=False)
-    assert found.seconds == pytest.approx(4 * (24 + 3 / 3) * STEP_S / 2)
+    assert found.seconds == pytest.approx(4 * (24 + 3 / 3) * STEP_S / 4)
 
 
 def test_epochs_that_are_done_are_not_counted(

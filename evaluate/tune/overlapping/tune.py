@@ -150,28 +150,33 @@ def _judge_rules(
     for name, fit in fits.items():
         without_fold = fit_without_each(fold_i, partial(fitted, fit))
         by_image[name] = [without_fold[fold] for fold in fold_i]
-    judged = _decide_all(passes, mixture, metric, by_image)
+    judged, predicts = _decide_all(passes, mixture, metric, by_image)
     steps = [JudgedRules(HALF, given, metric.score(judged[HALF]), 0.0, 0.0, True)]
     for name, fit in fits.items():
         kept = [step.name for step in steps if step.is_kept][-1]
         gain, error = gain_over(metric, judged[name], judged[kept], group_i)
         rules = fitted(fit, np.ones(len(group_i), np.bool_))
-        steps.append(JudgedRules(name, rules, metric.score(judged[name]), gain, error, gain > error))
+        # Where empty masks score 1, rules that predict nothing can be the best of a few images.
+        is_kept = gain > error and name in predicts
+        steps.append(JudgedRules(name, rules, metric.score(judged[name]), gain, error, is_kept))
     return tuple(steps)
 
 
 def _decide_all(
     passes: Passes, mixture: Mixture, metric: Metric, by_image: Mapping[str, Sequence[Rules]]
-) -> dict[str, TalliesIC2]:
-    """Tallies of all images, each decided by its own rules."""
+) -> tuple[dict[str, TalliesIC2], set[str]]:
+    """Tallies of all images, each decided by its own rules; and which rules predict anything at all."""
     tallies: dict[str, list[TallyC2]] = {name: [] for name in by_image}
+    predicts: set[str] = set()
     for image, (probabilities_chw, truth_chw) in enumerate(_merged_images(passes, mixture, "judge")):
         labelled_hw = ~ignored_in(passes.labels(image), "multilabel", passes.classes)
         for name, rules in by_image.items():
             masks_chw = above_thresholds(probabilities_chw, rules[image])
             decided_chw = postprocess(masks_chw, probabilities_chw, rules[image])
             tallies[name].append(metric.tally_masks(truth_chw, decided_chw, labelled_hw))
-    return {name: np.stack(listed) for name, listed in tallies.items()}
+            if decided_chw.any():
+                predicts.add(name)
+    return {name: np.stack(listed) for name, listed in tallies.items()}, predicts
 
 
 def _merged_images(

@@ -9,6 +9,7 @@ import typer
 
 from seg.distribution import install_advice
 from seg.errors import OutputError, SegError, SpecError
+from seg.terminal.notices import notice
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
@@ -44,11 +45,21 @@ def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple
 
 
 def check_metric(spec: "EnsembleSpec | SweepSpec", run_metric: bool) -> None:
-    """Raise SpecError if the metric is a user's Python file that they did not ask to run."""
+    """Raise SpecError if the metric is a user's Python file that they did not ask to run.
+
+    A metric of images is named where what counts as an image depends on blocks.
+    """
+    from seg.spec.dataset.split import BlocksSpec
+
     own = spec.metric.own_function
     if own and not run_metric:
         raise SpecError(
             f"metric: {own.file} is Python code, which is not run unasked: read it, then say --run-metric"
+        )
+    if isinstance(spec.data.val, BlocksSpec) and spec.metric.judges_images:
+        notice(
+            f"metric: {spec.metric.name} judges images, and each block of 'val' counts as one, empty ones"
+            " too: 'dataset-dice' does not depend on the blocks"
         )
 
 

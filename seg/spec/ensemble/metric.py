@@ -71,6 +71,12 @@ class MetricSpec(Spec):
         return name
 
     @property
+    def judges_images(self) -> bool:
+        """Whether each image has a score of its own, so that it matters what counts as an image."""
+        of_images = self.name in {"dice", "iou", "dice+hausdorff"}
+        return of_images or self.at_thresholds is not None or self.own_function is not None
+
+    @property
     def at_thresholds(self) -> AtThresholds | None:
         """The metric and its thresholds, if it has any."""
         return _thresholds(self.name)
