@@ -1,6 +1,8 @@
 """Parquet files of Hugging Face."""
 
 import io
+import subprocess
+import sys
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -72,10 +74,14 @@ def parquet_files() -> Named:
 
 
 def _packed_cell(size: int) -> bytes:
-    stream = io.BytesIO()
-    row = pa.table({"image": [{"bytes": png_bytes()}], "label": [{"bytes": bytes(size)}]})
-    parquet.write_table(row, stream, compression="zstd")
-    return stream.getvalue()
+    """A small file, made by another process: the memory that it takes would be that of all cases after it."""
+    script = (
+        "import io, sys, pyarrow as pa; from pyarrow import parquet; stream = io.BytesIO();"
+        " from tests.hostile.imports.parts import png_bytes;"
+        " row = pa.table({'image': [{'bytes': png_bytes()}], 'label': [{'bytes': bytes(int(sys.argv[1]))}]});"
+        " parquet.write_table(row, stream, compression='zstd'); sys.stdout.buffer.write(stream.getvalue())"
+    )
+    return subprocess.run([sys.executable, "-c", script, str(size)], capture_output=True, check=True).stdout
 
 
 def _table(table: pa.Table) -> Prepare:
