@@ -1,8 +1,10 @@
 """The submission of a spec: its format, and the expected size of each label map."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from seg.data import Sample, Split, open_split
 from seg.data.images.read_sample import open_sample
@@ -17,6 +19,7 @@ from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import Format, OutputSpec
 from seg.spec.yaml.source import validate
+from seg.terminal.words import counted
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,13 @@ class SubmissionSpec:
             output, self.classes, data.unlabelled, self.image_of, self.split.samples, task=data.task
         )
 
-    def in_order(self, images: Iterable[LabelledImage]) -> Iterator[LabelledImage]:
-        """Images in the order of the split; those that come early are kept until it is their turn."""
+    def in_order(self, images: Iterable[LabelledImage], source: Path) -> Iterator[LabelledImage]:
+        """Images in the order of the split; those that come early are kept until it is their turn.
+
+        Raises:
+            DataError: the file `source`, whose images they are, lacks one.
+        """
+        missing: list[str] = []
         rest, early = iter(images), dict[str, LabelMap]()
         for sample in self.split.samples:
             while sample.id not in early:
@@ -54,6 +62,12 @@ class SubmissionSpec:
                 early[image_id] = labels_hw
             if sample.id in early:
                 yield sample.id, early.pop(sample.id)
+            else:
+                missing.append(sample.id)
+        if missing:
+            raise DataError(f"{source}: lacks {counted(len(missing), 'image')}, {missing[0]!r} among them")
+        # Rows behind those of the last image are read, too: the reader refuses an image that comes again.
+        deque(rest, maxlen=0)
 
     @cached_property
     def table(self) -> TableFormat:

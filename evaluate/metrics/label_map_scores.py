@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seg.errors import SpecError
 from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores, totals_of
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task, classes_overlap
@@ -44,7 +45,12 @@ class LabelMapScores:
     @property
     def score(self) -> float:
         """Of the metric."""
-        return self.scores.miou if self.metric.is_miou else self.metric.score(self.tallies_ic2)
+        if self.metric.is_miou:
+            return self.scores.miou
+        score = self.metric.score(self.tallies_ic2)
+        if np.isnan(score):
+            raise SpecError(f"metric: {self.metric.name}: had nothing to judge in any image")
+        return score
 
     @property
     def class_scores(self) -> dict[str, float | None]:

@@ -1,6 +1,7 @@
 """Outputs, of the merged probabilities and the decision."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -50,14 +51,24 @@ def _add_output_of_masks(
         graph.add("ReduceMin", [decided, axes], give, keepdims=0)
         return helper.make_tensor_value_info(give, TensorProto.FLOAT, ["N", "H", "W"])
     dtype = helper.np_dtype_to_tensor_dtype(label_dtype(decision.task, classes))
-    # Sums of few bits are exact in float32, which all runtimes add; of more they need an integer.
-    sums = TensorProto.FLOAT if classes <= _BITS_OF_FLOAT else TensorProto.INT64
-    bits = (np.uint64(1) << np.arange(classes, dtype=np.uint64)).astype(helper.tensor_dtype_to_np_dtype(sums))
-    ones = graph.add("Cast", [masks], "output/ones", to=sums)
-    values = graph.add("Mul", [ones, graph.constant("output/bits", bits.reshape(-1, 1, 1))], "output/values")
-    total = graph.add("ReduceSum", [values, axes], "output/total", keepdims=0)
+    ones = graph.add("Cast", [masks], "output/ones", to=TensorProto.FLOAT)
+    parts = [_sum_of_bits(graph, ones, axes, classes, first) for first in range(0, classes, _BITS_OF_FLOAT)]
+    total = reduce(lambda sum_, part: graph.add("Add", [sum_, part], f"{part}/added"), parts)
     graph.add("Cast", [total], give, to=dtype)
     return helper.make_tensor_value_info(give, dtype, ["N", "H", "W"])
+
+
+def _sum_of_bits(graph: Graph, ones: str, axes: str, classes: int, first: int) -> str:
+    """The bits of the classes from `first` on, as many as float32 adds exactly on all runtimes, int64."""
+    count = min(_BITS_OF_FLOAT, classes - first)
+    bits = np.zeros((classes, 1, 1), np.float32)
+    bits[first : first + count, 0, 0] = 2.0 ** np.arange(count)
+    name = f"output/bits{first}"
+    values = graph.add("Mul", [ones, graph.constant(name, bits)], f"{name}/values")
+    added = graph.add("ReduceSum", [values, axes], f"{name}/sum", keepdims=0)
+    whole = graph.add("Cast", [added], f"{name}/whole", to=TensorProto.INT64)
+    shift = graph.constant(f"{name}/shift", np.int64(2**first))
+    return graph.add("Mul", [whole, shift], f"{name}/shifted")
 
 
 def _winner(graph: Graph, factors: Sequence[float], *, keepdims: int) -> str:

@@ -93,7 +93,7 @@ def convert(
     target = submission_output(known.spec, output, name=name, reads=(path, submission), overwrite=overwrite)
     with target.writing() as final:
         images = known.form(form).read(submission, known.size_of)
-        known.form(name).write(final, known.in_order(images))
+        known.form(name).write(final, known.in_order(images, submission))
     typer.echo(f"{output}: written")
 
 

@@ -19,6 +19,7 @@ from seg.files.atomic import sha256_of
 from seg.labels.task import MasksCHW
 from seg.metrics.metric import MaskHW, TallyC2, TallyMasks
 from seg.spec.ensemble.metric import MetricSpec, OwnFunction
+from seg.terminal.words import printable
 
 
 def own_function(own: OwnFunction, counts_c: NDArray[np.bool_]) -> TallyMasks:
@@ -33,12 +34,13 @@ def own_function(own: OwnFunction, counts_c: NDArray[np.bool_]) -> TallyMasks:
 
     def tally_masks(truth_chw: MasksCHW, predicted_chw: MasksCHW, labelled_hw: MaskHW) -> TallyC2:
         try:
-            scores = np.asarray(
-                function(truth_chw[counts_c], predicted_chw[counts_c] & labelled_hw), dtype=np.float64
-            )
-        except Exception as error:
+            found = function(truth_chw[counts_c], predicted_chw[counts_c] & labelled_hw)
+            scores = np.asarray(found, dtype=np.float64)
+        except (Exception, SystemExit) as error:
             # The user's own code can raise anything.
-            raise SpecError(f"{place}: {type(error).__name__}: {error}") from error
+            raise SpecError(f"{place}: {type(error).__name__}: {printable(str(error))}") from error
+        if found is None:
+            raise SpecError(f"{place}: returns nothing: has it a 'return'?")
         return _tally(scores, counts_c, place)
 
     return tally_masks
@@ -69,9 +71,9 @@ def _load(own: OwnFunction) -> Callable[..., Any]:
         raise SpecError(f"metric: {file}: there is no such file")
     try:
         found = runpy.run_path(str(file)).get(own.function)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # The user's own code can raise anything.
-        raise SpecError(f"metric: {file}: {type(error).__name__}: {error}") from error
+        raise SpecError(f"metric: {file}: {type(error).__name__}: {printable(str(error))}") from error
     if not callable(found):
         raise SpecError(f"metric: {file}: has no function {own.function!r}")
     function: Callable[..., Any] = found

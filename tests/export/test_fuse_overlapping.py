@@ -60,7 +60,8 @@ def test_it_says_what_the_engine_says(merge: str, make_model: MakeModel, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("count", "task"), [(1, "binary"), (8, "multilabel"), (11, "multilabel"), (40, "multilabel")]
+    ("count", "task"),
+    [(1, "binary"), (8, "multilabel"), (11, "multilabel"), (40, "multilabel"), (63, "multilabel")],
 )
 def test_labels_have_a_bit_for_each_class(
     count: int, task: Task, make_model: MakeModel, tmp_path: Path

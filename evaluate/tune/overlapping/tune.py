@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seg.data import open_split
 from seg.data.groups import Groups, group_images
 from seg.engine.decision.postprocess import above_thresholds, postprocess
-from seg.errors import DataError
+from seg.errors import DataError, SpecError
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
@@ -151,7 +151,9 @@ def _judge_rules(
         without_fold = fit_without_each(fold_i, partial(fitted, fit))
         by_image[name] = [without_fold[fold] for fold in fold_i]
     judged, predicts = _decide_all(passes, mixture, metric, by_image)
-    steps = [JudgedRules(HALF, given, metric.score(judged[HALF]), 0.0, 0.0, True)]
+    if np.isnan(start := metric.score(judged[HALF])):
+        raise SpecError(f"metric: {metric.name}: had nothing to judge in any image")
+    steps = [JudgedRules(HALF, given, start, 0.0, 0.0, True)]
     for name, fit in fits.items():
         kept = [step.name for step in steps if step.is_kept][-1]
         gain, error = gain_over(metric, judged[name], judged[kept], group_i)

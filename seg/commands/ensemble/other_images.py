@@ -12,6 +12,7 @@ from seg.errors import DataError, SpecError
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
+    from seg.spec.ensemble.output import Format
 
 STDIN = "-"
 
@@ -62,9 +63,25 @@ def with_output(
         raise SpecError(
             f"--output {name}: is a folder, and format {form} a file: name a file, or add --format png"
         )
+    if name and not format_:
+        _refuse_other_ending(name, form)
     file = Path(name).absolute() if name else spec.output.file.with_suffix(suffix_of_format(form))
     output = validate(OutputSpec, spec.output.keys_in_format(form) | {"file": file})
     return spec.model_copy(update={"output": output})
+
+
+def _refuse_other_ending(name: str, form: "Format") -> None:
+    """Raise SpecError if a file's name ends as another format than the spec's does."""
+    from seg.spec.ensemble.output import format_of_name, suffix_of_format
+
+    try:
+        ending = format_of_name(name)
+    except ValueError:
+        return
+    if Path(name).suffix and suffix_of_format(ending) != suffix_of_format(form):
+        raise SpecError(
+            f"--output {name}: is {form} by the spec, and ends as {ending}: add --format {ending}"
+        )
 
 
 def _paths_on_stdin() -> list[str]:
