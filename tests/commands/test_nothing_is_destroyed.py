@@ -127,8 +127,31 @@ def test_what_is_read_stays_even_if_one_insists(project: Path, what: str) -> Non
         (project.parent / "model").symlink_to(load_ensemble(project).members[0].model or "")
     path = project.parent / what
     before = path.read_bytes()
-    assert "is what this command reads" in refused("ensemble", project, "-o", path, "--overwrite")
+    form = ("--format", "coco") if path.suffix == ".json" else ()
+    assert "is what this command reads" in refused("ensemble", project, "-o", path, *form, "--overwrite")
     assert path.read_bytes() == before
+
+
+def test_a_file_that_ends_as_another_format_is_not_written(project: Path) -> None:
+    path = project.parent / "labels.npz"
+    assert "is kaggle by the spec, and ends as npz: add --format npz" in refused(
+        "ensemble", project, "-o", path
+    )
+    assert not path.exists()
+
+
+def test_a_submission_is_converted_whole_or_not_at_all(project: Path) -> None:
+    seg("ensemble", project)
+    header, *rows = (project.parent / "submission.csv").read_text().splitlines(keepends=True)
+    target = project.parent / "labels.npz"
+    for name, content, problem in (
+        ("nothing.csv", [header], "lacks"),
+        ("twice.csv", [header, *rows, rows[0]], "duplicate"),
+    ):
+        (project.parent / name).write_text("".join(content))
+        convert = ("submission", "convert", project, project.parent / name, "--to", "npz", "-o", target)
+        assert problem in refused(*convert)
+        assert not target.exists()
 
 
 def test_submissions_that_are_read_stay(project: Path) -> None:

@@ -55,6 +55,9 @@ def test_a_number_for_each_class_and_none_where_there_is_nothing(tmp_path: Path)
         ("def score(truth, predicted): return 1 / 0", "ZeroDivisionError"),
         ("def score(truth, predicted): return 'good'", "ValueError"),
         ("def score(truth, predicted): return [1, 2]", "one for each of 3 classes"),
+        ("def score(truth, predicted): pass", "returns nothing"),
+        ("def score(truth, predicted): raise SystemExit(0)", "SystemExit"),
+        ("raise SystemExit(0)", "SystemExit"),
         ("def score(truth, predicted): return float('inf')", "one finite number"),
     ],
 )
