@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from seg.engine.member import Member
+from seg.engine.member_files import MemberFile
 from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.pipeline.prefetch import MAX_AHEAD
@@ -18,7 +19,6 @@ from seg.engine.runtimes.offload_plan import OffloadPlan, plan_offload
 from seg.engine.runtimes.open import default_batch_size, open_runtime
 from seg.engine.runtimes.reordered import in_dataset_order
 from seg.experimental import warnings_of
-from seg.models.member_files import MemberFile
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import RuntimeName
 

@@ -6,11 +6,11 @@ from functools import cached_property
 from pathlib import Path
 
 from seg.data import Sample, open_split
+from seg.engine.member_files import MemberFile, read_member_files
 from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
 from seg.image_type import ImageType, fused_type
 from seg.labels.classes import ClassInfo
-from seg.models.member_files import MemberFile, read_member_files
 from seg.spec import EnsembleSpec, load_ensemble
 
 

@@ -12,9 +12,9 @@ from seg.lazy import lazy_names
 if TYPE_CHECKING:
     from seg.export.export import export_checkpoint
     from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
+    from seg.export.onnx_file.verification_images import validation_images
     from seg.export.precision.trial import trial_on_this_machine
     from seg.export.pytorch_module import export_module
-    from seg.export.verification_images import validation_images
 
 __all__ = [
     "FusionRequest",
@@ -34,7 +34,7 @@ __getattr__ = lazy_names(
         "fuse": "seg.export.fuse",
         "fuse_ensemble": "seg.export.fuse.fuse",
         "trial_on_this_machine": "seg.export.precision.trial",
-        "validation_images": "seg.export.verification_images",
+        "validation_images": "seg.export.onnx_file.verification_images",
     },
 )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from seg.evaluate.compare import ENSEMBLE, EQUAL_WEIGHTS, Comparison, Row, compare_members
 from seg.export.export import export_checkpoint, is_exported
-from seg.export.verification_images import validation_images
+from seg.export.onnx_file.verification_images import validation_images
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
 
 HEADER = ("", "mIoU", "ms an image", "mIoU, views", "ms an image, views", "MB")

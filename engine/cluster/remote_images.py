@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from seg.data import Sample, open_split
-from seg.data.images.image_files import IMAGE_SUFFIXES
 from seg.data.images.images import decode_image
 from seg.data.images.raster import Raster
 from seg.data.images.read_sample import open_sample
@@ -15,6 +14,7 @@ from seg.data.splits.list_samples import LIST_SUFFIXES, first_column
 from seg.data.splits.split import samples_with_ids
 from seg.engine.image_source import ImageSource
 from seg.errors import DataError
+from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from seg.engine.member_files import MemberFile
 from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
 from seg.engine.runtimes.hardware import default_streams, processor_key, usable_cores
 from seg.engine.runtimes.nvidia.nvidia import CudaOptions, device_models
@@ -27,7 +28,6 @@ from seg.errors import OutputError, SegError
 from seg.files.atomic import regular, write_text
 from seg.image_type import ImageHWB
 from seg.labels.task import LabelMap, labels_of
-from seg.models.member_files import MemberFile
 from seg.spec.ensemble.prediction import BatchSize, RuntimeName
 from seg.terminal.notices import notice
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import seg
+from seg.engine.member_files import MemberFile, read_member_files
 from seg.errors import ModelError, SpecError
 from seg.export.bundle.request import BundleRequest
 from seg.export.bundle.wheels import download_wheels
 from seg.files.atomic import sha256_of, write_text
 from seg.files.outputs import Output, output_folder
-from seg.models.member_files import MemberFile, read_member_files
 from seg.models.safety import load_graph, weights_beside
 from seg.spec import EnsembleSpec, MemberSpec
 from seg.spec.dataset.dataset import ClassEntry, DatasetSpec

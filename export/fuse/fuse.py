@@ -17,7 +17,7 @@ from seg.export.fuse.parts import Part, read_parts
 from seg.export.fuse.reference import reference_of
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import atomic_model, replace_card, save_model
-from seg.export.verification_images import images_to_verify_on
+from seg.export.onnx_file.verification_images import images_to_verify_on
 from seg.image_type import ImageHWB, fused_type
 from seg.labels.task import classes_overlap
 from seg.spec import EnsembleSpec

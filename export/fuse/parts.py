@@ -5,11 +5,11 @@ from typing import Final
 
 import onnx
 
+from seg.engine.member_files import read_member_files
 from seg.engine.passes.shares import class_shares
 from seg.export.fuse.reorder import reorder_classes
 from seg.export.onnx_file.opset import in_opset, opset_of
 from seg.models.card import ModelCard
-from seg.models.member_files import read_member_files
 from seg.models.temperature import set_temperature
 from seg.spec import EnsembleSpec
 from seg.views import SYMMETRIES, ViewName

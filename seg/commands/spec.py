@@ -18,8 +18,8 @@ def check(
 
     Every mistake is one line with its file and line number.
     """
+    from seg.engine.member_files import read_existing_files
     from seg.errors import SegError, SpecError
-    from seg.models.member_files import read_existing_files
     from seg.spec import load_ensemble
 
     mistakes = []

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg.data.images.image_files import IMAGE_SUFFIXES
 from seg.errors import OutputError
 from seg.files.atomic import atomic_folder, errors_named, followed, is_there, remove_leftovers
+from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.files.ownership import foreign_parts, is_marked, mark_folder, note_file
 from seg.terminal.events import emit
 

@@ -26,11 +26,11 @@ from seg.data.images.read_sample import (
     size_of_sample,
     type_of_sample,
 )
+from seg.engine.member_files import read_member_files
 from seg.errors import DataError, ModelError, SpecError
 from seg.image_type import RGB8, ImageType, type_of
 from seg.labels.label_map import IGNORE_INDEX
 from seg.models.card import InputCard
-from seg.models.member_files import read_member_files
 from seg.pixel_range import PixelRange
 from seg.spec import DatasetSpec, load_dataset
 from seg.spec.ensemble.from_models import spec_from_models

@@ -32,7 +32,7 @@ def test_a_run_parses_and_hashes_every_model_once(
     spec = load_ensemble(project).model_copy(update={"runtime": "auto"})
     run_ensemble(spec)
     monkeypatch.setattr(onnx, "load", counted_parse)
-    monkeypatch.setattr("seg.models.member_files.sha256_of", counted_hash)
+    monkeypatch.setattr("seg.engine.member_files.sha256_of", counted_hash)
     run_ensemble(spec, restart=True)
     models = {spec.model(member) for member in spec.running}
     assert parsed == hashed == Counter(dict.fromkeys(models, 1))

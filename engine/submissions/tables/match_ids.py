@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from seg.data import Sample
-from seg.data.images.image_files import IMAGE_SUFFIXES
+from seg.files.image_suffixes import IMAGE_SUFFIXES
 
 _SEPARATOR: Final = re.compile(r"[/_\- ]+")
 

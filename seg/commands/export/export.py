@@ -112,7 +112,7 @@ def export(
             _export_trained(path, spec, one, request, is_asked=asked, force=force)
         emit("output", path=str(spec.model(one)))
         if format_ is not Format.onnx:
-            from seg.export.verification_images import validation_images
+            from seg.export.onnx_file.verification_images import validation_images
 
             convert(format_, spec, one, validation_images(spec.data))
     suggest(f"seg evaluate {path}")
@@ -125,8 +125,8 @@ def _export_trained(
     require_extra("train", "torch", "seg export")
     from seg.export.export import export_checkpoint, is_exported
     from seg.export.onnx_file.save import refuse_foreign_model
+    from seg.export.onnx_file.verification_images import validation_images
     from seg.export.precision.trial import trial_on_this_machine
-    from seg.export.verification_images import validation_images
 
     checkpoint, model = spec.checkpoint(one), spec.model(one)
     if not checkpoint.exists():

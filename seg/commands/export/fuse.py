@@ -38,7 +38,7 @@ def fuse(
 def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
     """Size, nodes and time against the members', and how the labels agree."""
     from seg.export.fuse.figures import compare
-    from seg.export.verification_images import images_to_verify_on
+    from seg.export.onnx_file.verification_images import images_to_verify_on
 
     image_hwc = images_to_verify_on(spec)[0]
     height, width = image_hwc.shape[:2]

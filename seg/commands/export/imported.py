@@ -28,9 +28,9 @@ def export_imported(
     """
     from seg.data.labelling import known_classes
     from seg.export.onnx_file.save import refuse_foreign_model
+    from seg.export.onnx_file.verification_images import images_to_verify_on
     from seg.export.sources.export_source import export_source, is_exported_source
     from seg.export.sources.open_source import open_source
-    from seg.export.verification_images import images_to_verify_on
 
     model, classes = spec.model(member), known_classes(spec.data)
     if not classes:

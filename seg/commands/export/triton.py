@@ -44,9 +44,9 @@ def serve_apart(
 
 def _job(source: EnsembleSource, outputs: Sequence[FusedOutput]) -> "Job":
     from seg.export.fuse.fuse import FusionRequest
+    from seg.export.onnx_file.verification_images import images_to_verify_on
     from seg.export.triton.config import Serving
     from seg.export.triton.job import Job
-    from seg.export.verification_images import images_to_verify_on
 
     images, plan = images_to_verify_on(source.spec), source.spec.export.plan
     height, width = plan.sizes[len(plan.sizes) // 2] if plan.sizes else images[0].shape[:2]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from seg.data.images.image_files import IMAGE_SUFFIXES
 from seg.data.pairing.find_masks import MASK_SUFFIXES
 from seg.errors import DataError
+from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.spec.dataset.dataset import SplitName
 
 _SPLITS: Final[dict[str, SplitName]] = {

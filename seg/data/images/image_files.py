@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from seg.errors import DataError
+from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.files.ownership import is_marked
 from seg.terminal.notices import notice
-
-IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 ARRAY_SUFFIXES: Final = frozenset({".npy", ".dcm"})
 """Images of bands that few viewers show; beside others they are often something else, such as masks."""

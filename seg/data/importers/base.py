@@ -10,10 +10,11 @@ from typing import Any
 
 from seg.data.coco.rasterise import MaskHW
 from seg.data.deep.decode import header_of
-from seg.data.images.image_files import IMAGE_SUFFIXES, bytes_of, images_in
+from seg.data.images.image_files import bytes_of, images_in
 from seg.data.images.raster import size_if_large
 from seg.data.regions.run_mask import RunMask
 from seg.errors import DataError
+from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.spec.dataset.dataset import UNLABELLED_IGNORED, SplitName
 
 Polygons = list[list[float]]

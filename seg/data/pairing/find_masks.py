@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from seg.data.images.image_files import IMAGE_SUFFIXES
 from seg.data.pairing.find_images import FoundImage
 from seg.data.pairing.pattern import Captures, Pattern, has_placeholders
 from seg.errors import DataError
+from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.spec.dataset.masks import MasksSpec
 from seg.terminal.words import counted
 

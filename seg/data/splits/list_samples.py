@@ -8,11 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from seg.data.images.image_files import IMAGE_SUFFIXES, bytes_of, images_in, is_usable, resolved
+from seg.data.images.image_files import bytes_of, images_in, is_usable, resolved
 from seg.data.pairing.lookup import ImageLookup
 from seg.data.pairing.pattern import Pattern, has_placeholders
 from seg.data.splits.split import Sample, samples_with_ids
 from seg.errors import DataError
+from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.spec.base import did_you_mean
 from seg.terminal.words import counted
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from seg.data import read_image, read_mask
-from seg.data.images.image_files import IMAGE_SUFFIXES
 from seg.data.images.images import write_image, write_mask
 from seg.errors import DataError, OutputError
+from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.labels.label_map import ImageHWC
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)

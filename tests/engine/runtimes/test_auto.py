@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seg.engine.member_files import MemberFile
 from seg.engine.runtimes import auto, profiling
 from seg.engine.runtimes.auto import choose_runtimes
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
@@ -16,7 +17,6 @@ from seg.errors import MissingRuntimeError, ModelError
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import Task
 from seg.models.card import PrecisionName
-from seg.models.member_files import MemberFile
 from seg.models.model_file import read_model_card
 from seg.spec.ensemble.prediction import RuntimeName
 from tests.engine.tiny_models import MakeModel

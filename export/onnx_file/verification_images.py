@@ -5,10 +5,10 @@ from typing import Final
 from seg.data import open_split
 from seg.data.images.read_sample import read_sample
 from seg.data.regions.large_images import cut_for_networks
+from seg.engine.member_files import read_existing_files
 from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
 from seg.image_type import RGB8, ImageHWB, fused_type
-from seg.models.member_files import read_existing_files
 from seg.spec import DatasetSpec, EnsembleSpec
 
 VERIFICATION_IMAGES: Final = 6
