@@ -1,6 +1,5 @@
 """What a file does on a runtime: how fast, how like fp32, how right."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from seg.data import Split
 from seg.data.images.read_sample import read_sample
+from seg.engine.runtimes.profiling import least_seconds
 from seg.errors import VerificationError
 from seg.export.onnx_file.verification_batches import verification_batches, verification_sizes
 from seg.image_type import ImageHWB
@@ -121,13 +121,7 @@ def measure(
 
 
 def _milliseconds(predict: Predict, image_hwc: ImageHWB) -> float:
-    """The least of many rounds, as disturbances only add."""
-    rounds: list[float] = []
-    while not rounds or sum(rounds[1:]) < TIMED_S:
-        start = time.perf_counter()
-        predict(image_hwc[None])
-        rounds.append(time.perf_counter() - start)
-    return min(rounds[1:]) * 1e3
+    return least_seconds(lambda: predict(image_hwc[None]), TIMED_S) * 1e3
 
 
 def _agreement(ours: Sequence[LabelMap], theirs: Sequence[LabelMap]) -> float:
