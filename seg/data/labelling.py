@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,25 @@ class Labelling:
 
 ReadLabelling = Callable[[], Labelling]
 """Reads the labelling on first use, as predicting may not need it."""
+
+
+class WithLabelling:
+    """What all splits of a dataset share: its labelling, read on first use."""
+
+    def __init__(self, read_labelling: ReadLabelling) -> None:
+        self._read_labelling = read_labelling
+
+    @cached_property
+    def _labelling(self) -> Labelling:
+        return self._read_labelling()
+
+    @property
+    def task(self) -> Task:
+        return self._labelling.task
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        return self._labelling.classes
 
 
 def labelling_of(dataset: DatasetSpec) -> Labelling:

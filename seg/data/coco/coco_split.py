@@ -18,13 +18,13 @@ from seg.data.coco.rasterise import rasterise, rasterise_to_runs
 from seg.data.images.image_files import resolved
 from seg.data.images.image_header import Size
 from seg.data.images.read_sample import size_of_sample
-from seg.data.labelling import Labelling, ReadLabelling
+from seg.data.labelling import ReadLabelling, WithLabelling
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
 from seg.data.splits.split import Sample, samples_with_ids
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.labels.task import LabelMap, Task
+from seg.labels.task import LabelMap
 from seg.spec.base import did_you_mean
 
 Drawn = TypeVar("Drawn")
@@ -33,12 +33,12 @@ LARGE: Final = 2**25
 """From this number of pixels on, the image's real size is read first, and labels are drawn by region."""
 
 
-class CocoSplit:
+class CocoSplit(WithLabelling):
     """A COCO JSON and its images. Labels are rasterised when asked for, not before."""
 
     def __init__(self, annotations: Path, images: Path, read_labelling: ReadLabelling) -> None:
         self._path = annotations
-        self._read_labelling = read_labelling
+        super().__init__(read_labelling)
         self._coco = read_coco(annotations)
         for problem in ambiguities(self._coco.categories, self._coco.images):
             raise DataError(f"{annotations}: {problem}: give each its own")
@@ -50,18 +50,6 @@ class CocoSplit:
             replace(sample, coco_id=image.id, file_name=image.file_name)
             for sample, image in zip(samples, self._coco.images, strict=True)
         )
-
-    @cached_property
-    def _labelling(self) -> Labelling:
-        return self._read_labelling()
-
-    @property
-    def task(self) -> Task:
-        return self._labelling.task
-
-    @property
-    def classes(self) -> tuple[ClassInfo, ...]:
-        return self._labelling.classes
 
     @cached_property
     def fingerprint(self) -> str:

@@ -4,21 +4,20 @@ import hashlib
 from functools import cached_property
 
 from seg.data.images.image_files import bytes_of
-from seg.data.labelling import Labelling, ReadLabelling
+from seg.data.labelling import ReadLabelling, WithLabelling
 from seg.data.masks.decode import MaskDecoder, mask_decoder
 from seg.data.pairing.find_images import find_images, samples_of
 from seg.data.pairing.find_masks import Masks, find_masks
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.list_samples import chosen
 from seg.errors import DataError
-from seg.labels.classes import ClassInfo
-from seg.labels.task import LabelMap, Task
+from seg.labels.task import LabelMap
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.dataset.masks import MasksSpec
 from seg.spec.dataset.split import SplitSpec
 
 
-class MaskSplit:
+class MaskSplit(WithLabelling):
     """Images with masks, in any encoding of `MasksSpec`.
 
     A file that is the mask of another image is no image of the split.
@@ -29,7 +28,7 @@ class MaskSplit:
     ) -> None:
         self.spec = masks
         self._dataset = dataset
-        self._read_labelling = read_labelling
+        super().__init__(read_labelling)
         images = find_images(spec)
         files = find_masks(images, masks)
         are_masks = {mask.path for own in files for mask in own}
@@ -43,18 +42,6 @@ class MaskSplit:
         self.samples = chosen(samples, spec.list) if spec.list else samples
         self.masks: list[Masks] = [masks_of[sample.image] for sample in self.samples]
         self.unlisted_masks = are_masks - {mask.path for own in self.masks for mask in own}
-
-    @cached_property
-    def _labelling(self) -> Labelling:
-        return self._read_labelling()
-
-    @property
-    def task(self) -> Task:
-        return self._labelling.task
-
-    @property
-    def classes(self) -> tuple[ClassInfo, ...]:
-        return self._labelling.classes
 
     @cached_property
     def fingerprint(self) -> str:

@@ -3,34 +3,21 @@
 import hashlib
 from functools import cached_property
 
-from seg.data.labelling import Labelling, ReadLabelling
+from seg.data.labelling import ReadLabelling, WithLabelling
 from seg.data.pairing.find_images import listed_samples
 from seg.data.regions.label_raster import LabelRaster
 from seg.errors import DataError
-from seg.labels.classes import ClassInfo
-from seg.labels.task import LabelMap, Task
+from seg.labels.task import LabelMap
 from seg.spec.dataset.split import SplitSpec
 
 
-class FolderSplit:
+class FolderSplit(WithLabelling):
     """The images of a folder, pattern or list; see `seg.data.splits.list_samples`."""
 
     def __init__(self, spec: SplitSpec, read_labelling: ReadLabelling) -> None:
         self._place = spec.images[0]
-        self._read_labelling = read_labelling
+        super().__init__(read_labelling)
         self.samples = listed_samples(spec)
-
-    @cached_property
-    def _labelling(self) -> Labelling:
-        return self._read_labelling()
-
-    @property
-    def task(self) -> Task:
-        return self._labelling.task
-
-    @property
-    def classes(self) -> tuple[ClassInfo, ...]:
-        return self._labelling.classes
 
     @cached_property
     def fingerprint(self) -> str:

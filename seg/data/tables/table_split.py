@@ -8,7 +8,7 @@ from typing import Final
 
 from seg.data.images.image_files import bytes_of
 from seg.data.images.read_sample import size_of_sample
-from seg.data.labelling import Labelling, ReadLabelling
+from seg.data.labelling import ReadLabelling, WithLabelling
 from seg.data.pairing.find_images import listed_samples
 from seg.data.pairing.lookup import ImageLookup
 from seg.data.regions.label_raster import LabelRaster
@@ -17,8 +17,7 @@ from seg.data.regions.run_mask import RunMask
 from seg.data.tables.run_lengths import parse_runs
 from seg.data.tables.table_rows import TableRow, read_rows
 from seg.errors import DataError
-from seg.labels.classes import ClassInfo
-from seg.labels.task import LabelMap, Task
+from seg.labels.task import LabelMap
 from seg.spec.dataset.labels_table import LabelsTableSpec
 from seg.spec.dataset.split import SplitSpec
 from seg.terminal.words import counted
@@ -26,7 +25,7 @@ from seg.terminal.words import counted
 _EXAMPLES: Final = 3
 
 
-class TableSplit:
+class TableSplit(WithLabelling):
     """Images and a table of run lengths. An image that is not in the table has only unlabelled pixels.
 
     If a pixel has one class, the smaller object is on top, as for COCO objects.
@@ -34,20 +33,8 @@ class TableSplit:
 
     def __init__(self, spec: SplitSpec, table: LabelsTableSpec, read_labelling: ReadLabelling) -> None:
         self.table = table
-        self._read_labelling = read_labelling
+        super().__init__(read_labelling)
         self.samples = listed_samples(spec)
-
-    @cached_property
-    def _labelling(self) -> Labelling:
-        return self._read_labelling()
-
-    @property
-    def task(self) -> Task:
-        return self._labelling.task
-
-    @property
-    def classes(self) -> tuple[ClassInfo, ...]:
-        return self._labelling.classes
 
     @cached_property
     def fingerprint(self) -> str:
