@@ -9,12 +9,13 @@ from onnx import TensorProto, helper
 
 from seg.engine.merging.decision import Decision
 from seg.export.fuse.builder import Graph
+from seg.export.fuse.decoder_grid import pad_to_grid
 from seg.export.fuse.merge import PassOutput, add_merge
 from seg.export.fuse.network import add_network
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.outputs import add_output
 from seg.export.fuse.parts import Part
-from seg.export.fuse.views import batch_views, first_bands, restore_views
+from seg.export.fuse.views import batch_views, cast_images, first_bands, restore_views
 from seg.export.onnx_file.opset import lower_opset, opset_of
 from seg.image_type import fused_type
 from seg.models.model_file import INPUT, ONNX_PIXELS, OUTPUT
@@ -47,7 +48,10 @@ def compose(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
     """
     graph = Graph()
     taken = fused_type([part.card.input.image_type for part in parts])
-    pass_outputs = [output for part in parts for output in _sample_image(graph, part, taken.bands)]
+    images = cast_images(graph)
+    if any(part.decoder for part in parts):
+        images = pad_to_grid(graph, images)
+    pass_outputs = [output for part in parts for output in _passes_of(graph, part, images, taken.bands)]
     image = helper.make_tensor_value_info(INPUT, ONNX_PIXELS[taken.pixels], ["N", "H", "W", taken.bands])
     return _finish(graph, [image], pass_outputs, ending)
 
@@ -83,12 +87,12 @@ def _finish(
     return model
 
 
-def _sample_image(graph: Graph, part: Part, bands: int) -> Iterator[PassOutput]:
+def _passes_of(graph: Graph, part: Part, images: str, bands: int) -> Iterator[PassOutput]:
     for orientation, transpose in ORIENTATIONS.items():
         views = part.views_that(transpose=transpose)
         if views:
             scope = f"{part.name}/{orientation}"
-            images = first_bands(graph, batch_views(graph, views), part.card.input.bands, bands)
-            seen = add_network(graph, part, scope, images)
+            batch = first_bands(graph, batch_views(graph, images, views), part.card.input.bands, bands)
+            seen = add_network(graph, part, scope, batch)
             for view, value in zip(views, restore_views(graph, seen, views, part.name), strict=True):
                 yield PassOutput(f"{part.name}/{view}", value, part)
