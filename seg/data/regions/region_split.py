@@ -13,7 +13,7 @@ from seg.labels.task import LabelMap, Task, ignore_value
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ImageRegion:
     """A region of image `index` of a split; without a region, the whole image."""
 
     index: int
@@ -23,7 +23,7 @@ class Part:
 class RegionSplit:
     """Parts of a split's images, each an image of its own, read from its file by region."""
 
-    def __init__(self, whole: Split, parts: Sequence[Part]) -> None:
+    def __init__(self, whole: Split, parts: Sequence[ImageRegion]) -> None:
         self._whole = whole
         self.parts = tuple(parts)
         self._opened: tuple[int, LabelRaster] | None = None
@@ -107,7 +107,7 @@ def in_regions(split: Split, sizes: Sequence[Size | None], side_hw: Size) -> Spl
     return RegionSplit(
         split,
         [
-            Part(index, region)
+            ImageRegion(index, region)
             for index, size_hw in enumerate(sizes)
             for region in (grid(size_hw, side_hw) if size_hw else [None])
         ],
