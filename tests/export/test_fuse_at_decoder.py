@@ -63,7 +63,9 @@ def test_it_is_the_engine_s(task: Any, options: dict[str, Any], tmp_path: Path) 
     image_hwc = photo(33, 47)
     found, expected = run(tmp_path / "team.onnx", image_hwc[None]), Ensemble.load(spec).predict(image_hwc)
     np.testing.assert_allclose(found["probabilities"][0], expected.probabilities, atol=1e-5)
-    assert (found["labels"][0] == expected.labels).mean() > 0.999
+    clear_hw = Ensemble.load(spec).decision().margins(expected.probabilities) > 1e-5
+    np.testing.assert_array_equal(found["labels"][0][clear_hw], expected.labels[clear_hw])
+    assert clear_hw.mean() > 0.99
 
 
 def test_each_grid_is_upsampled_once(tmp_path: Path) -> None:
