@@ -109,7 +109,7 @@ class DecoderMerge:
     @property
     def missing_c(self) -> NDArray[np.float64]:
         """See `MeanMerge`."""
-        return 1 - np.sum([1 - merge.missing_c for merge in self._merges.values()], axis=0)
+        return np.asarray(1 - np.sum([1 - merge.missing_c for merge in self._merges.values()], axis=0))
 
     def merged(self) -> ProbabilitiesCHW:
         return normalised(self.sum_chw, self._pass_order, self.missing_c, self._task)
@@ -120,7 +120,7 @@ def upsampled(cells_chw: ProbabilitiesCHW, decoder: Decoder, size_hw: Size) -> P
     if decoder.cell == 1:
         return cells_chw[:, : size_hw[0], : size_hw[1]].copy()
     sides = [
-        _Interpolation.of(np.arange(wanted), extent, decoder)
+        _Interpolation.of(np.arange(wanted, dtype=np.float64), extent, decoder)
         for wanted, extent in zip(size_hw, grid_of(size_hw), strict=True)
     ]
     return _interpolated(cells_chw, *sides)

@@ -73,14 +73,25 @@ def network_graph(network: Network, task: Task = "multiclass", *, cut: bool = Fa
     logits = "cells"
     if not cut:
         if network.cell > 1:
-            corners = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
-            nodes.append(helper.make_node("Resize", ["cells", "", "scales"], ["upsampled"], **corners))
+            corners = "align_corners"
+            nodes.append(
+                helper.make_node(
+                    "Resize",
+                    ["cells", "", "scales"],
+                    ["upsampled"],
+                    mode="linear",
+                    coordinate_transformation_mode=corners,
+                )
+            )
             logits = "upsampled"
         nodes.append(helper.make_node("Slice", [logits, "start", "size", "axes"], ["logits"]))
         logits = "logits"
     nodes.append(helper.make_node("Div", [logits, TEMPERATURE], ["tempered"]))
-    last = ("Sigmoid", {}) if classes_overlap(task) else ("Softmax", {"axis": 1})
-    nodes.append(helper.make_node(last[0], ["tempered"], ["probabilities"], **last[1]))
+    nodes.append(
+        helper.make_node("Sigmoid", ["tempered"], ["probabilities"])
+        if classes_overlap(task)
+        else helper.make_node("Softmax", ["tempered"], ["probabilities"], axis=1)
+    )
     constants: dict[str, NDArray[Any]] = {
         "kernel": kernel,
         TEMPERATURE: np.array(1, np.float32),

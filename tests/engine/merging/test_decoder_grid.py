@@ -44,6 +44,10 @@ VIEWS: Final = tuple(TURNS)
 SIZES: Final = [(64, 96), (40, 56), (33, 95), (1, 1), (1, 40)]
 
 
+def resized(image_hwc: ImageHWC, size_wh: tuple[int, int], method: int) -> ImageHWC:
+    return np.asarray(cv2.resize(image_hwc, size_wh, interpolation=method), dtype=np.uint8)
+
+
 def passes_by_hand(
     ensemble: Ensemble, pass_order: PassOrder, image_hwc: ImageHWC, task: Task = "multiclass"
 ) -> list[ProbabilitiesCHW]:
@@ -95,7 +99,7 @@ def test_the_mean_is_that_of_upsampled_passes(
 def test_one_upright_pass_is_nearly_what_the_network_returns(network: Any, tmp_path: Path) -> None:
     """The network interpolates logits, so that probabilities between cells differ a little."""
     spec = decoder_spec(tmp_path, members=[{"name": network.name, "model": f"{network.name}.onnx"}])
-    smooth_hwc = cv2.resize(photo(4, 5), (96, 64), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    smooth_hwc = resized(photo(4, 5), (96, 64), cv2.INTER_CUBIC)
     at_image = Ensemble.load(spec.model_copy(update={"merge_at": "image"})).predict(smooth_hwc)
     ours = Ensemble.load(spec).predict(smooth_hwc)
     corners = np.s_[:, ::63, ::95]
@@ -147,9 +151,7 @@ def test_scaled_views_are_interpolated_at_the_image_s_cells(view: str, tmp_path:
     height, width = padded_hwc.shape[:2]
     seen_wh = round(width * scale), round(height * scale)
     turned_hwc = np.ascontiguousarray(turn(padded_hwc.transpose(2, 0, 1)).transpose(1, 2, 0))
-    seen_hwc = cv2.resize(
-        turned_hwc, seen_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    )
+    seen_hwc = resized(turned_hwc, seen_wh, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     expected: Any = 0
     for network, weight in zip(NETWORKS, WEIGHTS, strict=True):
         cells = cells_of(network, seen_hwc)
@@ -186,8 +188,11 @@ class Recorder:
 
 
 def labels_of(ensemble: Ensemble, image_hwc: ImageHWC, **options: Any) -> LabelsHW:
-    (found,) = ensemble.label_all([("one", image_hwc)], lambda _, labels_hw: labels_hw, **options)
-    return found
+    found: list[LabelsHW] = list(
+        ensemble.label_all([("one", image_hwc)], lambda _, labels: labels, **options)
+    )
+    (labels_hw,) = found
+    return labels_hw
 
 
 def test_early_exit_looks_at_the_sum_of_upsampled_passes(tmp_path: Path) -> None:
@@ -225,7 +230,7 @@ def test_a_certain_exit_changes_no_label(tmp_path: Path) -> None:
     spec = decoder_spec(tmp_path, members=members)
     ensemble = Ensemble.load(spec)
     for seed in range(4):
-        image_hwc = cv2.resize(photo(3, 4, seed), (56, 40), interpolation=cv2.INTER_NEAREST)
+        image_hwc = resized(photo(3, 4, seed), (56, 40), cv2.INTER_NEAREST)
         clock = Clock()
         stopping = build_stopping(StoppingSpec(tolerance=0.05), ensemble)
         found = labels_of(ensemble, image_hwc, stopping=stopping, clock=clock)

@@ -142,10 +142,12 @@ def test_half_precision_is_cut_too(models: Models, tmp_path: Path) -> None:
     network, card = load_checkpoint(models["fpn"].with_name("model.safetensors"))
     half = in_half(ExportedModel(Segmenter(network, card.input)))
     write_onnx(half, card, tmp_path / "half.onnx")
-    spec = spec_of(tmp_path, {"half": tmp_path / "half.onnx"}, ["half"])
-    image_hwc = image(64, 96)
-    ours, exact = probabilities(spec, image_hwc), probabilities(at_image(spec), image_hwc)
-    assert (ours.argmax(0) == exact.argmax(0)).mean() > 0.99
+    in_both = models | {"half": tmp_path / "half.onnx"}
+    half_chw, full_chw = (
+        probabilities(spec_of(tmp_path, in_both, [name]), image(64, 96)) for name in ("half", "fpn")
+    )
+    np.testing.assert_allclose(half_chw, full_chw, atol=0.02)
+    assert np.ptp(full_chw, axis=(1, 2)).max() > 0.2
 
 
 def test_it_says_in_what_cells_each_member_answers(models: Models, tmp_path: Path) -> None:
