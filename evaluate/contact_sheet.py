@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -101,13 +101,15 @@ def _find(split: Split, name: str) -> SheetImage:
             return SheetImage(sample, index)
     if not Path(name).is_file():
         raise DataError(f"{name}: is neither an image file nor the id of an image of the predict split")
-    reading = next((sample.pixel_range for sample in split.samples), None)
-    return SheetImage(Sample(Path(name).stem, Path(name), pixel_range=reading), None)
+    other = Sample(Path(name).stem, Path(name))
+    if split.samples:
+        other = replace(other, pixel_range=split.samples[0].pixel_range, scale=split.samples[0].scale)
+    return SheetImage(other, None)
 
 
 def _predicted(sample: Sample) -> Path | ImageHWB:
-    """What the ensemble predicts: a file, or the slices of a stack."""
-    return read_sample(sample) if sample.stack else sample.image
+    """What the ensemble predicts: a file, or what is made of several or at another scale."""
+    return read_sample(sample) if sample.stack or sample.scale else sample.image
 
 
 def _draw(

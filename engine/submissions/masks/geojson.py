@@ -8,7 +8,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.images.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
+from seg.data.images.band_file import has_rasterio
+from seg.data.images.pixel_size import pixel_size_of
+from seg.data.images.pyramid import TIFF_SUFFIXES, open_tiff
 from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
@@ -33,11 +35,6 @@ from seg.labels.task import LabelMap, Task, classes_overlap, pack_masks
 SUFFIX: Final = ".geojson"
 _ROWS_AT_ONCE: Final = 512
 _BLOCK: Final = 256
-_MICROMETRES: Final = {"2": 25_400.0, "3": 10_000.0}
-"""Of the units that a TIFF's resolution is given in: inches and centimetres."""
-
-_SLIDE: Final = 20.0
-"""Micrometres of a pixel of a slide, at most: scanners have 0.1 to 4, and 72 dots an inch mean nothing."""
 
 Ring = NDArray[np.float64]
 """Corners, x and y in pixels, float64 `[N, 2]`; the first is also the last."""
@@ -45,21 +42,52 @@ Ring = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an image lies: x and y of a pixel's corner, the name of the coordinate system, a pixel's area."""
+    """Where an image lies.
+
+    Attributes:
+        transform: from columns and rows of pixels to x and y; None if they are the same.
+        crs: the name of the coordinate system, if it has one.
+        pixel_area, area_name: the area of a pixel, and what it is called with its unit.
+        pixels: how many pixels of the full resolution a pixel covers.
+    """
 
     transform: Any = None
     crs: str = ""
     pixel_area: float = 0.0
     area_name: str = ""
+    pixels: float = 1.0
+
+    def in_size(self, size_hw: Size, full_hw: Size) -> "Place":
+        """The same place of an image of another size than its full one."""
+        from rasterio.transform import Affine
+
+        across, down = full_hw[1] / size_hw[1], full_hw[0] / size_hw[0]
+        transform = (self.transform or Affine.identity()) @ Affine.scale(across, down)
+        return replace(
+            self, transform=transform, pixel_area=self.pixel_area * across * down, pixels=across * down
+        )
 
 
 class GeoJsonFolder:
     """Each image's outlines as `<id>.geojson`; pixels of the unlabelled class, or of none, have none."""
 
     def __init__(
-        self, classes: Sequence[ClassInfo], unlabelled: str, image_of: ImageOf, simplify: float, task: Task
+        self,
+        classes: Sequence[ClassInfo],
+        unlabelled: str,
+        image_of: ImageOf,
+        simplify: float,
+        task: Task,
+        full_size_of: SizeOf | None = None,
     ) -> None:
-        """Raises MissingRuntimeError if rasterio is not installed."""
+        """Outlines of these classes.
+
+        Args:
+            full_size_of: the size of an image at its full resolution, if label maps are at another.
+
+        Raises:
+            MissingRuntimeError: rasterio is not installed.
+        """
         if not has_rasterio():
             raise MissingRuntimeError(f"format geojson needs rasterio: {install_advice('geo')}")
         self._classes = classes
@@ -68,6 +96,7 @@ class GeoJsonFolder:
         self._image_of = image_of
         self._simplify = simplify
         self._overlap = classes_overlap(task)
+        self._full_size_of = full_size_of
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         self.write_by_region(path, images)
@@ -79,6 +108,8 @@ class GeoJsonFolder:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 place = place_of(self._image_of(image_id))
+                if self._full_size_of is not None:
+                    place = place.in_size(size_of(labels), self._full_size_of(image_id))
                 with file.open("w", encoding="utf-8", newline="\n") as written:
                     written.write('{"type": "FeatureCollection",')
                     if place.crs:
@@ -107,7 +138,7 @@ class GeoJsonFolder:
                 "objectType": "annotation",
                 "classification": {"name": c.name, "color": list(c.colour)},
                 "class_id": c.id,
-                "pixels": round(pixels),
+                "pixels": round(pixels * place.pixels),
             }
             if place.area_name:
                 properties[place.area_name] = round(pixels * place.pixel_area, 3)
@@ -159,32 +190,25 @@ def _painted(shapes: Sequence[tuple[Any, int]], fill: int, size_hw: Size, place:
 
 
 def place_of(image: str) -> Place:
-    """Where an image lies, and how large its pixels are, in m² or µm²; of others than TIFFs nothing."""
-    import rasterio
-
-    silence_georeferencing_warnings()
-    if Path(image).suffix.lower() not in TIFF_SUFFIXES:
-        return Place()
+    """Where an image lies, and how large its pixels are, in m² or µm², as far as its file says it."""
+    path = Path(image)
     try:
-        with rasterio.open(image) as dataset:
-            transform, crs, tags = dataset.transform, dataset.crs, dataset.tags()
-    except rasterio.errors.RasterioError:
+        place, pixel = _georeference(path), pixel_size_of(path)
+    except DataError:
         # The image is somewhere else by now; its outlines are in pixels.
         return Place()
-    if crs is not None and not transform.is_identity:
-        metres = crs.linear_units_factor[1] if crs.is_projected else 0.0
-        area = abs(transform.determinant) * metres**2
-        return Place(transform, crs.to_string(), area, "area_m2" if metres else "")
-    side = _micrometres(tags)
-    return Place(pixel_area=side**2, area_name="area_um2" if side else "")
+    if pixel is None:
+        return place
+    return replace(place, pixel_area=pixel.height * pixel.width, area_name=f"area_{pixel.unit}2")
 
 
-def _micrometres(tags: dict[str, str]) -> float:
-    """The side of a slide's pixel by its TIFF's tags; 0 if they do not say it."""
-    unit = _MICROMETRES.get(tags.get("TIFFTAG_RESOLUTIONUNIT", "")[:1], 0.0)
-    resolution = float(tags.get("TIFFTAG_XRESOLUTION", 0) or 0)
-    side = unit / resolution if resolution > 0 else 0.0
-    return side if side <= _SLIDE else 0.0
+def _georeference(image: Path) -> Place:
+    """A TIFF's place on a map, if it has one."""
+    if image.suffix.lower() in TIFF_SUFFIXES:
+        with open_tiff(image) as dataset:
+            if dataset.crs is not None and not dataset.transform.is_identity:
+                return Place(dataset.transform, dataset.crs.to_string())
+    return Place()
 
 
 def _outlines(labels: LabelRaster) -> Iterator[tuple[list[Ring], int]]:
