@@ -67,9 +67,17 @@ def open_bands(path: Path, pixel_range: PixelRange) -> Raster:
 
 def draw_sample(sample: Sample) -> ImageHWC:
     """A sample's image as a picture, uint8 RGB `[H, W, 3]`; raises DataError as `read_sample`."""
+    return as_picture(sample, read_sample(sample))
+
+
+def as_picture(sample: Sample, pixels: ImageHWB) -> ImageHWC:
+    """Pixels of a sample's image as a picture; raises DataError if it lacks bands that pictures show."""
     if sample.pixel_range is None:
-        return read_sample(sample)
-    return picture_of(read_sample(sample), sample.pixel_range, sample.rgb)
+        return pixels
+    try:
+        return picture_of(pixels, sample.pixel_range, sample.rgb)
+    except ValueError as error:
+        raise DataError(f"{sample.image}: {error}") from error
 
 
 def size_of_sample(sample: Sample) -> Size:

@@ -167,7 +167,8 @@ def test_labels_are_scaled_with_their_images(slide: Path, tmp_path: Path) -> Non
     (tmp_path / "table.csv").write_text(
         "id,rle\na.ome," + " ".join(f"{300 + 600 * y} 120" for y in range(100, 200))
     )
-    table = {"file": tmp_path / "table.csv", "order": "rows", "first": 0, "columns": {"id": "id", "runs": "rle"}}
+    columns = {"id": "id", "runs": "rle"}
+    table = {"file": tmp_path / "table.csv", "order": "rows", "first": 0, "columns": columns}
     for where in ({"masks": tmp_path / "masks"}, {"labels": table}):
         data = {
             "train": {"images": slide, **where},
