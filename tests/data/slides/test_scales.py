@@ -18,6 +18,7 @@ from seg.data.images.scaled_image import ScaledImage
 from seg.data.regions import area_resampling
 from seg.data.regions.region import Region
 from seg.data.regions.resized_labels import ResizedLabels
+from seg.data.splits.content_hash import content_keys
 from seg.data.splits.split import Sample
 from seg.errors import DataError
 from seg.read_scale import ReadScale
@@ -157,6 +158,11 @@ def test_a_file_that_does_not_say_its_pixel_size_is_refused(tmp_path: Path) -> N
         read_sample(Sample("a", tmp_path / "a.tif", scale=ReadScale(resolution=1)))
     scale = ReadScale(resolution=1, pixel_size=0.5)
     assert read_sample(Sample("a", tmp_path / "a.tif", scale=scale)).shape == (20, 30, 3)
+
+
+def test_another_scale_is_another_image(slide: Path) -> None:
+    scales = None, ReadScale(resolution=0.5), ReadScale(level=1), ReadScale(level=2)
+    assert len(set(content_keys([Sample("a", slide, scale=scale) for scale in scales]))) == len(scales)
 
 
 def test_labels_are_scaled_with_their_images(slide: Path, tmp_path: Path) -> None:
