@@ -23,6 +23,7 @@ from seg.data.images.image_header import Size
 from seg.data.images.images import read_bands, without_alpha
 from seg.data.images.raster import open_raster, size_if_large
 from seg.data.images.read_sample import open_bands
+from seg.data.images.scaled_image import size_at
 from seg.data.labelling import Labelling, labelling_of
 from seg.data.masks.mask_split import MaskSplit
 from seg.data.splits.subset_split import Subset
@@ -215,6 +216,8 @@ def _check_split(
             size_hw = None
             try:
                 size_hw = _check_image(path, digests, findings, dataset)
+                if dataset.read_scale:
+                    size_at(path, dataset.read_scale, size_hw)
             except DataError as error:
                 findings.append(error_in(path, error, "replace or remove the image"))
             check_labels = split.check_labels(index, size_hw)
