@@ -8,7 +8,6 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.images.band_file import has_rasterio
-from seg.data.images.pixel_size import pixel_size_of
-from seg.data.images.pyramid import TIFF_SUFFIXES, open_tiff
 from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.geotiff import ImageOf
+from seg.engine.submissions.masks.image_location import ImageLocation, location_of
 from seg.errors import DataError, MissingRuntimeError
 from seg.files.file_names import FileNames, id_of_name
 from seg.files.outputs import output_folder
@@ -38,34 +36,6 @@ _BLOCK: Final = 256
 
 Ring = NDArray[np.float64]
 """Corners, x and y in pixels, float64 `[N, 2]`; the first is also the last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an image lies.
-
-    Attributes:
-        transform: from columns and rows of pixels to x and y; None if they are the same.
-        crs: the name of the coordinate system, if it has one.
-        pixel_area, area_name: the area of a pixel, and what it is called with its unit.
-        pixels: how many pixels of the full resolution a pixel covers.
-    """
-
-    transform: Any = None
-    crs: str = ""
-    pixel_area: float = 0.0
-    area_name: str = ""
-    pixels: float = 1.0
-
-    def in_size(self, size_hw: Size, full_hw: Size) -> "Place":
-        """The same place of an image of another size than its full one."""
-        from rasterio.transform import Affine
-
-        across, down = full_hw[1] / size_hw[1], full_hw[0] / size_hw[0]
-        transform = (self.transform or Affine.identity()) @ Affine.scale(across, down)
-        return replace(
-            self, transform=transform, pixel_area=self.pixel_area * across * down, pixels=across * down
-        )
 
 
 class GeoJsonFolder:
@@ -107,16 +77,16 @@ class GeoJsonFolder:
             for image_id, labels in images:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                place = place_of(self._image_of(image_id))
+                location = location_of(self._image_of(image_id))
                 if self._full_size_of is not None:
-                    place = place.in_size(size_of(labels), self._full_size_of(image_id))
+                    location = location.in_size(size_of(labels), self._full_size_of(image_id))
                 with file.open("w", encoding="utf-8", newline="\n") as written:
                     written.write('{"type": "FeatureCollection",')
-                    if place.crs:
-                        crs = {"type": "name", "properties": {"name": place.crs}}
+                    if location.crs:
+                        crs = {"type": "name", "properties": {"name": location.crs}}
                         written.write(f' "crs": {json.dumps(crs)},')
                     written.write(' "features": [')
-                    for number, feature in enumerate(self._features(labels, place)):
+                    for number, feature in enumerate(self._features(labels, location)):
                         written.write(",\n" * (number > 0) + json.dumps(feature))
                     written.write("]}\n")
 
@@ -128,9 +98,9 @@ class GeoJsonFolder:
         for file in files:
             image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(SUFFIX))
             size_hw = registry.register(str(file), image_id)
-            yield image_id, self._draw(file, size_hw, place_of(self._image_of(image_id)))
+            yield image_id, self._draw(file, size_hw, location_of(self._image_of(image_id)))
 
-    def _features(self, labels: LabelRaster, place: Place) -> Iterator[dict[str, Any]]:
+    def _features(self, labels: LabelRaster, location: ImageLocation) -> Iterator[dict[str, Any]]:
         for rings, label in self._outlines(labels):
             c = self._classes[label]
             pixels = _area(rings[0]) - sum(_area(hole) for hole in rings[1:])
@@ -138,13 +108,13 @@ class GeoJsonFolder:
                 "objectType": "annotation",
                 "classification": {"name": c.name, "color": list(c.colour)},
                 "class_id": c.id,
-                "pixels": round(pixels * place.pixels),
+                "pixels": round(pixels * location.pixels),
             }
-            if place.area_name:
-                properties[place.area_name] = round(pixels * place.pixel_area, 3)
+            if location.area_name:
+                properties[location.area_name] = round(pixels * location.pixel_area, 3)
             simple = [ring for ring in (_simplified(ring, self._simplify) for ring in rings) if len(ring) > 3]
             if simple:
-                coordinates = [_placed(ring, place) for ring in simple]
+                coordinates = [_placed(ring, location) for ring in simple]
                 geometry = {"type": "Polygon", "coordinates": coordinates}
                 yield {"type": "Feature", "geometry": geometry, "properties": properties}
 
@@ -158,7 +128,7 @@ class GeoJsonFolder:
         bare = {self._background, IGNORE_INDEX}
         yield from ((rings, label) for rings, label in _outlines(labels) if label not in bare)
 
-    def _draw(self, file: Path, size_hw: Size, place: Place) -> LabelMap:
+    def _draw(self, file: Path, size_hw: Size, location: ImageLocation) -> LabelMap:
         label_of = {c.name: label for label, c in enumerate(self._classes)}
         try:
             features = json.loads(file.read_text(encoding="utf-8"))["features"]
@@ -167,16 +137,18 @@ class GeoJsonFolder:
                 for feature in features
             ]
             if not self._overlap:
-                return _painted(shapes, self._background, size_hw, place)
+                return _painted(shapes, self._background, size_hw, location)
             by_class = ([(ring, 1) for ring, label in shapes if label == bit] for bit in label_of.values())
-            return pack_masks(np.stack([_painted(own, 0, size_hw, place) == 1 for own in by_class]))
+            return pack_masks(np.stack([_painted(own, 0, size_hw, location) == 1 for own in by_class]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 f"{file}: has no outlines of these classes: {type(error).__name__}: {error}"
             ) from error
 
 
-def _painted(shapes: Sequence[tuple[Any, int]], fill: int, size_hw: Size, place: Place) -> LabelsHW:
+def _painted(
+    shapes: Sequence[tuple[Any, int]], fill: int, size_hw: Size, location: ImageLocation
+) -> LabelsHW:
     """Outlines with the value of each, and `fill` elsewhere."""
     from rasterio.features import rasterize
     from rasterio.transform import Affine
@@ -184,31 +156,9 @@ def _painted(shapes: Sequence[tuple[Any, int]], fill: int, size_hw: Size, place:
     if not shapes:
         return np.full(size_hw, fill, dtype=np.uint8)
     drawn: LabelsHW = rasterize(
-        shapes, size_hw, fill=fill, transform=place.transform or Affine.identity(), dtype=np.uint8
+        shapes, size_hw, fill=fill, transform=location.transform or Affine.identity(), dtype=np.uint8
     )
     return drawn
-
-
-def place_of(image: str) -> Place:
-    """Where an image lies, and how large its pixels are, in m² or µm², as far as its file says it."""
-    path = Path(image)
-    try:
-        place, pixel = _georeference(path), pixel_size_of(path)
-    except DataError:
-        # The image is somewhere else by now; its outlines are in pixels.
-        return Place()
-    if pixel is None:
-        return place
-    return replace(place, pixel_area=pixel.height * pixel.width, area_name=f"area_{pixel.unit}2")
-
-
-def _georeference(image: Path) -> Place:
-    """A TIFF's place on a map, if it has one."""
-    if image.suffix.lower() in TIFF_SUFFIXES:
-        with open_tiff(image) as dataset:
-            if dataset.crs is not None and not dataset.transform.is_identity:
-                return Place(dataset.transform, dataset.crs.to_string())
-    return Place()
 
 
 def _outlines(labels: LabelRaster) -> Iterator[tuple[list[Ring], int]]:
@@ -256,7 +206,7 @@ def _simplified(ring: Ring, tolerance: float) -> Ring:
     return np.concatenate([kept, kept[:1]]).astype(np.float64)
 
 
-def _placed(ring: Ring, place: Place) -> list[list[float]]:
-    if place.transform is None:
+def _placed(ring: Ring, location: ImageLocation) -> list[list[float]]:
+    if location.transform is None:
         return [[float(x), float(y)] for x, y in ring]
-    return [list(place.transform @ (float(x), float(y))) for x, y in ring]
+    return [list(location.transform @ (float(x), float(y))) for x, y in ring]
