@@ -1,4 +1,4 @@
-"""The command `seg show`: a contact sheet of images, labels, and predictions."""
+"""The command `seg show`: images, labels, and predictions as a contact sheet, or each as a zoomable map."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -10,16 +10,21 @@ import numpy as np
 
 from seg.data import Sample, Split, open_split
 from seg.data.images.images import write_image
-from seg.data.images.read_sample import draw_sample, read_sample
+from seg.data.images.read_sample import draw_sample, micrometres_read, open_sample, read_sample
+from seg.data.regions.label_raster import LabelRaster
+from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
+from seg.files.outputs import output_folder
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
 from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
+from seg.pictures.zoom_map import MapLayer, write_zoom_map
 from seg.spec import EnsembleSpec
+from seg.terminal.progress import progress
 
 _LEAST_WIDTH: Final = 240
 
@@ -38,15 +43,18 @@ class PredictionSource:
 
     title: str
     classes: Sequence[ClassInfo]
-    labels_of: Callable[[Sample, ImageHWC], LabelMap]
+    labels_of: Callable[[Sample], LabelMap]
 
 
-def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: int) -> None:
+def draw_ensemble(
+    spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: int, *, as_maps: bool = False
+) -> None:
     """Write a sheet of images, their labels if there are any, and the ensemble's predictions.
 
     Args:
         wanted: ids of images of the predict split, or paths of any images; if empty, `count` images spread
             over the split.
+        as_maps: write a folder of zoomable maps instead of a sheet.
 
     Raises:
         DataError: an image or its labels cannot be read.
@@ -56,13 +64,20 @@ def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: 
     shown = _choose(split, wanted, count)
     ensemble = Ensemble.load(spec)
     predictions = PredictionSource(
-        "ensemble", ensemble.classes, lambda sample, _: ensemble.predict(_predicted(sample)).labels
+        "ensemble", ensemble.classes, lambda sample: ensemble.predict(_predicted(sample)).labels
     )
-    _draw(spec, split, shown, predictions, path)
+    draw = _write_maps if as_maps else _draw
+    draw(spec, split, shown, predictions, path)
 
 
 def draw_submission(
-    spec: EnsembleSpec, submission: Path, path: Path, wanted: Sequence[str], count: int
+    spec: EnsembleSpec,
+    submission: Path,
+    path: Path,
+    wanted: Sequence[str],
+    count: int,
+    *,
+    as_maps: bool = False,
 ) -> None:
     """Write the same sheet for the label maps of a submission, without a model.
 
@@ -77,12 +92,13 @@ def draw_submission(
         name: labels_hw for name, labels_hw in known.form().read(submission, known.size_of) if name in ids
     }
 
-    def labels_of(sample: Sample, _: ImageHWC) -> LabelMap:
+    def labels_of(sample: Sample) -> LabelMap:
         if sample.id not in found:
             raise DataError(f"{submission}: has no label map of the image {sample.id!r}")
         return found[sample.id]
 
-    _draw(spec, known.split, shown, PredictionSource(submission.name, known.classes, labels_of), path)
+    draw = _write_maps if as_maps else _draw
+    draw(spec, known.split, shown, PredictionSource(submission.name, known.classes, labels_of), path)
 
 
 def _choose(split: Split, wanted: Sequence[str], count: int) -> list[SheetImage]:
@@ -121,7 +137,7 @@ def _draw(
     def row(one: SheetImage) -> list[ImageHWC]:
         image_hwc = draw_sample(one.sample)
         maps = [split.labels(one.index)] if truth and one.index is not None else []
-        maps.append(_resized_to_image(image_hwc, predictions.labels_of(one.sample, image_hwc)))
+        maps.append(resized_labels(predictions.labels_of(one.sample), image_hwc.shape[:2])[:, :])
         drawn = [
             overlay(image_hwc, labels_hw, predictions.classes, clear=clear, task=spec.data.task)
             for labels_hw in maps
@@ -135,10 +151,21 @@ def _draw(
     write_image(path, np.vstack([sheet, legend(predictions.classes, sheet.shape[1])]))
 
 
-def _resized_to_image(image_hwc: ImageHWC, labels_hw: LabelMap) -> LabelMap:
-    """A label map, which may be on a smaller grid, resized to its image by nearest neighbour."""
-    rows, columns = (
-        np.arange(length) * own // length
-        for length, own in zip(image_hwc.shape[:2], labels_hw.shape, strict=True)
-    )
-    return labels_hw[np.ix_(rows, columns)]
+def _write_maps(
+    spec: EnsembleSpec, split: Split, shown: Sequence[SheetImage], predictions: PredictionSource, path: Path
+) -> None:
+    """A zoomable map of each image, in a folder of its number: 1, 2 and so on."""
+    clear, task = spec.data.background(predictions.classes), spec.data.task
+    with output_folder(path) as folder, progress("maps", len(shown), unit="images") as advance:
+        for number, one in enumerate(shown, start=1):
+            image = draw_sample(one.sample) if one.sample.pixel_range else open_sample(one.sample)
+            labels: dict[str, LabelRaster] = {predictions.title: predictions.labels_of(one.sample)}
+            if spec.data.to_predict.labelled and one.index is not None:
+                labels["labels"] = split.open_labels(one.index)
+            layers = [
+                MapLayer(name, resized_labels(own, image.shape[:2]), predictions.classes, task, clear)
+                for name, own in labels.items()
+            ]
+            micrometres = micrometres_read(one.sample)
+            write_zoom_map(folder / str(number), one.sample.id, image, layers, micrometres)
+            advance()

@@ -14,6 +14,7 @@ from seg.data.deep.windowed import WindowedBands, open_large_bands
 from seg.data.images.decoding import upright_size
 from seg.data.images.image_files import bytes_of
 from seg.data.images.images import read_image
+from seg.data.images.pixel_size import pixel_size_of
 from seg.data.images.pyramid import is_pyramid, open_pyramid
 from seg.data.images.raster import LARGE, Raster, open_large_file, open_raster, size_if_large
 from seg.data.images.scaled_image import open_scaled, size_at
@@ -107,6 +108,16 @@ def full_size_of_sample(sample: Sample) -> Size:
         return upright_size(data) if sample.pixel_range is None else header_of(data)[0]
     except ValueError as error:
         raise DataError(f"{sample.image}: {error}") from error
+
+
+def micrometres_read(sample: Sample) -> float | None:
+    """The side of a pixel of a sample as it is read, if it is known and in micrometres."""
+    found = pixel_size_of(sample.image)
+    if found is not None and found.unit != "um":
+        return None
+    if sample.scale is None:
+        return found.width if found else None
+    return sample.scale.resolution
 
 
 def type_of_sample(sample: Sample) -> ImageType:
