@@ -107,7 +107,7 @@ def test_the_command_opens_what_it_has_written(contest: Contest, monkeypatch: py
 
 def test_into_a_folder_maps_are_written(contest: Contest) -> None:
     folder = contest.path.parent
-    chosen = [str(contest.path), "street_1", "street_3", "--submission", str(folder / "masks")]
+    chosen = [str(folder / "spec.yaml"), "street_1", "street_3", "--submission", str(folder / "masks")]
     answer = CliRunner().invoke(app, ["show", *chosen, "-o", str(folder / "maps")])
     assert answer.exit_code == 0, answer.output
     assert sorted(path.name for path in (folder / "maps").iterdir() if path.is_dir()) == ["1", "2"]
