@@ -22,7 +22,7 @@ from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
 from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
-from seg.pictures.zoom_map import MapLayer, write_zoom_map
+from seg.pictures.zoom_map import MapLayer, write_list_of_maps, write_zoom_map
 from seg.spec import EnsembleSpec
 from seg.terminal.progress import progress
 
@@ -169,3 +169,4 @@ def _write_maps(
             micrometres = micrometres_read(one.sample)
             write_zoom_map(folder / str(number), one.sample.id, image, layers, micrometres)
             advance()
+        write_list_of_maps(folder, [one.sample.id for one in shown])

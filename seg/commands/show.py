@@ -68,4 +68,4 @@ def show(
                 draw_submission(spec, submission, final, wanted, images, as_maps=is_folder)
     typer.echo(f"{output}: written")
     if open_it:
-        typer.launch(str(output / "1/index.html" if is_folder else output))
+        typer.launch(str(output / "index.html" if is_folder else output))

@@ -113,6 +113,7 @@ def test_into_a_folder_maps_are_written(contest: Contest) -> None:
     assert sorted(path.name for path in (folder / "maps").iterdir() if path.is_dir()) == ["1", "2"]
     page = (folder / "maps/2/index.html").read_text()
     assert "<title>street_3</title>" in page
+    assert '<a href="2/index.html">street_3</a>' in (folder / "maps/index.html").read_text()
     labels_hw = contest.maps["street_3"]
     tile = cv2.imread(str(next((folder / "maps/2/layer-0").rglob("0_0.png"))), cv2.IMREAD_UNCHANGED)
     assert tile is not None

@@ -77,6 +77,16 @@ def write_zoom_map(
     _write_page(folder, name, facts)
 
 
+def write_list_of_maps(folder: Path, names: Sequence[str]) -> None:
+    """Write a page that links to maps in the folders 1, 2 and so on."""
+    rows = "".join(
+        f'<li><a href="{number}/index.html">{html.escape(name)}</a></li>\n'
+        for number, name in enumerate(names, start=1)
+    )
+    text = files(__package__).joinpath("page", "maps.html").read_text(encoding="utf-8")
+    _write(folder / "index.html", text.replace(_MARK, rows).encode())
+
+
 class _LayerWriter:
     """The tiles of each class of a layer."""
 
