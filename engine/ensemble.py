@@ -280,15 +280,17 @@ class Ensemble:
         finish: Callable[[Key, ProbabilitiesCHW], Finished],
         clock: Clock | None = None,
         *,
+        stopping: Stopping | None = None,
         name_of: Callable[[Key], str] = name_of_key,
     ) -> Iterator[Finished]:
-        """Predict many images with all passes, batched across them.
+        """Predict many images, batched across them.
 
         Args:
             images: any key with an image as `predict` takes it, of any size above 0.
             finish: called with the key and the merged probabilities, float32 `[C, H, W]`, from a
                 worker's thread; what it returns is yielded.
             clock: where the seconds of each stage are added up.
+            stopping: when images exit early, and the order of their passes; by default all passes run.
             name_of: the name of an image in messages, by its key.
 
         Yields:
@@ -301,7 +303,7 @@ class Ensemble:
         def collector(key: Key, _: Size) -> Collector[Finished]:
             return ProbabilityCollector(lambda merged: finish(key, merged))
 
-        return self._run(images, collector, name_of, clock)
+        return self._run(images, collector, name_of, clock, stopping)
 
     def label_all(
         self,

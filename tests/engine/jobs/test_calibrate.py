@@ -11,7 +11,8 @@ from seg.data import read_image
 from seg.data.images.images import write_image
 from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins, new_rule
-from seg.engine.jobs.calibrate import Trace, calibrate_ensemble, estimate_risk
+from seg.engine.early_exit.traces import Trace, estimate_risk
+from seg.engine.jobs.calibrate import calibrate_ensemble
 from seg.engine.jobs.cross_validate import cross_validate
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
@@ -130,7 +131,7 @@ def test_a_calibration_counts_groups_of_validation_but_images_to_predict(project
     assert stopping
     rule = new_rule(stopping)
     assert isinstance(rule, CalibratedRule)
-    assert rule.groups == 1
+    assert rule.units == 1
 
 
 def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
