@@ -76,7 +76,7 @@ def calibrate_ensemble(
         _check_bound(len(set(groups)), "image", tolerance)
     resolved = resolve_ensemble(spec)
     ensemble = Ensemble.of(resolved)
-    order = _rank_passes(ensemble, samples)
+    order = rank_passes(ensemble, samples)
     traces: list[AnyTrace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
         images = (image_hwc for _, image_hwc in Reader(open_sample, Clock(), strict=True).read(samples))
@@ -147,7 +147,7 @@ def _random_samples(samples: Sequence[Sample], count: int | None) -> Sequence[Sa
     return random.Random(0).sample(samples, count)
 
 
-def _rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
+def rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
     """The order of the passes, found on a few of the images, or on a few tiles of some."""
     ranked = samples[:: max(1, len(samples) // MAX_RANKED)][:MAX_RANKED]
     with progress("order of passes", len(ranked), unit="images") as advance:
