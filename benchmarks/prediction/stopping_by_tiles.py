@@ -3,8 +3,8 @@
     python -m benchmarks.prediction.stopping_by_tiles slides.yaml --split predict
 
 The spec has `tile`. Every second image, or region of a large one, calibrates; the others are measured. All
-passes of all tiles are run once, and what each tolerance saves and changes is read from them: a run that stops
-has the same passes and labels (tests/engine/jobs/test_stopping_by_tiles.py). Prints a table in Markdown.
+passes of all tiles are run once, and what each tolerance saves and changes is read from them: a run that
+stops has the same passes and labels (tests/engine/jobs/test_stopping_by_tiles.py). Prints Markdown.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,31 +18,6 @@ MEASURED_LEVELS: Final = tuple(range(0, len(DOUBT_LEVELS), 3))
 
 Units = Literal["images", "tiles"]
 """What counts as one in a calibration."""
-
-
-class AnyTrace(Protocol):
-    """The record of one image that ran all passes, in one piece or in tiles.
-
-    Images of one `group` resemble one another, and count as one; without it, an image is alone.
-    """
-
-    @property
-    def passes(self) -> int: ...
-
-    @property
-    def group(self) -> str | None: ...
-
-    def replay(self, rule: Rule) -> tuple[int, float]:
-        """The number of passes until the rule would have stopped, and the loss there."""
-        ...
-
-    def risks(self) -> list[float]:
-        """For each level of doubt the largest loss, had the image been stopped there or later."""
-        ...
-
-    def tile_risks(self) -> NDArray[np.float64]:
-        """The same for each of its tiles, `[tiles, levels]`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +99,10 @@ def _at_all_levels(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     """Losses that only grow with the level, at all levels in place of the measured ones."""
     growing = np.maximum.accumulate(losses, axis=-1)
     return np.asarray(growing[..., np.searchsorted(MEASURED_LEVELS, np.arange(len(DOUBT_LEVELS)))])
+
+
+AnyTrace = Trace | TiledTrace
+"""The record of one image, in one piece or in tiles."""
 
 
 def estimate_risk(traces: Sequence[AnyTrace], units: Units = "images") -> tuple[float, ...]:
