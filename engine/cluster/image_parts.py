@@ -55,5 +55,4 @@ def rows_in_parts(side: Side, done: Collection[int], longest: int) -> Iterator[r
 
 def _is_read_whole(image: ImageRef) -> bool:
     """Whether every worker would have to read all of it."""
-    percentile = image.pixel_range is not None and image.pixel_range.percentile is not None
-    return is_uri(image.place) or bool(image.stack) or percentile
+    return is_uri(image.place) or bool(image.stack)
