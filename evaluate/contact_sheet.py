@@ -1,8 +1,9 @@
-"""The command `seg show`: images, labels, and predictions as a contact sheet, or each as a zoomable map."""
+"""The command `seg show`: a contact sheet of images, labels, and predictions."""
 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -10,74 +11,72 @@ import numpy as np
 
 from seg.data import Sample, Split, open_split
 from seg.data.images.images import write_image
-from seg.data.images.read_sample import draw_sample, micrometres_read, open_sample, read_sample
-from seg.data.regions.label_raster import LabelRaster
+from seg.data.images.read_sample import read_sample
 from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.files.outputs import output_folder
+from seg.evaluate.shrunk_images import shrunk_labels, shrunk_picture, shrunk_prediction, step_of
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
 from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
-from seg.pictures.zoom_map import MapLayer, write_list_of_maps, write_zoom_map
 from seg.spec import EnsembleSpec
-from seg.terminal.progress import progress
 
 _LEAST_WIDTH: Final = 240
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SheetImage:
-    """An image on the sheet, and its position in the split, or None if it is not in the split."""
+    """An image on the sheet, and its position in the split, or None if it is not in the split.
+
+    One pixel of `step` x `step` is drawn.
+    """
 
     sample: Sample
     index: int | None
 
+    @cached_property
+    def step(self) -> int:
+        return step_of(self.sample)
+
 
 @dataclass(frozen=True, slots=True)
 class PredictionSource:
-    """The predictions to draw: a title, the classes, and the label map of a sample."""
+    """The predictions to draw: a title, the classes, and the label map of an image, as it is drawn."""
 
     title: str
     classes: Sequence[ClassInfo]
-    labels_of: Callable[[Sample], LabelMap]
+    labels_of: Callable[[SheetImage], LabelMap]
 
 
-def draw_ensemble(
-    spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: int, *, as_maps: bool = False
-) -> None:
+def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: int) -> None:
     """Write a sheet of images, their labels if there are any, and the ensemble's predictions.
 
     Args:
         wanted: ids of images of the predict split, or paths of any images; if empty, `count` images spread
             over the split.
-        as_maps: write a folder of zoomable maps instead of a sheet.
 
     Raises:
         DataError: an image or its labels cannot be read.
         ModelError, MissingRuntimeError: a member cannot be loaded.
     """
     split = open_split(spec.data, "predict")
-    shown = _choose(split, wanted, count)
+    shown = choose(split, wanted, count)
     ensemble = Ensemble.load(spec)
-    predictions = PredictionSource(
-        "ensemble", ensemble.classes, lambda sample: ensemble.predict(_predicted(sample)).labels
-    )
-    draw = _write_maps if as_maps else _draw
-    draw(spec, split, shown, predictions, path)
+
+    def labels_of(image: SheetImage) -> LabelMap:
+        if image.step > 1:
+            return shrunk_prediction(ensemble, image.sample, image.step)
+        return ensemble.predict(_predicted(image.sample)).labels
+
+    predictions = PredictionSource("ensemble", ensemble.classes, labels_of)
+    _draw(spec, split, shown, predictions, path)
 
 
 def draw_submission(
-    spec: EnsembleSpec,
-    submission: Path,
-    path: Path,
-    wanted: Sequence[str],
-    count: int,
-    *,
-    as_maps: bool = False,
+    spec: EnsembleSpec, submission: Path, path: Path, wanted: Sequence[str], count: int
 ) -> None:
     """Write the same sheet for the label maps of a submission, without a model.
 
@@ -86,22 +85,24 @@ def draw_submission(
             an image.
     """
     known = SubmissionSpec(spec)
-    shown = _choose(known.split, wanted, count)
-    ids = {one.sample.id for one in shown}
+    shown = choose(known.split, wanted, count)
+    step_of_id = {one.sample.id: one.step for one in shown}
     found = {
-        name: labels_hw for name, labels_hw in known.form().read(submission, known.size_of) if name in ids
+        name: shrunk_labels(labels_hw, step_of_id[name])
+        for name, labels_hw in known.form().read(submission, known.size_of)
+        if name in step_of_id
     }
 
-    def labels_of(sample: Sample) -> LabelMap:
-        if sample.id not in found:
-            raise DataError(f"{submission}: has no label map of the image {sample.id!r}")
-        return found[sample.id]
+    def labels_of(image: SheetImage) -> LabelMap:
+        if image.sample.id not in found:
+            raise DataError(f"{submission}: has no label map of the image {image.sample.id!r}")
+        return found[image.sample.id]
 
-    draw = _write_maps if as_maps else _draw
-    draw(spec, known.split, shown, PredictionSource(submission.name, known.classes, labels_of), path)
+    _draw(spec, known.split, shown, PredictionSource(submission.name, known.classes, labels_of), path)
 
 
-def _choose(split: Split, wanted: Sequence[str], count: int) -> list[SheetImage]:
+def choose(split: Split, wanted: Sequence[str], count: int) -> list[SheetImage]:
+    """The images that are named, by id or path; if none is, so many spread over the split."""
     if not wanted:
         step = max(1, len(split.samples) // count)
         return [
@@ -135,9 +136,10 @@ def _draw(
     clear = spec.data.background(predictions.classes)
 
     def row(one: SheetImage) -> list[ImageHWC]:
-        image_hwc = draw_sample(one.sample)
-        maps = [split.labels(one.index)] if truth and one.index is not None else []
-        maps.append(resized_labels(predictions.labels_of(one.sample), image_hwc.shape[:2])[:, :])
+        image_hwc = shrunk_picture(one.sample, one.step)
+        labels = split.open_labels(one.index) if truth and one.index is not None else None
+        maps = [shrunk_labels(labels, one.step)] if labels is not None else []
+        maps.append(resized_labels(predictions.labels_of(one), image_hwc.shape[:2])[:, :])
         drawn = [
             overlay(image_hwc, labels_hw, predictions.classes, clear=clear, task=spec.data.task)
             for labels_hw in maps
@@ -149,24 +151,3 @@ def _draw(
         [row(one) for one in shown], ["image", *(["labels"] if truth else []), predictions.title]
     )
     write_image(path, np.vstack([sheet, legend(predictions.classes, sheet.shape[1])]))
-
-
-def _write_maps(
-    spec: EnsembleSpec, split: Split, shown: Sequence[SheetImage], predictions: PredictionSource, path: Path
-) -> None:
-    """A zoomable map of each image, in a folder of its number: 1, 2 and so on."""
-    clear, task = spec.data.background(predictions.classes), spec.data.task
-    with output_folder(path) as folder, progress("maps", len(shown), unit="images") as advance:
-        for number, one in enumerate(shown, start=1):
-            image = draw_sample(one.sample) if one.sample.pixel_range else open_sample(one.sample)
-            labels: dict[str, LabelRaster] = {predictions.title: predictions.labels_of(one.sample)}
-            if spec.data.to_predict.labelled and one.index is not None:
-                labels["labels"] = split.open_labels(one.index)
-            layers = [
-                MapLayer(name, resized_labels(own, image.shape[:2]), predictions.classes, task, clear)
-                for name, own in labels.items()
-            ]
-            micrometres = micrometres_read(one.sample)
-            write_zoom_map(folder / str(number), one.sample.id, image, layers, micrometres)
-            advance()
-        write_list_of_maps(folder, [one.sample.id for one in shown])

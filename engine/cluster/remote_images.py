@@ -30,7 +30,7 @@ UNKNOWN_VERSION: Final = "not asked"
 class ImageRef:
     """A reference to an image: id, path or URI, the store's version, and number and path in the dataset.
 
-    Files have no version.
+    Files have no version. With `rows`, from the first to the one behind the last, it is a part of an image.
     """
 
     id: str
@@ -41,6 +41,7 @@ class ImageRef:
     pixel_range: PixelRange | None = None
     stack: tuple[str, ...] = ()
     scale: ReadScale | None = None
+    rows: tuple[int, int] | None = None
 
     @property
     def sample(self) -> Sample:

@@ -48,6 +48,7 @@ def show(
     """
     from seg.errors import SpecError
     from seg.evaluate.contact_sheet import draw_ensemble, draw_submission
+    from seg.evaluate.prediction_maps import map_ensemble, map_submission
     from seg.files.outputs import Output
     from seg.spec.reads import files_read
 
@@ -63,9 +64,9 @@ def show(
         reads = (*source.reads, *files_read(spec), *map(Path, wanted), *([submission] if submission else []))
         with Output(output, reads, overwrite, is_folder).writing() as final:
             if submission is None:
-                draw_ensemble(spec, final, wanted, images, as_maps=is_folder)
+                (map_ensemble if is_folder else draw_ensemble)(spec, final, wanted, images)
             else:
-                draw_submission(spec, submission, final, wanted, images, as_maps=is_folder)
+                (map_submission if is_folder else draw_submission)(spec, submission, final, wanted, images)
     typer.echo(f"{output}: written")
     if open_it:
         typer.launch(str(output / "index.html" if is_folder else output))
