@@ -15,6 +15,7 @@ from seg.evaluate.report.plot_geometry import Axis
 from seg.evaluate.report.predictors import ENSEMBLE
 from seg.evaluate.report.report_plots import describe, front_plot, learning_plots, reliability_plot
 from seg.evaluate.report.training_runs import TrainedRun, read_training_run
+from seg.evaluate.report.zoom_maps import write_zoom_maps
 from seg.files.atomic import atomic_path
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
@@ -48,7 +49,7 @@ def write_report(
     images: int,
     judge: SplitName | None = None,
 ) -> None:
-    """Write the report of an ensemble, with a gallery of at most `images` images.
+    """Write the report of an ensemble, with a gallery of at most `images` images, and maps of large ones.
 
     `judge` is another split with labels, whose scores have a section of their own.
 
@@ -60,6 +61,7 @@ def write_report(
     names = [c.name for c in findings.classes]
     clear = spec.data.background(findings.classes)
     curves = learning_plots(findings.curves)
+    maps = write_zoom_maps(findings, path, clear) if images else {}
     shown = {"training": bool(curves), "gallery": images > 0, "judged": judge is not None}
     _write(
         path,
@@ -82,7 +84,7 @@ def write_report(
         front_plot=front_plot(findings),
         reliability_plot=reliability_plot(findings.scores.reliability),
         learning_plots=curves,
-        gallery=draw_gallery(findings, images, clear),
+        gallery=draw_gallery(findings, images, clear, maps),
     )
 
 
