@@ -17,6 +17,7 @@ from seg.engine import Ensemble
 from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.pass_samples import sample_passes
 from seg.engine.early_exit.rules import MissingC, Stopping
+from seg.engine.early_exit.traces import Trace
 from seg.engine.jobs.calibrate import calibrate_ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import build_stopping
@@ -245,9 +246,18 @@ def test_calibration_and_the_run_that_it_stops(tmp_path: Path) -> None:
     assert len(traces) == 3
     assert sorted(calibration.order) == list(range(8))
     for trace in traces:
-        assert all(0 <= loss <= margins.changeable_share for loss, margins in zip(
-            trace.losses, trace.margins, strict=True
-        ))  # fmt: skip
+        assert isinstance(trace, Trace)
+        for loss, margins in zip(trace.losses, trace.margins, strict=True):
+            assert 0 <= loss <= margins.changeable_share
+    stopped = spec.model_copy(update={"stopping": StoppingSpec(tolerance=0.5, calibration=calibration)})
+    summary = run_ensemble(stopped)
+    assert summary.images == 3
+
+
+def test_tiles_are_calibrated_too(tmp_path: Path) -> None:
+    spec = decoder_spec(tmp_path, views=["identity", "hflip"], tile={"size": "32x32", "overlap": 0.5})
+    calibration, traces = calibrate_ensemble(spec)
+    assert {trace.passes for trace in traces} == {8 * 2 * 3}
     stopped = spec.model_copy(update={"stopping": StoppingSpec(tolerance=0.5, calibration=calibration)})
     summary = run_ensemble(stopped)
     assert summary.images == 3
