@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import onnx
 import pytest
@@ -118,18 +117,6 @@ def cells_by_hand(model: Path, image_hwc: ImageHWC) -> NDArray[np.float32]:
     return np.asarray((logits / SHARP).softmax(1)[0].numpy())
 
 
-def test_labels_are_nearly_those_of_merging_at_the_image(models: Models, tmp_path: Path) -> None:
-    """With factors that make all classes as likely, as networks that have learnt nothing say but one."""
-    spec = spec_of(tmp_path, models, list(CELLS), views="d4")
-    image_hwc = cv2.resize(image(6, 8), (160, 120), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-    means = probabilities(at_image(spec), image_hwc).mean((1, 2))
-    factors = {one.name: float(1 / mean) for one, mean in zip(CLASSES, means, strict=True)}
-    spec = spec.model_copy(update={"class_factors": factors})
-    ours, exact = (Ensemble.load(one).predict(image_hwc).labels for one in (spec, at_image(spec)))
-    assert set(np.unique(exact)) == set(range(len(CLASSES)))
-    assert 0.9 < (ours == exact).mean() < 1
-
-
 @pytest.mark.skipif(not openvino_is_usable("f32"), reason="OpenVINO is not installed")
 def test_runtimes_agree(models: Models, tmp_path: Path) -> None:
     spec = spec_of(tmp_path, models, list(CELLS), views="hflip")
@@ -142,12 +129,15 @@ def test_half_precision_is_cut_too(models: Models, tmp_path: Path) -> None:
     network, card = load_checkpoint(models["fpn"].with_name("model.safetensors"))
     half = in_half(ExportedModel(Segmenter(network, card.input)))
     write_onnx(half, card, tmp_path / "half.onnx")
-    in_both = models | {"half": tmp_path / "half.onnx"}
+    files = {"half": tmp_path / "half.onnx", "full": models["fpn"]}
     half_chw, full_chw = (
-        probabilities(spec_of(tmp_path, in_both, [name]), image(64, 96)) for name in ("half", "fpn")
+        probabilities(
+            spec_of(tmp_path, models, [], members=[{"name": name, "model": str(file)}]), image(64, 96)
+        )
+        for name, file in files.items()
     )
-    np.testing.assert_allclose(half_chw, full_chw, atol=0.02)
-    assert np.ptp(full_chw, axis=(1, 2)).max() > 0.2
+    np.testing.assert_allclose(half_chw, full_chw, atol=5e-3)
+    assert not np.array_equal(half_chw, full_chw)
 
 
 def test_it_says_in_what_cells_each_member_answers(models: Models, tmp_path: Path) -> None:
