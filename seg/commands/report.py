@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from seg import ranges
-from seg.commands.options.shared import CacheLimit, Overwrite, require_extra
+from seg.commands.options.shared import CacheLimit, Overwrite, RunMetric, check_metric, require_extra
 from seg.terminal.notices import suggest
 
 
@@ -24,6 +24,7 @@ def report(
         Literal["train", "predict"] | None,
         typer.Option("--judge", help="Also score the ensemble on this split, which needs labels."),
     ] = None,
+    run_metric: RunMetric = False,
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
@@ -39,7 +40,6 @@ def report(
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
     from seg.files.outputs import Output
-    from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
 
@@ -53,11 +53,7 @@ def report(
             write_runs_report(paths, final)
     elif len(paths) == 1:
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
-        if classes_overlap(spec.data.task):
-            raise SpecError(
-                f"{paths[0]}: a report is for one class a pixel: judge overlapping classes by seg evaluate"
-                " and seg tune"
-            )
+        check_metric(spec, run_metric)
         with Output(output, (*paths, *files_read(spec)), overwrite).writing() as final:
             write_report(spec, final, paths[0].stem, cache, images, judge)
         cache.prune(limit)

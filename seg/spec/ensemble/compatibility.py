@@ -12,7 +12,7 @@ from seg.views import without_scale
 if TYPE_CHECKING:
     from seg.spec.ensemble.ensemble import EnsembleSpec
 
-Use = Literal["--deadline", "--fuse", "--format triton-ensemble", "pseudo-label"]
+Use = Literal["--deadline", "--fuse", "--format triton-ensemble"]
 """A command or an option of one that not every ensemble can be used with."""
 
 
@@ -154,11 +154,6 @@ EXCLUSIONS: Final = (
         "`seg ensemble --deadline`", "`task: multilabel` or `binary`",
         "passes are ranked by what each adds to the likeliest class",
         _overlaps, ("--deadline",),
-    ),
-    Exclusion(
-        "`seg pseudo-label`", "`task: multilabel` or `binary`",
-        "a bit says that a class is there or not, and cannot say that this is uncertain",
-        _overlaps, ("pseudo-label",),
     ),
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",
