@@ -41,6 +41,7 @@ def report(
     from seg.evaluate.report import write_report, write_runs_report
     from seg.files.outputs import Output
     from seg.spec import load_ensemble
+    from seg.spec.ensemble.compatibility import refuse_exclusions
     from seg.spec.reads import files_read
 
     limit = parse_bytes("--cache-limit", cache_limit)
@@ -54,6 +55,8 @@ def report(
     elif len(paths) == 1:
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
         check_metric(spec, run_metric)
+        if judge:
+            refuse_exclusions(spec, "report --judge")
         with Output(output, (*paths, *files_read(spec)), overwrite).writing() as final:
             write_report(spec, final, paths[0].stem, cache, images, judge)
         cache.prune(limit)

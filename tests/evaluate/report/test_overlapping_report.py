@@ -18,8 +18,8 @@ from seg.evaluate.report.threshold_scores import ThresholdScores
 from seg.labels.task import masks_of, pack_masks
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.ensemble.metric import MetricSpec
+from tests.engine.overlapping_project import CLASSES, EMPTY, NAMES, write_overlapping_project
 from tests.engine.tiny_models import MakeModel
-from tests.evaluate.overlapping_project import CLASSES, EMPTY, NAMES, write_overlapping_project
 
 runner = CliRunner()
 

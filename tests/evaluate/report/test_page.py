@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.report import write_report
 from seg.spec import load_ensemble
+from tests.engine.overlapping_project import write_overlapping_project
 from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import write_labelled_project
-from tests.evaluate.overlapping_project import write_overlapping_project
 
 pytestmark = pytest.mark.browser
 
