@@ -101,7 +101,7 @@ class ImageView:
         Where classes overlap, it is that of the least certain class.
         """
         if classes_overlap(self.task):
-            return _binary_entropy(self.probabilities_chw).max(0)
+            return np.asarray(_binary_entropy(self.probabilities_chw).max(0), dtype=np.float32)
         safe_chw = np.maximum(self.probabilities_chw, np.float32(1e-7))
         nats_hw = -(safe_chw * np.log(safe_chw)).sum(0)
         share_hw: NDArray[np.float32] = nats_hw / np.float32(np.log(max(2, len(safe_chw))))
