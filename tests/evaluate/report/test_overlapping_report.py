@@ -49,7 +49,7 @@ def test_presence_is_that_of_the_masks(spec: EnsembleSpec, findings: Findings) -
     ensemble = Ensemble.load(spec)
     for note, sample in zip(findings.scores.notes, findings.passes.split.samples, strict=True):
         masks_chw = ensemble.predict(sample.image).masks
-        found_c = masks_chw.any((1, 2)).tolist()
+        found_c = [bool(mask_hw.any()) for mask_hw in masks_chw]
         true_c = [(sample.id.removesuffix(".png"), c) not in EMPTY for c in range(len(NAMES))]
         pairs = list(zip(NAMES, found_c, true_c, strict=True))
         assert note.invented == tuple(name for name, found, true in pairs if found and not true)
@@ -91,7 +91,7 @@ def test_pictures_of_the_gallery(findings: Findings) -> None:
     layers = ["image", "truth", "member-0", "member-1", "ensemble", "contours", "disputed", "errors"]
     assert list(image.pictures) == [*layers, "entropy"]
     view_truth = findings.passes.labels(image.note.index)
-    shown_c = masks_of(view_truth, "multilabel", len(NAMES)).any((1, 2)).tolist()
+    shown_c = [bool(mask_hw.any()) for mask_hw in masks_of(view_truth, "multilabel", len(NAMES))]
     for shown, score in zip(shown_c, image.note.class_scores, strict=True):
         assert score is not None or not shown
 
