@@ -1,7 +1,7 @@
 """The gallery of the report: selection of images, and their layers."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
@@ -39,7 +39,8 @@ class GalleryImage:
     """One image: its scores, and its layers as data URIs.
 
     `pictures` has the photo, the truth, each member by position, the ensemble, contours where classes
-    overlap, disagreement, errors and entropy. `member_scores` are those of each member on the image.
+    overlap, disagreement, errors and entropy. `member_scores` are those of each member on the image, `map` is
+    the address of its zoomable map.
     """
 
     note: ImageNote
@@ -48,6 +49,7 @@ class GalleryImage:
     thumb: str
     member_scores: tuple[float | None, ...]
     pictures: dict[str, str]
+    map: str | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class GalleryImage:
             "height": self.size_hw[0],
             "width": self.size_hw[1],
             "thumb": self.thumb,
+            "map": self.map,
         }
 
 
@@ -80,8 +83,13 @@ def choose_images(notes: Sequence[ImageNote], most: int) -> list[ImageNote]:
     return list({note.index: note for note in in_turns}.values())[:most]
 
 
-def draw_gallery(findings: Findings, most: int, clear: int | None) -> Iterator[GalleryImage]:
-    """Draw the chosen images one by one; pixels labelled `clear` stay uncoloured."""
+def draw_gallery(
+    findings: Findings, most: int, clear: int | None, maps: Mapping[int, str] | None = None
+) -> Iterator[GalleryImage]:
+    """Draw the chosen images one by one; pixels labelled `clear` stay uncoloured.
+
+    `maps` has the addresses of zoomable maps by the images' positions in the split.
+    """
     chosen = choose_images(findings.scores.notes, most)
     places = np.random.default_rng(1).permutation(len(chosen)).tolist()
     predictors = findings.predictors
@@ -91,7 +99,7 @@ def draw_gallery(findings: Findings, most: int, clear: int | None) -> Iterator[G
     with progress("draw", len(chosen), unit="images") as advance:
         for note, place in zip(chosen, places, strict=True):
             view = view_image(findings.passes, predictors, note.index, wanted)
-            yield _drawn(findings, note, view, place, clear)
+            yield replace(_drawn(findings, note, view, place, clear), map=(maps or {}).get(note.index))
             advance()
 
 

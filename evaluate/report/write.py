@@ -24,6 +24,7 @@ from seg.evaluate.report.report_plots import (
     threshold_plot,
 )
 from seg.evaluate.report.training_runs import TrainedRun, read_training_run
+from seg.evaluate.report.zoom_maps import write_zoom_maps
 from seg.files.atomic import atomic_path
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
@@ -59,7 +60,7 @@ def write_report(
     images: int,
     judge: SplitName | None = None,
 ) -> None:
-    """Write the report of an ensemble, with a gallery of at most `images` images.
+    """Write the report of an ensemble, with a gallery of at most `images` images, and maps of large ones.
 
     `judge` is another split with labels, whose scores have a section of their own.
 
@@ -71,6 +72,7 @@ def write_report(
     names = [c.name for c in findings.classes]
     clear = spec.data.background(findings.classes)
     curves = learning_plots(findings.curves)
+    maps = write_zoom_maps(findings, path, clear) if images else {}
     overlap = findings.passes.overlap
     shown = {
         "presence": overlap,
@@ -99,7 +101,7 @@ def write_report(
         front=[(describe(findings, candidate), candidate) for candidate in findings.front],
         front_plot=front_plot(findings),
         learning_plots=curves,
-        gallery=draw_gallery(findings, images, clear),
+        gallery=draw_gallery(findings, images, clear, maps),
     )
 
 

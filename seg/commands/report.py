@@ -30,7 +30,8 @@ def report(
 ) -> None:
     """Write one HTML file: metrics with intervals, members, cost, calibration, export, and a gallery.
 
-    The file is self-contained. Passes are read from the cache of `seg tune`, and computed if they are
+    The file is self-contained; the three worst images of more than 1280 pixels a side have zoomable maps in a
+    folder beside it. Passes are read from the cache of `seg tune`, and computed if they are
     missing. For runs, it shows their metrics and learning curves.
     """
     require_extra("report", "jinja2", "seg report")
@@ -39,6 +40,7 @@ def report(
     from seg.errors import OutputError, SpecError
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
+    from seg.evaluate.report.zoom_maps import maps_folder
     from seg.files.outputs import Output
     from seg.spec import load_ensemble
     from seg.spec.ensemble.compatibility import refuse_exclusions
@@ -57,7 +59,9 @@ def report(
         check_metric(spec, run_metric)
         if judge:
             refuse_exclusions(spec, "report --judge")
-        with Output(output, (*paths, *files_read(spec)), overwrite).writing() as final:
+        reads = (*paths, *files_read(spec))
+        Output(maps_folder(output), reads, overwrite, is_folder=True).check()
+        with Output(output, reads, overwrite).writing() as final:
             write_report(spec, final, paths[0].stem, cache, images, judge)
         cache.prune(limit)
     else:

@@ -100,6 +100,8 @@ function startGallery() {
     find("stage").setAttribute("aria-label", `Image ${shown.id}, over it ${nameOf(layer)}`);
     find("name").textContent = shown.id;
     showFacts(shown);
+    find("map").hidden = !shown.map;
+    if (shown.map) find("map").firstElementChild.href = shown.map;
     for (const button of buttons) showButton(button, shown, pictures, layer);
     markStrip(shown);
   }

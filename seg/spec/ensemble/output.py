@@ -34,6 +34,9 @@ ONE_CLASS_FORMATS: tuple[Format, ...] = ("pixels", "coco-panoptic")
 
 TABLE_FORMATS: tuple[Format, ...] = (*RLE_FORMATS, "pixels")
 
+FULL_SIZE_FORMATS: tuple[Format, ...] = (*TABLE_FORMATS, "coco", "coco-panoptic", "geojson")
+"""Those that are about pixels of the full resolution, whatever the resolution that is predicted at."""
+
 Values = Literal["ids", "positions"]
 """What the pixel values of a label map are: class ids, or positions in the class list, from 0."""
 
