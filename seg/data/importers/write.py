@@ -56,7 +56,7 @@ def import_dataset(name: Format, source: Path, target: Path, *, overwrite: bool 
             raise DataError(f"{source}: has no object with a class")
         for split in images:
             _write_coco(folder / f"{split}.json", images[split], report.classes)
-        text = _yaml(name, dataset, report)
+        text = _yaml(name, dataset, images, report)
         (folder / YAML_NAME).write_text(text, encoding="utf-8", newline="\n")
     report.dropped = +report.dropped
     return report
@@ -157,7 +157,9 @@ def _held_out(sizes: Sequence[tuple[int, int]]) -> list[str]:
     return [f"val: {val} # a random share of the training images"] if len(sizes) > 1 else []
 
 
-def _yaml(name: Format, dataset: ImportedDataset, report: ImportReport) -> str:
+def _yaml(
+    name: Format, dataset: ImportedDataset, images: Mapping[str, Sequence[_Entry]], report: ImportReport
+) -> str:
     """The dataset YAML; pixels without an object are of the format's own background, if it has one."""
     unlabelled = dataset.unlabelled
     if unlabelled != UNLABELLED_IGNORED:
@@ -167,5 +169,5 @@ def _yaml(name: Format, dataset: ImportedDataset, report: ImportReport) -> str:
         if report.images[split]:
             lines.append(f"{split}: {{ images: ., annotations: {split}.json }}")
         elif split == "val":
-            lines += _held_out([image.size_hw for image in dataset.images if image.split == "train"])
+            lines += _held_out([(one.image["height"], one.image["width"]) for one in images["train"]])
     return "\n".join([*lines, f"unlabelled: {json.dumps(unlabelled)}", ""])
