@@ -10,6 +10,7 @@ from seg.engine.submissions.coco.panoptic import CocoPanoptic
 from seg.engine.submissions.full_size import AtFullSize, full_sizes_of
 from seg.engine.submissions.masks import geotiff, npz, png_folder
 from seg.engine.submissions.masks.bit_values import BitValues
+from seg.engine.submissions.masks.class_png_folder import ClassPngFolder
 from seg.engine.submissions.masks.geojson import GeoJsonFolder
 from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf, check_georeferences
 from seg.engine.submissions.masks.npz import NpzFile
@@ -29,6 +30,7 @@ from seg.spec.ensemble.output import FULL_SIZE_FORMATS, ONE_CLASS_FORMATS, Forma
 FILE_FORMATS: Final[Mapping[Format, str]] = {
     "coco-panoptic": ".png",
     "png": ".png",
+    "class-png": ".png",
     "npz": ".npy",
     "geotiff": ".tif",
     "geojson": ".geojson",
@@ -81,6 +83,7 @@ def open_format(
         "coco": lambda: CocoResults(classes, unlabelled, samples, task),
         "coco-panoptic": lambda: CocoPanoptic(classes, samples),
         "png": lambda: PngFolder(pixel_values(png_folder.TYPES, png_folder.MOST_BITS)),
+        "class-png": lambda: ClassPngFolder(classes, unlabelled, task),
         "npz": lambda: NpzFile(pixel_values(npz.TYPES, npz.MOST_BITS)),
         "geotiff": lambda: GeoTiffFolder(image_of, pixel_values(geotiff.TYPES, geotiff.MOST_BITS)),
         "geojson": lambda: GeoJsonFolder(classes, unlabelled, image_of, output.simplify, task, full_size_of),

@@ -15,6 +15,7 @@ from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.labels.label_map import LabelsHW
 from seg.labels.probability_codec import LevelsCHW
+from seg.labels.task import classes_overlap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import TileSpec
 from seg.terminal.notices import notice
@@ -56,6 +57,11 @@ class Passes:
     @property
     def images(self) -> int:
         return len(self._images)
+
+    @property
+    def overlap(self) -> bool:
+        """Whether classes overlap."""
+        return classes_overlap(self.ensemble.task)
 
     def cached_image(self, image: int) -> CachedImage:
         """All passes of one image."""

@@ -47,7 +47,7 @@ def write_zoom_maps(findings: Findings, report: Path, clear: int | None) -> dict
         DataError: an image or its labels cannot be read.
     """
     samples = findings.passes.split.samples
-    notes = sorted(findings.scores.notes, key=lambda note: np.nan_to_num(note.miou, nan=2.0))
+    notes = sorted(findings.scores.notes, key=lambda note: np.nan_to_num(note.score, nan=2.0))
     worst = [note.index for note in notes if max(size_of_sample(samples[note.index])) >= LEAST_SIDE][:MAPS]
     if not worst:
         return {}
@@ -63,8 +63,8 @@ def _write_map(findings: Findings, index: int, folder: Path, clear: int | None) 
     sample, predictors = findings.passes.split.samples[index], findings.predictors
     view = view_image(findings.passes, predictors, index, (predictors.ensemble.viewed,))
     layers = [
-        MapLayer("ensemble", view.ensemble_hw, findings.classes, clear=clear),
-        MapLayer("truth", view.truth_hw, findings.classes, clear=clear),
+        MapLayer("ensemble", view.ensemble_hw, findings.classes, view.task, clear),
+        MapLayer("truth", view.truth_hw, findings.classes, view.task, clear),
         MapLayer("errors", _errors(view), _ERRORS, clear=0),
     ]
     write_zoom_map(folder, sample.id, draw_sample(sample), layers, pixel_um=micrometres_read(sample))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from seg import ranges
-from seg.commands.options.shared import CacheLimit, Overwrite, require_extra
+from seg.commands.options.shared import CacheLimit, Overwrite, RunMetric, check_metric, require_extra
 from seg.terminal.notices import suggest
 
 
@@ -24,6 +24,7 @@ def report(
         Literal["train", "predict"] | None,
         typer.Option("--judge", help="Also score the ensemble on this split, which needs labels."),
     ] = None,
+    run_metric: RunMetric = False,
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
@@ -41,8 +42,8 @@ def report(
     from seg.evaluate.report import write_report, write_runs_report
     from seg.evaluate.report.zoom_maps import maps_folder
     from seg.files.outputs import Output
-    from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
+    from seg.spec.ensemble.compatibility import refuse_exclusions
     from seg.spec.reads import files_read
 
     limit = parse_bytes("--cache-limit", cache_limit)
@@ -55,11 +56,9 @@ def report(
             write_runs_report(paths, final)
     elif len(paths) == 1:
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
-        if classes_overlap(spec.data.task):
-            raise SpecError(
-                f"{paths[0]}: a report is for one class a pixel: judge overlapping classes by seg evaluate"
-                " and seg tune"
-            )
+        check_metric(spec, run_metric)
+        if judge:
+            refuse_exclusions(spec, "report --judge")
         reads = (*paths, *files_read(spec))
         Output(maps_folder(output), reads, overwrite, is_folder=True).check()
         with Output(output, reads, overwrite).writing() as final:

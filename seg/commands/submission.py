@@ -73,7 +73,8 @@ def convert(
         str,
         typer.Option(
             "--to",
-            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz, geotiff or geojson.",
+            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, class-png, npz, geotiff or"
+            " geojson.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file or folder to write.")],

@@ -82,5 +82,5 @@ def open_pseudo(dataset: DatasetSpec) -> tuple[Split, ...]:
     """
     if dataset.pseudo is None:
         return ()
-    classes = open_split(dataset, "train").classes
-    return (PseudoSplit(dataset.pseudo.images, dataset.pseudo.masks, classes),)
+    train = open_split(dataset, "train")
+    return (PseudoSplit(dataset.pseudo.images, dataset.pseudo.masks, train.classes, train.task),)

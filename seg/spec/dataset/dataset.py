@@ -190,8 +190,6 @@ class DatasetSpec(Spec):
             )
         if count > MAX_OVERLAPPING_CLASSES:
             raise ValueError(f"{count} classes that overlap: at most {MAX_OVERLAPPING_CLASSES}")
-        if self.pseudo is not None:
-            raise ValueError(f"'pseudo' with 'task: {self.task}': pseudo-labels have one class a pixel")
         return self
 
     @model_validator(mode="after")

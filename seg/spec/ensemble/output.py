@@ -13,10 +13,19 @@ from seg.spec.dataset.id_pattern import IdPattern, parse_pattern
 from seg.terminal.notices import notice
 
 Format = Literal[
-    "kaggle", "kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz", "geotiff", "geojson"
+    "kaggle",
+    "kaggle-per-image",
+    "pixels",
+    "coco",
+    "coco-panoptic",
+    "png",
+    "class-png",
+    "npz",
+    "geotiff",
+    "geojson",
 ]
 RLE_FORMATS: tuple[Format, ...] = ("kaggle", "kaggle-per-image")
-FOLDER_FORMATS: tuple[Format, ...] = ("coco-panoptic", "png", "geotiff", "geojson")
+FOLDER_FORMATS: tuple[Format, ...] = ("coco-panoptic", "png", "class-png", "geotiff", "geojson")
 VALUE_FORMATS: tuple[Format, ...] = ("png", "npz", "geotiff")
 """Those whose files hold a pixel value for each pixel."""
 
@@ -89,7 +98,7 @@ class OutputSpec(Spec):
     """The submission."""
 
     file: LocalPath = Field(default=Path("submission.csv"), validate_default=True)
-    """The file to write; for `png`, `geotiff`, `geojson` and `coco-panoptic` a folder."""
+    """The file to write; for `png`, `class-png`, `geotiff`, `geojson` and `coco-panoptic` a folder."""
     format: Format = "kaggle"
     """The submission format."""
     rle: RleSpec = RleSpec()

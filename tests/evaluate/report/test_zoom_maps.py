@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.report import write_report, zoom_maps
 from seg.evaluate.report.findings import measure_ensemble
 from seg.spec import load_ensemble
@@ -36,7 +37,7 @@ def test_the_worst_large_images_have_maps_beside_the_report(
     monkeypatch.setattr(zoom_maps, "LEAST_SIDE", 1)
     monkeypatch.setattr(zoom_maps, "MAPS", 2)
     write_report(spec, report, "large", cache, images=9)
-    by_score = sorted(shown_in(report), key=lambda image: image["miou"])
+    by_score = sorted(shown_in(report), key=lambda image: image["score"])
     assert [image["map"] for image in by_score[:2]] == [f"a%20%231_maps/{n}/index.html" for n in (1, 2)]
     assert not any(image["map"] for image in by_score[2:])
 
@@ -46,8 +47,9 @@ def test_the_worst_large_images_have_maps_beside_the_report(
     layers = {layer["name"]: layer["classes"] for layer in json.loads(found[1])["layers"]}
     assert list(layers) == ["ensemble", "truth", "errors"]
     findings = measure_ensemble(spec, cache)
-    counts = findings.scores.scores[findings.predictors.ensemble.viewed].counts_icc
-    counts_cc = counts[by_score[0]["index"]]
+    worst, whole = by_score[0]["index"], findings.predictors.ensemble.viewed
+    labels_hw = findings.passes.cached_image(worst).merged(whole).argmax(0)
+    counts_cc = ConfusionMatrix(4).add(findings.passes.labels(worst), labels_hw).counts_cc
     wrong = next(one["share"] for one in layers["errors"] if one["name"] == "wrong")
     size_hw = by_score[0]["height"] * by_score[0]["width"]
     assert wrong * size_hw == pytest.approx(counts_cc.sum() - counts_cc.trace())
