@@ -39,8 +39,9 @@ SURE: Final = 12.0
 """What untrained logits are multiplied with, so that it matters where they are merged."""
 
 TILE: Final = {"size": "64x64", "overlap": 0.5}
-ROUNDED: Final = 0.005
-"""What the cache rounds off moves a probability by less; so it may turn a pixel whose class leads by less."""
+ROUNDED: Final = 0.008
+"""A cached probability is off by 0.004 at most: only a pixel whose class leads by less than twice that may turn."""
+
 
 Models = dict[str, Path]
 
