@@ -22,12 +22,11 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
 from seg.evaluate.tune.overlapping.mixtures import WEIGHTS, fits_of_weights
-from seg.evaluate.tune.overlapping.overlap_tallies import tallies_of
 from seg.evaluate.tune.overlapping.region_table import count_regions
 from seg.evaluate.tune.overlapping.sampled_members import sample_members
 from seg.labels.task import ignored_in, masks_of
+from seg.metrics.from_counts import open_counted
 from seg.metrics.metric import Metric
-from seg.metrics.open_metric import open_metric
 from seg.spec import load_ensemble
 from seg.spec.ensemble.decision import ClassRule
 
@@ -42,7 +41,8 @@ def main(
     spec = load_ensemble(path)
     split = open_split(spec.data, "val")
     passes = open_passes(spec, split, ProbabilityCache())
-    metric, tallies = open_metric(spec.metric, split.classes, spec.data.task), tallies_of(spec.metric)
+    counted = open_counted(spec.metric, split.classes, spec.data.task)
+    metric, tallies = counted.metric, counted.tallies
     members = sample_members(passes, metric.weights_c)
     scores: dict[str, list[float]] = {}
     for half in range(halves):

@@ -22,10 +22,12 @@ from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.evidence.judge_split import Judgement, judge_split
 from seg.evaluate.tune.scorer import sample_pixels
 from seg.labels.classes import ClassInfo
+from seg.metrics.from_counts import open_counted
 from seg.models.card import ModelCard
 from seg.runs import read_curves
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
+from seg.spec.ensemble.metric import MIOU
 
 Curves = dict[str, list[float]]
 
@@ -93,7 +95,7 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitNa
     passes = open_passes(with_upright_views(spec), split, cache)
     predictors = predictors_of(spec, passes)
     groups = group_images(split.samples, spec.data.group)
-    scorer = sample_pixels(passes)
+    scorer = sample_pixels(passes, open_counted(MIOU, split.classes, spec.data.task))
     whole = predictors.ensemble.viewed
     candidates = tuple(price_sub_ensembles(scorer, whole, passes.milliseconds))
     findings = Findings(

@@ -53,7 +53,7 @@ def front_plot(findings: Findings) -> Plot:
     """mIoU against milliseconds an image, of all sub-ensembles."""
     candidates, front = findings.candidates, findings.front
     milliseconds = Axis("ms an image", 0, (1 + MARGIN) * max(c.milliseconds for c in candidates))
-    mious = Axis.around("mIoU", (c.miou for c in candidates), margin=MARGIN)
+    mious = Axis.around("mIoU", (c.score for c in candidates), margin=MARGIN)
     steps = Line("Pareto front", ENSEMBLE_SLOT, tuple(_staircase(front, milliseconds.high)))
     dots = [_dot(findings, candidate, faint=True) for candidate in candidates if candidate not in front]
     dots += [_dot(findings, candidate) for candidate in front]
@@ -65,13 +65,13 @@ def _staircase(front: tuple[SubEnsemble, ...], end: float) -> list[tuple[float, 
     for step in front:
         if steps:
             steps.append((step.milliseconds, steps[-1][1]))
-        steps.append((step.milliseconds, step.miou))
+        steps.append((step.milliseconds, step.score))
     return [*steps, (end, steps[-1][1])]
 
 
 def _dot(findings: Findings, candidate: SubEnsemble, *, faint: bool = False) -> Dot:
-    text = f"{describe(findings, candidate)}: {candidate.miou:.4f}, {candidate.milliseconds:.0f} ms"
-    return Dot(ENSEMBLE_SLOT, (candidate.milliseconds, candidate.miou), text, faint)
+    text = f"{describe(findings, candidate)}: {candidate.score:.4f}, {candidate.milliseconds:.0f} ms"
+    return Dot(ENSEMBLE_SLOT, (candidate.milliseconds, candidate.score), text, faint)
 
 
 def describe(findings: Findings, candidate: SubEnsemble) -> str:

@@ -24,8 +24,12 @@ def write_back(
     classes: Sequence[ClassInfo],
     evidence: str = "",
     tuned_on: TunedOnSpec | None = None,
+    *,
+    areas_too: bool = False,
 ) -> None:
     """Set weight, temperature and views of every member, merge and class factors in the spec's own file.
+
+    With `areas_too`, its least area is that of the mixture.
 
     A member without weight stays, with weight 0, so that a later tuning can take it back. The evidence
     becomes a comment above the members, in place of that of an earlier tuning. `tuned_on` describes the
@@ -49,6 +53,8 @@ def write_back(
     if factors != spec.class_factors:
         changes["class_factors",] = factors
     set_values(path, changes)
+    if areas_too and mixture.least_area != spec.decision.least_area:
+        write_under(path, "decision", {"least_area": mixture.least_area})
     if tuned_on:
         write_under(path, "tuned_on", tuned_on.model_dump(exclude={"classes"}))
         set_values(path, {("tuned_on", "classes"): tuned_on.classes})

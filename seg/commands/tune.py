@@ -11,6 +11,7 @@ from seg.commands.options.shared import (
     Overwrite,
     RunMetric,
     SpecPath,
+    check_metric,
     print_table,
     require_extra,
 )
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Picture = Annotated[
     Path | None,
-    typer.Option(help="Draw mIoU against milliseconds of all sub-ensembles into this .png or .svg."),
+    typer.Option(help="Draw the score against milliseconds of all sub-ensembles into this .png or .svg."),
 ]
 CHARTS = (".png", ".svg")
 NEAR_BEST = (0.001, 0.003, 0.01)
@@ -43,7 +44,9 @@ def tune(
     keep: bool = typer.Option(True, "--write/--no-write", help="Write the result into the YAML."),
     criterion: Annotated[
         Literal["mean", "worst-group"],
-        typer.Option("--criterion", help="Tune for the mIoU of all images, or of the group with the lowest."),
+        typer.Option(
+            "--criterion", help="Tune for the score of all images, or of the group with the lowest."
+        ),
     ] = "mean",
     on: Annotated[
         Literal["val", "folds"],
@@ -66,9 +69,9 @@ def tune(
 
     Everything is fitted on the validation images, or out of fold on the training images, and judged on
     groups of them that were left out: drives, patients, places. The fewer groups there are, the less is
-    fitted. Where classes overlap, thresholds, least areas and what a class needs to be there are fitted, too,
-    for the spec's metric. Every pass is computed once and cached, so that another run computes none. If the
-    spec has `stopping`, it is calibrated again.
+    fitted. What is tuned for is the spec's metric. Where classes overlap, thresholds, least areas and what a
+    class needs to be there are fitted, too. Every pass is computed once and cached, so that another run
+    computes none. If the spec has `stopping`, it is calibrated again.
     """
     from seg.commands.options.compatibility import check_options
 
@@ -106,6 +109,7 @@ def tune(
     if classes_overlap(spec.data.task):
         tune_rules(path, spec, limit, keep=keep, run_metric=run_metric)
         return
+    check_metric(spec, run_metric)
     cache = ProbabilityCache()
     tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
     judged = judge_tuned(spec, tuned, judge, cache) if judge else None
@@ -130,7 +134,15 @@ def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
     from seg.evaluate.tune.write_spec import write_back
     from seg.spec import load_ensemble
 
-    write_back(path, spec, tuned.written, tuned.passes.split.classes, evidence_of(tuned), tuned.images)
+    write_back(
+        path,
+        spec,
+        tuned.written,
+        tuned.passes.split.classes,
+        evidence_of(tuned),
+        tuned.images,
+        areas_too=tuned.areas_too,
+    )
     typer.echo(f"written to {path}")
     emit("output", path=str(path))
     if spec.stopping is not None:
@@ -164,8 +176,8 @@ def _print_candidates(tuned: "Tuned") -> None:
     rows = [
         (
             name,
-            f"{tuned.mious[name]:.4f}",
-            "{:.4f}..{:.4f}".format(*tuned.intervals[name]) if tuned.groups.count > 1 else "-",
+            f"{tuned.scores[name]:.4f}",
+            "{:.4f}..{:.4f}".format(*interval) if (interval := tuned.intervals[name]) else "-",
             *_left_out(candidate),
             str(tuned.passes.of_members(candidate.mixture).passes),
             f"{candidate.mixture.milliseconds(per_pass):.0f}",
@@ -174,7 +186,7 @@ def _print_candidates(tuned: "Tuned") -> None:
     ]
     header = (
         "",
-        "val mIoU" if tuned.on == "val" else "out-of-fold mIoU",
+        f"{'val' if tuned.on == 'val' else 'out-of-fold'} {tuned.metric.title}",
         "95 %",
         "groups left out",
         "over equal, points",
@@ -189,8 +201,9 @@ def _print_candidates(tuned: "Tuned") -> None:
     )
     if tuned.passes.at_decoder:
         typer.echo(
-            "merge_at: decoder: val mIoU and its interval are of labels merged where decoders end, as seg"
-            " ensemble gives them; groups left out and all below are of pixels merged at the image's size"
+            f"merge_at: decoder: val {tuned.metric.title} and its interval are of labels merged where"
+            " decoders end, as seg ensemble gives them; groups left out and all below are of pixels merged at"
+            " the image's size"
         )
 
 
@@ -240,20 +253,20 @@ def _print_disagreement(tuned: "Tuned") -> None:
 
 
 def _print_front(tuned: "Tuned") -> None:
-    names, best = tuned.passes.names, tuned.front[-1].miou
+    names, best = tuned.passes.names, tuned.front[-1].score
     rows = []
     for point in tuned.front:
-        near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.miou <= gap]
+        near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.score <= gap]
         members = " + ".join(names[m] for m in point.mixture.members)
         passes = tuned.passes.of_members(point.mixture).passes
         rows.append(
-            (members, str(passes), f"{point.milliseconds:.0f}", f"{point.miou:.4f}", near[0] if near else "")
+            (members, str(passes), f"{point.milliseconds:.0f}", f"{point.score:.4f}", near[0] if near else "")
         )
     header = (
         "sub-ensembles that nothing cheaper equals",
         "passes",
         "ms an image",
-        "mIoU",
+        tuned.metric.title,
         "within points of the best",
     )
     print_table("", header, rows)
@@ -272,6 +285,8 @@ def _print_verdict(tuned: "Tuned") -> None:
         classes = tuned.passes.split.classes
         said = (f"{info.name} {factor:.3g}" for info, factor in zip(classes, chosen.factors, strict=True))
         typer.echo(f"  class factors: {', '.join(said)}")
+    if chosen.least_area:
+        typer.echo(f"  least area: {chosen.least_area}")
     if not tuned.worth_it:
         typer.echo(
             "the ensemble does not beat the best member on groups left out: it may not be worth its cost"
@@ -282,7 +297,7 @@ def _print_judgement(judged: "Judgement") -> None:
     rows = [
         (
             name,
-            f"{one.miou:.4f}",
+            f"{one.score:.4f}",
             f"{100 * one.gain:+.2f}" + (f" ± {100 * one.error:.2f}" if judged.groups.count > 1 else ""),
             f"{one.worst:.4f}",
         )
@@ -290,7 +305,7 @@ def _print_judgement(judged: "Judgement") -> None:
     ]
     print_table(
         f"judged on {judged.split}: {judged.groups}",
-        ("", "mIoU", "over equal, points", "worst group"),
+        ("", judged.metric, "over equal, points", "worst group"),
         rows,
     )
 

@@ -10,9 +10,9 @@ from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.overlapping.fit_weights import TRUST, fit_weights
 from seg.evaluate.tune.overlapping.left_out import fit_without_each
-from seg.evaluate.tune.overlapping.overlap_tallies import Counts, Tallies, class_score
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers
 from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
+from seg.metrics.from_counts import Counts, Tallies, class_score
 from seg.metrics.metric import TalliesIC2
 
 WEIGHTS: Final = f"weights at {TRUST:g}"

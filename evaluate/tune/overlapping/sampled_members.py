@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes
-from seg.evaluate.tune.overlapping.overlap_tallies import Tallies, class_score
 from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
 from seg.labels.task import masks_of
+from seg.metrics.from_counts import Tallies, class_score
 from seg.terminal.progress import progress
 
 MAX_PIXELS: Final = 2048

@@ -21,19 +21,19 @@ from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.tune.evidence.by_group import blocks, fold_groups
-from seg.evaluate.tune.evidence.candidates import DIGITS, EQUAL
+from seg.evaluate.tune.evidence.candidates import EQUAL
 from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS
+from seg.evaluate.tune.fits.departures import DIGITS
 from seg.evaluate.tune.overlapping.fit_rules import steps_of, with_fitted
 from seg.evaluate.tune.overlapping.left_out import fit_without_each, gain_over
 from seg.evaluate.tune.overlapping.mixtures import fits_of_weights, judge_weights
-from seg.evaluate.tune.overlapping.overlap_tallies import Tallies, tallies_of
 from seg.evaluate.tune.overlapping.region_table import Fit, count_regions
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, sample_members
 from seg.evaluate.tune.tune import MIN_IMAGES, with_dropped_members
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import MasksCHW, ignored_in, masks_of
+from seg.metrics.from_counts import Tallies, open_counted
 from seg.metrics.metric import Metric, TalliesIC2, TallyC2
-from seg.metrics.open_metric import open_metric
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.decision import ClassRule, rules_of
 from seg.terminal.progress import progress
@@ -99,7 +99,8 @@ def tune_overlapping(spec: EnsembleSpec, cache: ProbabilityCache) -> TunedOverla
             f"data.val: has {len(split.samples)} images, too few to fit on some and score on others:"
             f" give it at least {MIN_IMAGES}"
         )
-    metric, tallies = open_metric(spec.metric, split.classes, spec.data.task), tallies_of(spec.metric)
+    counted = open_counted(spec.metric, split.classes, spec.data.task)
+    metric, tallies = counted.metric, counted.tallies
     passes = open_passes(with_dropped_members(spec), split, cache)
     groups = group_images(split.samples, spec.data.group)
     group_i = number_groups(groups.labels)

@@ -10,6 +10,7 @@ from seg.evaluate.tune.write_spec import COMMENT, DIGITS
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.decision import ClassRule
+from seg.spec.yaml.edit import write_under
 from seg.spec.yaml.splice import Place, Value, set_comment, set_values
 from seg.terminal.words import printable
 
@@ -23,10 +24,10 @@ def write_overlapping(path: Path, spec: EnsembleSpec, tuned: TunedOverlapping) -
         ("members", position, "weight"): round(weight, DIGITS)
         for position, weight in enumerate(tuned.mixture.mixture.weights)
     }
+    set_values(path, changes)
     decision = decision_of(spec, tuned.passes.split.classes, tuned.rules)
     if decision != spec.decision.model_dump(exclude_unset=True):
-        changes["decision",] = decision
-    set_values(path, changes)
+        write_under(path, "decision", decision, without=(*FITTED, "classes"))
     set_comment(path, "members", COMMENT, printable(evidence_of(tuned)))
 
 

@@ -48,7 +48,7 @@ def by_hand(scorer: Scorer, mixture: Mixture) -> float:
 def test_a_score_is_that_of_torchmetrics(make_scorer: MakeScorer, weights: tuple[float, ...]) -> None:
     scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
     mixture = Mixture.of(weights, scorer.views)
-    assert scorer.miou(mixture) == pytest.approx(by_hand(scorer, mixture), abs=1e-3)
+    assert scorer.score(mixture) == pytest.approx(by_hand(scorer, mixture), abs=1e-3)
 
 
 def test_a_view_that_harms_is_dropped(make_scorer: MakeScorer) -> None:
@@ -63,7 +63,7 @@ def test_shapley_values_are_the_mean_over_all_orders(make_scorer: MakeScorer) ->
     mixture = Mixture.of((0.5, 0.3, 0.2), scorer.views)
 
     def worth(members: tuple[int, ...]) -> float:
-        return scorer.miou(mixture.only(members)) if members else 0.0
+        return scorer.score(mixture.only(members)) if members else 0.0
 
     values = value_members(scorer, mixture)
     for member, value in enumerate(values):
@@ -96,7 +96,7 @@ def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) ->
             candidate = mixture.only(members).with_views(seen)
             cost = sum(per_pass[m] * len(seen[m]) for m in members)
             score = by_hand(scorer, candidate)
-            assert any(p.milliseconds <= cost and p.miou >= score - 1e-3 for p in front)
+            assert any(p.milliseconds <= cost and p.score >= score - 1e-3 for p in front)
 
 
 def test_a_member_without_the_upright_view_is_priced_as_it_is(make_scorer: MakeScorer) -> None:
@@ -128,7 +128,7 @@ def test_tuning_finds_the_member_that_made_the_labels(project: Path, tmp_path: P
     assert tuned.passes.computed == 6 * 6
     assert tuned.chosen.members == (0,)
     assert tuned.chosen.views[0] == ("identity",)
-    assert tuned.mious["best member"] == pytest.approx(1.0, abs=0.01)
+    assert tuned.scores["best member"] == pytest.approx(1.0, abs=0.01)
     assert tune(spec, cache).passes.computed == 0
 
     write_back(project, spec, tuned.chosen, tuned.passes.split.classes)
@@ -144,7 +144,7 @@ def test_figures_are_those_of_seg_evaluate(project: Path, tmp_path: Path) -> Non
     spec = load_ensemble(project)
     tuned = tune(spec, ProbabilityCache(tmp_path / "cache"))
     ensemble_row = compare_members(spec).rows[-1]
-    assert tuned.mious["equal weights"] == pytest.approx(ensemble_row.viewed.miou, abs=0.005)
+    assert tuned.scores["equal weights"] == pytest.approx(ensemble_row.viewed.miou, abs=0.005)
 
 
 def test_too_little_to_choose_from_is_one_line(project: Path, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_no_gain_is_claimed_of_one_group(project: Path, tmp_path: Path) -> None:
 def test_another_split_judges_what_was_chosen(project: Path, tmp_path: Path) -> None:
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
     judged = judge_tuned(spec, tune(spec, cache), "train", cache)
-    assert judged.scores["chosen"].miou == pytest.approx(1.0, abs=0.01)
+    assert judged.scores["chosen"].score == pytest.approx(1.0, abs=0.01)
     assert judged.scores["equal weights"].gain == 0
     equal = compare_members(spec).rows[-1].viewed.miou
-    assert judged.scores["equal weights"].miou == pytest.approx(equal, abs=0.005)
+    assert judged.scores["equal weights"].score == pytest.approx(equal, abs=0.005)

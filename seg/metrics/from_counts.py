@@ -1,0 +1,121 @@
+"""Metrics from counts of pixels, of many decisions at once or of random pixels of images, to search with.
+
+Metrics that need the shapes of masks have no such form. Their decisions are searched by another, and judged
+by themselves.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg.labels.classes import ClassInfo
+from seg.labels.task import Task, classes_overlap
+from seg.metrics.image_tallies import ImageTallies
+from seg.metrics.metric import Metric
+from seg.metrics.open_metric import open_metric
+from seg.spec.ensemble.metric import MetricSpec
+
+Numbers = NDArray[np.float64]
+
+
+class Counts(NamedTuple):
+    """Pixels of a class in both, in the truth, and in the prediction, in arrays of one shape."""
+
+    both: Numbers
+    truth: Numbers
+    predicted: Numbers
+
+    def without(self, empty: NDArray[np.bool_]) -> "Counts":
+        """The counts where the prediction is empty in some images."""
+        return Counts(np.where(empty, 0, self.both), self.truth, np.where(empty, 0, self.predicted))
+
+
+Tallies = Callable[[Counts], tuple[Numbers, Numbers]]
+"""Part and whole of each image; see `Metric`."""
+
+
+@dataclass(frozen=True)
+class CountedMetric:
+    """A metric on counts of pixels.
+
+    Attributes:
+        metric: what it stands for.
+        tallies: its own, or where counts do not say enough those of another metric.
+        is_own: whether they are its own.
+        adds_up: whether images may be counted together, as their tallies are sums over pixels.
+    """
+
+    metric: Metric
+    tallies: Tallies
+    is_own: bool
+    adds_up: bool
+
+    @property
+    def needs_whole_maps(self) -> bool:
+        """Whether random pixels do not say enough, so that decisions are searched but not judged on them."""
+        return not (self.is_own and self.adds_up)
+
+    def judge(self, counts: Counts) -> ImageTallies:
+        """The tallies of images from counts `[I, C]`."""
+        return ImageTallies(self.metric, np.stack(self.tallies(counts), axis=-1))
+
+
+def dice(counts: Counts) -> tuple[Numbers, Numbers]:
+    total = counts.truth + counts.predicted
+    return np.where(total > 0, 2 * counts.both / np.maximum(total, 1), 1.0), np.ones_like(total, np.float64)
+
+
+def dataset_dice(counts: Counts) -> tuple[Numbers, Numbers]:
+    return 2 * counts.both, counts.truth + counts.predicted
+
+
+def iou(counts: Counts) -> tuple[Numbers, Numbers]:
+    either = counts.truth + counts.predicted - counts.both
+    return np.where(either > 0, counts.both / np.maximum(either, 1), 1.0), np.ones_like(either, np.float64)
+
+
+def miou(counts: Counts) -> tuple[Numbers, Numbers]:
+    return counts.both, counts.truth + counts.predicted - counts.both
+
+
+def right_pixels(counts: Counts) -> tuple[Numbers, Numbers]:
+    return counts.both, counts.truth
+
+
+_OF_SPLIT: Final[dict[str, Tallies]] = {
+    "miou": miou,
+    "dataset-dice": dataset_dice,
+    "pixel-accuracy": right_pixels,
+}
+_OF_IMAGES: Final[dict[str, Tallies]] = {"dice": dice, "iou": iou}
+
+
+def open_counted(spec: MetricSpec, classes: Sequence[ClassInfo], task: Task) -> CountedMetric:
+    """The metric on counts; where they do not say enough, another in its place. Raises as `open_metric`."""
+    metric = open_metric(spec, classes, task)
+    if (at := spec.at_thresholds) and at.name == "iou":
+        return CountedMetric(metric, _iou_at(at.thresholds), is_own=True, adds_up=False)
+    if spec.name == "boundary-iou":
+        return CountedMetric(metric, miou, is_own=False, adds_up=True)
+    if spec.name == "pixel-accuracy" and classes_overlap(task):
+        return CountedMetric(metric, dice, is_own=False, adds_up=False)
+    if spec.name in _OF_SPLIT:
+        return CountedMetric(metric, _OF_SPLIT[spec.name], is_own=True, adds_up=True)
+    return CountedMetric(metric, _OF_IMAGES.get(spec.name, dice), spec.name in _OF_IMAGES, adds_up=False)
+
+
+def _iou_at(thresholds: Sequence[float]) -> Tallies:
+    def tallies(counts: Counts) -> tuple[Numbers, Numbers]:
+        value, whole = iou(counts)
+        return np.mean([value > threshold for threshold in thresholds], axis=0), whole
+
+    return tallies
+
+
+def class_score(tallies: Tallies, counts: Counts) -> Numbers:
+    """The score of a class over images `[..., I]`; NaN where there is nothing to judge."""
+    part, whole = (values.sum(-1) for values in tallies(counts))
+    return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))
