@@ -115,14 +115,8 @@ def top(
         for before, one in pairwise([None, *chosen])
         if one
     ]
-    header = (
-        "",
-        f"{spec.metric.title} alone",
-        "together so far",
-        "added, points",
-        "differs from those before",
-    )
-    print_table("chosen, the best first", header, rows)
+    header = ("", "alone", "together so far", "added, points", "differs from those before")
+    print_table(f"{spec.metric.title} of those chosen, the best first", header, rows)
     if len(chosen) > 1 and isinf(chosen[-1].error):
         typer.echo("the validation images are one group, so nothing says what others add on other images")
     if len(chosen) < count:

@@ -5,23 +5,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from seg.commands.options.shared import check_metric, print_table
+from seg.commands.options.shared import print_table
 
 if TYPE_CHECKING:
+    from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune.overlapping.tune import TunedOverlapping
     from seg.spec import EnsembleSpec
 
 
-def tune_rules(path: Path, spec: "EnsembleSpec", cache_limit: int, *, keep: bool, run_metric: bool) -> None:
+def tune_rules(path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", *, keep: bool) -> None:
     """Tune weights and rules, print what was compared, and write the result into the YAML."""
-    from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune.overlapping.tune import tune_overlapping
     from seg.evaluate.tune.overlapping.write_rules import evidence_of, write_overlapping
 
-    check_metric(spec, run_metric)
-    cache = ProbabilityCache()
     tuned = tune_overlapping(spec, cache)
-    cache.prune(cache_limit)
     _print_mixtures(tuned)
     _print_steps(tuned)
     _print_rules(tuned)
