@@ -23,7 +23,7 @@ from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
 from seg.evaluate.tune.overlapping.mixtures import WEIGHTS, fits_of_weights
 from seg.evaluate.tune.overlapping.region_table import count_regions
-from seg.evaluate.tune.overlapping.sampled_members import sample_members
+from seg.evaluate.tune.overlapping.sampled_members import sample_passes, views_of
 from seg.labels.task import ignored_in, masks_of
 from seg.metrics.from_counts import open_counted
 from seg.metrics.metric import Metric
@@ -43,7 +43,7 @@ def main(
     passes = open_passes(spec, split, ProbabilityCache())
     counted = open_counted(spec.metric, split.classes, spec.data.task)
     metric, tallies = counted.metric, counted.tallies
-    members = sample_members(passes, metric.weights_c)
+    members = sample_passes(passes, metric.weights_c).members(views_of(passes.views))
     scores: dict[str, list[float]] = {}
     for half in range(halves):
         fitted_i = np.zeros(passes.images, np.bool_)

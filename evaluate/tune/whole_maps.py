@@ -41,8 +41,8 @@ class WholeMaps:
         if not self.metric.is_own:
             return self.metric.metric.tally(truth_hw, labels_hw)
         counts_cc = ConfusionMatrix(self.passes.classes).add(truth_hw, labels_hw).counts_cc
-        (tally_c2,) = judge_counts(self.metric, counts_cc[None]).tallies_ic2
-        return np.asarray(tally_c2)
+        tally_c2: TallyC2 = judge_counts(self.metric, counts_cc[None]).tallies_ic2[0]
+        return tally_c2
 
     def _tally_all(self, position: int, mixtures: Sequence[Mixture]) -> list[TallyC2]:
         truth_hw = self.passes.labels(position)

@@ -45,8 +45,7 @@ def write_back(
         own = _by_name(classes, mixture.class_weights_of(position))
         if weight > 0 and own != member.class_weights:
             changes["members", position, "class_weights"] = own
-        if weight > 0 and set(mixture.views[position]) != set(spec.views_of(member)):
-            changes["members", position, "views"] = _view_set(mixture.views[position])
+        changes |= changed_views(spec, mixture, position)
     if mixture.merge != spec.merge:
         changes["merge",] = mixture.merge
     factors = _by_name(classes, mixture.factors)
@@ -60,6 +59,14 @@ def write_back(
         set_values(path, {("tuned_on", "classes"): tuned_on.classes})
     if evidence:
         set_comment(path, "members", COMMENT, printable(evidence))
+
+
+def changed_views(spec: EnsembleSpec, mixture: Mixture, position: int) -> dict[Place, Value]:
+    """The views of a member with weight, if they differ from those of the spec."""
+    views = mixture.views[position]
+    if mixture.weights[position] == 0 or set(views) == set(spec.views_of(spec.members[position])):
+        return {}
+    return {("members", position, "views"): _view_set(views)}
 
 
 def _by_name(classes: Sequence[ClassInfo], values: Sequence[float]) -> dict[str, float]:

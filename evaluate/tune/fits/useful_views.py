@@ -1,5 +1,6 @@
 """The views of each member that are worth their passes."""
 
+from collections.abc import Callable
 from typing import Final
 
 from seg.evaluate.cache.mixture import Mixture, Views
@@ -17,17 +18,21 @@ def useful_views(scorer: Scorer, group_i: GroupI) -> tuple[Views, ...]:
 
     One view always stays. With one group, all do.
     """
-    return tuple(_useful_views_of(scorer, member, group_i) for member in range(len(scorer.names)))
+
+    def useful_of(member: int) -> Views:
+        def judge(views: Views) -> ImageTallies:
+            of_members = [views if position == member else UPRIGHT for position in range(len(scorer.names))]
+            return scorer.judge(Mixture.single(member, of_members))
+
+        views = scorer.views[member]
+        is_whole = scorer.knows_all_classes(Mixture.single(member, scorer.views))
+        return without_harmful(views, judge, group_i) if is_whole else views
+
+    return tuple(map(useful_of, range(len(scorer.names))))
 
 
-def _useful_views_of(scorer: Scorer, member: int, group_i: GroupI) -> Views:
-    def judge(views: Views) -> ImageTallies:
-        of_members = [views if position == member else UPRIGHT for position in range(len(scorer.names))]
-        return scorer.judge(Mixture.single(member, of_members))
-
-    views = scorer.views[member]
-    if not scorer.knows_all_classes(Mixture.single(member, scorer.views)):
-        return views
+def without_harmful(views: Views, judge: Callable[[Views], ImageTallies], group_i: GroupI) -> Views:
+    """The views of a member, dropped one by one while that gains more than its standard error."""
     judged = judge(views)
     while len(views) > 1:
         shorter = [tuple(view for view in views if view != dropped) for dropped in views]

@@ -135,7 +135,7 @@ from seg.train.sweep import open_sweep, study
 
 def train_member(spec, member, on_epoch):
     print(member.name, flush=True)
-    return SimpleNamespace(seconds=1.0, parameters=1, gflops=1.0, best_miou=0.5)
+    return SimpleNamespace(seconds=1.0, parameters=1, gflops=1.0, score=0.5)
 
 study.train_member = train_member
 open_sweep(load_sweep(Path(sys.argv[1]))).run(lambda _: None)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from seg.engine.decision.postprocess import above_thresholds, postprocess
+from seg.evaluate.tune.evidence.by_group import error_of_gain
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
 from seg.evaluate.tune.overlapping.fit_weights import fit_weights
-from seg.evaluate.tune.overlapping.left_out import gain_over
 from seg.evaluate.tune.overlapping.region_table import SURE, THRESHOLDS, RegionTable, count_regions
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers
 from seg.evaluate.tune.overlapping.threshold_curves import THRESHOLDS as FINE
@@ -20,6 +20,7 @@ from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
 from seg.labels.classes import ClassInfo
 from seg.labels.task import pack_masks
 from seg.metrics.from_counts import Tallies, class_score, open_counted
+from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.open_metric import open_metric
 from seg.spec.ensemble.decision import ClassRule
 from seg.spec.ensemble.metric import MetricSpec
@@ -133,7 +134,10 @@ def test_weights_go_half_way_to_the_member_that_knows() -> None:
 
 def test_the_error_of_a_gain_is_infinite_with_one_group_and_0_where_all_gain_alike() -> None:
     metric = open_metric(MetricSpec(name="dice"), ONE, "binary")
-    first, second = (np.stack([np.full((6, 1), value), np.ones((6, 1))], axis=2) for value in (0.75, 0.5))
-    gain, error = gain_over(metric, first, second, np.arange(6))
-    assert (gain, error) == (0.25, 0)
-    assert gain_over(metric, first, second, np.zeros(6, np.intp)) == (0.25, float("inf"))
+    first, second = (
+        ImageTallies(metric, np.stack([np.full((6, 1), value), np.ones((6, 1))], axis=2))
+        for value in (0.75, 0.5)
+    )
+    assert first.score - second.score == 0.25
+    assert error_of_gain(first, second, np.arange(6)) == 0
+    assert error_of_gain(first, second, np.zeros(6, np.intp)) == float("inf")
