@@ -1,6 +1,7 @@
 """What predictions are judged by: a contest's metric, the classes that count, and their weights."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
@@ -74,6 +75,11 @@ class MetricSpec(Spec):
     def title(self) -> str:
         """How tables name it."""
         return title_of(self.name)
+
+    @property
+    def classes_named(self) -> dict[str, Iterable[str]]:
+        """The names of classes that it has, by their place in a spec."""
+        return {"metric.without": self.without, "metric.class_weights": self.class_weights}
 
     @property
     def judges_images(self) -> bool:
