@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from seg.data import Sample, Split, open_split
 from seg.data.images.images import write_image
-from seg.data.images.read_sample import draw_sample, read_sample
+from seg.data.images.read_sample import read_sample
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
+from seg.evaluate.shrunk_images import shrunk_labels, shrunk_picture, shrunk_prediction, step_of
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
@@ -24,21 +26,28 @@ from seg.spec import EnsembleSpec
 _LEAST_WIDTH: Final = 240
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SheetImage:
-    """An image on the sheet, and its position in the split, or None if it is not in the split."""
+    """An image on the sheet, and its position in the split, or None if it is not in the split.
+
+    One pixel of `step` x `step` is drawn.
+    """
 
     sample: Sample
     index: int | None
 
+    @cached_property
+    def step(self) -> int:
+        return step_of(self.sample)
+
 
 @dataclass(frozen=True, slots=True)
 class PredictionSource:
-    """The predictions to draw: a title, the classes, and the label map of a sample."""
+    """The predictions to draw: a title, the classes, and the label map of an image, as it is drawn."""
 
     title: str
     classes: Sequence[ClassInfo]
-    labels_of: Callable[[Sample, ImageHWC], LabelMap]
+    labels_of: Callable[[SheetImage], LabelMap]
 
 
 def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: int) -> None:
@@ -55,9 +64,13 @@ def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: 
     split = open_split(spec.data, "predict")
     shown = _choose(split, wanted, count)
     ensemble = Ensemble.load(spec)
-    predictions = PredictionSource(
-        "ensemble", ensemble.classes, lambda sample, _: ensemble.predict(_predicted(sample)).labels
-    )
+
+    def labels_of(image: SheetImage) -> LabelMap:
+        if image.step > 1:
+            return shrunk_prediction(ensemble, image.sample, image.step)
+        return ensemble.predict(_predicted(image.sample)).labels
+
+    predictions = PredictionSource("ensemble", ensemble.classes, labels_of)
     _draw(spec, split, shown, predictions, path)
 
 
@@ -72,15 +85,17 @@ def draw_submission(
     """
     known = SubmissionSpec(spec)
     shown = _choose(known.split, wanted, count)
-    ids = {one.sample.id for one in shown}
+    step_of_id = {one.sample.id: one.step for one in shown}
     found = {
-        name: labels_hw for name, labels_hw in known.form().read(submission, known.size_of) if name in ids
+        name: shrunk_labels(labels_hw, step_of_id[name])
+        for name, labels_hw in known.form().read(submission, known.size_of)
+        if name in step_of_id
     }
 
-    def labels_of(sample: Sample, _: ImageHWC) -> LabelMap:
-        if sample.id not in found:
-            raise DataError(f"{submission}: has no label map of the image {sample.id!r}")
-        return found[sample.id]
+    def labels_of(image: SheetImage) -> LabelMap:
+        if image.sample.id not in found:
+            raise DataError(f"{submission}: has no label map of the image {image.sample.id!r}")
+        return found[image.sample.id]
 
     _draw(spec, known.split, shown, PredictionSource(submission.name, known.classes, labels_of), path)
 
@@ -117,9 +132,10 @@ def _draw(
     clear = spec.data.background(predictions.classes)
 
     def row(one: SheetImage) -> list[ImageHWC]:
-        image_hwc = draw_sample(one.sample)
-        maps = [split.labels(one.index)] if truth and one.index is not None else []
-        maps.append(_resized_to_image(image_hwc, predictions.labels_of(one.sample, image_hwc)))
+        image_hwc = shrunk_picture(one.sample, one.step)
+        labels = split.open_labels(one.index) if truth and one.index is not None else None
+        maps = [shrunk_labels(labels, one.step)] if labels is not None else []
+        maps.append(_resized_to_image(image_hwc, predictions.labels_of(one)))
         drawn = [
             overlay(image_hwc, labels_hw, predictions.classes, clear=clear, task=spec.data.task)
             for labels_hw in maps

@@ -76,6 +76,7 @@ PASS_POSITION: Final = WholeRange(0, 65535)
 MEMORY_GIB: Final = Range(0.01, 4096.0)
 LOST_POINTS: Final = Range(0.0, 100.0)
 IMAGES: Final = WholeRange(1, 1_000_000)
+TILES: Final = WholeRange(1, 1_000_000_000)
 
 # The command line
 SCENES: Final = WholeRange(3, 99)

@@ -29,7 +29,7 @@ UNKNOWN_VERSION: Final = "not asked"
 class ImageRef:
     """A reference to an image: id, path or URI, the store's version, and number and path in the dataset.
 
-    Files have no version.
+    Files have no version. With `rows`, from the first to the one behind the last, it is a part of an image.
     """
 
     id: str
@@ -39,6 +39,7 @@ class ImageRef:
     file_name: str = ""
     pixel_range: PixelRange | None = None
     stack: tuple[str, ...] = ()
+    rows: tuple[int, int] | None = None
 
     @property
     def sample(self) -> Sample:

@@ -107,8 +107,8 @@ def _predict(
         with clock.stage("encode"):
             return band_entries.packed(sample.id, band), band.is_last
 
-    def rows_done(sample: Sample) -> int:
-        return journal.rows_done(sample.id, sources[sample.id])
+    def missing_rows(sample: Sample, height: int) -> range:
+        return range(journal.rows_done(sample.id, sources[sample.id]), height)
 
     start = time.perf_counter()
     with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
@@ -128,7 +128,7 @@ def _predict(
             clock=clock,
             watch=watch,
             on_damaged=reader.note_failure,
-            bands=BandResults(rows_done, finish_band),
+            bands=BandResults(missing_rows, finish_band),
         )
         for payload, is_last in payloads:
             with clock.stage("write"):

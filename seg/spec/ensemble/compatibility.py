@@ -127,10 +127,6 @@ EXCLUSIONS: Final = (
         lambda spec: _overlaps(spec) and "values" in spec.output.model_fields_set,
     ),
     Exclusion(
-        "`tile`", "`stopping`", "early exit decides about whole images",
-        lambda spec: spec.tile is not None and spec.stopping is not None,
-    ),
-    Exclusion(
         "`tile`", "`output.size`", "tiled images are written at their own size",
         lambda spec: spec.tile is not None and spec.output.size is not None,
     ),
