@@ -17,8 +17,8 @@ from seg.data.check.dataset import check_dataset
 from seg.data.deep.decode import decode_deep, header_of, with_bands
 from seg.data.deep.percentiles import scale_by_percentiles
 from seg.data.deep.picture import levels_in_range, picture_of
+from seg.data.images.band_file import silence_georeferencing_warnings
 from seg.data.images.images import write_mask
-from seg.data.images.raster import silence_georeferencing_warnings
 from seg.data.images.read_sample import (
     draw_sample,
     open_sample,
