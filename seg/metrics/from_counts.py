@@ -95,16 +95,20 @@ _OF_IMAGES: Final[dict[str, Tallies]] = {"dice": dice, "iou": iou}
 
 def open_counted(spec: MetricSpec, classes: Sequence[ClassInfo], task: Task) -> CountedMetric:
     """The metric on counts; where they do not say enough, another in its place. Raises as `open_metric`."""
-    metric = open_metric(spec, classes, task)
+    name, tallies = tallies_of(spec, task)
+    return CountedMetric(
+        open_metric(spec, classes, task), tallies, is_own=name == spec.name, adds_up=name in _OF_SPLIT
+    )
+
+
+def tallies_of(spec: MetricSpec, task: Task) -> tuple[str, Tallies]:
+    """Name and tallies of the metric, or of the one that stands in where counts do not say enough."""
     if (at := spec.at_thresholds) and at.name == "iou":
-        return CountedMetric(metric, _iou_at(at.thresholds), is_own=True, adds_up=False)
-    if spec.name == "boundary-iou":
-        return CountedMetric(metric, miou, is_own=False, adds_up=True)
-    if spec.name == "pixel-accuracy" and classes_overlap(task):
-        return CountedMetric(metric, dice, is_own=False, adds_up=False)
-    if spec.name in _OF_SPLIT:
-        return CountedMetric(metric, _OF_SPLIT[spec.name], is_own=True, adds_up=True)
-    return CountedMetric(metric, _OF_IMAGES.get(spec.name, dice), spec.name in _OF_IMAGES, adds_up=False)
+        return spec.name, _iou_at(at.thresholds)
+    name = "miou" if spec.name == "boundary-iou" else spec.name
+    needs_all_pixels = name == "pixel-accuracy" and classes_overlap(task)
+    known = _OF_SPLIT | _OF_IMAGES
+    return (name, known[name]) if name in known and not needs_all_pixels else ("dice", dice)
 
 
 def _iou_at(thresholds: Sequence[float]) -> Tallies:
