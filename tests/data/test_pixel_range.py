@@ -70,6 +70,9 @@ def test_a_picture_shows_the_bands_of_rgb_or_the_first_that_are_seen() -> None:
     grey = PixelRange(range=(0, 1))
     alone = {band: picture_of(bands[..., [band - 1]], grey)[..., 0] for band in range(1, 9)}
 
+    with pytest.raises(ValueError, match="has 8 bands, and 'rgb' names band 9: they count from 1"):
+        picture_of(bands, PixelRange(range=(0, 10_000)), (9, 2, 1))
+
     def shown(seen: tuple[int, ...] | None, rgb: tuple[int, int, int] | None = None) -> list[int]:
         picture = picture_of(bands, PixelRange(bands=seen, range=(0, 10_000)), rgb)
         return [b for c in range(3) for b, one in alone.items() if (picture[..., c] == one).all()]

@@ -216,8 +216,7 @@ def _check_split(
             size_hw = None
             try:
                 size_hw = _check_image(path, digests, findings, dataset)
-                if dataset.read_scale:
-                    size_at(path, dataset.read_scale, size_hw)
+                findings += _scale(path, size_hw, dataset)
             except DataError as error:
                 findings.append(error_in(path, error, "replace or remove the image"))
             check_labels = split.check_labels(index, size_hw)
@@ -287,6 +286,16 @@ def _transparency(path: Path, bands_hwc: BandsHWC) -> Iterator[Finding]:
         share = (alpha_hw < _OPAQUE).mean()
         problem = f"{share:.0%} of its pixels are transparent, and are read as if they were opaque"
         yield Finding("warning", path, None, problem, "check that it looks right without its alpha channel")
+
+
+def _scale(path: Path, size_hw: Size, dataset: DatasetSpec) -> Iterator[Finding]:
+    """An error if the image cannot be read at the dataset's resolution or level."""
+    try:
+        if dataset.read_scale:
+            size_at(path, dataset.read_scale, size_hw)
+    except DataError as error:
+        problem, _, fix = str(error).removeprefix(f"{path}: ").rpartition(": ")
+        yield Finding("error", path, None, problem, fix)
 
 
 def _sizes(path: Path, size_hw: Size, check_labels: CheckedLabels) -> Iterator[Finding]:

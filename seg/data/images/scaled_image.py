@@ -113,7 +113,7 @@ def _factors(path: Path, scale: ReadScale) -> tuple[float, float]:
     else:
         raise DataError(
             f"{path}: does not say how large its pixels are, and 'resolution: {scale.resolution:g}' is"
-            " wanted: add 'pixel_size', such as 'pixel_size: 0.5', to the dataset"
+            " wanted: add 'pixel_size', the side of a pixel in the same unit, to the dataset"
         )
     if min(factors) < 1 / _MOST_ENLARGED:
         side = scale.resolution / min(factors)
