@@ -41,7 +41,7 @@ SURE: Final = 12.0
 
 TILE: Final = {"size": "64x64", "overlap": 0.5}
 ROUNDED: Final = 0.008
-"""Cached probabilities are off by 0.004 at most, so only a class that leads by less than twice that may turn."""
+"""Cached probabilities are off by 0.004 at most: a class that leads by more than twice that stays ahead."""
 
 
 Models = dict[str, Path]
