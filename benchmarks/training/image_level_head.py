@@ -25,10 +25,10 @@ from seg.data import Split, open_split
 from seg.data.images.read_sample import read_sample
 from seg.engine.decision.postprocess import above_thresholds, postprocess
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
-from seg.evaluate.tune.overlapping.overlap_tallies import class_score, dice
 from seg.evaluate.tune.overlapping.region_table import RegionTable, count_regions
 from seg.labels.task import masks_of
 from seg.metrics.dice import tally_dice
+from seg.metrics.from_counts import class_score, dice
 from seg.spec.dataset.dataset import load_dataset
 from seg.spec.ensemble.decision import ClassRule
 from seg.train.losses.cross_entropy import cross_entropy
