@@ -40,6 +40,7 @@ def test_a_slide_is_read_by_window_at_each_level(tmp_path: Path) -> None:
             file.read((3, 1), window), whole[window.slices][..., [2, 0]].transpose(2, 0, 1)
         )
     assert size_of_sample(Sample("a", tmp_path / "a.svs")) == (200, 300)
+    assert open_pyramid(tmp_path / "a.svs").read_sampled((50, 75)).shape == (3, 50, 75)
     np.testing.assert_array_equal(read_image(tmp_path / "a.svs").shape, full.shape)
 
 
