@@ -6,7 +6,7 @@ family gets an equal part of its weight.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
@@ -97,7 +97,7 @@ class OutOfFoldPasses:
             for member in family.members:
                 weights[member] = weight / len(family.members)
                 views[member] = seen
-        return Mixture(tuple(weights), tuple(views), mixture.merge, factors=mixture.factors)
+        return replace(mixture, weights=tuple(weights), views=tuple(views))
 
     def _find(self, image: int) -> tuple[Passes, int]:
         ends = list(accumulate(part.images for part in self.parts))

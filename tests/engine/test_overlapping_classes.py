@@ -11,7 +11,10 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
+from typer.testing import CliRunner
 
+from seg.commands.app import app
+from seg.commands.ensemble.source import resolve
 from seg.data.images.images import read_image, write_image
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import run_fingerprint
@@ -259,6 +262,31 @@ def test_a_softmax_of_two_joins_a_sigmoid_of_one(project: Path, make_model: Make
     prediction = Ensemble.load(path).predict(image_hwc)
     np.testing.assert_allclose(prediction.probabilities[0], (own[0][1] + own[1][0]) / 2, atol=1e-6)
     assert set(np.unique(prediction.labels)) == {0, 1}
+
+
+def test_models_of_both_tasks_are_the_same_ensemble_in_any_order(
+    make_model: MakeModel, tmp_path: Path
+) -> None:
+    pair = tuple(ClassInfo(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(["ground", "paper"]))
+    both = [make_model(5, pair), make_model(6, pair[1:], task="binary")]
+    image_hwc = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    found = []
+    for models in (both, both[::-1]):
+        prediction = Ensemble.from_models(models).predict(image_hwc)
+        found.append(prediction.probabilities)
+        assert resolve(models).spec.data.task == "binary"
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+    assert found[0].shape == (1, 9, 12)
+
+
+def test_calibrate_says_what_it_is_for(project: Path, make_model: MakeModel) -> None:
+    path = write_spec(
+        project,
+        data={"task": "multilabel"},
+        members=[{"name": "a", "model": str(make_model(1, task="multilabel"))}],
+    )
+    refused = CliRunner().invoke(app, ["calibrate", str(path)])
+    assert "early exit, which seg calibrate calibrates, is for one class a pixel" in str(refused.exception)
 
 
 @pytest.mark.parametrize(("model_task", "task"), [("multiclass", "multilabel"), ("multilabel", "multiclass")])

@@ -16,6 +16,7 @@ Use = Literal[
     "--deadline",
     "--fuse",
     "--format triton-ensemble",
+    "doctor member",
     "report --judge",
     "tune --budget",
     "tune --criterion worst-group",
@@ -133,6 +134,11 @@ EXCLUSIONS: Final = (
         lambda spec: _overlaps(spec) and spec.output.format in ONE_CLASS_FORMATS,
     ),
     Exclusion(
+        "`task: multilabel` or `binary`", "`class_factors`",
+        "each class has a threshold of its own in 'decision'",
+        lambda spec: _overlaps(spec) and bool(spec.class_factors),
+    ),
+    Exclusion(
         "`task: multilabel` or `binary`", "`output.values`", "a pixel's value has a bit for each class",
         lambda spec: _overlaps(spec) and "values" in spec.output.model_fields_set,
     ),
@@ -160,6 +166,10 @@ EXCLUSIONS: Final = (
         "`seg ensemble --deadline`", "`task: multilabel` or `binary`",
         "passes are ranked by what each adds to the likeliest class",
         _overlaps, ("--deadline",),
+    ),
+    Exclusion(
+        "`seg doctor member`", "`task: multilabel` or `binary`", "ways of feeding are compared by mIoU",
+        _overlaps, ("doctor member",),
     ),
     Exclusion(
         "`seg tune --budget` or `--picture`", "`task: multilabel` or `binary`",

@@ -25,13 +25,14 @@ from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.report.findings import measure_ensemble
 from seg.evaluate.report.image_view import view_image
 from seg.evaluate.tune import tune
-from seg.evaluate.tune.scorer import count_all, miou
+from seg.evaluate.tune.whole_maps import WholeMaps
 from seg.evaluate.tune.write_spec import write_back
 from seg.export.export import export_checkpoint
 from seg.labels.probability_codec import from_levels
 from seg.labels.soft_labels import SoftLabels
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
+from tests.evaluate.conftest import counted
 from tests.export.untrained import CLASSES, checkpoint, image
 
 pytestmark = pytest.mark.slow
@@ -185,8 +186,9 @@ def test_what_tuning_judges_is_what_the_written_spec_predicts(
         written.write_text(path.read_text())
         write_back(written, spec, mixture, classes)
         assert load_ensemble(written).merge_at == "decoder"
-        (counts_icc,) = count_all(tuned.passes, [mixture], range(IMAGES))
-        assert miou(counts_icc) == pytest.approx(miou_of(load_ensemble(written)), abs=0.01)
+        whole_maps = WholeMaps(tuned.passes, counted("miou", len(classes)), tuple(range(IMAGES)))
+        (judged,) = whole_maps.judge([[mixture] * IMAGES])
+        assert judged.score == pytest.approx(miou_of(load_ensemble(written)), abs=0.01)
 
 
 def test_passes_of_another_place_or_other_tiles_are_others(models: Models, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_scores_by_threshold_are_those_of_a_loop() -> None:
     probabilities_in = random.random((4, 60)).astype(np.float32)
     truth_in = random.random((4, 60)) < 0.3
     truth_in[0] = False
-    scores = ThresholdScores(MetricSpec(name="boundary-iou"))
+    scores = ThresholdScores(MetricSpec(name="dice+hausdorff"))
     for probabilities_n, truth_n in zip(probabilities_in, truth_in, strict=True):
         scores.add(probabilities_n, truth_n)
     assert scores.name == "dice"
