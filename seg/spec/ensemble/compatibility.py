@@ -17,7 +17,6 @@ Use = Literal[
     "--fuse",
     "--format triton-ensemble",
     "doctor member",
-    "report --judge",
     "tune --budget",
     "tune --criterion worst-group",
     "tune --judge",
@@ -185,11 +184,6 @@ EXCLUSIONS: Final = (
         "`seg tune --judge`", "`task: multilabel` or `binary`",
         "rules that are written can be judged by seg evaluate --split",
         _overlaps, ("tune --judge",),
-    ),
-    Exclusion(
-        "`seg report --judge`", "`task: multilabel` or `binary`",
-        "seg evaluate --split judges the same rules on another split",
-        _overlaps, ("report --judge",),
     ),
     Exclusion(
         "`seg tune --on folds`", "`task: multilabel` or `binary`",
