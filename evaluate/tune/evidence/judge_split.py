@@ -1,13 +1,15 @@
 """Scores of mixtures on another labelled split, over equal weights and group by group."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
 
 from seg.data import open_split
 from seg.data.groups import Groups, group_images
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import open_passes
+from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.by_group import error_of_gain, worst_group
@@ -15,8 +17,11 @@ from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.tune import Tuned, with_dropped_members
 from seg.evaluate.tune.whole_maps import WholeMaps
 from seg.metrics.from_counts import open_counted
+from seg.metrics.image_tallies import ImageTallies
+from seg.metrics.metric import Metric
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
+from seg.terminal.progress import progress
 
 CHOSEN: Final = "chosen"
 
@@ -66,8 +71,11 @@ def judge_split(
     split = open_split(spec.data, name)
     passes = open_passes(spec, split, cache)
     metric = open_counted(spec.metric, split.classes, spec.data.task)
-    whole_maps = WholeMaps(passes, metric, tuple(range(passes.images)))
-    judged = whole_maps.judge([[mixture] * passes.images for mixture in mixtures.values()])
+    if passes.overlap:
+        judged = _judge_overlapping(passes, metric.metric, list(mixtures.values()))
+    else:
+        whole_maps = WholeMaps(passes, metric, tuple(range(passes.images)))
+        judged = whole_maps.judge([[mixture] * passes.images for mixture in mixtures.values()])
     groups = group_images(split.samples, spec.data.group)
     group_i = number_groups(groups.labels)
     by_name = dict(zip(mixtures, judged, strict=True))
@@ -85,3 +93,15 @@ def judge_split(
             for one, tallies in by_name.items()
         },
     )
+
+
+def _judge_overlapping(passes: Passes, metric: Metric, mixtures: Sequence[Mixture]) -> list[ImageTallies]:
+    """The tallies of all images for each mixture, decided by the spec's rules."""
+    decision, tallies = passes.ensemble.decision(), []
+    with progress("judge", passes.images, unit="images") as advance:
+        for image in range(passes.images):
+            cached_image, truth_hw = passes.cached_image(image), passes.labels(image)
+            maps = (decision.labels(cached_image.merged(mixture)) for mixture in mixtures)
+            tallies.append([metric.tally(truth_hw, labels_hw) for labels_hw in maps])
+            advance()
+    return [ImageTallies(metric, np.stack(one)) for one in zip(*tallies, strict=True)]
