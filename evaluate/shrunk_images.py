@@ -10,8 +10,8 @@ import numpy as np
 
 from seg.data import Sample
 from seg.data.deep.picture import picture_of
-from seg.data.images.raster import Raster, size_if_large
-from seg.data.images.read_sample import draw_sample, open_sample
+from seg.data.images.raster import Raster
+from seg.data.images.read_sample import draw_sample, open_sample, size_if_by_region
 from seg.data.regions.label_raster import LabelRaster
 from seg.engine import Ensemble
 from seg.engine.ensemble import BandResults
@@ -30,7 +30,7 @@ _ROWS: Final = 64
 
 def step_of(sample: Sample) -> int:
     """The side of the squares of pixels that are one pixel of the picture: 1 but for large images."""
-    size_hw = None if sample.region or sample.stack else size_if_large(sample.image)
+    size_hw = None if sample.region or sample.stack else size_if_by_region(sample)
     return math.ceil(max(size_hw) / MOST_SIDE) if size_hw else 1
 
 

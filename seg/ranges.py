@@ -51,6 +51,11 @@ NETWORK_SIDE: Final = WholeRange(1, 8192)
 """The side of a network's input: a crop, a tile, or a fixed input size."""
 IMAGE_SIDE: Final = WholeRange(1, 32768)
 
+PIXEL_SIZE: Final = Range(1e-6, 1e6)
+"""The side of a pixel, in micrometres or metres."""
+LEVEL: Final = WholeRange(0, 30)
+"""The level of a pyramid."""
+
 # Networks that were trained elsewhere
 PIXEL_SCALE: Final = Range(1e-6, 1000.0)
 PIXEL_MEAN: Final = Range(-1e6, 1e6)

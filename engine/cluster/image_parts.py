@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from seg.data.images.raster import size_if_large
+from seg.data.images.read_sample import size_if_by_region
 from seg.engine.cluster.remote_images import ImageRef, is_uri
 from seg.engine.jobs.journal import Journal
 from seg.engine.passes.tiles import Side, lay_out
@@ -26,7 +26,7 @@ def missing_parts(
 
 
 def _parts_of(image: ImageRef, spec: EnsembleSpec, journal: Journal, workers: int) -> Iterator[ImageRef]:
-    size_hw = None if _is_read_whole(image) else size_if_large(image.source().path)
+    size_hw = None if _is_read_whole(image) else size_if_by_region(image.sample)
     if spec.tile is None or size_hw is None or any(rule.needs_regions for rule in spec.decision.rules):
         yield image
         return

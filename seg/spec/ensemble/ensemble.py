@@ -150,8 +150,6 @@ class EnsembleSpec(Spec):
     @model_validator(mode="after")
     def _decision_is_of_the_task(self) -> Self:
         if classes_overlap(self.data.task):
-            if self.class_factors:
-                raise ValueError("class_factors: are for task: multiclass: set decision: {threshold: ...}")
             return self
         given = {key for rule in self.decision.rules for key in rule.model_fields_set}
         for key in sorted(given - {"least_area", "connectivity"}):

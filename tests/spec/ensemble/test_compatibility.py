@@ -15,6 +15,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "`merge: vote`": {"merge": "vote"},
     "`merge_at: decoder`": {"merge_at": "decoder"},
     "`class_weights`": {"members": [{"name": "a", "model": "a.onnx", "class_weights": {"ground": 2}}]},
+    "`class_factors`": {"class_factors": {"ground": 2}},
     "`covers`": {
         "members": [
             {"name": "a", "model": "a.onnx"},
