@@ -78,10 +78,6 @@ class OutOfFoldPasses:
     def images(self) -> int:
         return sum(part.images for part in self.parts)
 
-    @property
-    def at_decoder(self) -> bool:
-        return self.parts[0].at_decoder
-
     def cached_image(self, image: int) -> CachedImage:
         part, position = self._find(image)
         return part.cached_image(position)

@@ -52,12 +52,6 @@ def _print_candidates(tuned: "Tuned") -> None:
         header,
         rows,
     )
-    if tuned.passes.at_decoder:
-        typer.echo(
-            f"merge_at: decoder: val {tuned.metric.title} and its interval are of labels merged where"
-            " decoders end, as seg ensemble gives them; groups left out and all below are of pixels merged at"
-            " the image's size"
-        )
 
 
 def _left_out(candidate: "Candidate") -> tuple[str, str, str]:

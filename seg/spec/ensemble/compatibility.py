@@ -95,20 +95,8 @@ EXCLUSIONS: Final = (
         lambda spec: spec.merge != "mean" and _has_specialists(spec),
     ),
     Exclusion(
-        "`merge_at: decoder`", "`views` with a scale", "decoders of scaled images have other grids",
-        lambda spec: _merges_at_decoder(spec) and _has_scaled_views(spec),
-    ),
-    Exclusion(
-        "`merge_at: decoder`", "`stopping`", "early exit compares pixels, which exist only at the end",
-        lambda spec: _merges_at_decoder(spec) and spec.stopping is not None,
-    ),
-    Exclusion(
         "`merge_at: decoder`", "`runtime: tensorrt-plan`", "graphs are cut, and a plan is whole",
         lambda spec: _merges_at_decoder(spec) and spec.runtime == "tensorrt-plan",
-    ),
-    Exclusion(
-        "`merge_at: decoder`", "`covers`", "a specialist is weighed by pixels, which exist only at the end",
-        lambda spec: _merges_at_decoder(spec) and _has_specialists(spec),
     ),
     Exclusion(
         "`covers`", "`stopping`", "how much a mean can still change depends on pixels not yet predicted",
@@ -117,11 +105,6 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`decision` with regions", "`stopping`", "regions need the probabilities of all passes",
         lambda spec: _needs_regions(spec) and spec.stopping is not None,
-    ),
-    Exclusion(
-        "`task: multilabel` or `binary`", "`merge_at: decoder`",
-        "what decoders give is interpolated as a softmax over the classes",
-        lambda spec: _overlaps(spec) and _merges_at_decoder(spec),
     ),
     Exclusion(
         "`task: multilabel` or `binary`", "`stopping`", "early exit compares the two likeliest classes",
@@ -156,10 +139,6 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`seg ensemble --deadline`", "`covers`", "shares differ by pixel, so no pass can be left out",
         _has_specialists, ("--deadline",),
-    ),
-    Exclusion(
-        "`seg ensemble --deadline`", "`merge_at: decoder`", "passes are ranked at the size of the image",
-        _merges_at_decoder, ("--deadline",),
     ),
     Exclusion(
         "`seg ensemble --deadline`", "`task: multilabel` or `binary`",
@@ -197,11 +176,6 @@ EXCLUSIONS: Final = (
     ),
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",
-        "`merge_at: decoder`", "a fused file merges whole images",
-        _merges_at_decoder, _GRAPHS,
-    ),
-    Exclusion(
-        "`seg export --fuse` or `--format triton-ensemble`",
         "`views` with a scale", "graphs resize otherwise than the engine",
         _has_scaled_views, _GRAPHS,
     ),
@@ -209,6 +183,11 @@ EXCLUSIONS: Final = (
         "`seg export --fuse` or `--format triton-ensemble`",
         "`decision` with regions", "a graph finds no regions: seg.engine.decision does, in what it returns",
         _needs_regions, _GRAPHS,
+    ),
+    Exclusion(
+        "`seg export --format triton-ensemble`", "`merge_at: decoder`",
+        "there members return whole probabilities; --format triton can",
+        _merges_at_decoder, ("--format triton-ensemble",),
     ),
     Exclusion(
         "`seg export --format triton-ensemble`", "`merge: vote`",
