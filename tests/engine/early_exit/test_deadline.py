@@ -34,6 +34,14 @@ def test_what_is_no_duration_is_one_line(text: str) -> None:
         parse_duration(text)
 
 
+def test_time_that_just_suffices_is_taken() -> None:
+    """Of ten seconds a twentieth is reserved."""
+    budget = PassBudget([0.95, 0.95], 10, 10.0, now=lambda: 0.0)
+    assert budget.open_image() == 1
+    with pytest.raises(SpecError, match="one pass an image takes 11 s, but after loading and measuring 10 s"):
+        PassBudget([1.0], 10, 10.0, now=lambda: 0.0)
+
+
 @given(
     costs=st.lists(st.floats(0.1, 5), min_size=1, max_size=24),
     images=st.integers(20, 300),
