@@ -99,6 +99,13 @@ def test_the_pass_that_is_most_like_the_whole_goes_first() -> None:
     assert order_by_gain([samples], np.full((3, samples.shape[1]), 1 / 3), [1.0, 1.0, 1.0])[0] == 1
 
 
+def test_of_passes_that_change_no_label_the_nearest_goes_first() -> None:
+    """All say the first class, with a mean of 0.71."""
+    firsts = np.array([0.9, 0.7, 0.53], dtype=np.float32)
+    samples = np.stack([firsts, 1 - firsts], axis=1)[:, :, None]
+    assert order_by_gain([samples], np.full((3, 2), 1 / 3), [1.0, 1.0, 1.0])[0] == 1
+
+
 def test_of_equals_the_cheaper_goes_first() -> None:
     samples = np.stack([answer(0, 1, 2)] * 3)
     assert order_by_gain([samples], np.full((3, samples.shape[1]), 1 / 3), [3.0, 1.0, 2.0])[0] == 1
