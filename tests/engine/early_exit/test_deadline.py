@@ -42,6 +42,23 @@ def test_time_that_just_suffices_is_taken() -> None:
         PassBudget([1.0], 10, 10.0, now=lambda: 0.0)
 
 
+def test_it_does_not_matter_when_a_clock_began() -> None:
+    """Passes of a second take 1.5."""
+
+    def passes_from(began: float) -> list[int]:
+        now = began
+        budget = PassBudget([1.0] * 8, 12, began + 64, now=lambda: now)
+        taken = []
+        for _ in range(12):
+            taken.append(budget.open_image())
+            now += 1.5 * taken[-1]
+            budget.close_image(taken[-1])
+        return taken
+
+    assert passes_from(0) == passes_from(4096)
+    assert len(set(passes_from(0))) > 1
+
+
 @given(
     costs=st.lists(st.floats(0.1, 5), min_size=1, max_size=24),
     images=st.integers(20, 300),
