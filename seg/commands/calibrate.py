@@ -7,6 +7,7 @@ import typer
 
 from seg import ranges
 from seg.commands.options.shared import SpecPath, print_table
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ def calibrate(
     from seg.spec import load_ensemble
 
     calibrate_stopping(path, load_ensemble(path), tolerance, split, count)
+    suggest(f"seg ensemble {path}")
 
 
 def calibrate_stopping(

@@ -9,6 +9,7 @@ from seg import ranges
 from seg.commands.ensemble.other_images import with_images
 from seg.commands.ensemble.source import Runtime, Views, Weights, are_models, resolve
 from seg.commands.options.shared import Overwrite, check_picture_name
+from seg.terminal.notices import suggest_opening
 
 
 def show(
@@ -61,3 +62,5 @@ def show(
     typer.echo(f"{output}: written")
     if open_it:
         typer.launch(str(output))
+    else:
+        suggest_opening(output)

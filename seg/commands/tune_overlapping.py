@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from seg.commands.options.shared import check_metric, print_table
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.evaluate.tune.overlapping.tune import TunedOverlapping
@@ -29,6 +30,7 @@ def tune_rules(path: Path, spec: "EnsembleSpec", cache_limit: int, *, keep: bool
     if keep:
         write_overlapping(path, spec, tuned)
         typer.echo(f"written to {path}")
+        suggest(f"seg ensemble {path}")
 
 
 def _print_mixtures(tuned: "TunedOverlapping") -> None:
