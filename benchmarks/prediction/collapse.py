@@ -20,7 +20,7 @@ from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
 HEADER = ("", "mIoU", "ms an image", "mIoU, views", "ms an image, views", "MB")
 
 
-def alone(spec: EnsembleSpec, name: str) -> EnsembleSpec | None:
+def ensemble_of_one(spec: EnsembleSpec, name: str) -> EnsembleSpec | None:
     """A run as an ensemble of one, whose figures are kept in its own folder; None where there is none."""
     folder = spec.runs / name
     checkpoint, model = folder / "model.safetensors", folder / "model.onnx"
@@ -66,7 +66,7 @@ def table(spec: EnsembleSpec, names: list[str]) -> list[tuple[str, ...]]:
     if len(spec.running) > 1:
         rows.append(cells(f"ensemble of {len(spec.running)}", whole.rows[-1], whole.images, sizes[ENSEMBLE]))
     for name in names:
-        one = alone(spec, name)
+        one = ensemble_of_one(spec, name)
         if one is not None:
             found: Comparison = compare_members(one)
             rows.append(cells(name, found.rows[0], found.images, megabytes(one)[name]))

@@ -17,7 +17,7 @@ from torchmetrics import JaccardIndex
 from seg.labels.label_map import IGNORE_INDEX
 from seg.spec.dataset.split import SplitSpec
 from seg.spec.recipe.recipe import Precision, RecipeSpec
-from seg.train.networks.pretrained import load_encoder_file
+from seg.train.networks.weights.pretrained import load_encoder_file
 
 Sample = tuple[torch.Tensor, torch.Tensor]
 

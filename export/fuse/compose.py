@@ -9,11 +9,11 @@ from onnx import TensorProto, helper
 
 from seg.engine.merging.decision import Decision
 from seg.export.fuse.builder import Graph
+from seg.export.fuse.member_graphs import MemberGraph
 from seg.export.fuse.merge import PassOutput, add_merge
 from seg.export.fuse.network import add_network
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.outputs import add_output
-from seg.export.fuse.parts import Part
 from seg.export.fuse.views import batch_views, first_bands, restore_views
 from seg.export.onnx_file.opset import lower_opset, opset_of
 from seg.image_type import fused_type
@@ -37,7 +37,7 @@ class Ending:
     opset: int | None = None
 
 
-def compose(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
+def compose(members: Sequence[MemberGraph], ending: Ending) -> onnx.ModelProto:
     """One graph for all members: images to the outputs asked for.
 
     It takes the widest pixels and the most bands that a member takes; each reads its own of them.
@@ -46,16 +46,16 @@ def compose(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
     both copies read the same weights, and each takes its views as one batch.
     """
     graph = Graph()
-    taken = fused_type([part.card.input.image_type for part in parts])
-    pass_outputs = [output for part in parts for output in _sample_image(graph, part, taken.bands)]
+    taken = fused_type([member.card.input.image_type for member in members])
+    pass_outputs = [output for member in members for output in _sample_image(graph, member, taken.bands)]
     image = helper.make_tensor_value_info(INPUT, ONNX_PIXELS[taken.pixels], ["N", "H", "W", taken.bands])
     return _finish(graph, [image], pass_outputs, ending)
 
 
-def compose_merge(parts: Sequence[Part], ending: Ending) -> onnx.ModelProto:
+def compose_merge(members: Sequence[MemberGraph], ending: Ending) -> onnx.ModelProto:
     """The merge alone: what each member predicts, float32 `[N, C, H, W]`, to the outputs asked for."""
-    shape: list[str | int] = ["N", len(parts[0].card.classes), "H", "W"]
-    pass_outputs = [PassOutput(part.name, output_of(part.name), part) for part in parts]
+    shape: list[str | int] = ["N", len(members[0].card.classes), "H", "W"]
+    pass_outputs = [PassOutput(member.name, output_of(member.name), member) for member in members]
     inputs = [helper.make_tensor_value_info(one.value, TensorProto.FLOAT, shape) for one in pass_outputs]
     return _finish(Graph(), inputs, pass_outputs, ending)
 
@@ -68,27 +68,27 @@ def output_of(member: str) -> str:
 def _finish(
     graph: Graph, inputs: Sequence[onnx.ValueInfoProto], pass_outputs: Sequence[PassOutput], ending: Ending
 ) -> onnx.ModelProto:
-    parts = [output.part for output in pass_outputs]
+    members = [output.member for output in pass_outputs]
     add_merge(graph, ending.merge, pass_outputs, ending.decision.task)
-    classes = len(parts[0].card.classes)
+    classes = len(members[0].card.classes)
     outputs = [add_output(graph, give, classes, ending.decision) for give in ending.gives]
     whole = helper.make_graph(graph.nodes, "ensemble", inputs, outputs, list(graph.constants.values()))
     model = helper.make_model(
         whole,
-        opset_imports=[helper.make_opsetid("", opset_of(parts[0].model))],
-        ir_version=max(part.model.ir_version for part in parts),
+        opset_imports=[helper.make_opsetid("", opset_of(members[0].model))],
+        ir_version=max(member.model.ir_version for member in members),
         producer_name="seg",
     )
     lower_opset(model, ending.opset)
     return model
 
 
-def _sample_image(graph: Graph, part: Part, bands: int) -> Iterator[PassOutput]:
+def _sample_image(graph: Graph, member: MemberGraph, bands: int) -> Iterator[PassOutput]:
     for orientation, transpose in ORIENTATIONS.items():
-        views = part.views_that(transpose=transpose)
+        views = member.views_that(transpose=transpose)
         if views:
-            scope = f"{part.name}/{orientation}"
-            images = first_bands(graph, batch_views(graph, views), part.card.input.bands, bands)
-            seen = add_network(graph, part, scope, images)
-            for view, value in zip(views, restore_views(graph, seen, views, part.name), strict=True):
-                yield PassOutput(f"{part.name}/{view}", value, part)
+            scope = f"{member.name}/{orientation}"
+            images = first_bands(graph, batch_views(graph, views), member.card.input.bands, bands)
+            seen = add_network(graph, member, scope, images)
+            for view, value in zip(views, restore_views(graph, seen, views, member.name), strict=True):
+                yield PassOutput(f"{member.name}/{view}", value, member)

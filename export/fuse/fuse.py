@@ -12,8 +12,8 @@ from seg.errors import VerificationError
 from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
 from seg.export.fuse.check import EngineReference, Model, check, open_model
 from seg.export.fuse.compose import Ending, compose
+from seg.export.fuse.member_graphs import MemberGraph, read_member_graphs
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.fuse.parts import Part, read_parts
 from seg.export.fuse.reference import reference_of
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import atomic_model, replace_card, save_model
@@ -75,16 +75,16 @@ def fuse_ensemble(
     """
     refuse_exclusions(spec, "--fuse")
     path = Path(path)
-    parts = read_parts(spec)
-    ending = ending_of(spec, request, parts)
-    graph = compose(parts, ending)
-    card = _card(spec, request, parts, ending.decision, opset_of(graph))
+    members = read_member_graphs(spec)
+    ending = ending_of(spec, request, members)
+    graph = compose(members, ending)
+    card = _card(spec, request, members, ending.decision, opset_of(graph))
     with atomic_model(path) as temporary:
         card = save_model(graph, card, temporary)
         onnx.checker.check_model(temporary, full_check=True)
         try:
-            verification = check_parts(
-                open_model(temporary), parts, images or images_to_verify_on(spec), reference_of(spec)
+            verification = check_against_engine(
+                open_model(temporary), members, images or images_to_verify_on(spec), reference_of(spec)
             )
         except VerificationError as error:
             raise VerificationError(f"{path}: {error}") from error
@@ -93,50 +93,50 @@ def fuse_ensemble(
     return card
 
 
-def ending_of(spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part]) -> Ending:
+def ending_of(spec: EnsembleSpec, request: FusionRequest, members: Sequence[MemberGraph]) -> Ending:
     """What the spec and the request say of it; raises SpecError where a class factor is for no class."""
-    classes = parts[0].card.classes
+    classes = members[0].card.classes
     decision = Decision(
         factors=spec.factors_of(classes), task=spec.data.task, rules=rules_of(spec.decision, classes)
     )
     return Ending(spec.merge, decision, request.gives, spec.export.opset)
 
 
-def check_parts(
-    model: Model, parts: Sequence[Part], images: Sequence[ImageHWB], reference: EngineReference
+def check_against_engine(
+    model: Model, members: Sequence[MemberGraph], images: Sequence[ImageHWB], reference: EngineReference
 ) -> FusionCheck:
     """Hold what these members make together to what the engine says; raises VerificationError."""
-    stride = max(part.card.input.stride for part in parts)
-    exactly = all(part.card.precision in EXACT for part in parts)
-    taken = fused_type([part.card.input.image_type for part in parts])
+    stride = max(member.card.input.stride for member in members)
+    exactly = all(member.card.precision in EXACT for member in members)
+    taken = fused_type([member.card.input.image_type for member in members])
     images = [taken.convert(image) for image in images]
     return check(model, images, reference, stride=stride, exactly=exactly)
 
 
 def _card(
-    spec: EnsembleSpec, request: FusionRequest, parts: Sequence[Part], decision: Decision, opset: int
+    spec: EnsembleSpec, request: FusionRequest, members: Sequence[MemberGraph], decision: Decision, opset: int
 ) -> EnsembleCard:
-    classes, overlap = parts[0].card.classes, classes_overlap(decision.task)
+    classes, overlap = members[0].card.classes, classes_overlap(decision.task)
     return EnsembleCard(
         name=request.name,
         task=decision.task,
         classes=classes,
-        unlabelled=parts[0].card.unlabelled,
+        unlabelled=members[0].card.unlabelled,
         merge=spec.merge,
         class_factors=spec.class_factors,
         thresholds=decision.thresholds_of(len(classes)) if overlap else (),
         gives=request.gives,
         members=tuple(
             MemberCard(
-                name=part.name,
-                share=part.share,
-                class_shares=part.class_shares,
-                temperature=member.temperature,
-                views=part.views,
-                sha256=part.sha256,
-                card=part.card,
+                name=member.name,
+                share=member.share,
+                class_shares=member.class_shares,
+                temperature=own.temperature,
+                views=member.views,
+                sha256=member.sha256,
+                card=member.card,
             )
-            for part, member in zip(parts, spec.running, strict=True)
+            for member, own in zip(members, spec.running, strict=True)
         ),
         opset=opset,
     )

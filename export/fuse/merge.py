@@ -10,7 +10,7 @@ from seg.engine.merging.merges import LEAST_PROPORTION
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
 from seg.engine.passes.shares import specialist_classes
 from seg.export.fuse.builder import CLASS_AXIS, Graph
-from seg.export.fuse.parts import Part
+from seg.export.fuse.member_graphs import MemberGraph
 from seg.labels.task import THRESHOLD, Task, classes_overlap
 from seg.models.model_file import OUTPUT
 from seg.spec.ensemble.prediction import MergeName
@@ -22,7 +22,7 @@ class PassOutput:
 
     name: str
     value: str
-    part: Part
+    member: MemberGraph
 
 
 def add_merge(
@@ -33,8 +33,8 @@ def add_merge(
     match merge:
         case "mean":
             weighted = [_weighted(graph, one, one.value) for one in pass_outputs]
-            if pass_outputs[0].part.class_shares and not overlap:
-                is_specialist = specialist_classes([one.part.class_shares for one in pass_outputs])
+            if pass_outputs[0].member.class_shares and not overlap:
+                is_specialist = specialist_classes([one.member.class_shares for one in pass_outputs])
                 _normalise(graph, _filled_up(graph, _sum(graph, weighted, "merge/sum"), is_specialist))
             else:
                 _sum(graph, weighted, OUTPUT)
@@ -57,9 +57,9 @@ def _weighted(graph: Graph, output: PassOutput, value: str) -> str:
 
 
 def _share(graph: Graph, output: PassOutput) -> str:
-    part = output.part
-    share = np.array(part.class_shares or part.share, dtype=np.float32)
-    return graph.constant(f"{part.name}/share", share.reshape(-1, 1, 1) if part.class_shares else share)
+    member = output.member
+    share = np.array(member.class_shares or member.share, dtype=np.float32)
+    return graph.constant(f"{member.name}/share", share.reshape(-1, 1, 1) if member.class_shares else share)
 
 
 def _normalise(graph: Graph, scores: str) -> None:
@@ -108,7 +108,7 @@ def _log(graph: Graph, value: str, name: str) -> str:
 
 def _vote(graph: Graph, pass_outputs: Sequence[PassOutput]) -> None:
     """Each pass's share goes to its own label; where shares tie, to that of the best pass."""
-    classes = np.arange(len(pass_outputs[0].part.card.classes), dtype=np.int64).reshape(1, -1, 1, 1)
+    classes = np.arange(len(pass_outputs[0].member.card.classes), dtype=np.int64).reshape(1, -1, 1, 1)
     labels = graph.constant("merge/labels", classes)
     none = graph.constant("merge/none", np.float32(0))
     shares, standing = [], []
@@ -146,9 +146,10 @@ def _vote_on_masks(graph: Graph, pass_outputs: Sequence[PassOutput]) -> None:
 
 def _ranks(pass_outputs: Sequence[PassOutput]) -> list[int]:
     number = {
-        part: position for position, part in enumerate(dict.fromkeys(one.part.name for one in pass_outputs))
+        member: position
+        for position, member in enumerate(dict.fromkeys(one.member.name for one in pass_outputs))
     }
-    return tie_break_ranks([(number[one.part.name], one.part.share) for one in pass_outputs])
+    return tie_break_ranks([(number[one.member.name], one.member.share) for one in pass_outputs])
 
 
 def _sum(graph: Graph, values: Sequence[str], name: str, scope: str = "merge") -> str:

@@ -3,21 +3,21 @@
 from onnx import GraphProto, compose
 
 from seg.export.fuse.builder import Graph
-from seg.export.fuse.parts import Part
+from seg.export.fuse.member_graphs import MemberGraph
 from seg.models.model_file import INPUT, OUTPUT
 from seg.models.temperature import TEMPERATURE
 
 
-def add_network(graph: Graph, part: Part, scope: str, images: str) -> str:
+def add_network(graph: Graph, member: MemberGraph, scope: str, images: str) -> str:
     """Add a copy of the member's graph that reads `images`; return what it calls its probabilities.
 
     Nodes and what they make are called `SCOPE/...`; the weights `MEMBER/...`, so that all copies
     share them, and members that are the same file, which may have temperatures of their own.
     """
-    own = part.model.graph
+    own = member.model.graph
     names = {INPUT: images}
     for tensor in own.initializer:
-        owner = part.name if tensor.name == TEMPERATURE else part.weights
+        owner = member.name if tensor.name == TEMPERATURE else member.weights
         names[tensor.name] = graph.keep(tensor, f"{owner}/{tensor.name}")
     copy = GraphProto(name=own.name, node=own.node, output=own.output)
     compose.add_prefix_graph(copy, f"{scope}/", inplace=True, name_map=names)

@@ -13,9 +13,9 @@ from seg.errors import SpecError, VerificationError
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.check import Model, Outputs, open_model, open_session
 from seg.export.fuse.compose import compose_merge, output_of
-from seg.export.fuse.fuse import FusionRequest, check_parts, ending_of, fuse_ensemble
+from seg.export.fuse.fuse import FusionRequest, check_against_engine, ending_of, fuse_ensemble
+from seg.export.fuse.member_graphs import MemberGraph, read_member_graphs
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.fuse.parts import Part, read_parts
 from seg.export.fuse.reference import reference_of
 from seg.export.onnx_file.verification_batches import ImagesNHWC
 from seg.export.triton.config import EnsembleStep, ensemble_config, model_config
@@ -35,12 +35,12 @@ def add_member_models(update: RepositoryUpdate, job: Job) -> FusionCheck:
     """
     refuse_exclusions(job.spec, "--format triton-ensemble")
     files = {member.name: _add_member(update, job, member.name) for member in job.spec.running}
-    parts = [_with_merged_views(part) for part in read_parts(job.spec)]
-    _refuse_different_images(parts)
-    merge = _add_merge(update, job, parts)
+    members = [_with_merged_views(member) for member in read_member_graphs(job.spec)]
+    _refuse_different_images(members)
+    merge = _add_merge(update, job, members)
     try:
-        verification = check_parts(
-            _run_steps(files, merge, job.request), parts, job.images, reference_of(job.spec)
+        verification = check_against_engine(
+            _run_steps(files, merge, job.request), members, job.images, reference_of(job.spec)
         )
     except VerificationError as error:
         raise VerificationError(f"{merge}: {error}") from error
@@ -48,9 +48,9 @@ def add_member_models(update: RepositoryUpdate, job: Job) -> FusionCheck:
     return verification
 
 
-def _refuse_different_images(parts: Sequence[Part]) -> None:
+def _refuse_different_images(members: Sequence[MemberGraph]) -> None:
     """Raise SpecError if members take different images: a Triton ensemble hands all of them the same."""
-    types = {part.card.input.image_type.pixels + str(part.card.input.bands): part for part in parts}
+    types = {member.card.input.image_type.pixels + str(member.card.input.bands): member for member in members}
     if len(types) > 1:
         first, second = list(types.values())[:2]
         raise SpecError(
@@ -69,10 +69,10 @@ def _add_member(update: RepositoryUpdate, job: Job, member: str) -> Path:
     return version / MODEL_FILE
 
 
-def _add_merge(update: RepositoryUpdate, job: Job, parts: list[Part]) -> Path:
+def _add_merge(update: RepositoryUpdate, job: Job, members: list[MemberGraph]) -> Path:
     name = _merge_of(job)
     version = update.new_version(name)
-    onnx.save(compose_merge(parts, ending_of(job.spec, job.request, parts)), version / MODEL_FILE)
+    onnx.save(compose_merge(members, ending_of(job.spec, job.request, members)), version / MODEL_FILE)
     update.configure(version, model_config(name, _graph(version / MODEL_FILE), job.serving))
     return version / MODEL_FILE
 
@@ -105,11 +105,11 @@ def _run_steps(files: dict[str, Path], merge: Path, request: FusionRequest) -> M
     return run
 
 
-def _with_merged_views(part: Part) -> Part:
-    """A part for a member whose views are merged already: one view with their total share."""
-    views = len(part.views)
-    shares = tuple(share * views for share in part.class_shares)
-    return replace(part, share=part.share * views, class_shares=shares, views=("identity",))
+def _with_merged_views(member: MemberGraph) -> MemberGraph:
+    """A member whose views are merged already: one view with their total share."""
+    views = len(member.views)
+    shares = tuple(share * views for share in member.class_shares)
+    return replace(member, share=member.share * views, class_shares=shares, views=("identity",))
 
 
 def _model_of(job: Job, member: str) -> str:

@@ -8,8 +8,8 @@ import typer
 
 from seg.commands import (
     bundle,
+    cache,
     calibrate,
-    data,
     distill,
     evaluate,
     pseudo_label,
@@ -22,9 +22,9 @@ from seg.commands import (
     submission,
     sweep,
     train,
-    tune,
     video,
 )
+from seg.commands.data import data
 from seg.commands.doctor import doctor
 from seg.commands.ensemble import ensemble
 from seg.commands.export import export
@@ -33,6 +33,7 @@ from seg.commands.options.renamed import with_new_names
 from seg.commands.process.failures import report as report_failure
 from seg.commands.process.flags import take_flags
 from seg.commands.process.streams import open_streams
+from seg.commands.tune import tune
 from seg.errors import EXIT_USER_ERROR
 from seg.terminal.events import in_form
 
@@ -77,7 +78,7 @@ app.add_typer(data.app, name="data", rich_help_panel=_FILES)
 app.add_typer(spec.app, name="spec", rich_help_panel=_FILES)
 app.add_typer(submission.app, name="submission", rich_help_panel=_FILES)
 app.command("vote", rich_help_panel=_FILES)(submission.vote)
-app.add_typer(tune.app, name="cache", rich_help_panel=_FILES)
+app.add_typer(cache.app, name="cache", rich_help_panel=_FILES)
 app.add_typer(doctor.app, name="doctor", rich_help_panel=_MACHINE)
 
 

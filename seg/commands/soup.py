@@ -44,7 +44,7 @@ def soup(
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     result = greedy_soup(read_ingredients(folders, train.classes), train, val)
     _print_table(len(val.samples), result)
-    best, found = result.alone[0], result.soup
+    best, found = result.single_runs[0], result.soup
     if found is None:
         typer.echo(f"no soup beats {best.names[0]} ({best.miou:.4f}): nothing was written")
         return
@@ -86,7 +86,7 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
 
 
 def _print_table(images: int, result: "SoupResult") -> None:
-    best = result.alone[0].miou
+    best = result.single_runs[0].miou
 
     def row(name: str, candidate: "SoupCandidate", taken: str) -> tuple[str, ...]:
         return (name, f"{candidate.miou:.4f}", f"{100 * (candidate.miou - best):+.2f}", taken)
@@ -95,7 +95,7 @@ def _print_table(images: int, result: "SoupResult") -> None:
         f"val mIoU over {images} images",
         ("", "val mIoU", "over the best run, points", "taken"),
         [
-            *(row(candidate.names[0], candidate, "") for candidate in result.alone),
+            *(row(candidate.names[0], candidate, "") for candidate in result.single_runs),
             row("uniform soup", result.uniform, "all"),
             row("greedy soup", result.greedy, ", ".join(result.greedy.names)),
         ],

@@ -14,7 +14,7 @@ from pathlib import Path
 from seg.errors import OutputError
 from seg.files.atomic import atomic_folder, errors_named, followed, is_there, remove_leftovers
 from seg.files.image_suffixes import IMAGE_SUFFIXES
-from seg.files.ownership import foreign_parts, is_marked, mark_folder, note_file
+from seg.files.ownership import is_marked, mark_folder, note_file, unowned_files
 from seg.terminal.events import emit
 
 
@@ -82,7 +82,7 @@ class Output:
         """Refuse to replace what seg did not write, and images in a folder that is read."""
         folders = () if is_marked(final) else filter(Path.is_dir, self.reads)
         is_read = any(_is_below(final, folder) for folder in folders)
-        for foreign in foreign_parts(final):
+        for foreign in unowned_files(final):
             if is_read and foreign.suffix.lower() in IMAGE_SUFFIXES:
                 raise self._read_already("is" if foreign == final else "holds", foreign)
             if not self.overwrite:

@@ -48,7 +48,7 @@ def is_marked(folder: Path) -> bool:
     return (folder / FOLDER).is_file()
 
 
-def foreign_parts(path: Path) -> Iterator[Path]:
+def unowned_files(path: Path) -> Iterator[Path]:
     """Files that seg did not write, or that were changed since: the file itself, or those in the folder.
 
     Empty for a file or folder that is ours, an empty folder, and a path that does not exist.

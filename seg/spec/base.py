@@ -64,10 +64,10 @@ LocalPath = Annotated[Path, BeforeValidator(_resolve, json_schema_input_type=str
 def one_or_several(kind: Any) -> Any:
     """Marks a field of several values that takes one alone, too; `kind` is that of one, for editors."""
 
-    def alone(value: Any) -> Any:
+    def as_tuple(value: Any) -> Any:
         return (value,) if isinstance(value, str | Path) else value
 
-    return BeforeValidator(alone, json_schema_input_type=kind | tuple[kind, ...])
+    return BeforeValidator(as_tuple, json_schema_input_type=kind | tuple[kind, ...])
 
 
 def _size_hw(value: Any) -> Any:

@@ -158,7 +158,7 @@ def test_members_apart_are_held_to_the_engine_together(
 
     monkeypatch.setattr(
         "seg.export.triton.ensemble.compose_merge",
-        lambda parts, *rest: compose_merge([replace(part, share=0.5) for part in parts], *rest),
+        lambda members, *rest: compose_merge([replace(member, share=0.5) for member in members], *rest),
     )
     with pytest.raises(VerificationError, match=r"models/team_merge/1/model\.onnx: .*not written"):
         serve(write_ensemble(tmp_path), format_="triton-ensemble")

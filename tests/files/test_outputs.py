@@ -8,7 +8,7 @@ from seg.data.images.image_files import images_in
 from seg.errors import OutputError
 from seg.files.atomic import write_text
 from seg.files.outputs import Output, output_folder
-from seg.files.ownership import FOLDER, OUTPUTS, foreign_parts
+from seg.files.ownership import FOLDER, OUTPUTS, unowned_files
 
 
 def write(output: Output, text: str = "ours") -> None:
@@ -91,7 +91,7 @@ def test_a_folder_of_ours_is_replaced_as_a_whole(tmp_path: Path) -> None:
     (tmp_path / "out/.DS_Store").write_text("left by a viewer")
     write_folder(target, b="2")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {FOLDER, "b"}
-    assert not list(foreign_parts(tmp_path / "out"))
+    assert not list(unowned_files(tmp_path / "out"))
 
 
 def test_a_label_map_that_was_mended_by_hand_is_kept(tmp_path: Path) -> None:

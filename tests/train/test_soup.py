@@ -97,15 +97,15 @@ def test_batch_normalisation_is_that_of_the_mean(spec: EnsembleSpec, result: Sou
 
 
 def test_figures_are_what_another_matrix_counts(spec: EnsembleSpec, result: SoupResult) -> None:
-    for candidate in (*result.alone, result.uniform, result.greedy):
+    for candidate in (*result.single_runs, result.uniform, result.greedy):
         assert miou_of(spec, candidate.segmenter) == pytest.approx(candidate.miou)
 
 
 def test_a_greedy_soup_is_never_worse_than_the_best(result: SoupResult) -> None:
-    mious = [candidate.miou for candidate in result.alone]
+    mious = [candidate.miou for candidate in result.single_runs]
     assert mious == sorted(mious, reverse=True)
     assert result.greedy.miou >= mious[0]
-    assert result.greedy.names[0] == result.alone[0].names[0]
+    assert result.greedy.names[0] == result.single_runs[0].names[0]
     assert result.soup is None or result.soup.miou > mious[0]
 
 

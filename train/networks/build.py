@@ -10,12 +10,12 @@ from torch import nn
 from seg.errors import SegError, SpecError
 from seg.spec.recipe.architectures import ClassicArchitecture, SmpArchitecture, TorchvisionArchitecture
 from seg.train.networks.classics import FCN, DeepLabV1, SegNet
-from seg.train.networks.download import allow_download
 from seg.train.networks.encoders import check_architecture
 from seg.train.networks.from_smp import create_from_smp
 from seg.train.networks.from_torchvision import create_from_torchvision, published_weights
 from seg.train.networks.input_channels import set_input_channels
-from seg.train.networks.pretrained import is_weights_file, load_encoder_file, load_encoder_weights
+from seg.train.networks.weights.download import allow_download
+from seg.train.networks.weights.pretrained import is_weights_file, load_encoder_file, load_encoder_weights
 
 NO_OPTIONS: Final[Mapping[str, object]] = {}
 

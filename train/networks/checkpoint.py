@@ -11,7 +11,7 @@ from seg.errors import ModelError, OutputError, SpecError
 from seg.files.atomic import atomic_path, regular
 from seg.models.card import CARD_KEY, ModelCard, read_card
 from seg.train.networks import build_network
-from seg.train.networks.check_weights import check_tensors
+from seg.train.networks.weights.check import check_tensors
 
 
 def save_checkpoint(path: Path, network: nn.Module, card: ModelCard) -> None:

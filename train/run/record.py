@@ -18,7 +18,7 @@ from seg.metrics.own_function import fingerprint_of
 from seg.models.card import InputCard
 from seg.spec.ensemble.metric import MIOU, MetricSpec
 from seg.spec.recipe.recipe import RecipeSpec
-from seg.train.networks.pretrained import is_weights_file
+from seg.train.networks.weights.pretrained import is_weights_file
 
 _LIBRARIES: Final = ("torch", "lightning", "segmentation-models-pytorch", "timm", "albumentations")
 _WITHOUT_EFFECT: Final = frozenset({"workers"})

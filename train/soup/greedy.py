@@ -52,7 +52,7 @@ class SoupCandidate:
 class SoupResult:
     """Each run alone, the best first; the uniform soup of all runs; and the greedy soup."""
 
-    alone: tuple[SoupCandidate, ...]
+    single_runs: tuple[SoupCandidate, ...]
     uniform: SoupCandidate
     greedy: SoupCandidate
 
@@ -60,7 +60,7 @@ class SoupResult:
     def soup(self) -> SoupCandidate | None:
         """The better of both soups; None if neither beats the best run."""
         better = max(self.greedy, self.uniform, key=lambda candidate: candidate.miou)
-        return better if better.miou > self.alone[0].miou else None
+        return better if better.miou > self.single_runs[0].miou else None
 
 
 def greedy_soup(ingredients: Sequence[Ingredient], train: Split, val: Split) -> SoupResult:
@@ -82,13 +82,13 @@ def greedy_soup(ingredients: Sequence[Ingredient], train: Split, val: Split) -> 
         progress("soup", 2 * len(ingredients), unit="networks") as advance,
     ):
         scorer = _SoupScorer(train, val, ingredients[0], advance)
-        alone = sorted(map(scorer.alone, ingredients), key=lambda candidate: -candidate.miou)
-        return SoupResult(tuple(alone), scorer.mean(ingredients), _greedy(scorer, alone))
+        single_runs = sorted(map(scorer.score, ingredients), key=lambda candidate: -candidate.miou)
+        return SoupResult(tuple(single_runs), scorer.mean(ingredients), _greedy(scorer, single_runs))
 
 
-def _greedy(scorer: "_SoupScorer", alone: Sequence[SoupCandidate]) -> SoupCandidate:
-    soup = alone[0]
-    for one in alone[1:]:
+def _greedy(scorer: "_SoupScorer", single_runs: Sequence[SoupCandidate]) -> SoupCandidate:
+    soup = single_runs[0]
+    for one in single_runs[1:]:
         larger = scorer.mean((*soup.taken, *one.taken))
         if larger.miou >= soup.miou:
             soup = larger
@@ -113,7 +113,7 @@ class _SoupScorer:
             group=ProcessGroup(),
         )
 
-    def alone(self, ingredient: Ingredient) -> SoupCandidate:
+    def score(self, ingredient: Ingredient) -> SoupCandidate:
         return self._score((ingredient,), ingredient.segmenter)
 
     def mean(self, ingredients: Sequence[Ingredient]) -> SoupCandidate:

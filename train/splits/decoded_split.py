@@ -1,6 +1,5 @@
 """A split whose decoded images and label maps are kept in memory, up to a number of bytes."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +14,12 @@ from seg.data.regions.label_raster import count_labels
 from seg.data.regions.region import Size
 from seg.errors import DataError
 from seg.image_type import ImageHWB
-from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.soft_labels import SoftLabels
-from seg.labels.task import LabelMap, Task, classes_overlap
+from seg.labels.task import LabelMap, classes_overlap
 from seg.terminal.progress import Advance
 from seg.train.splits.class_planes import class_planes
+from seg.train.splits.drawable_split import DrawableSplit, Scale
 
 KEPT_BYTES: Final = 2 * 2**30
 """How many bytes of a split are kept in memory."""
@@ -30,16 +29,13 @@ KEPT_REGION_BYTES: Final = 2**29
 
 _THREADS: Final = 4
 
-Scale = Callable[[ImageHWB], ImageHWB]
-"""What brings an image of bands to 0..1."""
-
 TargetHW = NDArray[np.uint8]
 """A label map uint8 `[H, W]`, or the planes of classes that overlap, uint8 `[H, W, C]`."""
 
 Pair = tuple[ImageHWB, TargetHW]
 
 
-class DecodedSplit:
+class DecodedSplit(DrawableSplit):
     """The images of a split with their label maps, by index; see `class_planes` for classes that overlap.
 
     Images are uint8 RGB; those of bands are brought to 0..1 by `scale`. With `size_hw`, images are resized
@@ -54,27 +50,10 @@ class DecodedSplit:
         soft_labels: SoftLabels | None = None,
         scale: Scale | None = None,
     ) -> None:
-        self._split = split
-        self._scale = scale
+        super().__init__(split, scale)
         self._size_hw = size_hw
         self._soft_labels = soft_labels
         self._kept: dict[int, Pair] = {}
-
-    def __len__(self) -> int:
-        return len(self._split.samples)
-
-    @property
-    def task(self) -> Task:
-        return self._split.task
-
-    @property
-    def classes(self) -> tuple[ClassInfo, ...]:
-        return self._split.classes
-
-    @property
-    def has_colour(self) -> bool:
-        """Whether images are RGB of 8 bits, not bands in 0..1."""
-        return self._scale is None
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle without the kept images, for a worker process."""

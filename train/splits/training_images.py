@@ -14,7 +14,8 @@ from seg.labels.classes import ClassInfo
 from seg.labels.soft_labels import SoftLabels
 from seg.labels.task import Task
 from seg.spec.recipe.recipe import RecipeSpec
-from seg.train.splits.decoded_split import DecodedSplit, Pair, Scale
+from seg.train.splits.decoded_split import DecodedSplit, Pair
+from seg.train.splits.drawable_split import Scale
 from seg.train.splits.windowed_split import WindowedSplit
 
 

@@ -15,10 +15,9 @@ from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.region import Region, Size
 from seg.errors import DataError
 from seg.image_type import ImageHWB
-from seg.labels.classes import ClassInfo
-from seg.labels.task import Task
 from seg.terminal.progress import progress
-from seg.train.splits.decoded_split import Pair, Scale, scaled, target_of
+from seg.train.splits.decoded_split import Pair, scaled, target_of
+from seg.train.splits.drawable_split import DrawableSplit, Scale
 
 MOST_OPEN: Final = 8
 """The most images that are open at once; those that are decoded whole are kept in memory as long."""
@@ -26,28 +25,16 @@ MOST_OPEN: Final = 8
 Opened = tuple[Raster, LabelRaster]
 
 
-class WindowedSplit:
+class WindowedSplit(DrawableSplit):
     """The images of a split with their label maps, of which a window around a place is read.
 
     `window_hw` is the size of the window. Images of bands are brought to 0..1 by `scale`.
     """
 
     def __init__(self, split: Split, window_hw: Size, scale: Scale | None = None) -> None:
-        self._scale = scale
-        self._split = split
+        super().__init__(split, scale)
         self._window_hw = window_hw
         self._opened: OrderedDict[int, Opened] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._split.samples)
-
-    @property
-    def task(self) -> Task:
-        return self._split.task
-
-    @property
-    def classes(self) -> tuple[ClassInfo, ...]:
-        return self._split.classes
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle without opened files and maps, for a worker process."""
@@ -79,11 +66,6 @@ class WindowedSplit:
                 maps.append(ClassMap.of(self._split.open_labels(index), self.task, len(self.classes)))
                 advance()
         return maps
-
-    @property
-    def has_colour(self) -> bool:
-        """Whether images are RGB of 8 bits, not bands in 0..1."""
-        return self._scale is None
 
     def _scaled(self, image_hwb: ImageHWB, index: int) -> ImageHWB:
         return scaled(image_hwb, self._scale, self._split.samples[index].image)

@@ -44,7 +44,7 @@ Ring = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ImageLocation:
     """Where an image lies: x and y of a pixel's corner, the name of the coordinate system, a pixel's area."""
 
     transform: Any = None
@@ -78,14 +78,14 @@ class GeoJsonFolder:
             for image_id, labels in images:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                place = place_of(self._image_of(image_id))
+                location = location_of(self._image_of(image_id))
                 with file.open("w", encoding="utf-8", newline="\n") as written:
                     written.write('{"type": "FeatureCollection",')
-                    if place.crs:
-                        crs = {"type": "name", "properties": {"name": place.crs}}
+                    if location.crs:
+                        crs = {"type": "name", "properties": {"name": location.crs}}
                         written.write(f' "crs": {json.dumps(crs)},')
                     written.write(' "features": [')
-                    for number, feature in enumerate(self._features(labels, place)):
+                    for number, feature in enumerate(self._features(labels, location)):
                         written.write(",\n" * (number > 0) + json.dumps(feature))
                     written.write("]}\n")
 
@@ -97,9 +97,9 @@ class GeoJsonFolder:
         for file in files:
             image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(SUFFIX))
             size_hw = registry.register(str(file), image_id)
-            yield image_id, self._draw(file, size_hw, place_of(self._image_of(image_id)))
+            yield image_id, self._draw(file, size_hw, location_of(self._image_of(image_id)))
 
-    def _features(self, labels: LabelRaster, place: Place) -> Iterator[dict[str, Any]]:
+    def _features(self, labels: LabelRaster, location: ImageLocation) -> Iterator[dict[str, Any]]:
         for rings, label in self._outlines(labels):
             c = self._classes[label]
             pixels = _area(rings[0]) - sum(_area(hole) for hole in rings[1:])
@@ -109,11 +109,11 @@ class GeoJsonFolder:
                 "class_id": c.id,
                 "pixels": round(pixels),
             }
-            if place.area_name:
-                properties[place.area_name] = round(pixels * place.pixel_area, 3)
+            if location.area_name:
+                properties[location.area_name] = round(pixels * location.pixel_area, 3)
             simple = [ring for ring in (_simplified(ring, self._simplify) for ring in rings) if len(ring) > 3]
             if simple:
-                coordinates = [_placed(ring, place) for ring in simple]
+                coordinates = [_placed(ring, location) for ring in simple]
                 geometry = {"type": "Polygon", "coordinates": coordinates}
                 yield {"type": "Feature", "geometry": geometry, "properties": properties}
 
@@ -127,7 +127,7 @@ class GeoJsonFolder:
         bare = {self._background, IGNORE_INDEX}
         yield from ((rings, label) for rings, label in _outlines(labels) if label not in bare)
 
-    def _draw(self, file: Path, size_hw: Size, place: Place) -> LabelMap:
+    def _draw(self, file: Path, size_hw: Size, location: ImageLocation) -> LabelMap:
         label_of = {c.name: label for label, c in enumerate(self._classes)}
         try:
             features = json.loads(file.read_text(encoding="utf-8"))["features"]
@@ -136,16 +136,18 @@ class GeoJsonFolder:
                 for feature in features
             ]
             if not self._overlap:
-                return _painted(shapes, self._background, size_hw, place)
+                return _painted(shapes, self._background, size_hw, location)
             by_class = ([(ring, 1) for ring, label in shapes if label == bit] for bit in label_of.values())
-            return pack_masks(np.stack([_painted(own, 0, size_hw, place) == 1 for own in by_class]))
+            return pack_masks(np.stack([_painted(own, 0, size_hw, location) == 1 for own in by_class]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 f"{file}: has no outlines of these classes: {type(error).__name__}: {error}"
             ) from error
 
 
-def _painted(shapes: Sequence[tuple[Any, int]], fill: int, size_hw: Size, place: Place) -> LabelsHW:
+def _painted(
+    shapes: Sequence[tuple[Any, int]], fill: int, size_hw: Size, location: ImageLocation
+) -> LabelsHW:
     """Outlines with the value of each, and `fill` elsewhere."""
     from rasterio.features import rasterize
     from rasterio.transform import Affine
@@ -153,30 +155,30 @@ def _painted(shapes: Sequence[tuple[Any, int]], fill: int, size_hw: Size, place:
     if not shapes:
         return np.full(size_hw, fill, dtype=np.uint8)
     drawn: LabelsHW = rasterize(
-        shapes, size_hw, fill=fill, transform=place.transform or Affine.identity(), dtype=np.uint8
+        shapes, size_hw, fill=fill, transform=location.transform or Affine.identity(), dtype=np.uint8
     )
     return drawn
 
 
-def place_of(image: str) -> Place:
+def location_of(image: str) -> ImageLocation:
     """Where an image lies, and how large its pixels are, in m² or µm²; of others than TIFFs nothing."""
     import rasterio
 
     silence_georeferencing_warnings()
     if Path(image).suffix.lower() not in TIFF_SUFFIXES:
-        return Place()
+        return ImageLocation()
     try:
         with rasterio.open(image) as dataset:
             transform, crs, tags = dataset.transform, dataset.crs, dataset.tags()
     except rasterio.errors.RasterioError:
         # The image is somewhere else by now; its outlines are in pixels.
-        return Place()
+        return ImageLocation()
     if crs is not None and not transform.is_identity:
         metres = crs.linear_units_factor[1] if crs.is_projected else 0.0
         area = abs(transform.determinant) * metres**2
-        return Place(transform, crs.to_string(), area, "area_m2" if metres else "")
+        return ImageLocation(transform, crs.to_string(), area, "area_m2" if metres else "")
     side = _micrometres(tags)
-    return Place(pixel_area=side**2, area_name="area_um2" if side else "")
+    return ImageLocation(pixel_area=side**2, area_name="area_um2" if side else "")
 
 
 def _micrometres(tags: dict[str, str]) -> float:
@@ -232,7 +234,7 @@ def _simplified(ring: Ring, tolerance: float) -> Ring:
     return np.concatenate([kept, kept[:1]]).astype(np.float64)
 
 
-def _placed(ring: Ring, place: Place) -> list[list[float]]:
-    if place.transform is None:
+def _placed(ring: Ring, location: ImageLocation) -> list[list[float]]:
+    if location.transform is None:
         return [[float(x), float(y)] for x, y in ring]
-    return [list(place.transform @ (float(x), float(y))) for x, y in ring]
+    return [list(location.transform @ (float(x), float(y))) for x, y in ring]

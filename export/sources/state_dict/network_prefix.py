@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seg.errors import ModelError
-from seg.train.networks.state_dict_file import StateDict, is_average
+from seg.train.networks.weights.state_dict_file import StateDict, is_average
 
 _ENCODERS: Final = frozenset({"encoder", "backbone"})
 _HEADS: Final = frozenset({"segmentation_head", "decoder", "classifier", "score", "head"})

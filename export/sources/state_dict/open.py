@@ -12,7 +12,7 @@ from seg.export.sources.torch_source import TorchSource
 from seg.files.atomic import sha256_of
 from seg.train.networks.build import NO_OPTIONS, STRIDE
 from seg.train.networks.encoders import encoder_preprocessing
-from seg.train.networks.state_dict_file import read_state_dict
+from seg.train.networks.weights.state_dict_file import read_state_dict
 
 
 def open_state_dict(

@@ -28,9 +28,9 @@ from seg.export.sources.state_dict.smp_options import (
 from seg.spec.recipe.architectures import OWN_ENCODERS, SmpArchitecture
 from seg.train.networks.blank import build_blank
 from seg.train.networks.build import NO_OPTIONS, create_network
-from seg.train.networks.check_weights import check_tensor
 from seg.train.networks.encoders import check_architecture
-from seg.train.networks.state_dict_file import StateDict
+from seg.train.networks.weights.check import check_tensor
+from seg.train.networks.weights.state_dict_file import StateDict
 
 _LEFT_OUT: Final = ("classification_head.", "aux_classifier.")
 _TORCHVISION_NAMES: Final = {"backbone.": "encoder.", "classifier.": "decoder."}

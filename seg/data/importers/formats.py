@@ -16,7 +16,7 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 def importer_of(name: Format) -> Importer:
     """The reader of a format, whose module is loaded only now."""
     module = name.replace("-", "_")
-    importer: Importer = getattr(import_module(f"seg.data.importers.{module}"), f"read_{module}")
+    importer: Importer = getattr(import_module(f"seg.data.importers.readers.{module}"), f"read_{module}")
     return importer
 
 

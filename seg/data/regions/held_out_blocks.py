@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seg.data.division.stratify import assign_parts
 from seg.data.regions.label_raster import size_of
 from seg.data.regions.region import Region, grid
-from seg.data.regions.region_split import Part, RegionSplit, SplitWithout
+from seg.data.regions.region_split import ImageRegion, RegionSplit, SplitWithout
 from seg.data.splits.split import Split
 from seg.errors import DataError
 from seg.labels.task import LabelMap, Task, classes_overlap, count_pixels
@@ -49,7 +49,7 @@ def hold_out_blocks(whole: Split, spec: BlocksSpec) -> tuple[SplitWithout, Regio
         hidden[index].append(region.grown(spec.margin, sizes[index]))
     return (
         SplitWithout(whole, {index: tuple(regions) for index, regions in hidden.items()}),
-        RegionSplit(whole, [Part(index, region) for index, region in held_out]),
+        RegionSplit(whole, [ImageRegion(index, region) for index, region in held_out]),
     )
 
 

@@ -1,40 +1,31 @@
 """Splits by region: parts of large images as images of their own, and images of which parts are left out."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from seg.data.regions.label_raster import LabelRaster, LabelsWithout
 from seg.data.regions.region import Region, Size, grid
+from seg.data.splits.derived_split import DerivedSplit
 from seg.data.splits.split import Sample, Split
-from seg.labels.classes import ClassInfo
-from seg.labels.task import LabelMap, Task, ignore_value
+from seg.labels.task import LabelMap, ignore_value
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ImageRegion:
     """A region of image `index` of a split; without a region, the whole image."""
 
     index: int
     region: Region | None = None
 
 
-class RegionSplit:
+class RegionSplit(DerivedSplit):
     """Parts of a split's images, each an image of its own, read from its file by region."""
 
-    def __init__(self, whole: Split, parts: Sequence[Part]) -> None:
-        self._whole = whole
+    def __init__(self, whole: Split, parts: Sequence[ImageRegion]) -> None:
+        super().__init__(whole)
         self.parts = tuple(parts)
         self._opened: tuple[int, LabelRaster] | None = None
-
-    @property
-    def task(self) -> Task:
-        return self._whole.task
-
-    @property
-    def classes(self) -> tuple[ClassInfo, ...]:
-        return self._whole.classes
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
@@ -42,8 +33,7 @@ class RegionSplit:
 
     @cached_property
     def fingerprint(self) -> str:
-        text = "\n".join([self._whole.fingerprint, *map(str, self.parts)])
-        return hashlib.sha256(text.encode()).hexdigest()
+        return self._fingerprint_with(*self.parts)
 
     def labels(self, index: int) -> LabelMap:
         """The label map of a part; raises DataError as the whole split does."""
@@ -66,26 +56,17 @@ class RegionSplit:
         return {**self.__dict__, "_opened": None}
 
 
-class SplitWithout:
+class SplitWithout(DerivedSplit):
     """A split in whose label maps some regions are ignored, so that nothing is learnt from them."""
 
     def __init__(self, whole: Split, hidden: Mapping[int, tuple[Region, ...]]) -> None:
-        self._whole = whole
+        super().__init__(whole)
         self._hidden = hidden
         self.samples = whole.samples
 
-    @property
-    def task(self) -> Task:
-        return self._whole.task
-
-    @property
-    def classes(self) -> tuple[ClassInfo, ...]:
-        return self._whole.classes
-
     @cached_property
     def fingerprint(self) -> str:
-        text = "\n".join([self._whole.fingerprint, *map(str, sorted(self._hidden.items()))])
-        return hashlib.sha256(text.encode()).hexdigest()
+        return self._fingerprint_with(*sorted(self._hidden.items()))
 
     def labels(self, index: int) -> LabelMap:
         """The label map; raises DataError as the whole split does."""
@@ -107,7 +88,7 @@ def in_regions(split: Split, sizes: Sequence[Size | None], side_hw: Size) -> Spl
     return RegionSplit(
         split,
         [
-            Part(index, region)
+            ImageRegion(index, region)
             for index, size_hw in enumerate(sizes)
             for region in (grid(size_hw, side_hw) if size_hw else [None])
         ],

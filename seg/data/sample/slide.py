@@ -40,7 +40,7 @@ _BITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Structure:
+class ClassOutline:
     """A piece of tissue or a structure in it: its class's name and its outline, points of x and y."""
 
     name: str
@@ -60,7 +60,7 @@ class Slide:
     """A slide that is not drawn yet. Of its structures, later ones lie on earlier ones."""
 
     size_hw: tuple[int, int]
-    structures: tuple[Structure, ...]
+    structures: tuple[ClassOutline, ...]
     seed: tuple[int, ...]
 
     @classmethod
@@ -98,17 +98,17 @@ class Slide:
         return band_hwc.clip(0, 255).astype(np.uint8)
 
 
-def _piece(size_hw: tuple[int, int], number: int, rng: np.random.Generator) -> Structure:
+def _piece(size_hw: tuple[int, int], number: int, rng: np.random.Generator) -> ClassOutline:
     """A piece of tissue in its own column of the slide, so that pieces do not overlap."""
     height, width = size_hw
     diameter = np.sqrt(_TISSUE_SHARE * height * width / _PIECES) * rng.uniform(1.1, 1.5)
     stretch = min(1.0, 0.9 * width / _PIECES / diameter)
     outline = blob(rng) * diameter * (stretch, 1 / stretch)
     centre = width * (number + 0.5) / _PIECES, height * rng.uniform(0.35, 0.65)
-    return Structure("Tissue", np.clip(outline + centre, 1, (width - 2, height - 2)))
+    return ClassOutline("Tissue", np.clip(outline + centre, 1, (width - 2, height - 2)))
 
 
-def _structures_in(piece: Structure, rng: np.random.Generator) -> Iterator[Structure]:
+def _structures_in(piece: ClassOutline, rng: np.random.Generator) -> Iterator[ClassOutline]:
     low, high = piece.outline.min(axis=0), piece.outline.max(axis=0)
     contour = piece.outline.astype(np.float32)[:, None]
     count = int(cv2.contourArea(contour) / _PIXELS_PER_STRUCTURE)
@@ -117,7 +117,7 @@ def _structures_in(piece: Structure, rng: np.random.Generator) -> Iterator[Struc
             centre, diameter = rng.uniform(low, high), rng.uniform(least, most)
             outline = blob(rng) * diameter + centre
             if cv2.pointPolygonTest(contour, (float(centre[0]), float(centre[1])), True) > 0.6 * diameter:
-                yield Structure(name, outline)
+                yield ClassOutline(name, outline)
 
 
 def _enlarged(coarse: NDArray[np.float32], top: int, rows: int, width: int) -> NDArray[np.float32]:

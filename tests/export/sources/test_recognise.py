@@ -20,7 +20,7 @@ from seg.export.sources.state_dict.recognise import Recognised, recognise
 from seg.spec import MemberSpec
 from seg.spec.recipe.architectures import TorchvisionArchitecture
 from seg.train.networks import build_network
-from seg.train.networks.state_dict_file import read_state_dict
+from seg.train.networks.weights.state_dict_file import read_state_dict
 
 CLASSES = 5
 Tensors = dict[str, torch.Tensor]

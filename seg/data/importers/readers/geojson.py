@@ -10,8 +10,8 @@ from typing import Any
 
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
-from seg.data.importers.georeference import to_pixels
-from seg.data.importers.shapes import with_holes
+from seg.data.importers.readers.georeference import to_pixels
+from seg.data.importers.readers.shapes import with_holes
 from seg.errors import DataError
 
 _NAMES = ("classification", "name", "class", "label", "category", "type")

@@ -9,7 +9,7 @@ from huggingface_hub import constants
 
 from seg.errors import SpecError
 from seg.train.networks import build_network
-from seg.train.networks.download import allow_download, is_reachable
+from seg.train.networks.weights.download import allow_download, is_reachable
 
 
 def no_such_host(*_: Any, **__: Any) -> NoReturn:

@@ -11,7 +11,7 @@ from typing import Any
 from seg.data.coco.rasterise import MaskHW
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject, Polygons
-from seg.data.importers.shapes import decode_patch, ellipse, placed, polygon, rectangle
+from seg.data.importers.readers.shapes import decode_patch, ellipse, placed, polygon, rectangle
 from seg.errors import DataError
 
 

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
-from seg.data.importers.brush import decode_brush
-from seg.data.importers.find import ImageFinder
-from seg.data.importers.shapes import ellipse, polygon, rectangle, turned
+from seg.data.importers.readers.brush import decode_brush
+from seg.data.importers.readers.find import ImageFinder
+from seg.data.importers.readers.shapes import ellipse, polygon, rectangle, turned
 from seg.errors import DataError
 
 _UPLOAD: Final = re.compile(r"^[0-9a-f]{8}-")

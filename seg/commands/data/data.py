@@ -1,12 +1,12 @@
 """`seg data`: write the built-in dataset, guess and check a dataset, and preview training crops."""
 
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from seg import ranges
+from seg.commands.data.tables import print_report, print_statistics
 from seg.commands.options.shared import (
     MemberName,
     Overwrite,
@@ -19,12 +19,7 @@ from seg.terminal.notices import suggest, suggest_opening
 from seg.terminal.words import counted, printable
 
 if TYPE_CHECKING:
-    from seg.data.check.dataset import CheckReport, SplitReport
-    from seg.data.statistics import SplitStatistics
     from seg.spec import DatasetSpec, RecipeSpec
-
-_MOST_PAIRS: Final = 20
-"""Of classes that are in the same image, how many are printed."""
 
 app = typer.Typer(help="Write the built-in dataset; describe and check your own.", no_args_is_help=True)
 
@@ -98,7 +93,7 @@ def check(
         report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.has_recipe])
     else:
         report = check_dataset(load_dataset(file))
-    _print_report(report)
+    print_report(report)
     failing = [finding for finding in report.findings if strict or finding.severity == "error"]
     if failing:
         raise DataError(f"{file}: {counted(len(failing), 'finding' if strict else 'error')}")
@@ -196,7 +191,7 @@ def stats(
         seen = own.seen_of(data.pixel_range) if own else data.pixel_range
     except ValueError as error:
         raise SpecError(f"{file}: input: {error}") from error
-    _print_statistics(split_statistics(open_split(data, "train").samples, seen))
+    print_statistics(split_statistics(open_split(data, "train").samples, seen))
 
 
 @app.command("import")
@@ -251,66 +246,3 @@ def _is_ensemble(file: Path) -> bool:
 
     document = parse(file)
     return isinstance(document, dict) and bool({"data", "members"} & document.keys())
-
-
-def _print_report(report: "CheckReport") -> None:
-    from seg.commands.options.shared import print_table
-    from seg.data.check.findings import grouped
-    from seg.data.check.learnability import IGNORED
-
-    print_table(
-        "objects of a class, images that show it, and its share of all pixels",
-        ("class", *(f"{split.name} ({split.images})" for split in report.splits)),
-        [(name, *(_counts(split, name) for split in report.splits)) for name in (*report.classes, IGNORED)],
-    )
-    if report.task == "multilabel":
-        _print_overlap(report)
-    for split in report.splits if report.task != "multiclass" else ():
-        if split.counts.images:
-            typer.echo(
-                f"{split.name}: {split.empty_images:.0%} of the images show no class,"
-                f" {split.empty_masks(report.classes):.0%} of the masks are empty"
-            )
-    for line in grouped(report.findings):
-        typer.echo(printable(line))
-    typer.echo(counted(len(report.findings), "finding") if report.findings else "nothing is wrong")
-
-
-def _print_overlap(report: "CheckReport") -> None:
-    """Which classes are most often in the same image."""
-    from seg.commands.options.shared import print_table
-
-    pairs = sum((split.images_with_both for split in report.splits), Counter[tuple[str, str]]())
-    if pairs:
-        print_table(
-            "images that show both classes",
-            ("classes", *(f"{split.name} ({split.images})" for split in report.splits)),
-            [
-                (", ".join(pair), *(str(split.images_with_both[pair]) for split in report.splits))
-                for pair, _ in pairs.most_common(_MOST_PAIRS)
-            ],
-        )
-
-
-def _print_statistics(found: "SplitStatistics") -> None:
-    from seg.commands.options.shared import print_table
-
-    print_table(
-        f"{counted(found.images, 'training image')}: values of each band, and as networks see it, in 0..1",
-        ("band", "least", "1%", "99%", "most", "no data", "mean", "std"),
-        [
-            (
-                str(one.band),
-                *(f"{value:g}" for value in (one.least, one.low, one.high, one.most)),
-                f"{one.without_data:.2%}",
-                *("" if value is None else f"{value:.4f}" for value in (one.mean, one.std)),
-            )
-            for one in found.bands
-        ],
-    )
-    typer.echo("for a recipe:")
-    typer.echo(f"  {found.recipe_line()}")
-
-
-def _counts(split: "SplitReport", name: str) -> str:
-    return f"{split.objects_of[name] or ''}  {split.images_with[name]}  {split.share(name):6.2%}"

@@ -14,7 +14,7 @@ from seg.errors import ModelError
 from seg.labels.classes import ClassInfo
 from seg.models.card import CARD_KEY, InputCard, ModelCard
 from seg.train.networks.checkpoint import read_checkpoint_card
-from seg.train.networks.pretrained import load_encoder_file
+from seg.train.networks.weights.pretrained import load_encoder_file
 
 CARD = ModelCard(
     name="m",

@@ -15,9 +15,9 @@ from seg.spec.recipe.architectures import OWN_ENCODERS, Architecture, SmpArchite
 from seg.train.networks import build_network, check_combination
 from seg.train.networks.architecture_table import FAMILIES, architectures_page
 from seg.train.networks.classics import FCN, DeepLabV1, SegNet
-from seg.train.networks.pretrained import load_encoder_weights
+from seg.train.networks.weights.pretrained import load_encoder_weights
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 SMALL_ENCODERS = {"dpt": "tu-vit_tiny_patch16_224"}
 CLASSES = 3
 SIZE = (128, 160)

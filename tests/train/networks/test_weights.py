@@ -15,7 +15,7 @@ from seg.labels.classes import ClassInfo
 from seg.models.card import CARD_KEY, InputCard, ModelCard
 from seg.train.networks import build_network
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
-from seg.train.networks.pretrained import load_encoder_file
+from seg.train.networks.weights.pretrained import load_encoder_file
 
 CARD = ModelCard(
     name="small",

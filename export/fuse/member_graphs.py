@@ -19,7 +19,7 @@ LEAST_OPSET: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MemberGraph:
     """A member's model.
 
     `share` is that of each of its views in the merge, `class_shares` those for each class where they differ;
@@ -40,7 +40,7 @@ class Part:
         return tuple(view for view in self.views if SYMMETRIES[view].transposes is transpose)
 
 
-def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
+def read_member_graphs(spec: EnsembleSpec) -> tuple[MemberGraph, ...]:
     """The models of all members that have weight, in one opset.
 
     Raises:
@@ -59,7 +59,7 @@ def read_parts(spec: EnsembleSpec) -> tuple[Part, ...]:
     weights = [member.weight for member in spec.running]
     shares = class_shares(weights, spec.class_weights_of(files[0].card.classes))
     return tuple(
-        Part(
+        MemberGraph(
             name=member.name,
             weights=spec.running[hashes.index(sha256)].name,
             share=member.weight / total / len(spec.views_of(member)),

@@ -13,8 +13,8 @@ from seg.data.coco.rasterise import MaskHW
 from seg.data.images.image_files import bytes_of
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject, Polygons
-from seg.data.importers.find import ImageFinder
-from seg.data.importers.shapes import ellipse, placed, polygon, rectangle, turned
+from seg.data.importers.readers.find import ImageFinder
+from seg.data.importers.readers.shapes import ellipse, placed, polygon, rectangle, turned
 from seg.errors import DataError
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from seg.data.coco.rasterise import MaskHW
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject, Polygons
-from seg.data.importers.shapes import patch_of, placed, rectangle, with_holes
+from seg.data.importers.readers.shapes import patch_of, placed, rectangle, with_holes
 from seg.data.regions.run_mask import RunMask
 from seg.errors import DataError
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ModelError
-from seg.train.networks.check_weights import check_tensor
 from seg.train.networks.input_channels import RGB_CHANNELS, adapt_channels
-from seg.train.networks.state_dict_file import read_state_dict
+from seg.train.networks.weights.check import check_tensor
+from seg.train.networks.weights.state_dict_file import read_state_dict
 
 _LOCAL_SUFFIXES: Final = frozenset({".safetensors", ".pth", ".pt", ".bin"})
 _WRAPPERS: Final = re.compile(r"^((module|encoder|model|backbone|features)\.)+")

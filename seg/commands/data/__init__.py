@@ -1,0 +1,1 @@
+"""`seg data` and all its commands."""

@@ -1,0 +1,162 @@
+"""Tables of `seg tune`: candidates, members, their disagreement, sub-ensembles, and what was chosen."""
+
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from seg.commands.options.shared import print_table
+
+if TYPE_CHECKING:
+    from seg.evaluate.tune import Tuned
+    from seg.evaluate.tune.evidence.candidates import Candidate
+    from seg.evaluate.tune.evidence.judge_split import Judgement
+
+NEAR_BEST: Final = (0.001, 0.003, 0.01)
+"""mIoU below the best within which a sub-ensemble is pointed out."""
+
+
+def print_tuned(tuned: "Tuned") -> None:
+    """Print what was compared, and what each member adds."""
+    _print_candidates(tuned)
+    _print_calibration(tuned)
+    _print_members(tuned)
+    _print_disagreement(tuned)
+    _print_front(tuned)
+
+
+def _print_candidates(tuned: "Tuned") -> None:
+    per_pass = tuned.passes.milliseconds
+    rows = [
+        (
+            name,
+            f"{tuned.mious[name]:.4f}",
+            "{:.4f}..{:.4f}".format(*tuned.intervals[name]) if tuned.groups.count > 1 else "-",
+            *_left_out(candidate),
+            str(tuned.passes.of_members(candidate.mixture).passes),
+            f"{candidate.mixture.milliseconds(per_pass):.0f}",
+        )
+        for name, candidate in tuned.candidates.items()
+    ]
+    header = (
+        "",
+        "val mIoU" if tuned.on == "val" else "out-of-fold mIoU",
+        "95 %",
+        "groups left out",
+        "over equal, points",
+        "worst group",
+        "passes",
+        "ms an image",
+    )
+    print_table(
+        f"{tuned.groups}, about {tuned.independent:.0f} independent; {tuned.passes.computed} passes computed",
+        header,
+        rows,
+    )
+    if tuned.passes.at_decoder:
+        typer.echo(
+            "merge_at: decoder: val mIoU and its interval are of labels merged where decoders end, as seg"
+            " ensemble gives them; groups left out and all below are of pixels merged at the image's size"
+        )
+
+
+def _left_out(candidate: "Candidate") -> tuple[str, str, str]:
+    scores = candidate.left_out
+    if scores is None:
+        return ("-", "-", "-")
+    return (
+        f"{scores.score:.4f}",
+        f"{100 * scores.gain:+.2f} ± {100 * scores.error:.2f}",
+        f"{scores.worst:.4f}",
+    )
+
+
+def _print_calibration(tuned: "Tuned") -> None:
+    rows = [
+        (name, f"{one.temperature:.2f}", f"{one.before:.4f}", f"{one.after:.4f}")
+        for name, one in zip(tuned.passes.names, tuned.calibration, strict=True)
+    ]
+    header = ("how sure members are of themselves", "temperature", "calibration error", "at that temperature")
+    print_table("", header, rows)
+
+
+def _print_members(tuned: "Tuned") -> None:
+    rows = [
+        (
+            value.name,
+            f"{value.alone:.4f}",
+            f"{100 * value.left_out:+.2f}",
+            f"{value.shapley:.4f}",
+            ", ".join(f"{view} {100 * gain:+.2f}" for view, gain in value.views.items()) or "-",
+        )
+        for value in tuned.values
+    ]
+    print_table(
+        "what each member is worth", ("", "alone", "lost without it, points", "Shapley", "views"), rows
+    )
+
+
+def _print_disagreement(tuned: "Tuned") -> None:
+    names = tuned.passes.names
+    rows = [
+        (name, *(f"{share:.1%}" for share in row))
+        for name, row in zip(names, tuned.disagreement, strict=True)
+    ]
+    print_table("pixels on which members differ", ("", *names), rows)
+
+
+def _print_front(tuned: "Tuned") -> None:
+    names, best = tuned.passes.names, tuned.front[-1].miou
+    rows = []
+    for point in tuned.front:
+        near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.miou <= gap]
+        members = " + ".join(names[m] for m in point.mixture.members)
+        passes = tuned.passes.of_members(point.mixture).passes
+        rows.append(
+            (members, str(passes), f"{point.milliseconds:.0f}", f"{point.miou:.4f}", near[0] if near else "")
+        )
+    header = (
+        "sub-ensembles that nothing cheaper equals",
+        "passes",
+        "ms an image",
+        "mIoU",
+        "within points of the best",
+    )
+    print_table("", header, rows)
+
+
+def print_verdict(tuned: "Tuned") -> None:
+    """Print the chosen ensemble and the evidence for it."""
+    from seg.evaluate.tune.evidence.evidence import evidence_of
+
+    chosen, names = tuned.chosen, tuned.passes.names
+    typer.echo(f"chosen: {evidence_of(tuned)}")
+    for member in chosen.members:
+        typer.echo(
+            f"  {names[member]}: weight {chosen.weights[member]:.4g}, views {', '.join(chosen.views[member])}"
+        )
+    if chosen.factors:
+        classes = tuned.passes.split.classes
+        said = (f"{info.name} {factor:.3g}" for info, factor in zip(classes, chosen.factors, strict=True))
+        typer.echo(f"  class factors: {', '.join(said)}")
+    if not tuned.worth_it:
+        typer.echo(
+            "the ensemble does not beat the best member on groups left out: it may not be worth its cost"
+        )
+
+
+def print_judgement(judged: "Judgement") -> None:
+    """Print the scores on the split of `--judge`."""
+    rows = [
+        (
+            name,
+            f"{one.miou:.4f}",
+            f"{100 * one.gain:+.2f}" + (f" ± {100 * one.error:.2f}" if judged.groups.count > 1 else ""),
+            f"{one.worst:.4f}",
+        )
+        for name, one in judged.scores.items()
+    ]
+    print_table(
+        f"judged on {judged.split}: {judged.groups}",
+        ("", "mIoU", "over equal, points", "worst group"),
+        rows,
+    )

@@ -1,0 +1,1 @@
+"""Readers of the datasets of annotation tools and archives, a file for each format."""

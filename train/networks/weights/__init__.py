@@ -1,0 +1,1 @@
+"""Weights from elsewhere: pretrained encoders, state dicts of any origin, and checks before loading."""
