@@ -26,7 +26,7 @@ from seg.models.temperature import TEMPERATURE, set_temperature
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
 from tests.export.tiny import RNG, image, run
-from tests.export.untrained import checkpoint
+from tests.export.untrained import ENCODER, checkpoint
 
 
 @given(rows=st.integers(1, 5), columns=st.integers(1, 5), seed=st.integers(0, 99))
@@ -218,12 +218,20 @@ def test_a_stack_is_added_up_without_being_stacked() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["unet", "unetplusplus", "fpn", "manet"])
+@pytest.mark.parametrize(
+    ("architecture", "encoder"),
+    [
+        ("unet", ENCODER),
+        ("unetplusplus", ENCODER),
+        ("fpn", ENCODER),
+        ("manet", "timm-tf_efficientnet_lite0"),
+    ],
+)
 def test_networks_answer_as_pytorch_does(
-    architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    architecture: str, encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At a size that is no multiple of the stride, with a temperature, and with biases that say something."""
-    model, card = untrained(tmp_path, architecture)
+    model, card = untrained(tmp_path, architecture, encoder)
     plain = before_rewriting(monkeypatch)
     write_onnx(model, card, tmp_path / "rewritten.onnx")
     rewritten = onnx.load(tmp_path / "rewritten.onnx")
@@ -262,8 +270,8 @@ def before_rewriting(monkeypatch: pytest.MonkeyPatch) -> onnx.ModelProto:
     return plain
 
 
-def untrained(folder: Path, architecture: str) -> tuple[ExportedModel, ModelCard]:
-    network, card = load_checkpoint(checkpoint(folder, architecture))
+def untrained(folder: Path, architecture: str, encoder: str = ENCODER) -> tuple[ExportedModel, ModelCard]:
+    network, card = load_checkpoint(checkpoint(folder, architecture, encoder=encoder))
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if name.startswith("decoder") and name.endswith("bias"):
