@@ -35,6 +35,7 @@ class ClusterSummary:
         seconds: wall time, including the start of the workers.
         workers: all that loaded, including dead ones.
         lost: dead workers with the reason, a line each; `redone` images were sent again.
+        unit: what workers were given: images, or parts of them, too.
     """
 
     output: Path
@@ -45,6 +46,7 @@ class ClusterSummary:
     workers: Sequence[WorkerStats] = ()
     lost: Sequence[str] = ()
     redone: int = 0
+    unit: str = "images"
 
     @property
     def stragglers(self) -> tuple[str, ...]:
@@ -70,4 +72,5 @@ class ClusterSummary:
 
     def _line(self, worker: WorkerStats) -> str:
         slow = ", much slower than the others" if worker.name in self.stragglers else ""
-        return f"{worker.name}: {worker.images} images, {worker.rate:.1f} a second{slow}; {worker.runs_on}"
+        done = f"{worker.images} {self.unit}, {worker.rate:.1f} a second{slow}"
+        return f"{worker.name}: {done}; {worker.runs_on}"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from seg.data import Sample
 from seg.engine.resolved import ResolvedEnsemble
@@ -35,6 +36,7 @@ def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
             **({"merge_at": "decoder"} if spec.merge_at == "decoder" else {}),
             **({"decision": spec.decision.model_dump()} if spec.decision != DecisionSpec() else {}),
             **({"task": spec.data.task} if classes_overlap(spec.data.task) else {}),
+            **({"read at": asdict(spec.data.read_scale)} if spec.data.read_scale else {}),
         }
     )
 

@@ -96,7 +96,8 @@ class LowResolutionFrames:
         self._decoders = decoders
 
     def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
-        whole: ProbabilityCollector[ProbabilitiesCHW] = ProbabilityCollector(lambda merged_chw: merged_chw)
+        size_hw = self._layout.rows.extent, self._layout.columns.extent
+        whole = ProbabilityCollector[ProbabilitiesCHW](size_hw, lambda merged_chw: merged_chw)
         blender = Blender(self._layout, whole.add)
         for tile in range(self._layout.count):
             probabilities = functools.partial(self._probabilities, tile)

@@ -16,6 +16,7 @@ from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutio
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.labels.label_map import LabelsHW
+from seg.labels.task import classes_overlap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import TileSpec
 from seg.terminal.notices import notice
@@ -59,6 +60,11 @@ class Passes:
     @property
     def images(self) -> int:
         return len(self._images)
+
+    @property
+    def overlap(self) -> bool:
+        """Whether classes overlap."""
+        return classes_overlap(self.ensemble.task)
 
     @property
     def at_decoder(self) -> bool:

@@ -14,7 +14,7 @@ def draw_pareto(path: Path, tuned: Tuned) -> None:
         members = len(candidate.mixture.members)
         number = str(tuned.front.index(candidate) + 1) if candidate in tuned.front else ""
         return Point(
-            number, candidate.milliseconds, candidate.miou, f"{members} member{'s' if members > 1 else ''}"
+            number, candidate.milliseconds, candidate.score, f"{members} member{'s' if members > 1 else ''}"
         )
 
     points = sorted(map(point, tuned.priced), key=lambda one: one.group)
@@ -26,4 +26,4 @@ def _name(tuned: Tuned, candidate: SubEnsemble) -> str:
     mixture = candidate.mixture
     names = " + ".join(tuned.passes.names[member] for member in mixture.members)
     passes = "1 pass" if mixture.passes == 1 else f"{mixture.passes} passes"
-    return f"{names}, {passes}: {candidate.miou:.4f}"
+    return f"{names}, {passes}: {candidate.score:.4f}"

@@ -12,10 +12,10 @@ from seg.evaluate.tune.scorer import Scorer
 
 @dataclass(frozen=True, slots=True)
 class SubEnsemble:
-    """Some members of a mixture, their mIoU, and the milliseconds of an image."""
+    """Some members of a mixture, their score, and the milliseconds of an image."""
 
     mixture: Mixture
-    miou: float
+    score: float
     milliseconds: float
 
 
@@ -41,8 +41,8 @@ def price_sub_ensembles(scorer: Scorer, mixture: Mixture, per_pass_ms: Sequence[
 def pareto_front(candidates: Sequence[SubEnsemble]) -> list[SubEnsemble]:
     """The Pareto front, from the cheapest to the best."""
     front: list[SubEnsemble] = []
-    for candidate in sorted(candidates, key=lambda candidate: (candidate.milliseconds, -candidate.miou)):
-        if not front or candidate.miou > front[-1].miou:
+    for candidate in sorted(candidates, key=lambda candidate: (candidate.milliseconds, -candidate.score)):
+        if not front or candidate.score > front[-1].score:
             front.append(candidate)
     return front
 

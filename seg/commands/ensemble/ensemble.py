@@ -50,7 +50,8 @@ def ensemble(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz, geotiff or geojson.",
+            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, class-png, npz, geotiff or"
+            " geojson.",
         ),
     ] = None,
     save_spec: Annotated[

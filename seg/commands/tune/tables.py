@@ -105,14 +105,14 @@ def _print_disagreement(tuned: "Tuned") -> None:
 
 
 def _print_front(tuned: "Tuned") -> None:
-    names, best = tuned.passes.names, tuned.front[-1].miou
+    names, best = tuned.passes.names, tuned.front[-1].score
     rows = []
     for point in tuned.front:
-        near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.miou <= gap]
+        near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.score <= gap]
         members = " + ".join(names[m] for m in point.mixture.members)
         passes = tuned.passes.of_members(point.mixture).passes
         rows.append(
-            (members, str(passes), f"{point.milliseconds:.0f}", f"{point.miou:.4f}", near[0] if near else "")
+            (members, str(passes), f"{point.milliseconds:.0f}", f"{point.score:.4f}", near[0] if near else "")
         )
     header = (
         "sub-ensembles that nothing cheaper equals",

@@ -15,7 +15,7 @@ from seg.commands.options.shared import (
 )
 from seg.commands.tune.overlapping import tune_rules
 from seg.commands.tune.tables import print_judgement, print_tuned, print_verdict
-from seg.errors import OutputError, SpecError
+from seg.errors import OutputError
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
 
@@ -81,22 +81,22 @@ def tune(
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
+    from seg.spec.ensemble.compatibility import Use, refuse_exclusions
     from seg.spec.reads import files_read
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if picture is not None:
         _check_picture(picture)
     spec = load_ensemble(path)
-    if classes_overlap(spec.data.task):
-        _refuse_where_classes_overlap(
-            {
-                "--budget": budget is not None,
-                "--criterion worst-group": criterion == "worst-group",
-                "--judge": judge is not None,
-                "--on folds": on == "folds",
-                "--picture": picture is not None,
-            }
-        )
+    uses: dict[Use, bool] = {
+        "tune --budget": budget is not None,
+        "tune --criterion worst-group": criterion == "worst-group",
+        "tune --judge": judge is not None,
+        "tune --on folds": on == "folds",
+        "tune --picture": picture is not None,
+    }
+    for use in (use for use, is_given in uses.items() if is_given):
+        refuse_exclusions(spec, use)
     chart = picture and Output(picture, (path, *files_read(spec)), overwrite)
     if chart:
         chart.check()
@@ -133,13 +133,6 @@ def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
     if spec.stopping is not None:
         calibrate_stopping(path, load_ensemble(path))
     suggest(f"seg ensemble {path}")
-
-
-def _refuse_where_classes_overlap(given: dict[str, bool]) -> None:
-    """Raise SpecError for the first of the options that was given."""
-    option = next((name for name, is_given in given.items() if is_given), None)
-    if option is not None:
-        raise SpecError(f"{option}: is for classes of which a pixel has one, and these overlap: remove it")
 
 
 def _check_picture(path: Path) -> None:

@@ -12,7 +12,17 @@ from seg.views import without_scale
 if TYPE_CHECKING:
     from seg.spec.ensemble.ensemble import EnsembleSpec
 
-Use = Literal["--deadline", "--fuse", "--format triton-ensemble", "pseudo-label"]
+Use = Literal[
+    "--deadline",
+    "--fuse",
+    "--format triton-ensemble",
+    "report --judge",
+    "tune --budget",
+    "tune --criterion worst-group",
+    "tune --judge",
+    "tune --on folds",
+    "tune --picture",
+]
 """A command or an option of one that not every ensemble can be used with."""
 
 
@@ -127,10 +137,6 @@ EXCLUSIONS: Final = (
         lambda spec: _overlaps(spec) and "values" in spec.output.model_fields_set,
     ),
     Exclusion(
-        "`tile`", "`stopping`", "early exit decides about whole images",
-        lambda spec: spec.tile is not None and spec.stopping is not None,
-    ),
-    Exclusion(
         "`tile`", "`output.size`", "tiled images are written at their own size",
         lambda spec: spec.tile is not None and spec.output.size is not None,
     ),
@@ -156,9 +162,29 @@ EXCLUSIONS: Final = (
         _overlaps, ("--deadline",),
     ),
     Exclusion(
-        "`seg pseudo-label`", "`task: multilabel` or `binary`",
-        "a bit says that a class is there or not, and cannot say that this is uncertain",
-        _overlaps, ("pseudo-label",),
+        "`seg tune --budget` or `--picture`", "`task: multilabel` or `binary`",
+        "weights of members are fitted there, and sub-ensembles are not compared",
+        _overlaps, ("tune --budget", "tune --picture"),
+    ),
+    Exclusion(
+        "`seg tune --criterion worst-group`", "`task: multilabel` or `binary`",
+        "rules of classes are fitted for all groups together",
+        _overlaps, ("tune --criterion worst-group",),
+    ),
+    Exclusion(
+        "`seg tune --judge`", "`task: multilabel` or `binary`",
+        "rules that are written can be judged by seg evaluate --split",
+        _overlaps, ("tune --judge",),
+    ),
+    Exclusion(
+        "`seg report --judge`", "`task: multilabel` or `binary`",
+        "seg evaluate --split judges the same rules on another split",
+        _overlaps, ("report --judge",),
+    ),
+    Exclusion(
+        "`seg tune --on folds`", "`task: multilabel` or `binary`",
+        "rules of classes are fitted on the masks of one ensemble, and folds have several",
+        _overlaps, ("tune --on folds",),
     ),
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",

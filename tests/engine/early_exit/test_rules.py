@@ -17,7 +17,7 @@ from seg.engine.early_exit.rules import (
     new_monitors,
     new_rule,
 )
-from seg.engine.jobs.calibrate import Trace, estimate_risk
+from seg.engine.early_exit.traces import Trace, estimate_risk
 from seg.engine.merging.decision import Decision, decide
 from seg.spec.ensemble.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
 

@@ -162,4 +162,4 @@ def test_an_option_for_other_tasks_is_refused(contest: Path, option: str) -> Non
     refused = runner.invoke(app, ["tune", str(contest), *option.split()])
     said = str(refused.exception) + refused.output
     assert option.partition(" ")[0] in said
-    assert "is for classes of which a pixel has one" in said
+    assert "'task: multilabel' or 'binary' exclude each other" in said
