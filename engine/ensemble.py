@@ -217,14 +217,13 @@ class Ensemble:
 
     def rank(self, images: Sequence[ImageHWB]) -> RankedPasses:
         """Rank the passes by what each adds for its time, measured on sample images."""
-        runtimes = {member.name: member.runtime for member in self.members}
-        return rank_passes(runtimes, default_pass_order(self.members), images, self.batch_size, self.factors)
+        usual = default_pass_order(self.members)
+        return rank_passes(self.members, usual, images, self.batch_size, self.factors)
 
     def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWB]]) -> tuple[int, ...]:
         """Order the passes in rounds that soon predict nearly the same as all, on named sample images."""
         usual = default_pass_order(self.members)
-        runtimes = {member.name: member.runtime for member in self.members}
-        samples = sample_passes(runtimes, usual, images, self.factors)
+        samples = sample_passes(self.members, usual, images, self.factors)
         shares_pc = pass_shares(usual, len(self.classes))
         return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in usual]))
 

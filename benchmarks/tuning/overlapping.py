@@ -4,9 +4,12 @@
     python -m benchmarks.tuning.overlapping contest/team.yaml
 
 Everything is fitted on one half of the labelled images and judged on the other, ten times, by the spec's
-metric. The members of the spec are trained and exported before.
+metric. The members of the spec are trained and exported before. "Nothing predicted" is empty masks; the
+logistic regression of members' logits, class by class, is there to be compared with weights.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +17,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from benchmarks.tuning.logit_stack import LogitStack, fit_stack
 from seg.data import open_split
 from seg.engine.decision.postprocess import above_thresholds, postprocess
 from seg.evaluate.cache.mixture import Mixture
@@ -21,17 +25,23 @@ from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
+from seg.evaluate.tune.overlapping.judge_decisions import NOTHING
 from seg.evaluate.tune.overlapping.mixtures import WEIGHTS, fits_of_weights
-from seg.evaluate.tune.overlapping.overlap_tallies import tallies_of
 from seg.evaluate.tune.overlapping.region_table import count_regions
-from seg.evaluate.tune.overlapping.sampled_members import sample_members
+from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, sample_passes, views_of
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import ignored_in, masks_of
+from seg.metrics.from_counts import Tallies, open_counted
 from seg.metrics.metric import Metric
-from seg.metrics.open_metric import open_metric
 from seg.spec import load_ensemble
 from seg.spec.ensemble.decision import ClassRule
 
 HALVES = 10
+
+Rules = tuple[ClassRule, ...]
+
+Merge = Callable[[Passes, int], ProbabilitiesCHW]
+"""The probabilities of an image."""
 
 
 def main(
@@ -42,8 +52,9 @@ def main(
     spec = load_ensemble(path)
     split = open_split(spec.data, "val")
     passes = open_passes(spec, split, ProbabilityCache())
-    metric, tallies = open_metric(spec.metric, split.classes, spec.data.task), tallies_of(spec.metric)
-    members = sample_members(passes, metric.weights_c)
+    counted = open_counted(spec.metric, split.classes, spec.data.task)
+    metric, tallies = counted.metric, counted.tallies
+    members = sample_passes(passes, metric.weights_c).members(views_of(passes.views))
     scores: dict[str, list[float]] = {}
     for half in range(halves):
         fitted_i = np.zeros(passes.images, np.bool_)
@@ -70,8 +81,10 @@ def main(
             "+ areas": (mixtures[WEIGHTS], tuple(map(area, weighed))),
             "+ emptiness": (mixtures[WEIGHTS], tuple(map(emptiness, weighed))),
         }
-        for name, (mixture, rules) in steps.items():
-            scores.setdefault(name, []).append(_judge(passes, metric, mixture, rules, ~fitted_i))
+        merged = {name: (partial(_merged, mixture), rules) for name, (mixture, rules) in steps.items()}
+        after = f"{WEIGHTS} + thresholds"
+        for name, (merge, rules) in _with_rivals(merged, after, members.of_images(fitted_i), tallies).items():
+            scores.setdefault(name, []).append(_judge(passes, metric, merge, rules, ~fitted_i))
         typer.echo(f"half {half + 1} of {halves}", err=True)
     _print(metric.name, scores)
 
@@ -79,17 +92,45 @@ def main(
 def _judge(
     passes: Passes,
     metric: Metric,
-    mixture: Mixture,
-    rules: tuple[ClassRule, ...],
+    merge: Merge,
+    rules: Rules,
     judged_i: NDArray[np.bool_],
 ) -> float:
     tallies = []
     for image in np.flatnonzero(judged_i).tolist():
-        probabilities_chw, truth_chw = _image(passes, mixture, image)
+        truth_chw = masks_of(passes.labels(image), "multilabel", passes.classes)
+        probabilities_chw = merge(passes, image)
         masks_chw = postprocess(above_thresholds(probabilities_chw, rules), probabilities_chw, rules)
         labelled_hw = ~ignored_in(passes.labels(image), "multilabel", passes.classes)
         tallies.append(metric.tally_masks(truth_chw, masks_chw, labelled_hw))
     return metric.score(np.stack(tallies))
+
+
+def _with_rivals(
+    steps: Mapping[str, tuple[Merge, Rules]], after: str, members: SampledMembers, tallies: Tallies
+) -> dict[str, tuple[Merge, Rules]]:
+    """The steps, first of all nothing predicted, and behind one of them the logistic regression."""
+    found: dict[str, tuple[Merge, Rules]] = {NOTHING: (_nothing, next(iter(steps.values()))[1])}
+    for name, step in steps.items():
+        found[name] = step
+        if name == after:
+            stack = fit_stack(members)
+            rules = tuple(ClassRule(threshold=one) for one in stack.thresholds(members, tallies))
+            found["logistic regression + thresholds"] = (partial(_stacked, stack), rules)
+    return found
+
+
+def _merged(mixture: Mixture, passes: Passes, image: int) -> ProbabilitiesCHW:
+    return passes.cached_image(image).merged(mixture)
+
+
+def _stacked(stack: LogitStack, passes: Passes, image: int) -> ProbabilitiesCHW:
+    alone = [Mixture.single(member, passes.views) for member in range(len(passes.names))]
+    return stack.merged(np.stack([passes.cached_image(image).merged(one) for one in alone]))
+
+
+def _nothing(passes: Passes, image: int) -> ProbabilitiesCHW:
+    return np.zeros((passes.classes, *passes.labels(image).shape), np.float32)
 
 
 def _image(passes: Passes, mixture: Mixture, image: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

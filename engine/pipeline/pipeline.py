@@ -15,6 +15,7 @@ import numpy as np
 
 from seg.data.images.raster import Raster
 from seg.engine.early_exit.rules import StoppingMonitor
+from seg.engine.merging.decoder_grid import DecoderMerge
 from seg.engine.merging.device_merge import DeviceMerge
 from seg.engine.merging.merges import MeanMerge, Merge
 from seg.engine.passes.device_values import Merged, ProbabilitiesOnDevice
@@ -338,7 +339,7 @@ class _Pipeline(Generic[Key, Finished]):
             and added is not None
             and added in stopping.checkpoints
             and one.position < added
-            and isinstance(merge, MeanMerge)
+            and isinstance(merge, MeanMerge | DecoderMerge)
             and frame.monitor.is_settled(merge.sum_chw, merge.missing_c)
         )
 

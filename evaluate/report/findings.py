@@ -21,18 +21,20 @@ from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.evidence.judge_split import Judgement, judge_split
 from seg.evaluate.tune.scorer import sample_pixels
 from seg.labels.classes import ClassInfo
+from seg.metrics.from_counts import open_counted
 from seg.models.card import ModelCard
 from seg.runs import read_curves
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
 from seg.spec.ensemble.decision import ClassRule, rules_of
+from seg.spec.ensemble.metric import MetricSpec, title_of
 
 Curves = dict[str, list[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class SampledFindings:
-    """What is measured on a few thousand pixels of each image, as in `seg tune`, by mIoU.
+    """What is measured on a few thousand pixels of each image, as in `seg tune`, by the metric.
 
     Attributes:
         values: the importance of each member.
@@ -85,7 +87,7 @@ class Findings:
     @property
     def metric(self) -> str:
         """The name of the metric, as it is shown."""
-        return metric_title(self.scores.metric.name)
+        return title_of(self.scores.metric.name)
 
     def plain(self, predictor: Predictor) -> Score:
         return self.scores.scores[predictor.plain]
@@ -121,7 +123,7 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitNa
     predictors = predictors_of(spec, passes)
     groups = group_images(split.samples, spec.data.group)
     scores = score_images(passes, predictors, groups.units, spec.metric)
-    sampled = None if passes.overlap else _measure_sampled(passes, predictors.ensemble.viewed)
+    sampled = None if passes.overlap else _measure_sampled(passes, predictors.ensemble.viewed, spec.metric)
     candidates = sampled.candidates if sampled else _scored_candidates(scores)
     findings = Findings(
         passes=passes,
@@ -139,13 +141,8 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitNa
     return replace(findings, judged=_judge(findings, spec, judge, cache)) if judge else findings
 
 
-def metric_title(name: str) -> str:
-    """The name of a metric, as it is shown."""
-    return "mIoU" if name == "miou" else name
-
-
-def _measure_sampled(passes: Passes, whole: Mixture) -> SampledFindings:
-    scorer = sample_pixels(passes)
+def _measure_sampled(passes: Passes, whole: Mixture, metric: MetricSpec) -> SampledFindings:
+    scorer = sample_pixels(passes, open_counted(metric, passes.split.classes, "multiclass"))
     return SampledFindings(
         values=tuple(value_members(scorer, whole)),
         disagreement=disagreement(scorer),

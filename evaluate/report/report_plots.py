@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from seg.evaluate.metrics.calibration import Reliability
-from seg.evaluate.report.findings import Curves, Findings, metric_title
+from seg.evaluate.report.findings import Curves, Findings
 from seg.evaluate.report.plot_geometry import Axis, Dot, Line, Plot, epoch_line
 from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble
+from seg.spec.ensemble.metric import title_of
 
 ENSEMBLE_SLOT: Final = 0
 OTHER_SLOT: Final = 1
@@ -72,7 +73,7 @@ def class_reliability_plot(findings: Findings) -> Plot:
 def threshold_plot(findings: Findings) -> Plot:
     """The score of each class at every threshold, and where the decision has it."""
     lines, dots = [], []
-    title = metric_title(findings.scores.by_threshold[0].name)
+    title = title_of(findings.scores.by_threshold[0].name)
     for slot, (info, rule, one) in enumerate(
         zip(findings.classes, findings.rules, findings.scores.by_threshold, strict=True)
     ):
@@ -88,12 +89,11 @@ def front_plot(findings: Findings) -> Plot:
     """The score against milliseconds an image, of all sub-ensembles."""
     candidates, front = findings.candidates, findings.front
     milliseconds = Axis("ms an image", 0, (1 + MARGIN) * max(c.milliseconds for c in candidates))
-    title = metric_title("miou") if findings.sampled else findings.metric
-    scores = Axis.around(title, (c.score for c in candidates), margin=MARGIN)
+    scores = Axis.around(findings.metric, (c.score for c in candidates), margin=MARGIN)
     steps = Line("Pareto front", ENSEMBLE_SLOT, tuple(_staircase(front, milliseconds.high)))
     dots = [_dot(findings, candidate, faint=True) for candidate in candidates if candidate not in front]
     dots += [_dot(findings, candidate) for candidate in front]
-    return Plot(f"{title} against time", milliseconds, scores, (steps,), tuple(dots))
+    return Plot(f"{findings.metric} against time", milliseconds, scores, (steps,), tuple(dots))
 
 
 def _staircase(front: tuple[SubEnsemble, ...], end: float) -> list[tuple[float, float]]:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.overlapping.overlap_tallies import Counts, class_score, dice, tallies_of
 from seg.evaluate.tune.overlapping.threshold_curves import THRESHOLDS, count_at_thresholds
+from seg.metrics.from_counts import Counts, class_score, tallies_of
 from seg.spec.ensemble.metric import MetricSpec
 
 
 @dataclass(slots=True)
 class ThresholdScores:
-    """Accumulates images one by one. A metric that looks at shapes is replaced by Dice."""
+    """Accumulates images one by one. Another stands in for a metric that looks at shapes."""
 
     metric: MetricSpec
     counts: list[Counts] = field(default_factory=list)
@@ -24,12 +24,13 @@ class ThresholdScores:
     @property
     def name(self) -> str:
         """The name of the metric of `scores`."""
-        return "dice" if tallies_of(self.metric) is dice else self.metric.name
+        return tallies_of(self.metric, "multilabel")[0]
 
     @property
     def scores(self) -> list[tuple[float, float]]:
         """Each threshold with its score, where there is something to judge."""
         all_images = Counts(*(np.concatenate(part, axis=-1) for part in zip(*self.counts, strict=True)))
-        scores_t = class_score(tallies_of(self.metric), all_images)
+        _, tallies = tallies_of(self.metric, "multilabel")
+        scores_t = class_score(tallies, all_images)
         pairs = zip(THRESHOLDS.tolist(), scores_t.tolist(), strict=True)
         return [(threshold, score) for threshold, score in pairs if np.isfinite(score)]

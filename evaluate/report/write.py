@@ -1,7 +1,6 @@
 """Writing a report: templates, styles and scripts rendered into one HTML file."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seg.evaluate.cache.store import ProbabilityCache
-from seg.evaluate.metrics.segmentation import SegmentationScores
+from seg.evaluate.metrics.overlapping import OverlappingScores
 from seg.evaluate.report.findings import Findings, measure_ensemble
 from seg.evaluate.report.gallery import draw_gallery
 from seg.evaluate.report.heatmaps import confusion_heatmap, disagreement_heatmap
@@ -69,7 +68,6 @@ def write_report(
         ModelError, MissingRuntimeError: a member cannot be run.
     """
     findings = measure_ensemble(spec, cache, judge)
-    names = [c.name for c in findings.classes]
     clear = spec.data.background(findings.classes)
     curves = learning_plots(findings.curves)
     maps = write_zoom_maps(findings, path, clear) if images else {}
@@ -92,8 +90,8 @@ def write_report(
         ],
         findings=findings,
         forest=_score_axis(findings),
-        names=names,
-        **(_overlapping(findings) if overlap else _one_class(findings, names)),
+        names=[c.name for c in findings.classes],
+        **_of_task(findings),
         runtimes=", ".join(
             dict.fromkeys(str(m.runtime.describe()) for m in findings.passes.ensemble.members)
         ),
@@ -103,25 +101,6 @@ def write_report(
         learning_plots=curves,
         gallery=draw_gallery(findings, images, clear, maps),
     )
-
-
-def _one_class(findings: Findings, names: Sequence[str]) -> dict[str, Any]:
-    """What the templates have only where a pixel has one class."""
-    context: dict[str, Any] = {}
-    if isinstance(metrics := findings.scores.metrics, SegmentationScores):
-        context["confusion"] = confusion_heatmap(names, np.array(metrics.confusion))
-    if sampled := findings.sampled:
-        context["disputes"] = disagreement_heatmap(findings.passes.names, sampled.disagreement)
-    (reliability,) = findings.scores.reliability
-    return context | {"reliability": reliability, "reliability_plot": reliability_plot(reliability)}
-
-
-def _overlapping(findings: Findings) -> dict[str, Any]:
-    """What the templates have only where classes overlap."""
-    return {
-        "threshold_plot": threshold_plot(findings),
-        "reliability_plot": class_reliability_plot(findings),
-    }
 
 
 def write_runs_report(runs: list[Path], path: Path) -> None:
@@ -169,6 +148,23 @@ def _environment() -> Environment:
 
 def _figure(share: float | None) -> str:
     return "absent" if share is None or math.isnan(share) else f"{share:.4f}"
+
+
+def _of_task(findings: Findings) -> dict[str, Any]:
+    """What the templates have only where classes overlap, or only where a pixel has one."""
+    metrics, sampled = findings.scores.metrics, findings.sampled
+    if sampled is None or isinstance(metrics, OverlappingScores):
+        return {
+            "threshold_plot": threshold_plot(findings),
+            "reliability_plot": class_reliability_plot(findings),
+        }
+    (reliability,) = findings.scores.reliability
+    return {
+        "confusion": confusion_heatmap([c.name for c in findings.classes], np.array(metrics.confusion)),
+        "disputes": disagreement_heatmap(findings.passes.names, sampled.disagreement),
+        "reliability": reliability,
+        "reliability_plot": reliability_plot(reliability),
+    }
 
 
 def _score_axis(findings: Findings) -> Axis:

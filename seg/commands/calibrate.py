@@ -7,6 +7,7 @@ import typer
 
 from seg import ranges
 from seg.commands.options.shared import SpecPath, print_table
+from seg.errors import SpecError
 from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
@@ -53,9 +54,16 @@ def calibrate(
     No labels are needed; more images save more passes. The table shows the passes saved and the labels
     changed on images that the calibration had not seen.
     """
+    from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
 
-    calibrate_stopping(path, load_ensemble(path), tolerance, split, count, units)
+    spec = load_ensemble(path)
+    if classes_overlap(spec.data.task):
+        raise SpecError(
+            f"{path}: has 'task: {spec.data.task}', and early exit, which seg calibrate calibrates, is for"
+            " one class a pixel: it compares the two likeliest"
+        )
+    calibrate_stopping(path, spec, tolerance, split, count, units)
     suggest(f"seg ensemble {path}")
 
 

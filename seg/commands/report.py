@@ -43,7 +43,6 @@ def report(
     from seg.evaluate.report.zoom_maps import maps_folder
     from seg.files.outputs import Output
     from seg.spec import load_ensemble
-    from seg.spec.ensemble.compatibility import refuse_exclusions
     from seg.spec.reads import files_read
 
     limit = parse_bytes("--cache-limit", cache_limit)
@@ -57,8 +56,6 @@ def report(
     elif len(paths) == 1:
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
         check_metric(spec, run_metric)
-        if judge:
-            refuse_exclusions(spec, "report --judge")
         reads = (*paths, *files_read(spec))
         Output(maps_folder(output), reads, overwrite, is_folder=True).check()
         with Output(output, reads, overwrite).writing() as final:

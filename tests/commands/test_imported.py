@@ -113,7 +113,7 @@ def test_specialists_go_with_the_mean_of_whole_passes(
     assert run(["export", path]) == 0
     assert run(["ensemble", path, "-o", str(folder / "labels"), "--format", "png"]) == 0
     capsys.readouterr()
-    refused = {"merge": "vote", "merge_at": "decoder", "stopping": {"tolerance": 0}}
+    refused = {"merge": "vote", "stopping": {"tolerance": 0}}
     for key, value in refused.items():
         assert run(["ensemble", spec(folder, *members, **{key: value})]) == 2
         assert "'covers'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The plot of sub-ensembles: mIoU against time."""
+"""The plot of sub-ensembles: score against time."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def draw_pareto(path: Path, tuned: Tuned) -> None:
 
     points = sorted(map(point, tuned.priced), key=lambda one: one.group)
     notes = [f"{number}  {_name(tuned, one)}" for number, one in enumerate(tuned.front, start=1)]
-    draw_trade_offs(path, "val mIoU", {"ms an image": points}, notes)
+    draw_trade_offs(path, f"val {tuned.metric.title}", {"ms an image": points}, notes)
 
 
 def _name(tuned: Tuned, candidate: SubEnsemble) -> str:

@@ -31,7 +31,7 @@ def price_sub_ensembles(scorer: Scorer, mixture: Mixture, per_pass_ms: Sequence[
         ]
     )
     return [
-        SubEnsemble(candidate, scorer.miou(candidate), candidate.milliseconds(per_pass_ms))
+        SubEnsemble(candidate, scorer.score(candidate), candidate.milliseconds(per_pass_ms))
         for viewed in dict.fromkeys((mixture, upright))
         for candidate in _sub_ensembles(scorer, viewed)
         if scorer.knows_all_classes(candidate)
@@ -56,6 +56,6 @@ def _sub_ensembles(scorer: Scorer, mixture: Mixture) -> list[Mixture]:
     chain: list[Mixture] = []
     while len(chosen) < len(members):
         grown = [mixture.only([*chosen, member]) for member in members if member not in chosen]
-        chain.append(max(grown, key=scorer.miou))
+        chain.append(max(grown, key=scorer.score))
         chosen = list(chain[-1].members)
     return chain

@@ -11,6 +11,7 @@ from seg.commands.options.shared import (
     Overwrite,
     RunMetric,
     SpecPath,
+    check_metric,
     require_extra,
 )
 from seg.commands.tune.overlapping import tune_rules
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Picture = Annotated[
     Path | None,
-    typer.Option(help="Draw mIoU against milliseconds of all sub-ensembles into this .png or .svg."),
+    typer.Option(help="Draw the score against milliseconds of all sub-ensembles into this .png or .svg."),
 ]
 CHARTS = (".png", ".svg")
 
@@ -40,7 +41,7 @@ def tune(
     keep: bool = typer.Option(True, "--write/--no-write", help="Write the result into the YAML."),
     criterion: Annotated[
         Literal["mean", "worst-group"],
-        typer.Option("--criterion", help="Tune for the mIoU of all images, or of the group with the lowest."),
+        typer.Option("--criterion", help="Tune for the score of all images, or of the worst group."),
     ] = "mean",
     on: Annotated[
         Literal["val", "folds"],
@@ -63,9 +64,9 @@ def tune(
 
     Everything is fitted on the validation images, or out of fold on the training images, and judged on
     groups of them that were left out: drives, patients, places. The fewer groups there are, the less is
-    fitted. Where classes overlap, thresholds, least areas and what a class needs to be there are fitted, too,
-    for the spec's metric. Every pass is computed once and cached, so that another run computes none. If the
-    spec has `stopping`, it is calibrated again.
+    fitted. What is tuned for is the spec's metric. Where classes overlap, thresholds, least areas and what a
+    class needs to be there are fitted, too. Every pass is computed once and cached, so that another run
+    computes none. If the spec has `stopping`, it is calibrated again.
     """
     from seg.commands.options.compatibility import check_options
 
@@ -100,10 +101,12 @@ def tune(
     chart = picture and Output(picture, (path, *files_read(spec)), overwrite)
     if chart:
         chart.check()
-    if classes_overlap(spec.data.task):
-        tune_rules(path, spec, limit, keep=keep, run_metric=run_metric)
-        return
+    check_metric(spec, run_metric)
     cache = ProbabilityCache()
+    if classes_overlap(spec.data.task):
+        tune_rules(path, spec, cache, keep=keep)
+        cache.prune(limit)
+        return
     tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
     judged = judge_tuned(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)
@@ -127,7 +130,15 @@ def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
     from seg.evaluate.tune.write_spec import write_back
     from seg.spec import load_ensemble
 
-    write_back(path, spec, tuned.written, tuned.passes.split.classes, evidence_of(tuned), tuned.images)
+    write_back(
+        path,
+        spec,
+        tuned.written,
+        tuned.passes.split.classes,
+        evidence_of(tuned),
+        tuned.images,
+        areas_too=tuned.areas_too,
+    )
     typer.echo(f"written to {path}")
     emit("output", path=str(path))
     if spec.stopping is not None:

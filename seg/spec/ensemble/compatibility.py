@@ -16,7 +16,7 @@ Use = Literal[
     "--deadline",
     "--fuse",
     "--format triton-ensemble",
-    "report --judge",
+    "doctor member",
     "tune --budget",
     "tune --criterion worst-group",
     "tune --judge",
@@ -95,20 +95,8 @@ EXCLUSIONS: Final = (
         lambda spec: spec.merge != "mean" and _has_specialists(spec),
     ),
     Exclusion(
-        "`merge_at: decoder`", "`views` with a scale", "decoders of scaled images have other grids",
-        lambda spec: _merges_at_decoder(spec) and _has_scaled_views(spec),
-    ),
-    Exclusion(
-        "`merge_at: decoder`", "`stopping`", "early exit compares pixels, which exist only at the end",
-        lambda spec: _merges_at_decoder(spec) and spec.stopping is not None,
-    ),
-    Exclusion(
         "`merge_at: decoder`", "`runtime: tensorrt-plan`", "graphs are cut, and a plan is whole",
         lambda spec: _merges_at_decoder(spec) and spec.runtime == "tensorrt-plan",
-    ),
-    Exclusion(
-        "`merge_at: decoder`", "`covers`", "a specialist is weighed by pixels, which exist only at the end",
-        lambda spec: _merges_at_decoder(spec) and _has_specialists(spec),
     ),
     Exclusion(
         "`covers`", "`stopping`", "how much a mean can still change depends on pixels not yet predicted",
@@ -119,11 +107,6 @@ EXCLUSIONS: Final = (
         lambda spec: _needs_regions(spec) and spec.stopping is not None,
     ),
     Exclusion(
-        "`task: multilabel` or `binary`", "`merge_at: decoder`",
-        "what decoders give is interpolated as a softmax over the classes",
-        lambda spec: _overlaps(spec) and _merges_at_decoder(spec),
-    ),
-    Exclusion(
         "`task: multilabel` or `binary`", "`stopping`", "early exit compares the two likeliest classes",
         lambda spec: _overlaps(spec) and spec.stopping is not None,
     ),
@@ -131,6 +114,11 @@ EXCLUSIONS: Final = (
         "`task: multilabel` or `binary`", "`output.format: pixels` or `coco-panoptic`",
         "there a pixel has one class",
         lambda spec: _overlaps(spec) and spec.output.format in ONE_CLASS_FORMATS,
+    ),
+    Exclusion(
+        "`task: multilabel` or `binary`", "`class_factors`",
+        "each class has a threshold of its own in 'decision'",
+        lambda spec: _overlaps(spec) and bool(spec.class_factors),
     ),
     Exclusion(
         "`task: multilabel` or `binary`", "`output.values`", "a pixel's value has a bit for each class",
@@ -153,13 +141,13 @@ EXCLUSIONS: Final = (
         _has_specialists, ("--deadline",),
     ),
     Exclusion(
-        "`seg ensemble --deadline`", "`merge_at: decoder`", "passes are ranked at the size of the image",
-        _merges_at_decoder, ("--deadline",),
-    ),
-    Exclusion(
         "`seg ensemble --deadline`", "`task: multilabel` or `binary`",
         "passes are ranked by what each adds to the likeliest class",
         _overlaps, ("--deadline",),
+    ),
+    Exclusion(
+        "`seg doctor member`", "`task: multilabel` or `binary`", "ways of feeding are compared by mIoU",
+        _overlaps, ("doctor member",),
     ),
     Exclusion(
         "`seg tune --budget` or `--picture`", "`task: multilabel` or `binary`",
@@ -177,11 +165,6 @@ EXCLUSIONS: Final = (
         _overlaps, ("tune --judge",),
     ),
     Exclusion(
-        "`seg report --judge`", "`task: multilabel` or `binary`",
-        "seg evaluate --split judges the same rules on another split",
-        _overlaps, ("report --judge",),
-    ),
-    Exclusion(
         "`seg tune --on folds`", "`task: multilabel` or `binary`",
         "rules of classes are fitted on the masks of one ensemble, and folds have several",
         _overlaps, ("tune --on folds",),
@@ -193,11 +176,6 @@ EXCLUSIONS: Final = (
     ),
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",
-        "`merge_at: decoder`", "a fused file merges whole images",
-        _merges_at_decoder, _GRAPHS,
-    ),
-    Exclusion(
-        "`seg export --fuse` or `--format triton-ensemble`",
         "`views` with a scale", "graphs resize otherwise than the engine",
         _has_scaled_views, _GRAPHS,
     ),
@@ -205,6 +183,11 @@ EXCLUSIONS: Final = (
         "`seg export --fuse` or `--format triton-ensemble`",
         "`decision` with regions", "a graph finds no regions: seg.engine.decision does, in what it returns",
         _needs_regions, _GRAPHS,
+    ),
+    Exclusion(
+        "`seg export --format triton-ensemble`", "`merge_at: decoder`",
+        "there members return whole probabilities; --format triton can",
+        _merges_at_decoder, ("--format triton-ensemble",),
     ),
     Exclusion(
         "`seg export --format triton-ensemble`", "`merge: vote`",

@@ -45,6 +45,18 @@ def test_scores_are_those_of_evaluate(spec: EnsembleSpec, findings: Findings) ->
     assert findings.without(1).value == findings.viewed(findings.predictors.members[0]).value
 
 
+def test_another_split_is_judged_by_the_same_rules(
+    spec: EnsembleSpec, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cache = ProbabilityCache(tmp_path_factory.mktemp("judged"))
+    judged = measure_ensemble(spec, cache, "predict").judged
+    assert judged is not None and judged.metric == "dice"
+    first, second, whole = (row.viewed.score for row in compare_members(spec, "predict").rows)
+    assert judged.scores["best member"].score == pytest.approx(max(first, second), abs=0.02)
+    assert judged.scores["ensemble"].score == pytest.approx(whole, abs=0.02)
+    assert judged.scores["equal weights"].gain == 0
+
+
 def test_presence_is_that_of_the_masks(spec: EnsembleSpec, findings: Findings) -> None:
     ensemble = Ensemble.load(spec)
     for note, sample in zip(findings.scores.notes, findings.passes.split.samples, strict=True):
@@ -63,7 +75,7 @@ def test_scores_by_threshold_are_those_of_a_loop() -> None:
     probabilities_in = random.random((4, 60)).astype(np.float32)
     truth_in = random.random((4, 60)) < 0.3
     truth_in[0] = False
-    scores = ThresholdScores(MetricSpec(name="boundary-iou"))
+    scores = ThresholdScores(MetricSpec(name="dice+hausdorff"))
     for probabilities_n, truth_n in zip(probabilities_in, truth_in, strict=True):
         scores.add(probabilities_n, truth_n)
     assert scores.name == "dice"

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,14 +25,16 @@ from seg.evaluate.tune.cost.pareto_plot import draw_pareto
 from seg.evaluate.tune.cost.sub_ensembles import pareto_front, price_sub_ensembles
 from seg.evaluate.tune.evidence.evidence import evidence_of
 from seg.evaluate.tune.evidence.judge_split import judge_tuned
+from seg.evaluate.tune.evidence.least_area import fit_least_area
 from seg.evaluate.tune.fits.useful_views import useful_views
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.write_spec import write_back
+from seg.metrics.image_tallies import ImageTallies
 from seg.spec import load_ensemble
 from seg.spec.dataset.groups import GroupSpec
 from seg.views import VIEW_SETS
 from tests.engine.tiny_models import MakeModel
-from tests.evaluate.conftest import MakeScorer, write_labelled_project
+from tests.evaluate.conftest import MakeScorer, counted, write_labelled_project
 
 
 def by_hand(scorer: Scorer, mixture: Mixture) -> float:
@@ -48,7 +51,7 @@ def by_hand(scorer: Scorer, mixture: Mixture) -> float:
 def test_a_score_is_that_of_torchmetrics(make_scorer: MakeScorer, weights: tuple[float, ...]) -> None:
     scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
     mixture = Mixture.of(weights, scorer.views)
-    assert scorer.miou(mixture) == pytest.approx(by_hand(scorer, mixture), abs=1e-3)
+    assert scorer.score(mixture) == pytest.approx(by_hand(scorer, mixture), abs=1e-3)
 
 
 def test_a_view_that_harms_is_dropped(make_scorer: MakeScorer) -> None:
@@ -63,7 +66,7 @@ def test_shapley_values_are_the_mean_over_all_orders(make_scorer: MakeScorer) ->
     mixture = Mixture.of((0.5, 0.3, 0.2), scorer.views)
 
     def worth(members: tuple[int, ...]) -> float:
-        return scorer.miou(mixture.only(members)) if members else 0.0
+        return scorer.score(mixture.only(members)) if members else 0.0
 
     values = value_members(scorer, mixture)
     for member, value in enumerate(values):
@@ -128,7 +131,7 @@ def test_tuning_finds_the_member_that_made_the_labels(project: Path, tmp_path: P
     assert tuned.passes.computed == 6 * 6
     assert tuned.chosen.members == (0,)
     assert tuned.chosen.views[0] == ("identity",)
-    assert tuned.mious["best member"] == pytest.approx(1.0, abs=0.01)
+    assert tuned.scores["best member"] == pytest.approx(1.0, abs=0.01)
     assert tune(spec, cache).passes.computed == 0
 
     write_back(project, spec, tuned.chosen, tuned.passes.split.classes)
@@ -144,7 +147,53 @@ def test_figures_are_those_of_seg_evaluate(project: Path, tmp_path: Path) -> Non
     spec = load_ensemble(project)
     tuned = tune(spec, ProbabilityCache(tmp_path / "cache"))
     ensemble_row = compare_members(spec).rows[-1]
-    assert tuned.mious["equal weights"] == pytest.approx(ensemble_row.viewed.miou, abs=0.005)
+    assert tuned.scores["equal weights"] == pytest.approx(ensemble_row.viewed.miou, abs=0.005)
+
+
+@pytest.mark.parametrize("metric", ["dice", "dataset-dice", "boundary-iou", "mine.py:score"])
+def test_any_metric_is_tuned_for(project: Path, tmp_path: Path, metric: str) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def score(truth, predicted):\n    return (truth == predicted).mean()\n"
+    )
+    document = json.loads(project.read_text()) | {"metric": {"name": metric, "without": ["ground"]}}
+    project.write_text(json.dumps(document))
+    spec = load_ensemble(project)
+    tuned = tune(spec, ProbabilityCache(tmp_path / "cache"))
+    ensemble_row = compare_members(spec).rows[-1]
+    assert tuned.scores["equal weights"] == pytest.approx(ensemble_row.viewed.score, abs=0.005)
+    assert tuned.scores["best member"] == pytest.approx(1.0, abs=0.01)
+    assert tuned.chosen.members == (0,)
+    assert f"of {spec.metric.title} over equal weights" in evidence_of(tuned)
+
+
+@pytest.mark.parametrize(("gain", "kept"), [(0.1, True), (0.0, False)])
+def test_a_least_area_is_kept_where_it_gains_on_groups_left_out(gain: float, kept: bool) -> None:
+    metric = counted("dice", 1).metric
+    images = 12
+    noise_i = np.random.default_rng(0).normal(0, 0.05, images)
+
+    def judge(deciding: Sequence[Sequence[Mixture]]) -> list[ImageTallies]:
+        dice_ai = [
+            0.5 + noise_i * (one[0].least_area > 0) + gain * (one[0].least_area == 64) for one in deciding
+        ]
+        return [ImageTallies(metric, np.stack([d, np.ones(images)], axis=1)[:, None]) for d in dice_ai]
+
+    mixture_i = [Mixture.single(0, [VIEW_SETS["none"]])] * images
+    found = fit_least_area(mixture_i, judge, 100_000, np.arange(images), "mean")
+    assert (found is not None) == kept
+    if found:
+        assert found[0] == 64
+        assert found[1].score == pytest.approx(0.6 + noise_i.mean())
+
+
+def test_a_least_area_is_written_and_taken_back(project: Path) -> None:
+    classes = open_split(load_ensemble(project).data, "val").classes
+    equal = Mixture.of((1, 1, 1), [VIEW_SETS["hflip"]] * 3)
+    for area in (64, 0):
+        write_back(project, load_ensemble(project), replace(equal, least_area=area), classes, areas_too=True)
+        assert load_ensemble(project).decision.least_area == area
+    write_back(project, load_ensemble(project), replace(equal, least_area=64), classes)
+    assert load_ensemble(project).decision.least_area == 0
 
 
 def test_too_little_to_choose_from_is_one_line(project: Path, tmp_path: Path) -> None:
@@ -227,7 +276,7 @@ def test_no_gain_is_claimed_of_one_group(project: Path, tmp_path: Path) -> None:
 def test_another_split_judges_what_was_chosen(project: Path, tmp_path: Path) -> None:
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
     judged = judge_tuned(spec, tune(spec, cache), "train", cache)
-    assert judged.scores["chosen"].miou == pytest.approx(1.0, abs=0.01)
+    assert judged.scores["chosen"].score == pytest.approx(1.0, abs=0.01)
     assert judged.scores["equal weights"].gain == 0
     equal = compare_members(spec).rows[-1].viewed.miou
-    assert judged.scores["equal weights"].miou == pytest.approx(equal, abs=0.005)
+    assert judged.scores["equal weights"].score == pytest.approx(equal, abs=0.005)
