@@ -138,8 +138,8 @@ def _predict(
     dispatch: Dispatch[BlockResult] = Dispatch(pool)
     start = time.perf_counter()
     done = images - len(missing)
-    unit = "images" if len(parts) == len(missing) else "images and parts"
-    with progress("ensemble", done + len(parts), unit=unit, done=done) as advance:
+    unit = "part" if any(part.rows for part in parts) else "image"
+    with progress("ensemble", done + len(parts), unit=f"{unit}s", done=done) as advance:
         for note in _notes(pool):
             advance(0, line=note)
         for event in dispatch.run(_blocks(parts, pool.layout.workers)):

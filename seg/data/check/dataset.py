@@ -21,6 +21,7 @@ from seg.data.deep.picture import check_rgb, levels_in_range
 from seg.data.images.decoding import BandsHWC
 from seg.data.images.image_header import Size
 from seg.data.images.images import read_bands, without_alpha
+from seg.data.images.pyramid import sizes_of_levels
 from seg.data.images.raster import open_raster, size_if_large
 from seg.data.images.read_sample import open_bands
 from seg.data.images.scaled_image import size_at
@@ -292,7 +293,7 @@ def _scale(path: Path, size_hw: Size, dataset: DatasetSpec) -> Iterator[Finding]
     """An error if the image cannot be read at the dataset's resolution or level."""
     try:
         if dataset.read_scale:
-            size_at(path, dataset.read_scale, size_hw)
+            size_at(path, dataset.read_scale, sizes_of_levels(path) or (size_hw,))
     except DataError as error:
         problem, _, fix = str(error).removeprefix(f"{path}: ").rpartition(": ")
         yield Finding("error", path, None, problem, fix)

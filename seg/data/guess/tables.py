@@ -32,7 +32,7 @@ def guess_tables(found: Survey) -> Guess | None:
     A table and a folder may be of validation, by their names.
     """
     tables = [path for path in found.of_kind(".csv") if "sample" not in path.stem.lower()]
-    of_val = {path for path in tables if split_of(path.stem) == "val"}
+    of_val = [path for path in tables if split_of(path.stem) == "val"]
     images = by_split(found.images, found.folder).get("val", [])
     val = _first(found.only([*images, *of_val]), of_val) if images else None
     rest = found.only(path for path in found.files if path not in {*images, *of_val})

@@ -53,7 +53,7 @@ class BandFile(Protocol):
         ...
 
     def read_sampled(self, size_hw: Size) -> NDArray[Any]:
-        """All bands of the whole file, every n-th pixel: `[B, H, W]`."""
+        """All bands of the whole file in about that size, to look at their values: `[B, H, W]`."""
         ...
 
     def read(self, bands: Sequence[int], region: Region) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from seg.data.images.decoding import refuse_colour_in_alpha, upright_size
 from seg.data.images.image_files import bytes_of, special_file
 from seg.data.images.image_header import LostBandsError
 from seg.data.images.images import read_image
-from seg.data.images.pyramid import is_pyramid, open_pyramid
+from seg.data.images.pyramid import is_pyramid, open_pyramid, open_tiff
 from seg.data.images.windowed_image import GREY_OR_RGB, WindowedImage, open_as_rgb
 from seg.data.regions.region import Size
 from seg.data.regions.tiled_copy import Bands, existing_copy, write_copy
@@ -94,11 +94,17 @@ def open_large_image(path: Path) -> WindowedImage | None:
     dataset = _open_large(path)
     if dataset is None or has_palette(dataset):
         return None
-    try:
-        _refuse_other_bands(dataset)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
+    _check_bands(path, dataset)
     return WindowedImage(RasterFile(path, _by_region(path, dataset)))
+
+
+def open_level(path: Path, level: int) -> WindowedImage:
+    """Open a level of a file as RGB of 8 bits; raises DataError if it has bands that would be lost."""
+    if is_pyramid(path):
+        return open_as_rgb(path, open_pyramid(path, level))
+    dataset = open_tiff(path, level=level)
+    _check_bands(path, dataset)
+    return WindowedImage(RasterFile(path, dataset))
 
 
 def size_if_large(path: Path) -> Size | None:
@@ -163,6 +169,14 @@ def _by_region(path: Path, dataset: "DatasetReader") -> "DatasetReader":
         return rasterio.open(
             copy or write_copy(path, Bands.of_file(path, dataset, has_palette=has_palette(dataset)))
         )
+
+
+def _check_bands(path: Path, dataset: "DatasetReader") -> None:
+    """Raise DataError for bands that would be lost."""
+    try:
+        _refuse_other_bands(dataset)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _refuse_other_bands(dataset: "DatasetReader") -> None:

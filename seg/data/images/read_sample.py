@@ -15,10 +15,9 @@ from seg.data.images.decoding import upright_size
 from seg.data.images.image_files import bytes_of
 from seg.data.images.images import read_image
 from seg.data.images.pixel_size import pixel_size_of
-from seg.data.images.pyramid import is_pyramid, open_pyramid
-from seg.data.images.raster import LARGE, Raster, open_large_file, open_raster, size_if_large
+from seg.data.images.pyramid import is_pyramid, open_pyramid, sizes_of_levels
+from seg.data.images.raster import LARGE, Raster, open_large_file, open_level, open_raster, size_if_large
 from seg.data.images.scaled_image import open_scaled, size_at
-from seg.data.images.windowed_image import open_as_rgb
 from seg.data.regions.region import Size
 from seg.data.splits.split import Sample
 from seg.errors import DataError
@@ -48,17 +47,22 @@ def open_sample(sample: Sample) -> Raster:
     if sample.region is not None or sample.stack:
         return read_sample(sample)
     if sample.scale is not None:
-        full_hw = full_size_of_sample(sample)
-        return open_scaled(sample.image, sample.scale, full_hw, partial(_open_level, sample))
+        return open_scaled(sample.image, sample.scale, _levels_of(sample), partial(_open_level, sample))
     return _open_level(sample, 0)
 
 
 def _open_level(sample: Sample, level: int) -> Raster:
     path, pixel_range = sample.image, sample.pixel_range
-    if level:
-        file = open_pyramid(path, level)
-        return WindowedBands(file, pixel_range.percentile) if pixel_range else open_as_rgb(path, file)
+    if level and pixel_range is None:
+        return open_level(path, level)
+    if level and pixel_range is not None:
+        return WindowedBands(open_pyramid(path, level), pixel_range.percentile)
     return open_raster(path) if pixel_range is None else open_bands(path, pixel_range)
+
+
+def _levels_of(sample: Sample) -> tuple[Size, ...]:
+    """The size of each level of its file, the full resolution first."""
+    return sizes_of_levels(sample.image) or (full_size_of_sample(sample),)
 
 
 def open_bands(path: Path, pixel_range: PixelRange) -> Raster:
@@ -85,8 +89,9 @@ def size_of_sample(sample: Sample) -> Size:
     """Height and width of a sample's image; raises DataError."""
     if sample.region is not None:
         return sample.region.size_hw
-    full_hw = full_size_of_sample(sample)
-    return full_hw if sample.scale is None else size_at(sample.image, sample.scale, full_hw)
+    if sample.scale is None:
+        return full_size_of_sample(sample)
+    return size_at(sample.image, sample.scale, _levels_of(sample))
 
 
 def size_if_by_region(sample: Sample) -> Size | None:

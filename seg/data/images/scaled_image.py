@@ -1,14 +1,13 @@
 """Images at a chosen resolution or level: the nearest level of their file that is not coarser, resampled."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from seg.data.images.pixel_size import pixel_size_of
-from seg.data.images.pyramid import sizes_of_levels
 from seg.data.images.raster import Raster
 from seg.data.regions.area_resampling import by_area, rows_at_once, source_of
 from seg.data.regions.region import Region, Size
@@ -62,31 +61,31 @@ class ScaledImage:
         return self._finer.shape[0], self._finer.shape[1]
 
 
-def open_scaled(path: Path, scale: ReadScale, full_hw: Size, open_level: Callable[[int], Raster]) -> Raster:
+def open_scaled(
+    path: Path, scale: ReadScale, levels: Sequence[Size], open_level: Callable[[int], Raster]
+) -> Raster:
     """Open an image at a scale.
 
     Args:
-        full_hw: height and width at the full resolution.
-        open_level: opens a level of the file, of which 0 is the full resolution.
+        levels: the size of each level, the full resolution first.
+        open_level: opens a level of the file.
 
     Raises:
         DataError: as `size_at`, and what `open_level` raises.
     """
-    size_hw = size_at(path, scale, full_hw)
-    levels = sizes_of_levels(path) or (full_hw,)
+    size_hw = size_at(path, scale, levels)
     level = max(number for number, one in enumerate(levels) if number == 0 or _is_finer(one, size_hw))
     image = open_level(level)
     return image if image.shape[:2] == size_hw else ScaledImage(image, size_hw)
 
 
-def size_at(path: Path, scale: ReadScale, full_hw: Size) -> Size:
-    """Height and width of an image at a scale.
+def size_at(path: Path, scale: ReadScale, levels: Sequence[Size]) -> Size:
+    """Height and width of an image at a scale; `levels` as for `open_scaled`.
 
     Raises:
         DataError: the file does not say how large its pixels are, they are much larger than the resolution,
             or it has no such level.
     """
-    levels = sizes_of_levels(path) or (full_hw,)
     if scale.level is not None:
         if scale.level >= len(levels):
             raise DataError(
@@ -94,11 +93,11 @@ def size_at(path: Path, scale: ReadScale, full_hw: Size) -> Size:
                 " wanted: choose another level, or a 'resolution'"
             )
         return levels[scale.level]
-    wanted_hw = [
-        max(1, round(side / factor)) for side, factor in zip(full_hw, _factors(path, scale), strict=True)
-    ]
-    near = (one for one in levels if all(map(_is_same, one, wanted_hw)))
-    return next(near, (wanted_hw[0], wanted_hw[1]))
+    height, width = (
+        max(1, round(side / factor)) for side, factor in zip(levels[0], _factors(path, scale), strict=True)
+    )
+    near = (one for one in levels if _is_same(one[0], height) and _is_same(one[1], width))
+    return next(near, (height, width))
 
 
 def _factors(path: Path, scale: ReadScale) -> tuple[float, float]:

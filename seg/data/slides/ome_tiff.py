@@ -14,6 +14,7 @@ from seg.errors import DataError
 
 _ENDING: Final = re.compile(r"\.ome\.tiff?$", re.IGNORECASE)
 _MICROMETRES: Final = {"nm": 1e-3, "µm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
+_OTHER_AXES: Final = {"SizeZ": "slices", "SizeT": "times"}
 _MOST_XML: Final = 2**24
 """Characters of the XML that are parsed."""
 
@@ -35,19 +36,27 @@ class OmeImage:
         """What a file's description says.
 
         Raises:
-            DataError: it is no XML of OME, or the image has several planes of a channel.
+            DataError: it is no XML of OME, or the image has several planes of a channel, or lies elsewhere.
         """
-        pixels = _pixels_of(path, xml)
-        for name, word in (("SizeZ", "slices"), ("SizeT", "times")):
-            if (count := int(pixels.get(name, 1))) > 1:
+        try:
+            pixels = _pixels_of(xml)
+            counts = {word: int(pixels.get(name, 1)) for name, word in _OTHER_AXES.items()}
+            samples = [int(one.get("SamplesPerPixel", 1)) for one in _children(pixels, "Channel")]
+            planes = len(samples) if samples and max(samples) == 1 else 1
+            pages = _pages_of(path, pixels, planes)
+        except (ElementTree.ParseError, IndexError, ValueError) as error:
+            raise DataError(
+                f"{path}: is named as an OME-TIFF, and has no OME-XML that can be read: rename it to .tif"
+            ) from error
+        for word, count in counts.items():
+            if count > 1:
                 raise DataError(
-                    f"{path}: has {count} {word}, and one image is read of a file: save each apart"
+                    f"{path}: has {count} {word}, and one image is read of a file: save each as a file of its"
+                    " own"
                 )
         down, across = (_micrometres(pixels, axis) for axis in ("Y", "X"))
-        samples = [int(one.get("SamplesPerPixel", 1)) for one in _children(pixels, "Channel")]
-        planes = len(samples) if max(samples, default=1) == 1 else 1
         pixel_hw = (down or across, across or down)
-        return cls(_pages_of(path, pixels, planes), pixel_hw if all(pixel_hw) else None)
+        return cls(pages, pixel_hw if all(pixel_hw) else None)
 
 
 def is_ome(path: Path) -> bool:
@@ -55,16 +64,12 @@ def is_ome(path: Path) -> bool:
     return _ENDING.search(path.name) is not None
 
 
-def _pixels_of(path: Path, xml: str) -> ElementTree.Element:
-    try:
-        if "<!DOCTYPE" in xml or len(xml) > _MOST_XML:
-            raise ValueError
-        image = _children(ElementTree.fromstring(xml), "Image")[0]
-        pixels = _children(image, "Pixels")[0]
-        _ = [int(pixels.get(name, 1)) for name in ("SizeC", "SizeZ", "SizeT")]
-    except (ElementTree.ParseError, IndexError, ValueError) as error:
-        raise DataError(f"{path}: is named as an OME-TIFF, and has no OME-XML: rename it to .tif") from error
-    return pixels
+def _pixels_of(xml: str) -> ElementTree.Element:
+    """What the XML says of the pixels of the first image; raises ParseError, IndexError or ValueError."""
+    if "<!DOCTYPE" in xml or len(xml) > _MOST_XML:
+        raise ValueError("has entities, or is too long")
+    image = _children(ElementTree.fromstring(xml), "Image")[0]
+    return _children(image, "Pixels")[0]
 
 
 def _pages_of(path: Path, pixels: ElementTree.Element, planes: int) -> tuple[int, ...]:

@@ -44,20 +44,8 @@ class SlideFile:
         self._background = np.frombuffer(bytes.fromhex(colour), dtype=np.uint8)
 
     def read_sampled(self, size_hw: Size) -> NDArray[Any]:
-        """All bands of the whole level, every n-th pixel: `[B, H, W]`."""
-        rows, columns = (
-            np.linspace(0, side - 1, wanted).astype(int)
-            for side, wanted in zip(self.size_hw, size_hw, strict=True)
-        )
-        whole = Region.whole(self.size_hw)
-        sampled = np.empty((self.bands, *size_hw), dtype=np.uint8)
-        for top in range(0, self.size_hw[0], _BLOCK):
-            band = Region(top, 0, _BLOCK, self.size_hw[1]).intersection(whole)
-            chosen = (rows >= band.top) & (rows < band.bottom)
-            if chosen.any():
-                pixels_chw = self.read((1, 2, 3), band)
-                sampled[:, chosen] = pixels_chw[:, rows[chosen] - band.top][:, :, columns]
-        return sampled
+        """All bands of the whole slide, shrunk to fit into that size: `[B, H, W]`."""
+        return np.asarray(self._slide.get_thumbnail(size_hw[::-1])).transpose(2, 0, 1)
 
     def read(self, bands: Sequence[int], region: Region) -> NDArray[Any]:
         """Some bands, from 1, of a region: `[B, H, W]`; raises DataError if the file is damaged there."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from seg.data import open_split
 from seg.data.images import read_sample as reading
+from seg.data.images.band_file import silence_georeferencing_warnings
 from seg.data.images.read_sample import open_sample, read_sample, size_of_sample
 from seg.data.images.scaled_image import ScaledImage
 from seg.data.regions import area_resampling
@@ -138,6 +139,20 @@ def test_overviews_of_a_cog_are_levels(tmp_path: Path) -> None:
     sample = Sample("a", tmp_path / "a.tif", scale=ReadScale(resolution=20))
     assert np.abs(read_sample(sample).astype(int) - halved(image)).max() <= 1
     assert size_of_sample(Sample("a", tmp_path / "a.tif", scale=ReadScale(level=2))) == (64, 96)
+
+
+def test_a_level_of_an_image_with_alpha_is_read_without_it(tmp_path: Path) -> None:
+    import rasterio
+    from rasterio.enums import Resampling
+
+    silence_georeferencing_warnings()
+    image = smooth_image(256, 384)
+    layout = {"driver": "GTiff", "height": 256, "width": 384, "count": 4, "dtype": "uint8"}
+    with rasterio.open(tmp_path / "a.tif", "w", **layout, photometric="rgb", alpha="yes") as file:
+        file.write(np.concatenate([image.transpose(2, 0, 1), np.full((1, 256, 384), 255, np.uint8)]))
+        file.build_overviews([2], Resampling.average)
+    found = read_sample(Sample("a", tmp_path / "a.tif", scale=ReadScale(level=1)))
+    assert np.abs(found.astype(int) - halved(image)).max() <= 1
 
 
 @pytest.mark.parametrize(
