@@ -22,6 +22,8 @@ ROW = (
 )
 FOREVER = "import time; time.sleep(600)"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
@@ -94,7 +96,6 @@ def test_results_are_written_after_every_step(workspace: Workspace) -> None:
     assert [one.status for one in results.outcomes] == ["measured", "measured"]
 
 
-@pytest.mark.slow
 def test_what_ends_the_run_leaves_what_was_measured(workspace: Workspace, tmp_path: Path) -> None:
     """As `timeout` does, or whoever lends the machine."""
     program = f"""
