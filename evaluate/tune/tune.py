@@ -120,8 +120,8 @@ def tune(
     group_i = number_groups(groups.labels)
     views = useful_views(scorer, group_i)
     prior = count_prior(spec, split)
-    departures = Departures(MemberPixels.of(scorer, views), group_i, prior.shares_c)
-    departure = choose_departure(departures, group_i, criterion)
+    departures = Departures(MemberPixels.of(scorer, views), group_i, prior.shares_c, criterion)
+    departure = choose_departure(departures, group_i)
     candidates = list_candidates(scorer, views, departures, departure, group_i, criterion)
     selected = candidates[-1]
     counted = _count(passes, candidates, scorer.positions)
