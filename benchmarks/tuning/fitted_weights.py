@@ -6,7 +6,6 @@ import numpy as np
 
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import WeightsM
-from seg.evaluate.tune.scorer import miou
 
 ROUNDS: Final = 25
 PATIENCE: Final = 6
@@ -16,10 +15,10 @@ STEPS: Final = (0.2, 0.1, 0.05)
 def fit_weights(pixels: MemberPixels) -> WeightsM:
     """Local search from the greedy weights: move weight between two members while mIoU grows."""
     best_m = greedy_weights(pixels)
-    reached = miou(pixels.counts(best_m))
+    reached = pixels.judge(best_m).score
     for step in STEPS:
         while moves := _moves(best_m, step):
-            scores = [miou(pixels.counts(moved_m)) for moved_m in moves]
+            scores = [pixels.judge(moved_m).score for moved_m in moves]
             if not max(scores) > reached:
                 break
             best_m, reached = moves[int(np.argmax(scores))], max(scores)
@@ -35,7 +34,7 @@ def greedy_weights(pixels: MemberPixels) -> WeightsM:
     best_m, reached, best_round = counts_m, -1.0, 0
     for round_ in range(ROUNDS):
         grown = [(counts_m + one_m) / (round_ + 1) for one_m in np.eye(pixels.members)]
-        scores = [miou(pixels.counts(weights_m)) for weights_m in grown]
+        scores = [pixels.judge(weights_m).score for weights_m in grown]
         chosen = int(np.argmax(scores))
         counts_m[chosen] += 1
         if scores[chosen] > reached:

@@ -34,19 +34,21 @@ ERRORS: Final = 2.0
 def choose_departure(departures: Departures, group_i: GroupI) -> Departure:
     """The departure that is expected to be best on other groups."""
     enough = int(group_i.max()) + 1 >= ENOUGH_GROUPS
-    exponents = EXPONENTS if enough else EXPONENTS_OF_FEW
-    best = max(exponents, key=lambda one: _score(departures, Departure("by score", one)))
-    chosen = Departure("by score", KEPT * best)
+    tried = [Departure("by score", one) for one in (EXPONENTS if enough else EXPONENTS_OF_FEW)]
+    departures.judge_all(tried)
+    best = max(tried, key=lambda one: _score(departures, one))
+    chosen = replace(best, exponent=KEPT * best.exponent)
     return _smallest(departures, [replace(chosen, factors=one) for one in FACTORS]) if enough else chosen
 
 
 def _smallest(departures: Departures, tried: Sequence[Departure]) -> Departure:
     """The first departure that is at most so many standard errors below the best."""
+    departures.judge_all(tried)
     best = max(tried, key=lambda one: _score(departures, one))
     for one in tried[: tried.index(best)]:
         loss = _score(departures, best) - _score(departures, one)
-        counts = departures.judge(best), departures.judge(one)
-        if loss <= ERRORS * error_of_gain(*counts, departures.part_i, departures.criterion):
+        both = departures.judge(best), departures.judge(one)
+        if loss <= ERRORS * error_of_gain(*both, departures.part_i, departures.criterion):
             return one
     return best
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.by_group import Criterion, score
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.scorer import miou
 
 HALVED_BY: Final = 0.02
 """The difference in mIoU that halves a weight. Gains are nearly the same from 0.014 to 0.028."""
@@ -32,15 +31,15 @@ def equal_weights(members: int) -> WeightsM:
 
 
 def best_member(pixels: MemberPixels) -> WeightsM:
-    """All weight on the member with the highest mIoU, of those that know all classes."""
+    """All weight on the member with the highest score, of those that know all classes."""
     alone_mm = np.eye(pixels.members)
-    best = int(np.argmax([_miou(pixels, alone_m) for alone_m in alone_mm]))
+    best = int(np.argmax([_score(pixels, alone_m) for alone_m in alone_mm]))
     return np.asarray(alone_mm[best])
 
 
 def weights_by_score(pixels: MemberPixels, group_i: GroupI, criterion: Criterion = "mean") -> WeightsM:
     """Half the weight for every `HALVED_BY` that a member's score is behind the best."""
-    scores_m = _scores(pixels, lambda weights_m: score(pixels.counts(weights_m), group_i, criterion))
+    scores_m = _scores(pixels, lambda weights_m: score(pixels.judge(weights_m), group_i, criterion))
     weights_m = 2.0 ** ((scores_m - scores_m.max()) / HALVED_BY)
     weights_m[weights_m < MIN_SHARE] = 0
     return np.asarray(weights_m / weights_m.sum())
@@ -60,5 +59,5 @@ def _scores(pixels: MemberPixels, score_of: Callable[[WeightsM], float]) -> NDAr
     return scores_m
 
 
-def _miou(pixels: MemberPixels, weights_m: WeightsM) -> float:
-    return miou(pixels.counts(weights_m)) if pixels.knows_all_classes(weights_m) else -1.0
+def _score(pixels: MemberPixels, weights_m: WeightsM) -> float:
+    return pixels.judge(weights_m).score if pixels.knows_all_classes(weights_m) else -1.0

@@ -14,7 +14,6 @@ from seg.evaluate.report.predictors import predictors_of
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import best_member, equal_weights, weights_by_score
-from seg.evaluate.tune.scorer import miou
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel
@@ -51,8 +50,8 @@ def test_weights_keep_a_member_that_knows_all(make_scorer: MakeScorer, covered: 
     assert alone.tolist() == [1, 0]
     weights_m = weights_by_score(pixels, np.arange(len(pixels.labels_in)))
     assert weights_m[0] > 0
-    assert miou(pixels.counts(weights_m)) >= miou(pixels.counts(alone))
-    assert miou(pixels.counts(equal_weights(2))) > miou(pixels.counts(alone))
+    assert pixels.judge(weights_m).score >= pixels.judge(alone).score
+    assert pixels.judge(equal_weights(2)).score > pixels.judge(alone).score
 
 
 def test_a_tuned_spec_can_be_loaded(tmp_path: Path, make_model: MakeModel) -> None:

@@ -14,7 +14,7 @@ from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.departures import Departure, Departures, prior_factors
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import best_member, weights_by_score
-from seg.evaluate.tune.scorer import Scorer, miou
+from seg.evaluate.tune.scorer import Scorer
 from tests.evaluate.conftest import CLASSES, MakeScorer
 
 EVEN = np.full(CLASSES, 1 / CLASSES)
@@ -42,7 +42,7 @@ def test_counts_are_those_of_the_scorer(make_scorer: MakeScorer) -> None:
 
 def test_two_points_behind_the_best_halve_a_weight(make_scorer: MakeScorer) -> None:
     scorer = make_scorer([1.5, 1.6, 1.7])
-    mious = np.array([scorer.miou(Mixture.single(member, scorer.views)) for member in range(3)])
+    mious = np.array([scorer.score(Mixture.single(member, scorer.views)) for member in range(3)])
     weights_m = weights_by_score(pixels_of(scorer), np.arange(len(scorer.labels_in)))
     assert weights_m.sum() == pytest.approx(1)
     np.testing.assert_allclose(np.log2(weights_m / weights_m[0]), (mious - mious[0]) / 0.02, rtol=1e-5)
@@ -62,9 +62,9 @@ def test_nothing_is_judged_on_the_group_that_it_was_fitted_on(make_scorer: MakeS
     probabilities[0][:, :6], probabilities[1][:, 6:] = perfect_in[:, :6], perfect_in[:, 6:]
     halves = number_groups(["a"] * 6 + ["b"] * 6)
     departures = Departures(replace(noisy, probabilities_mcin=probabilities), halves, EVEN)
-    judged = miou(departures.judge(Departure("best member")))
+    judged = departures.judge(Departure("best member")).score
     assert judged < 0.5
-    assert miou(departures.judge(Departure("by score"))) == pytest.approx(judged, abs=0.05)
+    assert departures.judge(Departure("by score")).score == pytest.approx(judged, abs=0.05)
 
 
 def test_equal_weights_are_nearly_kept_where_members_are_alike(make_scorer: MakeScorer) -> None:
@@ -83,7 +83,7 @@ def test_it_is_as_good_as_the_best_member_where_that_is_better_than_all_together
     group_i = number_groups(EACH_ALONE)
     departures = Departures(pixels, group_i, EVEN)
     chosen = choose_departure(departures, group_i)
-    best, reached = (miou(departures.judge(one)) for one in (Departure("best member"), chosen))
+    best, reached = (departures.judge(one).score for one in (Departure("best member"), chosen))
     assert reached >= best - 0.01
 
 
@@ -128,7 +128,9 @@ def test_few_groups_allow_little(make_scorer: MakeScorer, groups: int, least_all
     departures = Departures(pixels, group_i, EVEN)
     chosen = choose_departure(departures, group_i)
     assert (chosen.factors > 0) == least_allowed
-    candidates = list_candidates(scorer, scorer.views, departures, chosen, group_i, "mean")
+    candidates = list_candidates(
+        scorer.views, scorer.views, departures, chosen, departures.judge(Departure()), group_i, "mean"
+    )
     assert [one.name for one in candidates[:2]] == ["best member", "equal weights"]
     assert (candidates[0].left_out is None) == (groups == 1)
     assert candidates[-1].mixture.weights[0] > 0.5
@@ -163,7 +165,10 @@ def test_a_member_that_knows_some_classes_loses_weight_if_it_lowers_the_score(
     make_scorer: MakeScorer, noise: float, gains: bool
 ) -> None:
     scorer = replace(make_scorer([2.0, noise]), coverage=((), (1.0, 1.0, 0.0, 0.0)))
-    both, alone = scorer.miou(Mixture.of((1, 1), scorer.views)), scorer.miou(Mixture.single(0, scorer.views))
+    both, alone = (
+        scorer.score(Mixture.of((1, 1), scorer.views)),
+        scorer.score(Mixture.single(0, scorer.views)),
+    )
     assert (both > alone) == gains
     weights_m = weights_by_score(pixels_of(scorer), np.arange(len(scorer.labels_in)))
     assert (weights_m[1] == weights_m[0]) == gains
