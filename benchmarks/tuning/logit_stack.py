@@ -1,6 +1,6 @@
 """A logistic regression of members' logits for each class that may overlap others."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers
-from seg.metrics.from_counts import Tallies
 
 STEPS = 100
 PENALTY = 1e-3
@@ -29,12 +28,6 @@ class LogitStack:
         logits = np.einsum("cm,mc...->c...", self.weights_cm, _logits(members_mchw))
         constants = self.constants_c.reshape(-1, *[1] * (logits.ndim - 1))
         return np.asarray(1 / (1 + np.exp(-logits - constants)), dtype=np.float32)
-
-    def thresholds(self, members: SampledMembers, tallies: Tallies) -> tuple[float, ...]:
-        """The best threshold of each class."""
-        merged_cin = self.merged(members.probabilities_mcin)
-        alone = replace(members, probabilities_mcin=merged_cin[None].astype(np.float16))
-        return alone.thresholds(np.ones(1), tallies)
 
 
 def fit_stack(members: SampledMembers) -> LogitStack:

@@ -8,7 +8,7 @@ metric. The members of the spec are trained and exported before. "Nothing predic
 logistic regression of members' logits, class by class, is there to be compared with weights.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -27,11 +27,11 @@ from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
 from seg.evaluate.tune.overlapping.judge_decisions import NOTHING
 from seg.evaluate.tune.overlapping.mixtures import WEIGHTS, fits_of_weights
-from seg.evaluate.tune.overlapping.region_table import count_regions
-from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, sample_passes, views_of
+from seg.evaluate.tune.overlapping.region_table import RegionTable, count_regions
+from seg.evaluate.tune.overlapping.sampled_members import sample_passes, views_of
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import ignored_in, masks_of
-from seg.metrics.from_counts import Tallies, open_counted
+from seg.metrics.from_counts import open_counted
 from seg.metrics.metric import Metric
 from seg.spec import load_ensemble
 from seg.spec.ensemble.decision import ClassRule
@@ -65,25 +65,20 @@ def main(
         }
         none = (ClassRule(),) * passes.classes
         threshold, area, emptiness = steps_of(tallies).values()
-        equal, weighed = (
-            count_regions(
-                [_image(passes, mixtures[name], image) for image in np.flatnonzero(fitted_i).tolist()],
-                passes.classes,
-                passes.labels(0).size,
-            )
-            for name in (EQUAL, WEIGHTS)
-        )
-        steps = {
-            SINGLE: (mixtures[SINGLE], none),
-            EQUAL: (mixtures[EQUAL], none),
-            f"{EQUAL} + thresholds": (mixtures[EQUAL], tuple(map(threshold, equal))),
-            f"{WEIGHTS} + thresholds": (mixtures[WEIGHTS], tuple(map(threshold, weighed))),
-            "+ areas": (mixtures[WEIGHTS], tuple(map(area, weighed))),
-            "+ emptiness": (mixtures[WEIGHTS], tuple(map(emptiness, weighed))),
+        stack = partial(_stacked, fit_stack(members.of_images(fitted_i)))
+        single, equal, weighed = (partial(_merged, mixtures[name]) for name in (SINGLE, EQUAL, WEIGHTS))
+        of_equal, of_weighed, of_stack = (_tables(passes, one, fitted_i) for one in (equal, weighed, stack))
+        steps: dict[str, tuple[Merge, Rules]] = {
+            NOTHING: (_nothing, none),
+            SINGLE: (single, none),
+            EQUAL: (equal, none),
+            f"{EQUAL} + thresholds": (equal, tuple(map(threshold, of_equal))),
+            "logistic regression + thresholds": (stack, tuple(map(threshold, of_stack))),
+            f"{WEIGHTS} + thresholds": (weighed, tuple(map(threshold, of_weighed))),
+            "+ areas": (weighed, tuple(map(area, of_weighed))),
+            "+ emptiness": (weighed, tuple(map(emptiness, of_weighed))),
         }
-        merged = {name: (partial(_merged, mixture), rules) for name, (mixture, rules) in steps.items()}
-        after = f"{WEIGHTS} + thresholds"
-        for name, (merge, rules) in _with_rivals(merged, after, members.of_images(fitted_i), tallies).items():
+        for name, (merge, rules) in steps.items():
             scores.setdefault(name, []).append(_judge(passes, metric, merge, rules, ~fitted_i))
         typer.echo(f"half {half + 1} of {halves}", err=True)
     _print(metric.name, scores)
@@ -106,18 +101,13 @@ def _judge(
     return metric.score(np.stack(tallies))
 
 
-def _with_rivals(
-    steps: Mapping[str, tuple[Merge, Rules]], after: str, members: SampledMembers, tallies: Tallies
-) -> dict[str, tuple[Merge, Rules]]:
-    """The steps, first of all nothing predicted, and behind one of them the logistic regression."""
-    found: dict[str, tuple[Merge, Rules]] = {NOTHING: (_nothing, next(iter(steps.values()))[1])}
-    for name, step in steps.items():
-        found[name] = step
-        if name == after:
-            stack = fit_stack(members)
-            rules = tuple(ClassRule(threshold=one) for one in stack.thresholds(members, tallies))
-            found["logistic regression + thresholds"] = (partial(_stacked, stack), rules)
-    return found
+def _tables(passes: Passes, merge: Merge, fitted_i: NDArray[np.bool_]) -> tuple[RegionTable, ...]:
+    """Of each class, what every rule leaves of the images that are fitted on."""
+    images = (
+        (merge(passes, image), masks_of(passes.labels(image), "multilabel", passes.classes))
+        for image in np.flatnonzero(fitted_i).tolist()
+    )
+    return count_regions(images, passes.classes, passes.labels(0).size)
 
 
 def _merged(mixture: Mixture, passes: Passes, image: int) -> ProbabilitiesCHW:
@@ -131,11 +121,6 @@ def _stacked(stack: LogitStack, passes: Passes, image: int) -> ProbabilitiesCHW:
 
 def _nothing(passes: Passes, image: int) -> ProbabilitiesCHW:
     return np.zeros((passes.classes, *passes.labels(image).shape), np.float32)
-
-
-def _image(passes: Passes, mixture: Mixture, image: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    truth_chw = masks_of(passes.labels(image), "multilabel", passes.classes)
-    return passes.cached_image(image).merged(mixture), truth_chw
 
 
 def _print(metric: str, scores: dict[str, list[float]]) -> None:

@@ -66,20 +66,6 @@ class ImageView:
         """The classes that overlap of which the ensemble finds a pixel, though there is none."""
         return self._classes_where(self._found_pixels, self._true_pixels)
 
-    def _classes_where(self, some_c: NDArray[np.int64], none_c: NDArray[np.int64]) -> tuple[str, ...]:
-        if not classes_overlap(self.task):
-            return ()
-        chosen_c = (some_c > 0) & (none_c == 0)
-        return tuple(c.name for c, is_chosen in zip(self.classes, chosen_c, strict=True) if is_chosen)
-
-    @cached_property
-    def _true_pixels(self) -> NDArray[np.int64]:
-        return count_pixels(self.truth_hw, self.task, len(self.classes))
-
-    @cached_property
-    def _found_pixels(self) -> NDArray[np.int64]:
-        return count_pixels(self.ensemble_hw[self.known_hw], self.task, len(self.classes))
-
     @property
     def wrong_hw(self) -> NDArray[np.bool_]:
         """Pixels where the ensemble's label is wrong."""
@@ -106,6 +92,20 @@ class ImageView:
         nats_hw = -(safe_chw * np.log(safe_chw)).sum(0)
         share_hw: NDArray[np.float32] = nats_hw / np.float32(np.log(max(2, len(safe_chw))))
         return np.clip(share_hw, 0, 1)
+
+    def _classes_where(self, some_c: NDArray[np.int64], none_c: NDArray[np.int64]) -> tuple[str, ...]:
+        if not classes_overlap(self.task):
+            return ()
+        chosen_c = (some_c > 0) & (none_c == 0)
+        return tuple(c.name for c, is_chosen in zip(self.classes, chosen_c, strict=True) if is_chosen)
+
+    @cached_property
+    def _true_pixels(self) -> NDArray[np.int64]:
+        return count_pixels(self.truth_hw, self.task, len(self.classes))
+
+    @cached_property
+    def _found_pixels(self) -> NDArray[np.int64]:
+        return count_pixels(self.ensemble_hw[self.known_hw], self.task, len(self.classes))
 
 
 def view_image(

@@ -12,6 +12,7 @@ from seg.evaluate.report.image_layers import UNKNOWN, WRONG
 from seg.evaluate.report.image_view import ImageView, view_image
 from seg.files.outputs import output_folder
 from seg.labels.classes import ClassInfo
+from seg.labels.label_map import LabelsHW
 from seg.pictures.zoom_map import MapLayer, write_zoom_map
 from seg.terminal.progress import progress
 
@@ -70,6 +71,6 @@ def _write_map(findings: Findings, index: int, folder: Path, clear: int | None) 
     write_zoom_map(folder, sample.id, draw_sample(sample), layers, pixel_um=micrometres_read(sample))
 
 
-def _errors(view: ImageView) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+def _errors(view: ImageView) -> LabelsHW:
     """1 where the ensemble is wrong, 2 where there is no truth, else 0."""
     return np.where(view.known_hw, view.wrong_hw.astype(np.uint8), np.uint8(2))

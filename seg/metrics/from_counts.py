@@ -28,6 +28,10 @@ class Counts(NamedTuple):
     truth: Numbers
     predicted: Numbers
 
+    def of_images(self, chosen_i: NDArray[np.bool_]) -> "Counts":
+        """Those of some images, by the last axis."""
+        return Counts(*(pixels[..., chosen_i] for pixels in self))
+
     def without(self, empty: NDArray[np.bool_]) -> "Counts":
         """The counts where the prediction is empty in some images."""
         return Counts(np.where(empty, 0, self.both), self.truth, np.where(empty, 0, self.predicted))

@@ -4,14 +4,16 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from playwright.sync_api import sync_playwright
 
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.task import Task, pack_masks
@@ -19,6 +21,7 @@ from seg.pictures.zoom_map import MapLayer, tile_pyramid, write_zoom_map
 from seg.pictures.zoom_map.tile_pyramid import TilePyramid, first_level, last_level
 
 CLASSES = [ClassInfo(id=n, name=name, colour=default_colour(n)) for n, name in enumerate(["glass", "a", "b"])]
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -101,8 +104,6 @@ def test_each_class_has_the_tiles_in_which_it_is(task: Task, tmp_path: Path) -> 
 
 @pytest.mark.browser
 def test_the_page_shows_classes_and_hides_them_from_a_folder(tmp_path: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
@@ -146,5 +147,9 @@ def test_the_page_shows_classes_and_hides_them_from_a_folder(tmp_path: Path) -> 
         page.get_by_role("radio", name="none").check()
         wait_for(white, white)
         assert page.locator("#scale span").inner_text().endswith("µm")
+        assert complaints == []
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
+            assert found.violations_count == 0, found.generate_report()
         browser.close()
-    assert complaints == []

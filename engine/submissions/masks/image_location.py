@@ -1,5 +1,6 @@
 """Where an image lies, and how large its pixels are."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,20 +41,19 @@ class ImageLocation:
 
 def location_of(image: str) -> ImageLocation:
     """Where an image lies, and how large its pixels are, in m² or µm², as far as its file says it."""
-    path = Path(image)
-    try:
-        location, pixel = _georeference(path), pixel_size_of(path)
-    except DataError:
-        # The image is somewhere else by now; its outlines are in pixels.
-        return ImageLocation()
-    if pixel is None:
-        return location
-    return replace(location, pixel_area=pixel.height * pixel.width, area_name=f"area_{pixel.unit}2")
+    location = ImageLocation()
+    with suppress(DataError):  # The image may be somewhere else by now; its outlines are in pixels then.
+        location = _georeference(image)
+        pixel = pixel_size_of(Path(image))
+        if pixel is not None:
+            area = pixel.height * pixel.width
+            location = replace(location, pixel_area=area, area_name=f"area_{pixel.unit}2")
+    return location
 
 
-def _georeference(image: Path) -> ImageLocation:
+def _georeference(image: str) -> ImageLocation:
     """A TIFF's location on a map, if it has one."""
-    if image.suffix.lower() in TIFF_SUFFIXES:
+    if Path(image).suffix.lower() in TIFF_SUFFIXES:
         with open_tiff(image) as dataset:
             if dataset.crs is not None and not dataset.transform.is_identity:
                 return ImageLocation(dataset.transform, dataset.crs.to_string())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,8 @@ from seg.evaluate.tune.fits.departures import DIGITS
 from seg.evaluate.tune.overlapping.fit_weights import TRUST, fit_weights
 from seg.evaluate.tune.overlapping.judge_decisions import Decided, Rules
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, SampledPasses, views_of
-from seg.metrics.from_counts import Tallies
+from seg.evaluate.tune.overlapping.whole_counts import best_threshold
+from seg.metrics.from_counts import Counts, Tallies
 
 WEIGHTS: Final = f"weights at {TRUST:g}"
 
@@ -31,19 +33,24 @@ class WeighedMembers:
     views: Sequence[Views]
     fit: FitWeights
 
-    @property
+    @cached_property
     def mixture(self) -> Mixture:
         """Fitted on all images."""
         return Mixture.of(self.fit(self.members).round(DIGITS).tolist(), self.views)
 
-    def fit_on(self, tallies: Tallies, given: Rules, chosen_i: NDArray[np.bool_]) -> Decided:
-        """Weights and thresholds that are fitted on some images; `given` has the other rules of classes."""
-        members = self.members.of_images(chosen_i)
-        weights_m = self.fit(members)
-        thresholds = members.thresholds(weights_m, tallies)
+    def fit_on(
+        self, counts_c: Sequence[Counts], tallies: Tallies, given: Rules, chosen_i: NDArray[np.bool_]
+    ) -> Decided:
+        """Weights and thresholds that are fitted on some images.
+
+        Args:
+            counts_c: of each class in all pixels of the images at each threshold, `[T, I]`.
+            given: the other rules of classes.
+        """
+        weights_m = self.fit(self.members.of_images(chosen_i))
         rules = (
-            rule.model_copy(update={"threshold": threshold})
-            for rule, threshold in zip(given, thresholds, strict=True)
+            rule.model_copy(update={"threshold": best_threshold(counts.of_images(chosen_i), tallies)})
+            for rule, counts in zip(given, counts_c, strict=True)
         )
         return Decided(Mixture.of(weights_m.tolist(), self.views), tuple(rules))
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Views
 from seg.evaluate.cache.passes import Passes
-from seg.evaluate.tune.overlapping.threshold_curves import THRESHOLDS, count_at_thresholds
+from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
 from seg.labels.probability_codec import from_sigmoid_levels
 from seg.labels.task import masks_of
 from seg.metrics.from_counts import Counts, Tallies, class_score
@@ -66,12 +66,6 @@ class SampledMembers:
             part_ti, whole_ti = tallies(counts)
             best.append(np.stack([part_ti[threshold], whole_ti[threshold]], axis=1))
         return np.stack(best, axis=1)
-
-    def thresholds(self, weights_m: NDArray[np.float64], tallies: Tallies) -> tuple[float, ...]:
-        """The best threshold of each class."""
-        classes = range(len(self.truth_cin))
-        best = [_best(class_score(tallies, self._count(weights_m, label))) for label in classes]
-        return tuple(round(float(THRESHOLDS[threshold]), 2) for threshold in best)
 
     def _count(self, weights_m: NDArray[np.float64], label: int) -> Counts:
         """Counts of a class at each threshold, `[T, I]`."""

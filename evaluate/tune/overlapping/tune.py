@@ -29,6 +29,7 @@ from seg.evaluate.tune.overlapping.left_out import fit_without_each
 from seg.evaluate.tune.overlapping.mixtures import list_mixtures
 from seg.evaluate.tune.overlapping.region_table import Fit, count_regions
 from seg.evaluate.tune.overlapping.sampled_members import SampledPasses, sample_passes
+from seg.evaluate.tune.overlapping.whole_counts import count_mixtures
 from seg.evaluate.tune.tune import MIN_IMAGES, with_dropped_members
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import MasksCHW, masks_of
@@ -147,8 +148,10 @@ def _judge_mixtures(
     views = _useful_views(sampled, passes.views, counted, group_i)
     candidates = list_mixtures(sampled, passes.views, views, counted.tallies)
     fold_i = fold_groups(group_i)
+    counts = count_mixtures(passes, [one.mixture for one in candidates])
     deciding = {
-        one.name: fit_without_each(fold_i, partial(one.fit_on, counted.tallies, given)) for one in candidates
+        one.name: fit_without_each(fold_i, partial(one.fit_on, counts_c, counted.tallies, given))
+        for one, counts_c in zip(candidates, counts, strict=True)
     }
     judged = judge_decisions(passes, counted.metric, deciding).tallies
     if np.isnan(nothing := judged[NOTHING].score):

@@ -91,8 +91,8 @@ def _size_of(path: Path, page: int, level: int) -> Size:
         return dataset.height, dataset.width
 
 
-def open_tiff(path: Path, page: int = 1, level: int = 0) -> "DatasetReader":
-    """Open a page of a TIFF, and a level of it; raises DataError."""
+def open_tiff(path: Path | str, page: int = 1, level: int = 0) -> "DatasetReader":
+    """Open a page of a TIFF, which may be at a URI, and a level of it; raises DataError."""
     if not has_rasterio():
         raise DataError(f"{path}: its levels are read by rasterio: {install_advice('geo')}")
     import rasterio
@@ -103,7 +103,7 @@ def open_tiff(path: Path, page: int = 1, level: int = 0) -> "DatasetReader":
     try:
         return rasterio.open(name, driver="GTiff", **levels)
     except rasterio.errors.RasterioError as error:
-        if not path.exists():
+        if not Path(path).exists():
             raise DataError(f"{path}: there is no such file") from error
         raise DataError(
             f"{path}: is cut off or damaged: page {page}, level {level} cannot be read"

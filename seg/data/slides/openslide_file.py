@@ -1,6 +1,7 @@
 """Slides in the formats of scanners (SVS, NDPI, MRXS and others), read by region through OpenSlide."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,9 +18,11 @@ from seg.labels.label_map import ImageHWC
 if TYPE_CHECKING:
     from openslide import OpenSlide
 
-_BLOCK: Final = 512
-"""The side of what is read at once. Blocks lie on a grid, so that a pixel never depends on what is asked for:
-OpenSlide takes a place in pixels of the full resolution, which may lie between two pixels of a level.
+_BLOCK: Final = 256
+"""The side of what is read at once of levels that are not a whole number of times smaller than the slide.
+
+OpenSlide takes a place in pixels of the full resolution, which may lie between two pixels of such a level.
+Blocks lie on a grid, so that a pixel never depends on what is asked for.
 """
 
 _WHITE: Final = "FFFFFF"
@@ -45,10 +48,18 @@ class SlideFile:
 
     def read_sampled(self, size_hw: Size) -> NDArray[Any]:
         """All bands of the whole slide, shrunk to fit into that size: `[B, H, W]`."""
-        return np.asarray(self._slide.get_thumbnail(size_hw[::-1])).transpose(2, 0, 1)
+        with self._damage_named("in its thumbnail"):
+            return np.asarray(self._slide.get_thumbnail(size_hw[::-1])).transpose(2, 0, 1)
 
     def read(self, bands: Sequence[int], region: Region) -> NDArray[Any]:
         """Some bands, from 1, of a region: `[B, H, W]`; raises DataError if the file is damaged there."""
+        if self._slide.level_downsamples[self._level].is_integer():
+            pixels_hwc = self._read_at_once(region)
+        else:
+            pixels_hwc = self._read_in_blocks(region)
+        return pixels_hwc.transpose(2, 0, 1)[[band - 1 for band in bands]]
+
+    def _read_in_blocks(self, region: Region) -> ImageHWC:
         pixels_hwc = np.empty((*region.size_hw, self.bands), dtype=np.uint8)
         first_row, first_column = (start // _BLOCK * _BLOCK for start in (region.top, region.left))
         for top, left in product(
@@ -56,24 +67,27 @@ class SlideFile:
         ):
             block = Region(top, left, _BLOCK, _BLOCK).intersection(Region.whole(self.size_hw))
             shown = block.intersection(region)
-            block_hwc = self._read_block(block)
+            block_hwc = self._read_at_once(block)
             pixels_hwc[shown.moved(-region.top, -region.left).slices] = block_hwc[
                 shown.moved(-block.top, -block.left).slices
             ]
-        return pixels_hwc.transpose(2, 0, 1)[[band - 1 for band in bands]]
+        return pixels_hwc
 
-    def _read_block(self, block: Region) -> ImageHWC:
+    def _read_at_once(self, region: Region) -> ImageHWC:
+        finer = self._slide.level_downsamples[self._level]
+        place = round(region.left * finer), round(region.top * finer)
+        with self._damage_named(f"at row {region.top}, column {region.left}"):
+            rgba_hwc = np.asarray(self._slide.read_region(place, self._level, (region.width, region.height)))
+        return np.where(rgba_hwc[..., 3:] > 0, rgba_hwc[..., :3], self._background)
+
+    @contextmanager
+    def _damage_named(self, place: str) -> Iterator[None]:
         from openslide import OpenSlideError
 
-        finer = self._slide.level_downsamples[self._level]
-        place = round(block.left * finer), round(block.top * finer)
         try:
-            rgba_hwc = np.asarray(self._slide.read_region(place, self._level, (block.width, block.height)))
+            yield
         except OpenSlideError as error:
-            raise DataError(
-                f"{self._path}: is cut off or damaged at row {block.top}, column {block.left}"
-            ) from error
-        return np.where(rgba_hwc[..., 3:] > 0, rgba_hwc[..., :3], self._background)
+            raise DataError(f"{self._path}: is cut off or damaged {place}") from error
 
 
 def is_slide(path: Path) -> bool:

@@ -1,7 +1,9 @@
 """Slides and OME-TIFFs: the pixels and levels that were written, by window."""
 
+import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -24,30 +26,36 @@ pytest.importorskip("rasterio")
 WINDOW = Region(11, 70, 90, 61)
 
 
-def test_a_slide_is_read_by_window_at_each_level(tmp_path: Path) -> None:
-    pytest.importorskip("openslide")
-    full = smooth_image(200, 300)
+@pytest.mark.parametrize(("height", "width"), [(200, 300), (301, 1203)], ids=["twice", "not quite twice"])
+def test_a_slide_is_read_by_window_at_each_level(height: int, width: int, tmp_path: Path) -> None:
+    openslide = pytest.importorskip("openslide")
+    full = smooth_image(height, width)
     write_svs(tmp_path / "a.svs", full)
+    with openslide.OpenSlide(tmp_path / "a.svs") as slide:
+        assert slide.level_downsamples[1].is_integer() == (height == 200)
 
-    assert sizes_of_levels(tmp_path / "a.svs") == ((200, 300), (100, 150))
+    half_hw = (height + 1) // 2, (width + 1) // 2
+    assert sizes_of_levels(tmp_path / "a.svs") == ((height, width), half_hw)
     assert pixel_size_of(tmp_path / "a.svs") == PixelSize(0.25, 0.25, "um")
-    for number, level in enumerate([full, halved(full)]):
+    for number, level in enumerate([full, cv2.resize(full, half_hw[::-1], interpolation=cv2.INTER_AREA)]):
         file = open_pyramid(tmp_path / "a.svs", number)
         whole = file.read((1, 2, 3), Region.whole(file.size_hw)).transpose(1, 2, 0)
         assert np.abs(whole.astype(int) - level).mean() < 3
-        window = WINDOW.intersection(Region.whole(file.size_hw))
-        np.testing.assert_array_equal(
-            file.read((3, 1), window), whole[window.slices][..., [2, 0]].transpose(2, 0, 1)
-        )
-    assert size_of_sample(Sample("a", tmp_path / "a.svs")) == (200, 300)
-    assert open_pyramid(tmp_path / "a.svs").read_sampled((50, 75)).shape == (3, 50, 75)
+        for wanted in (WINDOW, Region(3, 250, 140, 300)):
+            window = wanted.intersection(Region.whole(file.size_hw))
+            np.testing.assert_array_equal(
+                file.read((3, 1), window), whole[window.slices][..., [2, 0]].transpose(2, 0, 1)
+            )
+    assert size_of_sample(Sample("a", tmp_path / "a.svs")) == (height, width)
+    bands, *sampled_hw = open_pyramid(tmp_path / "a.svs").read_sampled((50, 75)).shape
+    assert bands == 3 and max(sampled_hw) == 75
     np.testing.assert_array_equal(read_image(tmp_path / "a.svs").shape, full.shape)
 
 
 def test_without_openslide_one_line_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "openslide", None)
+    monkeypatch.setitem(sys.modules, "openslide", None)
     (tmp_path / "a.ndpi").write_bytes(b"II*\0")
     with pytest.raises(DataError, match=r"a\.ndpi: slides are read by OpenSlide: pip install .*\[slides\]"):
         read_image(tmp_path / "a.ndpi")

@@ -42,7 +42,7 @@ from tests.engine.decoder_models import (
 from tests.engine.tiny_models import CLASSES
 
 VIEWS: Final = tuple(TURNS)
-SIZES: Final = [(64, 96), (40, 56), (33, 95), (1, 1), (1, 40)]
+SIZES: Final = [(64, 96), (64, 56), (33, 95), (1, 1), (1, 40)]
 
 
 def resized(image_hwc: ImageHWC, size_wh: tuple[int, int], method: int) -> ImageHWC:

@@ -6,13 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from seg.data import open_split
+from seg.data.images.images import write_image, write_mask
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache.mixture import Mixture
@@ -33,7 +36,7 @@ from seg.metrics.image_tallies import ImageTallies
 from seg.spec import load_ensemble
 from seg.spec.dataset.groups import GroupSpec
 from seg.views import VIEW_SETS
-from tests.engine.tiny_models import MakeModel
+from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.evaluate.conftest import MakeScorer, counted, write_labelled_project
 
 
@@ -184,6 +187,33 @@ def test_a_least_area_is_kept_where_it_gains_on_groups_left_out(gain: float, kep
     if found:
         assert found[0] == 64
         assert found[1].score == pytest.approx(0.6 + noise_i.mean())
+
+
+def test_a_least_area_is_found_on_whole_label_maps(tmp_path: Path, make_model: MakeModel) -> None:
+    """The labels are those of member a without regions of fewer than 64 pixels."""
+    random = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    split = {"images": "images", "masks": "masks"}
+    spec: dict[str, Any] = {
+        "data": {"val": split, "classes": [c.name for c in CLASSES], "group": "{image}"},
+        "metric": "dice",
+        "members": [{"name": name, "model": str(make_model(seed))} for name, seed in (("a", 1), ("b", 2))],
+        "runtime": "cpu",
+        "decision": {"least_area": 64},
+    }
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(spec))
+    truth = Ensemble.load(path).only(["a"])
+    for number in range(8):
+        noise = cv2.GaussianBlur(random.normal(size=(72, 64, 3)), (0, 0), 1.5)
+        image_hwc = (255 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
+        write_image(tmp_path / f"images/{number}.png", image_hwc)
+        write_mask(tmp_path / f"masks/{number}.png", truth.predict(image_hwc).labels)
+    path.write_text(json.dumps(spec | {"decision": {}}))
+    tuned = tune(load_ensemble(path), ProbabilityCache(tmp_path / "cache"))
+    assert tuned.chosen.least_area == 64
+    assert tuned.scores[tuned.selected.name] > tuned.scores["best member"]
 
 
 def test_a_least_area_is_written_and_taken_back(project: Path) -> None:

@@ -1,6 +1,7 @@
 """The search of thresholds, areas and emptiness, beside brute force with the engine's own decisions."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from seg.engine.decision.postprocess import above_thresholds, postprocess
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.passes import Passes
 from seg.evaluate.tune.evidence.by_group import error_of_gain
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
 from seg.evaluate.tune.overlapping.fit_weights import fit_weights
@@ -17,8 +20,9 @@ from seg.evaluate.tune.overlapping.region_table import SURE, THRESHOLDS, RegionT
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers
 from seg.evaluate.tune.overlapping.threshold_curves import THRESHOLDS as FINE
 from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
+from seg.evaluate.tune.overlapping.whole_counts import best_threshold, count_mixtures
 from seg.labels.classes import ClassInfo
-from seg.labels.task import pack_masks
+from seg.labels.task import LabelMap, pack_masks
 from seg.metrics.from_counts import Tallies, class_score, open_counted
 from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.open_metric import open_metric
@@ -99,6 +103,29 @@ def test_the_fitted_rules_score_as_the_engine_decides_and_none_is_better(metric:
         for _ in range(150)
     ]
     assert emptiness >= max(area, *(scored(metric, rule, pairs) for rule in tried)) - 1e-12
+
+
+def test_the_best_threshold_of_all_pixels_is_that_of_a_loop() -> None:
+    pairs = drawn(5, images=4)
+
+    class Stored:
+        """Passes of one member, whose merged probabilities are known."""
+
+        classes, images = 1, len(pairs)
+
+        def labels(self, image: int) -> LabelMap:
+            return pack_masks(pairs[image][1])
+
+        def cached_image(self, image: int) -> SimpleNamespace:
+            return SimpleNamespace(merged=lambda _: pairs[image][0])
+
+    mixture = Mixture.single(0, [("identity",)])
+    ((counts,),) = count_mixtures(cast(Passes, Stored()), [mixture])
+    scores = [scored("dice", ClassRule(threshold=threshold), pairs) for threshold in THRESHOLDS]
+    assert best_threshold(counts, tallies_of("dice")) == THRESHOLDS[int(np.argmax(scores))]
+    some = np.array([True, False, True, False])
+    scores = [scored("dice", ClassRule(threshold=threshold), pairs[::2]) for threshold in THRESHOLDS]
+    assert best_threshold(counts.of_images(some), tallies_of("dice")) == THRESHOLDS[int(np.argmax(scores))]
 
 
 def test_emptiness_finds_what_tells_empty_images() -> None:
