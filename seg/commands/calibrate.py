@@ -8,6 +8,7 @@ import typer
 from seg import ranges
 from seg.commands.options.shared import SpecPath, print_table
 from seg.errors import SpecError
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,7 @@ def calibrate(
             " one class a pixel: it compares the two likeliest"
         )
     calibrate_stopping(path, spec, tolerance, split, count, units)
+    suggest(f"seg ensemble {path}")
 
 
 def calibrate_stopping(

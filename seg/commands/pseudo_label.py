@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.options.shared import Overwrite, SpecPath, print_table
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def pseudo_label(
     with target.writing() as final, output_folder(final) as folder:
         guessed = write_pseudo_labels(samples, soft_labels, classes, folder, record, decision)
     _print_summary(len(samples), classes, guessed)
-    typer.echo(f"to train on them, say in the dataset: pseudo: {{images: {images}, masks: {output}}}")
+    suggest(f"train on them, with this in the dataset: pseudo: {{images: {images}, masks: {output}}}")
 
 
 def _print_summary(images: int, classes: "Sequence[ClassInfo]", guessed: "PseudoLabelCounts") -> None:

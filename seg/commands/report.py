@@ -7,7 +7,7 @@ import typer
 
 from seg import ranges
 from seg.commands.options.shared import CacheLimit, Overwrite, RunMetric, check_metric, require_extra
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_opening
 
 
 def report(
@@ -64,4 +64,4 @@ def report(
     else:
         raise SpecError("name one ensemble's YAML, or only folders of runs")
     typer.echo(f"{output}: {format_bytes(output.stat().st_size)}")
-    suggest(f"open {output.absolute().as_uri()}")
+    suggest_opening(output)

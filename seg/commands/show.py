@@ -9,6 +9,7 @@ from seg import ranges
 from seg.commands.ensemble.other_images import with_images
 from seg.commands.ensemble.source import Runtime, Views, Weights, are_models, resolve
 from seg.commands.options.shared import Overwrite, check_picture_name
+from seg.terminal.notices import suggest_opening
 
 
 def show(
@@ -68,5 +69,8 @@ def show(
             else:
                 (map_submission if is_folder else draw_submission)(spec, submission, final, wanted, images)
     typer.echo(f"{output}: written")
+    page = output / "index.html" if is_folder else output
     if open_it:
-        typer.launch(str(output / "index.html" if is_folder else output))
+        typer.launch(str(page))
+    else:
+        suggest_opening(page)

@@ -7,6 +7,7 @@ import typer
 
 from seg.commands.options.shared import Overwrite, SpecPath, print_table
 from seg.commands.options.sizes import parse_bytes
+from seg.terminal.notices import suggest
 
 EXIT_FINDINGS = 2
 
@@ -64,6 +65,7 @@ def vote(
     ]
     print_table("pixels on which submissions agree", ("", *names), rows)
     typer.echo(f"{output}: {result.images} images")
+    suggest(f"seg submission check {path} {output}")
 
 
 def convert(

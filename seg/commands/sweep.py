@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from seg.commands.options.shared import Overwrite, RunMetric, check_metric, print_table, require_extra
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.train.sweep import TrialResult
@@ -49,6 +50,7 @@ def run(path: SweepPath, run_metric: RunMetric = False) -> None:
 
     open_sweep(spec).run(partial(_print_trial, spec.metric.title))
     show(path)
+    suggest(f"seg sweep top {path} 5")
 
 
 @app.command("show")
@@ -121,7 +123,8 @@ def top(
         typer.echo("the validation images are one group, so nothing says what others add on other images")
     if len(chosen) < count:
         typer.echo(f"{len(chosen)} of {count}: no other makes them better")
-    typer.echo(f"{output}: written; next: seg export {output}")
+    typer.echo(f"{output}: written")
+    suggest(f"seg export {output}")
 
 
 def _gain(one: "ChosenTrial", before: "ChosenTrial | None") -> str:

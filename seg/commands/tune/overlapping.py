@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from seg.commands.options.shared import print_table
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.evaluate.cache.store import ProbabilityCache
@@ -32,6 +33,7 @@ def tune_rules(path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", *, k
     if keep:
         write_overlapping(path, spec, tuned)
         typer.echo(f"written to {path}")
+        suggest(f"seg ensemble {path}")
 
 
 def _print_mixtures(tuned: "TunedOverlapping") -> None:
