@@ -22,6 +22,7 @@ recipe:
   {{ architecture: unet, encoder: resnet18, epochs: {epochs}, batch_size: 8, crop: 192, samples: {samples},
     sampling: class_balanced, learning_rate: 2.0e-3, train_views: d4 }}
 members: [{{ name: a }}]
+views: hflip
 runtime: cpu
 tile: {{ size: 512 }}
 """

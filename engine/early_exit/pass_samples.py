@@ -56,7 +56,7 @@ def _sample_image(
     members: Sequence[Member], pass_order: PassOrder, name: str, image_hwc: ImageHWB
 ) -> PassSamples:
     pixels = image_hwc.shape[0] * image_hwc.shape[1]
-    chosen = slice(None, None, max(1, pixels // MAX_PIXELS))
+    chosen = slice(None, None, -(-pixels // MAX_PIXELS))
     rows = []
     for planned in pass_order:
         member = members[planned.member]

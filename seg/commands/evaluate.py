@@ -120,9 +120,10 @@ def evaluate(
 def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, per_class: bool) -> None:
     """The score of a submission by the spec's metric."""
     from seg.evaluate.submission_metric import judge_submission
+    from seg.spec.ensemble.metric import title_of
 
     judged = judge_submission(spec, submission)
-    name = judged.metric.name
+    name = title_of(judged.metric.name)
     interval = " (95 %: {:.4f}..{:.4f})".format(*judged.interval) if judged.interval else ""
     typer.echo(f"{submission}: {name} {judged.score:.4f} of {counted(judged.images, 'image')}{interval}")
     if per_class:
@@ -138,8 +139,10 @@ def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, 
 
 
 def _print_comparison(split: str, comparison: "Comparison", per_class: bool) -> None:
+    from seg.spec.ensemble.metric import title_of
+
     images, rows = comparison.images, comparison.rows
-    name = "mIoU" if comparison.metric == "miou" else comparison.metric
+    name = title_of(comparison.metric)
     other = () if name == "mIoU" else ("mIoU",)
     print_table(
         f"{split}: {counted(images, 'image')}",

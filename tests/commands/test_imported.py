@@ -121,6 +121,7 @@ def test_specialists_go_with_the_mean_of_whole_passes(
     assert "needs a member that knows all classes" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_onnx_member_is_exported_without_torch(folder: Path) -> None:
     blocked = "import sys; sys.modules['torch'] = None; from seg.commands.app import run; "
     script = f"{blocked} sys.exit(run(['export', {spec(folder, theirs(RIGHT))!r}]))"

@@ -35,6 +35,7 @@ def spec(tmp_path: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch)
     return load_ensemble(write_project(tmp_path / "project", make_model))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fused", [False, True], ids=["members", "fused"])
 def test_it_predicts_what_the_ensemble_predicts(spec: EnsembleSpec, tmp_path: Path, fused: bool) -> None:
     """By the command of its notebook, from a zip, without the project, in a process of its own."""

@@ -45,6 +45,7 @@ def seg(*arguments: str | Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [False, True])
 def test_a_kill_in_the_middle_of_an_image_leaves_the_bytes_the_same(stops: bool, slide: Path) -> None:
     if stops:

@@ -194,6 +194,7 @@ def test_gallery_images_have_a_picture_of_everyone(tmp_path: Path, make_model: M
     assert sorted(image.random for image in images) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_another_split_and_groups_are_shown(tmp_path: Path, make_model: MakeModel) -> None:
     path = write_labelled_project(tmp_path, make_model)
     document = json.loads(path.read_text())
@@ -219,6 +220,7 @@ def test_another_split_and_groups_are_shown(tmp_path: Path, make_model: MakeMode
     assert done.returncode == 2 and "--judge: runs are not judged again" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_member_alone_has_a_report_too(tmp_path: Path, make_model: MakeModel) -> None:
     path = write_labelled_project(tmp_path, make_model)
     text = path.read_text()
@@ -253,6 +255,7 @@ def seg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line(tmp_path: Path, make_model: MakeModel) -> None:
     path = write_labelled_project(tmp_path, make_model)
     for arguments, said in (
@@ -266,6 +269,7 @@ def test_mistakes_are_one_line(tmp_path: Path, make_model: MakeModel) -> None:
         assert said in done.stderr and done.stderr.count("\n") == 1, done.stderr
 
 
+@pytest.mark.slow
 def test_class_names_cannot_break_out_of_the_page(tmp_path: Path, make_model: MakeModel) -> None:
     path = write_labelled_project(tmp_path, make_model)
     evil = tuple(c.model_copy(update={"name": "</script><b>" if c.id == 1 else c.name}) for c in CLASSES)
